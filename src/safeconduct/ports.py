@@ -1,0 +1,272 @@
+"""What the page needs from the rooms: small protocols, and the values that cross them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from safeconduct.core.manifest import Role
+from safeconduct.core.model import AgentFacts, ApprovalFacts, Finding, TaskFacts, ToolFacts, UserFacts
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.provenance import Origin
+
+JSON = dict[str, Any]
+
+# --- who calls ------------------------------------------------------------------------------------
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says about its sender: claims, until `Identity.verify` has looked at them.
+
+    `url` is the gateway's own public URL of the endpoint (what a DPoP proof's `htu` must name),
+    never one derived from the request's Host header.
+    """
+
+    http_method: str
+    url: str
+    authorization: str | None
+    dpop: tuple[str, ...] = ()
+
+
+class Bearer(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified task token: whose task it is and until when the token lasts."""
+
+    task: str
+    tenant: str
+    agent: str
+    user: str
+    scopes: frozenset[str]
+    expires_ms: int
+    jti: str
+    key: str
+    unsafe: tuple[str, ...] = ()
+
+
+class Unauthenticated(Exception):
+    """The caller proved nothing. `error` is an OAuth error code (RFC 6750, RFC 9449 section 7.1);
+    the sentence says what the caller can see anyway and nothing else.
+    """
+
+    def __init__(self, error: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.error = error
+        self.sentence = sentence
+
+
+class Identity(Protocol):
+    """Verifies task tokens and the proofs they are bound to."""
+
+    def verify(self, caller: Caller, now_ms: int) -> Bearer:
+        """Raises Unauthenticated."""
+        ...
+
+
+# --- what is recorded -----------------------------------------------------------------------------
+
+
+class LedgerConflict(Exception):
+    """The state changed since it was read: nothing was recorded. `reason` says what conflicted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LedgerFault(Exception):
+    """The record could not be made durable; nothing may be done that depends on it."""
+
+
+class RecordTooLarge(ValueError):
+    """A record above 8 KiB of canonical JSON."""
+
+
+class Ledger(Protocol):
+    """The log and the state that is derived from it: one step, durable when it returns."""
+
+    async def append(self, *records: Mapping[str, Any]) -> int:
+        """The sequence number of the first record.
+
+        Raises: LedgerConflict, LedgerFault, RecordTooLarge.
+        """
+        ...
+
+
+class Projection(Protocol):
+    """State derived from the log. Called in the log's writer thread, and when the log is opened."""
+
+    def applied(self) -> int:
+        """How many records of the log are in the state."""
+        ...
+
+    def begin(self) -> None: ...
+
+    def apply(self, seq: int, record: Mapping[str, Any], *, replay: bool) -> str | None:
+        """None: applied. A string: refused, and nothing of it was changed."""
+        ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+
+class TaskState(Protocol):
+    """Authoritative reads of task state."""
+
+    def task(self, task: str) -> TaskFacts | None: ...
+
+    def parties(self, task: str) -> tuple[AgentFacts, UserFacts] | None: ...
+
+    def vouched(self, task: str, role: Role, value: str) -> tuple[Origin, ...]: ...
+
+    def baseline(self, task: str, key: str) -> int | None: ...
+
+    def approval(self, task: str, digest: str) -> ApprovalFacts | None: ...
+
+    def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool: ...
+
+    def outcome_unknown(self, task: str, digest: str) -> bool: ...
+
+
+# --- what is called -------------------------------------------------------------------------------
+
+
+class UpstreamFault(Exception):
+    """An upstream gave no usable answer.
+
+    `reason` is one of the `upstream-…` codes; `may_have_happened` is False only when the request
+    surely did not leave. `detail` is for the operator's log, never for the agent.
+    """
+
+    def __init__(self, reason: str, detail: str, *, may_have_happened: bool) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.may_have_happened = may_have_happened
+
+
+class UpstreamError(Exception):
+    """A well-formed JSON-RPC error object as the answer."""
+
+    def __init__(self, code: int, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A credential for one call: headers that only the upstream sees."""
+
+    kind: str
+    headers: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"Credential(kind={self.kind!r})"
+
+
+OnProgress = Callable[[JSON], Awaitable[None]]
+
+
+class Upstream(Protocol):
+    """One upstream server."""
+
+    id: str
+
+    async def request(
+        self,
+        method: str,
+        params: JSON,
+        *,
+        owner: str,
+        credential: Credential | None,
+        timeout_s: float,
+        on_progress: OnProgress | None = None,
+    ) -> JSON:
+        """The result object of one request. `owner` keys what session state the upstream keeps.
+
+        Raises: UpstreamFault, UpstreamError.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class CredentialUnavailable(Exception):
+    """No credential: the call is not made."""
+
+
+class Broker(Protocol):
+    """Fetches or mints the credential of one call."""
+
+    async def credential(self, upstream: str, digest: str) -> Credential | None:
+        """None for an upstream that needs none. Raises CredentialUnavailable."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What tools exist, and what reviewers said of them."""
+
+    def facts(self, method: str, upstream: str, name: str) -> ToolFacts: ...
+
+    def locate(self, method: str, wire_name: str, upstream: str | None) -> tuple[str, str] | None:
+        """Upstream id and name behind a name on the wire, or None."""
+        ...
+
+    def definitions(self, method: str, upstream: str | None) -> Sequence[tuple[str, str, JSON]]:
+        """Upstream id, name and pinned definition (its wire name set) of everything listed."""
+        ...
+
+    def pin(self, method: str, upstream: str, name: str) -> str | None:
+        """The digest of the live definition."""
+        ...
+
+
+class PolicyEngine(Protocol):
+    """The operator's rules. `evaluate` never raises: a failure is an answer with `error` set."""
+
+    digest: str
+    unsafe: tuple[str, ...]
+
+    def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
+
+
+class Inspector(Protocol):
+    """Looks for one kind of thing in a JSON value; raises on failure, which refuses."""
+
+    def inspect(self, value: object) -> tuple[Finding, ...]: ...
+
+    def redact(self, value: Any, findings: Sequence[Finding]) -> Any: ...
+
+
+# --- what the page answers ------------------------------------------------------------------------
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """A result that passed step 9; `result` is a JSON-RPC result object."""
+
+    decision: str
+    result: JSON
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal. `may_have_happened` says whether an effect may have taken place upstream."""
+
+    decision: str
+    code: str
+    argument: str | None = None
+    approval: str | None = None
+    may_have_happened: bool = False
+    scopes: tuple[str, ...] = ()
+
+
+Answer = Delivered | Refused
+
+
+class NotRecorded(Exception):
+    """No decision, or no outcome, could be recorded: internal error `id`, nothing is delivered."""
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(incident)
+        self.incident = incident
