@@ -1,0 +1,82 @@
+# `make help` tells what there is. Every target sets up what it needs in .venv and nothing outside.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= auto
+CODE := $(wildcard src tests bench examples scripts)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check story bench conformance e2e lock docs clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(VENV)/.demo ## one injected e-mail, with and without the gateway (offline, no keys)
+	@$(BIN)/safeconduct demo
+
+test: check ## everything that needs no Debian package, with coverage
+	$(PYTEST) -n $(WORKERS) -m "not debian" --cov --cov-report=
+	@# What decides is covered to the last branch. Without data this fails too.
+	$(BIN)/coverage report --include='src/safeconduct/core/*,src/safeconduct/gateway.py' --fail-under=100
+
+check: $(VENV)/.dev ## format, lint, types, import contracts (under a minute)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/pyright $(CODE)
+	$(BIN)/lint-imports
+
+story: $(VENV)/.dev ## the stories as tests; STORY=name plays examples/name
+ifdef STORY
+	$(BIN)/python -m examples.$(STORY)
+else
+	$(PYTEST) tests/stories
+endif
+
+bench: $(VENV)/.dev ## what a call through the gateway costs (last line: JSON)
+	@$(BIN)/python -m bench
+
+conformance: $(VENV)/.dev ## what published standards demand
+	$(PYTEST) tests/conformance
+
+e2e: $(VENV)/.dev ## whole programs; needs the packages of scripts/debian-packages.txt
+	$(PYTEST) -m debian
+
+docs: $(VENV)/.dev ## links and snippets of the documentation
+	$(PYTEST) tests/docs
+
+lock: $(VENV)/.dev ## pin requirements/*.txt again; UPGRADE=1 takes the newest versions
+	scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## remove what these targets made
+	rm -rf $(VENV) .coverage .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+
+# ---------------------------------------------------------------------------------------- set-up
+# A stamp in .venv says what is installed. Each requirements file holds all of the one before it,
+# every line pinned with hashes; the package itself is installed without asking an index.
+
+$(VENV)/.base: requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "the venv module is needed: apt-get install python3-venv" >&2; exit 1; }
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.base pyproject.toml README.md
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.demo: requirements/demo.txt $(VENV)/.package
+	@echo "installing requirements/demo.txt"
+	@$(PIP) install --require-hashes -r requirements/demo.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.package
+	@echo "installing requirements/dev.txt"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@ $(VENV)/.demo

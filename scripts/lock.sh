@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Pins requirements/*.txt from pyproject.toml, with the hash of every file that the index has for a
+# version, so that one file serves every platform. No address of an index is written down.
+# Arguments go to pip-compile: --upgrade, --upgrade-package NAME.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CUSTOM_COMPILE_COMMAND="make lock"
+
+lock() { # the result, then what is special about it
+  local result="requirements/$1.txt"
+  shift
+  echo "locking $result"
+  .venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+    --output-file "$result" "$@" pyproject.toml
+}
+
+lock build --all-build-deps --only-build-deps "$@"
+lock runtime "$@"
+lock demo --extra demo --constraint requirements/runtime.txt "$@"
+lock dev --extra demo --extra dev --constraint requirements/demo.txt "$@"
