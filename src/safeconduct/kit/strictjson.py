@@ -1,0 +1,117 @@
+"""JSON that has one meaning for every reader (RFC 8259 narrowed to I-JSON, RFC 7493).
+
+Two parsers that read the same bytes differently are a way around every check between them. What
+parsers are known to disagree about is refused here: duplicate keys, lone surrogates, integers from
+2^53 on, numbers that overflow, negative zero, NaN and infinities, a byte order mark, bytes that are
+not UTF-8, and nesting beyond a bound. Messages say what was wrong and never repeat content.
+"""
+
+import json
+import math
+import re
+from typing import Any, Final, NoReturn
+
+import orjson
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_DEPTH: Final = 64
+
+_LIMIT: Final = 2**53
+_LIMIT_DIGITS: Final = len(str(_LIMIT))
+
+_BOM: Final = b"\xef\xbb\xbf"
+# The closing quote is optional, so that an unterminated string is consumed once, in linear time.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BRACKETS: Final = bytes.maketrans(b"[]{}", b"()()")
+_NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class StrictJSONError(ValueError):
+    """The bytes are not JSON, or not JSON that every reader understands alike."""
+
+
+def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES) -> Any:
+    """Decode one JSON document.
+
+    `max_depth` counts nested arrays and objects, `max_bytes` the whole document.
+
+    Raises:
+        StrictJSONError: for anything the module's description refuses.
+    """
+    if len(data) > max_bytes:
+        raise StrictJSONError(f"longer than {max_bytes} bytes")
+    if data.startswith(_BOM):
+        raise StrictJSONError("begins with a byte order mark")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise StrictJSONError(f"not UTF-8 at byte {error.start}") from None
+    if data.count(b"[") + data.count(b"{") > max_depth:
+        _check_depth(data, max_depth)
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise StrictJSONError(f"not JSON at character {error.pos}") from None
+    except RecursionError:  # a caller chose a max_depth that the interpreter cannot follow
+        raise StrictJSONError("nested too deep") from None
+    if b"\\ud" in data or b"\\uD" in data:
+        _check_surrogates(value)
+    return value
+
+
+def _check_depth(data: bytes, max_depth: int) -> None:
+    """Refuse nesting beyond `max_depth` before the decoder recurses into it.
+
+    With strings and everything but brackets taken out, removing all adjacent pairs takes away
+    exactly one level, so what is left after `max_depth` rounds was too deep or never closed.
+    """
+    brackets = _STRING.sub(b"", data).translate(_BRACKETS, _NO_BRACKET)
+    for _ in range(max_depth):
+        shorter = brackets.replace(b"()", b"")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    if brackets:
+        raise StrictJSONError(f"brackets nested deeper than {max_depth}, or not closed")
+
+
+def _check_surrogates(value: Any) -> None:
+    try:
+        orjson.dumps(value)  # everything else that it refuses has been refused before
+    except orjson.JSONEncodeError:
+        raise StrictJSONError("an escape for half a surrogate pair") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise StrictJSONError("an object with a duplicate key")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) < _LIMIT_DIGITS:
+        if digits == "-0":
+            raise StrictJSONError("a negative zero")
+        return int(digits)
+    if len(digits) > _LIMIT_DIGITS + 1 or not -_LIMIT < (number := int(digits)) < _LIMIT:
+        raise StrictJSONError("an integer beyond 2^53-1")
+    return number
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise StrictJSONError("a number that overflows")
+    if number == 0 and digits[0] == "-":
+        raise StrictJSONError("a negative zero")
+    return number
+
+
+def _constant(_name: str) -> NoReturn:
+    raise StrictJSONError("a number that JSON does not have")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
