@@ -1,0 +1,1 @@
+"""The story that `make demo` tells: one injected e-mail, one obedient agent, two runs."""
