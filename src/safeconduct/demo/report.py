@@ -10,9 +10,8 @@ from safeconduct.demo.outcome import Outcome
 from safeconduct.demo.plot import REQUEST, USER
 from safeconduct.demo.story import Audit, Run, Story
 
-_CALL = 46
-_PLAIN = 10
-_ARGUMENT = 34
+_CALL = 43
+_PLAIN = 7
 
 
 def text(story: Story) -> str:
@@ -31,8 +30,9 @@ def as_json(story: Story) -> str:
 
 
 def _lines(story: Story) -> Iterator[str]:
-    yield f'{USER} asks her copilot: "{REQUEST}"'
-    yield "The newest e-mail of that case gives orders of its own; the copilot obeys all it reads."
+    yield f"{USER} asks her sales copilot:"
+    yield f"  {REQUEST}"
+    yield "The case's newest e-mail gives orders of its own, and this copilot obeys all it reads."
     yield ""
     yield f"    {'':7} {'call':{_CALL}} {'plain':{_PLAIN}} through Safeconduct"
     # Both runs start from the same texts; where they part, the shorter one has nothing to show.
@@ -40,7 +40,7 @@ def _lines(story: Story) -> Iterator[str]:
     for number, (plain, governed) in enumerate(pairs, start=1):
         call = f"{plain.tool} {_brief(plain.arguments)}"
         yield (
-            f"{number:2}  {plain.asked_by:7} {call:{_CALL}} {plain.reply.verdict:{_PLAIN}}"
+            f"{number:2}  {plain.asked_by:7} {_cut(call):{_CALL}} {plain.reply.verdict:{_PLAIN}}"
             f" {_verdict(governed)}"
         )
     yield ""
@@ -60,10 +60,15 @@ def _verdict(attempt: Attempt) -> str:
 def _brief(arguments: Mapping[str, Any]) -> str:
     """Name the arguments that tell the most, without the text of mails."""
     if "to" in arguments:
-        return str(arguments["to"])[:_ARGUMENT]
-    values = (str(value) for name, value in arguments.items() if name != "opportunity_id")
-    fields = ", ".join(values) or str(arguments.get("opportunity_id", ""))
-    return fields[:_ARGUMENT]
+        return f"to {arguments['to']}"
+    if len(arguments) == 1:
+        return str(*arguments.values())
+    changes = (f"{name}={value}" for name, value in arguments.items() if name != "opportunity_id")
+    return ", ".join(changes)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _CALL else f"{line[: _CALL - 1]}…"
 
 
 def _outcome(title: str, outcome: Outcome) -> Iterator[str]:

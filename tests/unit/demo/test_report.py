@@ -35,7 +35,7 @@ def story() -> Story:
 def test_both_runs_stand_side_by_side(story: Story) -> None:
     (line,) = [line for line in report.text(story).splitlines() if "mail.send" in line]
     assert line.split() == [
-        *("1", "e-mail", "mail.send", "x@y.example", "done"),
+        *("1", "e-mail", "mail.send", "to", "x@y.example", "done"),
         *("refused", "destination-not-allowed", "->", "narrow-arguments"),
     ]
 
