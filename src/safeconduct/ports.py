@@ -7,10 +7,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from safeconduct.core.manifest import Role
-from safeconduct.core.model import AgentFacts, ApprovalFacts, Finding, TaskFacts, ToolFacts, UserFacts
+from safeconduct.core.manifest import Resolver, Role
+from safeconduct.core.model import (
+    AgentFacts,
+    ApprovalFacts,
+    Call,
+    Finding,
+    Gathered,
+    TaskFacts,
+    ToolFacts,
+    UserFacts,
+)
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin
+from safeconduct.core.verdict import Requirement
 
 JSON = dict[str, Any]
 
@@ -116,7 +126,7 @@ class TaskState(Protocol):
 
     def task(self, task: str) -> TaskFacts | None: ...
 
-    def parties(self, task: str) -> tuple[AgentFacts, UserFacts] | None: ...
+    def parties(self, task: str) -> tuple[AgentFacts, UserFacts]: ...
 
     def vouched(self, task: str, role: Role, value: str) -> tuple[Origin, ...]: ...
 
@@ -222,6 +232,24 @@ class Catalogue(Protocol):
         """The digest of the live definition."""
         ...
 
+    def resolvers(self, upstream: str) -> Mapping[str, Resolver]:
+        """The resolvers that the tools of an upstream share."""
+        ...
+
+
+class Desk(Protocol):
+    """Where an operator sees what waits for a yes. What it holds is gone after a restart; the agent
+    then asks again.
+    """
+
+    def hold(
+        self, approval: str, call: Call, gathered: Gathered, requirement: Requirement
+    ) -> None: ...
+
+    def holds(self, approval: str) -> bool:
+        """Whether an operator can still see and answer this request."""
+        ...
+
 
 class PolicyEngine(Protocol):
     """The operator's rules. `evaluate` never raises: a failure is an answer with `error` set."""
@@ -233,11 +261,12 @@ class PolicyEngine(Protocol):
 
 
 class Inspector(Protocol):
-    """Looks for one kind of thing in a JSON value; raises on failure, which refuses."""
+    """Looks for one kind of thing in the strings of a JSON value.
+
+    Whatever it raises refuses the call, or withholds the result.
+    """
 
     def inspect(self, value: object) -> tuple[Finding, ...]: ...
-
-    def redact(self, value: Any, findings: Sequence[Finding]) -> Any: ...
 
 
 # --- what the page answers ------------------------------------------------------------------------

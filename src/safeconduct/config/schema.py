@@ -1,0 +1,232 @@
+"""The shape of the configuration: frozen values, one struct for each block of the files.
+
+Unknown keys are refused everywhere (`forbid_unknown_fields`), so a misspelt safety setting stops
+the start instead of being ignored. The JSON Schema that `safeconduct schema` prints is generated
+from these structs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from safeconduct.core.manifest import Manifest
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+SpiffeId = Annotated[
+    str,
+    Meta(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[a-zA-Z0-9._-]+)+$", max_length=2048),
+]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A block of a configuration file."""
+
+
+class GatewayBlock(Block):
+    """Where the gateway listens and what it calls itself.
+
+    `issuer` is also the audience of task tokens. Paths are relative to the configuration directory.
+    """
+
+    issuer: str
+    listen: str
+    tenant: str
+    state: str = "./state"
+    operator_socket: str = "./state/operator.sock"
+    allowed_origins: tuple[str, ...] = ()
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 1_048_576
+    token_ttl_s: Annotated[int, Meta(ge=10, le=900)] = 900
+    unsafe_dev_identity: bool = False
+    unsafe_bearer_tokens: bool = False
+
+
+class Delegation(Block):
+    """The first seed's delegation block: who may delegate what to this agent, and where to."""
+
+    on_behalf_of: str | tuple[str, ...]
+    scope: tuple[str, ...]
+    audience: str
+    ttl_seconds: Annotated[int, Meta(ge=1, le=900)] = 900
+
+    @property
+    def users(self) -> frozenset[str]:
+        """User ids without their `user:` prefix."""
+        given = (self.on_behalf_of,) if isinstance(self.on_behalf_of, str) else self.on_behalf_of
+        return frozenset(user.removeprefix("user:") for user in given)
+
+
+class Agent(Block):
+    """One agent's registration."""
+
+    spiffe_id: SpiffeId
+    trust_domain: str
+    attestation: Literal["kubernetes-sa", "hardware", "workload-identity-pool", "unix"]
+    delegation: Delegation
+    jit_approval_required: tuple[str, ...] = ()
+    stateless: bool = False
+
+
+class AgentFile(Block):
+    """`agents/*.yaml`."""
+
+    agent: Agent
+
+
+class Zone(Block):
+    """One zone of the first seed's form; the keys with defaults are optional and ours."""
+
+    id: Name
+    egress: tuple[str, ...]
+    deny: tuple[str, ...] = ()
+    model: str | None = None
+    region: str | None = None
+    tier: Annotated[int, Meta(ge=1, le=9)] | None = None
+    tenant: str | None = None
+    max_label: Literal["public", "internal", "confidential", "restricted"] = "restricted"
+
+
+class ZoneFile(Block):
+    """`zones.yaml`."""
+
+    zones: tuple[Zone, ...]
+
+
+class Assignment(Block):
+    """Which zone, tier and task profiles an agent has."""
+
+    zone: str
+    tier: Annotated[int, Meta(ge=1, le=9)]
+    profiles: tuple[str, ...]
+
+
+class JwksRef(Block):
+    """Public keys by file path (JWK Set, RFC 7517)."""
+
+    jwks: str
+
+
+class Users(Block):
+    """Who vouches for users, and what each user is entitled to."""
+
+    issuer: str
+    jwks: str
+    audience: str
+    entitlements: str
+
+
+class UserEntry(Block):
+    """One user's entitlement: the scopes they may delegate at most."""
+
+    scopes: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+
+
+class UserFile(Block):
+    """`users.yaml`."""
+
+    users: dict[str, UserEntry]
+
+
+class Scope(Block):
+    """What a scope string denotes."""
+
+    system: str
+    object: str
+    action: str
+    qualifier: str | None = None
+
+
+class Profile(Block):
+    """What tasks of a kind may need at most. A budget counts calls, or activations of a scope."""
+
+    scopes: tuple[str, ...]
+    budgets: dict[str, Count] = {}
+    max_task_lifetime: Annotated[int, Meta(ge=60, le=86_400)] = 3600
+    max_refusals: Annotated[int, Meta(ge=1, le=10_000)] = 20
+
+
+class Endpoint(Block):
+    """One place on the network that a destination's name denotes."""
+
+    host: str
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 443
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class CredentialBlock(Block):
+    """Which credential an upstream gets; the agent never sees it.
+
+    `value` is a reference: `file:<path>` or `env:<NAME>`, never the secret itself.
+    """
+
+    kind: Literal["brokered", "none"]
+    header: str | None = None
+    value: str | None = None
+    scheme: str = "Bearer"
+
+
+class Upstream(Block):
+    """One upstream: an MCP server over HTTP (`mcp`) or a child process (`command`).
+
+    `destination` is the name that zones use for it; its own id when left out.
+    """
+
+    role: Literal["retrieval", "execution", "write-back"]
+    credential: CredentialBlock
+    manifests: str
+    mcp: str | None = None
+    command: tuple[str, ...] | None = None
+    env: dict[str, str] = {}
+    destination: str | None = None
+    region: str | None = None
+    timeout_s: Annotated[int, Meta(ge=1, le=600)] = 30
+    unsafe_no_sandbox: bool = False
+
+
+class PolicyBlock(Block):
+    """Where the policy bundle lies."""
+
+    bundle: str
+
+
+class AuditBlock(Block):
+    """Where the log lies; `strict` makes every record durable before anything depends on it."""
+
+    directory: str
+    durability: Literal["strict"] = "strict"
+
+
+class Root(Block):
+    """`safeconduct.yaml`. `agents` and `zones` name files; the rest stands here."""
+
+    gateway: GatewayBlock
+    agents: str
+    zones: str
+    assignments: dict[str, Assignment]
+    trust: dict[str, JwksRef]
+    users: Users
+    scopes: dict[str, Scope]
+    profiles: dict[str, Profile]
+    upstreams: dict[Name, Upstream]
+    policy: PolicyBlock
+    audit: AuditBlock
+    front_ends: dict[Name, JwksRef] = {}
+    user_devices: dict[str, JwksRef] = {}
+    destinations: dict[Name, tuple[Endpoint, ...]] = {}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything, read and cross-checked. `directory` is absolute."""
+
+    directory: str
+    root: Root
+    agents: dict[str, Agent]
+    zones: dict[str, Zone]
+    users: dict[str, UserEntry]
+    manifests: dict[str, Manifest]
+    unsafe: tuple[str, ...] = ()

@@ -1,0 +1,58 @@
+"""Relative changes of amounts, measured against the system of record. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from safeconduct.core.manifest import ToolManifest
+from safeconduct.core.model import Call
+from safeconduct.core.provenance import normalise
+
+BASIS: Final = 10_000
+"""Basis points in a whole: a change of 1 % is 100."""
+
+
+def baseline_key(call: Call, manifest: ToolManifest, name: str) -> str:
+    """Which amount of which object an argument sets."""
+    objects = sorted(
+        f"{key}={normalise(call.arguments[key])}"
+        for key, argument in manifest.arguments.items()
+        if argument.role == "object-id" and key in call.arguments
+    )
+    return f"{call.upstream}:{','.join(objects)}:{name}"[:200]
+
+
+def amount_changes(
+    call: Call,
+    manifest: ToolManifest,
+    resolved: Mapping[str, Any],
+    baseline: Callable[[str], int | None],
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Facts `delta_bps` (this call) and `task_delta_bps` (the whole task), and the baselines.
+
+    Several small changes add up: the task's change is measured against the amount that the object
+    had before the task first touched it. With several amounts in one call the largest change
+    counts. An amount whose old value is unknown, zero or negative yields no fact at all, and a rule
+    that needs one stays closed.
+    """
+    baselines: dict[str, int] = {}
+    deltas: list[int] = []
+    totals: list[int] = []
+    for name, value in call.arguments.items():
+        argument = manifest.arguments.get(name)
+        if argument is None or argument.role != "amount":
+            continue
+        old = resolved.get(f"old_{name}")
+        if type(value) is not int or type(old) is not int or old <= 0:
+            return {}, {}
+        key = baseline_key(call, manifest, name)
+        known = baseline(key)
+        first = old if known is None else known
+        deltas.append((value - old) * BASIS // old)
+        totals.append((value - first) * BASIS // first)
+        baselines[key] = first
+    if not deltas:
+        return {}, {}
+    facts = {"delta_bps": max(deltas, key=abs), "task_delta_bps": max(totals, key=abs)}
+    return facts, baselines

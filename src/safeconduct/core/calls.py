@@ -1,0 +1,70 @@
+"""The table of calls: every message that may cross the page, by direction and method.
+
+A method that is not in the table is refused. Revisions 2025-11-25 and 2026-07-28 of the Model
+Context Protocol share one table; a method that only one of them has says so.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+Direction = Literal["from-client", "from-upstream"]
+
+Subject = Literal["tool", "resource", "prompt", "none"]
+"""What a message is about: the kind of thing whose manifest decides."""
+
+MODERN: Final = "2026-07-28"
+HANDSHAKE: Final = "2025-11-25"
+REVISIONS: Final = (MODERN, HANDSHAKE)
+"""The protocol revisions spoken here, newest first."""
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    `page`: whether the message takes all eleven steps (it reaches an upstream). `source`: whether
+    text of an upstream comes back with it and must pass step 9. `sink`: whether it carries data out
+    of the task. `names`: the parameter that names the subject. `notification`: has no answer.
+    """
+
+    subject: Subject = "none"
+    page: bool = False
+    source: bool = False
+    sink: bool = False
+    names: str | None = None
+    notification: bool = False
+    cacheable: bool = False
+    revisions: tuple[str, ...] = REVISIONS
+
+
+TABLE: Final[dict[tuple[Direction, str], Kind]] = {
+    # The gateway answers these itself: nothing of them reaches an upstream.
+    ("from-client", "initialize"): Kind(revisions=(HANDSHAKE,)),
+    ("from-client", "notifications/initialized"): Kind(notification=True, revisions=(HANDSHAKE,)),
+    ("from-client", "ping"): Kind(revisions=(HANDSHAKE,)),
+    ("from-client", "server/discover"): Kind(cacheable=True, revisions=(MODERN,)),
+    ("from-client", "notifications/cancelled"): Kind(notification=True),
+    # Lists are filtered from the catalogue: definitions are text of an upstream.
+    ("from-client", "tools/list"): Kind(subject="tool", source=True, cacheable=True),
+    ("from-client", "resources/list"): Kind(subject="resource", source=True, cacheable=True),
+    ("from-client", "prompts/list"): Kind(subject="prompt", source=True, cacheable=True),
+    # These take the whole page.
+    ("from-client", "tools/call"): Kind(
+        subject="tool", page=True, source=True, sink=True, names="name"
+    ),
+    ("from-client", "resources/read"): Kind(
+        subject="resource", page=True, source=True, sink=True, names="uri", cacheable=True
+    ),
+    ("from-client", "prompts/get"): Kind(
+        subject="prompt", page=True, source=True, sink=True, names="name"
+    ),
+    # What an upstream may send while a call runs.
+    ("from-upstream", "notifications/progress"): Kind(source=True, notification=True),
+}
+
+
+def kind_of(direction: Direction, method: str) -> Kind | None:
+    """The row of a method, or None: the method is refused."""
+    return TABLE.get((direction, method))

@@ -1,0 +1,80 @@
+"""Canonical bytes (RFC 8785) and digests of calls.
+
+What was digested is what is sent: the canonical form of the arguments is the only form that leaves
+the gateway, so an approval for a digest is an approval for exact bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import orjson
+import rfc8785
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""The largest integer every JSON reader agrees on (RFC 7493, I-JSON)."""
+
+
+class NotCanonical(ValueError):
+    """A value that has no canonical form: lone surrogate, NaN, infinity, integer beyond 2^53-1."""
+
+
+def canonical(value: Any) -> bytes:
+    """The RFC 8785 form of a JSON value.
+
+    Raises:
+        NotCanonical: the value has no canonical form.
+    """
+    try:
+        if _plain(value):
+            # With ASCII keys and no floats orjson's sorted form is RFC 8785 byte for byte; a law
+            # compares it with the reference implementation used for all other values.
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return rfc8785.dumps(value)
+    except (orjson.JSONEncodeError, rfc8785.CanonicalizationError, RecursionError) as error:
+        raise NotCanonical(str(error)) from None
+
+
+def sha256(data: bytes) -> str:
+    """`sha256:` and the lower-case hexadecimal SHA-256 of the bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def digest(value: Any) -> str:
+    """The digest of a JSON value's canonical form.
+
+    Raises:
+        NotCanonical: the value has no canonical form.
+    """
+    return sha256(canonical(value))
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value holds only ASCII keys, strings, booleans, null and safe integers.
+
+    Raises:
+        NotCanonical: an integer beyond 2^53-1, or a type that JSON does not have.
+    """
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+            return True
+        raise NotCanonical("an integer beyond 2^53-1")
+    if kind is dict:
+        plain = True
+        for key, item in value.items():
+            if type(key) is not str:
+                raise NotCanonical("an object key that is not a string")
+            plain = _plain(item) and key.isascii() and plain
+        return plain
+    if kind is list or kind is tuple:
+        plain = True
+        for item in value:
+            plain = _plain(item) and plain
+        return plain
+    if kind is float:
+        return False
+    raise NotCanonical(f"a value of type {kind.__name__}")

@@ -1,0 +1,30 @@
+"""Is there budget left for this call, and is it not a repetition of one whose fate is unknown?"""
+
+from __future__ import annotations
+
+from safeconduct.core.model import Call, Gathered
+from safeconduct.core.verdict import Deny
+
+CALLS = "calls"
+"""The budget that every call counts against; all other budgets are named after a scope."""
+
+
+def spends(gathered: Gathered) -> dict[str, int]:
+    """What a permit of this call uses up, by budget."""
+    manifest = gathered.tool.manifest
+    scopes = () if manifest is None else manifest.scopes
+    return dict.fromkeys((CALLS, *scopes), 1)
+
+
+def budget(call: Call, gathered: Gathered) -> Deny | None:
+    """Refuses what would overspend, refusal loops, and blind repetition."""
+    del call
+    task = gathered.task
+    if task.refusals >= task.max_refusals:
+        return Deny("refusals-exhausted")
+    for name, amount in spends(gathered).items():
+        if name in task.budgets and task.counts.get(name, 0) + amount > task.budgets[name]:
+            return Deny("budget-exhausted")
+    if gathered.outcome_unknown and gathered.tool.effect.changes_state:
+        return Deny("outcome-unknown")
+    return None

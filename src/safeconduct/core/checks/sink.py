@@ -1,0 +1,41 @@
+"""May data go to this very destination? Channel allowlists, and categories a tool must not get."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from safeconduct.core.manifest import Role
+from safeconduct.core.model import Call, Facts
+from safeconduct.core.provenance import normalise
+from safeconduct.core.verdict import Deny
+
+LISTS: Final[dict[Role, str]] = {"recipient": "recipients", "destination": "destinations"}
+"""The allowlist of a manifest's sink that an address argument is judged by."""
+
+
+def sink(call: Call, facts: Facts) -> Deny | None:
+    """Refuses addresses that nobody vouches for and categories the tool refuses."""
+    manifest = facts.gathered.tool.manifest
+    if manifest is None:
+        return Deny("destination-not-allowed")
+    for name, value in call.arguments.items():
+        role = manifest.arguments[name].role if name in manifest.arguments else "content"
+        if role in LISTS and not _allowed(name, value, facts, LISTS[role]):
+            return Deny("destination-not-allowed")
+    refused = frozenset(manifest.sink.categories_refused)
+    if facts.gathered.tool.effect.changes_state and refused & facts.gathered.task.labels.categories:
+        return Deny("category-refused")
+    return None
+
+
+def _allowed(name: str, value: object, facts: Facts, listed: str) -> bool:
+    values = value if isinstance(value, list) else [value]
+    allowed = facts.allowed.get(listed, frozenset())
+    return bool(values) and all(
+        (text := normalise(item)) is not None
+        and (
+            text in allowed
+            or any(origin.vouches for origin in facts.provenance.get(f"{name}={text}", ()))
+        )
+        for item in values
+    )

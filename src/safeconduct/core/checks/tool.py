@@ -1,0 +1,41 @@
+"""Is there such a tool in this task, is it the one that was reviewed, and do the arguments fit?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from safeconduct.core.manifest import CONTROL_ROLES, Argument
+from safeconduct.core.model import Call, Gathered
+from safeconduct.core.provenance import normalise
+from safeconduct.core.verdict import Deny
+
+
+def tool(call: Call, gathered: Gathered) -> Deny | None:
+    """Refuses tools outside the delegation, changed definitions and undeclared arguments."""
+    facts, task = gathered.tool, gathered.task
+    if facts.manifest is None or not facts.manifest.scopes:
+        return Deny("tool-unknown")
+    needed = frozenset(facts.manifest.scopes)
+    if not needed <= task.scopes:
+        # Only a scope that a new task could have is worth telling: anything else does not exist.
+        return Deny("scope-missing" if needed <= task.obtainable else "tool-unknown")
+    if facts.pin == "changed":
+        return Deny("definition-changed")
+    declared = facts.manifest.arguments
+    for name, value in call.arguments.items():
+        # An argument nobody gave a role to cannot be judged, so it is not sent.
+        argument = declared.get(name)
+        if argument is None or not _fits(argument, value):
+            return Deny("arguments-invalid", name)
+    return None
+
+
+def _fits(argument: Argument, value: Any) -> bool:
+    """Control arguments are scalars; addresses may also be a list of them."""
+    if argument.role not in CONTROL_ROLES:
+        return True
+    if argument.role == "amount":
+        return type(value) is int
+    if argument.role in ("recipient", "destination") and isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
+    return isinstance(value, str | int) and normalise(value) is not None

@@ -1,0 +1,100 @@
+"""Step 4: every check answers; any Deny beats all, else the Elevates merge into one, else Permit.
+
+Pure and total: same call and facts, same verdict, today and on replay.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from safeconduct.core.checks import FIRST, SECOND
+from safeconduct.core.labels import Integrity
+from safeconduct.core.model import Call, Facts
+from safeconduct.core.verdict import (
+    Answer,
+    Decision,
+    Deny,
+    Elevate,
+    Grant,
+    Obligation,
+    Permit,
+    Redact,
+    Requirement,
+    Spotlight,
+)
+
+GRANT_MS: Final = 60_000
+"""How long a grant lasts at most, in milliseconds: one call, not a standing permission."""
+
+
+def decide(call: Call, facts: Facts) -> Decision:
+    """The verdict on a call, with the answer of every check."""
+    answers = tuple(
+        [Answer(name, first(call, facts.gathered)) for name, first in FIRST]
+        + [Answer(name, second(call, facts)) for name, second in SECOND]
+    )
+    refusals = [answer.said for answer in answers if isinstance(answer.said, Deny)]
+    if refusals:
+        return Decision(refusals[0], answers)
+    elevates = [answer.said for answer in answers if isinstance(answer.said, Elevate)]
+    if elevates:
+        requirement = merge(tuple(elevate.requirement for elevate in elevates))
+        if not covers(call, facts, requirement):
+            return Decision(Elevate(requirement), answers)
+    return Decision(Permit(_grant(call, facts), _obligations(facts)), answers)
+
+
+def merge(requirements: tuple[Requirement, ...]) -> Requirement:
+    """One requirement that asks for all that several ask for, for the shortest time."""
+    return Requirement(
+        templates=tuple(sorted({item for one in requirements for item in one.templates})),
+        sources=tuple(sorted({item for one in requirements for item in one.sources})),
+        ttl_s=min(one.ttl_s for one in requirements),
+    )
+
+
+def covers(call: Call, facts: Facts, requirement: Requirement) -> bool:
+    """Whether a person has said yes to exactly this call, to all that is asked now, in time.
+
+    Labels that rose since the person looked make it another question.
+    """
+    approval = facts.approval
+    return (
+        approval is not None
+        and approval.digest == call.digest
+        and approval.fresh(facts.gathered.now_ms)
+        and frozenset(requirement.sources) <= frozenset(approval.sources)
+        and facts.gathered.task.labels <= approval.labels
+    )
+
+
+def _grant(call: Call, facts: Facts) -> Grant:
+    gathered, approval = facts.gathered, facts.approval
+    used = (
+        approval.id
+        if approval is not None
+        and approval.digest == call.digest
+        and approval.fresh(gathered.now_ms)
+        else None
+    )
+    manifest = gathered.tool.manifest
+    return Grant(
+        target=call.target,
+        digest=call.digest,
+        expires_ms=min(
+            gathered.now_ms + GRANT_MS, gathered.token_expires_ms, gathered.task.expires_ms
+        ),
+        scopes=() if manifest is None else manifest.scopes,
+        approval=used,
+    )
+
+
+def _obligations(facts: Facts) -> tuple[Obligation, ...]:
+    """Credentials never reach the agent; marked text of untrusted places, where asked for."""
+    tool = facts.gathered.tool
+    redact = Redact(("secret.",))
+    manifest = tool.manifest
+    spotlight = manifest is not None and manifest.spotlight == "delimit"
+    if spotlight and tool.source.integrity is Integrity.untrusted:
+        return (redact, Spotlight(tool.destination))
+    return (redact,)

@@ -1,0 +1,161 @@
+"""Manifests: what a reviewer says of an upstream's tools; the worst case where nobody did."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final, Literal
+
+import msgspec
+
+from safeconduct.core.labels import WORST, Confidentiality, Integrity, Label
+
+
+class Effect(Enum):
+    """What a call does to the world outside the task."""
+
+    read = "read"
+    write = "write"
+    send = "send"
+    delete = "delete"
+    execute = "execute"
+    pay = "pay"
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether the call may change something: everything but a read."""
+        return self is not Effect.read
+
+
+Role = Literal[
+    "recipient", "destination", "account", "path", "object-id", "amount", "content", "query"
+]
+"""What an argument is for; all but `content` and `query` steer the action (control arguments)."""
+
+ADDRESS_ROLES: Final[frozenset[Role]] = frozenset({"recipient", "destination"})
+"""Control arguments that say where data goes: the check `sink` judges them."""
+
+CONTROL_ROLES: Final[frozenset[Role]] = ADDRESS_ROLES | {"account", "path", "object-id", "amount"}
+"""Arguments that steer an action; their values need provenance."""
+
+
+class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a file that an operator writes: unknown keys are refused."""
+
+
+class Argument(_Spec):
+    """One argument of a tool. `type` is the resource type of an object id (`crm.case`)."""
+
+    role: Role
+    type: str | None = None
+
+
+class SourceLabel(_Spec):
+    """What data from this place counts as when it enters a task."""
+
+    integrity: Literal["trusted", "endorsed", "untrusted"] = "untrusted"
+    confidentiality: Literal["public", "internal", "confidential", "restricted"] = "restricted"
+    categories: tuple[str, ...] = ()
+    readers: tuple[str, ...] | None = None
+
+    def label(self) -> Label:
+        """The label of the data."""
+        return Label(
+            integrity=Integrity[self.integrity],
+            confidentiality=Confidentiality[self.confidentiality],
+            categories=frozenset(self.categories),
+            readers=None if self.readers is None else frozenset(self.readers),
+        )
+
+
+class FieldLabel(_Spec):
+    """What is special about one field of a result.
+
+    Parts left out are the source's own. `vouches_for` names the roles for which this field's values
+    may be used as control arguments later in the task; only a trusted field vouches.
+    """
+
+    integrity: Literal["trusted", "endorsed", "untrusted"] | None = None
+    confidentiality: Literal["public", "internal", "confidential", "restricted"] | None = None
+    categories: tuple[str, ...] = ()
+    vouches_for: tuple[Role, ...] = ()
+
+
+class Returns(_Spec):
+    """The labels of a result: of all of it, and of single fields by path (`messages.*.body`)."""
+
+    source: SourceLabel = SourceLabel()
+    fields: dict[str, FieldLabel] = {}
+
+
+class Resolver(_Spec):
+    """A fact from the system of record, fetched by the gateway itself.
+
+    `tool` is a read tool, of the same upstream or `<upstream>.<name>`. `arguments` may take values
+    of the judged call by `$.arguments.<name>`; `take` picks the fact from the structured result.
+    """
+
+    tool: str
+    take: str
+    arguments: dict[str, Any] = {}
+
+
+class Allow(_Spec):
+    """A list of allowed destinations: fixed values, or what a resolver returns."""
+
+    values: tuple[str, ...] = ()
+    resolver: str | None = None
+
+
+class Sink(_Spec):
+    """Where the arguments go: how confidential they may be, and to whom they may be sent."""
+
+    clearance: Literal["public", "internal", "confidential", "restricted"] = "public"
+    categories_refused: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+    allow: dict[Literal["recipients", "destinations"], Allow] = {}
+
+
+class ToolManifest(_Spec):
+    """What a reviewer says of one tool.
+
+    `pin` is the digest of the reviewed definition (`sha256:…`); without it, or when nobody reviewed
+    the tool, the labels count as the worst case whatever is written here.
+    """
+
+    effect: Effect
+    scopes: tuple[str, ...]
+    arguments: dict[str, Argument] = {}
+    returns: Returns = Returns()
+    sink: Sink = Sink()
+    resolvers: dict[str, Resolver] = {}
+    reversible: bool = False
+    spotlight: Literal["none", "delimit"] = "none"
+    pin: str | None = None
+
+
+class ContentManifest(_Spec):
+    """What a reviewer says of a resource (by URI or URI prefix ending in `*`) or of a prompt."""
+
+    scopes: tuple[str, ...]
+    source: SourceLabel = SourceLabel()
+    spotlight: Literal["none", "delimit"] = "none"
+
+
+class Manifest(_Spec):
+    """What a reviewer says of one upstream. `resolvers` are shared by its tools."""
+
+    upstream: str
+    tools: dict[str, ToolManifest] = {}
+    resources: dict[str, ContentManifest] = {}
+    prompts: dict[str, ContentManifest] = {}
+    resolvers: dict[str, Resolver] = {}
+
+
+def source_label(tool: ToolManifest, *, reviewed: bool) -> Label:
+    """What a result of this tool counts as before its fields are looked at."""
+    return tool.returns.source.label() if reviewed else WORST
+
+
+def clearance(tool: ToolManifest, *, reviewed: bool) -> Confidentiality:
+    """How confidential the data sent to this tool may be: public when nobody reviewed it."""
+    return Confidentiality[tool.sink.clearance] if reviewed else Confidentiality.public

@@ -1,0 +1,180 @@
+"""The call and the facts about it: all that the core may know when it decides.
+
+Facts come in two stages. `Gathered` (step 1) is cheap, local and authoritative; the checks that
+`screen` runs see nothing else. `Facts` (step 3) adds what costs time: resolvers, inspectors, the
+policy engine, approvals.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from safeconduct.core.labels import BOTTOM, Confidentiality, Label
+from safeconduct.core.manifest import Effect, ToolManifest
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.provenance import Origin, PurposeSource
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that takes the page.
+
+    `target` is `<upstream>.<name>` for a tool, `<upstream>#resource:<uri>` and
+    `<upstream>#prompt:<name>` otherwise; names match exactly. `digest` covers tenant, agent, user,
+    task, target, the pin of the definition and the canonical arguments.
+    """
+
+    method: str
+    target: str
+    upstream: str
+    name: str
+    arguments: dict[str, Any]
+    digest: str
+    size: int
+
+
+class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The calling workload. `approval_scopes` are its `jit_approval_required`."""
+
+    id: str
+    registered: bool
+    tier: int
+    zone: str
+    attested_ms: int
+    stateless: bool = False
+    approval_scopes: frozenset[str] = frozenset()
+
+
+class UserFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The delegator, as the user issuer described them when the task started."""
+
+    id: str
+    groups: tuple[str, ...] = ()
+    acr: str | None = None
+    auth_time_s: int = 0
+
+
+class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a task, read authoritatively before each decision.
+
+    `scopes` were fixed when the task started (the plan freezes); `obtainable` is what profile,
+    registration and entitlement would have allowed.
+
+    `version` rises with every change that a decision could depend on; a reservation names the
+    version it was decided on.
+    """
+
+    id: str
+    tenant: str
+    profile: str
+    purpose: str
+    purpose_source: PurposeSource
+    scopes: frozenset[str]
+    obtainable: frozenset[str]
+    budgets: dict[str, int]
+    max_refusals: int
+    started_ms: int
+    expires_ms: int
+    version: int
+    labels: Label = BOTTOM
+    counts: dict[str, int] = {}
+    refusals: int = 0
+    state: Literal["active", "ended", "revoked"] = "active"
+
+
+class ZoneFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The zone the agent runs in; `egress` and `deny` are names of destinations."""
+
+    id: str
+    egress: frozenset[str]
+    deny: frozenset[str]
+    region: str | None = None
+    max_label: Confidentiality = Confidentiality.restricted
+
+
+PinState = Literal["reviewed", "unreviewed", "changed"]
+
+
+class ToolFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the catalogue knows of the target; `manifest` is None when there is no such tool.
+
+    `source` is the label of what the tool returns before its fields are looked at, `clearance` how
+    confidential the data sent to it may be; both are the worst case unless the pin is reviewed.
+    """
+
+    manifest: ToolManifest | None
+    pin: PinState
+    destination: str
+    source: Label
+    clearance: Confidentiality
+    credential: str = "none"
+
+    @property
+    def effect(self) -> Effect:
+        """The declared effect; the worst case unless somebody reviewed the definition."""
+        if self.manifest is None or self.pin != "reviewed":
+            return Effect.execute
+        return self.manifest.effect
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """Step 1: cheap, local, authoritative."""
+
+    now_ms: int
+    tenant: str
+    agent: AgentFacts
+    user: UserFacts
+    task: TaskFacts
+    zone: ZoneFacts | None
+    tool: ToolFacts
+    token_expires_ms: int
+    outcome_unknown: bool = False
+    unsafe: tuple[str, ...] = ()
+
+
+class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval on record for exactly this digest, not yet used."""
+
+    id: str
+    digest: str
+    state: Literal["pending", "granted", "denied"]
+    requested_ms: int = 0
+    granted_ms: int = 0
+    ttl_s: int = 300
+    sources: tuple[str, ...] = ()
+    labels: Label = BOTTOM
+
+    def fresh(self, now_ms: int) -> bool:
+        """Whether the yes is neither from the future nor too old."""
+        return self.state == "granted" and 0 <= now_ms - self.granted_ms < self.ttl_s * 1000
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something an inspector saw: which kind, in which string (a path of keys and indices), and
+    from which to which character of it.
+    """
+
+    kind: str
+    where: tuple[str | int, ...]
+    start: int
+    end: int
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Step 3: everything. `failures` names facts that could not be had; any of them refuses.
+
+    `allowed` are the destinations on the manifest's lists; `provenance` holds the origins of each
+    argument by name, and of each address by `name=value`; `baselines` are the amounts that objects
+    had before this task.
+    """
+
+    gathered: Gathered
+    resolved: dict[str, Any] = {}
+    allowed: dict[str, frozenset[str]] = {}
+    provenance: dict[str, tuple[Origin, ...]] = {}
+    findings: tuple[Finding, ...] = ()
+    policy: PolicyAnswer
+    approval: ApprovalFacts | None = None
+    failures: tuple[str, ...] = ()
+    baselines: dict[str, int] = {}

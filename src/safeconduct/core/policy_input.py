@@ -1,0 +1,66 @@
+"""What the operator's rules see: built from facts, integers only, never from claims. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from safeconduct.core.canonical import canonical
+from safeconduct.core.model import Call, Facts
+from safeconduct.core.record import label_value
+
+
+def policy_input(call: Call, facts: Facts) -> bytes:
+    """The policy input as canonical JSON.
+
+    Argument values are not in it: a rule that needs one takes it from a resolver. Sizes, names of
+    arguments and the places their values were seen are.
+
+    Raises:
+        NotCanonical: a resolved fact has no canonical form.
+    """
+    gathered = facts.gathered
+    agent, user, task, tool = gathered.agent, gathered.user, gathered.task, gathered.tool
+    approval = facts.approval
+    value: dict[str, Any] = {
+        "call": {
+            "tool": call.target,
+            "upstream": call.upstream,
+            "effect": tool.effect.value,
+            "scopes": [] if tool.manifest is None else list(tool.manifest.scopes),
+            "digest": call.digest,
+            "fields": sorted(call.arguments),
+            "sizes": {"arguments": call.size},
+        },
+        "agent": {
+            "id": agent.id,
+            "tier": agent.tier,
+            "zone": agent.zone,
+            "attested_at": agent.attested_ms,
+            "stateless": agent.stateless,
+        },
+        "user": {
+            "id": user.id,
+            "groups": list(user.groups),
+            "acr": user.acr,
+            "auth_time": user.auth_time_s,
+        },
+        "task": {
+            "id": task.id,
+            "purpose_source": task.purpose_source,
+            "profile": task.profile,
+            "tenant": task.tenant,
+            "started_at": task.started_ms,
+            "counts": task.counts,
+        },
+        "labels": label_value(task.labels),
+        "provenance": {
+            name: sorted({origin.place for origin in origins})
+            for name, origins in facts.provenance.items()
+            if name in call.arguments
+        },
+        "facts": facts.resolved,
+        "now_ms": gathered.now_ms,
+    }
+    if approval is not None and approval.state == "granted":
+        value["approval"] = {"digest": approval.digest, "granted_at_ms": approval.granted_ms}
+    return canonical(value)

@@ -1,0 +1,75 @@
+"""Provenance: where a value was seen, and whether that place may vouch for it.
+
+No fact comes from the one it is about: an argument never vouches for itself, and a purpose that the
+agent states is a claim of the agent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+import msgspec
+
+from safeconduct.core.manifest import Role
+
+PurposeSource = Literal["user", "app", "agent"]
+"""Who speaks for the user: the user's device, a registered front end, or the agent itself."""
+
+Place = Literal["user-request", "app-request", "agent-request", "trusted-field", "policy-constant"]
+
+VOUCHING: Final[frozenset[Place]] = frozenset(
+    {"user-request", "app-request", "trusted-field", "policy-constant"}
+)
+"""Places whose values may be used as control arguments."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """One place where a value was seen in this task; `where` is a tool and field path, if any."""
+
+    place: Place
+    where: str = ""
+
+    @property
+    def vouches(self) -> bool:
+        """Whether this place may vouch for a control argument."""
+        return self.place in VOUCHING
+
+
+class Vouched(msgspec.Struct, frozen=True):
+    """A value that a trusted field of a result vouches for, as it is remembered in the task."""
+
+    role: Role
+    value: str
+    where: str
+
+
+_WORD: Final = re.compile(r"[^\s,;<>()\[\]{}\"'“”‘’]+")
+_TRAILING: Final = ".:!?"
+
+
+def normalise(value: object) -> str | None:
+    """The form in which values are compared: exact text, decimal integers; None if not a scalar.
+
+    Case and inner spaces are kept: a look-alike is another value.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    return None
+
+
+def words(purpose: str) -> frozenset[str]:
+    """The words of a request that may vouch for a value; a full stop after a word is not part."""
+    found = _WORD.findall(purpose)
+    return frozenset(found) | frozenset(word.rstrip(_TRAILING) for word in found)
+
+
+def request_origin(purpose: str, source: PurposeSource, value: str) -> Origin | None:
+    """The origin that the task's request gives to a value, or None if it does not name it."""
+    if not value or value not in words(purpose):
+        return None
+    return Origin(f"{source}-request")

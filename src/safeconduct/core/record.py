@@ -1,0 +1,208 @@
+"""Records: the evidence of each decision and outcome, as plain JSON values. Pure.
+
+A record holds what is needed to explain and to replay a decision, and no argument or result text:
+arguments stand for themselves by their digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from safeconduct.core.admit import Admitted
+from safeconduct.core.checks.budget import spends
+from safeconduct.core.labels import BOTTOM, Label
+from safeconduct.core.model import Call, Facts, Gathered
+from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit
+
+JSON = dict[str, Any]
+
+
+def label_value(label: Label) -> JSON:
+    """A label as a record and the policy input hold it."""
+    value: JSON = {
+        "integrity": label.integrity.name,
+        "confidentiality": label.confidentiality.name,
+        "categories": sorted(label.categories),
+    }
+    if label.readers is not None:
+        value["readers"] = sorted(label.readers)
+    if label.tenants:
+        value["tenants"] = sorted(label.tenants)
+    if label.regions:
+        value["regions"] = sorted(label.regions)
+    return value
+
+
+def decision_record(
+    decision_id: str,
+    call: Call,
+    gathered: Gathered,
+    facts: Facts | None,
+    decision: Decision,
+) -> JSON:
+    """The decision record: durable before anything that depends on it."""
+    verdict, task = decision.verdict, gathered.task
+    record: JSON = {
+        "kind": "decision",
+        "decision": decision_id,
+        "at_ms": gathered.now_ms,
+        "tenant": gathered.tenant,
+        "agent": gathered.agent.id,
+        "tier": gathered.agent.tier,
+        "zone": gathered.agent.zone,
+        "user": gathered.user.id,
+        "task": task.id,
+        "version": task.version,
+        "purpose_source": task.purpose_source,
+        "method": call.method,
+        "tool": call.target,
+        "effect": gathered.tool.effect.value,
+        "pin": gathered.tool.pin,
+        "credential": gathered.tool.credential,
+        "digest": call.digest,
+        "size": call.size,
+        "labels": label_value(task.labels),
+        "checks": [_answer(answer) for answer in decision.answers],
+    }
+    if facts is not None:
+        record["policy"] = {
+            "bundle": facts.policy.bundle,
+            "permit": list(facts.policy.permit),
+            "deny": list(facts.policy.deny),
+            "elevate": [rule.id for rule in facts.policy.elevate],
+        }
+        if facts.policy.error is not None:
+            record["policy"]["error"] = facts.policy.error[:200]
+        record["provenance"] = {
+            name: [origin.place for origin in origins]
+            for name, origins in facts.provenance.items()
+            if name in call.arguments
+        }
+        if facts.findings:
+            record["findings"] = sorted({finding.kind for finding in facts.findings})
+        if facts.failures:
+            record["failures"] = list(facts.failures)
+        record["facts"] = {
+            name: value for name, value in facts.resolved.items() if isinstance(value, int)
+        }
+        if facts.baselines:
+            record["baselines"] = facts.baselines
+    if gathered.unsafe:
+        record["unsafe"] = list(gathered.unsafe)
+    match verdict:
+        case Permit(grant, obligations):
+            record["verdict"] = "permit"
+            record["scopes"] = list(grant.scopes)
+            record["expires_ms"] = grant.expires_ms
+            record["obligations"] = [type(one).__name__.lower() for one in obligations]
+            record["spends"] = spends(gathered)
+            record["changes_state"] = gathered.tool.effect.changes_state
+            if grant.approval is not None:
+                record["approval"] = grant.approval
+        case Elevate(requirement):
+            record["verdict"] = "elevate"
+            record["requires"] = list(requirement.sources)
+        case Deny(code):
+            record["verdict"] = "deny"
+            record["reason"] = code
+    return record
+
+
+def _answer(answer: Answer) -> JSON:
+    if not answer.evaluated:
+        return {"check": answer.check, "said": "not evaluated"}
+    match answer.said:
+        case None:
+            return {"check": answer.check, "said": "nothing against it"}
+        case Deny(code):
+            return {"check": answer.check, "said": "deny", "reason": code}
+        case Elevate(requirement):
+            return {"check": answer.check, "said": "elevate", "asks": list(requirement.sources)}
+
+
+def outcome_record(
+    decision_id: str,
+    task: str,
+    at_ms: int,
+    status: str,
+    *,
+    reason: str | None = None,
+    may_have_happened: bool = False,
+    result_digest: str | None = None,
+    redacted: int = 0,
+) -> JSON:
+    """The outcome record. `status`: ok, error, refused, withheld, cancelled or unknown."""
+    record: JSON = {
+        "kind": "outcome",
+        "decision": decision_id,
+        "task": task,
+        "at_ms": at_ms,
+        "status": status,
+        "may_have_happened": may_have_happened,
+    }
+    if reason is not None:
+        record["reason"] = reason
+    if result_digest is not None:
+        record["result"] = result_digest
+    if redacted:
+        record["redacted"] = redacted
+    return record
+
+
+VOUCHED_PER_RECORD: Final = 24
+"""How many vouched values fit into one record without nearing its size limit."""
+
+
+def memory_records(decision_id: str, task: str, at_ms: int, admitted: Admitted) -> list[JSON]:
+    """What a task must remember of a result; empty when it adds nothing.
+
+    Vouched values stand for themselves by their digest: the log holds no personal data in clear.
+    """
+    if admitted.label == BOTTOM and not admitted.vouched:
+        return []
+    chunks = [
+        admitted.vouched[start : start + VOUCHED_PER_RECORD]
+        for start in range(0, max(1, len(admitted.vouched)), VOUCHED_PER_RECORD)
+    ]
+    return [
+        {
+            "kind": "memory",
+            "decision": decision_id,
+            "task": task,
+            "at_ms": at_ms,
+            "labels": label_value(admitted.label),
+            "vouched": [
+                {"role": one.role, "value": value_digest(one.value), "where": one.where[:100]}
+                for one in chunk
+            ],
+        }
+        for chunk in chunks
+    ]
+
+
+def value_digest(value: str) -> str:
+    """How a remembered value is looked up: the first 128 bits of its SHA-256, in hexadecimal."""
+    return hashlib.sha256(value.encode()).hexdigest()[:32]
+
+
+def approval_request(
+    approval_id: str, decision_id: str, call: Call, gathered: Gathered, elevate: Elevate
+) -> JSON:
+    """The request for a person's yes to exactly these bytes."""
+    return {
+        "kind": "approval",
+        "phase": "requested",
+        "approval": approval_id,
+        "decision": decision_id,
+        "task": gathered.task.id,
+        "tenant": gathered.tenant,
+        "agent": gathered.agent.id,
+        "user": gathered.user.id,
+        "tool": call.target,
+        "digest": call.digest,
+        "at_ms": gathered.now_ms,
+        "ttl_s": elevate.requirement.ttl_s,
+        "requires": list(elevate.requirement.sources),
+        "labels": label_value(gathered.task.labels),
+    }

@@ -1,0 +1,98 @@
+"""Verdicts: what the core answers, and nothing else can be answered.
+
+The three cover the five decisions of CSA AARM: ALLOW and MODIFY are a permit (with obligations),
+STEP_UP and DEFER an elevate, DENY a deny.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from safeconduct.core.reasons import REASONS, Reason
+
+
+class Redact(msgspec.Struct, frozen=True, tag="redact"):
+    """Obligation: replace findings of these kinds in the result before the agent sees it."""
+
+    kinds: tuple[str, ...]
+
+
+class Spotlight(msgspec.Struct, frozen=True, tag="spotlight"):
+    """Obligation: mark the text of the result as data from `source`, not instruction.
+
+    Hines et al., "Defending Against Indirect Prompt Injection Attacks With Spotlighting", 2024.
+    """
+
+    source: str
+
+
+Obligation = Redact | Spotlight
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a permit permits: one tool, one digest, until one moment."""
+
+    target: str
+    digest: str
+    expires_ms: int
+    scopes: tuple[str, ...] = ()
+    approval: str | None = None
+
+
+class Permit(msgspec.Struct, frozen=True, tag="permit"):
+    """The call may run, once, with these obligations met."""
+
+    grant: Grant
+    obligations: tuple[Obligation, ...] = ()
+
+
+class Requirement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person must say yes to. `sources` are the checks and rules that ask for it."""
+
+    templates: tuple[str, ...]
+    sources: tuple[str, ...]
+    ttl_s: int
+
+
+class Elevate(msgspec.Struct, frozen=True, tag="elevate"):
+    """The call may run once a person has approved exactly this call."""
+
+    requirement: Requirement
+
+
+class Deny(msgspec.Struct, frozen=True, tag="deny"):
+    """The call may not run. `code` is one of the closed list; `argument` names the argument only
+    where everything that was judged is known to the caller anyway.
+    """
+
+    code: str
+    argument: str | None = None
+
+    @property
+    def reason(self) -> Reason:
+        """The entry of the closed list."""
+        return REASONS[self.code]
+
+
+Verdict = Permit | Elevate | Deny
+
+CheckName = Literal[
+    "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy", "elevation"
+]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What one check answered: None means that it has nothing against the call."""
+
+    check: CheckName
+    said: Deny | Elevate | None
+    evaluated: bool = True
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """A verdict and how it came about: the answer of every check, in their order."""
+
+    verdict: Verdict
+    answers: tuple[Answer, ...]

@@ -1,0 +1,386 @@
+"""Steps 1 and 3: asks the rooms and builds frozen facts. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from safeconduct.config.schema import Config
+from safeconduct.core.amounts import amount_changes
+from safeconduct.core.calls import kind_of
+from safeconduct.core.canonical import NotCanonical, canonical, sha256
+from safeconduct.core.checks.content import INSPECTOR
+from safeconduct.core.checks.sink import LISTS
+from safeconduct.core.labels import WORST, Confidentiality
+from safeconduct.core.manifest import Resolver, Role, ToolManifest
+from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
+from safeconduct.core.paths import TooManyValues, select
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.policy_input import policy_input
+from safeconduct.core.provenance import Origin, normalise, request_origin
+from safeconduct.ports import (
+    JSON,
+    Bearer,
+    Broker,
+    Caller,
+    Catalogue,
+    CredentialUnavailable,
+    Identity,
+    Inspector,
+    PolicyEngine,
+    TaskState,
+    Unauthenticated,
+    Upstream,
+    UpstreamError,
+    UpstreamFault,
+)
+
+RESOLVE_S: Final = 5.0
+"""How long all resolvers of one call may take together, in seconds."""
+
+ARGUMENT: Final = "$.arguments."
+"""How a resolver's argument names a value of the judged call."""
+
+FACT_BYTES: Final = 4096
+"""How large one resolved fact may be in the policy's input."""
+
+
+class FactsUnavailable(Exception):
+    """A resolver could not be asked, or answered nothing that can be used."""
+
+
+class FactFinder:
+    """Gathers what is known about a call (step 1) and what has to be fetched (step 3)."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        identity: Identity,
+        state: TaskState,
+        catalogue: Catalogue,
+        policy: PolicyEngine,
+        inspectors: Sequence[Inspector],
+        upstreams: Mapping[str, Upstream],
+        broker: Broker,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self.catalogue = catalogue
+        self.clock_ms = clock_ms
+        self._tenant = config.root.gateway.tenant
+        self._zones = zones(config)
+        self._unsafe = config.unsafe + policy.unsafe
+        self._registered = frozenset(config.agents) & frozenset(config.root.assignments)
+        self._identity = identity
+        self._state = state
+        self._policy = policy
+        self._inspectors = inspectors
+        self._upstreams = upstreams
+        self._broker = broker
+
+    def bearer(self, caller: Caller) -> Bearer:
+        """Whose task token this is. Raises Unauthenticated."""
+        return self._identity.verify(caller, self.clock_ms())
+
+    def gather(
+        self, bearer: Bearer, method: str, upstream: str | None, wire_name: str, params: JSON
+    ) -> tuple[Call, Gathered]:
+        """Step 1. Raises Unauthenticated when the token's task is not known here."""
+        located = self.catalogue.locate(method, wire_name, upstream)
+        if located is None:
+            # What nobody offers is one thing, whatever it was called: the text is the caller's.
+            return self._call(bearer, method, "", "unknown", {}, None), self._gathered(
+                bearer, NO_TOOL, None
+            )
+        where, name = located
+        tool = self.catalogue.facts(method, where, name)
+        arguments = _arguments(method, name, params, tool)
+        pin = self.catalogue.pin(method, where, name)
+        call = self._call(bearer, method, where, name, arguments, pin)
+        return call, self._gathered(bearer, tool, call)
+
+    def listed(
+        self, bearer: Bearer, method: str, upstream: str | None
+    ) -> Iterator[tuple[JSON, Call, Gathered]]:
+        """Every definition with the facts that decide whether it is shown.
+
+        Raises Unauthenticated when the task is not alive: a list is not the place to say why.
+        """
+        known = self._gathered(bearer, NO_TOOL, None)
+        for where, name, definition in self.catalogue.definitions(method, upstream):
+            tool = self.catalogue.facts(method, where, name)
+            call = Call(
+                method=method,
+                target=target_of(method, where, name),
+                upstream=where,
+                name=name,
+                arguments={},
+                digest="",
+                size=0,
+            )
+            yield definition, call, msgspec.structs.replace(known, tool=tool)
+
+    def revoked(self, bearer: Bearer) -> bool:
+        """Whether the task, or anything it hangs on, was revoked meanwhile."""
+        task = self._state.task(bearer.task)
+        return task is None or task.state != "active" or self._anyone_revoked(bearer)
+
+    def _anyone_revoked(self, bearer: Bearer) -> bool:
+        return self._state.revoked(
+            agent=bearer.agent, user=bearer.user, key=bearer.key, jti=bearer.jti
+        )
+
+    def _call(
+        self,
+        bearer: Bearer,
+        method: str,
+        upstream: str,
+        name: str,
+        arguments: JSON,
+        pin: str | None,
+    ) -> Call:
+        target = target_of(method, upstream, name)
+        sent = canonical(arguments)
+        covered = canonical(
+            [1, bearer.tenant, bearer.agent, bearer.user, bearer.task, method, target, pin]
+        )
+        return Call(
+            method=method,
+            target=target,
+            upstream=upstream,
+            name=name,
+            arguments=arguments,
+            digest=sha256(covered + sent),
+            size=len(sent),
+        )
+
+    def _gathered(self, bearer: Bearer, tool: ToolFacts, call: Call | None) -> Gathered:
+        task = self._state.task(bearer.task)
+        if task is None:
+            raise Unauthenticated("invalid_token", "The task token is not valid here.")
+        agent, user = self._state.parties(bearer.task)
+        if agent.id not in self._registered:
+            agent = msgspec.structs.replace(agent, registered=False)
+        if not task.scopes <= bearer.scopes:
+            task = msgspec.structs.replace(task, scopes=task.scopes & bearer.scopes)
+        if self._anyone_revoked(bearer):
+            task = msgspec.structs.replace(task, state="revoked")
+        return Gathered(
+            now_ms=self.clock_ms(),
+            tenant=self._tenant,
+            agent=agent,
+            user=user,
+            task=task,
+            zone=self._zones.get(agent.zone),
+            tool=tool,
+            token_expires_ms=bearer.expires_ms,
+            outcome_unknown=call is not None
+            and tool.effect.changes_state
+            and self._state.outcome_unknown(bearer.task, call.digest),
+            unsafe=self._unsafe + bearer.unsafe,
+        )
+
+    async def enrich(self, call: Call, gathered: Gathered) -> Facts:
+        """Step 3: resolvers, provenance, inspectors, approvals, policy; bounded in time."""
+        manifest = gathered.tool.manifest
+        failures: list[str] = []
+        resolved: dict[str, Any] = {}
+        allowed: dict[str, frozenset[str]] = {}
+        if manifest is not None and (manifest.resolvers or manifest.sink.allow):
+            await self._resolve(call, gathered, manifest, resolved, allowed, failures)
+        baselines: dict[str, int] = {}
+        if manifest is not None:
+            changes, baselines = amount_changes(
+                call, manifest, resolved, partial(self._state.baseline, gathered.task.id)
+            )
+            resolved.update(changes)
+        facts = Facts(
+            gathered=gathered,
+            resolved=resolved,
+            allowed=allowed,
+            provenance=self._provenance(call, gathered),
+            findings=self._inspect(call.arguments, failures) if call.arguments else (),
+            policy=NOT_ASKED,
+            approval=self._state.approval(gathered.task.id, call.digest),
+            failures=tuple(failures),
+            baselines=baselines,
+        )
+        try:
+            given = policy_input(call, facts)
+        except NotCanonical as error:
+            answer = PolicyAnswer(bundle=self._policy.digest, error=f"no policy input: {error}")
+        else:
+            answer = self._policy.evaluate(given, gathered.now_ms)
+        return msgspec.structs.replace(facts, policy=answer)
+
+    def inspect(self, value: object) -> tuple[Finding, ...]:
+        """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""
+        return tuple(
+            finding for inspector in self._inspectors for finding in inspector.inspect(value)
+        )
+
+    def _inspect(self, value: object, failures: list[str]) -> tuple[Finding, ...]:
+        try:
+            return self.inspect(value)
+        except Exception:  # noqa: BLE001  whatever an inspector raises must refuse, not pass
+            failures.append(INSPECTOR)
+            return ()
+
+    async def _resolve(
+        self,
+        call: Call,
+        gathered: Gathered,
+        manifest: ToolManifest,
+        resolved: dict[str, Any],
+        allowed: dict[str, frozenset[str]],
+        failures: list[str],
+    ) -> None:
+        shared = self.catalogue.resolvers(call.upstream)
+        try:
+            async with asyncio.timeout(RESOLVE_S):
+                for name, resolver in manifest.resolvers.items():
+                    resolved[name] = _fact(await self._ask(call, gathered, resolver))
+                for listed, allow in manifest.sink.allow.items():
+                    values = list[Any](allow.values)
+                    if allow.resolver is not None:
+                        values += await self._ask(
+                            call, gathered, {**shared, **manifest.resolvers}[allow.resolver]
+                        )
+                    texts = (normalise(value) for value in values)
+                    allowed[listed] = frozenset(text for text in texts if text)
+        except (FactsUnavailable, TimeoutError):
+            failures.append("resolver")
+
+    async def _ask(self, call: Call, gathered: Gathered, resolver: Resolver) -> list[Any]:
+        """The values a resolver takes from the system of record."""
+        upstream, _, tool = resolver.tool.rpartition(".")
+        where = upstream or call.upstream
+        try:
+            arguments = {
+                name: _filled(value, call.arguments) for name, value in resolver.arguments.items()
+            }
+            result = await self._upstreams[where].request(
+                "tools/call",
+                {"name": tool, "arguments": arguments},
+                owner=owner_of(gathered),
+                credential=await self._broker.credential(where, call.digest),
+                timeout_s=RESOLVE_S,
+            )
+            if result.get("isError") is True or not isinstance(
+                result.get("structuredContent"), dict
+            ):
+                raise FactsUnavailable
+            return select(result["structuredContent"], resolver.take)
+        except (
+            KeyError,
+            TooManyValues,
+            UpstreamFault,
+            UpstreamError,
+            CredentialUnavailable,
+        ) as error:
+            raise FactsUnavailable from error
+
+    def _provenance(self, call: Call, gathered: Gathered) -> dict[str, tuple[Origin, ...]]:
+        """For each argument the places its exact value was seen; lists value by value."""
+        manifest = gathered.tool.manifest
+        roles = {} if manifest is None else manifest.arguments
+        found: dict[str, tuple[Origin, ...]] = {}
+        for name, value in call.arguments.items():
+            role: Role = roles[name].role if name in roles else "content"
+            if role not in LISTS:
+                text = normalise(value)
+                found[name] = () if text is None else self._origins(gathered, role, text)
+                continue
+            values = value if isinstance(value, list) else [value]
+            each = {
+                text: self._origins(gathered, role, text)
+                for item in values
+                if (text := normalise(item)) is not None
+            }
+            found.update({f"{name}={text}": origins for text, origins in each.items()})
+            # The list as a whole is vouched for only where every one of its values is.
+            complete = len(each) == len(values) and all(
+                any(origin.vouches for origin in origins) for origins in each.values()
+            )
+            found[name] = tuple(o for origins in each.values() for o in origins) if complete else ()
+        return found
+
+    def _origins(self, gathered: Gathered, role: Role, text: str) -> tuple[Origin, ...]:
+        task = gathered.task
+        asked = request_origin(task.purpose, task.purpose_source, text)
+        known = self._state.vouched(task.id, role, text)
+        return known if asked is None else (asked, *known)
+
+
+def _arguments(method: str, name: str, params: JSON, tool: ToolFacts) -> JSON:
+    """The part of a request's parameters that is judged, digested and sent.
+
+    A resource has none, but where its URI is free beyond a listed prefix the URI is an argument:
+    it may carry something out.
+    """
+    if method == "resources/read":
+        free = tool.manifest is not None and "uri" in tool.manifest.arguments
+        return {"uri": name} if free else {}
+    given = params.get("arguments")
+    return given if isinstance(given, dict) else {}
+
+
+def _filled(value: Any, arguments: JSON) -> Any:
+    """A resolver's argument: a constant, or a value of the judged call."""
+    if isinstance(value, str) and value.startswith(ARGUMENT):
+        return arguments[value.removeprefix(ARGUMENT)]
+    return value
+
+
+def _fact(values: list[Any]) -> Any:
+    """One fact out of what a path reached; raises FactsUnavailable unless it is exactly one."""
+    if len(values) != 1:
+        raise FactsUnavailable
+    try:
+        small = len(canonical(values[0])) <= FACT_BYTES
+    except NotCanonical:
+        small = False
+    if not small or isinstance(values[0], float):
+        raise FactsUnavailable
+    return values[0]
+
+
+NOT_ASKED: Final = PolicyAnswer(error="not asked")
+
+NO_TOOL: Final = ToolFacts(
+    manifest=None,
+    pin="unreviewed",
+    destination="",
+    source=WORST,
+    clearance=Confidentiality.public,
+)
+
+
+def target_of(method: str, upstream: str, name: str) -> str:
+    """A target's id in policy, digest, records and pins."""
+    kind = kind_of("from-client", method)
+    subject = "tool" if kind is None else kind.subject
+    return f"{upstream}.{name}" if subject == "tool" else f"{upstream}#{subject}:{name}"
+
+
+def owner_of(gathered: Gathered) -> str:
+    """The key of upstream session state: tenant, user and task."""
+    return f"{gathered.tenant}|{gathered.user.id}|{gathered.task.id}"
+
+
+def zones(config: Config) -> dict[str, ZoneFacts]:
+    """The configured zones as facts."""
+    return {
+        zone.id: ZoneFacts(
+            id=zone.id,
+            egress=frozenset(zone.egress),
+            deny=frozenset(zone.deny),
+            region=zone.region,
+            max_label=Confidentiality[zone.max_label],
+        )
+        for zone in config.zones.values()
+    }

@@ -1,0 +1,383 @@
+"""The page: one call's way, in eleven steps (the policy enforcement point of NIST SP 800-207).
+
+ 1 gather    token, agent, user, task state, manifest and pin, zone: cheap, local, authoritative
+ 2 screen    pure: delegation, tool, zone, budget
+ 3 enrich    resolvers, inspectors, policy engine, provenance, approvals: bounded in time
+ 4 decide    pure: any Deny beats all, else the Elevates merge into one, else Permit
+ 5 record    decision durable and what it consumes reserved, in one step
+ 6 answer    a Deny or Elevate ends here
+ 7 credential fetched for this one call, revocation re-checked; the agent never sees it
+ 8 upstream
+ 9 admit     inspect what came back, then pure: label, redact, spotlight, or withhold
+10 remember  labels and provenance durable before the agent sees anything
+11 outcome   durable before delivery, also when 7 to 10 failed
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, assert_never
+
+from safeconduct.core.admit import Admitted, Withheld, admit, progress
+from safeconduct.core.canonical import NotCanonical, digest
+from safeconduct.core.decide import decide
+from safeconduct.core.model import Call, Facts, Gathered
+from safeconduct.core.record import (
+    approval_request,
+    decision_record,
+    memory_records,
+    outcome_record,
+)
+from safeconduct.core.screen import screen
+from safeconduct.core.verdict import Decision, Deny, Elevate, Permit
+from safeconduct.facts import FactFinder, owner_of
+from safeconduct.ports import (
+    JSON,
+    Answer,
+    Bearer,
+    Broker,
+    Caller,
+    CredentialUnavailable,
+    Delivered,
+    Desk,
+    Ledger,
+    LedgerConflict,
+    LedgerFault,
+    NotRecorded,
+    OnProgress,
+    RecordTooLarge,
+    Refused,
+    Upstream,
+    UpstreamError,
+    UpstreamFault,
+)
+
+ATTEMPTS: Final = 8
+"""How often a call is decided anew because the task's state moved on meanwhile."""
+
+
+class Gateway:
+    """The page. Every room it needs is given to it; it knows none of them by name."""
+
+    def __init__(
+        self,
+        facts: FactFinder,
+        *,
+        ledger: Ledger,
+        broker: Broker,
+        desk: Desk,
+        upstreams: Mapping[str, Upstream],
+        timeouts_s: Mapping[str, float],
+        new_id: Callable[[str], str],
+        step: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.facts = facts
+        self._ledger = ledger
+        self._broker = broker
+        self._desk = desk
+        self._upstreams = upstreams
+        self._timeouts_s = timeouts_s
+        self._new_id = new_id
+        self._step = step
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def authenticate(self, caller: Caller) -> Bearer:
+        """Whose task token this is. Raises Unauthenticated."""
+        return self.facts.bearer(caller)
+
+    async def visible(self, caller: Caller, method: str, upstream: str | None) -> list[JSON]:
+        """Definitions of what this task could call: by token, zone and pins, never by labels.
+
+        Raises Unauthenticated.
+        """
+        bearer = self.facts.bearer(caller)
+        return [
+            definition
+            for definition, call, gathered in self.facts.listed(bearer, method, upstream)
+            if listable(call, gathered)
+        ]
+
+    async def call(
+        self,
+        caller: Caller,
+        method: str,
+        upstream: str | None,
+        name: str,
+        params: JSON,
+        on_progress: OnProgress | None = None,
+    ) -> Answer:
+        """Takes one call through all eleven steps.
+
+        `name` is the name on the wire, `upstream` the endpoint's own upstream, if it has one.
+
+        Raises:
+            Unauthenticated: the caller holds no valid task token; no decision is recorded.
+            NotRecorded: the log is not available; nothing was delivered.
+        """
+        bearer = self.facts.bearer(caller)
+        turn = self._turns.setdefault(bearer.task, asyncio.Lock())
+        for attempt in range(ATTEMPTS):
+            # The first attempt is optimistic; after a conflict the calls of a task queue up, so
+            # that each conflict is with somebody who got through.
+            if attempt == 0:
+                made = await self._decide(bearer, method, upstream, name, params)
+            else:
+                async with turn:
+                    made = await self._decide(bearer, method, upstream, name, params)
+            if made is not None:
+                break
+        else:
+            return await self._refuse(bearer, method, upstream, name, params, "busy")
+        decision_id, call, gathered, decision, approval = made
+        # 6 answer: a Deny or Elevate ends here.
+        self._step(6)
+        match decision.verdict:
+            case Deny(code, argument):
+                scopes = needed(gathered) if code == "scope-missing" else ()
+                return Refused(decision=decision_id, code=code, argument=argument, scopes=scopes)
+            case Elevate():
+                return Refused(decision=decision_id, code="approval-required", approval=approval)
+            case Permit():
+                return await self._enact(
+                    bearer, decision_id, call, gathered, decision.verdict, on_progress
+                )
+            case _:
+                assert_never(decision.verdict)
+
+    async def _decide(
+        self, bearer: Bearer, method: str, upstream: str | None, name: str, params: JSON
+    ) -> tuple[str, Call, Gathered, Decision, str | None] | None:
+        """Steps 1 to 5. None: the task's state moved on, decide again."""
+        self._step(1)
+        call, gathered = self.facts.gather(bearer, method, upstream, name, params)
+        self._step(2)
+        decision = screen(call, gathered)
+        facts: Facts | None = None
+        if decision is None:
+            self._step(3)
+            facts = await self.facts.enrich(call, gathered)
+            self._step(4)
+            decision = decide(call, facts)
+        self._step(5)
+        decision_id = self._new_id("d")
+        records = [decision_record(decision_id, call, gathered, facts, decision)]
+        approval: str | None = None
+        if isinstance(decision.verdict, Elevate) and facts is not None:
+            approval = self._asked_already(facts)
+            if approval is None:
+                approval = self._new_id("a")
+                self._desk.hold(approval, call, gathered, decision.verdict.requirement)
+                records.append(
+                    approval_request(approval, decision_id, call, gathered, decision.verdict)
+                )
+        try:
+            await self._append(*records)
+        except LedgerConflict:
+            return None
+        except asyncio.CancelledError:
+            # The log takes what it was given even when nobody waits for it any more.
+            if isinstance(decision.verdict, Permit):
+                await asyncio.shield(
+                    self._ended(decision_id, call, gathered, "cancelled", "cancelled")
+                )
+            raise
+        except RecordTooLarge:
+            decision = Decision(Deny("record-too-large"), ())
+            await self._append(decision_record(decision_id, call, gathered, None, decision))
+        return decision_id, call, gathered, decision, approval
+
+    async def _enact(
+        self,
+        bearer: Bearer,
+        decision_id: str,
+        call: Call,
+        gathered: Gathered,
+        permit: Permit,
+        on_progress: OnProgress | None,
+    ) -> Answer:
+        """Steps 7 to 11. Whatever happens, an outcome is recorded."""
+        sent = settled = False
+        try:
+            # 7 credential: fetched for this one call, revocation re-checked.
+            self._step(7)
+            if self.facts.revoked(bearer):
+                return await self._ended(decision_id, call, gathered, "task-revoked")
+            credential = await self._broker.credential(call.upstream, call.digest)
+            # 8 upstream
+            self._step(8)
+            if self.facts.clock_ms() >= permit.grant.expires_ms:
+                return await self._ended(decision_id, call, gathered, "token-expired")
+            sent = True
+            try:
+                result = await self._upstreams[call.upstream].request(
+                    call.method,
+                    upstream_params(call),
+                    owner=owner_of(gathered),
+                    credential=credential,
+                    timeout_s=self._timeouts_s[call.upstream],
+                    on_progress=self._relay(decision_id, call, gathered, on_progress),
+                )
+            except UpstreamError as error:
+                if call.method != "tools/call":
+                    return await self._ended(decision_id, call, gathered, "upstream-rejected")
+                result = error_result(error)
+            # 9 admit: inspect what came back, then pure.
+            self._step(9)
+            admitted = self._admit(call, gathered, permit, result)
+            if isinstance(admitted, Withheld):
+                return await self._ended(
+                    decision_id, call, gathered, admitted.code, "withheld", happened=True
+                )
+            # 10 remember and 11 outcome share one flush: both are durable before delivery.
+            self._step(10)
+            now_ms = self.facts.clock_ms()
+            records = memory_records(decision_id, gathered.task.id, now_ms, admitted)
+            self._step(11)
+            status = "error" if admitted.result.get("isError") is True else "ok"
+            records.append(
+                outcome_record(
+                    decision_id,
+                    gathered.task.id,
+                    now_ms,
+                    status,
+                    may_have_happened=True,
+                    result_digest=digest(admitted.result),
+                    redacted=admitted.redacted,
+                )
+            )
+            settled = True
+            await self._append(*records)
+        except UpstreamFault as fault:
+            status = "unknown" if fault.may_have_happened else "refused"
+            return await self._ended(
+                decision_id, call, gathered, fault.reason, status, happened=fault.may_have_happened
+            )
+        except CredentialUnavailable:
+            return await self._ended(decision_id, call, gathered, "credential-unavailable")
+        except asyncio.CancelledError:
+            ended = self._ended(
+                decision_id, call, gathered, "cancelled", "cancelled", happened=sent
+            )
+            await asyncio.shield(ended)
+            raise
+        return Delivered(decision=decision_id, result=admitted.result)
+
+    def _admit(
+        self, call: Call, gathered: Gathered, permit: Permit, result: JSON
+    ) -> Admitted | Withheld:
+        """Step 9. A result that cannot be inspected is withheld."""
+        try:
+            findings = self.facts.inspect(result)
+            admitted = admit(call, gathered.tool, permit.obligations, result, findings)
+            if isinstance(admitted, Admitted):
+                digest(admitted.result)
+        except NotCanonical:
+            return Withheld("upstream-malformed")
+        except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
+            return Withheld("result-withheld")
+        return admitted
+
+    def _relay(
+        self, decision_id: str, call: Call, gathered: Gathered, on_progress: OnProgress | None
+    ) -> OnProgress | None:
+        """Progress on its way to the agent: it is an upstream's text and passes steps 9 and 10."""
+        if on_progress is None:
+            return None
+        remembered = False
+
+        async def relay(params: JSON) -> None:
+            nonlocal remembered
+            kept = progress(params, self.facts.inspect(params))
+            if not remembered:
+                # Labels are durable before the first byte of a stream.
+                admitted = Admitted(result={}, label=gathered.tool.source)
+                now_ms = self.facts.clock_ms()
+                await self._append(*memory_records(decision_id, gathered.task.id, now_ms, admitted))
+                remembered = True
+            await on_progress(kept)
+
+        return relay
+
+    async def _refuse(
+        self,
+        bearer: Bearer,
+        method: str,
+        upstream: str | None,
+        name: str,
+        params: JSON,
+        code: str,
+    ) -> Refused:
+        """Records a refusal that no check pronounced."""
+        call, gathered = self.facts.gather(bearer, method, upstream, name, params)
+        decision_id = self._new_id("d")
+        decision = Decision(Deny(code), ())
+        await self._append(decision_record(decision_id, call, gathered, None, decision))
+        return Refused(decision=decision_id, code=code)
+
+    async def _ended(
+        self,
+        decision_id: str,
+        call: Call,
+        gathered: Gathered,
+        reason: str,
+        status: str = "refused",
+        *,
+        happened: bool = False,
+    ) -> Refused:
+        """Step 11 of a call that ended without a result."""
+        self._step(11)
+        now_ms = self.facts.clock_ms()
+        await self._append(
+            outcome_record(
+                decision_id,
+                gathered.task.id,
+                now_ms,
+                status,
+                reason=reason,
+                may_have_happened=happened,
+            )
+        )
+        may = happened and gathered.tool.effect.changes_state
+        return Refused(decision=decision_id, code=reason, may_have_happened=may)
+
+    def _asked_already(self, facts: Facts) -> str | None:
+        """The pending request for exactly this call that an operator can still see."""
+        approval = facts.approval
+        if approval is None or approval.state != "pending":
+            return None
+        return approval.id if self._desk.holds(approval.id) else None
+
+    async def _append(self, *records: JSON) -> None:
+        if not records:
+            return
+        try:
+            await self._ledger.append(*records)
+        except LedgerFault as fault:
+            raise NotRecorded(self._new_id("i")) from fault
+
+
+def listable(call: Call, gathered: Gathered) -> bool:
+    """Whether a definition is shown: the checks of token, pins and zone have nothing against it."""
+    decision = screen(call, gathered)
+    return decision is None or all(
+        answer.said is None for answer in decision.answers if answer.check != "budget"
+    )
+
+
+def needed(gathered: Gathered) -> tuple[str, ...]:
+    """All scopes that the tool needs, for one challenge (RFC 6750, MCP authorization)."""
+    manifest = gathered.tool.manifest
+    return () if manifest is None else manifest.scopes
+
+
+def upstream_params(call: Call) -> JSON:
+    """The parameters as they are sent: rebuilt from what was judged and digested."""
+    if call.method == "resources/read":
+        return {"uri": call.name}
+    return {"name": call.name, "arguments": call.arguments}
+
+
+def error_result(error: UpstreamError) -> JSON:
+    """An upstream's error as a tool result: its text passes step 9 like any other."""
+    return {"content": [{"type": "text", "text": error.message}], "isError": True}

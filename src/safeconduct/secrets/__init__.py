@@ -1,0 +1,1 @@
+"""Credentials for upstreams: referenced in the configuration, injected behind the page."""

@@ -1,0 +1,1 @@
+"""Task state: labels, budgets, reservations, approvals, revocations; derived from the log."""

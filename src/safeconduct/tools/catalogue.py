@@ -1,0 +1,268 @@
+"""The catalogue of everything that upstreams offer, pinned by the digest of its definition.
+
+A definition is pinned the first time it is seen. It counts as reviewed only where the manifest
+names exactly that digest; a definition that is no longer the pinned one is refused (a "rug pull").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from safeconduct.config.schema import Config
+from safeconduct.config.schema import Upstream as UpstreamBlock
+from safeconduct.core.calls import kind_of
+from safeconduct.core.canonical import NotCanonical, digest
+from safeconduct.core.labels import WORST, Confidentiality, Label
+from safeconduct.core.manifest import (
+    Argument,
+    ContentManifest,
+    Effect,
+    Manifest,
+    Resolver,
+    Returns,
+    Sink,
+    ToolManifest,
+    clearance,
+    source_label,
+)
+from safeconduct.core.model import PinState, ToolFacts
+from safeconduct.ports import JSON, Broker, CredentialUnavailable, Upstream
+from safeconduct.ports import UpstreamError, UpstreamFault
+
+LISTS: Final = {
+    "tools": ("tools/list", "tools", "name"),
+    "resources": ("resources/list", "resources", "uri"),
+    "prompts": ("prompts/list", "prompts", "name"),
+}
+"""By kind: the method that lists it, the member that holds the list, and the member that names."""
+
+METHODS: Final = {
+    "tool": "tools",
+    "resource": "resources",
+    "prompt": "prompts",
+}
+
+MAX_ITEMS: Final = 2_000
+"""How many definitions of one kind an upstream may have."""
+
+MAX_PAGES: Final = 50
+MAX_NAME: Final = 512
+
+Pin = Callable[[str, str], Awaitable[str]]
+"""Pins a digest to a target the first time, and returns the digest that is pinned."""
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """One definition of an upstream, as it was last seen."""
+
+    definition: JSON
+    digest: str
+    pinned: str
+
+
+class Catalogue:
+    """What upstreams offer (`safeconduct.ports.Catalogue`)."""
+
+    def __init__(self, config: Config, upstreams: Mapping[str, Upstream], broker: Broker) -> None:
+        self._blocks: Mapping[str, UpstreamBlock] = config.root.upstreams
+        self._manifests: Mapping[str, Manifest] = config.manifests
+        self._upstreams = upstreams
+        self._broker = broker
+        self._offers: dict[tuple[str, str, str], Offer] = {}
+        self._facts: dict[tuple[str, str, str], ToolFacts] = {}
+        self.unreachable: dict[str, str] = {}
+
+    async def refresh(self, pin: Pin) -> None:
+        """Asks every upstream what it offers, all at once.
+
+        An upstream that does not answer offers nothing; `unreachable` says why.
+        """
+        await asyncio.gather(*(self.refresh_one(where, pin) for where in self._upstreams))
+
+    async def refresh_one(self, where: str, pin: Pin) -> None:
+        """Asks one upstream what it offers and replaces what was known of it."""
+        found: dict[tuple[str, str, str], Offer] = {}
+        try:
+            for kind in LISTS:
+                if kind != "tools" and not getattr(self._manifests[where], kind):
+                    continue
+                for name, definition in await self._list(where, kind):
+                    seen = digest(definition)
+                    pinned = await pin(f"{where}#{kind}:{name}", seen)
+                    found[kind, where, name] = Offer(
+                        definition=definition, digest=seen, pinned=pinned
+                    )
+        except (UpstreamFault, UpstreamError, CredentialUnavailable, NotCanonical) as error:
+            self.unreachable[where] = f"{type(error).__name__}: {error}"
+            found = {}
+        else:
+            self.unreachable.pop(where, None)
+        known = [key for key in self._offers if key[1] == where]
+        for key in known:
+            del self._offers[key]
+        self._offers.update(found)
+        self._facts.clear()
+
+    async def _list(self, where: str, kind: str) -> list[tuple[str, JSON]]:
+        method, member, naming = LISTS[kind]
+        found: list[tuple[str, JSON]] = []
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            result = await self._upstreams[where].request(
+                method,
+                {} if cursor is None else {"cursor": cursor},
+                owner=f"{where}||",
+                credential=await self._broker.credential(where, ""),
+                timeout_s=float(self._blocks[where].timeout_s),
+            )
+            items = result.get(member)
+            if not isinstance(items, list) or len(found) + len(items) > MAX_ITEMS:
+                raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
+            for item in items:
+                name = item.get(naming) if isinstance(item, dict) else None
+                if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+                    raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
+                found.append((name, {k: v for k, v in item.items() if k != "_meta"}))
+            cursor = result.get("nextCursor")
+            if not isinstance(cursor, str):
+                names = [name for name, _ in found]
+                if len(set(names)) != len(names):
+                    raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
+                return found
+        raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
+
+    # --- what the page asks -----------------------------------------------------------------------
+
+    def locate(self, method: str, wire_name: str, upstream: str | None) -> tuple[str, str] | None:
+        """Upstream and name behind a name on the wire, or None. Names match exactly."""
+        kind = _kind(method)
+        if kind is None or len(wire_name) > MAX_NAME:
+            return None
+        if upstream is not None:
+            return (upstream, wire_name) if self._known(kind, upstream, wire_name) else None
+        if kind == "resources":
+            owners = [w for w in sorted(self._upstreams) if self._known(kind, w, wire_name)]
+            return (owners[0], wire_name) if len(owners) == 1 else None
+        where, separator, name = wire_name.partition("__")
+        return (where, name) if separator and self._known(kind, where, name) else None
+
+    def _known(self, kind: str, where: str, name: str) -> bool:
+        if (kind, where, name) in self._offers:
+            return True
+        return kind == "resources" and self._content(where, name) is not None
+
+    def facts(self, method: str, upstream: str, name: str) -> ToolFacts:
+        """What is known of a target that `locate` found."""
+        kind = _kind(method)
+        key = (str(kind), upstream, name)
+        facts = self._facts.get(key)
+        if facts is None:
+            facts = self._judge(*key)
+            if key in self._offers:
+                self._facts[key] = facts
+        return facts
+
+    def _judge(self, kind: str, upstream: str, name: str) -> ToolFacts:
+        block, manifest = self._blocks[upstream], self._manifests[upstream]
+        said: ToolManifest | None
+        pin: PinState
+        if kind == "tools":
+            said = manifest.tools.get(name)
+            pin = self._pin_state(self._offers[kind, upstream, name], said)
+        else:
+            # Text by URI or by prompt name has no schema that could change its meaning.
+            said = self._as_tool(kind, upstream, name)
+            pin = "reviewed"
+        reviewed = pin == "reviewed" and said is not None
+        source = WORST if said is None else source_label(said, reviewed=reviewed)
+        return ToolFacts(
+            manifest=said,
+            pin=pin,
+            destination=block.destination or upstream,
+            source=source.join(Label(regions=frozenset({block.region} if block.region else ()))),
+            clearance=Confidentiality.public
+            if said is None
+            else clearance(said, reviewed=reviewed),
+            credential=block.credential.kind,
+        )
+
+    @staticmethod
+    def _pin_state(offer: Offer, said: ToolManifest | None) -> PinState:
+        if said is not None and said.pin is not None:
+            return "reviewed" if said.pin == offer.digest else "changed"
+        return "unreviewed" if offer.pinned == offer.digest else "changed"
+
+    def _content(self, where: str, name: str) -> tuple[ContentManifest, bool] | None:
+        """What a reviewer says of a resource, and whether its URI is free beyond a prefix."""
+        resources = self._manifests[where].resources
+        if name in resources and not name.endswith("*"):
+            return resources[name], False
+        prefixes = [p for p in resources if p.endswith("*") and name.startswith(p[:-1])]
+        return (resources[max(prefixes, key=len)], True) if prefixes else None
+
+    def _as_tool(self, kind: str, upstream: str, name: str) -> ToolManifest | None:
+        """A resource or prompt as the checks see it: a read."""
+        if kind == "prompts":
+            prompt = self._manifests[upstream].prompts.get(name)
+            if prompt is None:
+                return None
+            declared = self._offers[kind, upstream, name].definition.get("arguments")
+            names = [one.get("name") for one in declared] if isinstance(declared, list) else []
+            return _read(prompt, [one for one in names if isinstance(one, str)])
+        content = self._content(upstream, name)
+        if content is None:
+            return None
+        said, free = content
+        return _read(said, ["uri"] if free else [])
+
+    def definitions(self, method: str, upstream: str | None) -> Sequence[tuple[str, str, JSON]]:
+        """Everything listed, in one order, with its name on the wire."""
+        kind = _kind(method)
+        listed: list[tuple[str, str, JSON]] = []
+        for (offered, where, name), offer in sorted(self._offers.items(), key=lambda one: one[0]):
+            if offered != kind or upstream not in (None, where):
+                continue
+            definition = offer.definition
+            if upstream is None and kind != "resources":
+                definition = {**definition, "name": f"{where}__{name}"}
+            listed.append((where, name, definition))
+        return listed
+
+    def pin(self, method: str, upstream: str, name: str) -> str | None:
+        """The digest of the live definition, if there is one."""
+        offer = self._offers.get((str(_kind(method)), upstream, name))
+        return None if offer is None else offer.digest
+
+    def resolvers(self, upstream: str) -> Mapping[str, Resolver]:
+        """The resolvers that the tools of an upstream share."""
+        return self._manifests[upstream].resolvers if upstream in self._manifests else {}
+
+    def pins(self) -> list[tuple[str, str, PinState, str]]:
+        """Upstream, tool, state and live digest of every tool, for an operator's eyes."""
+        return [
+            (where, name, self.facts("tools/call", where, name).pin, offer.digest)
+            for (kind, where, name), offer in sorted(self._offers.items(), key=lambda one: one[0])
+            if kind == "tools"
+        ]
+
+
+def _kind(method: str) -> str | None:
+    row = kind_of("from-client", method)
+    return None if row is None else METHODS.get(row.subject)
+
+
+def _read(said: ContentManifest, arguments: list[str]) -> ToolManifest:
+    declared: dict[str, Any] = {name: Argument(role="query") for name in arguments}
+    return ToolManifest(
+        effect=Effect.read,
+        scopes=said.scopes,
+        arguments=declared,
+        returns=Returns(source=said.source),
+        # The server already holds data as confidential as what it returns.
+        sink=Sink(clearance=said.source.confidentiality),
+        spotlight=said.spotlight,
+    )
