@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= auto
-CODE := $(wildcard src tests bench examples scripts)
+CODE := $(wildcard src tests bench examples scripts/*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check story bench conformance e2e lock docs clean
