@@ -329,14 +329,14 @@ def _arguments(method: str, name: str, params: JSON, tool: ToolFacts) -> JSON:
     return given if isinstance(given, dict) else {}
 
 
-def _filled(value: Any, arguments: JSON) -> Any:
+def _filled(value: object, arguments: JSON) -> object:
     """A resolver's argument: a constant, or a value of the judged call."""
     if isinstance(value, str) and value.startswith(ARGUMENT):
         return arguments[value.removeprefix(ARGUMENT)]
     return value
 
 
-def _fact(values: list[Any]) -> Any:
+def _fact(values: list[object]) -> object:
     """One fact out of what a path reached; raises FactsUnavailable unless it is exactly one."""
     if len(values) != 1:
         raise FactsUnavailable

@@ -256,10 +256,11 @@ class Gateway:
         except CredentialUnavailable:
             return await self._ended(decision_id, call, gathered, "credential-unavailable")
         except asyncio.CancelledError:
-            ended = self._ended(
-                decision_id, call, gathered, "cancelled", "cancelled", happened=sent
-            )
-            await asyncio.shield(ended)
+            if not settled:
+                ended = self._ended(
+                    decision_id, call, gathered, "cancelled", "cancelled", happened=sent
+                )
+                await asyncio.shield(ended)
             raise
         return Delivered(decision=decision_id, result=admitted.result)
 

@@ -1,0 +1,1 @@
+"""Approvals: a person's yes to exactly one call."""

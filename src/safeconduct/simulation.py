@@ -1,0 +1,356 @@
+"""The whole gateway over plain callables: for tests, benchmarks and users' own environments.
+
+Nothing here decides: a `SimulatedTask` runs the real catalogue, facts, page, log and state. Only
+the network, the tokens and the person who approves are stood in for.
+
+    async with SimulatedTask(config, purpose="Answer case C-1", scopes=["crm:case:read"]) as task:
+        step = await task.call("crm.get_case", {"case_id": "C-1"}, run=get_case)
+        if step.verdict == "refused":
+            print(step.reason, step.remedy)
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+import orjson
+
+from safeconduct.app import Rooms, clock_ms, new_id
+from safeconduct.config.schema import Config, CredentialBlock
+from safeconduct.core.canonical import digest
+from safeconduct.core.manifest import Manifest, ToolManifest
+from safeconduct.core.model import TaskFacts
+from safeconduct.core.provenance import PurposeSource
+from safeconduct.core.reasons import REASONS
+from safeconduct.ports import (
+    JSON,
+    Bearer,
+    Caller,
+    Credential,
+    OnProgress,
+    PolicyEngine,
+    Refused,
+    Upstream,
+    UpstreamFault,
+)
+
+Run = Callable[..., Any]
+"""What a tool does: called with the arguments by name, plain or async. A mapping it returns is the
+structured result, anything else becomes text; an exception is the tool's error."""
+
+Approver = Literal["none", "perfect", "always-yes"]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call came to. `result` is what the agent sees of a call that was done."""
+
+    verdict: Literal["done", "refused"]
+    decision: str
+    result: JSON | None = None
+    value: object = None
+    reason: str | None = None
+    remedy: str | None = None
+    argument: str | None = None
+    approvals: int = 0
+
+
+NO_CREDENTIAL = CredentialBlock(kind="none")
+
+_RUNNING: ContextVar[tuple[str, Run] | None] = ContextVar("_RUNNING", default=None)
+
+
+class SimulatedTask:
+    """One task of one agent.
+
+    Args:
+        config: the configuration; its upstreams are not contacted.
+        purpose: the user's request, attested as `purpose_source` says.
+        scopes: what the task may use; the whole task profile when left out.
+        resolvers: callables behind the tools that resolvers ask, by tool id.
+        approver: who answers elevations: nobody, one who grants exactly what `wanted` says, or one
+            who always says yes.
+        policy: an engine other than the configured bundle.
+        directory: where log and state go; a temporary directory when left out.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        purpose: str,
+        scopes: Sequence[str] | None = None,
+        *,
+        agent: str | None = None,
+        user: str | None = None,
+        profile: str | None = None,
+        purpose_source: PurposeSource = "app",
+        resolvers: Mapping[str, Run] | None = None,
+        approver: Approver = "none",
+        wanted: Callable[[str, Mapping[str, Any]], bool] = lambda _tool, _arguments: False,
+        policy: PolicyEngine | None = None,
+        clock: Callable[[], int] = clock_ms,
+        step: Callable[[int], None] = lambda _: None,
+        directory: Path | None = None,
+    ) -> None:
+        self._temporary = directory is None
+        self._directory = directory or Path(tempfile.mkdtemp(prefix="safeconduct-"))
+        self.config = simulated(config, self._directory)
+        self._agent = agent or next(iter(config.root.assignments))
+        assignment = config.root.assignments[self._agent]
+        self._profile = profile or assignment.profiles[0]
+        self._user = user or min(config.agents[self._agent].delegation.users)
+        self._scopes = scopes
+        self._purpose = purpose
+        self._purpose_source: PurposeSource = purpose_source
+        self._approver: Approver = approver
+        self._wanted = wanted
+        self.task = new_id("t")
+        self.approvals = 0
+        fakes: dict[str, Upstream] = {
+            where: CallableUpstream(where, manifest, resolvers or {})
+            for where, manifest in self.config.manifests.items()
+        }
+        if policy is None:
+            from safeconduct.policy.rego import RegoEngine  # noqa: PLC0415  the engine is heavy
+
+            policy = RegoEngine.load(Path(config.directory) / config.root.policy.bundle)
+        self.rooms = Rooms(
+            self.config,
+            identity=lambda _log, _clock: self,
+            upstreams=fakes,
+            policy=policy,
+            clock=clock,
+            step=step,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.rooms.start()
+        await self.begin()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.rooms.close()
+        if self._temporary:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def begin(self) -> str:
+        """Starts a (further) task with the same purpose and returns its id."""
+        root, now_ms = self.config.root, self.rooms.clock_ms()
+        assignment = root.assignments[self._agent]
+        registration = self.config.agents[self._agent]
+        profile = root.profiles[self._profile]
+        obtainable = sorted(
+            frozenset(profile.scopes)
+            & frozenset(registration.delegation.scope + registration.jit_approval_required)
+        )
+        chosen = obtainable if self._scopes is None else sorted(self._scopes)
+        self.task = new_id("t")
+        await self.rooms.log.append(
+            {
+                "kind": "task",
+                "phase": "started",
+                "task": self.task,
+                "tenant": root.gateway.tenant,
+                "agent": {
+                    "id": self._agent,
+                    "zone": assignment.zone,
+                    "tier": assignment.tier,
+                    "attested_ms": now_ms,
+                    "stateless": registration.stateless,
+                    "approval_scopes": sorted(registration.jit_approval_required),
+                },
+                "user": {"id": self._user, "groups": [], "acr": None, "auth_time_s": 0},
+                "profile": self._profile,
+                "purpose": self._purpose,
+                "purpose_source": self._purpose_source,
+                "scopes": chosen,
+                "obtainable": obtainable,
+                "budgets": profile.budgets,
+                "max_refusals": profile.max_refusals,
+                "started_ms": now_ms,
+                "expires_ms": now_ms + profile.max_task_lifetime * 1000,
+                "consumes": [],
+                "unsafe": ["simulation"],
+            }
+        )
+        return self.task
+
+    @property
+    def state(self) -> TaskFacts:
+        """The task's state right now."""
+        facts = self.rooms.store.task(self.task)
+        if facts is None:
+            raise LookupError("the task is started by `async with`, or by begin()")
+        return facts
+
+    def verify(self, caller: Caller, now_ms: int) -> Bearer:
+        """Stands in for token and proof (`safeconduct.ports.Identity`)."""
+        del now_ms
+        task = caller.authorization or self.task
+        state = self.rooms.store.task(task)
+        return Bearer(
+            task=task,
+            tenant=self.config.root.gateway.tenant,
+            agent=self._agent,
+            user=self._user,
+            scopes=frozenset() if state is None else state.scopes,
+            expires_ms=0 if state is None else state.expires_ms,
+            jti=task,
+            key="simulation",
+            unsafe=("simulation",),
+        )
+
+    async def call(self, tool: str, arguments: Mapping[str, Any], run: Run) -> Step:
+        """Takes one call through the page; `run` is executed only if it is permitted."""
+        upstream, _, name = tool.partition(".")
+        caller = Caller(http_method="POST", url="", authorization=self.task)
+        params = {"name": name, "arguments": dict(arguments)}
+        token = _RUNNING.set((name, run))
+        asked = 0
+        try:
+            while True:
+                answer = await self.rooms.gateway.call(caller, "tools/call", upstream, name, params)
+                if not isinstance(answer, Refused) or answer.approval is None:
+                    break
+                if not await self._approved(answer.approval, tool, arguments):
+                    break
+                asked += 1
+        finally:
+            _RUNNING.reset(token)
+        self.approvals += asked
+        if isinstance(answer, Refused):
+            reason = REASONS[answer.code]
+            return Step(
+                verdict="refused",
+                decision=answer.decision,
+                reason=reason.code,
+                remedy=reason.remedy.value,
+                argument=answer.argument,
+                approvals=asked,
+            )
+        return Step(
+            verdict="done",
+            decision=answer.decision,
+            result=answer.result,
+            value=value_of(answer.result),
+            approvals=asked,
+        )
+
+    async def _approved(self, approval: str, tool: str, arguments: Mapping[str, Any]) -> bool:
+        match self._approver:
+            case "none":
+                return False
+            case "perfect":
+                granted = self._wanted(tool, arguments)
+            case "always-yes":
+                granted = True
+        await self.rooms.desk.answer(approval, granted=granted, by="simulation")
+        return granted
+
+
+class CallableUpstream:
+    """An upstream whose tools are the manifest's and whose work is done by callables."""
+
+    def __init__(self, where: str, manifest: Manifest, resolvers: Mapping[str, Run]) -> None:
+        self.id = where
+        self._manifest = manifest
+        self._resolvers = resolvers
+
+    async def request(
+        self,
+        method: str,
+        params: JSON,
+        *,
+        owner: str,
+        credential: Credential | None,
+        timeout_s: float,
+        on_progress: OnProgress | None = None,
+    ) -> JSON:
+        """Lists the manifest's tools, or runs the callable of the call under way."""
+        del owner, credential, timeout_s, on_progress
+        if method == "tools/list":
+            tools = self._manifest.tools.items()
+            return {"tools": [definition(name, said) for name, said in tools]}
+        name = str(params["name"])
+        running = _RUNNING.get()
+        run = self._resolvers.get(f"{self.id}.{name}")
+        if run is None and running is not None and running[0] == name:
+            run = running[1]
+        if run is None:
+            detail = f"no callable behind {self.id}.{name}"
+            raise UpstreamFault("upstream-unreachable", detail, may_have_happened=False)
+        return await _ran(run, params["arguments"])
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def _ran(run: Run, arguments: JSON) -> JSON:
+    try:
+        value = run(**arguments)
+        if inspect.isawaitable(value):
+            value = await value
+    except UpstreamFault:
+        raise
+    except Exception as error:  # noqa: BLE001  a tool's own error is its result, whatever it is
+        return {"content": [{"type": "text", "text": str(error)}], "isError": True}
+    if isinstance(value, Mapping):
+        structured = dict(value)
+        text = orjson.dumps(structured).decode()
+        return {"content": [{"type": "text", "text": text}], "structuredContent": structured}
+    return {"content": [{"type": "text", "text": str(value)}]}
+
+
+def value_of(result: JSON) -> object:
+    """What a callable returned, as far as it passed the page."""
+    if "structuredContent" in result:
+        return result["structuredContent"]
+    texts = [block["text"] for block in result["content"] if block["type"] == "text"]
+    return "\n".join(texts)
+
+
+def definition(name: str, said: ToolManifest) -> JSON:
+    """The definition a manifest's tool would have."""
+    properties: JSON = {argument: {} for argument in said.arguments}
+    return {"name": name, "inputSchema": {"type": "object", "properties": properties}}
+
+
+def simulated(config: Config, directory: Path) -> Config:
+    """The configuration with its state in `directory` and every manifest counted as reviewed."""
+    manifests = {
+        where: msgspec.structs.replace(
+            manifest,
+            tools={
+                name: msgspec.structs.replace(said, pin=digest(definition(name, said)))
+                for name, said in manifest.tools.items()
+            },
+            resources={},
+            prompts={},
+        )
+        for where, manifest in config.manifests.items()
+    }
+    root = config.root
+    upstreams = {
+        where: msgspec.structs.replace(block, credential=NO_CREDENTIAL)
+        for where, block in root.upstreams.items()
+    }
+    audit = msgspec.structs.replace(root.audit, directory="audit")
+    gateway = msgspec.structs.replace(root.gateway, state="state")
+    return msgspec.structs.replace(
+        config,
+        directory=str(directory),
+        manifests=manifests,
+        root=msgspec.structs.replace(root, upstreams=upstreams, audit=audit, gateway=gateway),
+    )
