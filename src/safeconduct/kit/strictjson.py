@@ -75,7 +75,7 @@ def _check_depth(data: bytes, max_depth: int) -> None:
         raise StrictJSONError(f"brackets nested deeper than {max_depth}, or not closed")
 
 
-def _check_surrogates(value: Any) -> None:
+def _check_surrogates(value: object) -> None:
     try:
         orjson.dumps(value)  # everything else that it refuses has been refused before
     except orjson.JSONEncodeError:

@@ -29,7 +29,7 @@ def _refused(data: bytes) -> str:
 
 @given(_JSON, st.booleans(), st.sampled_from([None, 2]))
 def test_agrees_with_the_standard_library_on_valid_documents(
-    value: Any, ascii_only: bool, indent: int | None
+    value: object, ascii_only: bool, indent: int | None
 ) -> None:
     document = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
     decoded = loads(document, max_depth=10_000)

@@ -1,0 +1,176 @@
+"""An upstream over Streamable HTTP, in either era of MCP."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Final
+
+from safeconduct.core.calls import MODERN
+from safeconduct.ports import JSON, Credential, OnProgress, UpstreamFault
+from safeconduct.upstreams import messages, revisions
+from safeconduct.upstreams.conversation import Conversation, StatusFault
+from safeconduct.upstreams.messages import Answer
+from safeconduct.upstreams.mirror import Mirror
+from safeconduct.upstreams.negotiation import Era, Negotiation, Session
+from safeconduct.upstreams.outbound import Call, Courtesies
+from safeconduct.upstreams.wire import UNREACHABLE, Wire
+
+# What a server says that has been replaced by one of another era.
+_ANOTHER_SERVER: Final = frozenset({400, 404, 405, 406, 415, 501, 505})
+
+
+class HttpUpstream:
+    """See `safeconduct.ports.Upstream`."""
+
+    def __init__(
+        self,
+        upstream_id: str,
+        url: str,
+        *,
+        max_answer_bytes: int,
+        max_in_flight: int,
+        max_sessions: int,
+    ) -> None:
+        self.id = upstream_id
+        self._max_answer_bytes = max_answer_bytes
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+        self._ids = itertools.count(1)
+        self._mirror = Mirror()
+        self._wire = Wire(url, max_body_bytes=max_answer_bytes)
+        self._courtesies = Courtesies()
+        self._negotiation = Negotiation(
+            self._wire,
+            self._ids,
+            self._courtesies,
+            max_answer_bytes=max_answer_bytes,
+            max_sessions=max_sessions,
+        )
+
+    async def request(
+        self,
+        method: str,
+        params: JSON,
+        *,
+        owner: str,
+        credential: Credential | None,
+        timeout_s: float,
+        on_progress: OnProgress | None = None,
+    ) -> JSON:
+        if self._in_flight >= self._max_in_flight:
+            raise UpstreamFault("upstream-busy", "too many in flight", may_have_happened=False)
+        call = Call(
+            method=method,
+            params=params,
+            owner=owner,
+            credential=credential,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
+        )
+        self._in_flight += 1
+        scope = asyncio.timeout(timeout_s)
+        try:
+            async with scope:
+                return await self._serve(call)
+        except UpstreamFault as fault:
+            if fault.reason == UNREACHABLE or (
+                isinstance(fault, StatusFault) and fault.status in _ANOTHER_SERVER
+            ):
+                self._negotiation.forget()
+            raise
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            detail = f"no answer within {timeout_s:g} s"
+            raise UpstreamFault("upstream-timeout", detail, may_have_happened=call.sent) from None
+        finally:
+            self._in_flight -= 1
+
+    async def close(self) -> None:
+        self._negotiation.close()
+        await self._courtesies.finish()
+        await self._wire.close()
+
+    async def _serve(self, call: Call) -> JSON:
+        era = await self._negotiation.era(call)
+        if era is Era.STATELESS:
+            answer = await self._stateless(call)
+        else:
+            with self._negotiation.session(call, era) as session:
+                answer = await self._in_session(call, session)
+        try:
+            result = revisions.result_of(answer.result, answer.error)
+        except UpstreamFault:  # of the envelope
+            self._negotiation.forget()
+            raise
+        if call.method == "tools/list":
+            self._mirror.learn(result)
+        return result
+
+    async def _stateless(self, call: Call) -> Answer:
+        request_id, params = self._addressed(call, modern=True)
+        headers = call.headers(
+            {"mcp-protocol-version": MODERN}, self._mirror.headers(call.method, params)
+        )
+        conversation = self._conversation(request_id, call)
+        call.exchange = self._wire.post(headers, messages.request(request_id, call.method, params))
+        # Leaving the exchange closes its stream, which is how this revision cancels.
+        async with call.exchange as exchange:
+            return await conversation.hear(exchange)
+
+    async def _in_session(self, call: Call, session: Session) -> Answer:
+        await self._negotiation.open(call, session)
+        used = session.id
+        try:
+            return await self._handshaken(call, session)
+        except StatusFault as fault:
+            if used is None or fault.status not in {400, 404}:
+                raise
+            session.lose(used)
+            if fault.status != 404:  # examples that many servers copy say 400; no rule does
+                raise
+        # 404 to a session id means "start a new session" and that nothing was done.
+        call.exchange = None
+        await self._negotiation.open(call, session)
+        return await self._handshaken(call, session)
+
+    async def _handshaken(self, call: Call, session: Session) -> Answer:
+        request_id, params = self._addressed(call, modern=False)
+        headers = call.headers(session.headers())
+        conversation = self._conversation(request_id, call, headers)
+        call.exchange = self._wire.post(headers, messages.request(request_id, call.method, params))
+        try:
+            async with call.exchange as exchange:
+                return await conversation.hear(exchange)
+        except UpstreamFault:
+            raise
+        except BaseException:
+            # Cancelled, late, or the progress could not be passed on: nobody waits any more.
+            if call.sent:
+                self._courtesies.add(self._tell(headers, messages.cancellation(request_id)))
+            raise
+
+    def _addressed(self, call: Call, *, modern: bool) -> tuple[int, JSON]:
+        """A fresh id, and the parameters with what the era needs in `_meta`."""
+        request_id = next(self._ids)
+        token = request_id if call.on_progress is not None else None
+        return request_id, revisions.with_meta(call.params, modern=modern, progress_token=token)
+
+    def _conversation(
+        self, request_id: int, call: Call, reply_headers: dict[str, str] | None = None
+    ) -> Conversation:
+        def reply(message: bytes) -> None:
+            self._courtesies.add(self._tell(reply_headers or {}, message))
+
+        return Conversation(
+            request_id,
+            max_bytes=self._max_answer_bytes,
+            on_progress=call.on_progress,
+            reply=None if reply_headers is None else reply,
+        )
+
+    async def _tell(self, headers: dict[str, str], message: bytes) -> None:
+        """Send a message that has no answer."""
+        async with self._wire.post(headers, message) as exchange:
+            await exchange.body()

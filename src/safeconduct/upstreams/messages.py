@@ -1,0 +1,170 @@
+"""JSON-RPC 2.0 messages as an upstream sends them, and as they are sent to it.
+
+Arguments leave in their canonical form (RFC 8785): the bytes that were digested are the bytes that
+are sent. What comes back is read strictly, and nothing in it is believed about itself: an answer
+counts only for the id that was asked, with the id's exact JSON type.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import msgspec
+
+from safeconduct.core.canonical import NotCanonical, canonical
+from safeconduct.kit.strictjson import StrictJSONError, loads
+from safeconduct.ports import JSON, UpstreamError, UpstreamFault
+
+METHOD_NOT_FOUND: Final = -32601
+
+CANCELLED: Final = "notifications/cancelled"
+INITIALIZED: Final = "notifications/initialized"
+PROGRESS: Final = "notifications/progress"
+
+
+class Malformed(ValueError):
+    """Not a JSON-RPC message, or one that must not come here. Says why, repeats no content."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer: exactly one of `result` and `error` is set. An id of None could not be read."""
+
+    id: int | str | None
+    result: JSON | None = None
+    error: UpstreamError | None = None
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A request from the upstream."""
+
+    id: int | str
+    method: str
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A notification from the upstream."""
+
+    method: str
+    params: JSON
+
+
+Message = Answer | Ask | Notice
+
+
+def read(data: bytes, max_bytes: int) -> Message:
+    """Read one message.
+
+    Raises:
+        Malformed: the bytes are no strict JSON or no JSON-RPC 2.0 message.
+    """
+    try:
+        value = loads(data, max_bytes=max_bytes)
+    except StrictJSONError as error:
+        raise Malformed(str(error)) from None
+    if not isinstance(value, dict):
+        raise Malformed("a message that is not an object")
+    message = cast("JSON", value)
+    if message.get("jsonrpc") != "2.0":
+        raise Malformed("a message that is not JSON-RPC 2.0")
+    if "method" in message:
+        return _incoming(message)
+    return _answer(message)
+
+
+def request(request_id: int, method: str, params: JSON) -> bytes:
+    """Encode a request.
+
+    Raises:
+        UpstreamFault: the parameters have no canonical form; nothing left.
+    """
+    return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+
+
+def notification(method: str, params: JSON) -> bytes:
+    """Encode a notification."""
+    return _encode({"jsonrpc": "2.0", "method": method, "params": params})
+
+
+def cancellation(request_id: int) -> bytes:
+    """Encode the notice that nobody waits for an answer any more."""
+    return notification(CANCELLED, {"requestId": request_id, "reason": "no longer awaited"})
+
+
+def reply_to(ask: Ask) -> bytes:
+    """Encode the reply to an upstream's request: a ping is answered, all else is refused.
+
+    No client capability was declared, so sampling, roots and elicitation are not ours to serve.
+    """
+    if ask.method == "ping":
+        return _encode({"jsonrpc": "2.0", "id": ask.id, "result": {}})
+    error = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
+    return _encode({"jsonrpc": "2.0", "id": ask.id, "error": error})
+
+
+def progress_of(notice: Notice, token: int) -> JSON | None:
+    """The progress that a notice reports for a token of ours, without the token, or None."""
+    if notice.method != PROGRESS:
+        return None
+    params = notice.params
+    if type(params.get("progressToken")) is not int or params["progressToken"] != token:
+        return None
+    if not _is_number(params.get("progress")):
+        return None
+    progress: JSON = {"progress": params["progress"]}
+    if _is_number(params.get("total")):
+        progress["total"] = params["total"]
+    if isinstance(params.get("message"), str):
+        progress["message"] = params["message"]
+    return progress
+
+
+def _incoming(message: JSON) -> Ask | Notice:
+    method = message["method"]
+    if not isinstance(method, str) or "result" in message or "error" in message:
+        raise Malformed("neither a request nor an answer")
+    if "id" in message:
+        if not _is_id(message["id"]):
+            raise Malformed("a request whose id is neither a string nor an integer")
+        return Ask(message["id"], method)
+    params = message.get("params", {})
+    if not isinstance(params, dict):
+        raise Malformed("a notification whose parameters are not an object")
+    return Notice(method, cast("JSON", params))
+
+
+def _answer(message: JSON) -> Answer:
+    answered = message.get("id")
+    if "id" not in message or not (answered is None or _is_id(answered)):
+        raise Malformed("an answer without a usable id")
+    if ("result" in message) == ("error" in message):
+        raise Malformed("an answer must have either a result or an error")
+    if "result" in message:
+        if not isinstance(message["result"], dict):
+            raise Malformed("a result that is not an object")
+        return Answer(answered, result=cast("JSON", message["result"]))
+    return Answer(answered, error=_error(message["error"]))
+
+
+def _error(value: object) -> UpstreamError:
+    if isinstance(value, dict):
+        error = cast("JSON", value)
+        code, text = error.get("code"), error.get("message")
+        if type(code) is int and isinstance(text, str):
+            return UpstreamError(code, text, error.get("data"))
+    raise Malformed("an error without an integer code and a message")
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int or isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int or isinstance(value, float)
+
+
+def _encode(message: dict[str, Any]) -> bytes:
+    try:
+        return canonical(message)
+    except NotCanonical as error:
+        detail = f"the request has no canonical form: {error}"
+        raise UpstreamFault("upstream-rejected", detail, may_have_happened=False) from None

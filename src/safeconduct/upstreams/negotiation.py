@@ -1,0 +1,226 @@
+"""Which era an HTTP upstream speaks, and the sessions it keeps if it is the older one.
+
+The era is found at first use and kept until `forget`. An upstream that hands out session ids gets
+one session for each owner, so that two tasks never share what it remembers; one that hands out
+none gets a single handshake for all. Nothing of a call leaves while this goes on, so every fault
+here says that nothing happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Final
+
+from safeconduct.core.calls import MODERN
+from safeconduct.ports import JSON, UpstreamFault
+from safeconduct.upstreams import messages, mirror, revisions
+from safeconduct.upstreams.conversation import Conversation, StatusFault
+from safeconduct.upstreams.leases import Leases
+from safeconduct.upstreams.messages import Answer
+from safeconduct.upstreams.outbound import Call, Courtesies
+from safeconduct.upstreams.wire import MALFORMED, REJECTED, Wire
+
+# A server of the older era may leave a question that it does not know unanswered.
+_PROBE_S: Final = 5.0
+_SESSION_ID: Final = re.compile(r"[\x21-\x7E]{1,512}")
+_NO_VERDICT: Final = frozenset({401, 403, 429, 502, 503, 504})
+
+
+class Era(Enum):
+    """How an upstream speaks."""
+
+    STATELESS = "revision 2026-07-28"
+    SESSIONS = "a handshake for each owner"
+    SHARED = "one handshake, as it keeps no sessions"
+
+
+class Session:
+    """The state of one handshake, open once `revision` is set."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.id: str | None = None
+        self.revision: str | None = None
+        self.opening = asyncio.Lock()
+
+    def headers(self) -> dict[str, str]:
+        """What a request in this session carries."""
+        headers: dict[str, str] = {}
+        if self.id is not None:
+            headers["mcp-session-id"] = self.id
+        if self.revision is not None and self.revision != revisions.WITHOUT_VERSION_HEADER:
+            headers["mcp-protocol-version"] = self.revision
+        return headers
+
+    def lose(self, session_id: str) -> None:
+        """Take note that the upstream no longer knows a session id."""
+        if self.id == session_id:
+            self.id = self.revision = None
+
+
+class Negotiation:
+    """Finds the era and keeps the sessions of one upstream."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        ids: Iterator[int],
+        courtesies: Courtesies,
+        *,
+        max_answer_bytes: int,
+        max_sessions: int,
+    ) -> None:
+        self._wire = wire
+        self._ids = ids
+        self._courtesies = courtesies
+        self._max_answer_bytes = max_answer_bytes
+        self._era: Era | None = None
+        self._lock = asyncio.Lock()
+        self._sessions = Leases(max_sessions, Session, self._farewell)
+        self._shared = Session("")
+
+    async def era(self, call: Call) -> Era:
+        """The era, found with the credential of this call if it is not known.
+
+        Raises:
+            UpstreamFault: there is no upstream, no common revision, or no access.
+        """
+        if self._era is not None:
+            return self._era
+        async with self._lock:
+            if self._era is None:
+                with _nothing_happened():
+                    self._era = await self._find(call)
+            return self._era
+
+    def forget(self) -> None:
+        """Find the era anew at next use: another server may answer now. Sessions stay."""
+        self._era = None
+
+    @contextmanager
+    def session(self, call: Call, era: Era) -> Generator[Session, None, None]:
+        """The session for a call's owner, in an era that has them.
+
+        Raises:
+            UpstreamFault: there are too many sessions, all in use.
+        """
+        if era is Era.SHARED:
+            yield self._shared
+        else:
+            with self._sessions.lease(call.owner) as session:
+                yield session
+
+    async def open(self, call: Call, session: Session) -> None:
+        """Do the handshake of a session that had none or was lost.
+
+        Raises:
+            UpstreamFault: it failed, or the upstream changed how it keeps sessions. To go on then
+                would let owners share a session, or lose one.
+        """
+        if session.revision is not None:
+            return
+        async with session.opening:
+            if session.revision is None:
+                with _nothing_happened():
+                    session_id, revision = await self._handshake(call)
+                    if (session_id is None) != (session is self._shared):
+                        self.forget()
+                        detail = "it changed how it keeps sessions"
+                        raise UpstreamFault(REJECTED, detail, may_have_happened=False)
+                session.id, session.revision = session_id, revision
+
+    def close(self) -> None:
+        """End all sessions."""
+        for session in self._sessions.drain():
+            self._farewell(session)
+
+    async def _find(self, call: Call) -> Era:
+        if await self._discovered(call):
+            return Era.STATELESS
+        with self._sessions.lease(call.owner) as session:
+            if session.revision is not None:
+                return Era.SESSIONS
+            session_id, revision = await self._handshake(call)
+            if session_id is not None:
+                session.id, session.revision = session_id, revision
+                return Era.SESSIONS
+        self._shared = Session("")
+        self._shared.revision = revision
+        return Era.SHARED
+
+    async def _discovered(self, call: Call) -> bool:
+        """Whether the upstream is surely of the newer era; all doubt leads to a handshake."""
+        params = revisions.with_meta({}, modern=True)
+        headers = call.headers(
+            {"mcp-protocol-version": MODERN},
+            {"mcp-method": mirror.encode("server/discover")},
+        )
+        try:
+            async with asyncio.timeout(min(_PROBE_S, call.timeout_s / 2)):
+                answer, _ = await self._ask("server/discover", params, headers)
+        except StatusFault as fault:
+            if fault.status in _NO_VERDICT or 300 <= fault.status < 400:
+                raise
+            return False
+        except UpstreamFault as fault:
+            if fault.reason != MALFORMED:
+                raise
+            return False
+        except TimeoutError:
+            return False
+        if answer.error is not None:
+            revisions.check_common(answer.error)
+        return answer.result is not None and revisions.offers_modern(answer.result)
+
+    async def _handshake(self, call: Call) -> tuple[str | None, str]:
+        """The session id, if there is one, and the revision of a new handshake."""
+        params = revisions.initialize_params()
+        answer, session_id = await self._ask("initialize", params, call.headers())
+        if answer.error is not None:
+            detail = f"initialize was refused with error {answer.error.code}"
+            raise UpstreamFault(REJECTED, detail, may_have_happened=False)
+        session = Session("")
+        session.revision = revision = revisions.agreed(answer.result or {})
+        if session_id:
+            if not _SESSION_ID.fullmatch(session_id):
+                raise UpstreamFault(MALFORMED, "an unusable session id", may_have_happened=False)
+            session.id = session_id
+        headers = call.headers(session.headers())
+        message = messages.notification(messages.INITIALIZED, {})
+        async with self._wire.post(headers, message) as exchange:
+            if not 200 <= exchange.status < 300:
+                raise StatusFault(exchange.status, may_have_happened=False)
+            await exchange.body()
+        return session.id, revision
+
+    async def _ask(self, method: str, params: JSON, headers: dict[str, str]) -> tuple[Answer, str]:
+        """The answer to a request of our own, and the session id that came with it."""
+        request_id = next(self._ids)
+        conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
+        body = messages.request(request_id, method, params)
+        async with self._wire.post(headers, body) as exchange:
+            answer = await conversation.hear(exchange)
+            return answer, exchange.header("mcp-session-id")
+
+    def _farewell(self, session: Session) -> None:
+        """End a session at the upstream, without a credential: none is kept for it."""
+        if session.id is not None:
+            self._courtesies.add(self._leave(session.headers()))
+
+    async def _leave(self, headers: dict[str, str]) -> None:
+        async with self._wire.delete(headers) as exchange:
+            await exchange.body()
+
+
+@contextmanager
+def _nothing_happened() -> Generator[None, None, None]:
+    """Correct what faults say: the call itself has not left."""
+    try:
+        yield
+    except UpstreamFault as fault:
+        fault.may_have_happened = False
+        raise
