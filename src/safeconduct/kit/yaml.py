@@ -8,11 +8,14 @@ documents, numbers that JSON cannot carry. Plain scalars follow the core schema 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 import msgspec
+
+Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
 
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 32
@@ -44,13 +47,13 @@ class YamlError(Exception):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A value of dicts, lists, strings, integers, floats, booleans and None.
+    """A value, None for an empty file.
 
     `positions` has (line, column), both from 1, of every key of a mapping and every item of a
     sequence; the root stands under `()`.
     """
 
-    value: Any
+    value: Value
     positions: dict[Place, tuple[int, int]]
 
     def line(self, place: Place) -> int:
@@ -69,26 +72,38 @@ def load(text: str, source: str) -> Document:
     return _Reader(text, source).document()
 
 
+class _Event(msgspec.Struct, frozen=True):
+    """What the parser saw; `kind` is the name of its event without the word Event."""
+
+    kind: str
+    line: int
+    column: int
+    text: str = ""
+    plain: bool = False
+    marked: bool = False
+    tagged: bool = False
+
+
 class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self._text = text
         self._source = source
         self._positions: dict[Place, tuple[int, int]] = {(): (1, 1)}
-        self._events: Iterator[Any] = iter(())
+        self._events: Iterator[_Event] = iter(())
 
     def document(self) -> Document:
         self._refuse_strange_text()
         self._events = self._parse()
-        self._next()  # the start of the stream
-        start = self._next()
-        if _kind(start) == "StreamEndEvent":
+        next(self._events)  # the start of the stream
+        start = next(self._events)
+        if start.kind == "StreamEnd":
             return Document(None, self._positions)
-        if start.version not in (None, (1, 2)) or start.tags:
+        if start.tagged:
             self._refuse(start, "a directive changes how YAML is read", "remove the `%` line")
-        value = self._value(self._next(), (), 1)
-        self._next()  # the end of the document
-        more = self._next()
-        if _kind(more) != "StreamEndEvent":
+        value = self._value(next(self._events), (), 1)
+        next(self._events)  # the end of the document
+        more = next(self._events)
+        if more.kind != "StreamEnd":
             self._refuse(more, "a second document begins here", "keep one document in a file")
         return Document(value, self._positions)
 
@@ -105,18 +120,20 @@ class _Reader:
             line = self._text.count("\n", 0, tab.end()) + 1
             self._fail(line, "a tab indents this line", "indent with spaces")
 
-    def _parse(self) -> Iterator[Any]:
-        from ruamel.yaml import YAML  # noqa: PLC0415 takes longer to load than all of the command
+    def _parse(self) -> Iterator[_Event]:
+        from ruamel.yaml import YAML  # noqa: PLC0415 slow to load, and not every verb reads YAML
         from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
         line = 1
         try:
-            for event in cast("Any", YAML(typ="safe", pure=True)).parse(self._text):
-                line = event.start_mark.line + 1
+            for raw in cast("Any", YAML(typ="safe", pure=True)).parse(self._text):
+                event = _event(raw)
+                line = event.line
                 yield event
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self._fail_syntax(line if mark is None else mark.line + 1, str(error.problem))
+            known = cast("Any", error)
+            mark = known.problem_mark or known.context_mark
+            self._fail_syntax(line if mark is None else mark.line + 1, str(known.problem))
         except YAMLError:
             self._fail_syntax(line, "a character that YAML does not allow")
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -124,56 +141,50 @@ class _Reader:
             # whatever it is, the text is refused.
             self._fail_syntax(line, "text that the parser cannot read")
 
-    def _next(self) -> Any:
-        return next(self._events)
-
-    def _value(self, event: Any, place: Place, depth: int) -> Any:
+    def _value(self, event: _Event, place: Place, depth: int) -> Value:
         if depth > MAX_DEPTH:
             self._refuse(event, f"more than {MAX_DEPTH} levels are nested", "nest less")
-        if _kind(event) == "AliasEvent" or event.anchor is not None:
+        if event.marked:
             self._refuse(event, "anchors and aliases are not allowed", "write the value out")
-        if event.tag is not None:
+        if event.tagged:
             self._refuse(event, "tags are not allowed", "remove what begins with `!`")
-        match _kind(event):
-            case "MappingStartEvent":
+        match event.kind:
+            case "MappingStart":
                 return self._mapping(place, depth)
-            case "SequenceStartEvent":
+            case "SequenceStart":
                 return self._sequence(place, depth)
             case _:
                 return self._scalar(event)
 
-    def _mapping(self, place: Place, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        while _kind(event := self._next()) != "MappingEndEvent":
+    def _mapping(self, place: Place, depth: int) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        while (event := next(self._events)).kind != "MappingEnd":
             key = self._value(event, place, depth + 1)
             if not isinstance(key, str):
                 self._refuse(event, "a key is not a string", "put the key in quotes")
-            if key == "<<" and event.style is None:
+            if key == "<<" and event.plain:
                 self._refuse(event, "merge keys are not allowed", "write the values out")
-            if key in found:
-                first = self._positions[*place, key][0]
-                self._refuse(
-                    event,
-                    f"the key `{key}` stands here twice (first in line {first})",
-                    "keep one of them",
-                )
             inner = (*place, key)
-            self._note(inner, event)
-            found[key] = self._value(self._next(), inner, depth + 1)
+            if key in found:
+                first = self._positions[inner][0]
+                sentence = f"the key `{key}` stands here twice (first in line {first})"
+                self._refuse(event, sentence, "keep one of them")
+            self._positions[inner] = (event.line, event.column)
+            found[key] = self._value(next(self._events), inner, depth + 1)
         return found
 
-    def _sequence(self, place: Place, depth: int) -> list[Any]:
-        found: list[Any] = []
-        while _kind(event := self._next()) != "SequenceEndEvent":
+    def _sequence(self, place: Place, depth: int) -> list[Value]:
+        found: list[Value] = []
+        while (event := next(self._events)).kind != "SequenceEnd":
             inner = (*place, len(found))
-            self._note(inner, event)
+            self._positions[inner] = (event.line, event.column)
             found.append(self._value(event, inner, depth + 1))
         return found
 
-    def _scalar(self, event: Any) -> Any:
-        text: str = event.value
-        if event.style is not None:
-            if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+    def _scalar(self, event: _Event) -> str | int | float | bool | None:
+        text = event.text
+        if not event.plain:
+            if any("\ud800" <= letter <= "\udfff" for letter in text):
                 self._refuse(event, "half a character stands here", "write the character itself")
             return text
         if _NULL.fullmatch(text):
@@ -181,30 +192,27 @@ class _Reader:
         if _BOOL.fullmatch(text):
             return text[0] in "tT"
         if _INTEGER.fullmatch(text):
-            return self._integer(event, text)
+            return self._integer(event)
         if _FLOAT.fullmatch(text):
             number = float(text)
-            if number in (float("inf"), float("-inf")):
+            if math.isinf(number):
                 self._refuse(event, "the number is too large", "use a smaller one, or quotes")
             return number
         if _NO_NUMBER.fullmatch(text):
             self._refuse(event, "infinity and not-a-number have no place here", "use a number")
         return text
 
-    def _integer(self, event: Any, text: str) -> int:
-        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        # Seventeen characters hold any integer allowed in any base, after leading zeros.
-        digits = text[2:] if base != 10 else text.lstrip("+-")
+    def _integer(self, event: _Event) -> int:
+        base = {"0o": 8, "0x": 16}.get(event.text[:2], 10)
+        digits = event.text.lstrip("+-") if base == 10 else event.text[2:]
+        # Twenty digits are enough to see that a number is too large, in any base.
         number = int(digits.lstrip("0")[:20] or "0", base)
         if number > _MAX_INTEGER:
             self._refuse(event, "the number is 2^53 or more", "use a smaller one, or quotes")
-        return -number if text[0] == "-" else number
+        return -number if event.text[0] == "-" else number
 
-    def _note(self, place: Place, event: Any) -> None:
-        self._positions[place] = (event.start_mark.line + 1, event.start_mark.column + 1)
-
-    def _refuse(self, event: Any, sentence: str, fix: str) -> NoReturn:
-        self._fail(event.start_mark.line + 1, sentence, fix)
+    def _refuse(self, event: _Event, sentence: str, fix: str) -> NoReturn:
+        self._fail(event.line, sentence, fix)
 
     def _fail_syntax(self, line: int, problem: str) -> NoReturn:
         if "'\\t'" in problem:
@@ -215,5 +223,18 @@ class _Reader:
         raise YamlError(self._source, line, sentence, fix) from None
 
 
-def _kind(event: Any) -> str:
-    return type(event).__name__
+def _event(raw: Any) -> _Event:  # noqa: ANN401 the parser's events are not typed
+    kind = type(raw).__name__.removesuffix("Event")
+    mark = raw.start_mark
+    if kind == "DocumentStart":
+        changed = raw.version not in {None, (1, 2)} or bool(raw.tags)
+        return _Event(kind, mark.line + 1, mark.column + 1, tagged=changed)
+    return _Event(
+        kind,
+        mark.line + 1,
+        mark.column + 1,
+        text=getattr(raw, "value", ""),
+        plain=getattr(raw, "style", None) is None,
+        marked=getattr(raw, "anchor", None) is not None,
+        tagged=getattr(raw, "tag", None) is not None,
+    )
