@@ -19,7 +19,7 @@ from safeconduct.core.model import (
     UserFacts,
 )
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import Origin
+from safeconduct.core.provenance import Origin, PurposeSource
 from safeconduct.core.verdict import Requirement
 
 JSON = dict[str, Any]
@@ -70,6 +70,78 @@ class Identity(Protocol):
 
     def verify(self, caller: Caller, now_ms: int) -> Bearer:
         """Raises Unauthenticated."""
+        ...
+
+
+# --- who starts a task ----------------------------------------------------------------------------
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent that proved itself. `digest` names the very SVID it showed; `attested_ms` is when
+    that was issued, 0 if it does not say.
+    """
+
+    id: str
+    attested_ms: int
+    digest: str
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """A user, as the user issuer describes them in a live token."""
+
+    id: str
+    issuer: str
+    jti: str
+    tenant: str | None = None
+    groups: tuple[str, ...] = ()
+    acr: str | None = None
+    auth_time_s: int = 0
+
+
+class Attestation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user asked for, attested by a front end (`app`) or by their own device (`user`)."""
+
+    source: PurposeSource
+    issuer: str
+    jti: str
+    user: str
+    agent: str | None
+    purpose: str
+
+
+class Evidence(Protocol):
+    """Verifies what the parties of a new task show. Every method raises Unauthenticated."""
+
+    def workload(self, token: str, now_ms: int) -> Workload: ...
+
+    def person(self, token: str, now_ms: int) -> Person: ...
+
+    def attestation(self, token: str, now_ms: int) -> Attestation: ...
+
+    def possession(self, caller: Caller, now_ms: int, *, token: str | None, key: str | None) -> str:
+        """The thumbprint of the key that signed the caller's proof (RFC 9449), which is spent.
+
+        `token` is what the proof must be for, `key` the thumbprint it must have; None where there
+        is no token yet.
+        """
+        ...
+
+
+class TokenRefused(Exception):
+    """No token is issued. `error` is an OAuth error code (RFC 6749 section 5.2, RFC 8693)."""
+
+    def __init__(self, error: str, sentence: str, *, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.error = error
+        self.sentence = sentence
+        self.status = status
+
+
+class TokenService(Protocol):
+    """The security token service."""
+
+    async def exchange(self, form: Mapping[str, str], caller: Caller) -> JSON:
+        """The token response. Raises TokenRefused."""
         ...
 
 

@@ -1,0 +1,118 @@
+"""Proof of possession (RFC 9449): every request is signed by the key its token is bound to.
+
+A proof works once. Uses are remembered in this process, so a proof that is older than the process
+is refused: a restart opens no window. The memory runs on the highest time it has seen; when the
+clock steps back, proofs are refused until it has caught up, and nothing is accepted twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from safeconduct.kit import jose
+from safeconduct.kit.jwk import JoseError, encode
+from safeconduct.ports import Caller, Unauthenticated
+
+TYPE: Final = "dpop+jwt"
+PAST_MS: Final = 60_000
+FUTURE_MS: Final = 5_000
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class _ProofClaims(msgspec.Struct, frozen=True, kw_only=True):
+    jti: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    htm: str
+    htu: str
+    iat: jose.NumericDate
+    ath: str | None = None
+
+
+class Proofs:
+    """Verifies proofs and remembers those that were used."""
+
+    def __init__(self, *, since_ms: int, capacity: int = 100_000) -> None:
+        """`since_ms` is when this process began to be the only one that accepts proofs for these
+        URLs: when it locked the state, or 0 if the state is new. `capacity` counts proofs within
+        65 s; at that many, further ones are refused.
+        """
+        self._since_ms = since_ms
+        self._capacity = capacity
+        self._latest_ms = 0
+        self._used: set[bytes] = set()
+        self._order: deque[tuple[int, bytes]] = deque()
+
+    def verify(self, caller: Caller, now_ms: int, *, token: str | None, key: str | None) -> str:
+        """The thumbprint of the key; see `safeconduct.ports.Evidence.possession`.
+
+        Raises Unauthenticated.
+        """
+        if len(caller.dpop) != 1:
+            raise _refused("Exactly one DPoP proof is needed.")
+        try:
+            proof, thumbprint = jose.verify_embedded(caller.dpop[0], typ=TYPE, shape=_ProofClaims)
+        except JoseError:
+            raise _refused("The DPoP proof is not valid.") from None
+        if key is not None and thumbprint != key:
+            raise _refused("The DPoP proof is by another key than the token's.")
+        if proof.htm != caller.http_method or not _same_url(proof.htu, caller.url):
+            raise _refused("The DPoP proof is for another method or URL.")
+        if token is not None and proof.ath != _digest(token):
+            raise _refused("The DPoP proof is for another token.")
+        issued_ms = int(proof.iat * 1000)
+        self._latest_ms = max(self._latest_ms, now_ms)
+        if (
+            issued_ms < max(self._latest_ms - PAST_MS, self._since_ms)
+            or issued_ms > now_ms + FUTURE_MS
+        ):
+            raise _refused("The DPoP proof is too old, or from the future.")
+        self._spend(thumbprint, proof.jti)
+        return thumbprint
+
+    def _spend(self, thumbprint: str, jti: str) -> None:
+        # A proof is acceptable for at most this long after it was first seen, so what was seen
+        # first can be forgotten first.
+        forgotten_ms = self._latest_ms - PAST_MS - FUTURE_MS
+        while self._order and self._order[0][0] < forgotten_ms:
+            self._used.discard(self._order.popleft()[1])
+        use = hashlib.sha256(f"{thumbprint} {jti}".encode()).digest()
+        if use in self._used:
+            raise _refused("The DPoP proof was used before.")
+        if len(self._used) >= self._capacity:
+            raise _refused("Too many requests: the DPoP proof cannot be taken now.")
+        self._used.add(use)
+        self._order.append((self._latest_ms, use))
+
+
+def _refused(sentence: str) -> Unauthenticated:
+    return Unauthenticated("invalid_dpop_proof", sentence)
+
+
+def _digest(token: str) -> str:
+    return encode(hashlib.sha256(token.encode("ascii")).digest())
+
+
+def _same_url(claimed: str, own: str) -> bool:
+    """RFC 9449 section 4.3: without query and fragment, after normalisation (RFC 3986 section 6.2:
+    case of scheme and host, default port, empty path).
+    """
+    if claimed == own:
+        return True
+    normal = _normal(claimed)
+    return normal is not None and normal == _normal(own)
+
+
+def _normal(url: str) -> tuple[str, str | None, int | None, str] | None:
+    try:
+        parts = urlsplit(url)
+        port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
+    except ValueError:
+        return None
+    if "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, port, parts.path or "/"
