@@ -1,0 +1,1 @@
+"""Ways in: what arrives over the network, checked for form, handed to the page, and answered."""

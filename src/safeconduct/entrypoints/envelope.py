@@ -1,0 +1,158 @@
+"""Which revision of MCP a message speaks, and whether its headers say what its body says.
+
+The body alone decides. The headers that mirror it (`MCP-Protocol-Version`, `Mcp-Method`,
+`Mcp-Name`, `Mcp-Param-*`; MCP 2026-07-28, transports, "Request Metadata") are there for proxies on
+the way: a message that they contradict would have been routed, limited or logged as another one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final
+
+from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
+from safeconduct.entrypoints.http import Request
+from safeconduct.entrypoints.wire import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    Message,
+    Rejected,
+    as_object,
+    unsupported,
+)
+from safeconduct.ports import JSON
+
+VERSION: Final = b"mcp-protocol-version"
+_METHOD: Final = b"mcp-method"
+_NAME: Final = b"mcp-name"
+_PARAM: Final = b"mcp-param-"
+
+VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
+
+OLDER: Final = ("2025-06-18", "2025-03-26")
+"""Revisions whose clients are served like those of 2025-11-25: all three have what is here."""
+
+_HANDSHAKE_ERA: Final = frozenset({HANDSHAKE, *OLDER})
+
+_ENCODED: Final = ("=?base64?", "?=")
+
+
+def speaks_modern(request: Request) -> bool:
+    """What the head alone suggests: enough to choose the form of an error, and for nothing else."""
+    version = request.headers.get(VERSION)
+    return version is not None and version.decode("latin-1") not in _HANDSHAKE_ERA
+
+
+def revision(request: Request, message: Message) -> str:
+    """The row of the table that the message falls under: `MODERN` or `HANDSHAKE`.
+
+    Raises:
+        Rejected: header and body disagree (-32020), the revision is not spoken here (-32022), or
+            the body lacks what its revision demands (-32602).
+    """
+    kind = kind_of("from-client", message.method)
+    version = _header(request, message, VERSION)
+    claimed = message.meta.get(VERSION_KEY)
+    if claimed is None or claimed == version:
+        # Without the header it is `initialize`, or a client of before 2025-06-18.
+        if version is None or version in _HANDSHAKE_ERA:
+            _agree(request, message, kind, required=False)
+            return HANDSHAKE
+        if version != MODERN:
+            raise unsupported(version, message.id)
+    else:
+        raise Rejected(
+            HEADER_MISMATCH,
+            "MCP-Protocol-Version is not what the body says.",
+            request_id=message.id,
+        )
+    if message.id is not None:
+        _require_envelope(message)
+    _agree(request, message, kind, required=message.id is not None)
+    return MODERN
+
+
+def _require_envelope(message: Message) -> None:
+    for key, type_ in ((VERSION_KEY, str), (CAPABILITIES_KEY, dict)):
+        if type(message.meta.get(key)) is not type_:
+            raise Rejected(INVALID_PARAMS, f"params._meta must carry {key}.", request_id=message.id)
+
+
+def _agree(request: Request, message: Message, kind: Kind | None, *, required: bool) -> None:
+    """Raises Rejected (-32020) for a header that differs, or is required and missing."""
+    method = _header(request, message, _METHOD)
+    if method != message.method and (required or method is not None):
+        raise Rejected(
+            HEADER_MISMATCH, "Mcp-Method is not what the body says.", request_id=message.id
+        )
+    name = _header(request, message, _NAME)
+    expected = message.params.get(kind.names) if kind is not None and kind.names else None
+    if name is None:
+        agreed = expected is None or not required
+    else:
+        agreed = expected is not None and expected == _decoded(name)
+    if not agreed:
+        raise Rejected(
+            HEADER_MISMATCH, "Mcp-Name is not what the body says.", request_id=message.id
+        )
+    for field in request.headers:
+        if field.startswith(_PARAM):
+            _mirrors_argument(request, message, field)
+
+
+def _mirrors_argument(request: Request, message: Message, field: bytes) -> None:
+    """An `Mcp-Param-*` header must mirror some argument. Which one only the tool's definition
+    knows; nothing here is decided on it, so equality with any of them takes away its power to
+    mislead.
+    """
+    value = _decoded(_header(request, message, field) or "")
+    arguments = as_object(message.params.get("arguments"))
+    if value is None or arguments is None or not _mirrored(arguments, value):
+        raise Rejected(
+            HEADER_MISMATCH, "An Mcp-Param header mirrors no argument.", request_id=message.id
+        )
+
+
+def _mirrored(arguments: JSON, value: str) -> bool:
+    """Whether a scalar in an object, at any depth, has this rendering."""
+    for item in arguments.values():
+        inner = as_object(item)
+        if inner is not None:
+            if _mirrored(inner, value):
+                return True
+        elif type(item) is bool:
+            if value == ("true" if item else "false"):
+                return True
+        elif type(item) in {str, int, float} and value == str(item):
+            return True
+    return False
+
+
+def _header(request: Request, message: Message, name: bytes) -> str | None:
+    value = request.headers.get(name)
+    if value is None:
+        return None
+    if request.repeats(name):
+        raise Rejected(
+            HEADER_MISMATCH, f"The header {name.decode()} may be sent once.", request_id=message.id
+        )
+    return value.decode("latin-1")
+
+
+def _decoded(value: str) -> str | None:
+    """The text of a mirrored header, which is in base64 where it is not plain ASCII.
+
+    None for bad base64, for a second spelling of the same text, and for bytes that are not ASCII.
+    """
+    start, end = _ENCODED
+    if not (value.startswith(start) and value.endswith(end) and len(value) >= len(start + end)):
+        return value if value.isascii() else None
+    inner = value[len(start) : -len(end)]
+    try:
+        raw = base64.b64decode(inner, validate=True)
+        text = raw.decode()
+    except (binascii.Error, ValueError):
+        return None
+    return text if base64.b64encode(raw).decode() == inner else None

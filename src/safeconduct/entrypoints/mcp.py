@@ -1,0 +1,227 @@
+"""MCP over Streamable HTTP, revisions 2026-07-28 (stateless) and 2025-11-25 (with a handshake).
+
+`/mcp` offers every upstream, `/mcp/<upstream>` one of them. Nothing is kept between two requests:
+each carries its own token and proof, and no session id is handed out. A client that goes away ends
+its call, in either revision: nobody else could receive the answer.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Final
+
+import msgspec
+
+from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
+from safeconduct.entrypoints import answers, greeting, params, wire
+from safeconduct.entrypoints.envelope import revision, speaks_modern
+from safeconduct.entrypoints.http import (
+    Handler,
+    Problem,
+    Request,
+    Response,
+    incident,
+    read_body,
+    require_type,
+)
+from safeconduct.entrypoints.running import Cancelled, Key, Running
+from safeconduct.entrypoints.stream import Stream
+from safeconduct.entrypoints.wire import Id, Message, Rejected
+from safeconduct.gateway import Gateway
+from safeconduct.ports import JSON, Caller, Delivered, NotRecorded, OnProgress, Unauthenticated
+
+METADATA_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
+"""Where clients learn which authorization server to ask (RFC 9728)."""
+
+_LISTS: Final = {"tools/list": "tools", "resources/list": "resources", "prompts/list": "prompts"}
+
+_UPSTREAM: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that is well-formed and in the table."""
+
+    message: Message
+    id: Id
+    kind: Kind
+    modern: bool
+    caller: Caller
+    upstream: str | None
+
+
+class McpEndpoint:
+    """Answers the POST requests of `/mcp` and `/mcp/<upstream>`.
+
+    `issuer` is the gateway's own URL without a trailing slash; `max_body_bytes` bounds a request.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        issuer: str,
+        max_body_bytes: int,
+        running: Running | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._issuer = issuer
+        self._max_body_bytes = max_body_bytes
+        self._metadata = issuer + METADATA_PATH
+        self._running = running or Running()
+
+    def routes(self) -> dict[str, dict[str, Handler]]:
+        """This endpoint's part of the routing table. GET and DELETE are for sessions."""
+        return {"/mcp": {"POST": self.post}, "/mcp/": {"POST": self.post}}
+
+    async def post(self, request: Request) -> Response | None:
+        """Answers one message."""
+        if request.tail and _UPSTREAM.fullmatch(request.tail) is None:
+            raise Problem(404, "There is nothing here.")
+        authorization = request.headers.get(b"authorization")
+        if authorization is None:
+            # Who shows no token does not get as far as the parser.
+            raise self._unauthenticated(None, "A task token is needed.")
+        require_type(request, b"application/json")
+        accepts_json, accepts_events = _accepted(b",".join(request.every(b"accept")) or b"*/*")
+        if not accepts_json:
+            raise Problem(406, "The answer is application/json.")
+        body = await read_body(request, self._max_body_bytes)
+        caller = Caller(
+            http_method="POST",
+            url=self._issuer + request.path,
+            authorization=authorization.decode("latin-1"),
+            dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
+        )
+        modern = speaks_modern(request)
+        try:
+            message = wire.parse(body, self._max_body_bytes)
+            modern = revision(request, message) == MODERN
+            kind = _row(message, modern=modern)
+            if message.id is None:
+                return await self._notified(request, caller, message)
+            asked = _Asked(
+                message=message,
+                id=message.id,
+                kind=kind,
+                modern=modern,
+                caller=caller,
+                upstream=request.tail or None,
+            )
+            if kind.page:
+                return await self._through_the_page(request, asked, streams=accepts_events)
+            value = answers.shaped(
+                await self._own_answer(asked), modern=modern, cacheable=kind.cacheable
+            )
+            return wire.result(message.id, value)
+        except Rejected as rejected:
+            return rejected.response(modern=modern)
+        except Unauthenticated as fault:
+            raise self._unauthenticated(fault.error, fault.sentence) from None
+
+    async def _notified(self, request: Request, caller: Caller, message: Message) -> Response:
+        await self._gateway.authenticate(caller)
+        if message.method == "notifications/cancelled":
+            number = params.request_id(message)
+            if number is not None:
+                self._running.cancel(_key(caller, request, number))
+        return Response(202)
+
+    async def _own_answer(self, asked: _Asked) -> JSON:
+        """The result of a request that reaches no upstream."""
+        method = asked.message.method
+        if method in _LISTS:
+            params.require_no_cursor(asked.message)
+            listed = await self._gateway.visible(asked.caller, method, asked.upstream)
+            return {_LISTS[method]: listed}
+        await self._gateway.authenticate(asked.caller)
+        match method:
+            case "initialize":
+                return greeting.initialized(asked.message)
+            case "server/discover":
+                return greeting.discovered()
+            case "ping":
+                return {}
+            case _:
+                raise Rejected(wire.METHOD_NOT_FOUND, "Method not found", request_id=asked.id)
+
+    async def _through_the_page(
+        self, request: Request, asked: _Asked, *, streams: bool
+    ) -> Response | None:
+        token = params.progress_token(asked.message)
+        name, given = params.called(asked.message, asked.kind)
+        if token is None or not streams:
+            return await self._called(request, asked, name, given, None)
+        stream = Stream(request.send, token)
+        await stream.finish(await self._called(request, asked, name, given, stream.progress))
+        return None
+
+    async def _called(
+        self, request: Request, asked: _Asked, name: str, given: JSON, tell: OnProgress | None
+    ) -> Response:
+        method = asked.message.method
+        try:
+            answer = await self._running.run(
+                _key(asked.caller, request, asked.id),
+                request.receive,
+                functools.partial(
+                    self._gateway.call, asked.caller, method, asked.upstream, name, given, tell
+                ),
+            )
+            if isinstance(answer, Delivered):
+                return answers.delivered(asked.id, asked.kind, answer, modern=asked.modern)
+            return answers.refused(
+                asked.id, method, answer, modern=asked.modern, resource=self._metadata
+            )
+        except Unauthenticated:
+            raise
+        except Cancelled:
+            return wire.error(asked.id, wire.CANCELLED, "Request cancelled")
+        except NotRecorded as fault:
+            return _internal(asked.id, fault.incident)
+        except Exception:  # noqa: BLE001  whatever it is, the agent gets a number and no result
+            return _internal(asked.id, incident())
+
+    def _unauthenticated(self, fault: str | None, sentence: str) -> Problem:
+        challenge = answers.token_challenge(fault, self._metadata)
+        return Problem(
+            401, sentence, reason="token-invalid", headers=((b"www-authenticate", challenge),)
+        )
+
+
+def _row(message: Message, *, modern: bool) -> Kind:
+    """The message's row in the table of calls. Raises Rejected."""
+    kind = kind_of("from-client", message.method)
+    if kind is None or (MODERN if modern else HANDSHAKE) not in kind.revisions:
+        raise Rejected(wire.METHOD_NOT_FOUND, "Method not found", request_id=message.id)
+    if kind.notification != (message.id is None):
+        raise Rejected(
+            wire.INVALID_REQUEST,
+            "A request has an id, a notification has none.",
+            request_id=message.id,
+        )
+    return kind
+
+
+def _key(caller: Caller, request: Request, number: Id) -> Key:
+    return Key(caller.authorization or "", request.path, number)
+
+
+def _internal(request_id: Id, number: str) -> Response:
+    return wire.error(
+        request_id,
+        wire.INTERNAL_ERROR,
+        f"Internal error {number}",
+        {"incident": number},
+        status=500,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _accepted(accept: bytes) -> tuple[bool, bool]:
+    """Whether an Accept header takes JSON, and whether it takes server-sent events."""
+    ranges = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
+    return (
+        not ranges.isdisjoint({b"*/*", b"application/*", b"application/json"}),
+        not ranges.isdisjoint({b"*/*", b"text/*", b"text/event-stream"}),
+    )
