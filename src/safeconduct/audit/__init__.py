@@ -1,0 +1,4 @@
+"""The evidence: an append-only log of exact bytes with an RFC 6962 tree over them.
+
+`log` appends, `verify` proves, `show` reads. The files are described in `segments`.
+"""

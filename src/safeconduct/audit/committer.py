@@ -1,0 +1,159 @@
+"""One group, all or nothing: apply, write, flush, commit, answer.
+
+The order is what makes the log the truth. The projection changes first, but only inside its
+transaction, and commits when the records are durable: it is never ahead of the log, and what it
+misses after a crash is replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from safeconduct.audit import segments
+from safeconduct.audit.faults import LogFault
+from safeconduct.audit.records import encode, numbered
+from safeconduct.audit.tail import Tail
+from safeconduct.core.merkle import Tree
+from safeconduct.ports import LedgerConflict, Projection
+
+
+class Append:
+    """Records that belong together, and what became of them.
+
+    `answer` is the sequence number of the first record, or the exception to raise.
+    """
+
+    __slots__ = ("answer", "records")
+
+    def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self.records = records
+        self.answer: int | Exception | None = None
+
+
+class _Entry(NamedTuple):
+    seq: int
+    record: dict[str, Any]
+    data: bytes
+
+
+class _Accepted(NamedTuple):
+    append: Append
+    entries: list[_Entry]
+
+
+class Committer:
+    """Makes groups of appends durable. For one thread at a time.
+
+    `head` is the size and the root of what is durable and applied.
+    """
+
+    def __init__(self, tail: Tail, tree: Tree, projection: Projection) -> None:
+        self.head = (tree.size, tree.root())
+        self._tree = tree
+        self._tail = tail
+        self._projection = projection
+        self._fault: LogFault | None = None
+
+    def commit(self, group: Sequence[Append]) -> None:
+        """Gives every append its answer. Never raises."""
+        if self._fault is not None:
+            _refuse(group, self._fault)
+            return
+        try:
+            self._commit(group)
+        except LogFault as fault:
+            _refuse(group, fault)
+            if fault.code != "full":
+                self._fault = fault
+        except Exception as error:  # noqa: BLE001 - a writer that dies lets callers wait for ever
+            self._fault = _failed(error)
+            _refuse(group, self._fault)
+
+    def _commit(self, group: Sequence[Append]) -> None:
+        try:
+            self._projection.begin()
+        except Exception as error:  # noqa: BLE001 - refuses the group, and nothing was begun
+            _refuse(group, _failed(error))
+            return
+        accepted = self._offer_all(group)
+        if not accepted:
+            self._projection.rollback()
+            return
+        written = [entry.data for one in accepted for entry in one.entries]
+        grown = self._tree.copy()
+        grown.extend(written)
+        head = (grown.size, grown.root())
+        try:
+            self._tail.append(segments.group(written, *head), self._tree)
+        except LogFault:
+            self._projection.rollback()
+            raise
+        self._projection.commit()
+        self._tree = grown
+        self.head = head
+        for append, entries in accepted:
+            append.answer = entries[0].seq
+
+    def _offer_all(self, group: Sequence[Append]) -> list[_Accepted]:
+        """The appends that the projection accepts, one after the other; answers the others."""
+        accepted: list[_Accepted] = []
+        seq = self._tree.size
+        for append in group:
+            try:
+                entries = _entries(append.records, seq)
+            except (TypeError, ValueError) as error:
+                append.answer = error
+                continue
+            touched, refusal = self._offer(entries)
+            if refusal is None:
+                accepted.append(_Accepted(append, entries))
+                seq += len(entries)
+                continue
+            append.answer = refusal
+            if touched:
+                self._begin_again(accepted)
+        return accepted
+
+    def _offer(self, entries: Iterable[_Entry]) -> tuple[bool, Exception | None]:
+        """Whether the projection may have changed, and why it does not accept the entries."""
+        touched = False
+        for seq, record, _ in entries:
+            try:
+                conflict = self._projection.apply(seq, record, replay=False)
+            except Exception as error:  # noqa: BLE001 - refuses these records and no others
+                return True, _failed(error)
+            if conflict is not None:
+                return touched, LedgerConflict(conflict)
+            touched = True
+        return touched, None
+
+    def _begin_again(self, accepted: Iterable[_Accepted]) -> None:
+        """Undoes the half of an append that was refused, which has no savepoint of its own."""
+        self._projection.rollback()
+        self._projection.begin()
+        for append in accepted:
+            _, refusal = self._offer(append.entries)
+            if refusal is not None:
+                raise LogFault("projection", f"it accepted a record only once: {refusal}")
+
+
+def _entries(records: Iterable[Mapping[str, Any]], first: int) -> list[_Entry]:
+    entries: list[_Entry] = []
+    for seq, record in enumerate(records, first):
+        entry = numbered(record, seq)
+        entries.append(_Entry(seq, entry, encode(entry)))
+    return entries
+
+
+def _failed(error: Exception) -> LogFault:
+    fault = LogFault("projection", f"the state derived from the log failed: {error}")
+    fault.__cause__ = error
+    return fault
+
+
+def _refuse(group: Iterable[Append], fault: LogFault) -> None:
+    for append in group:
+        if append.answer is None:
+            append.answer = LogFault(fault.code, fault.sentence)
+            append.answer.__cause__ = fault

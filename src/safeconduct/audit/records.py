@@ -1,0 +1,103 @@
+"""One record and its exact bytes.
+
+The bytes are restricted canonical JSON (RFC 8785 without floats, integers within 2^53-1, no object
+key outside the Basic Multilingual Plane): of what is left, sorted orjson is RFC 8785 byte for byte,
+and every reader agrees on it. The log hashes these bytes and never a re-serialisation of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+
+import orjson
+
+from safeconduct.core.canonical import NotCanonical
+from safeconduct.ports import RecordTooLarge
+
+MAX_RECORD_BYTES: Final = 8 * 1024
+SEQUENCE: Final = "n"
+"""The one key the log itself adds: the record's sequence number, counted from 0."""
+
+_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_NON_BMP: Final = re.compile(rb"[\xf0-\xf4]")  # how UTF-8 begins a character of four bytes
+
+
+def numbered(record: Mapping[str, Any], seq: int) -> dict[str, Any]:
+    """The record as it is written and applied: with its sequence number.
+
+    Raises:
+        ValueError: the record already has a key of that name.
+    """
+    if SEQUENCE in record:
+        raise ValueError(f"the key {SEQUENCE!r} belongs to the log")
+    return {**record, SEQUENCE: seq}
+
+
+def encode(entry: Mapping[str, Any]) -> bytes:
+    """The exact bytes of a numbered record.
+
+    Raises:
+        NotCanonical: a float, an integer beyond 2^53-1, a lone surrogate, an object key outside the
+            Basic Multilingual Plane, or a value that JSON does not have.
+        RecordTooLarge: more than 8 KiB.
+    """
+    try:
+        data = orjson.dumps(entry, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        raise NotCanonical(str(error)) from None
+    # orjson also writes floats (NaN as null), UUIDs, dates and the like. It has refused cycles and
+    # absurd depth by now, so this recursion ends.
+    _only_exact(entry.values())
+    if len(data) > MAX_RECORD_BYTES:
+        raise RecordTooLarge(f"a record of {len(data)} bytes; at most {MAX_RECORD_BYTES} are kept")
+    # RFC 8785 sorts keys by UTF-16 units, orjson by UTF-8 bytes: the same order as long as no key
+    # leaves the Basic Multilingual Plane. Hardly any record needs the closer look.
+    if not data.isascii() and _NON_BMP.search(data):
+        _only_bmp_keys([entry])
+    return data
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """The record in an entry's bytes.
+
+    Raises:
+        NotCanonical: these are not the bytes that `encode` writes.
+        RecordTooLarge: more than 8 KiB.
+    """
+    try:
+        entry = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise NotCanonical(str(error)) from None
+    if type(entry) is not dict:
+        raise NotCanonical("not a JSON object")
+    record = cast("dict[str, Any]", entry)
+    # Also finds duplicate keys, white space, and anything else that reads the same and is not.
+    if encode(record) != data:
+        raise NotCanonical("not in canonical form")
+    return record
+
+
+def _only_exact(values: Iterable[Any]) -> None:
+    for value in values:
+        kind: type[Any] = type(value)
+        if kind is str or kind is int or value is None or kind is bool:
+            continue
+        if kind is dict:
+            _only_exact(value.values())
+        elif kind is list or kind is tuple:
+            _only_exact(value)
+        else:
+            raise NotCanonical(f"a value of type {kind.__name__}")
+
+
+def _only_bmp_keys(values: Iterable[Any]) -> None:
+    for value in values:
+        if type(value) is dict:
+            members = cast("dict[str, Any]", value)
+            if max(map(max, filter(None, members)), default="") > "\uffff":
+                raise NotCanonical("an object key outside the Basic Multilingual Plane")
+            _only_bmp_keys(members.values())
+        elif type(value) is list or type(value) is tuple:
+            _only_bmp_keys(cast("Iterable[Any]", value))

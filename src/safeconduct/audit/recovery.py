@@ -1,0 +1,111 @@
+"""What opening a log does before the first append.
+
+A crash leaves whole groups and, at most, a torn one behind them that nobody was told of: that is
+cut off. Anything else that is not as it was written, and anything missing that the checkpoint or
+the projection remembers, refuses to open, and nothing is changed that could be evidence.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from safeconduct.audit import checkpoint, segments
+from safeconduct.audit.faults import Damaged, LogFault
+from safeconduct.audit.records import SEQUENCE, decode
+from safeconduct.audit.walk import Walk
+from safeconduct.core.merkle import Tree
+from safeconduct.ports import Projection
+
+_REPLAY_BATCH: Final = 1024  # records a transaction of the projection
+
+
+class Found(NamedTuple):
+    """The proven end of a log: its tree, and where in which segment the next group goes."""
+
+    tree: Tree
+    segment: int
+    offset: int
+
+
+def find_end(directory: Path, origin: str, applied: int) -> Found:
+    """Proves the end of a log of which `applied` records are known elsewhere.
+
+    Reads from the segment on in which the checkpoint, or the last record applied, lies: the way
+    back to the first segment is for `verify`.
+
+    Raises:
+        Damaged: the log is not as it was written, or not whole.
+        LogFault: it is a log of another origin.
+        OSError: it cannot be read.
+    """
+    claimed = checkpoint.load(directory)
+    paths = segments.listing(directory)
+    if claimed is None and not paths and not applied:
+        return Found(Tree(), 0, 0)
+    known = min(applied, claimed.size if claimed else 0)
+    walk = Walk(directory, claimed, start=_segment_with(paths, known))
+    for _ in walk:
+        pass
+    walk.check_claim()
+    if walk.tree.size < applied:
+        missing = f"{applied} records were applied, the log holds {walk.tree.size}"
+        raise Damaged("truncated", missing, walk.tree.size)
+    if claimed and claimed.origin != origin:
+        raise LogFault("foreign", f"{directory}: this is the log {claimed.origin!r}, not {origin!r}")
+    return Found(walk.tree, max(0, walk.segment), walk.end)
+
+
+def replay(directory: Path, projection: Projection) -> None:
+    """Applies what the projection has not seen of a log whose end is proven and flushed.
+
+    Raises:
+        Damaged: a record is not as this log writes it.
+        LogFault: the projection refuses a record that was accepted when it was written.
+        OSError: the log cannot be read.
+    """
+    applied = projection.applied()
+    walk = Walk(directory, start=_segment_with(segments.listing(directory), applied))
+    pending = 0
+    projection.begin()
+    try:
+        for group in walk:
+            first = group.size - len(group.entries)
+            for seq, data in enumerate(group.entries, first):
+                if seq >= applied:
+                    _apply(projection, seq, data)
+                    pending += 1
+            if pending >= _REPLAY_BATCH:
+                projection.commit()
+                projection.begin()
+                pending = 0
+    except BaseException:
+        projection.rollback()
+        raise
+    projection.commit()
+
+
+def _apply(projection: Projection, seq: int, data: bytes) -> None:
+    try:
+        record = decode(data)
+    except ValueError as error:
+        raise Damaged("edited", f"record {seq}: {error}", seq) from error
+    if record.get(SEQUENCE) != seq:
+        raise Damaged("edited", f"record {seq} says that it is another", seq)
+    conflict = projection.apply(seq, record, replay=True)
+    if conflict is not None:
+        raise LogFault("projection", f"record {seq} contradicts what was applied: {conflict}")
+
+
+def _segment_with(paths: list[Path], size: int) -> int:
+    """The segment that holds the last of a log's first `size` records."""
+    for number in range(len(paths) - 1, 0, -1):
+        fd = os.open(paths[number], os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            opening = segments.read_header(fd)
+        finally:
+            os.close(fd)
+        if opening is not None and opening[0].size < size:
+            return number
+    return 0

@@ -1,0 +1,196 @@
+"""The files of a log, byte for byte.
+
+A log is a directory of `segment-00000000.log`, `segment-00000001.log` and so on, and a `checkpoint`
+(see there). A segment is a run of frames, each
+
+    crc32 (4 bytes) | kind (1) | length (2) | payload
+
+in network byte order, the checksum over all that follows it. Length and payload together are an
+entry of a C2SP tlog-tiles bundle, so tiles can be cut out of a log without rewriting an entry.
+
+    H  once, first: canonical JSON of `Header`, which lets a reader begin at any segment
+    E  the exact bytes of one record: a leaf of the tree
+    T  after each group of entries: the tree's size (8 bytes) and root (32) with that group
+
+What ends with a whole trailer was flushed in one piece, and nothing else is part of the log.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from struct import Struct
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from safeconduct.audit.faults import Damaged
+from safeconduct.core.merkle import HASH_BYTES, Tree
+
+HEADER: Final = ord("H")
+ENTRY: Final = ord("E")
+TRAILER: Final = ord("T")
+
+_PREFIX: Final = Struct(">IBH")
+_CHECKED: Final = Struct(">BH")
+_CHECKSUM_BYTES: Final = 4
+_TRAILER: Final = Struct(f">Q{HASH_BYTES}s")
+_TRAILER_MARK: Final = _CHECKED.pack(TRAILER, _TRAILER.size)
+"""How a trailer begins after its checksum. An entry cannot hold it: JSON has no NUL byte."""
+
+_NAME: Final = re.compile(r"segment-(\d{8})\.log")
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class Frame(NamedTuple):
+    """One frame; `end` is the offset of the byte after it."""
+
+    kind: int
+    payload: bytes
+    end: int
+
+
+class Group(NamedTuple):
+    """What was flushed in one piece: entries, and the tree's size and root with them.
+
+    `end` is the offset of the byte after its trailer.
+    """
+
+    entries: list[bytes]
+    size: int
+    root: bytes
+    end: int
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a segment says of itself: which one it is of which log, and the tree it continues."""
+
+    format: Literal[1] = 1
+    nodes: tuple[str, ...]
+    origin: str
+    segment: int
+    size: int
+
+    def tree(self) -> Tree:
+        """The tree before this segment's first entry.
+
+        Raises:
+            ValueError: `size` and `nodes` do not make a tree.
+        """
+        return Tree(self.size, [bytes.fromhex(node) for node in self.nodes])
+
+
+def frame(kind: int, payload: bytes) -> bytes:
+    """The bytes of one frame; the payload has at most 65,535 bytes."""
+    checked = _CHECKED.pack(kind, len(payload)) + payload
+    return zlib.crc32(checked).to_bytes(_CHECKSUM_BYTES) + checked
+
+
+def header(origin: str, segment: int, tree: Tree) -> bytes:
+    """The frame that opens a segment."""
+    nodes = tuple(node.hex() for node in tree.nodes)
+    said = Header(nodes=nodes, origin=origin, segment=segment, size=tree.size)
+    return frame(HEADER, msgspec.json.encode(said, order="sorted"))
+
+
+def group(entries: Iterable[bytes], size: int, root: bytes) -> bytes:
+    """The frames of a group, with the tree's size and root after its entries."""
+    frames = [frame(ENTRY, entry) for entry in entries]
+    frames.append(frame(TRAILER, _TRAILER.pack(size, root)))
+    return b"".join(frames)
+
+
+def path(directory: Path, segment: int) -> Path:
+    """Where a segment is kept."""
+    return directory / f"segment-{segment:08}.log"
+
+
+def listing(directory: Path) -> list[Path]:
+    """The segments of a log, in order.
+
+    Raises:
+        Damaged: one is missing.
+        OSError: the directory cannot be read.
+    """
+    names = sorted(file.name for file in directory.iterdir() if _NAME.fullmatch(file.name))
+    paths = [path(directory, number) for number in range(len(names))]
+    for name, wanted in zip(names, paths, strict=True):
+        if name != wanted.name:
+            raise Damaged("edited", f"{wanted.name} is missing, and {name} exists")
+    return paths
+
+
+def frames(fd: int, offset: int) -> Iterator[Frame]:
+    """Whole frames from an offset on; ends before the first that is incomplete or not as written.
+
+    Reads the file as it is now: nothing is cached between two calls.
+    """
+    window = b""
+    position = 0
+    while True:
+        end = position + _PREFIX.size
+        if end <= len(window):
+            checksum, kind, length = _PREFIX.unpack_from(window, position)
+            end += length
+            if end <= len(window):
+                if zlib.crc32(window[position + _CHECKSUM_BYTES : end]) != checksum:
+                    return
+                yield Frame(kind, window[position + _PREFIX.size : end], offset + end)
+                position = end
+                continue
+        offset, window, position = offset + position, window[position:], 0
+        more = os.pread(fd, _CHUNK_BYTES, offset + len(window))
+        if not more:
+            return
+        window += more
+
+
+def read_header(fd: int) -> tuple[Header, int] | None:
+    """A segment's header and the offset after it; None when there is no whole one."""
+    first = next(frames(fd, 0), None)
+    if first is None or first.kind != HEADER:
+        return None
+    try:
+        return msgspec.json.decode(first.payload, type=Header), first.end
+    except msgspec.DecodeError:
+        return None
+
+
+def groups(fd: int, offset: int) -> Iterator[Group]:
+    """Whole groups from an offset on; ends before what is not a whole group."""
+    entries: list[bytes] = []
+    for kind, payload, end in frames(fd, offset):
+        if kind == ENTRY:
+            entries.append(payload)
+        elif kind == TRAILER and entries and len(payload) == _TRAILER.size:
+            size, root = _TRAILER.unpack(payload)
+            yield Group(entries, size, root, end)
+            entries = []
+        else:
+            return
+
+
+def has_trailer(fd: int, offset: int) -> bool:
+    """Whether a whole trailer stands anywhere after an offset, readable frames before it or not."""
+    window = b""
+    while more := os.pread(fd, _CHUNK_BYTES, offset + len(window)):
+        window += more
+        at = window.find(_TRAILER_MARK, _CHECKSUM_BYTES)
+        while at >= 0:
+            if _is_trailer(fd, offset + at - _CHECKSUM_BYTES):
+                return True
+            at = window.find(_TRAILER_MARK, at + 1)
+        keep = min(len(window), _PREFIX.size - 1)  # a mark, or its checksum, may be cut in two
+        offset, window = offset + len(window) - keep, window[len(window) - keep :]
+    return False
+
+
+def _is_trailer(fd: int, offset: int) -> bool:
+    data = os.pread(fd, _PREFIX.size + _TRAILER.size, offset)
+    checksum = int.from_bytes(data[:_CHECKSUM_BYTES])
+    return (
+        len(data) == _PREFIX.size + _TRAILER.size and zlib.crc32(data[_CHECKSUM_BYTES:]) == checksum
+    )

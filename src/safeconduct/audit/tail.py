@@ -1,0 +1,153 @@
+"""The end of a log, where groups are added.
+
+An append that fails either left nothing behind (the code "full": the disk had no room, and what was
+written of the group was cut off again), or it leaves the state of the disk unknown (the code "io").
+Then nothing may be appended any more: a flush that failed once can succeed when it is repeated,
+although the data is lost.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from safeconduct.audit import segments
+from safeconduct.audit.faults import LogFault
+from safeconduct.audit.flush import flush, flush_directory
+from safeconduct.core.merkle import Tree
+
+SEGMENT_BYTES: Final = 64 << 20
+"""A segment that has reached this size gets no further group."""
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Tail:
+    """Appends groups to a log's last segment and begins new ones. For one thread at a time."""
+
+    def __init__(self, directory: Path, origin: str, segment: int, offset: int) -> None:
+        """Continues segment number `segment` at an offset, and drops what follows there.
+
+        With offset 0 that segment is not begun, and what may exist of it is removed.
+
+        Raises:
+            OSError: that failed.
+        """
+        self._directory = directory
+        self._origin = origin
+        self._next = segment
+        self._segment: _Segment | None = None
+        path = segments.path(directory, segment)
+        if offset:
+            self._segment = _Segment(path, offset)
+            self._next += 1
+        else:
+            path.unlink(missing_ok=True)
+
+    def append(self, group: bytes, before: Tree) -> None:
+        """Makes a group durable; `before` is the tree without it.
+
+        Raises:
+            LogFault: "full" when nothing was written, "io" when nothing is known.
+        """
+        try:
+            if self._segment is not None and self._segment.offset < SEGMENT_BYTES:
+                self._segment.append(group)
+            else:
+                self._begin(group, before)
+        except OSError as error:
+            raise LogFault("io", f"the disk under the log failed: {error}") from error
+
+    def close(self) -> None:
+        """Lets go of the open file; all that was appended is durable already."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    def _begin(self, group: bytes, before: Tree) -> None:
+        path = segments.path(self._directory, self._next)
+        segment = _Segment(path, 0)
+        try:
+            segment.append(segments.header(self._origin, self._next, before) + group)
+            flush_directory(self._directory)
+        except BaseException:
+            segment.close()
+            raise
+        self.close()
+        self._segment = segment
+        self._next += 1
+
+
+class _Segment:
+    """An open segment, durable up to `offset`; 0 makes a new one."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        flags = os.O_WRONLY | os.O_NOFOLLOW
+        if not offset:
+            flags |= os.O_CREAT | os.O_EXCL
+        try:
+            fd = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise _full_or(error) from error
+        try:
+            os.ftruncate(fd, offset)
+            # What a process wrote and did not live to flush looks whole: from now on it is.
+            flush(fd)
+            status = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        self.offset = offset
+        self._fd = fd
+        self._path = path
+        self._identity = status.st_dev, status.st_ino
+
+    def append(self, data: bytes) -> None:
+        """Raises LogFault, OSError."""
+        try:
+            self._write(data)
+        except OSError as error:
+            self._cut()
+            raise _full_or(error) from error
+        try:
+            flush(self._fd)
+        except OSError:
+            # The cache may still show what the disk never got: a reader must not take it for safe.
+            with suppress(OSError):
+                self._cut()
+            raise
+        end = self.offset + len(data)
+        if not self._is_in_place(end):
+            raise LogFault("io", f"{self._path} was removed, replaced or changed by someone else")
+        self.offset = end
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.pwrite(self._fd, rest, self.offset + len(data) - len(rest)) :]
+
+    def _cut(self) -> None:
+        if self.offset:
+            os.ftruncate(self._fd, self.offset)
+        else:
+            self._path.unlink()
+
+    def _is_in_place(self, size: int) -> bool:
+        """Whether the path still leads to this file, and nobody else changed its length."""
+        try:
+            status = self._path.lstat()
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity and status.st_size == size
+
+
+def _full_or(error: OSError) -> Exception:
+    if error.errno in _FULL:
+        return LogFault("full", f"no space is left for the log: {error.strerror}")
+    return error

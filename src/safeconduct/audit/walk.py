@@ -1,0 +1,134 @@
+"""Reading a log with proof: every group is checked before its records are seen.
+
+A walk takes no lock and changes nothing, so it may read a log that is being written: of its last
+segment it reads what was there when it got to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from safeconduct.audit import segments
+from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.faults import Damaged
+from safeconduct.audit.segments import Group, Header
+from safeconduct.core.merkle import EMPTY_ROOT, Tree
+
+
+class Walk:
+    """The groups of a log, from one of its segments on.
+
+    While it is iterated, `tree` is the tree with all groups so far, the one just yielded included;
+    `origin` the log's name; `segment` the number of the segment being read (-1 before the first)
+    and `end` the offset in it up to which all is proven (0 before its header). After the last
+    group `tail` is the number of bytes that follow and belong to no whole group: a torn write, or
+    one that is under way.
+    """
+
+    def __init__(
+        self, directory: Path, claimed: Checkpoint | None = None, *, start: int = 0
+    ) -> None:
+        """A walk that also looks for the tree that a checkpoint claims.
+
+        A log may grow meanwhile: load its checkpoint first, so that the claim is the older one.
+
+        Raises:
+            Damaged: a segment is missing.
+            OSError: the directory cannot be read.
+        """
+        self.tree = Tree()
+        self.origin: str | None = None
+        self.segment = start - 1
+        self.end = 0
+        self.tail = 0
+        self._claimed = claimed
+        self._claimed_root = EMPTY_ROOT if claimed and claimed.size == 0 else None
+        self._start = start
+        self._paths = segments.listing(directory)[start:]
+        self._doubt = ""
+
+    def __iter__(self) -> Iterator[Group]:
+        """Raises Damaged at the first thing that is not as it was written, OSError."""
+        for path in self._paths:
+            if self.segment >= self._start and (self.tail or not self.end):
+                raise self._damaged(f"segment {self.segment} has no end, and {path.name} exists")
+            self.segment += 1
+            self.end = 0
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                yield from self._segment(fd)
+            finally:
+                os.close(fd)
+
+    def check_claim(self) -> None:
+        """After the walk: raises Damaged when the log is not what its checkpoint claims."""
+        claimed = self._claimed
+        if claimed is None:
+            raise Damaged("truncated", "the checkpoint is gone, and perhaps what it knew of", 0)
+        if self.origin is not None and self.origin != claimed.origin:
+            raise Damaged("edited", f"the checkpoint is of another log, {claimed.origin!r}", 0)
+        size = self.tree.size
+        if claimed.size > size:
+            missing = f"the checkpoint knows {claimed.size} records, the log holds {size}"
+            raise Damaged("truncated", missing, size)
+        if self._claimed_root != claimed.root:
+            fork = f"checkpoint and log have different roots for the first {claimed.size} records"
+            raise Damaged("forked", fork, claimed.size)
+
+    def _segment(self, fd: int) -> Iterator[Group]:
+        horizon = os.fstat(fd).st_size
+        trailer_ahead = False
+        while self.end < horizon:
+            before = self.end
+            yield from self._proven(fd, horizon)
+            if trailer_ahead and self.end == before:
+                raise self._damaged(self._doubt)
+            # Groups are written in order. With a whole trailer ahead, all before it is in the file
+            # by now, so if it is only that a writer was at work, reading again gets further.
+            trailer_ahead = segments.has_trailer(fd, self.end)
+            if not trailer_ahead:
+                break
+        self.tail = max(0, horizon - self.end)
+
+    def _proven(self, fd: int, horizon: int) -> Iterator[Group]:
+        """Groups from `end` on, up to the horizon or the first doubt."""
+        if not self.end:
+            opening = segments.read_header(fd)
+            if opening is None:
+                self._doubt = f"segment {self.segment} does not open with a header"
+                return
+            self._enter(*opening)
+        self._doubt = f"record {self.tree.size} or one soon after it is not as it was written"
+        for group in segments.groups(fd, self.end):
+            grown = self.tree.copy()
+            grown.extend(group.entries)
+            if group.size != grown.size or group.root != grown.root():
+                last = self.tree.size + len(group.entries) - 1
+                self._doubt = f"records {self.tree.size} to {last} do not give their trailer's root"
+                return
+            self.tree, self.end = grown, group.end
+            if self._claimed and self._claimed.size == group.size:
+                self._claimed_root = group.root
+            yield group
+            if self.end >= horizon:
+                return
+
+    def _enter(self, said: Header, end: int) -> None:
+        try:
+            tree = said.tree()
+        except ValueError as error:
+            raise self._damaged(f"the header of segment {self.segment}: {error}") from None
+        if self.segment == self._start and self._start > 0:
+            self.tree = tree
+        same = tree.size == self.tree.size and tree.nodes == self.tree.nodes
+        if said.segment != self.segment or not same:
+            raise self._damaged(f"segment {self.segment} does not continue the one before it")
+        if self.origin is not None and said.origin != self.origin:
+            raise self._damaged(f"segment {self.segment} is of another log, {said.origin!r}")
+        self.origin = said.origin
+        self.end = end
+
+    def _damaged(self, sentence: str) -> Damaged:
+        return Damaged("edited", sentence, self.tree.size)
