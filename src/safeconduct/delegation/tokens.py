@@ -1,0 +1,161 @@
+"""Task tokens: RFC 9068 access tokens that carry one task, for this gateway alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from safeconduct.config.schema import GatewayBlock
+from safeconduct.core.provenance import PurposeSource
+from safeconduct.kit import jose, keyfile
+from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey
+from safeconduct.ports import Bearer, Caller, Evidence, Unauthenticated
+
+TYPE: Final = "at+jwt"
+MAX_TTL_S: Final = 900
+KEY_FILE: Final = "gateway.jwk"
+
+_CACHE_SIZE: Final = 4096
+_CREDENTIALS: Final = re.compile(r"(DPoP|Bearer) +([A-Za-z0-9._-]+)", re.IGNORECASE)
+
+
+class _Actor(msgspec.Struct, frozen=True):
+    sub: str
+
+
+class _Confirmation(msgspec.Struct, frozen=True):
+    jkt: jose.Text
+
+
+class _TaskClaims(jose.Claims, frozen=True, kw_only=True):
+    iss: str
+    jti: str
+    client_id: str
+    sub: str
+    act: _Actor
+    txn: str
+    tenant: str
+    scope: str
+    purpose_source: PurposeSource
+    cnf: _Confirmation | None = None
+    unsafe: tuple[str, ...] = ()
+
+
+class TaskTokens:
+    """Mints and verifies task tokens (`safeconduct.ports.Identity`)."""
+
+    def __init__(self, gateway: GatewayBlock, key: PrivateKey, evidence: Evidence) -> None:
+        self._gateway = gateway
+        self._key = key
+        self._keys = KeySet({key.public.kid: key.public})
+        self._evidence = evidence
+        self._verified: dict[str, Bearer] = {}
+
+    def mint(self, bearer: Bearer, purpose_source: PurposeSource, now_ms: int) -> str:
+        """Sign a token that says what `bearer` says.
+
+        Raises ValueError when it would last longer than 15 minutes.
+        """
+        if bearer.expires_ms - now_ms > MAX_TTL_S * 1000:
+            raise ValueError("a task token lasts at most 15 minutes")
+        claims: dict[str, Any] = {
+            "iss": self._gateway.issuer,
+            "aud": self._gateway.issuer,
+            "iat": now_ms // 1000,
+            "exp": bearer.expires_ms // 1000,
+            "jti": bearer.jti,
+            "client_id": bearer.agent,
+            "sub": bearer.user,
+            "act": {"sub": bearer.agent},
+            "txn": bearer.task,
+            "tenant": bearer.tenant,
+            "scope": " ".join(sorted(bearer.scopes)),
+            "purpose_source": purpose_source,
+        }
+        if bearer.key:
+            claims["cnf"] = {"jkt": bearer.key}
+        if bearer.unsafe:
+            claims["unsafe"] = list(bearer.unsafe)
+        return jose.sign(claims, self._key, TYPE)
+
+    def verify(self, caller: Caller, now_ms: int) -> Bearer:
+        """Whose task the caller acts in.
+
+        A token that is bound to a key is worth nothing without a proof by that key; one that is not
+        bound is accepted only where the configuration says so, and says so itself.
+
+        Raises Unauthenticated.
+        """
+        scheme, token = _credentials(caller)
+        bearer = self._verified.get(token)
+        if bearer is None:
+            bearer = self._read(token, now_ms)
+            self._remember(token, bearer)
+        if bearer.expires_ms <= now_ms:
+            raise Unauthenticated("invalid_token", "The task token has expired.")
+        if scheme == "dpop" and bearer.key:
+            self._evidence.possession(caller, now_ms, token=token, key=bearer.key)
+            return bearer
+        if scheme == "bearer" and not bearer.key and self._gateway.unsafe_bearer_tokens:
+            return bearer
+        raise Unauthenticated("invalid_token", "The task token must be sent with a DPoP proof.")
+
+    def public_jwks(self) -> Mapping[str, Any]:
+        """The key that verifies our tokens, as a JWK Set (RFC 7517 section 5)."""
+        return {"keys": [self._key.public.jwk(use="sig")]}
+
+    def _read(self, token: str, now_ms: int) -> Bearer:
+        try:
+            claims = jose.verify(
+                token, lambda _: self._keys, types=frozenset({TYPE}), shape=_TaskClaims
+            ).claims
+            jose.check_times(claims, now_ms)
+        except jose.Expired:
+            raise Unauthenticated("invalid_token", "The task token has expired.") from None
+        except JoseError:
+            raise _invalid() from None
+        gateway = self._gateway
+        if (
+            claims.iss != gateway.issuer
+            or claims.audiences != (gateway.issuer,)
+            or claims.tenant != gateway.tenant
+            or claims.act.sub != claims.client_id
+        ):
+            raise _invalid()
+        return Bearer(
+            task=claims.txn,
+            tenant=claims.tenant,
+            agent=claims.client_id,
+            user=claims.sub,
+            scopes=frozenset(claims.scope.split()),
+            expires_ms=int(claims.exp * 1000),
+            jti=claims.jti,
+            key="" if claims.cnf is None else claims.cnf.jkt,
+            unsafe=claims.unsafe,
+        )
+
+    def _remember(self, token: str, bearer: Bearer) -> None:
+        # Only what was verified is kept; the oldest entry makes room.
+        if len(self._verified) >= _CACHE_SIZE:
+            del self._verified[next(iter(self._verified))]
+        self._verified[token] = bearer
+
+
+def gateway_key(state: Path) -> tuple[PrivateKey, bool]:
+    """The key that signs task tokens, and whether it was made just now. Raises KeyFileError."""
+    return keyfile.load_or_create(state / KEY_FILE)
+
+
+def _credentials(caller: Caller) -> tuple[Literal["dpop", "bearer"], str]:
+    match = _CREDENTIALS.fullmatch(caller.authorization or "")
+    if match is None:
+        raise Unauthenticated("invalid_token", "A task token is needed.")
+    return ("dpop" if match[1].lower() == "dpop" else "bearer"), match[2]
+
+
+def _invalid() -> Unauthenticated:
+    return Unauthenticated("invalid_token", "The task token is not valid here.")
