@@ -18,8 +18,7 @@ from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import Broker as BrokerPort
 from safeconduct.ports import Identity, PolicyEngine, Upstream
 from safeconduct.secrets.broker import Broker
-from safeconduct.tasks.projection import StateProjection
-from safeconduct.tasks.store import TaskStore
+from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 
 STATE_FILE = "state.sqlite3"
@@ -33,6 +32,13 @@ def clock_ms() -> int:
 def new_id(kind: str) -> str:
     """A random identifier: `d_` decision, `t_` task, `a_` approval, `i_` incident."""
     return f"{kind}_{secrets.token_hex(12)}"
+
+
+def engine(config: Config) -> PolicyEngine:
+    """The engine for the configured policy bundle. Raises PolicyRefused."""
+    from safeconduct.policy.rego import RegoEngine
+
+    return RegoEngine.load(Path(config.directory) / config.root.policy.bundle)
 
 
 class Rooms:
@@ -61,18 +67,17 @@ class Rooms:
         self.clock_ms = clock
         self.upstreams = upstreams
         self.policy = policy
-        self.projection = StateProjection(state / STATE_FILE)
+        self.state = TaskState(state / STATE_FILE)
         self.log = Log.open(
-            directory / root.audit.directory, self.projection, origin=f"{root.gateway.tenant}/audit"
+            directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
-        self.store = TaskStore(state / STATE_FILE)
         broker: BrokerPort = Broker(directory, root.upstreams)
         self.catalogue = Catalogue(config, upstreams, broker)
         self.desk = Desk(self.log, clock)
         self.facts = FactFinder(
             config,
             identity=identity(self.log, clock),
-            state=self.store,
+            state=self.state,
             catalogue=self.catalogue,
             policy=policy,
             inspectors=(SecretInspector(),),
@@ -104,11 +109,11 @@ class Rooms:
                 "unsafe": [*self.config.unsafe, *self.policy.unsafe],
             }
         )
-        for left in self.store.open_calls():
-            # The row stays: the digest of a state-changing call is locked for good.
+        for decision, left in self.state.open_calls():
+            # The digest of a state-changing call stays locked for good.
             await self.log.append(
                 outcome_record(
-                    left.decision,
+                    decision,
                     left.task,
                     now_ms,
                     "unknown",
@@ -120,7 +125,7 @@ class Rooms:
 
     async def _pin(self, target: str, seen: str) -> str:
         """The digest pinned to a definition: the one first seen."""
-        pinned = self.store.pin(target)
+        pinned = self.state.pin(target)
         if pinned is None:
             await self.log.append(
                 {"kind": "pin", "target": target, "pin": seen, "at_ms": self.clock_ms()}
@@ -146,6 +151,5 @@ class Rooms:
     async def close(self) -> None:
         """Closes everything, in the reverse order."""
         await asyncio.gather(*(upstream.close() for upstream in self.upstreams.values()))
-        self.store.close()
         self.log.close()
-        self.projection.close()
+        self.state.close()

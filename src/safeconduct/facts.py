@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -295,7 +295,7 @@ class FactFinder:
                 text = normalise(value)
                 found[name] = () if text is None else self._origins(gathered, role, text)
                 continue
-            values = value if isinstance(value, list) else [value]
+            values = cast("list[object]", value) if isinstance(value, list) else [value]
             each = {
                 text: self._origins(gathered, role, text)
                 for item in values
@@ -326,7 +326,7 @@ def _arguments(method: str, name: str, params: JSON, tool: ToolFacts) -> JSON:
         free = tool.manifest is not None and "uri" in tool.manifest.arguments
         return {"uri": name} if free else {}
     given = params.get("arguments")
-    return given if isinstance(given, dict) else {}
+    return cast("JSON", given) if isinstance(given, dict) else {}
 
 
 def _filled(value: object, arguments: JSON) -> object:

@@ -18,12 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import msgspec
 import orjson
 
-from safeconduct.app import Rooms, clock_ms, new_id
+from safeconduct.app import Rooms, clock_ms, engine, new_id
 from safeconduct.config.schema import Config, CredentialBlock
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest, ToolManifest
@@ -81,7 +81,7 @@ class SimulatedTask:
         directory: where log and state go; a temporary directory when left out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each argument stands in for something real
         self,
         config: Config,
         purpose: str,
@@ -117,15 +117,11 @@ class SimulatedTask:
             where: CallableUpstream(where, manifest, resolvers or {})
             for where, manifest in self.config.manifests.items()
         }
-        if policy is None:
-            from safeconduct.policy.rego import RegoEngine  # noqa: PLC0415  the engine is heavy
-
-            policy = RegoEngine.load(Path(config.directory) / config.root.policy.bundle)
         self.rooms = Rooms(
             self.config,
             identity=lambda _log, _clock: self,
             upstreams=fakes,
-            policy=policy,
+            policy=policy or engine(config),
             clock=clock,
             step=step,
         )
@@ -190,7 +186,7 @@ class SimulatedTask:
     @property
     def state(self) -> TaskFacts:
         """The task's state right now."""
-        facts = self.rooms.store.task(self.task)
+        facts = self.rooms.state.task(self.task)
         if facts is None:
             raise LookupError("the task is started by `async with`, or by begin()")
         return facts
@@ -199,7 +195,7 @@ class SimulatedTask:
         """Stands in for token and proof (`safeconduct.ports.Identity`)."""
         del now_ms
         task = caller.authorization or self.task
-        state = self.rooms.store.task(task)
+        state = self.rooms.state.task(task)
         return Bearer(
             task=task,
             tenant=self.config.root.gateway.tenant,
@@ -249,13 +245,9 @@ class SimulatedTask:
         )
 
     async def _approved(self, approval: str, tool: str, arguments: Mapping[str, Any]) -> bool:
-        match self._approver:
-            case "none":
-                return False
-            case "perfect":
-                granted = self._wanted(tool, arguments)
-            case "always-yes":
-                granted = True
+        if self._approver == "none":
+            return False
+        granted = self._approver == "always-yes" or self._wanted(tool, arguments)
         await self.rooms.desk.answer(approval, granted=granted, by="simulation")
         return granted
 
@@ -307,7 +299,7 @@ async def _ran(run: Run, arguments: JSON) -> JSON:
     except Exception as error:  # noqa: BLE001  a tool's own error is its result, whatever it is
         return {"content": [{"type": "text", "text": str(error)}], "isError": True}
     if isinstance(value, Mapping):
-        structured = dict(value)
+        structured = dict(cast("Mapping[str, Any]", value))
         text = orjson.dumps(structured).decode()
         return {"content": [{"type": "text", "text": text}], "structuredContent": structured}
     return {"content": [{"type": "text", "text": str(value)}]}

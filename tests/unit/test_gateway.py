@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from safeconduct.app import STATE_FILE
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.ports import Delivered, Refused, UpstreamError, UpstreamFault
 from safeconduct.simulation import SimulatedTask
@@ -265,11 +264,16 @@ async def test_a_revocation_between_decision_and_upstream_bites(tmp_path: Path) 
 
     def revoke_after_the_answer(step: int) -> None:
         if step == 7:
-            with sqlite3.connect(tmp_path / "state" / STATE_FILE) as other_process:
-                other_process.execute("UPDATE tasks SET state = 'revoked'")
-            other_process.close()
+            task = made[0]
+            revoking = threading.Thread(
+                target=lambda: asyncio.run(task.rooms.revoke("task", task.task, "uid:0"))
+            )
+            revoking.start()
+            revoking.join()
 
+    made: list[SimulatedTask] = []
     async with simulated(tmp_path, step=revoke_after_the_answer) as task:
+        made.append(task)
         step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
         assert (step.reason, tool.runs) == ("task-revoked", 0)
         assert records(task, "decision")[0]["verdict"] == "permit"

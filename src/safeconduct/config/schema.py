@@ -26,7 +26,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A block of a configuration file."""
 
 
-class GatewayBlock(Block):
+class GatewayBlock(Block, frozen=True):
     """Where the gateway listens and what it calls itself.
 
     `issuer` is also the audience of task tokens. Paths are relative to the configuration directory.
@@ -44,7 +44,7 @@ class GatewayBlock(Block):
     unsafe_bearer_tokens: bool = False
 
 
-class Delegation(Block):
+class Delegation(Block, frozen=True):
     """The first seed's delegation block: who may delegate what to this agent, and where to."""
 
     on_behalf_of: str | tuple[str, ...]
@@ -59,7 +59,7 @@ class Delegation(Block):
         return frozenset(user.removeprefix("user:") for user in given)
 
 
-class Agent(Block):
+class Agent(Block, frozen=True):
     """One agent's registration."""
 
     spiffe_id: SpiffeId
@@ -70,13 +70,13 @@ class Agent(Block):
     stateless: bool = False
 
 
-class AgentFile(Block):
+class AgentFile(Block, frozen=True):
     """`agents/*.yaml`."""
 
     agent: Agent
 
 
-class Zone(Block):
+class Zone(Block, frozen=True):
     """One zone of the first seed's form; the keys with defaults are optional and ours."""
 
     id: Name
@@ -89,13 +89,13 @@ class Zone(Block):
     max_label: Literal["public", "internal", "confidential", "restricted"] = "restricted"
 
 
-class ZoneFile(Block):
+class ZoneFile(Block, frozen=True):
     """`zones.yaml`."""
 
     zones: tuple[Zone, ...]
 
 
-class Assignment(Block):
+class Assignment(Block, frozen=True):
     """Which zone, tier and task profiles an agent has."""
 
     zone: str
@@ -103,13 +103,13 @@ class Assignment(Block):
     profiles: tuple[str, ...]
 
 
-class JwksRef(Block):
+class JwksRef(Block, frozen=True):
     """Public keys by file path (JWK Set, RFC 7517)."""
 
     jwks: str
 
 
-class Users(Block):
+class Users(Block, frozen=True):
     """Who vouches for users, and what each user is entitled to."""
 
     issuer: str
@@ -118,20 +118,20 @@ class Users(Block):
     entitlements: str
 
 
-class UserEntry(Block):
+class UserEntry(Block, frozen=True):
     """One user's entitlement: the scopes they may delegate at most."""
 
     scopes: tuple[str, ...]
     groups: tuple[str, ...] = ()
 
 
-class UserFile(Block):
+class UserFile(Block, frozen=True):
     """`users.yaml`."""
 
     users: dict[str, UserEntry]
 
 
-class Scope(Block):
+class Scope(Block, frozen=True):
     """What a scope string denotes."""
 
     system: str
@@ -140,7 +140,7 @@ class Scope(Block):
     qualifier: str | None = None
 
 
-class Profile(Block):
+class Profile(Block, frozen=True):
     """What tasks of a kind may need at most. A budget counts calls, or activations of a scope."""
 
     scopes: tuple[str, ...]
@@ -149,7 +149,7 @@ class Profile(Block):
     max_refusals: Annotated[int, Meta(ge=1, le=10_000)] = 20
 
 
-class Endpoint(Block):
+class Endpoint(Block, frozen=True):
     """One place on the network that a destination's name denotes."""
 
     host: str
@@ -158,7 +158,7 @@ class Endpoint(Block):
     paths: tuple[str, ...] = ()
 
 
-class CredentialBlock(Block):
+class CredentialBlock(Block, frozen=True):
     """Which credential an upstream gets; the agent never sees it.
 
     `value` is a reference: `file:<path>` or `env:<NAME>`, never the secret itself.
@@ -170,7 +170,7 @@ class CredentialBlock(Block):
     scheme: str = "Bearer"
 
 
-class Upstream(Block):
+class Upstream(Block, frozen=True):
     """One upstream: an MCP server over HTTP (`mcp`) or a child process (`command`).
 
     `destination` is the name that zones use for it; its own id when left out.
@@ -188,20 +188,20 @@ class Upstream(Block):
     unsafe_no_sandbox: bool = False
 
 
-class PolicyBlock(Block):
+class PolicyBlock(Block, frozen=True):
     """Where the policy bundle lies."""
 
     bundle: str
 
 
-class AuditBlock(Block):
+class AuditBlock(Block, frozen=True):
     """Where the log lies; `strict` makes every record durable before anything depends on it."""
 
     directory: str
     durability: Literal["strict"] = "strict"
 
 
-class Root(Block):
+class Root(Block, frozen=True):
     """`safeconduct.yaml`. `agents` and `zones` name files; the rest stands here."""
 
     gateway: GatewayBlock

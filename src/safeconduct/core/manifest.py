@@ -34,7 +34,9 @@ Role = Literal[
 ADDRESS_ROLES: Final[frozenset[Role]] = frozenset({"recipient", "destination"})
 """Control arguments that say where data goes: the check `sink` judges them."""
 
-CONTROL_ROLES: Final[frozenset[Role]] = ADDRESS_ROLES | {"account", "path", "object-id", "amount"}
+CONTROL_ROLES: Final[frozenset[Role]] = frozenset(
+    {"recipient", "destination", "account", "path", "object-id", "amount"}
+)
 """Arguments that steer an action; their values need provenance."""
 
 
@@ -42,14 +44,14 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A part of a file that an operator writes: unknown keys are refused."""
 
 
-class Argument(_Spec):
+class Argument(_Spec, frozen=True):
     """One argument of a tool. `type` is the resource type of an object id (`crm.case`)."""
 
     role: Role
     type: str | None = None
 
 
-class SourceLabel(_Spec):
+class SourceLabel(_Spec, frozen=True):
     """What data from this place counts as when it enters a task."""
 
     integrity: Literal["trusted", "endorsed", "untrusted"] = "untrusted"
@@ -67,7 +69,7 @@ class SourceLabel(_Spec):
         )
 
 
-class FieldLabel(_Spec):
+class FieldLabel(_Spec, frozen=True):
     """What is special about one field of a result.
 
     Parts left out are the source's own. `vouches_for` names the roles for which this field's values
@@ -80,14 +82,14 @@ class FieldLabel(_Spec):
     vouches_for: tuple[Role, ...] = ()
 
 
-class Returns(_Spec):
+class Returns(_Spec, frozen=True):
     """The labels of a result: of all of it, and of single fields by path (`messages.*.body`)."""
 
     source: SourceLabel = SourceLabel()
     fields: dict[str, FieldLabel] = {}
 
 
-class Resolver(_Spec):
+class Resolver(_Spec, frozen=True):
     """A fact from the system of record, fetched by the gateway itself.
 
     `tool` is a read tool, of the same upstream or `<upstream>.<name>`. `arguments` may take values
@@ -99,14 +101,14 @@ class Resolver(_Spec):
     arguments: dict[str, Any] = {}
 
 
-class Allow(_Spec):
+class Allow(_Spec, frozen=True):
     """A list of allowed destinations: fixed values, or what a resolver returns."""
 
     values: tuple[str, ...] = ()
     resolver: str | None = None
 
 
-class Sink(_Spec):
+class Sink(_Spec, frozen=True):
     """Where the arguments go: how confidential they may be, and to whom they may be sent."""
 
     clearance: Literal["public", "internal", "confidential", "restricted"] = "public"
@@ -115,7 +117,7 @@ class Sink(_Spec):
     allow: dict[Literal["recipients", "destinations"], Allow] = {}
 
 
-class ToolManifest(_Spec):
+class ToolManifest(_Spec, frozen=True):
     """What a reviewer says of one tool.
 
     `pin` is the digest of the reviewed definition (`sha256:…`); without it, or when nobody reviewed
@@ -133,7 +135,7 @@ class ToolManifest(_Spec):
     pin: str | None = None
 
 
-class ContentManifest(_Spec):
+class ContentManifest(_Spec, frozen=True):
     """What a reviewer says of a resource (by URI or URI prefix ending in `*`) or of a prompt."""
 
     scopes: tuple[str, ...]
@@ -141,7 +143,7 @@ class ContentManifest(_Spec):
     spotlight: Literal["none", "delimit"] = "none"
 
 
-class Manifest(_Spec):
+class Manifest(_Spec, frozen=True):
     """What a reviewer says of one upstream. `resolvers` are shared by its tools."""
 
     upstream: str

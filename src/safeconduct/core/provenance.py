@@ -24,6 +24,13 @@ VOUCHING: Final[frozenset[Place]] = frozenset(
 """Places whose values may be used as control arguments."""
 
 
+REQUESTS: Final[dict[PurposeSource, Place]] = {
+    "user": "user-request",
+    "app": "app-request",
+    "agent": "agent-request",
+}
+
+
 class Origin(msgspec.Struct, frozen=True):
     """One place where a value was seen in this task; `where` is a tool and field path, if any."""
 
@@ -72,4 +79,4 @@ def request_origin(purpose: str, source: PurposeSource, value: str) -> Origin | 
     """The origin that the task's request gives to a value, or None if it does not name it."""
     if not value or value not in words(purpose):
         return None
-    return Origin(f"{source}-request")
+    return Origin(REQUESTS[source])

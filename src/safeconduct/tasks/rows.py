@@ -1,0 +1,128 @@
+"""The rows of task state: what each table holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from safeconduct.core.labels import Confidentiality, Integrity, Label
+from safeconduct.core.model import AgentFacts, ApprovalFacts, UserFacts
+from safeconduct.core.provenance import PurposeSource
+
+
+class StartRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What never changes about a task. `memory` names whose labels it carries.
+
+    Labels hang on whatever can remember: a task of an agent that is attested stateless, else the
+    agent itself, so that a new task does not shed what an earlier one has read.
+    """
+
+    tenant: str
+    profile: str
+    purpose: str
+    purpose_source: PurposeSource
+    scopes: frozenset[str]
+    obtainable: frozenset[str]
+    budgets: dict[str, int]
+    max_refusals: int
+    started_ms: int
+    expires_ms: int
+    agent: AgentFacts
+    user: UserFacts
+    memory: str
+
+
+class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes about a task. `version` rises with all that a decision depends on."""
+
+    version: int = 0
+    counts: dict[str, int] = {}
+    refusals: int = 0
+    state: Literal["active", "ended", "revoked"] = "active"
+
+
+class LabelRow(msgspec.Struct, frozen=True):
+    """A label and how often it rose."""
+
+    label: Label
+    version: int
+
+
+class ApprovalRow(msgspec.Struct, frozen=True):
+    """An approval; `used` once a permit has consumed it."""
+
+    facts: ApprovalFacts
+    task: str
+    used: bool = False
+
+
+class OpenCall(msgspec.Struct, frozen=True):
+    """A permitted call whose outcome is not on record."""
+
+    task: str
+    digest: str
+    tool: str
+    changes_state: bool
+
+
+def start_row(record: Mapping[str, Any]) -> StartRow:
+    """The row of a record of kind `task`, phase `started`."""
+    agent, user = record["agent"], record["user"]
+    stateless: bool = agent["stateless"]
+    return StartRow(
+        tenant=record["tenant"],
+        profile=record["profile"],
+        purpose=record["purpose"],
+        purpose_source=record["purpose_source"],
+        scopes=frozenset(record["scopes"]),
+        obtainable=frozenset(record["obtainable"]),
+        budgets=record["budgets"],
+        max_refusals=record["max_refusals"],
+        started_ms=record["started_ms"],
+        expires_ms=record["expires_ms"],
+        agent=AgentFacts(
+            id=agent["id"],
+            registered=True,
+            tier=agent["tier"],
+            zone=agent["zone"],
+            attested_ms=agent["attested_ms"],
+            stateless=stateless,
+            approval_scopes=frozenset(agent["approval_scopes"]),
+        ),
+        user=UserFacts(
+            id=user["id"],
+            groups=tuple(user["groups"]),
+            acr=user["acr"],
+            auth_time_s=user["auth_time_s"],
+        ),
+        memory=record["task"] if stateless else f"{record['tenant']} {agent['id']}",
+    )
+
+
+def approval_row(record: Mapping[str, Any]) -> ApprovalRow:
+    """The row of a record of kind `approval`, phase `requested`."""
+    facts = ApprovalFacts(
+        id=record["approval"],
+        digest=record["digest"],
+        state="pending",
+        requested_ms=record["at_ms"],
+        ttl_s=record["ttl_s"],
+        sources=tuple(record["requires"]),
+        labels=label_of(record["labels"]),
+    )
+    return ApprovalRow(facts, record["task"])
+
+
+def label_of(value: Mapping[str, Any]) -> Label:
+    """The label that `safeconduct.core.record.label_value` wrote."""
+    readers = value.get("readers")
+    return Label(
+        integrity=Integrity[value["integrity"]],
+        confidentiality=Confidentiality[value["confidentiality"]],
+        categories=frozenset(value["categories"]),
+        readers=None if readers is None else frozenset(readers),
+        tenants=frozenset(value.get("tenants", ())),
+        regions=frozenset(value.get("regions", ())),
+    )

@@ -1,0 +1,288 @@
+"""Task state: each record of the log, applied in order, once.
+
+A record that the state refuses (a version that moved on, a budget that would overspend, a token
+that was consumed) is not written to the log either: decision and reservation are one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from safeconduct.core.labels import BOTTOM
+from safeconduct.core.manifest import Role
+from safeconduct.core.model import AgentFacts, ApprovalFacts, TaskFacts, UserFacts
+from safeconduct.core.provenance import Origin
+from safeconduct.core.record import value_digest
+from safeconduct.tasks.rows import (
+    ApprovalRow,
+    LabelRow,
+    OpenCall,
+    StartRow,
+    TaskRow,
+    approval_row,
+    label_of,
+    start_row,
+)
+from safeconduct.tasks.tables import Table, Tables
+
+Record = Mapping[str, Any]
+
+SIZE: Final = "size"
+
+
+class TaskState:
+    """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
+
+    `apply` and what belongs to it run in the log's writer thread; everything else reads what was
+    committed, from any thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens the state's file. Raises sqlite3.Error, msgspec.DecodeError."""
+        self._log = Table("log", int)
+        self._starts = Table("starts", StartRow)
+        self._tasks = Table("tasks", TaskRow)
+        self._labels = Table("labels", LabelRow)
+        self._vouched = Table("vouched", tuple[str, ...])
+        self._baselines = Table("baselines", int)
+        self._consumed = Table("consumed", str)
+        self._approvals = Table("approvals", ApprovalRow)
+        self._asked = Table("asked", tuple[str, ...])
+        self._revoked = Table("revoked", int)
+        self._open = Table("open", OpenCall)
+        self._locked = Table("locked", str)
+        self._pins = Table("pins", str)
+        tables: list[Any] = [one for one in vars(self).values() if isinstance(one, Table)]
+        self._tables = Tables(path, tables)
+        self._handlers: Final[dict[str, Callable[[Record], str | None]]] = {
+            "task": self._task,
+            "decision": self._decision,
+            "outcome": self._outcome,
+            "memory": self._memory,
+            "approval": self._approval,
+            "revocation": self._revocation,
+            "pin": self._pin,
+        }
+
+    # --- the writer -------------------------------------------------------------------------------
+
+    def applied(self) -> int:
+        """How many records of the log are in the state."""
+        return self._log.get(SIZE) or 0
+
+    def begin(self) -> None:
+        """Opens the transaction of one group of records."""
+        self._tables.begin()
+
+    def apply(self, seq: int, record: Record, *, replay: bool) -> str | None:
+        """Applies one record, or says why not and changes nothing.
+
+        Every handler checks before it changes, so on replay, when what stands in the log has
+        happened, nothing conflicts.
+        """
+        del replay
+        handler = self._handlers.get(record["kind"])
+        conflict = None if handler is None else handler(record)
+        if conflict is None:
+            self._log.put(SIZE, seq + 1)
+        return conflict
+
+    def commit(self) -> None:
+        """Writes the group and shows it to readers."""
+        self._tables.commit()
+
+    def rollback(self) -> None:
+        """Forgets the group."""
+        self._tables.rollback()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._tables.close()
+
+    def _task(self, record: Record) -> str | None:
+        task: str = record["task"]
+        if any(self._consumed.peek(key) for key in record["consumes"]):
+            return "consumed"
+        if self._starts.peek(task) is not None:
+            return "task-exists"
+        for key in record["consumes"]:
+            self._consumed.put(key, task)
+        self._starts.put(task, start_row(record))
+        self._tasks.put(task, TaskRow())
+        return None
+
+    def _decision(self, record: Record) -> str | None:
+        task: str = record["task"]
+        row, start = self._tasks.peek(task), self._starts.peek(task)
+        if row is None or start is None:
+            return "task-unknown"
+        if record["verdict"] == "deny":
+            self._tasks.put(task, replace(row, refusals=row.refusals + 1))
+        if record["verdict"] != "permit":
+            return None
+        if row.state != "active" or record["version"] != _version(row, self._label(start)):
+            return "version"
+        counts = _spent(row.counts, record["spends"])
+        if any(counts[name] > start.budgets.get(name, counts[name]) for name in record["spends"]):
+            return "budget"
+        if not self._consume(record.get("approval")):
+            return "approval"
+        for key, value in record.get("baselines", {}).items():
+            if self._baselines.peek(f"{task} {key}") is None:
+                self._baselines.put(f"{task} {key}", value)
+        self._tasks.put(task, replace(row, version=row.version + 1, counts=counts))
+        call = OpenCall(task, record["digest"], record["tool"], record["changes_state"])
+        self._open.put(record["decision"], call)
+        if call.changes_state:
+            self._locked.put(f"{task} {call.digest}", record["decision"])
+        return None
+
+    def _consume(self, approval: str | None) -> bool:
+        """Uses an approval up; False when it is not there to be used."""
+        if approval is None:
+            return True
+        row = self._approvals.peek(approval)
+        if row is None or row.used or row.facts.state != "granted":
+            return False
+        self._approvals.put(approval, replace(row, used=True))
+        return True
+
+    def _label(self, start: StartRow) -> LabelRow | None:
+        return self._labels.peek(start.memory)
+
+    def _outcome(self, record: Record) -> str | None:
+        call = self._open.peek(record["decision"])
+        if call is None:
+            return None
+        self._open.put(record["decision"], None)
+        known = record["status"] in ("ok", "error", "withheld") or not record["may_have_happened"]
+        if call.changes_state and known:
+            self._locked.put(f"{call.task} {call.digest}", None)
+        return None
+
+    def _memory(self, record: Record) -> str | None:
+        task: str = record["task"]
+        start = self._starts.peek(task)
+        if start is None:
+            return "task-unknown"
+        before = self._label(start) or LabelRow(BOTTOM, 0)
+        after = before.label.join(label_of(record["labels"]))
+        if after != before.label:
+            self._labels.put(start.memory, LabelRow(after, before.version + 1))
+        for one in record["vouched"]:
+            key = f"{task} {one['role']} {one['value']}"
+            places = self._vouched.peek(key) or ()
+            if one["where"] not in places:
+                self._vouched.put(key, (*places, one["where"]))
+        return None
+
+    def _approval(self, record: Record) -> str | None:
+        identifier: str = record["approval"]
+        row = self._approvals.peek(identifier)
+        if record["phase"] == "requested":
+            if row is not None:
+                return "approval"
+            asked = f"{record['task']} {record['digest']}"
+            self._approvals.put(identifier, approval_row(record))
+            self._asked.put(asked, (*(self._asked.peek(asked) or ()), identifier))
+            return None
+        if row is None or row.facts.state != "pending":
+            return "approval"
+        facts = replace(row.facts, state=record["phase"], granted_ms=record["at_ms"])
+        self._approvals.put(identifier, replace(row, facts=facts))
+        return None
+
+    def _revocation(self, record: Record) -> str | None:
+        self._revoked.put(f"{record['what']} {record['id']}", record["at_ms"])
+        row = self._tasks.peek(record["id"]) if record["what"] == "task" else None
+        if row is not None:
+            self._tasks.put(record["id"], replace(row, state="revoked", version=row.version + 1))
+        return None
+
+    def _pin(self, record: Record) -> str | None:
+        if self._pins.peek(record["target"]) is None:
+            self._pins.put(record["target"], record["pin"])
+        return None
+
+    # --- readers ----------------------------------------------------------------------------------
+
+    def task(self, task: str) -> TaskFacts | None:
+        """The state of a task right now, or None when there is no such task."""
+        row, start = self._tasks.get(task), self._starts.get(task)
+        if row is None or start is None:
+            return None
+        # A label that rises between these two reads makes a version that no reservation accepts.
+        labels = self._labels.get(start.memory)
+        return TaskFacts(
+            id=task,
+            tenant=start.tenant,
+            profile=start.profile,
+            purpose=start.purpose,
+            purpose_source=start.purpose_source,
+            scopes=start.scopes,
+            obtainable=start.obtainable,
+            budgets=start.budgets,
+            max_refusals=start.max_refusals,
+            started_ms=start.started_ms,
+            expires_ms=start.expires_ms,
+            version=_version(row, labels),
+            labels=BOTTOM if labels is None else labels.label,
+            counts=row.counts,
+            refusals=row.refusals,
+            state=row.state,
+        )
+
+    def parties(self, task: str) -> tuple[AgentFacts, UserFacts]:
+        """The agent and the user of a task, as its start recorded them. Raises LookupError."""
+        start = self._starts.get(task)
+        if start is None:
+            raise LookupError(task)
+        return start.agent, start.user
+
+    def vouched(self, task: str, role: Role, value: str) -> tuple[Origin, ...]:
+        """Where trusted fields vouched for a value in this task."""
+        places = self._vouched.get(f"{task} {role} {value_digest(value)}") or ()
+        return tuple(Origin("trusted-field", place) for place in places)
+
+    def baseline(self, task: str, key: str) -> int | None:
+        """The amount an object had before this task first changed it."""
+        return self._baselines.get(f"{task} {key}")
+
+    def approval(self, task: str, digest: str) -> ApprovalFacts | None:
+        """The newest approval of exactly this call that was not used yet."""
+        for identifier in reversed(self._asked.get(f"{task} {digest}") or ()):
+            row = self._approvals.get(identifier)
+            if row is not None and not row.used:
+                return row.facts
+        return None
+
+    def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool:
+        """Whether the agent, the user, the key or the token itself was revoked."""
+        revoked = self._revoked.get
+        names = (f"agent {agent}", f"user {user}", f"key {key}", f"jti {jti}")
+        return any(revoked(name) is not None for name in names)
+
+    def outcome_unknown(self, task: str, digest: str) -> bool:
+        """Whether this very call was permitted and nobody knows (yet) whether it took effect."""
+        return self._locked.get(f"{task} {digest}") is not None
+
+    def open_calls(self) -> list[tuple[str, OpenCall]]:
+        """Every permitted call without an outcome: after a start, those a crash left behind."""
+        return sorted(self._open.items())
+
+    def pin(self, target: str) -> str | None:
+        """The digest under which a definition was first seen."""
+        return self._pins.get(target)
+
+
+def _spent(counts: Mapping[str, int], spends: Mapping[str, int]) -> dict[str, int]:
+    return {**counts, **{name: counts.get(name, 0) + amount for name, amount in spends.items()}}
+
+
+def _version(row: TaskRow, labels: LabelRow | None) -> int:
+    """Grows with the task's row and with its labels; equal only when neither has moved."""
+    return row.version + (0 if labels is None else labels.version)

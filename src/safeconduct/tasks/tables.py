@@ -1,0 +1,118 @@
+"""Tables: state that is read from memory, changed in groups, and kept in a SQLite file.
+
+Exactly one process has the log open, so what its writer has committed is the authoritative state
+and a read of it is a look into a dictionary. The file exists so that a start does not have to
+replay the whole log.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+V = TypeVar("V")
+
+
+class Table(Generic[V]):
+    """Keys and immutable values. Changes are seen by the writer at once, by readers on commit."""
+
+    def __init__(self, name: str, kind: type[V]) -> None:
+        self.name = name
+        self._decoder = msgspec.json.Decoder(kind)
+        self._committed: dict[str, V] = {}
+        self._staged: dict[str, V | None] = {}
+
+    def get(self, key: str) -> V | None:
+        """The committed value: for readers, from any thread."""
+        return self._committed.get(key)
+
+    def items(self) -> Iterator[tuple[str, V]]:
+        """A copy of everything committed."""
+        return iter(list(self._committed.items()))
+
+    def peek(self, key: str) -> V | None:
+        """The value with the changes of this group: for the writer."""
+        return self._staged[key] if key in self._staged else self._committed.get(key)
+
+    def put(self, key: str, value: V | None) -> None:
+        """Changes a value, or removes it (None), within this group."""
+        self._staged[key] = value
+
+    def load(self, key: str, value: str) -> None:
+        """Takes over a stored row. Raises msgspec.DecodeError."""
+        self._committed[key] = self._decoder.decode(value)
+
+    def stage(self) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+        """The rows to write and the rows to remove for this group."""
+        kept = [
+            (self.name, key, msgspec.json.encode(value).decode())
+            for key, value in self._staged.items()
+            if value is not None
+        ]
+        gone = [(self.name, key) for key, value in self._staged.items() if value is None]
+        return kept, gone
+
+    def publish(self) -> None:
+        """Lets readers see the changes of this group."""
+        for key, value in self._staged.items():
+            if value is None:
+                self._committed.pop(key, None)
+            else:
+                self._committed[key] = value
+        self._staged.clear()
+
+    def forget(self) -> None:
+        """Drops the changes of this group."""
+        self._staged.clear()
+
+
+class Tables:
+    """Several tables in one file, changed together."""
+
+    def __init__(self, path: Path, tables: Sequence[Table[object]]) -> None:
+        """Opens the file and reads it. Raises sqlite3.Error, msgspec.DecodeError."""
+        self._tables = tables
+        # Used by the thread that opens the log and then by the log's writer; never by both at once.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # What a power loss takes from the file is applied again from the log, which is the truth.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS state (name TEXT, key TEXT, value TEXT NOT NULL,"
+            " PRIMARY KEY (name, key)) WITHOUT ROWID"
+        )
+        by_name = {table.name: table for table in tables}
+        for name, key, value in self._db.execute("SELECT name, key, value FROM state"):
+            if name in by_name:
+                by_name[name].load(key, value)
+
+    def begin(self) -> None:
+        """Opens the group's transaction. Raises sqlite3.Error."""
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Writes the group, then shows it to readers. Raises sqlite3.Error."""
+        for table in self._tables:
+            kept, gone = table.stage()
+            if kept:
+                self._db.executemany("REPLACE INTO state VALUES (?, ?, ?)", kept)
+            if gone:
+                self._db.executemany("DELETE FROM state WHERE name = ? AND key = ?", gone)
+        self._db.execute("COMMIT")
+        for table in self._tables:
+            table.publish()
+
+    def rollback(self) -> None:
+        """Forgets the group. Raises sqlite3.Error."""
+        for table in self._tables:
+            table.forget()
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
