@@ -1,4 +1,4 @@
 """The evidence: an append-only log of exact bytes with an RFC 6962 tree over them.
 
-`log` appends, `verify` proves, `show` reads. The files are described in `segments`.
+`log` appends, `verify` proves and reads back. The files are described in `segments`.
 """

@@ -79,25 +79,25 @@ def decode(data: bytes) -> dict[str, Any]:
     return record
 
 
-def _only_exact(values: Iterable[Any]) -> None:
+def _only_exact(values: Iterable[object]) -> None:
     for value in values:
-        kind: type[Any] = type(value)
+        kind = type(value)
         if kind is str or kind is int or value is None or kind is bool:
             continue
         if kind is dict:
-            _only_exact(value.values())
+            _only_exact(cast("dict[str, object]", value).values())
         elif kind is list or kind is tuple:
-            _only_exact(value)
+            _only_exact(cast("Iterable[object]", value))
         else:
             raise NotCanonical(f"a value of type {kind.__name__}")
 
 
-def _only_bmp_keys(values: Iterable[Any]) -> None:
+def _only_bmp_keys(values: Iterable[object]) -> None:
     for value in values:
         if type(value) is dict:
-            members = cast("dict[str, Any]", value)
-            if max(map(max, filter(None, members)), default="") > "\uffff":
+            members = cast("dict[str, object]", value)
+            if max("".join(members), default="") > "\uffff":
                 raise NotCanonical("an object key outside the Basic Multilingual Plane")
             _only_bmp_keys(members.values())
         elif type(value) is list or type(value) is tuple:
-            _only_bmp_keys(cast("Iterable[Any]", value))
+            _only_bmp_keys(cast("Iterable[object]", value))

@@ -53,7 +53,9 @@ def find_end(directory: Path, origin: str, applied: int) -> Found:
         missing = f"{applied} records were applied, the log holds {walk.tree.size}"
         raise Damaged("truncated", missing, walk.tree.size)
     if claimed and claimed.origin != origin:
-        raise LogFault("foreign", f"{directory}: this is the log {claimed.origin!r}, not {origin!r}")
+        raise LogFault(
+            "foreign", f"{directory}: this is the log {claimed.origin!r}, not {origin!r}"
+        )
     return Found(walk.tree, max(0, walk.segment), walk.end)
 
 

@@ -1,4 +1,5 @@
-"""Verifying a log: from its bytes alone, without a lock and without the state derived from it.
+"""Verifying a log and reading it back, from its bytes alone: without a lock, and without the state
+that is derived from it.
 
 1 every frame has its checksum, every group its trailer, every segment follows the one before
 2 every entry is a leaf under the root in its group's trailer (RFC 6962)
@@ -12,8 +13,8 @@ checkpoint kept elsewhere.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -21,7 +22,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from safeconduct.audit import checkpoint, lock
-from safeconduct.audit.faults import Damage, Damaged
+from safeconduct.audit.faults import Damage, Damaged, LogFault
 from safeconduct.audit.records import SEQUENCE, decode
 from safeconduct.audit.walk import Walk
 from safeconduct.core.merkle import EMPTY_ROOT
@@ -115,6 +116,52 @@ def verify(directory: Path) -> Report:
     )
 
 
+def read(
+    directory: Path,
+    *,
+    decision: str | None = None,
+    task: str | None = None,
+    last: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The records of a log, the oldest first; the log may be in use.
+
+    Args:
+        directory: Where the log is.
+        decision: Only records of this decision.
+        task: Only records of this task, and outcomes of its decisions.
+        last: Only that many, from the end.
+
+    Raises:
+        LogFault: the log is damaged; what comes before the damage was shown, except with `last`.
+        OSError: the log cannot be read.
+    """
+    records = _records(directory)
+    if decision is not None:
+        records = (record for record in records if record.get("decision") == decision)
+    if task is not None:
+        records = _of_task(records, task)
+    return records if last is None else iter(deque(records, maxlen=last))
+
+
+def find_decision(directory: Path, decision: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """A decision record and its outcome record, if there is one.
+
+    Raises:
+        LookupError: the log knows no such decision.
+        LogFault: the log is damaged before the decision, or before its outcome.
+        OSError: the log cannot be read.
+    """
+    found: dict[str, Any] | None = None
+    for record in read(directory, decision=decision):
+        if record.get("kind") == "decision":
+            found = record
+        elif record.get("kind") == "outcome" and found is not None:
+            return found, record
+    if found is None:
+        raise LookupError(f"no decision {decision!r} in {directory}")
+    return found, None
+
+
 class _Contents:
     """What the records say, taken in one after the other."""
 
@@ -149,3 +196,23 @@ class _Contents:
     def _found(self, code: Damage | Literal["unpaired"], sentence: str, seq: int) -> None:
         if len(self.findings) < MAX_LISTED:
             self.findings.append(Finding(code, f"record {seq}: {sentence}", seq))
+
+
+def _records(directory: Path) -> Iterator[dict[str, Any]]:
+    try:
+        for group in Walk(directory):
+            for data in group.entries:
+                yield decode(data)
+    except (Damaged, ValueError) as error:
+        raise LogFault("edited", f"{directory}: {error}") from error
+
+
+def _of_task(records: Iterator[dict[str, Any]], task: str) -> Iterator[dict[str, Any]]:
+    decisions: set[object] = set()
+    for record in records:
+        if record.get("task") == task:
+            if record.get("kind") == "decision":
+                decisions.add(record.get("decision"))
+            yield record
+        elif record.get("decision") in decisions:
+            yield record
