@@ -1,0 +1,39 @@
+"""The rules that a configuration must obey beyond its shape, one module for each subject.
+
+A rule looks at a draft and reports. What it cannot know, because the draft is not whole, it leaves
+alone: a rule never reports what only follows from something missing elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from safeconduct.config.draft import Draft
+from safeconduct.config.problem import Report
+from safeconduct.config.rules.agents import agents, assignments, users
+from safeconduct.config.rules.gateway import gateway
+from safeconduct.config.rules.manifests import manifests
+from safeconduct.config.rules.policy import policy
+from safeconduct.config.rules.scopes import scopes
+from safeconduct.config.rules.upstreams import upstreams
+from safeconduct.config.rules.zones import destinations, zones
+
+RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
+    gateway,
+    agents,
+    users,
+    assignments,
+    zones,
+    destinations,
+    scopes,
+    upstreams,
+    manifests,
+    policy,
+)
+
+
+def judge(draft: Draft, report: Report) -> None:
+    """Ask every rule."""
+    for rule in RULES:
+        rule(draft, report)

@@ -1,0 +1,146 @@
+"""Manifests: what they refer to exists, so that no check waits for a fact that never comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from safeconduct.config.draft import Draft, Part
+from safeconduct.config.problem import Report
+from safeconduct.config.shape import did_you_mean
+from safeconduct.core.manifest import Effect, Manifest, Resolver, ToolManifest
+from safeconduct.kit.yaml import Place
+
+_PIN = re.compile(r"sha256:[0-9a-f]{64}")
+_ARGUMENT: Final = "$.arguments."
+_LISTS: Final = {"recipient": "recipients", "destination": "destinations"}
+
+
+def manifests(draft: Draft, report: Report) -> None:
+    """Each manifest is of the upstream that names it, and refers to what exists."""
+    known = {name: part.value for name, part in draft.manifests.items()}
+    for name, part in draft.manifests.items():
+        if part.value.upstream != name:
+            report.error(
+                part.file,
+                ("upstream",),
+                f"this manifest is of `{part.value.upstream}`, but `{name}` names it",
+                f"write `upstream: {name}`, or correct `upstreams:`",
+            )
+        one = _Manifest(part, known if draft.whole else None, report)
+        for resolver, said in part.value.resolvers.items():
+            one.resolver_tool(("resolvers", resolver), said)
+        for tool, manifest in part.value.tools.items():
+            one.tool(tool, manifest)
+
+
+class _Manifest:
+    """`known` are all manifests, or None when there may be others."""
+
+    def __init__(
+        self, part: Part[Manifest], known: Mapping[str, Manifest] | None, report: Report
+    ) -> None:
+        self._part = part
+        self._known = known
+        self._report = report
+
+    def _error(self, place: Place, sentence: str, fix: str) -> None:
+        self._report.error(self._part.file, place, sentence, fix)
+
+    def tool(self, name: str, tool: ToolManifest) -> None:
+        place = ("tools", name)
+        if tool.pin is not None and not _PIN.fullmatch(tool.pin):
+            self._error(
+                (*place, "pin"),
+                f"the pin of `{name}` is not a digest",
+                "write `sha256:` and 64 lower case hexadecimal digits",
+            )
+        for resolver, said in tool.resolvers.items():
+            where = (*place, "resolvers", resolver)
+            self.resolver_tool(where, said)
+            self._resolver_arguments(where, said, tool)
+        self._lists(place, name, tool)
+        self._vouching(place, tool)
+
+    def resolver_tool(self, place: Place, resolver: Resolver) -> None:
+        """The tool of a resolver is a read tool that some manifest describes."""
+        upstream, _, name = resolver.tool.rpartition(".")
+        if upstream in {"", self._part.value.upstream}:
+            manifest: Manifest | None = self._part.value
+        elif self._known is None:
+            return
+        else:
+            manifest = self._known.get(upstream)
+        tools = {} if manifest is None else manifest.tools
+        if name not in tools:
+            self._error(
+                (*place, "tool"),
+                f"no manifest describes the tool `{resolver.tool}`",
+                did_you_mean(name, tools, "describe it, with the effect `read`"),
+            )
+        elif tools[name].effect is not Effect.read:
+            self._error(
+                (*place, "tool"),
+                f"`{resolver.tool}` is not a read tool: asking it would change something",
+                "take the fact from a tool with the effect `read`",
+            )
+
+    def _resolver_arguments(self, place: Place, resolver: Resolver, tool: ToolManifest) -> None:
+        for argument, value in resolver.arguments.items():
+            if not isinstance(value, str) or not value.startswith("$"):
+                continue
+            name = value.removeprefix(_ARGUMENT)
+            if not value.startswith(_ARGUMENT) or name not in tool.arguments:
+                self._error(
+                    (*place, "arguments", argument),
+                    f"`{value}` is no argument of this tool",
+                    did_you_mean(
+                        name, tool.arguments, f"write `{_ARGUMENT}` and one of its arguments"
+                    ),
+                )
+
+    def _lists(self, place: Place, name: str, tool: ToolManifest) -> None:
+        shared = self._part.value.resolvers
+        for listed, allow in tool.sink.allow.items():
+            where = (*place, "sink", "allow", listed)
+            if allow.resolver is None:
+                continue
+            if allow.resolver in shared and allow.resolver not in tool.resolvers:
+                self._resolver_arguments((*where, "resolver"), shared[allow.resolver], tool)
+            elif allow.resolver not in tool.resolvers:
+                self._error(
+                    (*where, "resolver"),
+                    f"there is no resolver `{allow.resolver}`",
+                    did_you_mean(
+                        allow.resolver,
+                        [*tool.resolvers, *shared],
+                        "describe it under `resolvers:` of the tool or of the manifest",
+                    ),
+                )
+        for argument, role in _addresses(tool):
+            if _LISTS[role] not in tool.sink.allow:
+                self._report.warn(
+                    self._part.file,
+                    (*place, "arguments", argument),
+                    f"nobody is on file for `{argument}` of `{name}`: only addresses that the "
+                    "user or a vouching field gave will pass",
+                    f"add `sink: {{allow: {{{_LISTS[role]}: ...}}}}` if that is not meant",
+                )
+
+    def _vouching(self, place: Place, tool: ToolManifest) -> None:
+        source = tool.returns.source.integrity
+        for path, field in tool.returns.fields.items():
+            if field.vouches_for and (field.integrity or source) != "trusted":
+                self._error(
+                    (*place, "returns", "fields", path, "vouches_for"),
+                    f"`{path}` is not trusted, so it vouches for nothing",
+                    "make the field `integrity: trusted` if only the system writes it",
+                )
+
+
+def _addresses(tool: ToolManifest) -> Iterator[tuple[str, str]]:
+    if tool.effect.changes_state:
+        for name, argument in tool.arguments.items():
+            if argument.role in _LISTS:
+                yield name, argument.role

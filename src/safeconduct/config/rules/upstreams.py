@@ -1,0 +1,129 @@
+"""Upstreams: where they are, and that their credentials are references."""
+
+from __future__ import annotations
+
+import re
+
+from safeconduct.config.draft import Draft, Part
+from safeconduct.config.problem import Report
+from safeconduct.config.rules.address import exposed, split
+from safeconduct.config.schema import Root, Upstream
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110 section 5.6.2: a field name is a token."""
+
+_REFERENCE = re.compile(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
+
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
+    r"|CREDENTIALS?)$",
+    re.IGNORECASE,
+)
+
+
+def upstreams(draft: Draft, report: Report) -> None:
+    """An upstream is one thing, a URL or a command, with a credential that fits it."""
+    root = draft.root
+    if root is None:
+        return
+    for name, block in root.value.upstreams.items():
+        one = _Upstream(root, name, report)
+        if (block.mcp is None) == (block.command is None):
+            one.error(
+                "mcp" if block.mcp is not None else None,
+                f"`{name}` has {'neither' if block.mcp is None else 'both'} `mcp` and `command`",
+                "give one: the URL of an MCP server, or the command that starts one",
+            )
+        elif block.mcp is not None:
+            one.served(block, block.mcp)
+        elif block.command is not None:
+            one.started(block, block.command)
+        one.credential(block)
+
+
+class _Upstream:
+    def __init__(self, root: Part[Root], name: str, report: Report) -> None:
+        self._file = root.file
+        self._name = name
+        self._report = report
+
+    def error(self, key: str | None, sentence: str, fix: str) -> None:
+        place = ("upstreams", self._name, *(key.split("/") if key else ()))
+        self._report.error(self._file, place, sentence, fix)
+
+    def served(self, block: Upstream, url: str) -> None:
+        parts = split(url)
+        if parts is None:
+            self.error(
+                "mcp",
+                f"the URL of `{self._name}` is not http(s), or has a user, query or fragment",
+                "write scheme, host, port and path: https://crm.example/mcp",
+            )
+        elif block.credential.kind == "brokered" and exposed(parts):
+            self._report.warn(
+                self._file,
+                ("upstreams", self._name, "mcp"),
+                f"the credential of `{self._name}` crosses the network in plain text",
+                "use https",
+            )
+        if block.unsafe_no_sandbox:
+            self.error(
+                "unsafe_no_sandbox",
+                f"`{self._name}` is not started here, so it has no sandbox to be without",
+                "remove `unsafe_no_sandbox`",
+            )
+        if block.env:
+            self.error(
+                "env",
+                f"`{self._name}` is not started here, so it gets no environment",
+                "remove `env`",
+            )
+
+    def started(self, block: Upstream, command: tuple[str, ...]) -> None:
+        if not command or not command[0]:
+            self.error(
+                "command", f"the command of `{self._name}` is empty", "write [program, argument]"
+            )
+        if not block.unsafe_no_sandbox:
+            self.error(
+                "command",
+                f"the command of `{self._name}` would run without a sandbox",
+                "add `unsafe_no_sandbox: true` if you trust the program, or give a URL",
+            )
+        for variable, value in block.env.items():
+            if _SECRET_NAME.search(variable) and not _REFERENCE.fullmatch(value):
+                self.error(
+                    f"env/{variable}",
+                    f"`{variable}` looks like a secret that is written out",
+                    "write a reference: file:PATH or env:NAME",
+                )
+        if block.credential.kind == "brokered":
+            self.error(
+                "credential",
+                f"`{self._name}` is a command: there is no header that could carry a credential",
+                "use `credential: {kind: none}`, and `env` for what the program needs",
+            )
+
+    def credential(self, block: Upstream) -> None:
+        said = block.credential
+        if said.kind == "none":
+            for key, value in (("header", said.header), ("value", said.value)):
+                if value is not None:
+                    self.error(
+                        f"credential/{key}",
+                        f"`{self._name}` has no credential, but a `{key}` for it",
+                        f"use `kind: brokered`, or remove `{key}`",
+                    )
+            return
+        if said.header is None or not _HEADER.fullmatch(said.header):
+            self.error(
+                "credential/header",
+                f"the credential of `{self._name}` has no header to travel in",
+                "add `header: Authorization`",
+            )
+        if said.value is None or not _REFERENCE.fullmatch(said.value):
+            self.error(
+                "credential/value",
+                f"the credential of `{self._name}` is not a reference",
+                "write `value: file:PATH` or `value: env:NAME`, never the secret itself",
+            )
