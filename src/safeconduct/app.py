@@ -5,23 +5,48 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from safeconduct.approvals.desk import Desk
+import msgspec
+import orjson
+
+from safeconduct.approvals.desk import Desk, NoSuchQuestion
 from safeconduct.audit.log import Log
 from safeconduct.config.schema import Config
-from safeconduct.core.record import outcome_record
+from safeconduct.core.record import label_value, outcome_record
+from safeconduct.delegation.exchange import Exchange
+from safeconduct.delegation.tokens import TaskTokens, gateway_key
+from safeconduct.entrypoints import oauth
+from safeconduct.entrypoints.http import (
+    JSON_TYPE,
+    Request,
+    Response,
+    Routes,
+    application,
+    doors,
+    read_body,
+)
+from safeconduct.entrypoints.mcp import McpEndpoint
+from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
+from safeconduct.entrypoints.server import listener, server
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
+from safeconduct.identity import dev
+from safeconduct.identity.dpop import Proofs
+from safeconduct.identity.evidence import ConfiguredEvidence
 from safeconduct.inspectors.secrets import SecretInspector
-from safeconduct.ports import Broker as BrokerPort
-from safeconduct.ports import Identity, PolicyEngine, Upstream
+from safeconduct.ports import JSON, Caller, Identity, PolicyEngine, TokenRefused, Upstream
 from safeconduct.secrets.broker import Broker
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 
-STATE_FILE = "state.sqlite3"
+STATE_FILE: Final = "state.sqlite3"
+TOKEN_FORM_BYTES: Final = 65_536
+
+REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
+"""What can be revoked."""
 
 
 def clock_ms() -> int:
@@ -48,7 +73,7 @@ class Rooms:
         self,
         config: Config,
         *,
-        identity: Callable[[Log, Callable[[], int]], Identity],
+        identity: Identity,
         upstreams: Mapping[str, Upstream],
         policy: PolicyEngine,
         clock: Callable[[], int] = clock_ms,
@@ -71,12 +96,12 @@ class Rooms:
         self.log = Log.open(
             directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
-        broker: BrokerPort = Broker(directory, root.upstreams)
+        broker = Broker(directory, root.upstreams)
         self.catalogue = Catalogue(config, upstreams, broker)
         self.desk = Desk(self.log, clock)
         self.facts = FactFinder(
             config,
-            identity=identity(self.log, clock),
+            identity=identity,
             state=self.state,
             catalogue=self.catalogue,
             policy=policy,
@@ -153,3 +178,177 @@ class Rooms:
         await asyncio.gather(*(upstream.close() for upstream in self.upstreams.values()))
         self.log.close()
         self.state.close()
+
+
+class Served:
+    """A gateway that answers: over HTTP to agents, over the operator socket to its operator."""
+
+    def __init__(self, config: Config, *, step: Callable[[int], None] = lambda _: None) -> None:
+        """Reads keys and policy, opens log and state, and wires all of it. Nothing listens yet.
+
+        Raises:
+            PolicyRefused, UnusableKeys, KeyFileError, DevIdentityRefused: refuse to start.
+            LedgerFault, OSError: as for `Rooms`.
+        """
+        from safeconduct.upstreams.factory import open_upstream
+
+        root, directory = config.root, Path(config.directory)
+        state = directory / root.gateway.state
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if root.gateway.unsafe_dev_identity:
+            dev.create(state, config)
+        evidence = ConfiguredEvidence(config, Proofs(since_ms=clock_ms()))
+        key, _ = gateway_key(state)
+        self.tokens = TaskTokens(root.gateway, key, evidence)
+        self.rooms = Rooms(
+            config,
+            identity=self.tokens,
+            upstreams={
+                where: open_upstream(
+                    where, url=block.mcp, command=block.command, env=block.env, cwd=None
+                )
+                for where, block in root.upstreams.items()
+            },
+            policy=engine(config),
+            step=step,
+        )
+        self.exchange = Exchange(
+            config,
+            evidence=evidence,
+            tokens=self.tokens,
+            ledger=self.rooms.log,
+            clock_ms=clock_ms,
+            new_id=new_id,
+        )
+        self.operator = OperatorSocket(
+            directory / root.gateway.operator_socket,
+            {
+                "approvals": self._approvals,
+                "answer": self._answer,
+                "revoke": self._revoke,
+                "task": self._task,
+                "status": self._status,
+            },
+        )
+
+    def routes(self) -> Routes:
+        """Everything that is served over HTTP."""
+        gateway = self.rooms.config.root.gateway
+        endpoint = McpEndpoint(
+            self.rooms.gateway, issuer=gateway.issuer, max_body_bytes=gateway.max_body_bytes
+        )
+        return {
+            **endpoint.routes(),
+            oauth.TOKEN_PATH: {"POST": self._token},
+            oauth.JWKS_PATH: {"GET": document(dict(self.tokens.public_jwks()))},
+            oauth.SERVER_METADATA_PATH: {"GET": document(oauth.server_metadata(gateway))},
+            oauth.RESOURCE_METADATA_PATH: {"GET": document(oauth.resource_metadata(gateway))},
+            "/healthz": {"GET": document({"status": "ok"})},
+        }
+
+    async def serve(self, ready: Callable[[str], None]) -> None:
+        """Serves until the process is told to stop. `ready` gets the address once it listens."""
+        gateway = self.rooms.config.root.gateway
+        try:
+            await self.rooms.start()
+            await self.operator.start()
+            app = application(
+                self.routes(), doors(gateway.issuer, gateway.listen, gateway.allowed_origins)
+            )
+            with listener(gateway.listen) as socket:
+                ready(gateway.issuer)
+                await server(app).serve(sockets=[socket])
+        finally:
+            await self.operator.close()
+            await self.rooms.close()
+
+    async def _token(self, request: Request) -> Response:
+        fields = {name: [v.decode("latin-1") for v in request.every(name)] for name in (b"dpop",)}
+        caller = Caller(
+            http_method="POST",
+            url=self.rooms.config.root.gateway.issuer + oauth.TOKEN_PATH,
+            authorization=None,
+            dpop=tuple(fields[b"dpop"]),
+        )
+        try:
+            form = oauth.parse_form(await read_body(request, TOKEN_FORM_BYTES))
+        except TokenRefused as refused:
+            status, headers, body = oauth.refusal(refused)
+        else:
+            status, headers, body = await oauth.token_endpoint(self.exchange, form, caller)
+        sent = tuple((name.encode(), value.encode()) for name, value in headers.items())
+        return Response(status, orjson.dumps(body), sent)
+
+    async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        return {"pending": [msgspec.to_builtins(one) for one in self.rooms.desk.pending()]}
+
+    async def _answer(self, request: Mapping[str, object], who: str) -> JSON:
+        approval, granted = request.get("approval"), request.get("granted")
+        if not isinstance(approval, str) or type(granted) is not bool:
+            raise OperatorError("answer one approval with yes or no")
+        try:
+            await self.rooms.desk.answer(approval, granted=granted, by=who)
+        except NoSuchQuestion:
+            raise OperatorError(
+                "nobody asks this any more: it was answered, or its time has passed"
+            ) from None
+        return {"approval": approval, "granted": granted}
+
+    async def _revoke(self, request: Mapping[str, object], who: str) -> JSON:
+        what, identifier = request.get("what"), request.get("id")
+        if what not in REVOCABLE or not isinstance(identifier, str) or not identifier:
+            raise OperatorError(f"revoke one of {', '.join(REVOCABLE)} by its id")
+        await self.rooms.revoke(str(what), identifier, who)
+        return {"revoked": {"what": what, "id": identifier}}
+
+    async def _task(self, request: Mapping[str, object], who: str) -> JSON:
+        del who
+        facts = self.rooms.state.task(str(request.get("task")))
+        if facts is None:
+            raise OperatorError("no such task")
+        agent, user = self.rooms.state.parties(facts.id)
+        return {
+            "task": facts.id,
+            "state": facts.state,
+            "agent": agent.id,
+            "user": user.id,
+            "profile": facts.profile,
+            "purpose": facts.purpose,
+            "purpose_source": facts.purpose_source,
+            "scopes": sorted(facts.scopes),
+            "labels": label_value(facts.labels),
+            "counts": facts.counts,
+            "budgets": facts.budgets,
+            "refusals": facts.refusals,
+            "started_ms": facts.started_ms,
+            "expires_ms": facts.expires_ms,
+        }
+
+    async def _status(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        rooms = self.rooms
+        return {
+            "issuer": rooms.config.root.gateway.issuer,
+            "records": rooms.log.size,
+            "root": rooms.log.root.hex(),
+            "policy": rooms.policy.digest,
+            "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
+            "unreachable": rooms.catalogue.unreachable,
+            "open_calls": [decision for decision, _ in rooms.state.open_calls()],
+            "pins": [
+                {"upstream": where, "tool": name, "state": state, "pin": pin}
+                for where, name, state, pin in rooms.catalogue.pins()
+            ],
+        }
+
+
+def document(value: JSON) -> Callable[[Request], Awaitable[Response]]:
+    """Serves one JSON document."""
+    body = orjson.dumps(value)
+
+    async def get(request: Request) -> Response:
+        del request
+        return Response(200, body, (JSON_TYPE,))
+
+    return get

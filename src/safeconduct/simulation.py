@@ -119,7 +119,7 @@ class SimulatedTask:
         }
         self.rooms = Rooms(
             self.config,
-            identity=lambda _log, _clock: self,
+            identity=self,
             upstreams=fakes,
             policy=policy or engine(config),
             clock=clock,

@@ -1,0 +1,50 @@
+"""The other end of the operator socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safeconduct.core.canonical import canonical
+from safeconduct.kit.strictjson import StrictJSONError, loads
+
+PATIENCE_S = 10.0
+MAX_ANSWER = 16 * 1024 * 1024
+
+
+class OperatorFault(Exception):
+    """The gateway did not answer, or said no; the sentence says what to do."""
+
+
+def ask(path: Path, verb: str, **request: object) -> Mapping[str, Any]:
+    """One request to the running gateway.
+
+    Raises OperatorFault.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(PATIENCE_S)
+            connection.connect(str(path))
+            connection.sendall(canonical({"verb": verb, **request}) + b"\n")
+            answer = loads(_everything(connection), max_bytes=MAX_ANSWER)
+    except (OSError, StrictJSONError) as error:
+        raise OperatorFault(
+            f"no gateway answers at {path} ({error}); start it with "
+            "`safeconduct serve`, as the same user"
+        ) from None
+    if not isinstance(answer, dict):
+        raise OperatorFault("the gateway's answer makes no sense")
+    if "error" in answer:
+        raise OperatorFault(str(answer["error"]))
+    return answer
+
+
+def _everything(connection: socket.socket) -> bytes:
+    received = bytearray()
+    while part := connection.recv(65_536):
+        received += part
+        if len(received) > MAX_ANSWER:
+            raise OSError("the answer is too long")
+    return bytes(received)

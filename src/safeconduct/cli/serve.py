@@ -1,0 +1,40 @@
+"""`safeconduct serve`: run the gateway."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from safeconduct.cli import output
+
+HELP = "run the gateway of a configuration directory"
+EXAMPLE = "safeconduct serve --config ./gateway"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    output.add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serves until SIGINT or SIGTERM. The first line on stdout says that it is ready."""
+    import uvloop
+
+    from safeconduct.app import Served
+    from safeconduct.config import load
+
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
+    config = load(Path(args.config))
+    for switch in config.unsafe:
+        logging.getLogger("safeconduct").warning("%s is on: not for production", switch)
+    served = Served(config)
+
+    def ready(issuer: str) -> None:
+        for upstream, why in served.rooms.catalogue.unreachable.items():
+            logging.getLogger("safeconduct").warning("upstream %s: %s", upstream, why)
+        output.emit(args, {"ready": issuer}, f"ready: {issuer}/mcp")
+
+    uvloop.run(served.serve(ready))
+    return output.OK

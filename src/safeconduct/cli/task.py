@@ -1,0 +1,93 @@
+"""`safeconduct task`: start a task with the development identity, or look at one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from safeconduct.cli import output
+from safeconduct.cli.operator import ask
+
+HELP = "start a task, or show what one has done so far"
+EXAMPLE = (
+    "safeconduct task start --config ./gateway --purpose 'Triage case C-4711' --key-file task.jwk"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    verbs = parser.add_subparsers(dest="subverb", required=True)
+    start = verbs.add_parser(
+        "start",
+        help="start a task at the running gateway, with the development identity",
+        description="Plays user, front end and agent with the development keys, and exchanges "
+        "their tokens for a task token. Needs gateway.unsafe_dev_identity.",
+    )
+    output.add_config(start)
+    output.add_format(start)
+    start.add_argument("--purpose", required=True, help="what the user asks for, in their words")
+    start.add_argument("--agent", help="SPIFFE ID (default: the first assigned agent)")
+    start.add_argument("--user", help="user id (default: the first user the agent may act for)")
+    start.add_argument("--profile", help="task profile (default: the agent's first)")
+    start.add_argument("--scope", action="append", help="narrow the task to this scope; repeatable")
+    start.add_argument(
+        "--source",
+        choices=("app", "user", "agent"),
+        default="app",
+        help="who vouches for the purpose: a registered front end, the user's device, or only "
+        "the agent itself (then it vouches for nothing)",
+    )
+    start.add_argument(
+        "--key-file", type=Path, required=True, help="where the private key is written, mode 0600"
+    )
+    show = verbs.add_parser("show", help="show a task's state: labels, counts, budgets")
+    output.add_config(show)
+    output.add_format(show)
+    show.add_argument("task", help="the task's id, t_…")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Starts or shows."""
+    return _start(args) if args.subverb == "start" else _show(args)
+
+
+def _start(args: argparse.Namespace) -> int:
+    from safeconduct.config import load
+    from safeconduct.identity.client import start_task
+
+    config = load(Path(args.config))
+    agent = args.agent or next(iter(config.root.assignments))
+    if agent not in config.agents:
+        return output.usage(f"{agent} is not a registered agent")
+    started = start_task(
+        config,
+        agent=agent,
+        user=args.user or min(config.agents[agent].delegation.users),
+        profile=args.profile or config.root.assignments[agent].profiles[0],
+        purpose=args.purpose,
+        source=args.source,
+        scopes=args.scope,
+    )
+    output.write_private(args.key_file, started.key.jwk_private())
+    value = {
+        "task": started.task,
+        "token": started.token,
+        "token_type": "DPoP",
+        "key_file": str(args.key_file),
+        "scopes": sorted(started.scopes),
+        "expires_ms": started.expires_ms,
+    }
+    lines = [
+        f"task {started.task} started: {', '.join(sorted(started.scopes))}",
+        f"key    {args.key_file}",
+        f"token  {started.token}",
+    ]
+    output.emit(args, value, "\n".join(lines))
+    return output.OK
+
+
+def _show(args: argparse.Namespace) -> int:
+    facts = ask(output.operator_socket(args), "task", task=args.task)
+    lines = [f"{name:<15}{output.plain(value)}" for name, value in facts.items()]
+    output.emit(args, dict(facts), "\n".join(lines))
+    return output.OK
