@@ -1,0 +1,1 @@
+"""The operator's rules: bundles, and the engines that evaluate them."""

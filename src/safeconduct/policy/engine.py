@@ -1,0 +1,143 @@
+"""One Rego engine with one bundle, for the thread that made it.
+
+The engine (regorus) is native code. It is not to be used, nor let go of, in another thread; its
+calls that take Python objects can end the process, so values cross as JSON text only; it holds the
+interpreter's lock while it evaluates.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from safeconduct.policy.builtins import FORBIDDEN
+from safeconduct.policy.bundle import Bundle
+from safeconduct.policy.header import FILE, RESERVED
+from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.syntax import Node, decode, rules
+
+_RULE: Final = f"data.{RESERVED}.answer"
+_PLACE: Final = re.compile(r"--> (?P<file>.+):(?P<line>\d+):\d+$", re.MULTILINE)
+_MESSAGE: Final = re.compile(r"^error: (.*)", re.MULTILINE)
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An element of `permit` or `deny`."""
+
+    id: _Name
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An element of `elevate`; `ttl_s` in seconds."""
+
+    id: _Name
+    template: _Name
+    ttl_s: Annotated[int, msgspec.Meta(gt=0, le=3600)]
+
+
+class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the rules contributed; a set without rules is empty."""
+
+    permit: tuple[Named, ...] = ()
+    deny: tuple[Named, ...] = ()
+    elevate: tuple[Asked, ...] = ()
+
+
+_DECODER: Final = msgspec.json.Decoder(Sets)
+
+
+class Forbidden(Exception):
+    """A rule called a builtin that no rule may call."""
+
+
+class _Clock:
+    """What rules take for the time: the decision's, so that a replay sees the same."""
+
+    __slots__ = ("now_ns",)
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def read(self) -> int:
+        return self.now_ns
+
+
+class Evaluator:
+    """Evaluates the sets of a bundle's entrypoint.
+
+    Raises:
+        PolicyRefused: the rules do not parse, or the engine is not installed.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        try:
+            import regorus  # noqa: PLC0415 native code, loaded with the first Rego bundle
+        except ImportError as error:
+            raise PolicyRefused(
+                f"the Rego engine cannot be loaded: {error}",
+                file=FILE,
+                fix="install the package gordon-to-regorus",
+            ) from None
+        # INVARIANT: no cycle of references leads through the engine. The collector would let go of
+        # it in whatever thread it happens to run.
+        self._clock = _Clock()
+        self._engine = regorus.Engine()
+        for name, arguments in FORBIDDEN.items():
+            self._engine.add_extension(name, arguments, _forbid)
+        self._engine.add_extension("time.now_ns", 0, self._clock.read)
+        for rule in bundle.rules:
+            self._parse(rule.path, rule.text)
+        self.modules: list[Node] = decode(self._engine.get_ast_as_json())
+        self._parse("answer", _answer(bundle.entrypoint, self.modules))
+        self._engine.add_data_json(bundle.data)
+
+    def ask(self, input_json: bytes, now_ms: int) -> Sets:
+        """The sets for one input. May raise anything, a BaseException when the engine panics."""
+        self._clock.now_ns = now_ms * 1_000_000
+        self._engine.set_input_json(input_json.decode())
+        # One rule that names the three sets shares what they have in common; asking for one set
+        # after the other evaluates it anew.
+        return _DECODER.decode(self._engine.eval_rule_as_json(_RULE))
+
+    def run(self, path: str) -> None:
+        """Evaluate one rule with the last input, and forget what it says."""
+        self._engine.eval_rule_as_json(path)
+
+    def _parse(self, path: str, text: str) -> None:
+        try:
+            self._engine.add_policy(path, text)
+        except RuntimeError as error:
+            found = place(error)
+            message = _MESSAGE.search(str(error))
+            raise PolicyRefused(
+                f"not Rego: {message[1] if message else 'it does not parse'}",
+                file=path,
+                line=found[1] if found else 1,
+                fix="see the language reference of Open Policy Agent",
+            ) from None
+
+
+def place(error: BaseException) -> tuple[str, int] | None:
+    """File and line that an error of the engine names, and nothing of its text.
+
+    That text quotes the values it is about, which are the caller's.
+    """
+    found = _PLACE.search(str(error))
+    return None if found is None else (found["file"], int(found["line"]))
+
+
+def _answer(entrypoint: str, modules: list[Node]) -> str:
+    """The rule that gathers the sets. A set that no rule adds to would make all undefined."""
+    package = tuple(entrypoint.split("."))
+    defined = {rule.path for rule in rules(modules)}
+    sets = [name for name in Sets.__struct_fields__ if (*package, name) in defined]
+    fields = ", ".join(f'"{name}": data.{entrypoint}.{name}' for name in sets)
+    return f"package {RESERVED}\n\nimport rego.v1\n\nanswer := {{{fields}}}\n"
+
+
+def _forbid(*_arguments: Any) -> None:  # noqa: ANN401 whatever a rule passed
+    raise Forbidden("no rule may call this")

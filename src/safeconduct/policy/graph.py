@@ -1,0 +1,71 @@
+"""Which rule needs which: no circle, and no chain so long that it exhausts the stack."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from safeconduct.policy.syntax import Path, Rule, dotted, references, resolve
+
+MAX_CHAIN: Final = 16
+
+Edges = dict[Path, set[Path]]
+
+
+def check_graph(rules: list[Rule]) -> None:
+    """Refuse recursion, which ends the process when it goes through functions.
+
+    A local variable that has the name of a rule counts as that rule: such a bundle may be refused
+    although nothing recurs.
+
+    Raises:
+        PolicyRefused: at a rule of the circle or of the chain.
+    """
+    edges = _edges(rules)
+    heights: dict[Path, int] = {}
+    first = {rule.path: rule for rule in reversed(rules)}
+    for path in edges:
+        _climb(path, edges, heights, first)
+
+
+def _climb(start: Path, edges: Edges, heights: dict[Path, int], first: dict[Path, Rule]) -> None:
+    """Depth first, on a stack of its own: the depth is what is in doubt."""
+    way = [start]
+    on_way = {start}
+    while way:
+        path = way[-1]
+        following = [needed for needed in edges[path] if needed not in heights]
+        if not following:
+            heights[path] = 1 + max((heights[needed] for needed in edges[path]), default=0)
+            on_way.discard(way.pop())
+            if heights[path] > MAX_CHAIN:
+                raise first[path].refused(
+                    f"a chain of more than {MAX_CHAIN} rules", "join some of them"
+                )
+            continue
+        if following[0] in on_way:
+            raise first[path].refused(
+                f"`{dotted(path)}` needs `{dotted(following[0])}`, which needs it in turn",
+                "break the circle; a local variable must not have the name of a rule",
+            )
+        way.append(following[0])
+        on_way.add(following[0])
+
+
+def _edges(rules: list[Rule]) -> Edges:
+    known = {rule.path for rule in rules}
+    edges: Edges = {path: set() for path in known}
+    for rule in rules:
+        for path in references(rule.parts):
+            target = resolve(path, rule)
+            if target is not None:
+                edges[rule.path] |= _named(target, known)
+    return edges
+
+
+def _named(target: Path, known: set[Path]) -> set[Path]:
+    """The rules that a reference can mean: the one it goes into, or all below a package."""
+    for length in range(len(target), 0, -1):
+        if target[:length] in known:
+            return {target[:length]}
+    static = target[: target.index(None)] if None in target else target
+    return {path for path in known if path[: len(static)] == static} if static else set(known)

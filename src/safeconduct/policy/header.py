@@ -1,0 +1,68 @@
+"""`policy.yaml`: what a bundle is called, and where its answers stand."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+import msgspec
+
+from safeconduct.kit import yaml
+from safeconduct.policy.refusal import PolicyRefused
+
+FILE: Final = "policy.yaml"
+RESERVED: Final = "safeconduct"
+"""The package that the gateway itself adds rules to."""
+
+_ENTRYPOINT: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*){0,7}")
+_PLACE: Final = re.compile(r"\$\.(\w+)")
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`entrypoint` is a package. `unsafe_permit_all` admits rules that permit whatever is asked."""
+
+    name: str
+    engine: Literal["rego"]
+    entrypoint: str
+    unsafe_permit_all: bool = False
+
+
+def read_header(text: str) -> Header:
+    """Read the text of `policy.yaml`.
+
+    Raises:
+        PolicyRefused: with the line of the first key that is unknown, missing or wrong.
+    """
+    try:
+        document = yaml.load(text, FILE)
+    except yaml.YamlError as error:
+        raise PolicyRefused(error.sentence, file=FILE, line=error.line, fix=error.fix) from None
+    value = document.value
+    known = Header.__struct_fields__
+    unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
+    if unknown:
+        raise PolicyRefused(
+            f"unknown key `{unknown[0]}`",
+            file=FILE,
+            line=document.line((unknown[0],)),
+            fix=f"remove it; there are {', '.join(known)}",
+        )
+    try:
+        header = msgspec.convert(value, Header)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        raise PolicyRefused(
+            str(error).split(" - at ")[0],
+            file=FILE,
+            line=document.line((place[1],) if place else ()),
+            fix="write `name`, `engine: rego` and `entrypoint`, a package such as agent.tools",
+        ) from None
+    first = header.entrypoint.split(".")[0]
+    if not _ENTRYPOINT.fullmatch(header.entrypoint) or first in {RESERVED, "data", "input"}:
+        raise PolicyRefused(
+            "the entrypoint is not the name of a package",
+            file=FILE,
+            line=document.line(("entrypoint",)),
+            fix="write a package of the rules, such as agent.tools",
+        )
+    return header

@@ -1,0 +1,141 @@
+"""What the engine accepts and a gate must not: read off the syntax tree, before anything runs."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from safeconduct.policy.builtins import PERMITTED
+from safeconduct.policy.graph import check_graph
+from safeconduct.policy.header import FILE, RESERVED
+from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.syntax import (
+    Node,
+    Rule,
+    depth,
+    dotted,
+    nodes,
+    reference,
+    resolve,
+    rules,
+    string,
+)
+
+MAX_DEPTH: Final = 256
+"""Of the syntax tree. The engine recurses with it, on a stack that it shares with the gateway."""
+
+SETS: Final = {
+    "permit": ("id",),
+    "deny": ("id",),
+    "elevate": ("id", "template", "ttl_s"),
+}
+"""The sets of the contract, and the keys that their elements have."""
+
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def check(modules: list[Node], entrypoint: str) -> None:
+    """Refuse a bundle whose rules are not reviewable or not safe to run.
+
+    Raises:
+        PolicyRefused: at the first finding.
+    """
+    _check_depth(modules)
+    found = rules(modules)
+    targets = {(*entrypoint.split("."), name): name for name in SETS}
+    places: dict[str, Rule] = {}
+    for rule in found:
+        if rule.path[0] == RESERVED:
+            raise rule.refused("a package of the gateway's own", "choose another package")
+        for target, name in targets.items():
+            if _reaches(rule, target):
+                _check_answer(rule, target, name, places)
+    if not any(rule.path[-1] == "permit" for rule in places.values()):
+        raise PolicyRefused(
+            f"no rule adds to {entrypoint}.permit, so every call would be refused",
+            file=FILE,
+            fix='add `permit contains {"id": "…"} if { … }`, or name another entrypoint',
+        )
+    functions = {rule.path for rule in found if rule.kind == "function"}
+    for rule in found:
+        _check_calls(rule, functions)
+    check_graph(found)
+
+
+def find(modules: list[Node], entrypoint: str, identity: str) -> Rule:
+    """The rule of `permit` with this id, in a bundle that passed `check`."""
+    target = (*entrypoint.split("."), "permit")
+    return next(
+        rule for rule in rules(modules) if rule.path == target and _identity(rule) == identity
+    )
+
+
+def _check_depth(modules: list[Node]) -> None:
+    for module in modules:
+        if depth(module["ast"]) > MAX_DEPTH:
+            raise PolicyRefused(
+                "an expression is nested too deep, or too long",
+                file=module["source"]["file"],
+                fix="give parts of it a rule of their own",
+            )
+
+
+def _reaches(rule: Rule, target: tuple[str, ...]) -> bool:
+    """Whether a rule adds to a set of the answer, replaces it, or could."""
+    return all(name in {None, wanted} for name, wanted in zip(rule.path, target, strict=False))
+
+
+def _check_answer(rule: Rule, target: tuple[str, ...], name: str, places: dict[str, Rule]) -> None:
+    if rule.path != target or rule.kind != "set":
+        example = ", ".join(f'"{key}": …' for key in SETS[name])
+        raise rule.refused(
+            f"this could change `{name}` in a way that a reviewer does not expect",
+            f"write `{name} contains {{{example}}} if {{ … }}` in the entrypoint's package",
+        )
+    identity = _identity(rule)
+    if identity is None or not _ID.fullmatch(identity):
+        raise rule.refused(
+            f"an element of `{name}` without an id",
+            'give it an `"id"`: a literal of lower-case letters, digits, `.`, `_` and `-`',
+        )
+    if sorted(key or "" for key, _ in _fields(rule)) != sorted(SETS[name]):
+        raise rule.refused(f"elements of `{name}` have {_list(SETS[name])}", "add or remove keys")
+    if identity in places:
+        first = places[identity]
+        raise rule.refused(
+            f"the id `{identity}` stands at {first.file}:{first.line} too",
+            "name each rule differently, so that a record tells which one it was",
+        )
+    places[identity] = rule
+
+
+def _fields(rule: Rule) -> list[tuple[str | None, Node]]:
+    """Keys and values of the object that a rule adds to a set."""
+    fields = (rule.head.get("key") or {}).get("Object", {}).get("fields", [])
+    return [(string(key), value) for _, key, value in fields]
+
+
+def _identity(rule: Rule) -> str | None:
+    return next((string(value) for key, value in _fields(rule) if key == "id"), None)
+
+
+def _check_calls(rule: Rule, functions: set[tuple[str | None, ...]]) -> None:
+    for kind, node in nodes(rule.parts):
+        if node.get("with_mods"):
+            raise rule.refused(
+                "`with` replaces facts", "use it in tests only", line=node["span"]["line"]
+            )
+        if kind != "Call":
+            continue
+        path = reference(node["fcn"])
+        name = dotted(path)
+        if name not in PERMITTED and resolve(path, rule) not in functions:
+            raise rule.refused(
+                f"`{name}` is not among the functions that a rule may call",
+                "decide with facts of the input; a resolver fetches what is missing",
+                line=node["span"]["line"],
+            )
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
