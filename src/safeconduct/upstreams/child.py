@@ -18,6 +18,7 @@ from typing import Final
 
 _GRACE_S: Final = 1.0
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_MAX_UNREAD: Final = 4 * 1024 * 1024
 _TAIL_LINES: Final = 20
 _TAIL_BYTES: Final = 300
 
@@ -81,13 +82,22 @@ class Child:
         """The last lines of standard error, shortened, with control characters made visible."""
         return list(self._tail)
 
+    @property
+    def clogged(self) -> bool:
+        """Whether too much waits already for a child that does not read."""
+        return self._stdin.transport.get_write_buffer_size() > _MAX_UNREAD
+
+    def post(self, line: bytes) -> None:
+        """Write one line, whole or not at all, without waiting for the child to take it."""
+        self._stdin.write(line + b"\n")
+
     async def write(self, line: bytes) -> None:
         """Write one line, whole or not at all; returns when the child has room for more.
 
         Raises:
             OSError: the child closed its standard input.
         """
-        self._stdin.write(line + b"\n")
+        self.post(line)
         await self._stdin.drain()
 
     async def lines(self) -> AsyncIterator[bytes]:

@@ -115,11 +115,10 @@ class Negotiation:
                 yield session
 
     async def open(self, call: Call, session: Session) -> None:
-        """Do the handshake of a session that had none or was lost.
+        """Do the handshake of an owner's session that had none or was lost.
 
         Raises:
-            UpstreamFault: it failed, or the upstream changed how it keeps sessions. To go on then
-                would let owners share a session, or lose one.
+            UpstreamFault: it failed, or the upstream keeps no sessions any more.
         """
         if session.revision is not None:
             return
@@ -127,10 +126,10 @@ class Negotiation:
             if session.revision is None:
                 with _nothing_happened():
                     session_id, revision = await self._handshake(call)
-                    if (session_id is None) != (session is self._shared):
-                        self.forget()
-                        detail = "it changed how it keeps sessions"
-                        raise UpstreamFault(REJECTED, detail, may_have_happened=False)
+                if session_id is None:
+                    self.forget()
+                    detail = "it keeps sessions no more"
+                    raise UpstreamFault(REJECTED, detail, may_have_happened=False)
                 session.id, session.revision = session_id, revision
 
     def close(self) -> None:

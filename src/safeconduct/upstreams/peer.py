@@ -15,7 +15,6 @@ What a child may write, and what becomes of it:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 from collections import OrderedDict
@@ -50,7 +49,6 @@ class Peer:
         self._waiting: dict[int, asyncio.Queue[_Event]] = {}
         self._given_up: OrderedDict[int, None] = OrderedDict()
         self._strikes = 0
-        self._replies: set[asyncio.Task[None]] = set()
         self._reading = asyncio.create_task(self._read())
 
     async def negotiate(self, *, probe: bool) -> None:
@@ -95,13 +93,13 @@ class Peer:
         finally:
             if not answered and self.fault is None:  # late, cancelled, or progress not passed on
                 self._give_up(request_id)
-                self._reply(messages.cancellation(request_id))
+                self._post(messages.cancellation(request_id))
 
     async def stop(self) -> None:
         """End the child; what is under way fails."""
         self._end(UpstreamFault(UNREACHABLE, "stopped", may_have_happened=True))
         self._reading.cancel()
-        await asyncio.gather(self._reading, *self._replies, return_exceptions=True)
+        await asyncio.gather(self._reading, return_exceptions=True)
         await self.child.stop()
 
     # --- asking -------------------------------------------------------------------------------
@@ -115,6 +113,9 @@ class Peer:
     ) -> Answer:
         if self.fault is not None:
             raise UpstreamFault(self.fault.reason, self.fault.detail, may_have_happened=False)
+        if self.child.clogged:
+            detail = "the process does not read"
+            raise UpstreamFault("upstream-busy", detail, may_have_happened=False)
         events: asyncio.Queue[_Event] = asyncio.Queue()
         self._waiting[request_id] = events
         try:
@@ -164,15 +165,10 @@ class Peer:
         if len(self._given_up) > _MAX_GIVEN_UP:
             self._given_up.popitem(last=False)
 
-    def _reply(self, line: bytes) -> None:
-        """Write something in the background whose failure has no consequence."""
-        task = asyncio.get_running_loop().create_task(self._quietly(line))
-        self._replies.add(task)
-        task.add_done_callback(self._replies.discard)
-
-    async def _quietly(self, line: bytes) -> None:
-        with contextlib.suppress(UpstreamFault):
-            await self._tell(line)
+    def _post(self, line: bytes) -> None:
+        """Write something that nobody waits for, if the child reads at all."""
+        if not self.child.clogged:
+            self.child.post(line)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -205,10 +201,10 @@ class Peer:
         if isinstance(message, Answer):
             self._answered(message)
         elif isinstance(message, Ask):
-            if self._modern or len(self._replies) >= _MAX_UNHEARD:
+            if self._modern:
                 self._strikes += 1
             else:
-                self._reply(messages.reply_to(message))
+                self._post(messages.reply_to(message))
         else:
             self._noticed(message)
 

@@ -1,0 +1,117 @@
+"""The MCP SDK's own server as the upstream, in both eras and both kinds of response."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import product
+
+import pytest
+
+from safeconduct.ports import JSON, Upstream, UpstreamError, UpstreamFault
+from safeconduct.upstreams import open_upstream
+from tests.faults.upstream_servers import Served, ask, sdk_http
+
+CASES = [
+    pytest.param((era, json_response, sessions), id=f"{era}-{response}-{kept}")
+    for era, (json_response, response), (sessions, kept) in product(
+        ["newer", "older"],
+        [(True, "json"), (False, "stream")],
+        [(True, "sessions"), (False, "sessionless")],
+    )
+]
+
+
+@pytest.fixture(params=CASES)
+async def served(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
+    era, json_response, sessions = request.param
+    async with sdk_http(era=era, json_response=json_response, keeps_sessions=sessions) as served:
+        yield served
+
+
+@pytest.fixture
+async def upstream(served: Served) -> AsyncIterator[Upstream]:
+    upstream = open_upstream("fixture", url=served.url)
+    yield upstream
+    await upstream.close()
+
+
+def _text(result: JSON) -> str:
+    return str(result["content"][0]["text"])
+
+
+async def test_calls_lists_and_reads(upstream: Upstream) -> None:
+    listed = await ask(upstream, "tools/list", {})
+    assert {tool["name"] for tool in listed["tools"]} == {"echo_text", "count", "wait_forever"}
+    called = await ask(upstream, params={"name": "echo_text", "arguments": {"text": "grüße 🙂"}})
+    assert _text(called) == "grüße 🙂"
+    read = await ask(upstream, "resources/read", {"uri": "note://today"})
+    assert read["contents"][0]["text"] == "a note"
+
+
+async def test_many_calls_share_one_connection_and_one_negotiation(
+    upstream: Upstream, served: Served
+) -> None:
+    for number in range(20):
+        called = await ask(
+            upstream, params={"name": "echo_text", "arguments": {"text": str(number)}}
+        )
+        assert _text(called) == str(number)
+    assert len(served.clients) == 1
+    assert served.methods.count("initialize") <= 1
+    assert served.methods.count("server/discover") == 1
+    assert served.methods.count("tools/call") == 20
+
+
+async def test_parallel_calls_get_their_own_answers(upstream: Upstream) -> None:
+    async def one(number: int) -> str:
+        arguments = {"text": f"n{number}"}
+        return _text(await ask(upstream, params={"name": "echo_text", "arguments": arguments}))
+
+    assert await asyncio.gather(*map(one, range(30))) == [f"n{number}" for number in range(30)]
+
+
+async def test_progress_arrives_where_the_response_is_a_stream(
+    upstream: Upstream, request: pytest.FixtureRequest
+) -> None:
+    heard: list[JSON] = []
+
+    async def on_progress(progress: JSON) -> None:
+        heard.append(progress)
+
+    called = await ask(
+        upstream, params={"name": "count", "arguments": {"to": 3}}, on_progress=on_progress
+    )
+    assert _text(called) == "counted to 3"
+    if "stream" in request.node.callspec.id:
+        assert [progress["progress"] for progress in heard] == [1, 2, 3]
+        assert heard[0] == {"progress": 1, "total": 3, "message": "step 1"}
+
+
+async def test_error_answers_are_errors_and_not_faults(upstream: Upstream) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        await ask(upstream, "resources/read", {"uri": "note://nowhere"})
+    assert caught.value.code != 0
+    with pytest.raises(UpstreamError) as caught:
+        await ask(upstream, "no/such-method", {})
+    assert caught.value.code == -32601
+
+
+async def test_a_late_answer_is_given_up_and_the_upstream_stays_usable(upstream: Upstream) -> None:
+    await ask(upstream, "tools/list", {})
+    with pytest.raises(UpstreamFault) as caught:
+        await ask(upstream, params={"name": "wait_forever", "arguments": {}}, timeout_s=0.3)
+    assert caught.value.reason == "upstream-timeout"
+    assert caught.value.may_have_happened
+    called = await ask(upstream, params={"name": "echo_text", "arguments": {"text": "on"}})
+    assert _text(called) == "on"
+
+
+async def test_owners_do_not_share_a_session(upstream: Upstream, served: Served) -> None:
+    await ask(upstream, "tools/list", {}, owner="acme|jane|t1")
+    first = set(served.sessions)
+    await ask(upstream, "tools/list", {}, owner="acme|jane|t2")
+    await ask(upstream, "tools/list", {}, owner="acme|jane|t1")
+    if first:
+        assert len(set(served.sessions)) == 2
+        assert served.methods.count("initialize") == 2
+    else:
+        assert served.methods.count("initialize") <= 1

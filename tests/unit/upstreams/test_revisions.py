@@ -1,0 +1,90 @@
+"""The envelope of each era, and what counts as agreement."""
+
+import pytest
+
+from safeconduct import __version__
+from safeconduct.ports import JSON, UpstreamError, UpstreamFault
+from safeconduct.upstreams import revisions
+
+_CLIENT = {"name": "safeconduct", "version": __version__}
+
+
+def test_the_newer_era_carries_its_envelope_over_whatever_was_given() -> None:
+    forged = "io.modelcontextprotocol/clientInfo"
+    given: JSON = {"name": "x", "_meta": {"traceparent": "t", forged: {"name": "evil"}}}
+    sent = revisions.with_meta(given, modern=True, progress_token=5)
+    assert sent == {
+        "name": "x",
+        "_meta": {
+            "traceparent": "t",
+            "progressToken": 5,
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": _CLIENT,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    }
+    assert given["_meta"] == {"traceparent": "t", forged: {"name": "evil"}}
+
+
+def test_the_older_era_carries_a_progress_token_or_nothing() -> None:
+    given: JSON = {"name": "x"}
+    assert revisions.with_meta(given, modern=False) == {"name": "x"}
+    sent = revisions.with_meta(given, modern=False, progress_token=5)
+    assert sent == {"name": "x", "_meta": {"progressToken": 5}}
+    assert given == {"name": "x"}
+
+
+def test_no_capability_is_ever_declared() -> None:
+    assert revisions.initialize_params() == {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": _CLIENT,
+    }
+
+
+@pytest.mark.parametrize("revision", ["2025-11-25", "2025-06-18", "2025-03-26"])
+def test_older_answers_are_accepted(revision: str) -> None:
+    assert revisions.agreed({"protocolVersion": revision}) == revision
+
+
+@pytest.mark.parametrize("revision", ["2026-07-28", "2024-11-05", "1.0", "", None, 2025, []])
+def test_other_answers_are_not(revision: object) -> None:
+    with pytest.raises(UpstreamFault) as caught:
+        revisions.agreed({"protocolVersion": revision})
+    assert (caught.value.reason, caught.value.may_have_happened) == ("upstream-rejected", False)
+
+
+@pytest.mark.parametrize(
+    ("discovered", "modern"),
+    [
+        ({"supportedVersions": ["2025-11-25", "2026-07-28"]}, True),
+        ({"supportedVersions": ["2025-11-25"]}, False),
+        ({"supportedVersions": "2026-07-28"}, False),
+        ({"supportedVersions": [["2026-07-28"], None]}, False),
+        ({}, False),
+    ],
+)
+def test_only_positive_evidence_is_evidence(discovered: JSON, modern: bool) -> None:
+    assert revisions.offers_modern(discovered) is modern
+
+
+def test_an_upstream_with_no_common_revision_is_rejected() -> None:
+    unsupported = revisions.UNSUPPORTED_VERSION
+    with pytest.raises(UpstreamFault):
+        revisions.check_common(UpstreamError(unsupported, "", {"supported": ["2030-01-01"]}))
+    revisions.check_common(UpstreamError(unsupported, "", {"supported": ["2025-06-18"]}))
+    revisions.check_common(UpstreamError(unsupported, "", None))
+    revisions.check_common(UpstreamError(-32601, "", {"supported": ["2030-01-01"]}))
+
+
+def test_a_refused_envelope_is_a_fault_and_any_other_error_an_answer() -> None:
+    assert revisions.result_of({"a": 1}, None) == {"a": 1}
+    for code in (-32020, -32022):
+        with pytest.raises(UpstreamFault) as caught:
+            revisions.result_of(None, UpstreamError(code, "secret text"))
+        assert not caught.value.may_have_happened
+        assert "secret" not in str(caught.value)
+    error = UpstreamError(-32602, "no such tool")
+    with pytest.raises(UpstreamError) as answered:
+        revisions.result_of(None, error)
+    assert answered.value is error
