@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from safeconduct.identity import dev
+from safeconduct.identity.dev import DevIdentityRefused
+from tests.support.parties import DESK, NOW_MS, OTHER, Parties, configuration
+from tests.support.worlds import AGENT, USER
+
+
+def test_makes_every_party_once(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    public = {
+        name: (tmp_path / "state" / name).read_bytes()
+        for name in (
+            "trust.json",
+            "users.json",
+            "desk.json",
+            "jane.json",
+        )
+    }
+    private = sorted((tmp_path / "state" / "dev").iterdir())
+    assert len(private) == len(public) == 4
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+    assert all(b'"d"' not in document for document in public.values())
+    dev.create(parties.state, parties.config)
+    assert {name: (tmp_path / "state" / name).read_bytes() for name in public} == public
+
+
+def test_its_tokens_hold_and_are_marked(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    evidence = parties.evidence
+    assert evidence.workload(parties.svid(), NOW_MS).id == AGENT
+    assert evidence.person(parties.user_token(), NOW_MS).id == USER
+    assert evidence.attestation(parties.attestation(), NOW_MS).source == "app"
+    assert evidence.attestation(parties.attestation(USER), NOW_MS).source == "user"
+
+
+def test_two_tokens_of_one_moment_differ(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    one, two = (parties.evidence.workload(parties.svid(), NOW_MS) for _ in range(2))
+    assert one.digest != two.digest
+
+
+def test_runs_only_where_the_switch_is_on(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    off = configuration(tmp_path, unsafe_dev_identity=False)
+    with pytest.raises(DevIdentityRefused):
+        dev.create(tmp_path / "elsewhere", off)
+    assert not (tmp_path / "elsewhere").exists()
+    with pytest.raises(DevIdentityRefused):
+        dev.svid(parties.state, off, AGENT, NOW_MS)
+    with pytest.raises(DevIdentityRefused):
+        dev.user_token(parties.state, off, USER, NOW_MS)
+    with pytest.raises(DevIdentityRefused):
+        dev.purpose(
+            parties.state, off, issuer=DESK, user=USER, agent=AGENT, text="x", now_ms=NOW_MS
+        )
+
+
+def test_real_public_keys_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "users.json").write_text('{"keys": []}')
+    with pytest.raises(DevIdentityRefused, match=r"users\.json"):
+        dev.create(tmp_path / "state", configuration(tmp_path))
+    assert (tmp_path / "state" / "users.json").read_text() == '{"keys": []}'
+
+
+def test_plays_no_party_that_the_configuration_does_not_name(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    with pytest.raises(DevIdentityRefused, match="trust other"):
+        parties.svid(OTHER.replace("crm.example", "other.example"))
+    with pytest.raises(DevIdentityRefused, match="device unknown-desk"):
+        parties.attestation("unknown-desk")
+    with pytest.raises(DevIdentityRefused):
+        parties.attestation("../../trust-crm.example")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safeconduct.ports import Person, Unauthenticated
+from tests.support.parties import NOW_S, Parties
+from tests.support.worlds import USER
+
+USERS = "http://127.0.0.1:8701"
+GOOD: dict[str, Any] = {
+    "iss": USERS,
+    "sub": USER,
+    "aud": ["copilot", "another-client"],
+    "exp": NOW_S + 60,
+    "iat": NOW_S,
+    "jti": "j-1",
+}
+
+
+def verify(tmp_path: Path, claims: dict[str, Any], typ: str = "JWT") -> Person:
+    parties = Parties(tmp_path)
+    return parties.evidence.person(parties.signed("users-", typ, claims), parties.now_ms)
+
+
+def test_a_token_may_say_little(tmp_path: Path) -> None:
+    assert verify(tmp_path, GOOD) == Person(id=USER, issuer=USERS, jti="j-1")
+
+
+def test_a_token_may_say_much(tmp_path: Path) -> None:
+    more = {"tenant": "crm.example", "groups": ["sales"], "acr": "mfa", "auth_time": NOW_S - 9}
+    assert verify(tmp_path, {**GOOD, **more}, "at+jwt") == Person(
+        id=USER,
+        issuer=USERS,
+        jti="j-1",
+        tenant="crm.example",
+        groups=("sales",),
+        acr="mfa",
+        auth_time_s=NOW_S - 9,
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": "http://127.0.0.1:8702"},
+        {"iss": None},
+        {"aud": "another-client"},
+        {"aud": []},
+        {"sub": ""},
+        {"sub": None},
+        {"exp": NOW_S},
+        {"iat": None},
+        {"iat": NOW_S + 60},
+        {"jti": None},
+        {"jti": ""},
+        {"jti": 7},
+        {"groups": "sales"},
+        {"groups": [7]},
+        {"auth_time": 1.5},
+        {"auth_time": True},
+        {"auth_time": -1},
+        {"acr": 2},
+        {"tenant": ""},
+    ],
+)
+def test_a_token_that_lacks_something_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(Unauthenticated):
+        verify(tmp_path, {**GOOD, **change})
+
+
+def test_iat_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(Unauthenticated):
+        verify(tmp_path, {name: value for name, value in GOOD.items() if name != "iat"})
