@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
+import orjson
 
 from safeconduct.config.schema import Config
+from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
 from safeconduct.core.calls import kind_of
 from safeconduct.core.canonical import NotCanonical, canonical, sha256
@@ -129,6 +131,12 @@ class FactFinder:
         task = self._state.task(bearer.task)
         return task is None or task.state != "active" or self._anyone_revoked(bearer)
 
+    def remembers(self, gathered: Gathered, admitted: Admitted) -> bool:
+        """Whether a result tells the task nothing new; labels only rise, so this stays true."""
+        return admitted.label <= gathered.task.labels and all(
+            self._state.vouched(gathered.task.id, one.role, one.value) for one in admitted.vouched
+        )
+
     def _anyone_revoked(self, bearer: Bearer) -> bool:
         return self._state.revoked(
             agent=bearer.agent, user=bearer.user, key=bearer.key, jti=bearer.jti
@@ -145,7 +153,7 @@ class FactFinder:
     ) -> Call:
         target = target_of(method, upstream, name)
         sent = canonical(arguments)
-        covered = canonical(
+        covered = orjson.dumps(
             [1, bearer.tenant, bearer.agent, bearer.user, bearer.task, method, target, pin]
         )
         return Call(
@@ -211,7 +219,7 @@ class FactFinder:
         )
         try:
             given = policy_input(call, facts)
-        except NotCanonical as error:
+        except orjson.JSONEncodeError as error:
             answer = PolicyAnswer(bundle=self._policy.digest, error=f"no policy input: {error}")
         else:
             answer = self._policy.evaluate(given, gathered.now_ms)

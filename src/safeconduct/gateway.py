@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping
 from typing import Final, assert_never
 
 from safeconduct.core.admit import Admitted, Withheld, admit, progress
-from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.record import (
@@ -231,21 +230,9 @@ class Gateway:
                 )
             # 10 remember and 11 outcome share one flush: both are durable before delivery.
             self._step(10)
-            now_ms = self.facts.clock_ms()
-            records = memory_records(decision_id, gathered.task.id, now_ms, admitted)
+            records = self._memory(decision_id, gathered, admitted)
             self._step(11)
-            status = "error" if admitted.result.get("isError") is True else "ok"
-            records.append(
-                outcome_record(
-                    decision_id,
-                    gathered.task.id,
-                    now_ms,
-                    status,
-                    may_have_happened=True,
-                    result_digest=digest(admitted.result),
-                    redacted=admitted.redacted,
-                )
-            )
+            records.append(self._outcome(decision_id, gathered, admitted))
             settled = True
             await self._append(*records)
         except UpstreamFault as fault:
@@ -264,20 +251,33 @@ class Gateway:
             raise
         return Delivered(decision=decision_id, result=admitted.result)
 
+    def _memory(self, decision_id: str, gathered: Gathered, admitted: Admitted) -> list[JSON]:
+        """Step 10: what the task must remember, unless it does so already."""
+        if self.facts.remembers(gathered, admitted):
+            return []
+        return memory_records(decision_id, gathered.task.id, self.facts.clock_ms(), admitted)
+
+    def _outcome(self, decision_id: str, gathered: Gathered, admitted: Admitted) -> JSON:
+        """Step 11 of a call that came to a result."""
+        return outcome_record(
+            decision_id,
+            gathered.task.id,
+            self.facts.clock_ms(),
+            "error" if admitted.result.get("isError") is True else "ok",
+            may_have_happened=True,
+            result_digest=admitted.digest,
+            redacted=admitted.redacted,
+        )
+
     def _admit(
         self, call: Call, gathered: Gathered, permit: Permit, result: JSON
     ) -> Admitted | Withheld:
         """Step 9. A result that cannot be inspected is withheld."""
         try:
             findings = self.facts.inspect(result)
-            admitted = admit(call, gathered.tool, permit.obligations, result, findings)
-            if isinstance(admitted, Admitted):
-                digest(admitted.result)
-        except NotCanonical:
-            return Withheld("upstream-malformed")
+            return admit(call, gathered.tool, permit.obligations, result, findings)
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
             return Withheld("result-withheld")
-        return admitted
 
     def _relay(
         self, decision_id: str, call: Call, gathered: Gathered, on_progress: OnProgress | None
@@ -292,9 +292,8 @@ class Gateway:
             kept = progress(params, self.facts.inspect(params))
             if not remembered:
                 # Labels are durable before the first byte of a stream.
-                admitted = Admitted(result={}, label=gathered.tool.source)
-                now_ms = self.facts.clock_ms()
-                await self._append(*memory_records(decision_id, gathered.task.id, now_ms, admitted))
+                admitted = Admitted(label=gathered.tool.source)
+                await self._append(*self._memory(decision_id, gathered, admitted))
                 remembered = True
             await on_progress(kept)
 

@@ -25,7 +25,9 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.app import Served
     from safeconduct.config import load
 
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
+    )
     config = load(Path(args.config))
     for switch in config.unsafe:
         logging.getLogger("safeconduct").warning("%s is on: not for production", switch)

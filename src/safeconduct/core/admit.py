@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import FieldLabel
 from safeconduct.core.model import Call, Finding, ToolFacts
@@ -34,9 +35,13 @@ REDACTED: Final = "[redacted: {kind}]"
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
-    """A result that may be delivered, the label it brings, and the values it vouches for."""
+    """A result that may be delivered, the label it brings, and the values it vouches for.
 
-    result: dict[str, Any]
+    `digest` is that of the canonical form of exactly this result.
+    """
+
+    result: dict[str, Any] = {}
+    digest: str = ""
     label: Label
     vouched: tuple[Vouched, ...] = ()
     redacted: int = 0
@@ -74,7 +79,11 @@ def admit(
                 redacted += len(chosen)
             case Spotlight(source):
                 kept[required] = [_mark(block, source, call.digest) for block in kept[required]]
-    return Admitted(result=kept, label=label, vouched=vouched, redacted=redacted)
+    try:
+        delivered = digest(kept)
+    except NotCanonical:
+        return Withheld("upstream-malformed")
+    return Admitted(result=kept, digest=delivered, label=label, vouched=vouched, redacted=redacted)
 
 
 def redact(value: dict[str, Any], findings: Sequence[Finding]) -> dict[str, Any]:

@@ -15,9 +15,22 @@ import rfc8785
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer every JSON reader agrees on (RFC 7493, I-JSON)."""
 
+MAX_DEPTH: Final = 128
+"""How many arrays and objects may stand in each other. It is counted, so that the answer does not
+depend on how much of its stack the interpreter has used already."""
+
+_REFUSALS: Final = (
+    orjson.JSONEncodeError,
+    rfc8785.CanonicalizationError,
+    UnicodeError,  # a lone surrogate in a key, on its way to UTF-16
+    RecursionError,  # a caller deep down in the interpreter's stack
+)
+
 
 class NotCanonical(ValueError):
-    """A value that has no canonical form: lone surrogate, NaN, infinity, integer beyond 2^53-1."""
+    """A value that has no canonical form: lone surrogate, NaN, infinity, integer beyond 2^53-1,
+    nesting beyond `MAX_DEPTH`, or a type that JSON does not have.
+    """
 
 
 def canonical(value: Any) -> bytes:
@@ -32,7 +45,7 @@ def canonical(value: Any) -> bytes:
             # compares it with the reference implementation used for all other values.
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         return rfc8785.dumps(value)
-    except (orjson.JSONEncodeError, rfc8785.CanonicalizationError, RecursionError) as error:
+    except _REFUSALS as error:
         raise NotCanonical(str(error)) from None
 
 
@@ -50,11 +63,13 @@ def digest(value: Any) -> str:
     return sha256(canonical(value))
 
 
-def _plain(value: Any) -> bool:
+def _plain(value: Any, room: int = MAX_DEPTH) -> bool:
     """Whether a value holds only ASCII keys, strings, booleans, null and safe integers.
 
+    `room` is how many arrays and objects may still stand in each other.
+
     Raises:
-        NotCanonical: an integer beyond 2^53-1, or a type that JSON does not have.
+        NotCanonical: an integer beyond 2^53-1, nested too deep, or a type that JSON does not have.
     """
     kind = type(value)
     if kind is str or value is None or kind is bool:
@@ -63,18 +78,19 @@ def _plain(value: Any) -> bool:
         if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
             return True
         raise NotCanonical("an integer beyond 2^53-1")
+    if kind is float:
+        return False
+    if room == 0:
+        raise NotCanonical(f"nested deeper than {MAX_DEPTH}")
+    plain = True
     if kind is dict:
-        plain = True
         for key, item in value.items():
             if type(key) is not str:
                 raise NotCanonical("an object key that is not a string")
-            plain = _plain(item) and key.isascii() and plain
-        return plain
-    if kind is list or kind is tuple:
-        plain = True
+            plain = _plain(item, room - 1) and key.isascii() and plain
+    elif kind is list or kind is tuple:
         for item in value:
-            plain = _plain(item) and plain
-        return plain
-    if kind is float:
-        return False
-    raise NotCanonical(f"a value of type {kind.__name__}")
+            plain = _plain(item, room - 1) and plain
+    else:
+        raise NotCanonical(f"a value of type {kind.__name__}")
+    return plain

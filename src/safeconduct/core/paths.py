@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-MAX_VALUES = 10_000
-"""How many values one path may reach; beyond it the rest is not visited."""
+MAX_VALUES: Final = 10_000
+"""How many values one path may reach; a path that reaches more is refused, not cut short."""
 
 
 class TooManyValues(ValueError):
@@ -20,15 +21,20 @@ def select(value: Any, path: str) -> list[Any]:
         TooManyValues: more than `MAX_VALUES` values.
     """
     found: list[Any] = []
-    for item in _walk(value, path.removeprefix("$").lstrip(".").split(".")):
+    for item in _walk(value, _parts(path)):
         found.append(item)
         if len(found) > MAX_VALUES:
             raise TooManyValues
     return found
 
 
-def _walk(value: Any, parts: list[str]) -> Iterator[Any]:
-    if not parts or parts == [""]:
+@lru_cache(maxsize=4096)
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(path.removeprefix("$").lstrip(".").split("."))
+
+
+def _walk(value: Any, parts: tuple[str, ...]) -> Iterator[Any]:
+    if not parts or parts == ("",):
         yield value
         return
     head, rest = parts[0], parts[1:]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from safeconduct.core.canonical import canonical
+import orjson
+
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.record import label_value
 
 
 def policy_input(call: Call, facts: Facts) -> bytes:
-    """The policy input as canonical JSON.
+    """The policy input as JSON with sorted keys.
 
     Argument values are not in it: a rule that needs one takes it from a resolver. Sizes, names of
     arguments and the places their values were seen are.
 
     Raises:
-        NotCanonical: a resolved fact has no canonical form.
+        orjson.JSONEncodeError: a resolved fact holds what JSON does not have.
     """
     gathered = facts.gathered
     agent, user, task, tool = gathered.agent, gathered.user, gathered.task, gathered.tool
@@ -63,4 +64,4 @@ def policy_input(call: Call, facts: Facts) -> bytes:
     }
     if approval is not None and approval.state == "granted":
         value["approval"] = {"digest": approval.digest, "granted_at_ms": approval.granted_ms}
-    return canonical(value)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -7,6 +7,7 @@ agent states is a claim of the agent.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -51,8 +52,12 @@ class Vouched(msgspec.Struct, frozen=True):
     where: str
 
 
-_WORD: Final = re.compile(r"[^\s,;<>()\[\]{}\"'“”‘’]+")
-_TRAILING: Final = ".:!?"
+_GAP: Final = re.compile(r"\s+|(?<!\d)[,;]|[,;](?!\d)")
+"""What stands between two words: white space, commas and semicolons, except inside a number."""
+
+_OPENING: Final = "<([{\"'“‘«„"
+_CLOSING: Final = ">)]}\"'”’»“.,;:!?"
+"""Marks around a word. Inside one they are part of it: `o'brien@…` names nobody called `brien`."""
 
 
 def normalise(value: object) -> str | None:
@@ -69,14 +74,21 @@ def normalise(value: object) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def words(purpose: str) -> frozenset[str]:
-    """The words of a request that may vouch for a value; a full stop after a word is not part."""
-    found = _WORD.findall(purpose)
-    return frozenset(found) | frozenset(word.rstrip(_TRAILING) for word in found)
+    """The words of a request that may vouch for a value, with and without the marks around them."""
+    found: set[str] = set()
+    for word in _GAP.split(purpose):
+        bare = word.lstrip(_OPENING)
+        found |= {word, bare}
+        while bare and bare[-1] in _CLOSING:
+            bare = bare[:-1]
+            found.add(bare)
+    return frozenset(found - {""})
 
 
 def request_origin(purpose: str, source: PurposeSource, value: str) -> Origin | None:
     """The origin that the task's request gives to a value, or None if it does not name it."""
-    if not value or value not in words(purpose):
+    if value not in words(purpose):
         return None
     return Origin(REQUESTS[source])

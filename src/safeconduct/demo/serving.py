@@ -12,6 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 HOST = "127.0.0.1"
 
 
+def free_port() -> int:
+    """A port that is free right now."""
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def require_bearer(app: ASGIApp, token: str) -> ASGIApp:
     """Wrap an ASGI application so that every request needs `Authorization: Bearer TOKEN`."""
     expected = f"Bearer {token}".encode()

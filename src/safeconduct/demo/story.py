@@ -1,14 +1,24 @@
 """The story: the same agent, the same e-mail, first without and then with the gateway."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import msgspec
 
+from safeconduct.audit.verify import verify
+from safeconduct.config import load
 from safeconduct.demo import connection
 from safeconduct.demo.agent import Agent, Attempt
+from safeconduct.demo.dpop import DpopAuth
+from safeconduct.demo.installation import install
 from safeconduct.demo.outcome import Outcome, judge
-from safeconduct.demo.plot import REQUEST, Plot
+from safeconduct.demo.plot import REQUEST, USER, Plot, draw
+from safeconduct.demo.process import child
+from safeconduct.demo.review import review
+from safeconduct.demo.serving import free_port
 from safeconduct.demo.world import open_world
+from safeconduct.identity.client import start_task
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +52,45 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
             and self.governed.outcome.task_done
             and self.audit.verified
         )
+
+
+async def governed(directory: Path, plot: Plot) -> tuple[Run, Audit]:
+    """Run the same agent with the gateway as its only way to any tool, in an empty directory."""
+    async with open_world(directory, plot) as world:
+        configuration = install(world, free_port())
+        await review(configuration)
+        serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(configuration))
+        async with child("gateway", *serve, directory=directory) as gateway:
+            await gateway.first_line()
+            config = load(configuration)
+            agent = next(iter(config.root.assignments))
+            task = await asyncio.to_thread(
+                start_task,
+                config,
+                agent=agent,
+                user=USER,
+                profile=config.root.assignments[agent].profiles[0],
+                purpose=REQUEST,
+                source="app",
+            )
+            url = f"{config.root.gateway.issuer}/mcp"
+            async with connection.governed(url, DpopAuth(task.token, task.key)) as tools:
+                attempts = await Agent(tools).run(REQUEST)
+        outcome = judge(world, plot)
+    report = verify(configuration / config.root.audit.directory)
+    audit = Audit(verified=not report.findings, records=report.records, root=report.root)
+    return Run(attempts=attempts, outcome=outcome), audit
+
+
+async def tell(directory: Path) -> Story:
+    """Run both, each in a company of its own, below an empty directory."""
+    plot = draw()
+    places = directory / "plain", directory / "governed"
+    for place in places:
+        place.mkdir()
+    plain = await ungoverned(places[0], plot)
+    through, audit = await governed(places[1], plot)
+    return Story(ungoverned=plain, governed=through, audit=audit)
 
 
 async def ungoverned(directory: Path, plot: Plot) -> Run:

@@ -75,8 +75,7 @@ class TaskState:
         return self._log.get(SIZE) or 0
 
     def begin(self) -> None:
-        """Opens the transaction of one group of records."""
-        self._tables.begin()
+        """A group of records begins: there is nothing to open."""
 
     def apply(self, seq: int, record: Record, *, replay: bool) -> str | None:
         """Applies one record, or says why not and changes nothing.

@@ -10,11 +10,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 V = TypeVar("V")
+
+GROUPS_PER_WRITE: Final = 64
+"""How many groups of records gather before they are written; a start replays at most so many."""
 
 
 class Table(Generic[V]):
@@ -25,6 +28,7 @@ class Table(Generic[V]):
         self._decoder = msgspec.json.Decoder(kind)
         self._committed: dict[str, V] = {}
         self._staged: dict[str, V | None] = {}
+        self._unwritten: dict[str, V | None] = {}
 
     def get(self, key: str) -> V | None:
         """The committed value: for readers, from any thread."""
@@ -46,16 +50,6 @@ class Table(Generic[V]):
         """Takes over a stored row. Raises msgspec.DecodeError."""
         self._committed[key] = self._decoder.decode(value)
 
-    def stage(self) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
-        """The rows to write and the rows to remove for this group."""
-        kept = [
-            (self.name, key, msgspec.json.encode(value).decode())
-            for key, value in self._staged.items()
-            if value is not None
-        ]
-        gone = [(self.name, key) for key, value in self._staged.items() if value is None]
-        return kept, gone
-
     def publish(self) -> None:
         """Lets readers see the changes of this group."""
         for key, value in self._staged.items():
@@ -63,7 +57,19 @@ class Table(Generic[V]):
                 self._committed.pop(key, None)
             else:
                 self._committed[key] = value
+        self._unwritten.update(self._staged)
         self._staged.clear()
+
+    def take(self) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+        """The rows to write and the rows to remove since it was last asked."""
+        kept = [
+            (self.name, key, msgspec.json.encode(value).decode())
+            for key, value in self._unwritten.items()
+            if value is not None
+        ]
+        gone = [(self.name, key) for key, value in self._unwritten.items() if value is None]
+        self._unwritten.clear()
+        return kept, gone
 
     def forget(self) -> None:
         """Drops the changes of this group."""
@@ -76,6 +82,7 @@ class Tables:
     def __init__(self, path: Path, tables: Sequence[Table[object]]) -> None:
         """Opens the file and reads it. Raises sqlite3.Error, msgspec.DecodeError."""
         self._tables = tables
+        self._groups = 0
         # Used by the thread that opens the log and then by the log's writer; never by both at once.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -90,29 +97,31 @@ class Tables:
             if name in by_name:
                 by_name[name].load(key, value)
 
-    def begin(self) -> None:
-        """Opens the group's transaction. Raises sqlite3.Error."""
-        self._db.execute("BEGIN IMMEDIATE")
-
     def commit(self) -> None:
-        """Writes the group, then shows it to readers. Raises sqlite3.Error."""
-        for table in self._tables:
-            kept, gone = table.stage()
-            if kept:
-                self._db.executemany("REPLACE INTO state VALUES (?, ?, ?)", kept)
-            if gone:
-                self._db.executemany("DELETE FROM state WHERE name = ? AND key = ?", gone)
-        self._db.execute("COMMIT")
+        """Shows the group to readers, and writes what has gathered every so often.
+
+        Raises sqlite3.Error.
+        """
         for table in self._tables:
             table.publish()
+        self._groups += 1
+        if self._groups % GROUPS_PER_WRITE == 0:
+            self._write()
 
     def rollback(self) -> None:
-        """Forgets the group. Raises sqlite3.Error."""
+        """Forgets the group."""
         for table in self._tables:
             table.forget()
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+
+    def _write(self) -> None:
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for table in self._tables:
+                kept, gone = table.take()
+                self._db.executemany("REPLACE INTO state VALUES (?, ?, ?)", kept)
+                self._db.executemany("DELETE FROM state WHERE name = ? AND key = ?", gone)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Writes what has gathered and closes the file. Raises sqlite3.Error."""
+        self._write()
         self._db.close()
