@@ -49,7 +49,12 @@ def load(directory: Path) -> Config:
 def examine(directory: Path) -> Examined:
     """Look at the configuration in a directory: all files, all problems, warnings too."""
     report = Report()
-    file = read(directory / ROOT_FILE, report)
+    path = directory / ROOT_FILE
+    if not path.exists():
+        fix = f"name another directory, or make one: safeconduct init {directory}"
+        report.add(str(path), 1, "there is no configuration here", fix)
+        return Examined(None, report.problems)
+    file = read(path, report)
     if file is None:
         return Examined(None, report.problems)
     draft = _Directory(directory, file, report).draft()

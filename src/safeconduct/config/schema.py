@@ -14,10 +14,12 @@ from msgspec import Meta
 
 from safeconduct.core.manifest import Manifest
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+# In Python `$` also matches before a last line break, in JSON Schema (ECMA 262) it does not, and
+# `\Z` is unknown there; what follows the `$` makes both mean the very end.
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$(?!\n)")]
 SpiffeId = Annotated[
     str,
-    Meta(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[a-zA-Z0-9._-]+)+$", max_length=2048),
+    Meta(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[a-zA-Z0-9._-]+)+$(?!\n)", max_length=2048),
 ]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
@@ -45,7 +47,7 @@ class GatewayBlock(Block, frozen=True):
 
 
 class Delegation(Block, frozen=True):
-    """The first seed's delegation block: who may delegate what to this agent, and where to."""
+    """Who may delegate what to this agent, and where its tool tokens may go."""
 
     on_behalf_of: str | tuple[str, ...]
     scope: tuple[str, ...]
@@ -77,7 +79,7 @@ class AgentFile(Block, frozen=True):
 
 
 class Zone(Block, frozen=True):
-    """One zone of the first seed's form; the keys with defaults are optional and ours."""
+    """One zone: what agents in it may reach, and what they may hold (`max_label`)."""
 
     id: Name
     egress: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""The `safeconduct` command: one module for each verb, loaded when it is asked for."""

@@ -1,0 +1,93 @@
+"""`safeconduct check`: every mistake in a configuration, with file, line and fix."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from safeconduct.cli.output import FOUND, OK, emit
+
+if TYPE_CHECKING:
+    from safeconduct.config import Problem
+    from safeconduct.config.schema import Config
+
+HELP: Final = "look for mistakes in a configuration, without starting anything"
+EXAMPLE: Final = """\
+safeconduct check gateway/
+safeconduct check --format json gateway/
+safeconduct check agents/*.yaml zones.yaml"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Files or directories."""
+    parser.description = (
+        "Look for mistakes and print each as `file:line: sentence (fix: ...)`.\n\n"
+        "A directory is checked as a whole, with its policy. Files of agents, zones, users and\n"
+        "manifests can be checked on their own. Exit code 1 means that the gateway would refuse\n"
+        "to start; warnings alone do not."
+    )
+    parser.add_argument("paths", metavar="FILE", type=Path, nargs="+", help="directory or file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check everything, then answer once."""
+    from safeconduct.config import examine, examine_files
+
+    directories, files = _sorted(args.paths)
+    problems: list[Problem] = []
+    summary: list[str] = []
+    unsafe: list[str] = []
+    for directory in directories:
+        examined = examine(directory)
+        problems += examined.problems
+        if examined.config is not None:
+            problems += _policy(directory, examined.config)
+            summary.append(f"ok: {directory} ({_counted(examined.config)})")
+            unsafe += examined.config.unsafe
+    if files:
+        problems += examine_files(files).problems
+        summary.append(f"ok: {', '.join(str(file) for file in files)} (on their own)")
+    wrong = [problem for problem in problems if not problem.warning]
+    lines = [str(problem) for problem in problems]
+    if not wrong:
+        lines += summary + ([f"unsafe: {', '.join(unsafe)}"] if unsafe else [])
+    emit(args, {"ok": not wrong, "problems": problems, "unsafe": unsafe}, "\n".join(lines))
+    return FOUND if wrong else OK
+
+
+def _sorted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Configuration directories, and files that stand on their own."""
+    from safeconduct.config.load import ROOT_FILE
+
+    roots = [path.parent if path.name == ROOT_FILE else path for path in paths]
+    directories = dict.fromkeys(root for root in roots if root.is_dir())
+    return list(directories), [root for root in roots if root not in directories]
+
+
+def _policy(directory: Path, config: Config) -> list[Problem]:
+    """What the policy engine finds in the bundle."""
+    from safeconduct.config import Problem
+    from safeconduct.policy.rego import PolicyRefused, RegoEngine
+
+    try:
+        RegoEngine.load(directory / config.root.policy.bundle)
+    except PolicyRefused as refused:
+        return [
+            Problem(
+                file=refused.file, line=refused.line, sentence=refused.sentence, fix=refused.fix
+            )
+        ]
+    return []
+
+
+def _counted(config: Config) -> str:
+    counts = {
+        "agent": len(config.agents),
+        "zone": len(config.zones),
+        "user": len(config.users),
+        "scope": len(config.root.scopes),
+        "upstream": len(config.root.upstreams),
+    }
+    return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
