@@ -259,4 +259,4 @@ async def listening(app: ASGI, limits: Limits | None = None) -> AsyncGenerator[i
 
 
 def routes_of(handler: Callable[..., Awaitable[Any]]) -> Routes:
-    return {"/": {"POST": handler, "GET": handler}}
+    return {"/x": {"POST": handler}}

@@ -217,10 +217,10 @@ async def _dispatch(
     fields: list[tuple[bytes, bytes]] = scope["headers"]
     # The path as it was sent: a second spelling of a path would be a second name for a thing.
     path = scope["raw_path"].decode("ascii")
-    methods, tail = routes.get(path), ""
-    if methods is None:
-        prefix, _, tail = path.rpartition("/")
-        methods = routes.get(f"{prefix}/") if tail else None
+    prefix, _, last = path.rpartition("/")
+    methods, tail = (routes.get(path) if last else None), ""
+    if methods is None and last:
+        methods, tail = routes.get(f"{prefix}/"), last
     request = Request(
         method=scope["method"],
         path=path,

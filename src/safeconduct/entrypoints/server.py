@@ -2,8 +2,9 @@
 
 On httptools, uvicorn bounds neither the head of a request nor the time that a request takes to
 arrive, lets trailer fields join the header, takes the body of an upgrade for the next request,
-answers a broken request out of turn, and waits forever for a client that does not read. The protocol below is a subclass of uvicorn's own, which is no
-public interface: the tests show each limit at work on a socket.
+answers a broken request out of turn, and waits forever for a client that does not read. The
+protocol below is a subclass of uvicorn's own, which is no public interface: the tests show each
+limit at work on a socket.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _reading = False  # a request has begun and is not complete
     _in_head = False  # and neither is its head
-    _received = 0  # bytes since the chunk in which it began
+    _received = 0  # bytes of it, and of nothing before it
     _refusal = HTTPStatus.BAD_REQUEST
     _read_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
@@ -88,7 +89,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._reading = self._in_head = True
-        self._received = 0
 
     def on_headers_complete(self) -> None:
         parser: Any = self.parser
@@ -101,7 +101,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.url.startswith(b"/"):
             # The absolute form names a second host, next to the Host header.
             raise ValueError("a target that is no path")
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value)
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                self._refusal = HTTPStatus.NOT_IMPLEMENTED
+                raise ValueError("a transfer coding that would not be undone")
         if size > self.limits.header_bytes or len(self.headers) > self.limits.header_fields:
             self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise ValueError("a header that is too large")
@@ -111,6 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._reading = False
+        self._received = 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -1,0 +1,201 @@
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from safeconduct.entrypoints.http import (
+    Doors,
+    Problem,
+    Request,
+    Response,
+    application,
+    doors,
+    read_body,
+    require_type,
+)
+from tests.support.front import BASE, Fields, ask, exchange, replaced, without
+
+HERE = Doors(frozenset({b"gateway.example"}), frozenset({b"https://console.example"}))
+
+
+def reading(limit: int) -> Callable[[Request], Awaitable[Response]]:
+    async def handler(request: Request) -> Response:
+        return Response(200, await read_body(request, limit))
+
+    return handler
+
+
+async def ok(request: Request) -> Response:
+    return Response(200, f"{request.path} {request.tail}".encode())
+
+
+APP = application({"/here": {"POST": ok, "GET": ok}, "/under/": {"POST": ok}}, HERE)
+
+
+async def test_a_path_is_served_as_it_stands_in_the_table() -> None:
+    assert (await ask(APP, path="/here")).body == b"/here "
+
+
+async def test_a_path_that_ends_in_a_slash_takes_one_more_segment() -> None:
+    assert (await ask(APP, path="/under/one")).body == b"/under/one one"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/Here", "/here/", "/under/", "/under", "/under/one/two", "/h%65re", "//here"]
+)
+async def test_another_path_is_not_found(path: str) -> None:
+    assert (await ask(APP, path=path)).status == 404
+
+
+async def test_another_method_is_told_which_are_allowed() -> None:
+    reply = await exchange(APP, path="/here", method="DELETE").run()
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "gateway.example:81", "", "gateway.example."])
+async def test_another_host_is_not_served_here(host: str) -> None:
+    assert (await ask(APP, fields=replaced(BASE, "host", host), path="/here")).status == 421
+
+
+async def test_a_request_without_a_host_is_not_served() -> None:
+    assert (await ask(APP, fields=without(BASE, "host"), path="/here")).status == 421
+
+
+async def test_the_host_is_compared_without_regard_to_case() -> None:
+    fields = replaced(BASE, "host", "Gateway.Example")
+    assert (await ask(APP, fields=fields, path="/here")).status == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://console.example", "https://gateway.example"]
+)
+async def test_a_web_page_that_is_not_on_the_list_is_refused(origin: str) -> None:
+    fields: Fields = [*BASE, ("origin", origin)]
+    assert (await ask(APP, fields=fields, path="/here")).status == 403
+
+
+async def test_a_web_page_on_the_list_is_served() -> None:
+    fields: Fields = [*BASE, ("origin", "https://console.example")]
+    assert (await ask(APP, fields=fields, path="/here")).status == 200
+
+
+@pytest.mark.parametrize("name", ["host", "authorization", "content-type"])
+async def test_a_header_that_decides_may_stand_once(name: str) -> None:
+    value = dict(BASE)[name]
+    assert (await ask(APP, fields=[*BASE, (name, value)], path="/here")).status == 400
+
+
+async def test_a_header_that_decides_nothing_may_stand_twice() -> None:
+    fields: Fields = [*BASE, ("x-anything", "1"), ("x-anything", "2")]
+    assert (await ask(APP, fields=fields, path="/here")).status == 200
+
+
+async def test_a_fault_is_told_as_a_number_that_the_log_explains(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(_: Request) -> Response:
+        raise RuntimeError("the secret of the house")
+
+    reply = await ask(application({"/x": {"POST": broken}}, HERE), path="/x")
+    number = str(reply.json["detail"]).removeprefix("Internal error ")
+    assert reply.status == 500
+    assert b"secret" not in reply.body
+    assert number in caplog.text
+    assert "the secret of the house" in caplog.text
+
+
+async def test_a_problem_is_told_as_rfc_9457_has_it() -> None:
+    async def refusing(_: Request) -> Response:
+        raise Problem(401, "Why.", reason="token-invalid", headers=((b"a", b"b"),))
+
+    reply = await ask(application({"/x": {"POST": refusing}}, HERE), path="/x")
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.headers["a"] == "b"
+    assert reply.json == {
+        "type": "urn:safeconduct:reason:token-invalid",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "Why.",
+    }
+
+
+async def test_what_is_not_http_is_left_alone() -> None:
+    link = exchange(APP)
+    await APP({"type": "lifespan"}, link.receive, link.send)
+    assert link.sent == []
+
+
+async def test_a_body_may_come_in_pieces() -> None:
+    app = application({"/x": {"POST": reading(10)}}, HERE)
+    assert (await ask(app, [b"12345", b"", b"67890"], path="/x")).body == b"1234567890"
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read() -> None:
+    link = exchange(
+        application({"/x": {"POST": reading(10)}}, HERE),
+        [b"1", b"2"],
+        [*BASE, ("content-length", "11")],
+        path="/x",
+    )
+    assert (await link.run()).status == 413
+    assert (await link.receive())["body"] == b"1"
+
+
+async def test_a_body_over_the_limit_is_refused_while_it_is_read() -> None:
+    link = exchange(
+        application({"/x": {"POST": reading(10)}}, HERE), [b"123456", b"78901", b"x"], path="/x"
+    )
+    assert (await link.run()).status == 413
+    assert (await link.receive())["body"] == b"x"
+
+
+async def test_a_body_that_breaks_off_is_not_handled() -> None:
+    link = exchange(application({"/x": {"POST": reading(10)}}, HERE), [], path="/x")
+    link.gone.set()
+    assert (await link.run()).status == 400
+
+
+async def test_an_encoded_body_is_refused() -> None:
+    app = application({"/x": {"POST": reading(10)}}, HERE)
+    reply = await ask(app, b"1", [*BASE, ("content-encoding", "gzip")], path="/x")
+    assert reply.status == 415
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON", 200),
+        ("application/json; charset=utf-8", 200),
+        ('application/json;charset="UTF-8"', 200),
+        ("application/json; charset=utf-16", 415),
+        ("application/json; charset=utf-8; charset=utf-16", 415),
+        ("application/jsonp", 415),
+        ("text/plain", 415),
+        ("text/plain, application/json", 415),
+        ("", 415),
+    ],
+)
+async def test_a_media_type_means_itself_in_utf_8(given: str, status: int) -> None:
+    async def handler(request: Request) -> Response:
+        require_type(request, b"application/json")
+        return Response(200)
+
+    app = application({"/x": {"POST": handler}}, HERE)
+    fields = replaced(BASE, "content-type", given)
+    assert (await ask(app, fields=fields, path="/x")).status == status
+
+
+@pytest.mark.parametrize(
+    ("issuer", "hosts"),
+    [
+        ("http://gw.example:8700", {b"gw.example:8700", b"127.0.0.1:1"}),
+        ("https://GW.example", {b"gw.example", b"gw.example:443", b"127.0.0.1:1"}),
+        ("http://gw.example:80", {b"gw.example", b"gw.example:80", b"127.0.0.1:1"}),
+        ("https://[::1]:443", {b"[::1]", b"[::1]:443", b"127.0.0.1:1"}),
+        ("https://gw.example:80", {b"gw.example:80", b"127.0.0.1:1"}),
+    ],
+)
+def test_a_gateway_answers_to_its_issuer_and_where_it_listens(
+    issuer: str, hosts: set[bytes]
+) -> None:
+    assert doors(issuer, "127.0.0.1:1").hosts == hosts
