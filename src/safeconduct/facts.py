@@ -189,7 +189,7 @@ class FactFinder:
             outcome_unknown=call is not None
             and tool.effect.changes_state
             and self._state.outcome_unknown(bearer.task, call.digest),
-            unsafe=self._unsafe + bearer.unsafe,
+            unsafe=tuple(dict.fromkeys(self._unsafe + bearer.unsafe)),
         )
 
     async def enrich(self, call: Call, gathered: Gathered) -> Facts:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from safeconduct.core.checks import FIRST, SECOND
-from safeconduct.core.labels import Integrity
-from safeconduct.core.model import Call, Facts
+from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.verdict import (
     Answer,
     Decision,
@@ -54,29 +53,14 @@ def merge(requirements: tuple[Requirement, ...]) -> Requirement:
 
 
 def covers(call: Call, facts: Facts, requirement: Requirement) -> bool:
-    """Whether a person has said yes to exactly this call, to all that is asked now, in time.
-
-    Labels that rose since the person looked make it another question.
-    """
-    approval = facts.approval
-    return (
-        approval is not None
-        and approval.digest == call.digest
-        and approval.fresh(facts.gathered.now_ms)
-        and frozenset(requirement.sources) <= frozenset(approval.sources)
-        and facts.gathered.task.labels <= approval.labels
-    )
+    """Whether a person's yes stands for this call, and was asked for all that is asked now."""
+    approval = standing(call, facts)
+    return approval is not None and frozenset(requirement.sources) <= frozenset(approval.sources)
 
 
 def _grant(call: Call, facts: Facts) -> Grant:
-    gathered, approval = facts.gathered, facts.approval
-    used = (
-        approval.id
-        if approval is not None
-        and approval.digest == call.digest
-        and approval.fresh(gathered.now_ms)
-        else None
-    )
+    """An approval that stands is used up, whether a check or a rule of the policy relied on it."""
+    gathered, approval = facts.gathered, standing(call, facts)
     manifest = gathered.tool.manifest
     return Grant(
         target=call.target,
@@ -85,16 +69,14 @@ def _grant(call: Call, facts: Facts) -> Grant:
             gathered.now_ms + GRANT_MS, gathered.token_expires_ms, gathered.task.expires_ms
         ),
         scopes=() if manifest is None else manifest.scopes,
-        approval=used,
+        approval=None if approval is None else approval.id,
     )
 
 
 def _obligations(facts: Facts) -> tuple[Obligation, ...]:
-    """Credentials never reach the agent; marked text of untrusted places, where asked for."""
+    """Credentials never reach the agent; what the manifest wants marked is marked."""
     tool = facts.gathered.tool
     redact = Redact(("secret.",))
-    manifest = tool.manifest
-    spotlight = manifest is not None and manifest.spotlight == "delimit"
-    if spotlight and tool.source.integrity is Integrity.untrusted:
+    if tool.manifest is not None and tool.manifest.spotlight == "delimit":
         return (redact, Spotlight(tool.destination))
     return (redact,)

@@ -7,7 +7,7 @@ policy engine, approvals.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -150,6 +150,10 @@ class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "granted" and 0 <= now_ms - self.granted_ms < self.ttl_s * 1000
 
 
+KEY: Final = -1
+"""Ends the path of a finding that lies in an object's key, after that key."""
+
+
 class Finding(msgspec.Struct, frozen=True):
     """Something an inspector saw: which kind, in which string (a path of keys and indices), and
     from which to which character of it.
@@ -178,3 +182,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     approval: ApprovalFacts | None = None
     failures: tuple[str, ...] = ()
     baselines: dict[str, int] = {}
+
+
+def standing(call: Call, facts: Facts) -> ApprovalFacts | None:
+    """The approval that counts: of exactly this call, in time, and for labels no lower than today's.
+
+    Labels that rose since the person looked make it another question.
+    """
+    approval = facts.approval
+    if (
+        approval is not None
+        and approval.digest == call.digest
+        and approval.fresh(facts.gathered.now_ms)
+        and facts.gathered.task.labels <= approval.labels
+    ):
+        return approval
+    return None

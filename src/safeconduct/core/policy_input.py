@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from safeconduct.core.manifest import ToolManifest
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.record import label_value
 
@@ -13,8 +14,8 @@ from safeconduct.core.record import label_value
 def policy_input(call: Call, facts: Facts) -> bytes:
     """The policy input as JSON with sorted keys.
 
-    Argument values are not in it: a rule that needs one takes it from a resolver. Sizes, names of
-    arguments and the places their values were seen are.
+    Argument values are not in it: a rule that needs one takes it from a resolver. `call.fields` are
+    the names of the arguments but for the object ids: what is set, not what it is set on.
 
     Raises:
         orjson.JSONEncodeError: a resolved fact holds what JSON does not have.
@@ -29,7 +30,7 @@ def policy_input(call: Call, facts: Facts) -> bytes:
             "effect": tool.effect.value,
             "scopes": [] if tool.manifest is None else list(tool.manifest.scopes),
             "digest": call.digest,
-            "fields": sorted(call.arguments),
+            "fields": fields(call, tool.manifest),
             "sizes": {"arguments": call.size},
         },
         "agent": {
@@ -65,3 +66,13 @@ def policy_input(call: Call, facts: Facts) -> bytes:
     if approval is not None and approval.state == "granted":
         value["approval"] = {"digest": approval.digest, "granted_at_ms": approval.granted_ms}
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def fields(call: Call, manifest: ToolManifest | None) -> list[str]:
+    """The arguments that say what to do, without those that say to which object."""
+    declared = {} if manifest is None else manifest.arguments
+    return sorted(
+        name
+        for name in call.arguments
+        if name not in declared or declared[name].role != "object-id"
+    )

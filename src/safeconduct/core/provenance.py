@@ -24,7 +24,6 @@ VOUCHING: Final[frozenset[Place]] = frozenset(
 )
 """Places whose values may be used as control arguments."""
 
-
 REQUESTS: Final[dict[PurposeSource, Place]] = {
     "user": "user-request",
     "app": "app-request",
@@ -56,8 +55,10 @@ _GAP: Final = re.compile(r"\s+|(?<!\d)[,;]|[,;](?!\d)")
 """What stands between two words: white space, commas and semicolons, except inside a number."""
 
 _OPENING: Final = "<([{\"'“‘«„"
-_CLOSING: Final = ">)]}\"'”’»“.,;:!?"
-"""Marks around a word. Inside one they are part of it: `o'brien@…` names nobody called `brien`."""
+_CLOSING: Final = tuple(">)]}\"'”’»“.,;:!?")
+_MARKS: Final = 4
+"""Marks around a word, and how many of them are taken off its end, one by one. Inside a word they
+are part of it: `o'brien@example.com` names nobody called `brien`."""
 
 
 def normalise(value: object) -> str | None:
@@ -81,9 +82,10 @@ def words(purpose: str) -> frozenset[str]:
     for word in _GAP.split(purpose):
         bare = word.lstrip(_OPENING)
         found |= {word, bare}
-        while bare and bare[-1] in _CLOSING:
-            bare = bare[:-1]
-            found.add(bare)
+        for _ in range(_MARKS):
+            if bare.endswith(_CLOSING):
+                bare = bare[:-1]
+                found.add(bare)
     return frozenset(found - {""})
 
 

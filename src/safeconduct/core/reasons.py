@@ -83,6 +83,13 @@ REASONS: Final[dict[str, Reason]] = {
             "The tool's definition changed since it was reviewed; an operator must review it.",
         ),
         _reason(
+            "purpose-unattested",
+            "tool",
+            _A,
+            "never",
+            "Only the agent itself says what this task is for, so it may read and nothing else.",
+        ),
+        _reason(
             "method-refused", "tool", _O, "never", "This method is not offered through the gateway."
         ),
         _reason(

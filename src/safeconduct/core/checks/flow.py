@@ -6,23 +6,22 @@ The check does not look for leaked text. It asks what the task *could* leak: eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Final
 
 from safeconduct.core.labels import Integrity
 from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES
-from safeconduct.core.model import Call, Facts
+from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
-CONTROL_SOURCE = "flow:control-argument"
+CONTROL_SOURCE: Final = "flow:control-argument"
+"""What an approval was asked for when an argument steers an action and nobody vouches for it."""
 
 
 def flow(call: Call, facts: Facts) -> Deny | Elevate | None:
     """Refuses flows above the sink's clearance and actions that untrusted content steers."""
     gathered = facts.gathered
     labels, tool = gathered.task.labels, gathered.tool
-    unvouched = frozenset(_unvouched(call, facts))
-    # A read whose every argument comes from a vouching place carries nothing out of the task.
-    if tool.effect.changes_state or unvouched:
+    if carries(call, facts):
         if not labels.has_sink:
             return Deny("flow-mixed")
         if labels.confidentiality > tool.clearance:
@@ -30,47 +29,51 @@ def flow(call: Call, facts: Facts) -> Deny | Elevate | None:
         if labels.readers is not None and not _within(facts, labels.readers):
             return Deny("flow-readers")
     if tool.effect.changes_state and labels.integrity is Integrity.untrusted:
-        steering = _first(call, facts, unvouched)
-        if steering is not None:
-            return _unvouched_answer(call, facts, steering)
+        for name in unvouched(call, facts):
+            if _steers(facts, name):
+                return _unvouched_answer(call, facts, name)
     return None
 
 
-def _unvouched(call: Call, facts: Facts) -> Iterator[str]:
-    for name in call.arguments:
-        origins = facts.provenance.get(name, ())
-        if not any(origin.vouches for origin in origins):
-            yield name
+def carries(call: Call, facts: Facts) -> bool:
+    """Whether the call may carry out what the task has read: all but a read whose every argument
+    comes from a vouching place.
+    """
+    return facts.gathered.tool.effect.changes_state or bool(unvouched(call, facts))
+
+
+def unvouched(call: Call, facts: Facts) -> list[str]:
+    """The arguments that no vouching place explains."""
+    return [
+        name
+        for name in call.arguments
+        if not any(origin.vouches for origin in facts.provenance.get(name, ()))
+    ]
 
 
 def _within(facts: Facts, readers: frozenset[str]) -> bool:
-    manifest = facts.gathered.tool.manifest
-    audience = frozenset() if manifest is None else frozenset(manifest.sink.readers)
+    """Whether everybody behind the sink may read; nobody is known to be there without a review."""
+    tool = facts.gathered.tool
+    if tool.manifest is None or tool.pin != "reviewed":
+        return False
+    audience = frozenset(tool.manifest.sink.readers)
     return bool(audience) and audience <= readers
 
 
-def _first(call: Call, facts: Facts, unvouched: frozenset[str]) -> str | None:
-    """The first control argument without provenance; addresses are the check `sink`'s business."""
+def _steers(facts: Facts, name: str) -> bool:
+    """Whether it is a control argument; addresses are the check `sink`'s business."""
     manifest = facts.gathered.tool.manifest
-    declared = {} if manifest is None else manifest.arguments
-    for name in call.arguments:
-        role = declared[name].role if name in declared else "content"
-        if name in unvouched and role in CONTROL_ROLES and role not in ADDRESS_ROLES:
-            return name
-    return None
+    argument = None if manifest is None else manifest.arguments.get(name)
+    return argument is not None and argument.role in CONTROL_ROLES - ADDRESS_ROLES
 
 
 def _unvouched_answer(call: Call, facts: Facts, name: str) -> Deny | Elevate:
-    """A refusal, unless the policy asks a person, or a person has seen exactly this call."""
-    approval = facts.approval
-    approved = (
-        approval is not None
-        and approval.digest == call.digest
-        and approval.fresh(facts.gathered.now_ms)
-    )
+    """A refusal, unless the policy asks a person, or a person was asked about this and agreed."""
+    approval = standing(call, facts)
+    approved = approval is not None and CONTROL_SOURCE in approval.sources
     if not facts.policy.elevate and not approved:
         return Deny("control-argument-unvouched", name)
-    ttl_s = min((rule.ttl_s for rule in facts.policy.elevate), default=300)
+    ttl_s = min((rule.ttl_s for rule in facts.policy.elevate), default=TTL_S)
     return Elevate(
         Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=ttl_s)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from safeconduct.core.checks.flow import carries
 from safeconduct.core.manifest import Role
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.provenance import normalise
@@ -23,7 +24,7 @@ def sink(call: Call, facts: Facts) -> Deny | None:
         if role in LISTS and not _allowed(name, value, facts, LISTS[role]):
             return Deny("destination-not-allowed")
     refused = frozenset(manifest.sink.categories_refused)
-    if facts.gathered.tool.effect.changes_state and refused & facts.gathered.task.labels.categories:
+    if refused & facts.gathered.task.labels.categories and carries(call, facts):
         return Deny("category-refused")
     return None
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from safeconduct.core.manifest import CONTROL_ROLES, Argument
 from safeconduct.core.model import Call, Gathered
-from safeconduct.core.provenance import normalise
 from safeconduct.core.verdict import Deny
 
 
@@ -21,6 +20,8 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
         return Deny("scope-missing" if needed <= task.obtainable else "tool-unknown")
     if facts.pin == "changed":
         return Deny("definition-changed")
+    if facts.effect.changes_state and task.purpose_source == "agent":
+        return Deny("purpose-unattested")
     declared = facts.manifest.arguments
     for name, value in call.arguments.items():
         # An argument nobody gave a role to cannot be judged, so it is not sent.
@@ -38,4 +39,4 @@ def _fits(argument: Argument, value: Any) -> bool:
         return type(value) is int
     if argument.role in ("recipient", "destination") and isinstance(value, list):
         return all(isinstance(item, str) for item in value)
-    return isinstance(value, str | int) and normalise(value) is not None
+    return type(value) in (str, int)

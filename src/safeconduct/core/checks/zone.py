@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from safeconduct.core.model import Call, Gathered
+from safeconduct.core.labels import Confidentiality
+from safeconduct.core.model import Call, Gathered, ToolFacts
 from safeconduct.core.verdict import Deny
 
 
@@ -13,6 +14,15 @@ def zone(call: Call, gathered: Gathered) -> Deny | None:
     destination = gathered.tool.destination
     if where is None or destination in where.deny or destination not in where.egress:
         return Deny("zone-denied")
-    if gathered.tool.source.confidentiality > where.max_label:
+    if _highest(gathered.tool) > where.max_label:
         return Deny("zone-label")
     return None
+
+
+def _highest(tool: ToolFacts) -> Confidentiality:
+    """The most confidential thing that the tool may return: its source, or one of its fields."""
+    fields = () if tool.manifest is None else tool.manifest.returns.fields.values()
+    return max(
+        tool.source.confidentiality,
+        *(Confidentiality[field.confidentiality] for field in fields if field.confidentiality),
+    )
