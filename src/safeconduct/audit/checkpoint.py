@@ -125,9 +125,12 @@ class Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing.is_set():
+        last = False
+        while not last:
             self._news.wait()
             self._news.clear()
+            # Asked before the log's head is: nothing grows any more once this is closing.
+            last = self._closing.is_set()
             with suppress(OSError):  # an older checkpoint is as true as it was
                 store(self._directory, self._current())
             self._closing.wait(_INTERVAL_S)

@@ -76,24 +76,27 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - refuses the group, and nothing was begun
             _refuse(group, _failed(error))
             return
-        accepted = self._offer_all(group)
-        if not accepted:
-            self._projection.rollback()
-            return
-        written = [entry.data for one in accepted for entry in one.entries]
-        grown = self._tree.copy()
-        grown.extend(written)
-        head = (grown.size, grown.root())
         try:
-            self._tail.append(segments.group(written, *head), self._tree)
-        except LogFault:
+            accepted = self._offer_all(group)
+            if not accepted:
+                self._projection.rollback()
+                return
+            head = self._write([entry.data for one in accepted for entry in one.entries])
+            self._projection.commit()
+        except Exception:
             self._projection.rollback()
             raise
-        self._projection.commit()
-        self._tree = grown
         self.head = head
         for append, entries in accepted:
             append.answer = entries[0].seq
+
+    def _write(self, entries: list[bytes]) -> tuple[int, bytes]:
+        grown = self._tree.copy()
+        grown.extend(entries)
+        root = grown.root()
+        self._tail.append(segments.group(entries, grown.size, root), self._tree)
+        self._tree = grown
+        return grown.size, root
 
     def _offer_all(self, group: Sequence[Append]) -> list[_Accepted]:
         """The appends that the projection accepts, one after the other; answers the others."""

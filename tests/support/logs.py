@@ -1,0 +1,92 @@
+"""A projection in memory, and logs of small records, for tests of the audit room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safeconduct.audit.log import Log
+
+ORIGIN = "crm.example/audit"
+
+
+class Memory:
+    """Keeps the records it is given, and like a database undoes what was not committed.
+
+    A record with a `conflict` is refused with that text, one with a `crash` makes `apply` fail.
+    `failing` names methods that fail.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.replayed: list[int] = []
+        self.failing: set[str] = set()
+        self._committed = 0
+
+    def applied(self) -> int:
+        return self._committed
+
+    def begin(self) -> None:
+        self._work("begin")
+        assert len(self.records) == self._committed, "begun twice"
+
+    def apply(self, seq: int, record: Mapping[str, Any], *, replay: bool) -> str | None:
+        self._work("apply")
+        if "crash" in record:
+            self.records.append({"half": "done"})
+            raise RuntimeError(record["crash"])
+        if "conflict" in record:
+            return str(record["conflict"])
+        assert seq == len(self.records) == record["n"]
+        self.records.append(dict(record))
+        if replay:
+            self.replayed.append(seq)
+        return None
+
+    def commit(self) -> None:
+        self._work("commit")
+        self._committed = len(self.records)
+
+    def rollback(self) -> None:
+        self._work("rollback")
+        del self.records[self._committed :]
+
+    def _work(self, method: str) -> None:
+        if method in self.failing:
+            raise RuntimeError(f"{method} failed")
+
+
+def opened(directory: Path, projection: Memory | None = None) -> Log:
+    """An open log; the caller closes it."""
+    return Log.open(directory, projection or Memory(), origin=ORIGIN)
+
+
+def written(directory: Path, *groups: Iterable[Mapping[str, Any]]) -> Memory:
+    """Writes a log with these groups of records and closes it; what was applied."""
+    projection = Memory()
+    log = opened(directory, projection)
+
+    async def append() -> None:
+        for group in groups:
+            await log.append(*group)
+
+    try:
+        asyncio.run(append())
+    finally:
+        log.close()
+    return projection
+
+
+def numbers(count: int, first: int = 0) -> list[list[dict[str, Any]]]:
+    """Groups of one small record each."""
+    return [[{"kind": "config", "value": value}] for value in range(first, first + count)]
+
+
+def permit(decision: str, task: str = "t_1") -> dict[str, Any]:
+    return {"kind": "decision", "decision": decision, "task": task, "verdict": "permit"}
+
+
+def outcome(decision: str, status: str = "ok") -> dict[str, Any]:
+    return {"kind": "outcome", "decision": decision, "status": status}
