@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.core.model import Call
 from safeconduct.core.provenance import normalise
@@ -14,13 +15,13 @@ BASIS: Final = 10_000
 
 
 def baseline_key(call: Call, manifest: ToolManifest, name: str) -> str:
-    """Which amount of which object an argument sets."""
+    """Which amount of which object an argument sets, as a digest: records hold no argument text."""
     objects = sorted(
-        f"{key}={normalise(call.arguments[key])}"
+        [argument.type or key, str(normalise(call.arguments[key]))]
         for key, argument in manifest.arguments.items()
         if argument.role == "object-id" and key in call.arguments
     )
-    return f"{call.upstream}:{','.join(objects)}:{name}"[:200]
+    return digest([call.upstream, objects, name])
 
 
 def amount_changes(
@@ -49,10 +50,16 @@ def amount_changes(
         key = baseline_key(call, manifest, name)
         known = baseline(key)
         first = old if known is None else known
-        deltas.append((value - old) * BASIS // old)
-        totals.append((value - first) * BASIS // first)
+        deltas.append(_bps(value - old, old))
+        totals.append(_bps(value - first, first))
         baselines[key] = first
     if not deltas:
         return {}, {}
     facts = {"delta_bps": max(deltas, key=abs), "task_delta_bps": max(totals, key=abs)}
     return facts, baselines
+
+
+def _bps(change: int, base: int) -> int:
+    """A change in basis points of a positive base, rounded away from zero: never understated."""
+    points = -(-abs(change) * BASIS // base)
+    return points if change > 0 else -points

@@ -185,7 +185,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing(call: Call, facts: Facts) -> ApprovalFacts | None:
-    """The approval that counts: of exactly this call, in time, and for labels no lower than today's.
+    """The approval that counts: of exactly this call, in time, for labels no lower than today's.
 
     Labels that rose since the person looked make it another question.
     """

@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from safeconduct.core.checks.policy import ASKS
 from safeconduct.core.manifest import ToolManifest
-from safeconduct.core.model import Call, Facts
+from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.record import label_value
 
 
@@ -22,7 +23,7 @@ def policy_input(call: Call, facts: Facts) -> bytes:
     """
     gathered = facts.gathered
     agent, user, task, tool = gathered.agent, gathered.user, gathered.task, gathered.tool
-    approval = facts.approval
+    approval = standing(call, facts)
     value: dict[str, Any] = {
         "call": {
             "tool": call.target,
@@ -63,7 +64,8 @@ def policy_input(call: Call, facts: Facts) -> bytes:
         "facts": facts.resolved,
         "now_ms": gathered.now_ms,
     }
-    if approval is not None and approval.state == "granted":
+    # A rule that takes a yes for granted must see only one that its own asking could have got.
+    if approval is not None and any(source.startswith(ASKS) for source in approval.sources):
         value["approval"] = {"digest": approval.digest, "granted_at_ms": approval.granted_ms}
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 

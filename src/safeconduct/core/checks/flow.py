@@ -69,11 +69,12 @@ def _steers(facts: Facts, name: str) -> bool:
 
 def _unvouched_answer(call: Call, facts: Facts, name: str) -> Deny | Elevate:
     """A refusal, unless the policy asks a person, or a person was asked about this and agreed."""
+    times_s = [rule.ttl_s for rule in facts.policy.elevate]
     approval = standing(call, facts)
-    approved = approval is not None and CONTROL_SOURCE in approval.sources
-    if not facts.policy.elevate and not approved:
+    if approval is not None and CONTROL_SOURCE in approval.sources:
+        times_s.append(approval.ttl_s)
+    if not times_s:
         return Deny("control-argument-unvouched", name)
-    ttl_s = min((rule.ttl_s for rule in facts.policy.elevate), default=TTL_S)
     return Elevate(
-        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=ttl_s)
+        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=min(times_s))
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.verdict import Deny, Elevate, Requirement
+
+ASKS: Final = "policy:"
+"""How what an approval was asked for begins, when a rule of the policy asked; its id follows."""
 
 
 def policy(call: Call, facts: Facts) -> Deny | Elevate | None:
@@ -21,7 +26,7 @@ def policy(call: Call, facts: Facts) -> Deny | Elevate | None:
         return Elevate(
             Requirement(
                 templates=tuple(sorted({rule.template for rule in said.elevate})),
-                sources=tuple(sorted(f"policy:{rule.id}" for rule in said.elevate)),
+                sources=tuple(sorted(f"{ASKS}{rule.id}" for rule in said.elevate)),
                 ttl_s=min(rule.ttl_s for rule in said.elevate),
             )
         )

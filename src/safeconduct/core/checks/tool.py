@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from safeconduct.core.manifest import CONTROL_ROLES, Argument
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.verdict import Deny
@@ -31,7 +29,7 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
     return None
 
 
-def _fits(argument: Argument, value: Any) -> bool:
+def _fits(argument: Argument, value: object) -> bool:
     """Control arguments are scalars; addresses may also be a list of them."""
     if argument.role not in CONTROL_ROLES:
         return True

@@ -22,7 +22,5 @@ def zone(call: Call, gathered: Gathered) -> Deny | None:
 def _highest(tool: ToolFacts) -> Confidentiality:
     """The most confidential thing that the tool may return: its source, or one of its fields."""
     fields = () if tool.manifest is None else tool.manifest.returns.fields.values()
-    return max(
-        tool.source.confidentiality,
-        *(Confidentiality[field.confidentiality] for field in fields if field.confidentiality),
-    )
+    declared = [Confidentiality[one.confidentiality] for one in fields if one.confidentiality]
+    return max(tool.source.confidentiality, *declared, Confidentiality.public)
