@@ -3,13 +3,22 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from safeconduct.ports import JSON, Credential, Upstream, UpstreamError, UpstreamFault
-from safeconduct.upstreams import Limits, open_upstream
+from safeconduct.upstreams import Limits, negotiation, open_upstream
 from tests.faults.upstream_servers import (
     Handler,
     Raw,
@@ -48,6 +57,17 @@ JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 MALFORMED = ("upstream-malformed", True)
 
 
+WARM_UP = "warm-up"
+
+
+async def silent(request: Request) -> None:
+    """Answer only what brings a test past the negotiation."""
+    if request.method == WARM_UP:
+        await echo(request)
+    else:
+        await asyncio.Event().wait()
+
+
 # --- dead, late, drip -----------------------------------------------------------------------------
 
 
@@ -72,21 +92,25 @@ async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
 
 
 async def test_an_upstream_that_never_negotiates_is_late_and_nothing_happened() -> None:
-    async def silent(request: Request) -> None:
+    async def deaf(request: Request) -> None:
         await asyncio.Event().wait()
 
-    fault = await fault_of(silent, timeout_s=0.3)
+    fault = await fault_of(deaf, timeout_s=0.3)
     assert verdict(fault) == ("upstream-timeout", False)
 
 
-async def test_an_older_server_that_ignores_discovery_is_still_found() -> None:
+async def test_an_older_server_that_ignores_discovery_is_still_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(negotiation, "_PROBE_S", 0.1)
+
     async def ignoring(request: Request) -> None:
         if request.method == "server/discover":
             await asyncio.Event().wait()
         await handshaking(echo)(request)
 
     async with connected(ignoring) as (upstream, raw):
-        assert await ask(upstream, timeout_s=1)
+        assert await ask(upstream)
         assert raw.methods == [
             "server/discover",
             "initialize",
@@ -96,15 +120,13 @@ async def test_an_older_server_that_ignores_discovery_is_still_found() -> None:
 
 
 async def test_a_late_stateless_call_is_cancelled_by_closing_its_connection() -> None:
-    async def silent(request: Request) -> None:
-        await asyncio.Event().wait()
-
     async with connected(stateless(silent)) as (upstream, raw):
+        await ask(upstream, WARM_UP)
         with pytest.raises(UpstreamFault) as caught:
-            await ask(upstream, timeout_s=0.2)
+            await ask(upstream, timeout_s=0.5)
         assert verdict(caught.value) == ("upstream-timeout", True)
         assert await raw.gone.get() == 1
-        assert raw.methods == ["server/discover", "tools/call"]
+        assert raw.methods == ["server/discover", WARM_UP, "tools/call"]
 
 
 @pytest.mark.parametrize("how", ["late", "cancelled", "deaf"])
@@ -112,7 +134,10 @@ async def test_a_call_given_up_is_cancelled_with_a_notice_in_the_older_era(how: 
     called = asyncio.Event()
     noticed: asyncio.Queue[Request] = asyncio.Queue()
 
-    async def silent(request: Request) -> None:
+    async def reporting(request: Request) -> None:
+        if request.method == WARM_UP:
+            await echo(request)
+            return
         if request.method == "notifications/cancelled":
             request.respond(status=202)
             noticed.put_nowait(request)
@@ -128,11 +153,12 @@ async def test_a_call_given_up_is_cancelled_with_a_notice_in_the_older_era(how: 
     async def deaf(_: JSON) -> None:
         raise RuntimeError("nobody can be told")
 
-    async with connected(handshaking(silent, session=lambda: "s1")) as (upstream, raw):
+    async with connected(handshaking(reporting, session=lambda: "s1")) as (upstream, raw):
+        await ask(upstream, WARM_UP)
         asking = asyncio.create_task(
             ask(
                 upstream,
-                timeout_s=0.3 if how == "late" else 20,
+                timeout_s=0.5 if how == "late" else 20,
                 on_progress=deaf if how == "deaf" else None,
             )
         )
@@ -150,13 +176,15 @@ async def test_a_call_given_up_is_cancelled_with_a_notice_in_the_older_era(how: 
 
 async def test_a_body_that_stops_halfway_is_late() -> None:
     async def half(request: Request) -> None:
-        request.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n"
-        )
-        request.write(b'\r\n{"jsonrpc"')
-        await asyncio.Event().wait()
+        if request.method != WARM_UP:
+            request.write(JSON_HEAD + b'content-length: 99\r\n\r\n{"jsonrpc"')
+        await silent(request)
 
-    assert verdict(await fault_of(stateless(half), timeout_s=0.3)) == ("upstream-timeout", True)
+    async with connected(stateless(half)) as (upstream, _):
+        await ask(upstream, WARM_UP)
+        with pytest.raises(UpstreamFault) as caught:
+            await ask(upstream, timeout_s=0.5)
+        assert verdict(caught.value) == ("upstream-timeout", True)
 
 
 @pytest.mark.parametrize("content_type", [b"application/json", b"text/event-stream"])
@@ -606,11 +634,11 @@ async def test_no_more_than_the_allowed_number_is_in_flight() -> None:
 async def test_a_closed_upstream_refuses_and_fails_what_is_under_way() -> None:
     arrived = asyncio.Event()
 
-    async def silent(request: Request) -> None:
+    async def arriving(request: Request) -> None:
         arrived.set()
-        await asyncio.Event().wait()
+        await silent(request)
 
-    async with connected(stateless(silent)) as (upstream, _):
+    async with connected(stateless(arriving)) as (upstream, _):
         waiting = asyncio.create_task(ask(upstream))
         await arrived.wait()
         await upstream.close()
@@ -630,3 +658,72 @@ async def test_a_credential_that_cannot_be_written_never_leaves() -> None:
         assert verdict(caught.value) == ("upstream-rejected", False)
         assert "Bearer" not in str(caught.value)
         assert raw.requests == []
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_unreachable(tmp_path: Path) -> None:
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(_self_signed(tmp_path))
+    seen: list[object] = []
+
+    def connected_to(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(writer)
+
+    server = await asyncio.start_server(connected_to, "127.0.0.1", 0, ssl=served)
+    upstream = open_upstream("tls", url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    with pytest.raises(UpstreamFault) as caught:
+        await ask(upstream)
+    assert verdict(caught.value) == ("upstream-unreachable", False)
+    assert seen == []
+    await upstream.close()
+    server.close()
+
+
+def _self_signed(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "both.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+@pytest.mark.parametrize("era", [stateless, handshaking])
+async def test_a_failure_of_the_listener_is_its_own_and_no_time_out(
+    era: Callable[[Handler], Handler],
+) -> None:
+    async def reporting(request: Request) -> None:
+        if request.method == "notifications/cancelled":
+            request.respond(status=202)
+            return
+        token = request.message["params"]["_meta"]["progressToken"]
+        params = {"progressToken": token, "progress": 1}
+        notice = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+        request.start_stream()
+        request.event(json.dumps(notice).encode())
+
+    async def on_progress(_: JSON) -> None:
+        raise TimeoutError("of the listener")
+
+    async with connected(era(reporting)) as (upstream, _):
+        with pytest.raises(TimeoutError, match="of the listener"):
+            await ask(upstream, on_progress=on_progress)
+
+
+async def test_a_status_without_a_session_is_a_rejection_in_the_older_era_too() -> None:
+    async def refusing(request: Request) -> None:
+        request.respond(status=404)
+
+    fault = await fault_of(handshaking(refusing))
+    assert verdict(fault) == ("upstream-rejected", False)

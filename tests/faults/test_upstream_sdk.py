@@ -98,7 +98,7 @@ async def test_error_answers_are_errors_and_not_faults(upstream: Upstream) -> No
 async def test_a_late_answer_is_given_up_and_the_upstream_stays_usable(upstream: Upstream) -> None:
     await ask(upstream, "tools/list", {})
     with pytest.raises(UpstreamFault) as caught:
-        await ask(upstream, params={"name": "wait_forever", "arguments": {}}, timeout_s=0.3)
+        await ask(upstream, params={"name": "wait_forever", "arguments": {}}, timeout_s=0.5)
     assert caught.value.reason == "upstream-timeout"
     assert caught.value.may_have_happened
     called = await ask(upstream, params={"name": "echo_text", "arguments": {"text": "on"}})

@@ -12,6 +12,7 @@ import pytest
 
 from safeconduct.ports import JSON, Credential, Upstream, UpstreamError, UpstreamFault
 from safeconduct.upstreams import Limits, open_upstream, peer, stdio
+from safeconduct.upstreams import child as child_process
 from tests.faults.upstream_servers import ask
 
 CHILD = Path(__file__).with_name("upstream_child.py")
@@ -441,3 +442,32 @@ async def test_a_process_that_does_not_read_is_busy_rather_than_a_leak() -> None
     assert verdict(caught.value) == ("upstream-timeout", True)
     assert verdict(await fault_of(upstream, "echo", params)) == ("upstream-busy", False)
     await upstream.close()
+
+
+async def test_a_process_that_never_comes_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "_START_S", 0.2)
+    upstream = open_upstream("child", command=[sys.executable, "-c", "import time; time.sleep(60)"])
+    assert verdict(await fault_of(upstream, "echo")) == (UNREACHABLE, False)
+    await upstream.close()
+
+
+async def test_a_process_that_ignores_every_hint_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "_GRACE_S", 0.1)
+    async with child("stubborn") as upstream:
+        pid = (await ask(upstream, "surroundings", {}))["pid"]
+    assert _gone(pid)
+
+
+async def test_a_failure_of_the_listener_is_its_own_and_no_time_out() -> None:
+    async def on_progress(_: JSON) -> None:
+        raise TimeoutError("of the listener")
+
+    notice = (
+        '{"jsonrpc":"2.0","method":"notifications/progress",'
+        '"params":{"progressToken":ID,"progress":1}}'
+    )
+    broken = notice.replace('"progress":1', '"progress":"1"')
+    async with child() as upstream:
+        with pytest.raises(TimeoutError, match="of the listener"):
+            await ask(upstream, "lines", {"lines": [broken, notice]}, on_progress=on_progress)
+        assert await ask(upstream, "echo", {"n": 1})

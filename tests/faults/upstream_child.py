@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -103,4 +104,9 @@ if __name__ == "__main__":
     if sys.argv[1] == "crashes":
         sys.stderr.write("cannot go on\x1b[31m\n")
         sys.exit(7)
+    if sys.argv[1] == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        serve("newer")
+        while True:
+            signal.pause()
     serve(sys.argv[1])

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from safeconduct.ports import JSON, Credential, Upstream, UpstreamFault
-from safeconduct.upstreams import Limits, open_upstream
+from safeconduct.upstreams import Limits, open_upstream, outbound
 from tests.faults.upstream_servers import (
     Handler,
     Raw,
@@ -339,3 +339,51 @@ async def test_an_upstream_that_keeps_sessions_no_more_is_found_again() -> None:
         assert (caught.value.reason, caught.value.may_have_happened) == ("upstream-rejected", False)
         await ask(upstream, owner="a|u|1")
         assert "mcp-session-id" not in raw.requests[-1].headers
+
+
+async def test_a_session_outlives_a_broken_connection() -> None:
+    broken = [False]
+
+    async def calls(request: Request) -> None:
+        if broken[0]:
+            broken[0] = False
+            request.hang_up()
+        else:
+            await echo(request)
+
+    async with connected(handshaking(calls, session=lambda: "s1")) as (upstream, raw):
+        await ask(upstream)
+        broken[0] = True
+        with pytest.raises(UpstreamFault):
+            await ask(upstream)
+        await ask(upstream)
+        assert raw.methods.count("server/discover") == 2  # another server might answer now
+        assert raw.methods.count("initialize") == 1
+
+
+async def test_an_unintelligible_answer_to_discovery_leads_to_a_handshake() -> None:
+    async def older(request: Request) -> None:
+        if request.method == "server/discover":
+            request.respond(b"what?")
+        else:
+            await handshaking(echo)(request)
+
+    async with connected(older) as (upstream, raw):
+        await ask(upstream)
+        assert raw.methods.count("initialize") == 1
+
+
+async def test_closing_does_not_wait_for_an_upstream_that_ignores_farewells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbound, "_COURTESY_S", 0.05)
+
+    async def deaf(request: Request) -> None:
+        if request.verb == "DELETE":
+            await asyncio.Event().wait()
+        await handshaking(echo, session=lambda: "s1")(request)
+
+    async with connected(deaf) as (upstream, raw):
+        await ask(upstream)
+        await upstream.close()
+        assert raw.requests[-1].verb == "DELETE"
