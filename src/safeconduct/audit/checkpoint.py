@@ -93,11 +93,10 @@ def store(directory: Path, checkpoint: Checkpoint) -> None:
     """
     draft = directory / f"{NAME}.new"
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(fd, checkpoint.text().encode())
+    with open(fd, "wb") as file:
+        file.write(checkpoint.text().encode())
+        file.flush()
         flush(fd)
-    finally:
-        os.close(fd)
     draft.replace(directory / NAME)
     flush_directory(directory)
 

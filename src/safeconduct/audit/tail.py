@@ -107,6 +107,8 @@ class _Segment:
 
     def append(self, data: bytes) -> None:
         """Raises LogFault, OSError."""
+        if os.fstat(self._fd).st_size != self.offset:
+            raise self._changed()
         try:
             self._write(data)
         except OSError as error:
@@ -121,7 +123,7 @@ class _Segment:
             raise
         end = self.offset + len(data)
         if not self._is_in_place(end):
-            raise LogFault("io", f"{self._path} was removed, replaced or changed by someone else")
+            raise self._changed()
         self.offset = end
 
     def close(self) -> None:
@@ -145,6 +147,9 @@ class _Segment:
         except OSError:
             return False
         return (status.st_dev, status.st_ino) == self._identity and status.st_size == size
+
+    def _changed(self) -> LogFault:
+        return LogFault("io", f"{self._path} was removed, replaced or changed by someone else")
 
 
 def _full_or(error: OSError) -> Exception:

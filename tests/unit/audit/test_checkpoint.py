@@ -85,10 +85,10 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_closing_writes_the_newest_however_soon_it_comes(tmp_path: Path) -> None:
-    heads = [Checkpoint("o", size, bytes(32)) for size in range(3)]
-    current = heads[0]
-    writing = Checkpointer(tmp_path, lambda: current)
-    for current in heads:
+    heads = [Checkpoint("o", 0, bytes(32))]
+    writing = Checkpointer(tmp_path, lambda: heads[-1])
+    for size in range(1, 4):
+        heads.append(Checkpoint("o", size, bytes(32)))
         writing.wake()
     writing.close()
     assert checkpoint.load(tmp_path) == heads[-1]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def room(tmp_path: Path) -> Room:
     return Room(tmp_path)
 
 
-def v(value: int, **more: Any) -> dict[str, Any]:
-    return {"v": value, **more}
+def v(value: int) -> dict[str, Any]:
+    return {"v": value}
 
 
 def codes(answers: list[int | Exception | None]) -> list[object]:
@@ -109,7 +110,7 @@ def test_a_projection_that_fails_refuses_that_append_only(room: Room) -> None:
     ],
 )
 def test_a_record_without_exact_bytes_refuses_its_append_only(
-    room: Room, record: Any, error: type[Exception]
+    room: Room, record: dict[str, Any], error: type[Exception]
 ) -> None:
     first, refused, last = room.commit([v(1)], [v(2), record], [v(3)])
     assert (first, last) == (0, 1)
@@ -126,9 +127,7 @@ def test_a_projection_that_cannot_begin_refuses_the_group_and_may_recover(room: 
 
 
 @pytest.mark.parametrize("method", ["commit", "rollback"])
-def test_a_projection_that_cannot_end_its_transaction_ends_the_log(
-    room: Room, method: str
-) -> None:
+def test_a_projection_that_cannot_end_its_transaction_ends_the_log(room: Room, method: str) -> None:
     room.commit([v(1)])
     room.projection.failing = {method}
     assert codes(room.commit([v(2)], [v(3), NO]))[0] == "projection"
@@ -184,7 +183,7 @@ def test_any_other_failure_to_write_ends_the_log(
     assert not list(room.directory.iterdir())
 
 
-def _raise(error: Exception) -> Any:
+def _raise(error: Exception) -> Callable[..., None]:
     def fail(*_: object) -> None:
         raise error
 

@@ -165,8 +165,8 @@ def test_an_answer_that_nobody_can_take_any_more_is_dropped(
     monkeypatch.setattr(projection, "begin", wait)
 
     async def leave() -> None:
-        asyncio.ensure_future(log.append({"i": 1}))  # noqa: RUF006 - left behind on purpose
-        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0)
+        left_behind = asyncio.ensure_future(log.append({"i": 1}))
+        await asyncio.wait([left_behind], timeout=0)
 
     asyncio.run(leave())
     let_go.set()

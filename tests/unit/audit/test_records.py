@@ -22,23 +22,23 @@ def cyclic() -> dict[str, Any]:
     return value
 
 
-def deep() -> Any:
-    value: Any = None
+def deep() -> list[Any]:
+    value: list[Any] = []
     for _ in range(100_000):
         value = [value]
     return value
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        {"b": 1, "a": [True, None, {"y": "x", "x": []}], "n": 0},
-        {"text": 'quote " slash / back \\ control \x01\x7f\n\u2028 é 𝄞'},
-        {"é": 1, "ÿ": 2, "z": 3, "\ue000": 4},
-        {"most": 2**53 - 1, "least": -(2**53) + 1, "zero": 0},
-        {"": "", "tuple": (1, (2, 3))},
-    ],
-)
+RECORDS: list[dict[str, Any]] = [
+    {"b": 1, "a": [True, None, {"y": "x", "x": []}], "n": 0},
+    {"text": 'quote " slash / back \\ control \x01\x7f\n\u2028 é 𝄞'},
+    {"é": 1, "ÿ": 2, "z": 3, "\ue000": 4},
+    {"most": 2**53 - 1, "least": -(2**53) + 1, "zero": 0},
+    {"": "", "tuple": (1, (2, 3))},
+]
+
+
+@pytest.mark.parametrize("record", RECORDS)
 def test_the_bytes_are_those_of_rfc_8785_and_read_back(record: dict[str, Any]) -> None:
     data = encode(record)
     assert data == rfc8785.dumps(record)
@@ -69,10 +69,10 @@ def test_the_bytes_are_those_of_rfc_8785_and_read_back(record: dict[str, Any]) -
     ],
     ids=lambda value: type(value).__name__,
 )
-@pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [0, v], lambda v: {"in": (v,)}])
-def test_a_value_without_exact_bytes_is_refused(value: object, wrap: Any) -> None:
-    with pytest.raises(NotCanonical):
-        encode({"value": wrap(value)})
+def test_a_value_without_exact_bytes_is_refused_wherever_it_is(value: object) -> None:
+    for record in ({"in": value}, {"in": [0, value]}, {"in": {"in": (value,)}}):
+        with pytest.raises(NotCanonical):
+            encode(record)
 
 
 def test_8_kib_fit_and_one_byte_more_does_not() -> None:

@@ -63,9 +63,7 @@ def test_a_checkpoint_that_knows_more_than_the_log_refuses(
         recovery.find_end(tmp_path, ORIGIN, 0)
 
 
-def test_a_log_that_is_gone_refuses_whoever_remembers_it(
-    tmp_path: Path, segmented: Memory
-) -> None:
+def test_a_log_that_is_gone_refuses_whoever_remembers_it(tmp_path: Path, segmented: Memory) -> None:
     for path in segments.listing(tmp_path):
         path.unlink()
     with pytest.raises(Damaged, match="the log holds 0"):

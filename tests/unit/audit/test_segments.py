@@ -139,6 +139,6 @@ def test_segments_are_listed_in_order_and_nothing_else_is(tmp_path: Path) -> Non
 def test_a_missing_segment_is_an_edit(tmp_path: Path) -> None:
     for number in (0, 2):
         segments.path(tmp_path, number).touch()
-    with pytest.raises(Damaged, match="segment-00000001.log is missing") as caught:
+    with pytest.raises(Damaged, match=r"segment-00000001\.log is missing") as caught:
         segments.listing(tmp_path)
     assert caught.value.code == "edited"

@@ -30,6 +30,10 @@ def raw(directory: Path, *groups: Iterable[bytes]) -> None:
     checkpoint.store(directory, Checkpoint(ORIGIN, tree.size, tree.root()))
 
 
+def sequence(records: Iterable[dict[str, Any]]) -> list[int]:
+    return [record["n"] for record in records]
+
+
 def codes(report: Report) -> list[tuple[str, int | None]]:
     return [(finding.code, finding.seq) for finding in report.findings]
 
@@ -216,24 +220,21 @@ class TestRead:
             [permit("d_3", "t_1")],
         )
 
-    def seen(self, directory: Path, **options: Any) -> list[int]:
-        return [record["n"] for record in read(directory, **options)]
-
     def test_all_records_come_in_order(self, tmp_path: Path, log: Memory) -> None:
         assert list(read(tmp_path)) == log.records
 
     def test_those_of_a_decision(self, tmp_path: Path) -> None:
-        assert self.seen(tmp_path, decision="d_1") == [1, 2, 5]
-        assert self.seen(tmp_path, decision="d_9") == []
+        assert sequence(read(tmp_path, decision="d_1")) == [1, 2, 5]
+        assert sequence(read(tmp_path, decision="d_9")) == []
 
     def test_those_of_a_task_with_the_outcomes_of_its_decisions(self, tmp_path: Path) -> None:
-        assert self.seen(tmp_path, task="t_1") == [0, 1, 2, 5, 6]
-        assert self.seen(tmp_path, task="t_2") == [3, 4]
+        assert sequence(read(tmp_path, task="t_1")) == [0, 1, 2, 5, 6]
+        assert sequence(read(tmp_path, task="t_2")) == [3, 4]
 
     def test_the_last_ones(self, tmp_path: Path) -> None:
-        assert self.seen(tmp_path, last=2) == [5, 6]
-        assert self.seen(tmp_path, last=100) == list(range(7))
-        assert self.seen(tmp_path, task="t_1", last=1) == [6]
+        assert sequence(read(tmp_path, last=2)) == [5, 6]
+        assert sequence(read(tmp_path, last=100)) == list(range(7))
+        assert sequence(read(tmp_path, task="t_1", last=1)) == [6]
 
     def test_a_decision_comes_with_its_outcome_if_there_is_one(
         self, tmp_path: Path, log: Memory

@@ -1,0 +1,288 @@
+"""A disk that is full, fails, or is changed behind the log's back: the gate stays closed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import resource
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safeconduct.audit import segments, tail
+from safeconduct.audit.faults import LogFault
+from safeconduct.audit.log import Log
+from safeconduct.audit.verify import read, verify
+from tests.support.logs import Memory, opened
+
+TEXT = "x" * 4000
+
+
+class Room:
+    """An open log with one record in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.projection = Memory()
+        self.log: Log = opened(directory, self.projection)
+        self.segment = segments.path(directory, 0)
+
+    async def refuses(self, *, then: str) -> LogFault:
+        """What is appended is not recorded; `then` says whether the log goes on after that."""
+        size = self.log.size
+        with pytest.raises(LogFault) as caught:
+            await self.log.append({"kind": "lost"})
+        assert self.log.size == size == self.projection.applied()
+        assert len(self.projection.records) == size
+        if then == "ends":
+            with pytest.raises(LogFault):
+                await self.log.append({"kind": "also lost"})
+        else:
+            assert await self.log.append({"kind": "kept"}) == size
+        return caught.value
+
+    async def reopened(self, size: int) -> None:
+        """A new process finds exactly what was answered, and can go on."""
+        self.log.close()
+        self.log = opened(self.directory, self.projection)
+        assert self.log.size == size
+        assert await self.log.append({"kind": "after"}) == size
+        assert [record["n"] for record in read(self.directory)] == list(range(size + 1))
+        assert list(read(self.directory)) == self.projection.records
+        assert verify(self.directory).exit_code == 0
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    made = Room(tmp_path / "audit")
+    await made.log.append({"kind": "task"})
+    yield made
+    made.log.close()
+
+
+def failing(code: int) -> Callable[..., Any]:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+@contextmanager
+def largest_file(size: int) -> Generator[None]:
+    """No file grows beyond that many bytes: a disk without room, as the kernel tells of it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_on_a_full_disk_nothing_is_recorded_and_nothing_recorded_is_lost(room: Room) -> None:
+    answered = [0]
+    with largest_file(64 * 1024):
+        fault = None
+        while fault is None:
+            try:
+                answered.append(await room.log.append({"text": TEXT}))
+            except LogFault as error:
+                fault = error
+        assert fault.code == "full"
+        again = await asyncio.gather(
+            *(room.log.append({"text": TEXT}) for _ in range(8)), return_exceptions=True
+        )
+        assert {type(answer) for answer in again} == {LogFault}
+    assert answered == list(range(len(answered)))
+    assert verify(room.directory).records == len(answered) == room.projection.applied()
+    assert await room.log.append({"text": TEXT}) == len(answered)
+    await room.reopened(len(answered) + 1)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+async def test_a_write_without_room_leaves_nothing_behind(
+    room: Room, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    before = room.segment.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.pwrite", failing(code))
+        with pytest.raises(LogFault) as caught:
+            await room.log.append({"kind": "lost"})
+    assert caught.value.code == "full"
+    assert room.segment.read_bytes() == before
+    assert await room.log.append({"kind": "kept"}) == 1
+    await room.reopened(2)
+
+
+async def test_half_a_write_is_taken_back(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = room.segment.read_bytes()
+    write = os.pwrite
+    calls: list[int] = []
+
+    def half_then_full(fd: int, data: memoryview, offset: int) -> int:
+        calls.append(len(data))
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, "full")
+        return write(fd, data[: len(data) // 2], offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.pwrite", half_then_full)
+        with pytest.raises(LogFault):
+            await room.log.append({"kind": "lost"})
+    assert len(calls) == 2
+    assert room.segment.read_bytes() == before
+    await room.reopened(1)
+
+
+async def test_a_write_in_pieces_is_whole(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.pwrite
+
+    def seven_bytes(fd: int, data: memoryview, offset: int) -> int:
+        return write(fd, data[:7], offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.pwrite", seven_bytes)
+        assert await room.log.append({"kind": "kept"}) == 1
+    await room.reopened(2)
+
+
+@pytest.mark.parametrize("what", ["open", "pwrite"])
+async def test_no_room_for_a_new_segment_leaves_none_behind(
+    room: Room, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(tail, "SEGMENT_BYTES", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"safeconduct.audit.tail.os.{what}", failing(errno.ENOSPC))
+        with pytest.raises(LogFault) as caught:
+            await room.log.append({"kind": "lost"})
+    assert caught.value.code == "full"
+    assert segments.listing(room.directory) == [room.segment]
+    assert await room.log.append({"kind": "kept"}) == 1
+    await room.reopened(2)
+
+
+async def test_a_disk_that_fails_to_write_ends_the_log(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.pwrite", failing(errno.EIO))
+        assert (await room.refuses(then="ends")).code == "io"
+    assert (await room.refuses(then="ends")).code == "io"  # nothing is tried again
+    await room.reopened(1)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+async def test_a_flush_that_fails_is_never_repeated(
+    room: Room, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    before = room.segment.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(tail, "flush", failing(code))
+        assert (await room.refuses(then="ends")).code == "io"
+    flushed: list[int] = []
+    monkeypatch.setattr(tail, "flush", flushed.append)
+    await room.refuses(then="ends")
+    assert flushed == []
+    assert room.segment.read_bytes() == before
+    monkeypatch.undo()
+    await room.reopened(1)
+
+
+async def test_a_write_that_cannot_be_taken_back_ends_the_log(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.pwrite", failing(errno.ENOSPC))
+        patch.setattr("safeconduct.audit.tail.os.ftruncate", failing(errno.EIO))
+        assert (await room.refuses(then="ends")).code == "io"
+    await room.reopened(1)
+
+
+async def test_a_directory_that_cannot_be_flushed_ends_the_log(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "SEGMENT_BYTES", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(tail, "flush_directory", failing(errno.EIO))
+        assert (await room.refuses(then="ends")).code == "io"
+    # The group itself was flushed: nobody was told, but it is there, and so it counts.
+    await room.reopened(2)
+
+
+def remove(room: Room) -> None:
+    room.segment.unlink()
+
+
+def replace(room: Room) -> None:
+    copy = room.directory / "copy"
+    shutil.copy(room.segment, copy)
+    copy.replace(room.segment)
+
+
+def move_away(room: Room) -> None:
+    room.segment.rename(room.directory / "elsewhere")
+
+
+def move_directory_away(room: Room) -> None:
+    room.directory.rename(room.directory.with_name("elsewhere"))
+
+
+def empty(room: Room) -> None:
+    os.truncate(room.segment, 0)
+
+
+def append_to(room: Room) -> None:
+    with room.segment.open("ab") as file:
+        file.write(b"x" * 10_000)
+
+
+@pytest.mark.parametrize(
+    "change", [remove, replace, move_away, move_directory_away, empty, append_to]
+)
+async def test_a_file_that_is_changed_while_it_is_open_ends_the_log(
+    room: Room, change: Callable[[Room], None]
+) -> None:
+    change(room)
+    assert (await room.refuses(then="ends")).code == "io"
+
+
+async def test_nothing_is_answered_or_committed_before_it_is_flushed(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushing, let_go = threading.Event(), threading.Event()
+
+    def wait(fd: int) -> None:
+        flushing.set()
+        let_go.wait()
+        os.fsync(fd)
+
+    monkeypatch.setattr(tail, "flush", wait)
+    appending = asyncio.ensure_future(room.log.append({"kind": "decision"}))
+    assert await asyncio.to_thread(flushing.wait, 30)
+    assert (appending.done(), room.projection.applied(), room.log.size) == (False, 1, 1)
+    let_go.set()
+    assert await appending == 1
+    assert (room.projection.applied(), room.log.size) == (2, 2)
+
+
+async def test_what_a_projection_failed_to_commit_is_replayed(room: Room) -> None:
+    room.projection.failing = {"commit"}
+    assert (await room.refuses(then="ends")).code == "projection"
+    room.projection.failing = set()
+    await room.reopened(2)
+    assert room.projection.replayed == [1]
+
+
+async def test_a_checkpoint_that_cannot_be_written_costs_no_record(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safeconduct.audit.checkpoint.flush", failing(errno.ENOSPC))
+    assert await room.log.append({"kind": "config"}) == 1
+    room.log.close()
+    monkeypatch.undo()
+    await room.reopened(2)
