@@ -93,7 +93,7 @@ def store(directory: Path, checkpoint: Checkpoint) -> None:
     """
     draft = directory / f"{NAME}.new"
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "wb") as file:
+    with os.fdopen(fd, "wb") as file:
         file.write(checkpoint.text().encode())
         file.flush()
         flush(fd)
