@@ -17,8 +17,6 @@ _NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read
 _ANNOTATION: Final = "x-mcp-header"
 _TYPES: Final = frozenset({"string", "integer", "boolean"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_PLAIN: Final = re.compile(r"[\x20-\x7E]*")
-_ENCODED: Final = re.compile(r"=\?base64\?.*\?=")
 _MAX_TOOLS: Final = 4096
 
 Path = tuple[str, ...]
@@ -67,7 +65,8 @@ class Mirror:
 
 def encode(value: str) -> str:
     """A header value that survives the wire: printable ASCII as it is, all else in base64."""
-    if _PLAIN.fullmatch(value) and value == value.strip() and not _ENCODED.fullmatch(value):
+    looks_encoded = value.startswith("=?base64?") and value.endswith("?=")
+    if value.isascii() and value.isprintable() and value == value.strip() and not looks_encoded:
         return value
     return f"=?base64?{base64.b64encode(value.encode()).decode()}?="
 

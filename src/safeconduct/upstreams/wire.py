@@ -15,7 +15,6 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.payload import Payload
-from yarl import URL
 
 from safeconduct.ports import UpstreamFault
 
@@ -33,7 +32,7 @@ class Wire:
     """A pool of connections to one URL. Made outside an event loop, used inside one."""
 
     def __init__(self, url: str, *, max_body_bytes: int) -> None:
-        self._url = URL(url, encoded=True)
+        self._url = url
         self._max_body_bytes = max_body_bytes
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -77,7 +76,7 @@ class Exchange:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        url: URL,
+        url: str,
         method: str,
         headers: Mapping[str, str],
         body: bytes | None,
