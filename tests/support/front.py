@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import orjson
 from uvicorn.server import ServerState
 
-from safeconduct.entrypoints.http import ASGI, Event, Routes, Scope, application, doors
+from safeconduct.entrypoints.http import ASGI, Event, Scope, application, doors
 from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.running import Running
 from safeconduct.entrypoints.server import Limits, listener, server
@@ -76,19 +76,16 @@ class Page:
         return self.answer
 
 
-def endpoint(page: Page, *, patience_s: float = 0) -> McpEndpoint:
-    return McpEndpoint(
+def front(page: Page, *, max_body_bytes: int = MAX_BODY) -> ASGI:
+    """The application that a gateway with this page would serve."""
+    endpoint = McpEndpoint(
         cast("Gateway", page),
         issuer=ISSUER,
-        max_body_bytes=MAX_BODY,
-        running=Running(patience_s),
+        max_body_bytes=max_body_bytes,
+        running=Running(patience_s=0),
     )
-
-
-def front(page: Page, *, listen: str = "127.0.0.1:8700") -> ASGI:
-    """The application that a gateway with this page would serve."""
-    entry = doors(ISSUER, listen, ("https://console.example",))
-    return application(endpoint(page).routes(), entry)
+    entry = doors(ISSUER, "127.0.0.1:8700", ("https://console.example",))
+    return application(endpoint.routes(), entry)
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -256,7 +253,3 @@ async def listening(app: ASGI, limits: Limits | None = None) -> AsyncGenerator[i
             connection.transport.abort()
         await asyncio.gather(*state.tasks)
         await serving.wait_closed()
-
-
-def routes_of(handler: Callable[..., Awaitable[Any]]) -> Routes:
-    return {"/x": {"POST": handler}}
