@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,7 +19,6 @@ MAX_TTL_S: Final = 900
 KEY_FILE: Final = "gateway.jwk"
 
 _CACHE_SIZE: Final = 4096
-_CREDENTIALS: Final = re.compile(r"(DPoP|Bearer) +([A-Za-z0-9._-]+)", re.IGNORECASE)
 
 
 class _Actor(msgspec.Struct, frozen=True):
@@ -151,10 +149,12 @@ def gateway_key(state: Path) -> tuple[PrivateKey, bool]:
 
 
 def _credentials(caller: Caller) -> tuple[Literal["dpop", "bearer"], str]:
-    match = _CREDENTIALS.fullmatch(caller.authorization or "")
-    if match is None:
-        raise Unauthenticated("invalid_token", "A task token is needed.")
-    return ("dpop" if match[1].lower() == "dpop" else "bearer"), match[2]
+    scheme, _, token = (caller.authorization or "").partition(" ")
+    match scheme.lower():
+        case "dpop" | "bearer" as known if token:
+            return known, token
+        case _:
+            raise Unauthenticated("invalid_token", "A task token is needed.")
 
 
 def _invalid() -> Unauthenticated:

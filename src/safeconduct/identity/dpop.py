@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from functools import lru_cache
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -93,6 +94,8 @@ def _refused(sentence: str) -> Unauthenticated:
     return Unauthenticated("invalid_dpop_proof", sentence)
 
 
+# The same token comes with every proof.
+@lru_cache(maxsize=1024)
 def _digest(token: str) -> str:
     return encode(hashlib.sha256(token.encode("ascii")).digest())
 

@@ -76,7 +76,7 @@ def sign(claims: Mapping[str, Any], key: PrivateKey, typ: str, *, embed: bool = 
     public = key.public
     header: dict[str, Any] = {"typ": typ, "alg": public.algorithm}
     if embed:
-        header["jwk"] = public.key.as_dict(private=False)
+        header["jwk"] = public.members
     else:
         header["kid"] = public.kid
     message = f"{encode(orjson.dumps(header))}.{encode(orjson.dumps(claims))}"

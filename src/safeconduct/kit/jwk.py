@@ -7,14 +7,18 @@ refused.
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self, TypeGuard
+from typing import Any, Final, Literal, Self, TypeGuard, cast
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import JoseError as JoserfcError
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import ECKey, OKPKey, thumbprint
 from joserfc.jws import JWSRegistry
 
 from safeconduct.kit import strictjson
@@ -22,6 +26,7 @@ from safeconduct.kit import strictjson
 Algorithm = Literal["ES256", "Ed25519"]
 
 _SIGNATURES: Final = {name: JWSRegistry.algorithms[name] for name in ("ES256", "Ed25519")}
+_ECDSA: Final = ECDSA(SHA256())
 _COORDINATES: Final[dict[object, tuple[str, ...]]] = {
     ("EC", "P-256"): ("x", "y"),
     ("OKP", "Ed25519"): ("x",),
@@ -33,6 +38,8 @@ _ALGORITHM_NAMES: Final[dict[Algorithm, frozenset[str]]] = {
 _SCALAR_BYTES: Final = 32
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MAX_SET_BYTES: Final = 1024 * 1024
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 
 
 class JoseError(ValueError):
@@ -41,7 +48,7 @@ class JoseError(ValueError):
 
 def encode(data: bytes) -> str:
     """Base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def decode(text: str) -> bytes:
@@ -54,8 +61,10 @@ def decode(text: str) -> bytes:
         JoseError: for any other spelling.
     """
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
+        data = binascii.a2b_base64(
+            text.encode("ascii").translate(_FROM_URL) + b"==="[: -len(text) % 4]
+        )
+    except ValueError:
         raise JoseError("not base64url") from None
     if encode(data) != text:
         raise JoseError("not base64url in its one spelling")
@@ -63,15 +72,17 @@ def decode(text: str) -> bytes:
 
 
 class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that verifies; `thumbprint` is RFC 7638 with SHA-256, also the `kid` if none is given.
+    """A key that verifies.
 
-    `use` is the `use` member of the JWK.
+    `thumbprint` is RFC 7638 with SHA-256, and the `kid` if none is given; `members` are those that
+    make the key, `use` is the `use` member of the JWK.
     """
 
     algorithm: Algorithm
     thumbprint: str
     kid: str
-    key: ECKey | OKPKey
+    members: dict[str, str]
+    key: EllipticCurvePublicKey | Ed25519PublicKey
     use: str | None = None
 
     @classmethod
@@ -88,20 +99,36 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
         kid, use = jwk.get("kid"), jwk.get("use")
         if not isinstance(kid, str | None) or not isinstance(use, str | None):
             raise JoseError("a key whose kid or use is not a string")
-        algorithm, key = _import(jwk, ())
-        thumbprint = key.thumbprint()
+        algorithm, members, key = _import(jwk, ())
+        named = thumbprint(members)
         return cls(
-            algorithm=algorithm, thumbprint=thumbprint, kid=kid or thumbprint, key=key, use=use
+            algorithm=algorithm,
+            thumbprint=named,
+            kid=kid or named,
+            members=members,
+            key=cast("EllipticCurvePublicKey | Ed25519PublicKey", key.public_key),
+            use=use,
         )
 
     def verify(self, message: bytes, signature: bytes) -> bool:
-        """Whether this key signed the message (RFC 7518 section 3.4, RFC 9864 section 2.2)."""
-        return _SIGNATURES[self.algorithm].verify(message, signature, self.key)
+        """Whether this key signed the message (RFC 7518 section 3.4, RFC 8037 section 3.1)."""
+        if len(signature) != 2 * _SCALAR_BYTES:
+            return False
+        try:
+            if isinstance(self.key, Ed25519PublicKey):
+                self.key.verify(signature, message)
+            else:
+                r, s = signature[:_SCALAR_BYTES], signature[_SCALAR_BYTES:]
+                der = encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+                self.key.verify(der, message, _ECDSA)
+        except InvalidSignature:
+            return False
+        return True
 
     def jwk(self, use: str | None = None) -> dict[str, Any]:
         """The key as a JWK with `kid` and `alg`, and `use` if given."""
         members: dict[str, Any] = {
-            **self.key.as_dict(private=False),
+            **self.members,
             "kid": self.kid,
             "alg": self.algorithm,
         }
@@ -126,7 +153,7 @@ class PrivateKey(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             JoseError: the private member is missing, or another kind of key.
         """
-        return cls._of(_import(jwk, ("d",))[1])
+        return cls._of(_import(jwk, ("d",))[2])
 
     @classmethod
     def _of(cls, key: ECKey | OKPKey) -> Self:
@@ -165,7 +192,8 @@ class KeySet(msgspec.Struct, frozen=True):
             raise JoseError("not a JWK Set")
         keys: dict[str, PublicKey] = {}
         for jwk in jwks:
-            if _is_object(jwk) and jwk.get("use") not in uses:
+            use = jwk.get("use") if _is_object(jwk) else None
+            if isinstance(use, str | None) and use not in uses:
                 continue
             key = PublicKey.parse(jwk)
             if key.kid in keys:
@@ -190,7 +218,9 @@ def _is_array(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
-def _import(jwk: Mapping[str, Any], private: tuple[str, ...]) -> tuple[Algorithm, ECKey | OKPKey]:
+def _import(
+    jwk: Mapping[str, Any], private: tuple[str, ...]
+) -> tuple[Algorithm, dict[str, str], ECKey | OKPKey]:
     kind = (jwk.get("kty"), jwk.get("crv"))
     coordinates = _COORDINATES.get(kind) if all(isinstance(part, str) for part in kind) else None
     if coordinates is None:
@@ -199,7 +229,7 @@ def _import(jwk: Mapping[str, Any], private: tuple[str, ...]) -> tuple[Algorithm
     alg = jwk.get("alg", algorithm)
     if not isinstance(alg, str) or alg not in _ALGORITHM_NAMES[algorithm]:
         raise JoseError("a key for another algorithm")
-    members: dict[str, Any] = {"kty": kind[0], "crv": kind[1]}
+    members: dict[str, str] = {"kty": str(kind[0]), "crv": str(kind[1])}
     for name in (*coordinates, *private):
         value = jwk.get(name)
         if not isinstance(value, str) or len(decode(value)) != _SCALAR_BYTES:
@@ -207,7 +237,7 @@ def _import(jwk: Mapping[str, Any], private: tuple[str, ...]) -> tuple[Algorithm
         members[name] = value
     try:
         if algorithm == "ES256":
-            return algorithm, ECKey.import_key(members)
-        return algorithm, OKPKey.import_key(members)
+            return algorithm, members, ECKey.import_key(dict(members))
+        return algorithm, members, OKPKey.import_key(dict(members))
     except (JoserfcError, ValueError):
         raise JoseError("a key that is not a point on its curve") from None

@@ -51,6 +51,12 @@ def test_a_token_says_what_was_minted(parties: Parties) -> None:
     assert parties.tokens.verify(parties.caller(token), NOW_MS) == minted
 
 
+def test_a_token_without_marks(parties: Parties) -> None:
+    minted = bearer(parties, unsafe=())
+    token = parties.tokens.mint(minted, "app", NOW_MS)
+    assert parties.tokens.verify(parties.caller(token), NOW_MS).unsafe == ()
+
+
 def test_the_claims_of_a_token(parties: Parties) -> None:
     header, claims, _ = parties.tokens.mint(bearer(parties), "app", NOW_MS).split(".")
     assert json.loads(decode(header)) == {

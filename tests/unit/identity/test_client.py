@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -141,3 +142,21 @@ def test_nobody_listens(tmp_path: Path) -> None:
     Parties(tmp_path, config)
     with pytest.raises(OSError, match="refused"):
         start(config)
+
+
+def test_somebody_else_listens(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"220 mail.example ready\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        config = at(configuration(tmp_path), f"http://127.0.0.1:{server.getsockname()[1]}")
+        Parties(tmp_path, config)
+        with pytest.raises(ConnectionError, match="BadStatusLine"):
+            start(config)
+        thread.join()

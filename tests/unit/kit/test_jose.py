@@ -220,7 +220,7 @@ def test_an_embedded_key_proves_its_own_possession() -> None:
 
 
 def test_an_embedded_key_is_public_and_fits() -> None:
-    good = {"alg": "ES256", "typ": "dpop+jwt", "jwk": KEY.public.key.as_dict(private=False)}
+    good = {"alg": "ES256", "typ": "dpop+jwt", "jwk": KEY.public.members}
     claims = {"jti": "one"}
     accepted, _ = verify_embedded(token(good, claims), typ="dpop+jwt", shape=Proof)
     assert accepted.jti == "one"

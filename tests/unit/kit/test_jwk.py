@@ -130,7 +130,14 @@ def test_a_set_that_cannot_be_used_is_refused() -> None:
         jwks(key.public.jwk(), key.public.jwk()),
         jwks(key.public.jwk(), {"kty": "RSA"}),
         jwks(key.jwk()),
+        jwks({**key.public.jwk(), "use": ["sig"]}),
         b'{"keys": [], ' + jwks(key.public.jwk())[1:],
     ):
         with pytest.raises(JoseError):
             KeySet.parse(data, uses=ANY)
+
+
+def test_a_private_half_that_does_not_fit_is_refused() -> None:
+    one, two = PrivateKey.generate().jwk(), PrivateKey.generate().jwk()
+    with pytest.raises(JoseError):
+        PrivateKey.parse({**one, "d": two["d"]})
