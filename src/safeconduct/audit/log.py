@@ -76,7 +76,8 @@ class Log:
             end = recovery.find_end(directory, origin, projection.applied())
             tail = Tail(directory, origin, end.segment, end.offset)
             held.callback(tail.close)
-            recovery.replay(directory, projection)
+            if projection.applied() < end.tree.size:
+                recovery.replay(directory, projection)
             committer = Committer(tail, end.tree, projection)
             # From the first moment on, so that a log that is gone can be told from a new one.
             checkpoint.store(directory, Checkpoint(origin, *committer.head))

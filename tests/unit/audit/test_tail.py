@@ -62,6 +62,18 @@ def test_a_tail_goes_on_where_it_is_told_and_drops_what_follows(tmp_path: Path) 
     assert entries_in(tmp_path) == [b"kept", b"new"]
 
 
+def test_what_a_killed_process_left_unflushed_is_flushed_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Tail(tmp_path, "o", 0, 0)
+    add(end, Tree(), b"a")
+    end.close()
+    flushed: list[int] = []
+    monkeypatch.setattr(tail, "flush", flushed.append)
+    Tail(tmp_path, "o", 0, segments.path(tmp_path, 0).stat().st_size).close()
+    assert len(flushed) == 1
+
+
 def test_a_segment_that_was_never_begun_is_begun_anew(tmp_path: Path) -> None:
     segments.path(tmp_path, 0).write_bytes(b"half a header")
     end = Tail(tmp_path, "o", 0, 0)
