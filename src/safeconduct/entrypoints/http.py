@@ -53,10 +53,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def repeats(self, name: bytes) -> bool:
         """Whether a header field stands in the request more than once."""
-        return len(self.fields) != len(self.headers) and len(self.every(name)) > 1
+        return len(self.every(name)) > 1
 
     def every(self, name: bytes) -> list[bytes]:
         """The values of all header fields of a name, in their order."""
+        if len(self.fields) == len(self.headers):
+            return [self.headers[name]] if name in self.headers else []
         return [value for field, value in self.fields if field == name]
 
 
@@ -158,6 +160,11 @@ def application(routes: Routes, entry: Doors) -> ASGI:
             await reply(send, response)
 
     return app
+
+
+async def alive(_request: Request) -> Response:
+    """Answers a liveness probe: the process serves. It says nothing about anything else."""
+    return Response(200)
 
 
 def incident() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import msgspec
 
@@ -75,7 +75,7 @@ class _Call:
     def __init__(self, receive: Receive) -> None:
         self.ended = False
         self._receive = receive
-        self._task = _current()
+        self._task = cast("asyncio.Task[object]", asyncio.current_task())
         self._watcher: asyncio.Task[None] | None = None
 
     def watch(self) -> None:
@@ -103,10 +103,3 @@ class _Call:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.end()
-
-
-def _current() -> asyncio.Task[object]:
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a call runs in a task")
-    return task

@@ -7,6 +7,7 @@ from safeconduct.entrypoints.http import (
     Problem,
     Request,
     Response,
+    alive,
     application,
     doors,
     read_body,
@@ -116,6 +117,11 @@ async def test_a_problem_is_told_as_rfc_9457_has_it() -> None:
         "status": 401,
         "detail": "Why.",
     }
+
+
+async def test_a_probe_learns_that_the_process_serves() -> None:
+    reply = await ask(application({"/healthz": {"POST": alive}}, HERE), path="/healthz")
+    assert (reply.status, reply.body) == (200, b"")
 
 
 async def test_what_is_not_http_is_left_alone() -> None:
