@@ -68,7 +68,7 @@ def _start(args: argparse.Namespace) -> int:
         source=args.source,
         scopes=args.scope,
     )
-    output.write_private(args.key_file, started.key.jwk_private())
+    output.write_private(args.key_file, started.key.jwk())
     value = {
         "task": started.task,
         "token": started.token,
