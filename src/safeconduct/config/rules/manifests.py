@@ -21,7 +21,7 @@ def manifests(draft: Draft, report: Report) -> None:
     """Each manifest is of the upstream that names it, and refers to what exists."""
     known = {name: part.value for name, part in draft.manifests.items()}
     for name, part in draft.manifests.items():
-        if part.value.upstream != name:
+        if draft.root is not None and part.value.upstream != name:
             report.error(
                 part.file,
                 ("upstream",),
