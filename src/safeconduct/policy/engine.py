@@ -112,9 +112,8 @@ class Evaluator:
             self._engine.add_policy(path, text)
         except RuntimeError as error:
             found = place(error)
-            message = _MESSAGE.search(str(error))
             raise PolicyRefused(
-                f"not Rego: {message[1] if message else 'it does not parse'}",
+                f"not Rego: {message(error)}",
                 file=path,
                 line=found[1] if found else 1,
                 fix="see the language reference of Open Policy Agent",
@@ -128,6 +127,13 @@ def place(error: BaseException) -> tuple[str, int] | None:
     """
     found = _PLACE.search(str(error))
     return None if found is None else (found["file"], int(found["line"]))
+
+
+def message(error: BaseException) -> str:
+    """What an error of the engine complains about, which may quote values of the input."""
+    text = str(error).strip()
+    found = _MESSAGE.search(text)
+    return found[1] if found else text.partition("\n")[0]
 
 
 def _answer(entrypoint: str, modules: list[Node]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from safeconduct.policy.syntax import Path, Rule, dotted, references, resolve
+from safeconduct.policy.syntax import Path, Rule, dotted, references, resolve, static
 
 MAX_CHAIN: Final = 16
 
@@ -22,7 +22,7 @@ def check_graph(rules: list[Rule]) -> None:
     """
     edges = _edges(rules)
     heights: dict[Path, int] = {}
-    first = {rule.path: rule for rule in reversed(rules)}
+    first: dict[Path, Rule] = {static(rule.path): rule for rule in reversed(rules)}
     for path in edges:
         _climb(path, edges, heights, first)
 
@@ -52,20 +52,22 @@ def _climb(start: Path, edges: Edges, heights: dict[Path, int], first: dict[Path
 
 
 def _edges(rules: list[Rule]) -> Edges:
-    known = {rule.path for rule in rules}
-    edges: Edges = {path: set() for path in known}
+    edges: Edges = {static(rule.path): set() for rule in rules}
+    below: Edges = {}
+    for path in edges:
+        for length in range(len(path)):
+            below.setdefault(path[:length], set()).add(path)
     for rule in rules:
-        for path in references(rule.parts):
-            target = resolve(path, rule)
+        for reference in references(rule.parts):
+            target = resolve(reference, rule)
             if target is not None:
-                edges[rule.path] |= _named(target, known)
+                edges[static(rule.path)] |= _named(static(target), edges, below)
     return edges
 
 
-def _named(target: Path, known: set[Path]) -> set[Path]:
+def _named(target: Path, edges: Edges, below: Edges) -> set[Path]:
     """The rules that a reference can mean: the one it goes into, or all below a package."""
     for length in range(len(target), 0, -1):
-        if target[:length] in known:
+        if target[:length] in edges:
             return {target[:length]}
-    static = target[: target.index(None)] if None in target else target
-    return {path for path in known if path[: len(static)] == static} if static else set(known)
+    return below.get(target, set())

@@ -111,7 +111,8 @@ def _check_answer(rule: Rule, target: tuple[str, ...], name: str, places: dict[s
 
 def _fields(rule: Rule) -> list[tuple[str | None, Node]]:
     """Keys and values of the object that a rule adds to a set."""
-    fields = (rule.head.get("key") or {}).get("Object", {}).get("fields", [])
+    element: Node = rule.head.get("key") or {}
+    fields: list[tuple[object, Node, Node]] = element.get("Object", {}).get("fields", [])
     return [(string(key), value) for _, key, value in fields]
 
 

@@ -24,7 +24,7 @@ import msgspec
 
 from safeconduct.policy import lint, probes
 from safeconduct.policy.bundle import Bundle
-from safeconduct.policy.engine import Evaluator, place
+from safeconduct.policy.engine import Evaluator, message, place
 from safeconduct.policy.header import FILE
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.syntax import rules
@@ -33,7 +33,7 @@ CPU_S: Final = 5
 WALL_S: Final = 60
 """Only for a child that waits for something; a slow machine must not refuse a sound bundle."""
 
-_MEMORY_BYTES: Final = 1024 * 1024 * 1024
+_MEMORY_BYTES: Final = 512 * 1024 * 1024
 _FIX: Final = "simplify the rules that were added last; look for nesting and large iterations"
 
 
@@ -119,7 +119,7 @@ def _refuse_vacuous(bundle: Bundle, evaluator: Evaluator, identity: str, when: s
 def _failed(error: Exception, when: str) -> PolicyRefused:
     file, line = place(error) or (FILE, 1)
     return PolicyRefused(
-        f"the rules fail {when}: {str(error).strip().splitlines()[-1]}",
+        f"the rules fail {when}: {message(error)}",
         file=file,
         line=line,
         fix="check that a fact is there, and its type, before using it",

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from safeconduct.policy.syntax import Node, references
+from safeconduct.policy.syntax import Node, references, static
 
 Tree = dict[str, Any]
 
@@ -67,16 +67,9 @@ def mistyped(modules: list[Node]) -> Iterator[tuple[str, bytes]]:
 
 
 def _asked(modules: list[Node]) -> set[tuple[str, ...]]:
-    found: set[tuple[str, ...]] = set()
-    for path in references([module["ast"] for module in modules]):
-        static: list[str] = []
-        for name in path[1:]:
-            if name is None:
-                break
-            static.append(name)
-        if path[0] == "input" and static:
-            found.add(tuple(static))
-    return found
+    """The places in the input that rules look at."""
+    found = {static(path) for path in references([module["ast"] for module in modules])}
+    return {path[1:] for path in found if path[:1] == ("input",) and path[1:]}
 
 
 def _leaves(tree: Tree, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

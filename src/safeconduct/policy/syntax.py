@@ -104,6 +104,16 @@ def dotted(path: Path) -> str:
     return ".".join(name or "[…]" for name in path)
 
 
+def static(path: Path) -> tuple[str, ...]:
+    """The part of a reference that is known before a rule runs."""
+    names: list[str] = []
+    for name in path:
+        if name is None:
+            break
+        names.append(name)
+    return tuple(names)
+
+
 def string(expression: Node) -> str | None:
     """The value of a literal string, None for any other expression."""
     for kind in ("String", "RawString"):
@@ -118,9 +128,9 @@ def rules(modules: list[Node]) -> list[Rule]:
 
 
 def resolve(path: Path, rule: Rule) -> Path | None:
-    """Where a reference inside a rule leads, if it names data; None for the input."""
+    """Where a reference inside a rule leads; None when it leads to no rule."""
     first = path[0]
-    if first == "input":
+    if first is None or first == "input":
         return None
     if first == "data":
         return path[1:]

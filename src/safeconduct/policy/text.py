@@ -1,7 +1,7 @@
 """What is looked at in the text of a rule file before the engine's parser sees it.
 
-The parser recurses with the nesting and can exhaust the stack, which ends the process instead of
-raising; nested array brackets even cost it time exponential in their depth.
+Nested array brackets cost that parser time exponential in their depth, and each level of anything
+costs stack: a process that runs out of it ends instead of raising.
 """
 
 from __future__ import annotations

@@ -1,0 +1,52 @@
+import pytest
+
+from safeconduct.policy.header import read_header
+from safeconduct.policy.refusal import PolicyRefused
+
+GOOD = "name: test\nengine: rego\nentrypoint: agent.tools\n"
+
+
+def refused(text: str) -> PolicyRefused:
+    with pytest.raises(PolicyRefused) as caught:
+        read_header(text)
+    assert caught.value.file == "policy.yaml"
+    return caught.value
+
+
+def test_a_header_names_the_package_that_answers() -> None:
+    header = read_header(GOOD)
+    assert (header.name, header.entrypoint) == ("test", "agent.tools")
+    assert not header.unsafe_permit_all
+
+
+def test_the_unsafe_switch_must_be_thrown_on_purpose() -> None:
+    assert read_header(GOOD + "unsafe_permit_all: true\n").unsafe_permit_all
+    assert refused(GOOD + "unsafe_permit_all: 'true'\n").line == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (GOOD + "entry: x\n", 4, "unknown key `entry`"),
+        (GOOD + "name: again\n", 4, "twice"),
+        ("name: test\nentrypoint: agent.tools\n", 1, "`engine`"),
+        (GOOD.replace("rego", "cedar"), 2, "cedar"),
+        (GOOD.replace("test", "1"), 1, "Expected `str`"),
+        ("", 1, "Expected `object`"),
+        ("- name\n", 1, "Expected `object`"),
+        ("name: [\n", 2, "not YAML"),
+    ],
+    ids=["unknown", "twice", "missing", "engine", "type", "empty", "list", "broken"],
+)
+def test_a_header_that_is_not_understood_is_refused(text: str, line: int, words: str) -> None:
+    found = refused(text)
+    assert (found.line, words in found.sentence) == (line, True), str(found)
+    assert found.fix
+
+
+@pytest.mark.parametrize(
+    "entrypoint",
+    ["Agent.tools", "agent..tools", "agent tools", "data.agent", "input", "safeconduct.x", '""'],
+)
+def test_an_entrypoint_is_a_package_of_the_operators(entrypoint: str) -> None:
+    assert refused(GOOD.replace("agent.tools", entrypoint)).line == 3
