@@ -25,7 +25,7 @@ INPUT: dict[str, Any] = {
         "effect": "write",
         "scopes": ["crm:opportunity:update"],
         "digest": DIGEST,
-        "fields": ["amount_minor", "opportunity_id"],
+        "fields": ["amount_minor"],
         "sizes": {"arguments": 52},
     },
     "agent": {
@@ -61,8 +61,8 @@ def call(tool: str, effect: str, fields: list[str]) -> dict[str, Any]:
 CASES = {
     "approved amount": INPUT | APPROVAL,
     "amount to approve": INPUT,
-    "harmless fields": call("crm.update_opportunity", "write", ["opportunity_id", "stage"]),
-    "read": call("crm.get_case", "read", ["case_id"]),
+    "harmless fields": call("crm.update_opportunity", "write", ["stage"]),
+    "read": call("crm.get_case", "read", []),
     "mail": call("mail.send", "send", ["body", "subject", "to"]),
     "unknown tool": call("warehouse.query", "execute", ["sql"]),
 }

@@ -37,7 +37,7 @@ def given(tool: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
             "effect": "read" if tool.startswith(("crm.get", "crm.list", "crm.cust")) else "write",
             "scopes": [],
             "digest": DIGEST,
-            "fields": ["opportunity_id", "stage"],
+            "fields": ["stage"],
             "sizes": {"arguments": 40},
         },
         "agent": {"id": "spiffe://crm.example/agents/copilot", "tier": 2, "zone": "tier2"},
@@ -66,7 +66,7 @@ def ask(engine: RegoEngine, value: dict[str, Any]) -> Answer:
 
 
 AMOUNT: Final[dict[str, Any]] = {
-    "call.fields": ["amount_minor", "opportunity_id"],
+    "call.fields": ["amount_minor"],
     "facts.delta_bps": 500,
     "facts.task_delta_bps": 500,
 }
@@ -94,9 +94,7 @@ def test_mail_may_be_sent(engine: RegoEngine, confidentiality: str) -> None:
     assert ask(engine, value) == (("mail.send",), ())
 
 
-@pytest.mark.parametrize(
-    "fields", [["stage"], ["next_step", "opportunity_id"], ["close_date", "next_step", "stage"]]
-)
+@pytest.mark.parametrize("fields", [["stage"], ["next_step"], ["close_date", "next_step", "stage"]])
 def test_harmless_fields_may_be_set(engine: RegoEngine, fields: list[str]) -> None:
     assert ask(engine, given(UPDATE, {"call.fields": fields})) == (("opportunity.fields",), ())
 
@@ -154,7 +152,7 @@ HOLES: Final[dict[str, dict[str, Any]]] = {
     "fields-object": {"call.fields": {"0": "stage"}},
     "fields-empty": {"call.fields": []},
     "fields-missing": {"call.fields": MISSING},
-    "nothing-but-the-name": {"call.fields": ["opportunity_id"]},
+    "another-object": {"call.fields": ["opportunity_id"]},
     "other-field": {"call.fields": ["stage", "payment_terms"]},
     "other-field-approved": APPROVED | {"call.fields": ["amount_minor", "payment_terms"]},
     # `tier <= 2` admitted the less privileged tiers, and whatever sorts before numbers.

@@ -17,12 +17,11 @@ permit contains {"id": "crm.read"} if {
 	input.agent.tier in data.crm.tiers.read
 }
 
-# What an update would change: every argument but the one that names the opportunity. `fields` that
-# is no array, or holds anything but names that are listed below, opens nothing.
+# The fields that an update would set. What is no array, or holds anything but names that are listed
+# below, opens nothing.
 changes := {field |
 	is_array(input.call.fields)
 	some field in input.call.fields
-	field != "opportunity_id"
 }
 
 # Fields that commit nobody to anything.
