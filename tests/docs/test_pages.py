@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
-FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+from tests.support.pages import DOCS, FENCE, PAGES, ROOT
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED_TEST = re.compile(r"\[`(test_\w+)`\]\(([^)\s#]+\.py)\)")
+OTHER_WORDS = re.compile(
+    r"\b(guardrails?|admins?|administrators?|whitelists?|blacklists?|sessions?)\b"
+)
 PARSERS: dict[str, Callable[[str], object]] = {
     "json": json.loads,
     "python": ast.parse,
@@ -34,7 +38,7 @@ def _anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
     prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", page.read_text()))
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+    for target in LINK.findall(prose):
         if not re.match(r"[a-z]+:", target):
             place, _, fragment = target.partition("#")
             linked = (page.parent / place) if place else page
@@ -54,3 +58,23 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
     targets = re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = re.findall(r"(?:`|^ *)make ([a-z][a-z0-9]*)", page.read_text(), re.MULTILINE)
     assert set(named) <= set(targets)
+
+
+def test_every_page_of_the_documentation_is_listed_in_its_index() -> None:
+    index = DOCS / "index.md"
+    listed = {(index.parent / target).resolve() for target in LINK.findall(index.read_text())}
+    assert {page for page in PAGES if page.is_relative_to(DOCS)} - {index} == listed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    for test, file in NAMED_TEST.findall(page.read_text()):
+        source = (page.parent / file).read_text()
+        assert re.search(rf"^(?:async )?def {test}\(", source, re.MULTILINE), test
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.is_relative_to(DOCS)], ids=_name)
+def test_one_thing_has_one_name(page: Path) -> None:
+    # Sessions are a thing of the protocol's: `Mcp-Session-Id`.
+    prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", page.read_text()))
+    assert OTHER_WORDS.findall(prose.lower()) == []

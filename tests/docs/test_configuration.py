@@ -1,0 +1,127 @@
+"""The tables of configuration and manifest against the structs that read the files."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from safeconduct.config import schema
+from safeconduct.core import manifest
+from safeconduct.policy.header import Header
+from tests.support.pages import DOCS, codes, sections, tables
+
+CONFIGURATION: dict[str, type[msgspec.Struct]] = {
+    "safeconduct.yaml": schema.Root,
+    "gateway": schema.GatewayBlock,
+    "agents": schema.Agent,
+    "agents: delegation": schema.Delegation,
+    "zones": schema.Zone,
+    "assignments": schema.Assignment,
+    "JWKS files": schema.JwksRef,
+    "users": schema.Users,
+    "users: entitlements": schema.UserEntry,
+    "scopes": schema.Scope,
+    "profiles": schema.Profile,
+    "destinations": schema.Endpoint,
+    "upstreams": schema.Upstream,
+    "upstreams: credential": schema.CredentialBlock,
+    "policy": schema.PolicyBlock,
+    "audit": schema.AuditBlock,
+}
+MANIFEST: dict[str, type[msgspec.Struct]] = {
+    "The file": manifest.Manifest,
+    "tools": manifest.ToolManifest,
+    "arguments": manifest.Argument,
+    "returns": manifest.Returns,
+    "source": manifest.SourceLabel,
+    "fields": manifest.FieldLabel,
+    "sink": manifest.Sink,
+    "allow": manifest.Allow,
+    "resolvers": manifest.Resolver,
+    "resources and prompts": manifest.ContentManifest,
+}
+WRAPPERS = {schema.Block, schema.AgentFile, schema.ZoneFile, schema.UserFile}
+"""Files whose one key is named in the text."""
+
+PAGES = {
+    DOCS / "reference" / "configuration.md": CONFIGURATION,
+    DOCS / "reference" / "manifest.md": MANIFEST,
+}
+SECTIONS = [
+    pytest.param(sections(page)[heading], struct, id=f"{page.stem}-{heading}")
+    for page, headings in PAGES.items()
+    for heading, struct in headings.items()
+]
+
+
+def default(field: msgspec.structs.FieldInfo) -> str:
+    """How a table shows a default."""
+    value: Any = field.default
+    if field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    match value:
+        case msgspec.NODEFAULT:
+            return "required"
+        case msgspec.Struct():
+            return "see below"
+        case None:
+            return "none"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case () | [] | {}:
+            return "empty"
+        case _:
+            return f"`{value}`"
+
+
+@pytest.mark.parametrize(("text", "struct"), SECTIONS)
+def test_a_table_has_every_key_with_its_default(text: str, struct: type[msgspec.Struct]) -> None:
+    header, *rows = tables(text)[0]
+    assert header == ["key", "default", "meaning"]
+    fields = msgspec.structs.fields(struct)
+    assert [(key.strip("`"), shown) for key, shown, _ in rows] == [
+        (field.encode_name, default(field)) for field in fields
+    ]
+    assert all(meaning for _, _, meaning in rows)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_other_section_has_a_table_of_keys(page: Path) -> None:
+    found = {
+        heading
+        for heading, text in sections(page).items()
+        for table in tables(text)
+        if table[0][:2] == ["key", "default"]
+    }
+    assert found == set(PAGES[page])
+
+
+def test_no_block_of_the_configuration_is_forgotten() -> None:
+    blocks = {one for _, one in inspect.getmembers(schema, _is_block)}
+    assert blocks - WRAPPERS == set(CONFIGURATION.values())
+
+
+def _is_block(value: object) -> bool:
+    return inspect.isclass(value) and issubclass(value, schema.Block)
+
+
+def test_every_role_of_an_argument_is_explained() -> None:
+    table = tables(sections(DOCS / "reference" / "manifest.md")["arguments"])[1]
+    assert [codes(row[0])[0] for row in table[1:]] == list(get_args(manifest.Role))
+
+
+def test_every_effect_is_named() -> None:
+    text = sections(DOCS / "reference" / "manifest.md")["tools"]
+    assert {effect.value for effect in manifest.Effect} <= set(codes(text))
+
+
+def test_the_header_of_a_policy_is_documented() -> None:
+    text = sections(DOCS / "reference" / "policy.md")["The bundle"]
+    table = next(one for one in tables(text) if one[0][0] == "key of `policy.yaml`")
+    assert [(row[0].strip("`"), row[1]) for row in table[1:]] == [
+        (field.encode_name, default(field)) for field in msgspec.structs.fields(Header)
+    ]

@@ -1,0 +1,63 @@
+"""Snippets that are marked: complete ones load, runnable ones run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from safeconduct.core.manifest import Manifest
+from safeconduct.kit import yaml
+from safeconduct.policy.header import read_header
+from safeconduct.policy.rego import RegoEngine
+from tests.support.pages import FENCE, PAGES, ROOT, Snippet, marked
+
+HEADER = "name: snippet\nengine: rego\nentrypoint: agent.tools\n"
+
+
+def _manifest(text: str, _: Path) -> None:
+    msgspec.convert(yaml.load(text, "snippet").value, Manifest)
+
+
+def _policy(text: str, _: Path) -> None:
+    read_header(text)
+
+
+def _rego(text: str, directory: Path) -> None:
+    (directory / "rules").mkdir()
+    (directory / "rules" / "snippet.rego").write_text(text, encoding="utf-8")
+    (directory / "policy.yaml").write_text(HEADER, encoding="utf-8")
+    RegoEngine.load(directory)
+
+
+def _python(text: str, _: Path) -> None:
+    subprocess.run([sys.executable, "-c", text], cwd=ROOT, check=True, timeout=50)
+
+
+LOADERS: dict[str, Callable[[str, Path], None]] = {
+    "complete: manifest": _manifest,
+    "complete: policy": _policy,
+    "complete: rego": _rego,
+    "run": _python,
+}
+
+
+def _name(snippet: Snippet) -> str:
+    return f"{snippet.page.name}-{snippet.mark}"
+
+
+@pytest.mark.parametrize("snippet", marked(), ids=_name)
+def test_a_marked_snippet_is_what_it_says(snippet: Snippet, tmp_path: Path) -> None:
+    if not snippet.mark.startswith("fragment of "):
+        LOADERS[snippet.mark](snippet.text, tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_snippet_of_a_language_that_could_be_wrong_is_unmarked(page: Path) -> None:
+    checked = {"python", "rego", "yaml"}
+    all_of_them = [one for one in FENCE.findall(page.read_text("utf-8")) if one[1] in checked]
+    assert len(all_of_them) == len([one for one in marked() if one.page == page])
