@@ -7,10 +7,14 @@ expected text is an error and ends the run: a fast refusal is no throughput.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import httptools
 
 Request = Callable[[], bytes]
+
+PATIENCE_S = 15.0
+"""How long after the end of a slice the last answers may take, in seconds."""
 
 
 class Connection(asyncio.Protocol):
@@ -24,8 +28,7 @@ class Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._send()
 
     def _send(self) -> None:
@@ -71,5 +74,6 @@ async def run(port: int, requests: Sequence[Request], expect: bytes, seconds: fl
         for request in requests
     ]
     connections = [protocol for _, protocol in made]
-    await asyncio.gather(*(connection.done for connection in connections))
+    async with asyncio.timeout(seconds + PATIENCE_S):
+        await asyncio.gather(*(connection.done for connection in connections))
     return [latency for connection in connections for latency in connection.latencies_ns]

@@ -7,6 +7,7 @@ It speaks revision 2026-07-28 over HTTP/1.1 with keep-alive: `server/discover`, 
 import asyncio
 import json
 import sys
+from typing import cast
 
 import httptools
 import uvloop
@@ -65,8 +66,7 @@ class Stub(asyncio.Protocol):
     """One connection: requests in order, one answer each."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpRequestParser(self)
         self._body = bytearray()
 
