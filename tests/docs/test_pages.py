@@ -70,7 +70,7 @@ def test_every_page_of_the_documentation_is_listed_in_its_index() -> None:
 def test_every_test_that_is_named_exists(page: Path) -> None:
     for test, file in NAMED_TEST.findall(page.read_text()):
         source = (page.parent / file).read_text()
-        assert re.search(rf"^(?:async )?def {test}\(", source, re.MULTILINE), test
+        assert re.search(rf"^ *(?:async )?def {test}\(", source, re.MULTILINE), test
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.is_relative_to(DOCS)], ids=_name)
