@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 
 import pytest
 from msgspec.structs import replace
@@ -117,7 +118,7 @@ def test_a_task_token_opens_no_other_task(gateway: Gateway, office: Office) -> N
 def test_sixty_four_calls_at_once_spend_one_unit_once(gateway: Gateway, office: Office) -> None:
     agent = gateway.task(profile="once")
     sent = office.effects["send"]
-    connections = []
+    connections: list[HTTPConnection] = []
     for number in range(64):
         body, fields = calling("office__send", {"to": DANA, "body": f"hello {number}"})
         connections.append(agent.sent(body, agent.fields(fields)))
@@ -134,7 +135,8 @@ def test_one_call_sent_many_times_at_once_runs_once(gateway: Gateway, office: Of
     agent = gateway.task(profile="once")
     sent = office.effects["send"]
     with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda _: agent.call("office__send", SEND), range(8)))
+        calls = [pool.submit(agent.call, "office__send", SEND) for _ in range(8)]
+        replies = [call.result() for call in calls]
     assert sum(done(reply) for reply in replies) == 1
     assert office.effects["send"] == sent + 1
 

@@ -1,0 +1,138 @@
+"""`kill -9` at every step of the page: no effect twice, and none that nobody knows of."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from safeconduct.app import Served
+from safeconduct.ports import JSON, Answer, Caller, Delivered, Refused
+from tests.support.installation import (
+    DANA,
+    Agent,
+    Gateway,
+    Office,
+    done,
+    install,
+    opened_office,
+    running,
+)
+
+STEPS = range(1, 12)
+RECORDED = 6
+"""The first step at which the decision is on record."""
+SENT = 9
+"""The first step at which the tool has run."""
+
+SEND = {"to": DANA, "body": "hello"}
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    with opened_office() as made:
+        yield made
+
+
+def killed(directory: Path, office: Office, step: int, name: str, arguments: JSON) -> Agent:
+    """The agent of a task whose first call was the gateway's last."""
+    config = install(directory, office)
+    with running(config, "tests.support.killed", str(directory), str(step)) as gateway:
+        agent = gateway.task()
+        with pytest.raises((HTTPException, ConnectionError)):
+            agent.call(f"office__{name}", arguments)
+        assert gateway.process.wait() == -signal.SIGKILL
+    return agent
+
+
+@asynccontextmanager
+async def reopened(gateway: Gateway) -> AsyncGenerator[Served]:
+    """The same directory, opened as a new process would."""
+    served = Served(gateway.config)
+    try:
+        await served.rooms.start()
+        yield served
+    finally:
+        await served.rooms.close()
+
+
+async def again(served: Served, agent: Agent, name: str, arguments: JSON) -> Answer:
+    caller = Caller(
+        http_method="POST",
+        url=agent.url,
+        authorization=f"DPoP {agent.task.token}",
+        dpop=(agent.proof(),),
+    )
+    params = {"name": f"office__{name}", "arguments": arguments}
+    return await served.rooms.gateway.call(caller, "tools/call", None, params["name"], params)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_change_happens_at_most_once(tmp_path: Path, office: Office, step: int) -> None:
+    agent = killed(tmp_path, office, step, "send", SEND)
+    gateway = agent.gateway
+    # What is on disk is whole, and says of what it does not know the end.
+    report = gateway.verified()
+    decisions = gateway.records("decision")
+    assert len(decisions) == report.unknown_count == int(step >= RECORDED)
+    assert gateway.records("outcome") == []
+    assert office.effects["send"] == int(step >= SENT)
+    async with reopened(gateway) as served:
+        outcomes = gateway.records("outcome")
+        assert [(one["decision"], one["status"]) for one in outcomes] == [
+            (one["decision"], "unknown") for one in decisions
+        ]
+        for decision in decisions:
+            assert decision["verdict"] == "permit"
+            assert served.rooms.state.outcome_unknown(agent.task.task, decision["digest"])
+        assert served.rooms.state.open_calls() == []
+        for _ in range(2):
+            answer = await again(served, agent, "send", SEND)
+            if step >= RECORDED:
+                assert isinstance(answer, Refused)
+                assert answer.code == "outcome-unknown"
+                assert office.effects["send"] == int(step >= SENT)
+            else:
+                assert isinstance(answer, Delivered)
+                break
+        # Another call of the task is not held up by it.
+        other = await again(served, agent, "send", {**SEND, "body": "another"})
+        assert isinstance(other, Delivered)
+    assert gateway.verified().unknown_count == 0
+
+
+@pytest.mark.parametrize("step", [8, 9, 11])
+async def test_a_read_may_be_repeated_and_then_labels_the_task(
+    tmp_path: Path, office: Office, step: int
+) -> None:
+    agent = killed(tmp_path, office, step, "list_customers", {})
+    async with reopened(agent.gateway) as served:
+        assert isinstance(await again(served, agent, "list_customers", {}), Delivered)
+        refused = await again(served, agent, "send", SEND)
+        assert isinstance(refused, Refused)
+        assert refused.code == "flow-confidentiality"
+    assert agent.gateway.verified().unknown_count == 0
+
+
+def test_what_was_answered_is_remembered_by_the_next_process(
+    tmp_path: Path, office: Office
+) -> None:
+    """Labels, spent units and used tokens outlive a process that had no time to say goodbye."""
+    config = install(tmp_path, office)
+    with running(config) as gateway:
+        reader, sender = gateway.task(), gateway.task(profile="once")
+        assert done(reader.call("office__list_customers"))
+        assert done(sender.call("office__send", SEND))
+        gateway.process.kill()
+    with running(config) as gateway:
+        reader, sender = Agent(gateway, reader.task), Agent(gateway, sender.task)
+        assert not done(reader.call("office__send", SEND))
+        assert not done(sender.call("office__send", {**SEND, "body": "more"}))
+        reasons = [one["reason"] for one in gateway.records("decision") if "reason" in one]
+        assert reasons == ["flow-confidentiality", "budget-exhausted"]
+        assert office.effects["send"] == 1
+        assert gateway.verified().unknown_count == 0
