@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,13 +39,26 @@ from safeconduct.identity import dev
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
 from safeconduct.inspectors.secrets import SecretInspector
-from safeconduct.ports import JSON, Caller, Identity, PolicyEngine, TokenRefused, Upstream
+from safeconduct.ports import (
+    JSON,
+    Caller,
+    Identity,
+    LedgerFault,
+    PolicyEngine,
+    TokenRefused,
+    Upstream,
+)
 from safeconduct.secrets.broker import Broker
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 
 STATE_FILE: Final = "state.sqlite3"
 TOKEN_FORM_BYTES: Final = 65_536
+
+BEAT_S: Final = 1.0
+BEATS_PER_REFRESH: Final = 30
+STALL_S: Final = 15.0
+"""How long the event loop may stand still before the process is ended, in seconds."""
 
 REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 """What can be revoked."""
@@ -168,6 +183,24 @@ class Rooms:
             return seen
         return pinned
 
+    async def keep_up(self) -> None:
+        """Until cancelled: looks again at what the upstreams offer, and shows that the loop lives.
+
+        A definition that changed is refused from then on. A loop that stands still, because a rule
+        or an inspector never ends, ends the process: a gateway that hangs decides nothing.
+        """
+        beats = 0
+        try:
+            while True:
+                faulthandler.dump_traceback_later(STALL_S, exit=True)
+                await asyncio.sleep(BEAT_S)
+                beats += 1
+                if beats % BEATS_PER_REFRESH == 0:
+                    with suppress(LedgerFault):  # every call says so, too
+                        await self.catalogue.refresh(self._pin)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
     async def revoke(self, what: str, identifier: str, by: str) -> None:
         """Revokes a task, agent, user, key or token; it bites on the next step of every call.
 
@@ -207,8 +240,10 @@ class Served:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root.gateway.unsafe_dev_identity:
             dev.create(state, config)
-        evidence = ConfiguredEvidence(config, Proofs(since_ms=clock_ms()))
-        key, _ = gateway_key(state)
+        key, created = gateway_key(state)
+        # What was proven to the process before us may be replayed to us; a new key has no past.
+        proofs = Proofs(since_ms=0 if created else clock_ms())
+        evidence = ConfiguredEvidence(config, proofs)
         self.tokens = TaskTokens(root.gateway, key, evidence)
         self.rooms = Rooms(
             config,
@@ -259,6 +294,7 @@ class Served:
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Serves until the process is told to stop. `ready` gets the address once it listens."""
         gateway = self.rooms.config.root.gateway
+        upkeep = asyncio.ensure_future(self.rooms.keep_up())
         try:
             await self.rooms.start()
             await self.operator.start()
@@ -269,6 +305,7 @@ class Served:
                 ready(gateway.issuer)
                 await server(app).serve(sockets=[socket])
         finally:
+            upkeep.cancel()
             await self.operator.close()
             await self.rooms.close()
 

@@ -30,8 +30,14 @@ from safeconduct.core.manifest import (
     source_label,
 )
 from safeconduct.core.model import PinState, ToolFacts
-from safeconduct.ports import JSON, Broker, CredentialUnavailable, Upstream
-from safeconduct.ports import UpstreamError, UpstreamFault
+from safeconduct.ports import (
+    JSON,
+    Broker,
+    CredentialUnavailable,
+    Upstream,
+    UpstreamError,
+    UpstreamFault,
+)
 
 LISTS: Final = {
     "tools": ("tools/list", "tools", "name"),
@@ -79,12 +85,15 @@ class Catalogue:
     async def refresh(self, pin: Pin) -> None:
         """Asks every upstream what it offers, all at once.
 
-        An upstream that does not answer offers nothing; `unreachable` says why.
+        `unreachable` says which of them did not answer, and why.
         """
         await asyncio.gather(*(self.refresh_one(where, pin) for where in self._upstreams))
 
     async def refresh_one(self, where: str, pin: Pin) -> None:
-        """Asks one upstream what it offers and replaces what was known of it."""
+        """Asks one upstream what it offers and replaces what was known of it.
+
+        One that does not answer keeps its last known offers, whose calls then fail by themselves.
+        """
         found: dict[tuple[str, str, str], Offer] = {}
         try:
             for kind in LISTS:
@@ -98,9 +107,8 @@ class Catalogue:
                     )
         except (UpstreamFault, UpstreamError, CredentialUnavailable, NotCanonical) as error:
             self.unreachable[where] = f"{type(error).__name__}: {error}"
-            found = {}
-        else:
-            self.unreachable.pop(where, None)
+            return
+        self.unreachable.pop(where, None)
         known = [key for key in self._offers if key[1] == where]
         for key in known:
             del self._offers[key]

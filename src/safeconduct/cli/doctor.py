@@ -1,0 +1,265 @@
+"""`safeconduct doctor`: is the gateway in the path, and what could go round it?"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from safeconduct.cli import output
+from safeconduct.cli.operator import OperatorFault, ask
+
+if TYPE_CHECKING:
+    from safeconduct.config.schema import Config, Upstream
+
+HELP = "prove that the gateway is in the path, and name what could go round it"
+EXAMPLE = "safeconduct doctor --config ./gateway"
+
+PATIENCE_S: Final = 5.0
+
+CLIENT_FILES: Final = (
+    ".mcp.json",
+    ".cursor/mcp.json",
+    ".vscode/mcp.json",
+    ".claude.json",
+    ".config/Claude/claude_desktop_config.json",
+    "Library/Application Support/Claude/claude_desktop_config.json",
+)
+"""Where MCP clients keep their servers, below the home and the current directory."""
+
+INITIALIZE: Final = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "safeconduct-doctor", "version": "1"},
+    },
+}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing looked at. `fix` is what to do about a problem."""
+
+    state: Literal["ok", "problem", "note"]
+    what: str
+    fix: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.description = (
+        "Run it where the agent runs: it tries what an agent there could try. It asks every\n"
+        "upstream without a credential, looks for credentials and for MCP clients that are set up\n"
+        "past the gateway, and sends a canary through the gateway that must be refused and found\n"
+        "in the log. Exit code 1 means that there is a way round, or that the proof failed."
+    )
+    output.add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Looks at everything, then answers once."""
+    from safeconduct.config import load
+
+    config = load(Path(args.config))
+    findings = [
+        *_switches(config),
+        *_gateway(config),
+        *_upstreams(config),
+        *_credentials(config),
+        *_environment(),
+        *_clients(config),
+    ]
+    lines = [
+        f"{finding.state:8}{output.printable(finding.what)}"
+        + (f"\n        fix: {output.printable(finding.fix)}" if finding.fix else "")
+        for finding in findings
+    ]
+    problems = sum(finding.state == "problem" for finding in findings)
+    lines.append(f"{problems} problems" if problems else "no way round the gateway was found")
+    output.emit(args, {"problems": problems, "findings": findings}, "\n".join(lines))
+    return output.FOUND if problems else output.OK
+
+
+def _switches(config: Config) -> Iterator[Finding]:
+    for switch in config.unsafe:
+        yield Finding("note", f"{switch} is on, and says so in every record")
+
+
+def _gateway(config: Config) -> Iterator[Finding]:
+    socket = Path(config.directory) / config.root.gateway.operator_socket
+    try:
+        before = ask(socket, "status")
+    except OperatorFault as fault:
+        yield Finding("problem", "no gateway answers its operator", str(fault))
+        return
+    yield Finding("ok", f"the gateway answers as {before['issuer']}: {before['records']} records")
+    for where, why in before["unreachable"].items():
+        yield Finding("problem", f"upstream {where} does not answer the gateway", str(why))
+    for pin in before["pins"]:
+        if pin["state"] != "reviewed":
+            tool = f"{pin['upstream']}.{pin['tool']}"
+            line = f"review the definition, then write `pin: {pin['pin']}` below {tool}"
+            counts = "is refused" if pin["state"] == "changed" else "counts as the worst case"
+            yield Finding("note", f"{tool} is {pin['state']} and {counts}", line)
+    status, _ = _post(f"{config.root.gateway.issuer}/mcp", INITIALIZE)
+    if status == http.HTTPStatus.UNAUTHORIZED:
+        yield Finding("ok", "a request without a task token is turned away")
+    else:
+        fix = "something else listens there, or stands in front and lets requests through"
+        yield Finding("problem", f"a request without a task token got HTTP {status}", fix)
+    yield _canary(config, socket, int(before["records"]))
+
+
+def _canary(config: Config, socket: Path, before: int) -> Finding:
+    """A call that must be refused and leave a record: the proof that the page is in the path."""
+    if not config.root.gateway.unsafe_dev_identity:
+        return Finding("note", "no canary was sent: it needs the development identity's token")
+    from safeconduct.audit.verify import read
+    from safeconduct.identity.client import NotStarted, proof, start_task
+
+    agent, assignment = next(iter(config.root.assignments.items()))
+    try:
+        task = start_task(
+            config,
+            agent=agent,
+            user=min(config.agents[agent].delegation.users),
+            profile=assignment.profiles[0],
+            purpose="Canary of safeconduct doctor",
+            source="agent",
+        )
+    except (NotStarted, OSError) as error:
+        return Finding("problem", f"the canary's task was not started: {error}", "see the log")
+    url = f"{config.root.gateway.issuer}/mcp"
+    params = {"name": "doctor__canary", "arguments": {}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {
+        "Authorization": f"DPoP {task.token}",
+        "DPoP": proof(task.key, "POST", url, task.token),
+        "MCP-Protocol-Version": "2025-11-25",
+    }
+    _, answer = _post(url, message, headers)
+    ask(socket, "revoke", what="task", id=task.task)
+    log = Path(config.directory) / config.root.audit.directory
+    decisions = [one for one in read(log, task=task.task) if one["kind"] == "decision"]
+    refused = isinstance(answer, dict) and "error" in answer
+    if refused and decisions and decisions[0]["n"] >= before:
+        number = decisions[0]["n"]
+        return Finding("ok", f"a canary call was refused, and is record {number} of the log")
+    return Finding("problem", "the canary is not in the log", "another log, or another gateway?")
+
+
+def _upstreams(config: Config) -> Iterator[Finding]:
+    for where, block in config.root.upstreams.items():
+        if block.mcp is None:
+            yield _local(where, block)
+            continue
+        status, answer = _post(block.mcp, INITIALIZE)
+        if status is None:
+            yield Finding("note", f"{where}: {block.mcp} cannot be reached from here")
+        elif isinstance(answer, dict) and "result" in answer:
+            fix = "require a credential that only the gateway has, or close the network path"
+            yield Finding("problem", f"{where}: {block.mcp} serves anybody who asks", fix)
+        else:
+            yield Finding("ok", f"{where}: asked without a credential, it says HTTP {status}")
+
+
+def _local(where: str, block: Upstream) -> Finding:
+    command = " ".join(block.command or ())
+    fix = "run agents as another user, without the files and the network that it needs"
+    return Finding("note", f"{where}: whoever may run `{command}` has it without us", fix)
+
+
+def _credentials(config: Config) -> Iterator[Finding]:
+    for where, block in config.root.upstreams.items():
+        source, _, place = (block.credential.value or "").partition(":")
+        yield Finding("note", f"{where}: credential kind {block.credential.kind}")
+        if source == "env" and place in os.environ:
+            fix = "start agents without it"
+            yield Finding("problem", f"{where}: its credential is in this environment", fix)
+        if source == "file":
+            yield from _file(where, Path(config.directory) / place)
+
+
+def _file(where: str, path: Path) -> Iterator[Finding]:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        yield Finding("problem", f"{where}: its credential cannot be read: {error.strerror}")
+        return
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding("problem", f"{where}: others can read its credential", f"chmod 600 {path}")
+    else:
+        yield Finding("ok", f"{where}: only its owner can read the credential's file")
+
+
+def _environment() -> Iterator[Finding]:
+    from safeconduct.inspectors.secrets import SecretInspector
+
+    for name, value in sorted(os.environ.items()):
+        if SecretInspector().inspect(value):
+            fix = "start agents without it"
+            yield Finding("problem", f"the variable {name} holds what looks like a credential", fix)
+
+
+def _clients(config: Config) -> Iterator[Finding]:
+    own = config.root.gateway.issuer
+    for base in dict.fromkeys((Path.home(), Path.cwd())):
+        for name in CLIENT_FILES:
+            try:
+                servers = json.loads((base / name).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            for server, said in sorted(_servers(servers)):
+                if not said.startswith(own):
+                    fix = "remove it, or point it at the gateway"
+                    what = f"{base / name} sets up `{server}` past the gateway"
+                    yield Finding("problem", what, fix)
+
+
+def _servers(document: object) -> Iterator[tuple[str, str]]:
+    """Names of MCP servers in a client's file, and the URL or command that it uses."""
+    if not isinstance(document, dict):
+        return
+    for key in ("mcpServers", "servers"):
+        block: Any = document.get(key)
+        if isinstance(block, dict):
+            for name, server in block.items():
+                if isinstance(server, dict):
+                    yield str(name), str(server.get("url") or server.get("command") or "")
+
+
+def _post(
+    url: str, message: object, headers: dict[str, str] | None = None
+) -> tuple[int | None, object]:
+    """Status and JSON answer of one POST; None when nobody answers."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(str(parts.hostname), parts.port, timeout=PATIENCE_S)
+    sent = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        **(headers or {}),
+    }
+    try:
+        connection.request("POST", parts.path or "/", json.dumps(message), sent)
+        response = connection.getresponse()
+        body = response.read(1_048_576).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        return None, None
+    finally:
+        connection.close()
+    lines = [line.removeprefix("data:") for line in body.splitlines() if line.startswith("data:")]
+    try:
+        return response.status, json.loads(lines[-1] if lines else body)
+    except ValueError:
+        return response.status, None
