@@ -5,7 +5,6 @@ Ports are the test's own; what a person would write by hand, the test writes.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -58,7 +57,8 @@ class Terminal:
             check=False,
             timeout=PATIENCE_S,
         )
-        assert done.returncode == 0, done.stderr
+        # The doctor finds that the toy server serves anybody who asks.
+        assert done.returncode == ("doctor" in line), done.stderr
         self.said += done.stdout
         if "safeconduct init" in line:
             self.use_our_ports()
@@ -96,11 +96,8 @@ class Terminal:
         """Write each pin into the manifest, and start the gateway again."""
         path = self.directory / "gateway" / "manifests" / "crm.yaml"
         text = path.read_text(encoding="utf-8")
-        for line in self.said.splitlines():
-            if line.startswith("{"):
-                record = json.loads(line)
-                tool = record["target"].rpartition(":")[2]
-                text = text.replace(f"\n  {tool}:\n", f"\n  {tool}:\n    pin: {record['pin']}\n")
+        for pin, tool in re.findall(r"`(pin: sha256:\w+)` below crm\.(\w+)", self.said):
+            text = text.replace(f"\n  {tool}:\n", f"\n  {tool}:\n    {pin}\n")
         path.write_text(text, encoding="utf-8")
         (serving,) = (line for line in self.background if "serve " in line)
         self.stop(serving)
@@ -124,8 +121,9 @@ def test_the_first_five_minutes(terminal: Terminal) -> None:
     seen = terminal.said
     assert "Order 77" in seen
     assert seen.index("control-argument-unvouched") < seen.index("approval-required")
+    assert "a canary call was refused" in seen
     assert "can be undone" in seen
     assert seen.count('"text": "Shipped on Monday."') == 1
     assert re.search(r"^d_\w+: deny, |^d_\w+: elevate", seen, re.MULTILINE)
-    assert re.search(r"^audit verified: 1\d records, root [0-9a-f]{64}$", seen, re.MULTILINE)
+    assert re.search(r"^audit verified: 2\d records, root [0-9a-f]{64}$", seen, re.MULTILINE)
     assert "What it costs" in sections(ROOT / "README.md")

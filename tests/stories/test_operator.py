@@ -1,0 +1,155 @@
+"""What an operator does at a terminal, against a gateway that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from safeconduct.config import load
+from safeconduct.demo import connection, plot
+from safeconduct.demo.connection import McpTools
+from safeconduct.demo.dpop import DpopAuth
+from safeconduct.demo.installation import install
+from safeconduct.demo.process import child
+from safeconduct.demo.review import review
+from safeconduct.demo.serving import free_port
+from safeconduct.demo.world import open_world
+from safeconduct.identity.client import StartedTask, start_task
+
+SEND = "email:send:customer"
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """A gateway that runs, and how to be its operator or its agent."""
+
+    directory: Path
+    customer: str
+
+    async def operate(self, *arguments: str) -> tuple[int, Any]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "safeconduct", *arguments, "--format", "json"),
+            *("--config", str(self.directory)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        said = [json.loads(line) for line in out.splitlines()]
+        return process.returncode or 0, said[0] if len(said) == 1 else said or err.decode()
+
+    async def task(self) -> StartedTask:
+        config = load(self.directory)
+        agent, assignment = next(iter(config.root.assignments.items()))
+        return await asyncio.to_thread(
+            start_task,
+            config,
+            agent=agent,
+            user=plot.USER,
+            profile=assignment.profiles[0],
+            purpose=plot.REQUEST,
+            source="app",
+        )
+
+    def tools(self, task: StartedTask) -> Any:
+        url = f"{load(self.directory).root.gateway.issuer}/mcp"
+        return connection.governed(url, DpopAuth(task.token, task.key))
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Installed]:
+    drawn = plot.draw()
+    async with open_world(tmp_path, drawn) as world:
+        directory = install(world, free_port())
+        agent = directory / "agents" / "sales-copilot.yaml"
+        text = agent.read_text(encoding="utf-8").replace(f"      - {SEND}\n", "")
+        text += f"  jit_approval_required: [{SEND}]\n"
+        agent.write_text(text, encoding="utf-8")
+        await review(directory)
+        serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(directory))
+        async with child("gateway", *serve, directory=tmp_path) as process:
+            await process.first_line()
+            yield Installed(directory, drawn.customer.email)
+
+
+async def sent(tools: McpTools, to: str, body: str) -> str:
+    mail = {"to": to, "subject": "Hello", "body": body}
+    reply = await tools.call("mail.send", mail)
+    return reply.reason or reply.verdict
+
+
+async def test_a_person_approves_exact_bytes_once(gateway: Installed) -> None:
+    task = await gateway.task()
+    async with gateway.tools(task) as tools:
+        await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
+        assert await sent(tools, gateway.customer, "yes") == "approval-required"
+        _, shown = await gateway.operate("approvals", "show")
+        (question,) = shown["pending"]
+        assert json.loads(question["arguments"]) == {
+            "body": "yes", "subject": "Hello", "to": gateway.customer,
+        }  # fmt: skip
+        assert question["requires"] == [f"scope:{SEND}"]
+        code, _ = await gateway.operate("approvals", "approve", question["approval"], "--yes")
+        assert code == 0
+        assert await sent(tools, gateway.customer, "other") == "approval-required"
+        assert await sent(tools, gateway.customer, "yes") == "done"
+        assert await sent(tools, gateway.customer, "yes") == "approval-required"
+        code, _ = await gateway.operate("approvals", "approve", question["approval"], "--yes")
+        assert code == 1
+
+
+async def test_a_person_s_no_is_final_for_these_bytes(gateway: Installed) -> None:
+    task = await gateway.task()
+    async with gateway.tools(task) as tools:
+        await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
+        assert await sent(tools, gateway.customer, "no") == "approval-required"
+        _, shown = await gateway.operate("approvals", "show")
+        code, _ = await gateway.operate("approvals", "deny", shown["pending"][0]["approval"])
+        assert code == 0
+        assert await sent(tools, gateway.customer, "no") == "approval-denied"
+
+
+async def test_a_revoked_task_does_nothing_more_and_the_record_explains_it(
+    gateway: Installed,
+) -> None:
+    task = await gateway.task()
+    async with gateway.tools(task) as tools:
+        assert (await gateway.operate("revoke", "task", task.task))[0] == 0
+        reply = await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
+        assert reply.reason == "task-revoked"
+    _, facts = await gateway.operate("task", "show", task.task)
+    assert facts["state"] == "revoked"
+    code, explained = await gateway.operate("explain", reply.decision_id)
+    assert code == 0
+    assert explained["decision"]["checks"][0] == {
+        "check": "delegation", "said": "deny", "reason": "task-revoked",
+    }  # fmt: skip
+    code, report = await gateway.operate("audit", "verify")
+    assert (code, report["verified"]) == (0, True)
+
+
+async def test_the_doctor_proves_the_path_and_names_the_open_warehouse(
+    gateway: Installed,
+) -> None:
+    code, answer = await gateway.operate("doctor")
+    found = {(one["state"], one["what"].split(":")[0]) for one in answer["findings"]}
+    whats = " / ".join(one["what"] for one in answer["findings"])
+    assert code == 1
+    assert ("problem", "warehouse") in found
+    assert ("problem", "crm") not in found
+    assert "a canary call was refused, and is record" in whats
+    assert "a request without a task token is turned away" in whats
+
+
+async def test_without_a_gateway_its_operator_is_told_what_to_do(tmp_path: Path) -> None:
+    drawn = plot.draw()
+    async with open_world(tmp_path, drawn) as world:
+        stopped = Installed(install(world, free_port()), drawn.customer.email)
+        code, said = await stopped.operate("approvals", "show")
+    assert code == 3
+    assert "start it with `safeconduct serve`" in said
