@@ -1,0 +1,19 @@
+"""CONTRIBUTING.md draws the rooms as the import contracts do."""
+
+import tomllib
+
+from tests.support.pages import ROOT, codes, sections, tables
+
+
+def test_the_rooms_stand_in_the_order_of_their_layers() -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers: list[str] = document["tool"]["importlinter"]["contracts"][0]["layers"]
+    height = {
+        room.strip(" ()"): number
+        for number, layer in enumerate(layers)
+        for room in layer.split("|")
+    }
+    rows = tables(sections(ROOT / "CONTRIBUTING.md")["The rooms"])[0][1:]
+    rooms = [room.removesuffix(".py") for row in rows for room in codes(row[0])]
+    assert set(rooms) == set(height) - {"__main__"}
+    assert [height[room] for room in rooms] == sorted(height[room] for room in rooms)
