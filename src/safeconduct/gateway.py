@@ -16,8 +16,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, assert_never
+from weakref import WeakValueDictionary
 
 from safeconduct.core.admit import Admitted, Withheld, admit, progress
 from safeconduct.core.decide import decide
@@ -37,6 +40,7 @@ from safeconduct.ports import (
     Bearer,
     Broker,
     Caller,
+    Credential,
     CredentialUnavailable,
     Delivered,
     Desk,
@@ -51,6 +55,8 @@ from safeconduct.ports import (
     UpstreamError,
     UpstreamFault,
 )
+
+_log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 8
 """How often a call is decided anew because the task's state moved on meanwhile."""
@@ -79,7 +85,8 @@ class Gateway:
         self._timeouts_s = timeouts_s
         self._new_id = new_id
         self._step = step
-        self._turns: dict[str, asyncio.Lock] = {}
+        # A lock lives as long as somebody holds it or waits for it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def authenticate(self, caller: Caller) -> Bearer:
         """Whose task token this is. Raises Unauthenticated."""
@@ -115,14 +122,13 @@ class Gateway:
             NotRecorded: the log is not available; nothing was delivered.
         """
         bearer = self.facts.bearer(caller)
-        turn = self._turns.setdefault(bearer.task, asyncio.Lock())
         for attempt in range(ATTEMPTS):
             # The first attempt is optimistic; after a conflict the calls of a task queue up, so
             # that each conflict is with somebody who got through.
             if attempt == 0:
                 made = await self._decide(bearer, method, upstream, name, params)
             else:
-                async with turn:
+                async with self._turns.setdefault(bearer.task, asyncio.Lock()):
                     made = await self._decide(bearer, method, upstream, name, params)
             if made is not None:
                 break
@@ -175,11 +181,13 @@ class Gateway:
         except LedgerConflict:
             return None
         except asyncio.CancelledError:
-            # The log takes what it was given even when nobody waits for it any more.
+            # The log takes what it was given even when nobody waits for it any more; where it did
+            # not take the decision it does not take an outcome either.
             if isinstance(decision.verdict, Permit):
-                await asyncio.shield(
-                    self._ended(decision_id, call, gathered, "cancelled", "cancelled")
-                )
+                with suppress(LedgerConflict):
+                    await asyncio.shield(
+                        self._ended(decision_id, call, gathered, "cancelled", "cancelled")
+                    )
             raise
         except RecordTooLarge:
             decision = Decision(Deny("record-too-large"), ())
@@ -208,19 +216,8 @@ class Gateway:
             if self.facts.clock_ms() >= permit.grant.expires_ms:
                 return await self._ended(decision_id, call, gathered, "token-expired")
             sent = True
-            try:
-                result = await self._upstreams[call.upstream].request(
-                    call.method,
-                    upstream_params(call),
-                    owner=owner_of(gathered),
-                    credential=credential,
-                    timeout_s=self._timeouts_s[call.upstream],
-                    on_progress=self._relay(decision_id, call, gathered, on_progress),
-                )
-            except UpstreamError as error:
-                if call.method != "tools/call":
-                    return await self._ended(decision_id, call, gathered, "upstream-rejected")
-                result = error_result(error)
+            relay = self._relay(decision_id, call, gathered, on_progress)
+            result = await self._request(call, gathered, credential, relay)
             # 9 admit: inspect what came back, then pure.
             self._step(9)
             admitted = self._admit(call, gathered, permit, result)
@@ -242,6 +239,15 @@ class Gateway:
             )
         except CredentialUnavailable:
             return await self._ended(decision_id, call, gathered, "credential-unavailable")
+        except NotRecorded:
+            raise
+        except Exception:  # noqa: BLE001  whatever it is, an outcome must be on record
+            # A fault of ours: nobody knows what happened, and the record says so.
+            _log.exception("decision %s ended in a fault", decision_id)
+            status = "unknown" if sent else "refused"
+            return await self._ended(
+                decision_id, call, gathered, "internal-fault", status, happened=sent
+            )
         except asyncio.CancelledError:
             if not settled:
                 ended = self._ended(
@@ -250,6 +256,29 @@ class Gateway:
                 await asyncio.shield(ended)
             raise
         return Delivered(decision=decision_id, result=admitted.result)
+
+    async def _request(
+        self,
+        call: Call,
+        gathered: Gathered,
+        credential: Credential | None,
+        relay: OnProgress | None,
+    ) -> JSON:
+        """Step 8. A tool's error is a result like any other. Raises UpstreamFault."""
+        try:
+            return await self._upstreams[call.upstream].request(
+                call.method,
+                upstream_params(call),
+                owner=owner_of(gathered),
+                credential=credential,
+                timeout_s=self._timeouts_s[call.upstream],
+                on_progress=relay,
+            )
+        except UpstreamError as error:
+            if call.method == "tools/call":
+                return error_result(error)
+            fault = f"JSON-RPC error {error.code}"
+            raise UpstreamFault("upstream-rejected", fault, may_have_happened=False) from error
 
     def _memory(self, decision_id: str, gathered: Gathered, admitted: Admitted) -> list[JSON]:
         """Step 10: what the task must remember, unless it does so already."""

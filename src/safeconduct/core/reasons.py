@@ -253,6 +253,13 @@ REASONS: Final[dict[str, Reason]] = {
             "changed",
             "The tool's answer was withheld; the call may have taken effect.",
         ),
+        _reason(
+            "internal-fault",
+            "upstream",
+            _S,
+            "later",
+            "The gateway failed while it made the call; an operator can see why.",
+        ),
         _reason("cancelled", "upstream", _O, "later", "The caller cancelled the call."),
     )
 }

@@ -156,7 +156,7 @@ class TaskState:
     def _outcome(self, record: Record) -> str | None:
         call = self._open.peek(record["decision"])
         if call is None:
-            return None
+            return "no-open-call"
         self._open.put(record["decision"], None)
         known = record["status"] in ("ok", "error", "withheld") or not record["may_have_happened"]
         if call.changes_state and known:
