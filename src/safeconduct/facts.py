@@ -222,8 +222,15 @@ class FactFinder:
         except orjson.JSONEncodeError as error:
             answer = PolicyAnswer(bundle=self._policy.digest, error=f"no policy input: {error}")
         else:
-            answer = self._policy.evaluate(given, gathered.now_ms)
+            answer = self._judged(given, gathered.now_ms)
         return msgspec.structs.replace(facts, policy=answer)
+
+    def _judged(self, given: bytes, now_ms: int) -> PolicyAnswer:
+        try:
+            return self._policy.evaluate(given, now_ms)
+        except Exception as error:  # noqa: BLE001  an engine that breaks its word refuses, on record
+            name = type(error).__name__
+            return PolicyAnswer(bundle=self._policy.digest, error=f"the engine raised {name}")
 
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""

@@ -67,8 +67,9 @@ async def again(served: Served, agent: Agent, name: str, arguments: JSON) -> Ans
         authorization=f"DPoP {agent.task.token}",
         dpop=(agent.proof(),),
     )
-    params = {"name": f"office__{name}", "arguments": arguments}
-    return await served.rooms.gateway.call(caller, "tools/call", None, params["name"], params)
+    tool = f"office__{name}"
+    params = {"name": tool, "arguments": arguments}
+    return await served.rooms.gateway.call(caller, "tools/call", None, tool, params)
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -69,7 +69,7 @@ class Office:
         self.hold: set[str] = set()
         self.arrived = threading.Event()
         self.let_go = threading.Event()
-        self.url = ""
+        self.url = f"http://{HOST}:9/mcp"
 
     async def handle(self, request: Request) -> None:
         """Answers one request of the gateway."""
