@@ -151,3 +151,33 @@ def test_what_is_not_json_is_refused(data: bytes, why: str) -> None:
 def test_errors_never_repeat_content(word: str) -> None:
     for document in (f'{{"{word}":1,"{word}":2}}', f'["\\ud800{word}"]', f"[{word}]", f'"{word}'):
         assert word not in _refused(document.encode())
+
+
+_NAMES = st.sampled_from(['"a"', '"b"', '"a "', '"\\u0061"', '"\\\\"', '"\\":"', '":"'])
+_SCALARS = st.sampled_from(
+    ["0", "1.50", "1.5", "1e2", "-1", "9007199254740991", '"a"', '":"', '"\\u0022:"', '"\\/"']
+)
+_SPACES = st.sampled_from(["", " ", "\n\t"])
+_SPELLED: st.SearchStrategy[str] = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(st.tuples(_NAMES, _SPACES, inner), max_size=3).map(
+        lambda members: "{" + ",".join(f"{name}{gap}:{item}" for name, gap, item in members) + "}"
+    ),
+    max_leaves=6,
+)
+
+
+@given(_SPELLED)
+def test_however_it_is_spelled_a_key_stands_once(document: str) -> None:
+    doubled = False
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal doubled
+        doubled = doubled or len(dict(pairs)) < len(pairs)
+        return dict(pairs)
+
+    expected = json.loads(document, object_pairs_hook=members)
+    if doubled:
+        assert _refused(document.encode()) == "an object with a duplicate key"
+    else:
+        assert repr(loads(document.encode())) == repr(expected)
