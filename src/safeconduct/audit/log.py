@@ -2,13 +2,15 @@
 
 One thread writes. It takes whatever is queued, makes it durable with one flush, and then answers
 all who wait (group commit), so many appends in flight share a flush and a single one waits for
-nothing else.
+nothing else. While many are in flight it waits a moment before it takes them, as PostgreSQL does
+with `commit_delay` and `commit_siblings`: a group of ten costs little more than one append.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -24,6 +26,8 @@ from safeconduct.audit.tail import Tail
 from safeconduct.ports import Projection
 
 _MAX_GROUP: Final = 1024  # appends
+_CROWD: Final = 4  # appends in one group: more will follow
+_GATHER_S: Final = 0.001
 
 
 class _Waiting(Append):
@@ -135,7 +139,10 @@ class Log:
 
     def _run(self) -> None:
         last = False
+        group: list[_Waiting] = []
         while not last:
+            if len(group) >= _CROWD:
+                time.sleep(_GATHER_S)
             group, last = self._next_group()
             if group:
                 self._committer.commit(group)

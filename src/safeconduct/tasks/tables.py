@@ -52,6 +52,8 @@ class Table(Generic[V]):
 
     def publish(self) -> None:
         """Lets readers see the changes of this group."""
+        if not self._staged:
+            return
         for key, value in self._staged.items():
             if value is None:
                 self._committed.pop(key, None)
