@@ -26,7 +26,7 @@ from safeconduct.audit.tail import Tail
 from safeconduct.ports import Projection
 
 _MAX_GROUP: Final = 1024  # appends
-_CROWD: Final = 4  # appends in one group: more will follow
+_CROWD: Final = 2  # appends in one group: more will follow
 _GATHER_S: Final = 0.001
 
 

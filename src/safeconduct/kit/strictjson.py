@@ -31,7 +31,7 @@ class StrictJSONError(ValueError):
     """The bytes are not JSON, or not JSON that every reader understands alike."""
 
 
-def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES) -> Any:
+def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES) -> Any:  # noqa: ANN401  any JSON value
     """Decode one JSON document.
 
     `max_depth` counts nested arrays and objects, `max_bytes` the whole document.
