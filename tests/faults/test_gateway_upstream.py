@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.support.installation import (
     eventually,
     install,
     opened_office,
+    received,
     refusal,
     running,
 )
@@ -259,8 +261,9 @@ def test_a_read_that_was_abandoned_may_be_repeated(gateway: Gateway, office: Off
     gateway.verified()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_gateway_that_is_told_to_stop_says_how_its_calls_ended(
-    tmp_path: Path, office: Office
+    tmp_path: Path, office: Office, number: signal.Signals
 ) -> None:
     """An orderly stop waits for what is under way; nothing is unknown after it."""
     with running(install(tmp_path, office)) as gateway:
@@ -269,9 +272,13 @@ def test_a_gateway_that_is_told_to_stop_says_how_its_calls_ended(
         body, fields = calling("office__send", SEND)
         connection = agent.sent(body, agent.fields(fields))
         office.arrived.wait()
-        gateway.process.terminate()
+        gateway.process.send_signal(number)
         office.let_go.set()
-        gateway.process.wait()
+        assert done(received(connection))
         connection.close()
-    assert [one["status"] for one in gateway.records("outcome")] in (["ok"], ["cancelled"])
-    assert gateway.verified().unknown_count == 0
+        assert gateway.process.wait() == 0
+    assert [one["status"] for one in gateway.records("outcome")] == ["ok"]
+    report = gateway.verified()
+    assert report.unknown_count == 0
+    # The log was closed: its last checkpoint knows of every record.
+    assert (gateway.audit / "checkpoint").read_text().splitlines()[1] == str(report.records)

@@ -10,8 +10,10 @@ limit at work on a socket.
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from http import HTTPStatus
+from types import FrameType
 from typing import Any, ClassVar, NoReturn, cast
 
 import msgspec
@@ -178,6 +180,18 @@ class BoundedProtocol(HttpToolsProtocol):
         return cycle is None or bool(cycle.response_complete)
 
 
+class OrderlyServer(Server):
+    """Returns when it is told to stop, instead of ending the process by the signal it got: what
+    stands around it has a log and child processes to close.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Waits for what is under way; a second SIGINT does not."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+
 def server(app: ASGI, limits: Limits | None = None) -> Server:
     """A server for an application; serve it with `await server.serve(sockets=[listener(…)])`.
 
@@ -186,7 +200,7 @@ def server(app: ASGI, limits: Limits | None = None) -> Server:
     """
     bounds = limits or Limits()
     protocol = type("Protocol", (BoundedProtocol,), {"limits": bounds})
-    return Server(
+    return OrderlyServer(
         Config(
             cast("type[asyncio.Protocol]", app),
             http=protocol,
