@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,13 @@ from safeconduct.app import Served
 from safeconduct.ports import JSON, Answer, Caller, Delivered, Refused
 from tests.support.installation import (
     DANA,
+    SERVE,
     Agent,
     Gateway,
     Office,
+    calling,
     done,
+    eventually,
     install,
     opened_office,
     running,
@@ -117,6 +122,58 @@ async def test_a_read_may_be_repeated_and_then_labels_the_task(
         assert isinstance(refused, Refused)
         assert refused.code == "flow-confidentiality"
     assert agent.gateway.verified().unknown_count == 0
+
+
+async def test_calls_that_were_all_under_way_are_all_unknown(
+    tmp_path: Path, office: Office
+) -> None:
+    office.hold.add("send")
+    bodies = [{**SEND, "body": f"hello {number}"} for number in range(8)]
+    with running(install(tmp_path, office)) as gateway:
+        agent = gateway.task()
+        connections: list[HTTPConnection] = []
+        for arguments in bodies:
+            message, fields = calling("office__send", arguments)
+            connections.append(agent.sent(message, agent.fields(fields)))
+        eventually(lambda: office.effects["send"] == len(bodies), gateway)
+        gateway.process.kill()
+        gateway.process.wait()
+        for connection in connections:
+            connection.close()
+    assert gateway.verified().unknown_count == len(bodies)
+    async with reopened(gateway) as served:
+        for arguments in bodies:
+            answer = await again(served, agent, "send", arguments)
+            assert isinstance(answer, Refused)
+            assert answer.code == "outcome-unknown"
+    assert office.effects["send"] == len(bodies)
+    assert gateway.verified().unknown_count == 0
+
+
+def test_a_proof_is_not_taken_again_by_the_next_process(tmp_path: Path, office: Office) -> None:
+    message, fields = calling("office__send", SEND)
+    with running(install(tmp_path, office)) as gateway:
+        agent = gateway.task()
+        used = agent.fields(fields)
+        assert done(agent.post(message, used))
+        gateway.process.kill()
+    with running(gateway.config):
+        assert agent.post(message, used).status == 401
+    assert office.effects["send"] == 1
+
+
+def test_a_second_process_over_the_same_log_does_not_start(tmp_path: Path, office: Office) -> None:
+    """Each would take the proofs that the other has already taken."""
+    with running(install(tmp_path, office)) as gateway:
+        second = subprocess.run(
+            [sys.executable, "-m", *SERVE, str(tmp_path)],
+            check=False,
+            capture_output=True,
+            timeout=50,
+        )
+        assert second.returncode != 0
+        assert b"ready" not in second.stdout
+        assert done(gateway.task().call("office__send", SEND))
 
 
 def test_what_was_answered_is_remembered_by_the_next_process(
