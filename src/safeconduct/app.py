@@ -171,9 +171,9 @@ class Rooms:
                     may_have_happened=True,
                 )
             )
-        await self.catalogue.refresh(self._pin)
+        await self.catalogue.refresh(self.pin)
 
-    async def _pin(self, target: str, seen: str) -> str:
+    async def pin(self, target: str, seen: str) -> str:
         """The digest pinned to a definition: the one first seen."""
         pinned = self.state.pin(target)
         if pinned is None:
@@ -197,7 +197,7 @@ class Rooms:
                 beats += 1
                 if beats % BEATS_PER_REFRESH == 0:
                     with suppress(LedgerFault):  # every call says so, too
-                        await self.catalogue.refresh(self._pin)
+                        await self.catalogue.refresh(self.pin)
         finally:
             faulthandler.cancel_dump_traceback_later()
 

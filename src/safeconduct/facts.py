@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import msgspec
 import orjson
@@ -14,13 +13,12 @@ from safeconduct.config.schema import Config
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
 from safeconduct.core.calls import kind_of
-from safeconduct.core.canonical import NotCanonical, canonical, sha256
+from safeconduct.core.canonical import canonical, sha256
 from safeconduct.core.checks.content import INSPECTOR
-from safeconduct.core.checks.sink import LISTS
+from safeconduct.core.checks.sink import LISTS, RESOLVER
 from safeconduct.core.labels import WORST, Confidentiality
-from safeconduct.core.manifest import Resolver, Role, ToolManifest
+from safeconduct.core.manifest import Role
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
-from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
 from safeconduct.core.provenance import Origin, normalise, request_origin
@@ -30,29 +28,14 @@ from safeconduct.ports import (
     Broker,
     Caller,
     Catalogue,
-    CredentialUnavailable,
     Identity,
     Inspector,
     PolicyEngine,
     TaskState,
     Unauthenticated,
     Upstream,
-    UpstreamError,
-    UpstreamFault,
 )
-
-RESOLVE_S: Final = 5.0
-"""How long all resolvers of one call may take together, in seconds."""
-
-ARGUMENT: Final = "$.arguments."
-"""How a resolver's argument names a value of the judged call."""
-
-FACT_BYTES: Final = 4096
-"""How large one resolved fact may be in the policy's input."""
-
-
-class FactsUnavailable(Exception):
-    """A resolver could not be asked, or answered nothing that can be used."""
+from safeconduct.resolvers import FactsUnavailable, Resolved, Resolvers
 
 
 class FactFinder:
@@ -81,8 +64,7 @@ class FactFinder:
         self._state = state
         self._policy = policy
         self._inspectors = inspectors
-        self._upstreams = upstreams
-        self._broker = broker
+        self._resolvers = Resolvers(catalogue, upstreams, broker)
 
     def bearer(self, caller: Caller) -> Bearer:
         """Whose task token this is. Raises Unauthenticated."""
@@ -94,10 +76,10 @@ class FactFinder:
         """Step 1. Raises Unauthenticated when the token's task is not known here."""
         located = self.catalogue.locate(method, wire_name, upstream)
         if located is None:
-            # What nobody offers is one thing, whatever it was called: the text is the caller's.
-            return self._call(bearer, method, "", "unknown", {}, None), self._gathered(
-                bearer, NO_TOOL, None
-            )
+            # What nobody offers is one thing, whatever it was called: the text is the caller's. It
+            # costs what a tool outside the delegation costs, so that time tells them not apart.
+            unknown = self._call(bearer, method, "", "unknown", _given(params), None)
+            return unknown, self._gathered(bearer, NO_TOOL, None)
         where, name = located
         tool = self.catalogue.facts(method, where, name)
         arguments = _arguments(method, name, params, tool)
@@ -161,7 +143,8 @@ class FactFinder:
             target=target,
             upstream=upstream,
             name=name,
-            arguments=arguments,
+            # What was digested is what is judged, shown and sent: 1.0 is 1 from here on.
+            arguments=orjson.loads(sent),
             digest=sha256(covered + sent),
             size=len(sent),
         )
@@ -196,22 +179,28 @@ class FactFinder:
         """Step 3: resolvers, provenance, inspectors, approvals, policy; bounded in time."""
         manifest = gathered.tool.manifest
         failures: list[str] = []
-        resolved: dict[str, Any] = {}
-        allowed: dict[str, frozenset[str]] = {}
-        if manifest is not None and (manifest.resolvers or manifest.sink.allow):
-            await self._resolve(call, gathered, manifest, resolved, allowed, failures)
+        provenance = self._provenance(call, gathered)
+        findings = self._inspect(call.arguments, failures) if call.arguments else ()
+        resolved = Resolved()
+        # What carries a credential, or could not be looked at, is refused and asks nobody anything.
+        if failures or findings:
+            failures.append(RESOLVER)
+        elif manifest is not None:
+            try:
+                resolved = await self._resolvers.resolve(call, gathered, manifest, provenance)
+            except (FactsUnavailable, TimeoutError):
+                failures.append(RESOLVER)
+        changes: dict[str, int] = {}
         baselines: dict[str, int] = {}
         if manifest is not None:
-            changes, baselines = amount_changes(
-                call, manifest, resolved, partial(self._state.baseline, gathered.task.id)
-            )
-            resolved.update(changes)
+            known = partial(self._state.baseline, gathered.task.id)
+            changes, baselines = amount_changes(call, manifest, resolved.facts, known)
         facts = Facts(
             gathered=gathered,
-            resolved=resolved,
-            allowed=allowed,
-            provenance=self._provenance(call, gathered),
-            findings=self._inspect(call.arguments, failures) if call.arguments else (),
+            resolved={**resolved.facts, **changes},
+            allowed=resolved.allowed,
+            provenance=provenance,
+            findings=findings,
             policy=NOT_ASKED,
             approval=self._state.approval(gathered.task.id, call.digest),
             failures=tuple(failures),
@@ -244,60 +233,6 @@ class FactFinder:
         except Exception:  # noqa: BLE001  whatever an inspector raises must refuse, not pass
             failures.append(INSPECTOR)
             return ()
-
-    async def _resolve(
-        self,
-        call: Call,
-        gathered: Gathered,
-        manifest: ToolManifest,
-        resolved: dict[str, Any],
-        allowed: dict[str, frozenset[str]],
-        failures: list[str],
-    ) -> None:
-        shared = self.catalogue.resolvers(call.upstream)
-        try:
-            async with asyncio.timeout(RESOLVE_S):
-                for name, resolver in manifest.resolvers.items():
-                    resolved[name] = _fact(await self._ask(call, gathered, resolver))
-                for listed, allow in manifest.sink.allow.items():
-                    values = list[Any](allow.values)
-                    if allow.resolver is not None:
-                        values += await self._ask(
-                            call, gathered, {**shared, **manifest.resolvers}[allow.resolver]
-                        )
-                    texts = (normalise(value) for value in values)
-                    allowed[listed] = frozenset(text for text in texts if text)
-        except (FactsUnavailable, TimeoutError):
-            failures.append("resolver")
-
-    async def _ask(self, call: Call, gathered: Gathered, resolver: Resolver) -> list[Any]:
-        """The values a resolver takes from the system of record."""
-        upstream, _, tool = resolver.tool.rpartition(".")
-        where = upstream or call.upstream
-        try:
-            arguments = {
-                name: _filled(value, call.arguments) for name, value in resolver.arguments.items()
-            }
-            result = await self._upstreams[where].request(
-                "tools/call",
-                {"name": tool, "arguments": arguments},
-                owner=owner_of(gathered),
-                credential=await self._broker.credential(where, call.digest),
-                timeout_s=RESOLVE_S,
-            )
-            if result.get("isError") is True or not isinstance(
-                result.get("structuredContent"), dict
-            ):
-                raise FactsUnavailable
-            return select(result["structuredContent"], resolver.take)
-        except (
-            KeyError,
-            TooManyValues,
-            UpstreamFault,
-            UpstreamError,
-            CredentialUnavailable,
-        ) as error:
-            raise FactsUnavailable from error
 
     def _provenance(self, call: Call, gathered: Gathered) -> dict[str, tuple[Origin, ...]]:
         """For each argument the places its exact value was seen; lists value by value."""
@@ -340,28 +275,12 @@ def _arguments(method: str, name: str, params: JSON, tool: ToolFacts) -> JSON:
     if method == "resources/read":
         free = tool.manifest is not None and "uri" in tool.manifest.arguments
         return {"uri": name} if free else {}
+    return _given(params)
+
+
+def _given(params: JSON) -> JSON:
     given = params.get("arguments")
     return cast("JSON", given) if isinstance(given, dict) else {}
-
-
-def _filled(value: object, arguments: JSON) -> object:
-    """A resolver's argument: a constant, or a value of the judged call."""
-    if isinstance(value, str) and value.startswith(ARGUMENT):
-        return arguments[value.removeprefix(ARGUMENT)]
-    return value
-
-
-def _fact(values: list[object]) -> object:
-    """One fact out of what a path reached; raises FactsUnavailable unless it is exactly one."""
-    if len(values) != 1:
-        raise FactsUnavailable
-    try:
-        small = len(canonical(values[0])) <= FACT_BYTES
-    except NotCanonical:
-        small = False
-    if not small or isinstance(values[0], float):
-        raise FactsUnavailable
-    return values[0]
 
 
 NOT_ASKED: Final = PolicyAnswer(error="not asked")
@@ -380,11 +299,6 @@ def target_of(method: str, upstream: str, name: str) -> str:
     kind = kind_of("from-client", method)
     subject = "tool" if kind is None else kind.subject
     return f"{upstream}.{name}" if subject == "tool" else f"{upstream}#{subject}:{name}"
-
-
-def owner_of(gathered: Gathered) -> str:
-    """The key of upstream session state: tenant, user and task."""
-    return f"{gathered.tenant}|{gathered.user.id}|{gathered.task.id}"
 
 
 def zones(config: Config) -> dict[str, ZoneFacts]:

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Final, assert_never
 from weakref import WeakValueDictionary
 
-from safeconduct.core.admit import Admitted, Withheld, admit, progress
+from safeconduct.core.admit import Admitted, Withheld, admit, free_text_label, progress
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.record import (
@@ -33,7 +33,7 @@ from safeconduct.core.record import (
 )
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Decision, Deny, Elevate, Permit
-from safeconduct.facts import FactFinder, owner_of
+from safeconduct.facts import FactFinder
 from safeconduct.ports import (
     JSON,
     Answer,
@@ -49,16 +49,16 @@ from safeconduct.ports import (
     LedgerFault,
     NotRecorded,
     OnProgress,
-    RecordTooLarge,
     Refused,
     Upstream,
     UpstreamError,
     UpstreamFault,
 )
+from safeconduct.resolvers import owner_of
 
 _log = logging.getLogger(__name__)
 
-ATTEMPTS: Final = 8
+ATTEMPTS: Final = 7
 """How often a call is decided anew because the task's state moved on meanwhile."""
 
 
@@ -122,17 +122,14 @@ class Gateway:
             NotRecorded: the log is not available; nothing was delivered.
         """
         bearer = self.facts.bearer(caller)
-        for attempt in range(ATTEMPTS):
-            # The first attempt is optimistic; after a conflict the calls of a task queue up, so
-            # that each conflict is with somebody who got through.
-            if attempt == 0:
-                made = await self._decide(bearer, method, upstream, name, params)
-            else:
-                async with self._turns.setdefault(bearer.task, asyncio.Lock()):
-                    made = await self._decide(bearer, method, upstream, name, params)
-            if made is not None:
-                break
-        else:
+        # The first attempt is optimistic. After a conflict the calls of a task queue up, so that
+        # each conflict is with somebody who got through.
+        made = await self._decide(bearer, method, upstream, name, params)
+        if made is None:
+            async with self._turns.setdefault(bearer.task, asyncio.Lock()):
+                for _ in range(ATTEMPTS):
+                    made = made or await self._decide(bearer, method, upstream, name, params)
+        if made is None:
             return await self._refuse(bearer, method, upstream, name, params, "busy")
         decision_id, call, gathered, decision, approval = made
         # 6 answer: a Deny or Elevate ends here.
@@ -172,13 +169,16 @@ class Gateway:
             approval = self._asked_already(facts)
             if approval is None:
                 approval = self._new_id("a")
-                self._desk.hold(approval, call, gathered, decision.verdict.requirement)
-                records.append(
-                    approval_request(approval, decision_id, call, gathered, decision.verdict)
-                )
+                asked = self._ask(approval, decision_id, call, gathered, decision.verdict)
+                if asked is None:
+                    decision = Decision(Deny("desk-full"), decision.answers)
+                    records = [decision_record(decision_id, call, gathered, facts, decision)]
+                else:
+                    records.append(asked)
         try:
             await self._append(*records)
         except LedgerConflict:
+            self._desk.withdraw(approval)
             return None
         except asyncio.CancelledError:
             # The log takes what it was given even when nobody waits for it any more; where it did
@@ -189,7 +189,7 @@ class Gateway:
                         self._ended(decision_id, call, gathered, "cancelled", "cancelled")
                     )
             raise
-        except RecordTooLarge:
+        except ValueError:  # too large, or without exact bytes
             decision = Decision(Deny("record-too-large"), ())
             await self._append(decision_record(decision_id, call, gathered, None, decision))
         return decision_id, call, gathered, decision, approval
@@ -250,12 +250,14 @@ class Gateway:
             )
         except asyncio.CancelledError:
             if not settled:
-                ended = self._ended(
-                    decision_id, call, gathered, "cancelled", "cancelled", happened=sent
-                )
-                await asyncio.shield(ended)
+                # Where another outcome was on its way to the log, that one stands.
+                with suppress(LedgerConflict):
+                    ended = self._ended(
+                        decision_id, call, gathered, "cancelled", "cancelled", happened=sent
+                    )
+                    await asyncio.shield(ended)
             raise
-        return Delivered(decision=decision_id, result=admitted.result)
+        return self._answer(bearer, decision_id, admitted)
 
     async def _request(
         self,
@@ -279,6 +281,12 @@ class Gateway:
                 return error_result(error)
             fault = f"JSON-RPC error {error.code}"
             raise UpstreamFault("upstream-rejected", fault, may_have_happened=False) from error
+
+    def _answer(self, bearer: Bearer, decision_id: str, admitted: Admitted) -> Answer:
+        """What is delivered; nothing to a task that was revoked meanwhile."""
+        if self.facts.revoked(bearer):
+            return Refused(decision=decision_id, code="task-revoked", may_have_happened=True)
+        return Delivered(decision=decision_id, result=admitted.result)
 
     def _memory(self, decision_id: str, gathered: Gathered, admitted: Admitted) -> list[JSON]:
         """Step 10: what the task must remember, unless it does so already."""
@@ -304,7 +312,14 @@ class Gateway:
         """Step 9. A result that cannot be inspected is withheld."""
         try:
             findings = self.facts.inspect(result)
-            return admit(call, gathered.tool, permit.obligations, result, findings)
+            return admit(
+                call,
+                gathered.tool,
+                permit.obligations,
+                result,
+                findings,
+                vouches=permit.grant.vouches,
+            )
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
             return Withheld("result-withheld")
 
@@ -321,7 +336,7 @@ class Gateway:
             kept = progress(params, self.facts.inspect(params))
             if not remembered:
                 # Labels are durable before the first byte of a stream.
-                admitted = Admitted(label=gathered.tool.source)
+                admitted = Admitted(label=free_text_label(gathered.tool))
                 await self._append(*self._memory(decision_id, gathered, admitted))
                 remembered = True
             await on_progress(kept)
@@ -369,6 +384,14 @@ class Gateway:
         )
         may = happened and gathered.tool.effect.changes_state
         return Refused(decision=decision_id, code=reason, may_have_happened=may)
+
+    def _ask(
+        self, approval: str, decision_id: str, call: Call, gathered: Gathered, elevate: Elevate
+    ) -> JSON | None:
+        """The record of a question that a person can see, or None when that is too much to ask."""
+        if not self._desk.hold(approval, call, gathered, elevate.requirement):
+            return None
+        return approval_request(approval, decision_id, call, gathered, elevate)
 
     def _asked_already(self, facts: Facts) -> str | None:
         """The pending request for exactly this call that an operator can still see."""

@@ -314,9 +314,13 @@ class Desk(Protocol):
     then asks again.
     """
 
-    def hold(
-        self, approval: str, call: Call, gathered: Gathered, requirement: Requirement
-    ) -> None: ...
+    def hold(self, approval: str, call: Call, gathered: Gathered, requirement: Requirement) -> bool:
+        """False when no person could be asked to look at this as well."""
+        ...
+
+    def withdraw(self, approval: str | None) -> None:
+        """Forgets a question whose record was not written."""
+        ...
 
     def holds(self, approval: str) -> bool:
         """Whether an operator can still see and answer this request."""

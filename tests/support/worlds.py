@@ -41,6 +41,7 @@ CRM: dict[str, Any] = {
             "effect": "read",
             "scopes": ["case:read"],
             "arguments": {"id": {"role": "object-id", "type": "crm.deal"}},
+            "sink": {"clearance": "confidential"},
             "returns": {"source": {"integrity": "trusted", "confidentiality": "internal"}},
         },
         "update_deal": {

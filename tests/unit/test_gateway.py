@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from safeconduct.core.labels import Confidentiality, Integrity, Label
+from safeconduct.core.manifest import Effect, ToolManifest
+from safeconduct.core.model import ToolFacts
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
-from safeconduct.ports import Delivered, Refused, UpstreamError, UpstreamFault
+from safeconduct.ports import (
+    Caller,
+    CredentialUnavailable,
+    Delivered,
+    LedgerFault,
+    NotRecorded,
+    Refused,
+    UpstreamError,
+    UpstreamFault,
+)
 from safeconduct.simulation import SimulatedTask
-from tests.support.worlds import Rules, config
+from tests.support.worlds import AGENT, Rules, config
 
 CASE = {
     "id": "C-1",
@@ -23,7 +35,7 @@ CASE = {
 }
 RESOLVERS: dict[str, Callable[..., Any]] = {
     "crm.on_file": lambda: {"emails": ["dana@customer.example", "sam@customer.example"]},
-    "crm.get_deal": lambda id: {"id": id, "amount_minor": 10_000},  # noqa: A002
+    "crm.get_deal": lambda id: {"id": id, "amount_minor": 10_000},
 }
 
 
@@ -306,3 +318,327 @@ async def test_refusal_loops_end(tmp_path: Path) -> None:
             await task.call("mail.send", {"to": "eve@evil.example", "body": "x"}, sent)
         step = await task.call("crm.get_case", {"case_id": "C-1"}, get_case)
         assert step.reason == "refusals-exhausted"
+
+
+def caller(task: SimulatedTask) -> Caller:
+    return Caller(http_method="POST", url="", authorization=task.task)
+
+
+async def test_a_list_shows_what_the_task_could_call_and_nothing_else(tmp_path: Path) -> None:
+    async with simulated(tmp_path, scopes=["case:read"], egress=("crm",)) as task:
+        listed = await task.rooms.gateway.visible(caller(task), "tools/list", None)
+        assert [one["name"] for one in listed] == ["crm__get_case", "crm__get_deal"]
+        own = await task.rooms.gateway.visible(caller(task), "tools/list", "crm")
+        assert [one["name"] for one in own] == ["get_case", "get_deal"]
+        assert await task.rooms.gateway.visible(caller(task), "prompts/list", None) == []
+
+
+async def test_a_list_does_not_shrink_with_labels_or_budgets(tmp_path: Path) -> None:
+    async with simulated(tmp_path, budgets={"calls": 1}) as task:
+        before = await task.rooms.gateway.visible(caller(task), "tools/list", None)
+        await task.call("crm.list_customers", {}, lambda: {"rows": []})
+        assert await task.rooms.gateway.visible(caller(task), "tools/list", None) == before
+
+
+async def test_whoever_holds_the_token_is_known_without_a_call(task: SimulatedTask) -> None:
+    bearer = await task.rooms.gateway.authenticate(caller(task))
+    assert (bearer.task, bearer.agent) == (task.task, AGENT)
+
+
+async def test_a_missing_scope_that_the_task_could_have_had_is_named(tmp_path: Path) -> None:
+    async with simulated(tmp_path, scopes=["case:read"]) as task:
+        arguments = {"to": "dana@customer.example", "body": "x"}
+        params = {"name": "send", "arguments": arguments}
+        answer = await task.rooms.gateway.call(caller(task), "tools/call", "mail", "send", params)
+        assert isinstance(answer, Refused)
+        assert (answer.code, answer.scopes) == ("scope-missing", ("mail:send",))
+
+
+async def test_a_task_whose_state_never_rests_is_told_to_come_back(tmp_path: Path) -> None:
+    class Restless(Rules):
+        """Something else raises the task's label during every decision."""
+
+        def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
+            memory = {
+                "kind": "memory", "decision": "d_other", "task": made[0].task, "at_ms": now_ms,
+                "vouched": [], "labels": {
+                    "integrity": "trusted", "confidentiality": "public",
+                    "categories": [f"c{len(self.asked)}"],
+                },
+            }  # fmt: skip
+            raising = threading.Thread(
+                target=lambda: asyncio.run(swallow(made[0].rooms.log.append(memory)))
+            )
+            raising.start()
+            raising.join()
+            return super().evaluate(input_json, now_ms)
+
+    async def swallow(appending: Awaitable[int]) -> None:
+        await appending
+
+    made: list[SimulatedTask] = []
+    rules, tool = Restless(), Spy()
+    async with simulated(tmp_path, policy=rules) as task:
+        made.append(task)
+        step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
+        assert (step.reason, tool.runs, len(rules.asked)) == ("busy", 0, 8)
+        assert [one["reason"] for one in records(task, "decision")] == ["busy"]
+
+
+async def test_a_decision_that_cannot_be_recorded_in_full_is_a_refusal(tmp_path: Path) -> None:
+    tool = Spy()
+    rules = Rules(PolicyAnswer(permit=tuple(f"rule-{n:04}" for n in range(1000))))
+    async with simulated(tmp_path, policy=rules) as task:
+        step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
+        assert (step.reason, tool.runs) == ("record-too-large", 0)
+
+
+async def test_a_grant_that_ran_out_before_the_upstream_is_not_used(tmp_path: Path) -> None:
+    late = 0
+
+    def clock() -> int:
+        return 1_700_000_000_000 + late
+
+    def stall(step: int) -> None:
+        nonlocal late
+        late += 61_000 if step == 8 else 0
+
+    tool = Spy()
+    async with simulated(tmp_path, clock=clock, step=stall) as task:
+        step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
+        assert (step.reason, tool.runs) == ("token-expired", 0)
+
+
+async def test_a_call_cancelled_at_the_upstream_is_on_record_and_locked(
+    task: SimulatedTask,
+) -> None:
+    running, never = asyncio.Event(), asyncio.Event()
+
+    async def hangs(**_: object) -> None:
+        running.set()
+        await never.wait()
+
+    arguments = {"to": "dana@customer.example", "body": "a"}
+    call = asyncio.ensure_future(task.call("mail.send", arguments, hangs))
+    await running.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    (outcome,) = records(task, "outcome")
+    assert (outcome["status"], outcome["may_have_happened"]) == ("cancelled", True)
+    assert (await task.call("mail.send", arguments, sent)).reason == "outcome-unknown"
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "happened", "again"),
+    [(5, "cancelled", False, "done"), (11, "ok", True, "done")],
+)
+async def test_a_call_cancelled_at_the_log_leaves_one_true_outcome(
+    tmp_path: Path, step: int, status: str, happened: bool, again: str
+) -> None:
+    cancelled: list[bool] = []
+
+    def cancel(at: int) -> None:
+        current = asyncio.current_task()
+        if at == step and not cancelled and current is not None:
+            cancelled.append(current.cancel())
+
+    arguments = {"to": "dana@customer.example", "body": "a"}
+    async with simulated(tmp_path, step=cancel) as task:
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.ensure_future(task.call("mail.send", arguments, sent))
+        await task.rooms.revoke("jti", "written after what was queued before", "uid:0")
+        assert (await task.call("mail.send", arguments, sent)).verdict == again
+        first = records(task, "outcome")[0]
+        assert (first["status"], first["may_have_happened"]) == (status, happened)
+        assert len(records(task, "outcome")) == len(records(task, "decision")) == 2
+
+
+async def test_a_denied_call_cancelled_at_the_log_needs_no_outcome(tmp_path: Path) -> None:
+    def cancel(at: int) -> None:
+        current = asyncio.current_task()
+        if at == 5 and current is not None:
+            current.cancel()
+
+    async with simulated(tmp_path, step=cancel) as task:
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.ensure_future(task.call("crm.drop", {}, sent))
+        await task.rooms.revoke("jti", "flush", "uid:0")
+        assert len(records(task, "decision")) == 1
+        assert records(task, "outcome") == []
+
+
+async def test_a_result_that_cannot_be_judged_is_withheld(task: SimulatedTask) -> None:
+    many = {"messages": [{"body": "x"}] * 10_001}
+    step = await task.call("crm.get_case", {"case_id": "C-1"}, lambda case_id: many)
+    assert step.reason == "result-withheld"
+    assert records(task, "outcome")[0]["status"] == "withheld"
+
+
+async def test_a_dead_inspector_refuses_on_the_way_out_and_withholds_on_the_way_in(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = Spy()
+    inspect = task.rooms.facts.inspect
+
+    def dies(value: object) -> Any:
+        if "case_id" in str(value):
+            return inspect(value)
+        raise RuntimeError("dead")
+
+    monkeypatch.setattr(task.rooms.facts, "inspect", dies)
+    out = await task.call("mail.send", {"to": "dana@customer.example", "body": "x"}, tool)
+    assert (out.reason, tool.runs) == ("inspector-failed", 0)
+    back = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
+    assert (back.reason, back.result, tool.runs) == ("result-withheld", None, 1)
+
+
+async def test_a_fault_of_ours_leaves_an_outcome_and_no_stack_in_the_answer(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> bool:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(task.rooms.facts, "remembers", broken)
+    arguments = {"to": "dana@customer.example", "body": "a"}
+    step = await task.call("mail.send", arguments, sent)
+    assert step.reason == "internal-fault"
+    assert records(task, "outcome")[0]["status"] == "unknown"
+    assert "a bug" in caplog.text
+    monkeypatch.undo()
+    assert (await task.call("mail.send", arguments, sent)).reason == "outcome-unknown"
+
+
+async def test_nothing_runs_and_nothing_is_delivered_without_a_log(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> int:
+        raise LedgerFault("no space left")
+
+    tool = Spy()
+    monkeypatch.setattr(task.rooms.log, "append", full)
+    with pytest.raises(NotRecorded):
+        await task.call("crm.get_case", {"case_id": "C-1"}, tool)
+    assert tool.runs == 0
+
+
+async def test_a_result_is_not_delivered_when_its_outcome_cannot_be_recorded(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = task.rooms.log.append
+
+    async def fills_up(*given: Any) -> int:
+        if any(record["kind"] == "outcome" for record in given):
+            raise LedgerFault("no space left")
+        return await append(*given)
+
+    arguments = {"to": "dana@customer.example", "body": "a"}
+    monkeypatch.setattr(task.rooms.log, "append", fills_up)
+    with pytest.raises(NotRecorded):
+        await task.call("mail.send", arguments, sent)
+    monkeypatch.undo()
+    assert (await task.call("mail.send", arguments, sent)).reason == "outcome-unknown"
+
+
+async def test_a_credential_that_is_not_there_stops_the_call(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(upstream: str, digest: str) -> None:
+        raise CredentialUnavailable(upstream + digest)
+
+    tool = Spy()
+    monkeypatch.setattr(task.rooms.gateway, "_broker", type("B", (), {"credential": none}))
+    step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
+    assert (step.reason, tool.runs) == ("credential-unavailable", 0)
+
+
+class Chatty:
+    """An upstream that reports progress, or answers with a protocol error."""
+
+    id = "crm"
+
+    def __init__(self, error: bool = False) -> None:
+        self._error = error
+
+    async def request(self, method: str, params: Any, **given: Any) -> Any:
+        if self._error:
+            raise UpstreamError(-32000, "no such thing")
+        secret = "AKIA" + "ABCDEFGHIJKLMNOP"
+        for number in (1, 2):
+            await given["on_progress"](
+                {"progress": number, "message": f"key {secret}", "progressToken": 7, "x": 1}
+            )
+        return {"content": [], "structuredContent": {"messages": [{"body": "hi"}]}}
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_progress_is_rebuilt_and_labels_are_durable_before_its_first_byte(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(task.rooms.upstreams, "crm", Chatty())
+    seen: list[tuple[Any, str]] = []
+
+    async def on_progress(params: Any) -> None:
+        seen.append((params, task.state.labels.confidentiality.name))
+
+    params = {"name": "get_case", "arguments": {"case_id": "C-1"}}
+    answer = await task.rooms.gateway.call(
+        caller(task), "tools/call", "crm", "get_case", params, on_progress
+    )
+    assert isinstance(answer, Delivered)
+    assert seen == [
+        ({"progress": 1, "message": "key [redacted: secret.aws]"}, "internal"),
+        ({"progress": 2, "message": "key [redacted: secret.aws]"}, "internal"),
+    ]
+    await task.rooms.gateway.call(
+        caller(task), "tools/call", "crm", "get_case", params, on_progress
+    )
+    assert len(seen) == 4
+    assert len(records(task, "memory")) == 2
+
+
+async def test_a_protocol_error_becomes_a_tool_result(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(task.rooms.upstreams, "crm", Chatty(error=True))
+    step = await task.call("crm.get_case", {"case_id": "C-1"}, get_case)
+    assert step.result == {
+        "content": [{"type": "text", "text": "no such thing"}], "isError": True,
+    }  # fmt: skip
+
+
+async def test_a_resource_is_read_through_the_same_page(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = ToolFacts(
+        manifest=ToolManifest(effect=Effect.read, scopes=("case:read",)),
+        pin="reviewed",
+        destination="crm",
+        source=Label(integrity=Integrity.untrusted),
+        clearance=Confidentiality.internal,
+    )
+    catalogue, asked = task.rooms.catalogue, []
+
+    class Library(Chatty):
+        async def request(self, method: str, params: Any, **given: Any) -> Any:
+            asked.append((method, params))
+            if self._error:
+                return await super().request(method, params, **given)
+            return {"contents": [{"uri": params["uri"], "text": "hello"}]}
+
+    monkeypatch.setattr(catalogue, "locate", lambda method, name, upstream: ("crm", name))
+    monkeypatch.setattr(catalogue, "facts", lambda method, upstream, name: facts)
+    monkeypatch.setattr(catalogue, "pin", lambda method, upstream, name: None)
+    monkeypatch.setitem(task.rooms.upstreams, "crm", Library())
+    read = (caller(task), "resources/read", None, "crm://case/1", {"uri": "crm://case/1"})
+    answer = await task.rooms.gateway.call(*read)
+    assert isinstance(answer, Delivered)
+    assert answer.result == {"contents": [{"uri": "crm://case/1", "text": "hello"}]}
+    assert asked == [("resources/read", {"uri": "crm://case/1"})]
+    assert task.state.labels.integrity is Integrity.untrusted
+    monkeypatch.setitem(task.rooms.upstreams, "crm", Library(error=True))
+    refused = await task.rooms.gateway.call(*read)
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.may_have_happened) == ("upstream-rejected", False)

@@ -17,8 +17,13 @@ from safeconduct.core.record import label_value
 from safeconduct.core.verdict import Requirement
 from safeconduct.ports import JSON, Ledger, LedgerConflict
 
-MAX_PENDING: Final = 1_000
-"""How many questions may stand at once; beyond it the oldest is dropped and must be asked anew."""
+MAX_PENDING: Final = 500
+MAX_PENDING_PER_TASK: Final = 10
+"""How many questions may stand at once, in all and of one task: a person must be able to see them,
+and one agent must not hide another's."""
+
+MAX_SHOWN: Final = 16_384
+"""How many bytes of arguments a person is asked to read."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +58,16 @@ class Desk:
         self._clock_ms = clock_ms
         self._questions: dict[str, Question] = {}
 
-    def hold(self, approval: str, call: Call, gathered: Gathered, requirement: Requirement) -> None:
-        """Keeps a question until it is answered or its time has passed."""
-        while len(self._questions) >= MAX_PENDING:
-            del self._questions[next(iter(self._questions))]
+    def hold(self, approval: str, call: Call, gathered: Gathered, requirement: Requirement) -> bool:
+        """Keeps a question until it is answered or its time is up; False when it is too much."""
+        self._questions = {one.approval: one for one in self.pending()}
+        same_task = sum(one.task == gathered.task.id for one in self._questions.values())
+        if (
+            len(self._questions) >= MAX_PENDING
+            or same_task >= MAX_PENDING_PER_TASK
+            or call.size > MAX_SHOWN
+        ):
+            return False
         manifest = gathered.tool.manifest
         self._questions[approval] = Question(
             approval=approval,
@@ -75,6 +86,11 @@ class Desk:
             asked_ms=gathered.now_ms,
             expires_ms=gathered.now_ms + requirement.ttl_s * 1000,
         )
+        return True
+
+    def withdraw(self, approval: str | None) -> None:
+        """Forgets a question that did not come to be asked."""
+        self._questions.pop(approval or "", None)
 
     def holds(self, approval: str) -> bool:
         """Whether a person can still see and answer this question."""

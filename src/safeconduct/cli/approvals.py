@@ -67,10 +67,9 @@ def _question(question: Mapping[str, Any]) -> str:
             f"  arguments  {output.printable(question['arguments'])}",
             f"  agent      {question['agent']}",
             f"  for        {question['user']}, task {question['task']}",
-            f"  purpose    {output.printable(question['purpose'])}"
-            f"  (stated by the {question['purpose_source']})",
-            f"  has read   {labels['integrity']}, {labels['confidentiality']} data"
-            f" {' '.join(labels['categories'])}".rstrip(),
+            f"  purpose    {output.printable(question['purpose'])}",
+            f"  stated by  the {question['purpose_source']}",
+            f"  has read   {output.plain(labels)}",
             f"  because    {', '.join(question['requires'])}",
             f"  digest     {question['digest']}",
         )

@@ -20,10 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     parser.description = (
         "Start a CRM, a mail tool with a local SMTP server and a warehouse, all on loopback; let\n"
-        "a scripted agent that obeys every instruction it reads do the user's task twice; and read\n"
-        "from the mailboxes and the audit log what came of it. Needs no network and no keys."
+        "a scripted agent that obeys every instruction it reads do the user's task twice; and\n"
+        "read from the mailboxes and the audit log what came of it. No network, no keys."
     )
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep all files in this new directory")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep all files in this new directory"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -37,11 +37,11 @@ def _text(decision: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> str
     lines = [
         f"{decision['decision']}: {decision['verdict']}"
         + (f", {decision['reason']}" if "reason" in decision else ""),
-        f"  call       {output.printable(decision['tool'])} ({decision['method']},"
-        f" {decision['effect']}), {decision['size']} bytes of arguments",
+        f"  call       {output.printable(decision['tool'])}, {decision['size']} bytes of arguments",
+        f"  method     {decision['method']}, effect {decision['effect']}",
         f"  agent      {decision['agent']}, tier {decision['tier']}, zone {decision['zone']}",
-        f"  for        {decision['user']}, task {decision['task']} (purpose stated by the"
-        f" {decision['purpose_source']})",
+        f"  for        {decision['user']}, task {decision['task']}",
+        f"  purpose    stated by the {decision['purpose_source']}",
         f"  definition {decision['pin']}, credential {decision['credential']}",
         f"  has read   {output.plain(decision['labels'])}",
         "  checks",

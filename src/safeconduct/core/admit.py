@@ -1,13 +1,15 @@
 """Step 9: what came back is checked, labelled, redacted and marked, or withheld. Pure.
 
-Only known members of a result pass; `_meta` of an upstream is not forwarded, so no upstream can
-speak in our name or set a label of its own.
+A result is rebuilt from the members that are known here. `_meta` of an upstream is not among them,
+so no upstream can speak in our name or set a label of its own; nor are annotations, which are an
+upstream's claims about its own text.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never, cast
 
 import msgspec
 
@@ -17,21 +19,18 @@ from safeconduct.core.manifest import FieldLabel
 from safeconduct.core.model import Call, Finding, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Vouched, normalise
+from safeconduct.core.redact import redact
+from safeconduct.core.result import Malformed, rebuilt
 from safeconduct.core.verdict import Obligation, Redact, Spotlight
 
-MEMBERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "tools/call": ("content", ("content", "structuredContent", "isError")),
-    "resources/read": ("contents", ("contents",)),
-    "prompts/get": ("messages", ("messages", "description")),
-}
-"""By method: the list a result must have, and the members that pass."""
+JSON = dict[str, Any]
 
-BLOCKS: Final = frozenset({"text", "image", "audio", "resource", "resource_link"})
 MAX_VOUCHED: Final = 256
 """How many values one result may vouch for; further ones are not remembered, so they are refused
 as control arguments later."""
 
-REDACTED: Final = "[redacted: {kind}]"
+MARKED: Final = frozenset({"text", "description"})
+"""Members that hold free text of an upstream, in blocks and beside them."""
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +39,7 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     `digest` is that of the canonical form of exactly this result.
     """
 
-    result: dict[str, Any] = {}
+    result: JSON = {}
     digest: str = ""
     label: Label
     vouched: tuple[Vouched, ...] = ()
@@ -59,102 +58,114 @@ def admit(
     obligations: Sequence[Obligation],
     result: Mapping[str, Any],
     findings: Sequence[Finding],
+    *,
+    vouches: bool = False,
 ) -> Admitted | Withheld:
-    """The result as the agent may see it. `findings` are those of exactly this result."""
-    required, members = MEMBERS[call.method]
-    if result.get("resultType", "complete") != "complete" or not _shaped(result, required):
-        return Withheld("upstream-malformed")
+    """The result as the agent may see it. `findings` are those of exactly this result.
+
+    `vouches` says whether its trusted fields may vouch for later arguments: not when the agent
+    chose what was read, because then somebody else may have written it.
+    """
     try:
-        label = _label(tool, result)
-        vouched = () if result.get("isError") is True else _vouched(call, tool, result)
+        kept = rebuilt(call.method, result)
+        label = _label(tool, kept)
+        speaks = vouches and kept.get("isError") is not True
+        vouched = _vouched(call, tool, kept) if speaks else ()
+        redacted = 0
+        for obligation in obligations:
+            match obligation:
+                case Redact(kinds):
+                    chosen = [f for f in findings if f.kind.startswith(kinds)]
+                    kept = redact(kept, chosen)
+                    redacted += len(chosen)
+                case Spotlight(source):
+                    kept = spotlight(kept, source, call.digest)
+                case _:
+                    assert_never(obligation)
+        delivered = digest(kept)
     except TooManyValues:
         return Withheld("result-withheld")
-    kept: dict[str, Any] = {name: _without_meta(result[name]) for name in members if name in result}
-    redacted = 0
-    for obligation in obligations:
-        match obligation:
-            case Redact(kinds):
-                chosen = [f for f in findings if f.kind.startswith(kinds)]
-                kept = redact(kept, chosen)
-                redacted += len(chosen)
-            case Spotlight(source):
-                kept[required] = [_mark(block, source, call.digest) for block in kept[required]]
-    try:
-        delivered = digest(kept)
-    except NotCanonical:
+    except (Malformed, NotCanonical):
         return Withheld("upstream-malformed")
     return Admitted(result=kept, digest=delivered, label=label, vouched=vouched, redacted=redacted)
 
 
-def redact(value: dict[str, Any], findings: Sequence[Finding]) -> dict[str, Any]:
-    """A copy of the value with each finding's characters replaced by its kind.
+def progress(params: Mapping[str, Any], findings: Sequence[Finding]) -> JSON:
+    """A progress notification's parameters, rebuilt: numbers, and its text without findings.
 
-    A finding inside an object's key, or at a place that is no longer there, removes nothing.
+    The progress token is not among them: it belongs to the connection, not to the upstream.
     """
-    spans: dict[tuple[str | int, ...], list[Finding]] = {}
-    for finding in findings:
-        spans.setdefault(finding.where, []).append(finding)
-    return _redacted(value, (), spans) if spans else value
+    numbers = {name: params.get(name) for name in ("progress", "total")}
+    kept: JSON = {name: value for name, value in numbers.items() if type(value) in (int, float)}
+    if isinstance(params.get("message"), str):
+        kept["message"] = params["message"]
+    return redact(kept, findings)
 
 
-def _redacted(
-    value: Any, path: tuple[str | int, ...], spans: Mapping[tuple[str | int, ...], list[Finding]]
-) -> Any:
-    if isinstance(value, dict):
-        return {key: _redacted(item, (*path, key), spans) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_redacted(item, (*path, index), spans) for index, item in enumerate(value)]
-    if isinstance(value, str) and path in spans:
-        # From the last to the first, so that earlier positions stay right; overlaps fall together.
-        end = len(value) + 1
-        for finding in sorted(spans[path], key=lambda one: one.start, reverse=True):
-            stop = min(finding.end, end)
-            value = value[: finding.start] + REDACTED.format(kind=finding.kind) + value[stop:]
-            end = finding.start
-    return value
+def spotlight(result: JSON, source: str, call_digest: str) -> JSON:
+    """The result with delimiters around its texts, keyed by the call's digest, which what they hold
+    cannot know. Structured content has a schema and stays as it is.
+    """
+    key = call_digest[-16:]
+    opening, closing = f"<data source={source} key={key}>\n", f"\n</data key={key}>"
+
+    def marked(value: object) -> object:
+        if isinstance(value, list):
+            return [marked(item) for item in cast("list[object]", value)]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: f"{opening}{item}{closing}"
+            if name in MARKED and isinstance(item, str)
+            else marked(item)
+            for name, item in cast("JSON", value).items()
+        }
+
+    parts = {name: value for name, value in result.items() if name != "structuredContent"}
+    return {**result, **cast("JSON", marked(parts))}
 
 
-def _shaped(result: Mapping[str, Any], required: str) -> bool:
-    items = result.get(required)
-    if not isinstance(items, list):
-        return False
-    if required == "contents":
-        return all(isinstance(item, dict) and isinstance(item.get("uri"), str) for item in items)
-    if required == "messages":
-        return all(
-            isinstance(item, dict)
-            and item.get("role") in ("user", "assistant")
-            and _is_block(item.get("content"))
-            for item in items
-        )
-    structured = result.get("structuredContent")
-    return (
-        all(_is_block(item) for item in items)
-        and type(result.get("isError", False)) is bool
-        and (structured is None or isinstance(structured, dict))
-    )
+def free_text_label(tool: ToolFacts) -> Label:
+    """The label of text of which nobody can tell which fields it holds: all of them count."""
+    return _label(tool, {})
 
 
-def _is_block(item: object) -> bool:
-    if not isinstance(item, dict) or item.get("type") not in BLOCKS:
-        return False
-    return item["type"] != "text" or isinstance(item.get("text"), str)
-
-
-def _label(tool: ToolFacts, result: Mapping[str, Any]) -> Label:
+def _label(tool: ToolFacts, result: JSON) -> Label:
     """The source's label, joined with that of every labelled field the result may hold.
 
-    Without a structured result nobody can tell which fields the text holds: all of them count.
+    Where text may say more than the structured result nobody can tell which fields are in it: all
+    of them count.
     """
     label = tool.source
     manifest = tool.manifest
-    if manifest is None or tool.pin != "reviewed":
+    if manifest is None or tool.pin != "reviewed" or not manifest.returns.fields:
         return label
     structured = result.get("structuredContent")
+    whole = structured is not None and _only_repeats(result["content"], structured)
     for path, field in manifest.returns.fields.items():
-        if structured is None or select(structured, path):
+        if not whole or select(structured, path):
             label = label.join(_field_label(field, tool.source))
     return label
+
+
+def _only_repeats(blocks: Sequence[JSON], structured: object) -> bool:
+    """Whether every block is the structured result once more, as the protocol suggests."""
+    try:
+        return all(
+            block["type"] == "text"
+            and json.loads(block["text"], object_pairs_hook=_unique) == structured
+            for block in blocks
+        )
+    except (ValueError, RecursionError):
+        return False
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Of two equal keys a reader sees one: the text would say more than it seems to."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError
+    return value
 
 
 def _field_label(field: FieldLabel, source: Label) -> Label:
@@ -167,55 +178,16 @@ def _field_label(field: FieldLabel, source: Label) -> Label:
     )
 
 
-def _vouched(call: Call, tool: ToolFacts, result: Mapping[str, Any]) -> tuple[Vouched, ...]:
+def _vouched(call: Call, tool: ToolFacts, result: JSON) -> tuple[Vouched, ...]:
     """Exact values of the trusted fields that may vouch, from the structured result only."""
     manifest, structured = tool.manifest, result.get("structuredContent")
     if manifest is None or tool.pin != "reviewed" or structured is None:
         return ()
     found: list[Vouched] = []
     for path, field in manifest.returns.fields.items():
-        if _field_label(field, tool.source).integrity is Integrity.untrusted:
+        if _field_label(field, tool.source).integrity is not Integrity.trusted:
             continue
         for role in field.vouches_for:
-            for value in select(structured, path):
-                text = normalise(value)
-                if text:
-                    found.append(Vouched(role, text, f"{call.target}:{path}"))
+            texts = (normalise(value) for value in select(structured, path))
+            found.extend(Vouched(role, text, f"{call.target}:{path}") for text in texts if text)
     return tuple(found[:MAX_VOUCHED])
-
-
-def _without_meta(value: Any) -> Any:
-    """The value with `_meta` members of its blocks left out; structured content has none."""
-    if isinstance(value, list):
-        return [_without_meta(item) for item in value]
-    if isinstance(value, dict) and "_meta" in value:
-        return {key: item for key, item in value.items() if key != "_meta"}
-    return value
-
-
-def _mark(item: dict[str, Any], source: str, digest: str) -> dict[str, Any]:
-    """Delimiters around text, keyed by the call's digest, which the data cannot know."""
-    if isinstance(item.get("content"), dict):
-        return {**item, "content": _mark(item["content"], source, digest)}
-    if not isinstance(item.get("text"), str):
-        return item
-    key = digest[-16:]
-    return {
-        **item,
-        "text": f"<data source={source} key={key}>\n{item['text']}\n</data key={key}>",
-    }
-
-
-def progress(params: Mapping[str, Any], findings: Sequence[Finding]) -> dict[str, Any]:
-    """A progress notification's parameters, rebuilt: numbers, and its text without findings.
-
-    The progress token is not among them: it belongs to the connection, not to the upstream.
-    """
-    kept: dict[str, Any] = {}
-    for name in ("progress", "total"):
-        value = params.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            kept[name] = value
-    if isinstance(params.get("message"), str):
-        kept["message"] = params["message"]
-    return redact(kept, findings)

@@ -7,7 +7,7 @@ the gateway, so an approval for a digest is an approval for exact bytes.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 import rfc8785
@@ -18,6 +18,8 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 128
 """How many arrays and objects may stand in each other. It is counted, so that the answer does not
 depend on how much of its stack the interpreter has used already."""
+
+_SCALARS: Final = frozenset({str, int, bool, type(None), float})
 
 _REFUSALS: Final = (
     orjson.JSONEncodeError,
@@ -33,7 +35,7 @@ class NotCanonical(ValueError):
     """
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """The RFC 8785 form of a JSON value.
 
     Raises:
@@ -44,7 +46,7 @@ def canonical(value: Any) -> bytes:
             # With ASCII keys and no floats orjson's sorted form is RFC 8785 byte for byte; a law
             # compares it with the reference implementation used for all other values.
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        return rfc8785.dumps(value)
+        return rfc8785.dumps(cast("Any", value))
     except _REFUSALS as error:
         raise NotCanonical(str(error)) from None
 
@@ -54,7 +56,7 @@ def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """The digest of a JSON value's canonical form.
 
     Raises:
@@ -63,7 +65,7 @@ def digest(value: Any) -> str:
     return sha256(canonical(value))
 
 
-def _plain(value: Any, room: int = MAX_DEPTH) -> bool:
+def _plain(value: Any, room: int = MAX_DEPTH) -> bool:  # noqa: ANN401  narrowed by exact type
     """Whether a value holds only ASCII keys, strings, booleans, null and safe integers.
 
     `room` is how many arrays and objects may still stand in each other.
@@ -72,14 +74,10 @@ def _plain(value: Any, room: int = MAX_DEPTH) -> bool:
         NotCanonical: an integer beyond 2^53-1, nested too deep, or a type that JSON does not have.
     """
     kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
-    if kind is int:
-        if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
-            return True
+    if kind is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         raise NotCanonical("an integer beyond 2^53-1")
-    if kind is float:
-        return False
+    if kind in _SCALARS:
+        return kind is not float
     if room == 0:
         raise NotCanonical(f"nested deeper than {MAX_DEPTH}")
     plain = True

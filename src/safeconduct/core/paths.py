@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 MAX_VALUES: Final = 10_000
 """How many values one path may reach; a path that reaches more is refused, not cut short."""
@@ -14,8 +14,8 @@ class TooManyValues(ValueError):
     """A path reaches more values than may be judged."""
 
 
-def select(value: Any, path: str) -> list[Any]:
-    """Every value that a path reaches; an optional leading `$.` is ignored.
+def select(value: object, path: str) -> list[Any]:
+    """Every value that a path reaches; a leading `$.` is ignored, `$` alone is the value itself.
 
     Raises:
         TooManyValues: more than `MAX_VALUES` values.
@@ -30,20 +30,23 @@ def select(value: Any, path: str) -> list[Any]:
 
 @lru_cache(maxsize=4096)
 def _parts(path: str) -> tuple[str, ...]:
-    return tuple(path.removeprefix("$").lstrip(".").split("."))
+    inner = path.removeprefix("$").removeprefix(".")
+    return tuple(inner.split(".")) if inner else ()
 
 
-def _walk(value: Any, parts: tuple[str, ...]) -> Iterator[Any]:
-    if not parts or parts == ("",):
+def _walk(value: object, parts: tuple[str, ...]) -> Iterator[object]:
+    if not parts:
         yield value
         return
     head, rest = parts[0], parts[1:]
-    if head == "*":
-        if isinstance(value, list):
-            for item in value:
-                yield from _walk(item, rest)
-        elif isinstance(value, dict):
-            for item in value.values():
-                yield from _walk(item, rest)
-    elif isinstance(value, dict) and head in value:
-        yield from _walk(value[head], rest)
+    for item in _below(value, head):
+        yield from _walk(item, rest)
+
+
+def _below(value: object, head: str) -> Iterable[object]:
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        if head == "*":
+            return members.values()
+        return (members[head],) if head in members else ()
+    return cast("list[object]", value) if head == "*" and isinstance(value, list) else ()

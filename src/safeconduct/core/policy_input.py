@@ -9,7 +9,7 @@ import orjson
 from safeconduct.core.checks.policy import ASKS
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.core.model import Call, Facts, standing
-from safeconduct.core.record import label_value
+from safeconduct.core.record import label_value, places
 
 
 def policy_input(call: Call, facts: Facts) -> bytes:
@@ -56,11 +56,7 @@ def policy_input(call: Call, facts: Facts) -> bytes:
             "counts": task.counts,
         },
         "labels": label_value(task.labels),
-        "provenance": {
-            name: sorted({origin.place for origin in origins})
-            for name, origins in facts.provenance.items()
-            if name in call.arguments
-        },
+        "provenance": places(call, facts),
         "facts": facts.resolved,
         "now_ms": gathered.now_ms,
     }

@@ -54,8 +54,8 @@ class Vouched(msgspec.Struct, frozen=True):
 _GAP: Final = re.compile(r"\s+|(?<!\d)[,;]|[,;](?!\d)")
 """What stands between two words: white space, commas and semicolons, except inside a number."""
 
-_OPENING: Final = "<([{\"'“‘«„"
-_CLOSING: Final = tuple(">)]}\"'”’»“.,;:!?")
+_OPENING: Final = "<([{\"'“‘«„"  # noqa: RUF001  the quotes that people type
+_CLOSING: Final = tuple(">)]}\"'”’»“.,;:!?")  # noqa: RUF001
 _MARKS: Final = 4
 """Marks around a word, and how many of them are taken off its end, one by one. Inside a word they
 are part of it: `o'brien@example.com` names nobody called `brien`."""

@@ -202,6 +202,13 @@ REASONS: Final[dict[str, Reason]] = {
             "same-arguments",
             "A person must approve this very call; send it again unchanged once approved.",
         ),
+        _reason(
+            "desk-full",
+            "elevation",
+            _A,
+            "later",
+            "Too much waits for a person's yes already, or the call is too large to be shown.",
+        ),
         _reason("approval-denied", "elevation", _A, "changed", "A person has denied this call."),
         # after the decision
         _reason(

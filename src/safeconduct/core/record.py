@@ -7,13 +7,13 @@ arguments stand for themselves by their digest.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.checks.budget import spends
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import Call, Facts, Gathered
-from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit
+from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
 
 JSON = dict[str, Any]
 
@@ -42,7 +42,7 @@ def decision_record(
     decision: Decision,
 ) -> JSON:
     """The decision record: durable before anything that depends on it."""
-    verdict, task = decision.verdict, gathered.task
+    task, tool = gathered.task, gathered.tool
     record: JSON = {
         "kind": "decision",
         "decision": decision_id,
@@ -57,56 +57,72 @@ def decision_record(
         "purpose_source": task.purpose_source,
         "method": call.method,
         "tool": call.target,
-        "effect": gathered.tool.effect.value,
-        "pin": gathered.tool.pin,
-        "credential": gathered.tool.credential,
+        "effect": tool.effect.value,
+        "pin": tool.pin,
+        "credential": tool.credential,
         "digest": call.digest,
         "size": call.size,
         "labels": label_value(task.labels),
         "checks": [_answer(answer) for answer in decision.answers],
     }
-    if facts is not None:
-        record["policy"] = {
-            "bundle": facts.policy.bundle,
-            "permit": list(facts.policy.permit),
-            "deny": list(facts.policy.deny),
-            "elevate": [rule.id for rule in facts.policy.elevate],
-        }
-        if facts.policy.error is not None:
-            record["policy"]["error"] = facts.policy.error[:200]
-        record["provenance"] = {
-            name: [origin.place for origin in origins]
-            for name, origins in facts.provenance.items()
-            if name in call.arguments
-        }
-        if facts.findings:
-            record["findings"] = sorted({finding.kind for finding in facts.findings})
-        if facts.failures:
-            record["failures"] = list(facts.failures)
-        record["facts"] = {
-            name: value for name, value in facts.resolved.items() if isinstance(value, int)
-        }
-        if facts.baselines:
-            record["baselines"] = facts.baselines
     if gathered.unsafe:
         record["unsafe"] = list(gathered.unsafe)
+    if facts is not None:
+        record |= _enriched(call, facts)
+    return record | _verdict(gathered, decision.verdict)
+
+
+def _enriched(call: Call, facts: Facts) -> JSON:
+    """What step 3 added."""
+    said = facts.policy
+    value: JSON = {
+        "policy": {
+            "bundle": said.bundle,
+            "permit": list(said.permit),
+            "deny": list(said.deny),
+            "elevate": [rule.id for rule in said.elevate],
+        },
+        "provenance": places(call, facts),
+        "facts": {name: item for name, item in facts.resolved.items() if isinstance(item, int)},
+    }
+    if said.error is not None:
+        value["policy"]["error"] = said.error[:200]
+    if facts.findings:
+        value["findings"] = sorted({finding.kind for finding in facts.findings})
+    if facts.failures:
+        value["failures"] = list(facts.failures)
+    if facts.baselines:
+        value["baselines"] = facts.baselines
+    return value
+
+
+def places(call: Call, facts: Facts) -> dict[str, list[str]]:
+    """The kinds of place where each argument's value was seen, each once."""
+    return {
+        name: sorted({origin.place for origin in origins})
+        for name, origins in facts.provenance.items()
+        if name in call.arguments
+    }
+
+
+def _verdict(gathered: Gathered, verdict: Verdict) -> JSON:
     match verdict:
         case Permit(grant, obligations):
-            record["verdict"] = "permit"
-            record["scopes"] = list(grant.scopes)
-            record["expires_ms"] = grant.expires_ms
-            record["obligations"] = [type(one).__name__.lower() for one in obligations]
-            record["spends"] = spends(gathered)
-            record["changes_state"] = gathered.tool.effect.changes_state
-            if grant.approval is not None:
-                record["approval"] = grant.approval
+            value: JSON = {
+                "verdict": "permit",
+                "scopes": list(grant.scopes),
+                "expires_ms": grant.expires_ms,
+                "obligations": [type(one).__name__.lower() for one in obligations],
+                "spends": spends(gathered),
+                "changes_state": gathered.tool.effect.changes_state,
+            }
+            return value if grant.approval is None else {**value, "approval": grant.approval}
         case Elevate(requirement):
-            record["verdict"] = "elevate"
-            record["requires"] = list(requirement.sources)
+            return {"verdict": "elevate", "requires": list(requirement.sources)}
         case Deny(code):
-            record["verdict"] = "deny"
-            record["reason"] = code
-    return record
+            return {"verdict": "deny", "reason": code}
+        case _:
+            assert_never(verdict)
 
 
 def _answer(answer: Answer) -> JSON:
@@ -119,6 +135,8 @@ def _answer(answer: Answer) -> JSON:
             return {"check": answer.check, "said": "deny", "reason": code}
         case Elevate(requirement):
             return {"check": answer.check, "said": "elevate", "asks": list(requirement.sources)}
+        case _:
+            assert_never(answer.said)
 
 
 def outcome_record(
@@ -150,7 +168,7 @@ def outcome_record(
     return record
 
 
-VOUCHED_PER_RECORD: Final = 24
+VOUCHED_PER_RECORD: Final = 20
 """How many vouched values fit into one record without nearing its size limit."""
 
 
@@ -173,7 +191,7 @@ def memory_records(decision_id: str, task: str, at_ms: int, admitted: Admitted) 
             "at_ms": at_ms,
             "labels": label_value(admitted.label),
             "vouched": [
-                {"role": one.role, "value": value_digest(one.value), "where": one.where[:100]}
+                {"role": one.role, "value": value_digest(one.value), "where": one.where[:60]}
                 for one in chunk
             ],
         }

@@ -32,13 +32,17 @@ Obligation = Redact | Spotlight
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What a permit permits: one tool, one digest, until one moment."""
+    """What a permit permits: one tool, one digest, until one moment.
+
+    `vouches` says whether the result may vouch for later arguments.
+    """
 
     target: str
     digest: str
     expires_ms: int
     scopes: tuple[str, ...] = ()
     approval: str | None = None
+    vouches: bool = False
 
 
 class Permit(msgspec.Struct, frozen=True, tag="permit"):

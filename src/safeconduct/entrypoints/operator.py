@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from safeconduct.core.canonical import canonical
 from safeconduct.kit.strictjson import StrictJSONError, loads
+from safeconduct.ports import LedgerFault
 
 MAX_LINE: Final = 65_536
 """How long one request may be, in bytes."""
@@ -87,6 +88,8 @@ class OperatorSocket:
             return await handler(request, who)
         except OperatorError as error:
             return {"error": str(error)}
+        except LedgerFault:
+            return {"error": "it could not be recorded, so it was not done: see the log's disk"}
 
 
 def operator(connection: socket.socket) -> str:

@@ -10,47 +10,59 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from safeconduct.core.model import Finding
+import orjson
+
+from safeconduct.core.model import KEY, Finding
 
 SHAPES: Final[dict[str, str]] = {
     "secret.aws": r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
-    "secret.anthropic": r"\bsk-ant-[A-Za-z0-9_-]{20,}",
-    "secret.openai": r"\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}",
+    "secret.anthropic": r"(?<![A-Za-z0-9_-])sk-ant-[A-Za-z0-9_-]{20,}",
+    "secret.openai": r"(?<![A-Za-z0-9_-])sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}",
     "secret.github": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})",
-    "secret.gitlab": r"\bglpat-[A-Za-z0-9_-]{20,}",
-    "secret.slack": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+    "secret.gitlab": r"(?<![A-Za-z0-9_-])glpat-[A-Za-z0-9_-]{20,}",
+    "secret.slack": r"(?<![A-Za-z0-9_-])xox[abeoprs]-[A-Za-z0-9-]{10,}",
     "secret.stripe": r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
-    "secret.google": r"\bAIza[A-Za-z0-9_-]{35}",
-    "secret.jwt": r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}",
+    "secret.google": r"(?<![A-Za-z0-9_-])AIza[A-Za-z0-9_-]{35}",
+    # Tokens of base64url begin where no such character stands before: that keeps the search linear.
+    "secret.jwt": r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}",
     "secret.private-key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
 }
 
 _ANY: Final = re.compile("|".join(f"(?P<k{i}>{shape})" for i, shape in enumerate(SHAPES.values())))
 _KINDS: Final = {f"k{index}": kind for index, kind in enumerate(SHAPES)}
-_HINT: Final = re.compile(r"AKIA|ASIA|sk-|gh[pousr]_|github_pat_|glpat-|xox|k_live_|k_test_|AIza|eyJ|-----BEGIN")
-"""A literal of every shape: text without any of them needs no second look."""
+_HINT: Final = re.compile(
+    rb"AKIA|ASIA|sk-|gh[pousr]_|github_pat_|glpat-|xox|k_live_|k_test_|AIza|eyJ|-----BEGIN"
+)
+"""A literal of every shape, of characters that JSON never escapes: a value whose JSON is without
+any of them needs no second look.
+"""
 
 
 class SecretInspector:
     """Reports credentials in the strings and keys of a JSON value (`safeconduct.ports.Inspector`).
 
-    A credential in an object's key is reported at the key's place; it refuses on the way out, and
-    cannot be redacted on the way in, so the result's key keeps it: keys are an upstream's schema.
+    A credential in an object's key is reported at the key's place.
     """
 
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
-        return tuple(_look(value, ()))
+        return tuple(_look(value, ())) if _suspicious(value) else ()
+
+
+def _suspicious(value: object) -> bool:
+    try:
+        return _HINT.search(orjson.dumps(value)) is not None
+    except orjson.JSONEncodeError:  # half a surrogate pair, or nested too deeply
+        return True
 
 
 def _look(value: object, path: tuple[str | int, ...]) -> Iterator[Finding]:
     if isinstance(value, str):
-        if _HINT.search(value):
-            for match in _ANY.finditer(value):
-                yield Finding(_KINDS[str(match.lastgroup)], path, match.start(), match.end())
+        for match in _ANY.finditer(value):
+            yield Finding(_KINDS[str(match.lastgroup)], path, match.start(), match.end())
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _look(key, (*path, key, "key"))
+            yield from _look(key, (*path, key, KEY))
             yield from _look(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):

@@ -33,6 +33,9 @@ Record = Mapping[str, Any]
 
 SIZE: Final = "size"
 
+UNCOUNTED: Final = frozenset({"busy", "refusals-exhausted"})
+"""Reasons that are no fault of the call's, or say only that refusals ran out."""
+
 
 class TaskState:
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
@@ -66,6 +69,7 @@ class TaskState:
             "approval": self._approval,
             "revocation": self._revocation,
             "pin": self._pin,
+            "config": self._config,
         }
 
     # --- the writer -------------------------------------------------------------------------------
@@ -120,7 +124,7 @@ class TaskState:
         if row is None or start is None:
             return "task-unknown"
         if record["verdict"] == "deny":
-            self._tasks.put(task, replace(row, refusals=row.refusals + 1))
+            return self._denied(record["reason"], task, row, start)
         if record["verdict"] != "permit":
             return None
         if row.state != "active" or record["version"] != _version(row, self._label(start)):
@@ -138,6 +142,15 @@ class TaskState:
         self._open.put(record["decision"], call)
         if call.changes_state:
             self._locked.put(f"{task} {call.digest}", record["decision"])
+        return None
+
+    def _denied(self, reason: str, task: str, row: TaskRow, start: StartRow) -> str | None:
+        """Counts a refusal; one too many is decided again, and refused for that."""
+        if reason in UNCOUNTED:
+            return None
+        if row.refusals >= start.max_refusals:
+            return "refusals"
+        self._tasks.put(task, replace(row, refusals=row.refusals + 1))
         return None
 
     def _consume(self, approval: str | None) -> bool:
@@ -183,9 +196,9 @@ class TaskState:
         identifier: str = record["approval"]
         row = self._approvals.peek(identifier)
         if record["phase"] == "requested":
-            if row is not None:
-                return "approval"
             asked = f"{record['task']} {record['digest']}"
+            if row is not None or self._pending(asked):
+                return "approval"
             self._approvals.put(identifier, approval_row(record))
             self._asked.put(asked, (*(self._asked.peek(asked) or ()), identifier))
             return None
@@ -193,6 +206,21 @@ class TaskState:
             return "approval"
         facts = replace(row.facts, state=record["phase"], granted_ms=record["at_ms"])
         self._approvals.put(identifier, replace(row, facts=facts))
+        return None
+
+    def _pending(self, asked: str) -> bool:
+        """Whether a question about this very call stands already."""
+        rows = (self._approvals.peek(identifier) for identifier in self._asked.peek(asked) or ())
+        return any(
+            row is not None and not row.used and row.facts.state == "pending" for row in rows
+        )
+
+    def _config(self, record: Record) -> str | None:
+        """A start: what a person had not answered was only in memory, and must be asked anew."""
+        if record["phase"] == "loaded":
+            for identifier, row in self._approvals.current():
+                if row.facts.state == "pending":
+                    self._approvals.put(identifier, replace(row, used=True))
         return None
 
     def _revocation(self, record: Record) -> str | None:
@@ -252,12 +280,12 @@ class TaskState:
         return self._baselines.get(f"{task} {key}")
 
     def approval(self, task: str, digest: str) -> ApprovalFacts | None:
-        """The newest approval of exactly this call that was not used yet."""
-        for identifier in reversed(self._asked.get(f"{task} {digest}") or ()):
-            row = self._approvals.get(identifier)
-            if row is not None and not row.used:
-                return row.facts
-        return None
+        """The unused approval of exactly this call: a no beats all, then the newest."""
+        asked = self._asked.get(f"{task} {digest}") or ()
+        rows = (self._approvals.get(identifier) for identifier in asked)
+        standing = [row.facts for row in rows if row is not None and not row.used]
+        denied = [facts for facts in standing if facts.state == "denied"]
+        return next(iter(denied or standing[-1:]), None)
 
     def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool:
         """Whether the agent, the user, the key or the token itself was revoked."""

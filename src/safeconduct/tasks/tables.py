@@ -42,6 +42,11 @@ class Table(Generic[V]):
         """The value with the changes of this group: for the writer."""
         return self._staged[key] if key in self._staged else self._committed.get(key)
 
+    def current(self) -> list[tuple[str, V]]:
+        """Everything, with the changes of this group: for the writer."""
+        merged = {**self._committed, **self._staged}
+        return [(key, value) for key, value in merged.items() if value is not None]
+
     def put(self, key: str, value: V | None) -> None:
         """Changes a value, or removes it (None), within this group."""
         self._staged[key] = value
@@ -70,8 +75,11 @@ class Table(Generic[V]):
             if value is not None
         ]
         gone = [(self.name, key) for key, value in self._unwritten.items() if value is None]
-        self._unwritten.clear()
         return kept, gone
+
+    def written(self) -> None:
+        """What was taken is durable."""
+        self._unwritten.clear()
 
     def forget(self) -> None:
         """Drops the changes of this group."""
@@ -122,6 +130,8 @@ class Tables:
                 kept, gone = table.take()
                 self._db.executemany("REPLACE INTO state VALUES (?, ?, ?)", kept)
                 self._db.executemany("DELETE FROM state WHERE name = ? AND key = ?", gone)
+        for table in self._tables:
+            table.written()
 
     def close(self) -> None:
         """Writes what has gathered and closes the file. Raises sqlite3.Error."""

@@ -7,6 +7,7 @@ names exactly that digest; a definition that is no longer the pinned one is refu
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -56,6 +57,15 @@ MAX_ITEMS: Final = 2_000
 """How many definitions of one kind an upstream may have."""
 
 MAX_PAGES: Final = 50
+LIST_S: Final = 20.0
+"""How long one upstream may take to say all that it offers, in seconds."""
+
+UNREVIEWED: Final = "Nobody has reviewed this tool's definition yet."
+ANY_OBJECT: Final[JSON] = {"type": "object"}
+
+_FREE: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9._~/:@!$&'()*+,;=?-]*")
+"""What may follow a resource's listed prefix: no dot segments, escapes, controls or backslashes."""
+
 MAX_NAME: Final = 512
 
 Pin = Callable[[str, str], Awaitable[str]]
@@ -75,7 +85,7 @@ class Catalogue:
 
     def __init__(self, config: Config, upstreams: Mapping[str, Upstream], broker: Broker) -> None:
         self._blocks: Mapping[str, UpstreamBlock] = config.root.upstreams
-        self._manifests: Mapping[str, Manifest] = config.manifests
+        self.manifests: Mapping[str, Manifest] = config.manifests
         self._upstreams = upstreams
         self._broker = broker
         self._offers: dict[tuple[str, str, str], Offer] = {}
@@ -94,18 +104,16 @@ class Catalogue:
 
         One that does not answer keeps its last known offers, whose calls then fail by themselves.
         """
-        found: dict[tuple[str, str, str], Offer] = {}
         try:
-            for kind in LISTS:
-                if kind != "tools" and not getattr(self._manifests[where], kind):
-                    continue
-                for name, definition in await self._list(where, kind):
-                    seen = digest(definition)
-                    pinned = await pin(f"{where}#{kind}:{name}", seen)
-                    found[kind, where, name] = Offer(
-                        definition=definition, digest=seen, pinned=pinned
-                    )
-        except (UpstreamFault, UpstreamError, CredentialUnavailable, NotCanonical) as error:
+            async with asyncio.timeout(LIST_S):
+                found = await self._offered(where, pin)
+        except (
+            UpstreamFault,
+            UpstreamError,
+            CredentialUnavailable,
+            NotCanonical,
+            TimeoutError,
+        ) as error:
             self.unreachable[where] = f"{type(error).__name__}: {error}"
             return
         self.unreachable.pop(where, None)
@@ -114,6 +122,17 @@ class Catalogue:
             del self._offers[key]
         self._offers.update(found)
         self._facts.clear()
+
+    async def _offered(self, where: str, pin: Pin) -> dict[tuple[str, str, str], Offer]:
+        found: dict[tuple[str, str, str], Offer] = {}
+        for kind in LISTS:
+            if kind != "tools" and not getattr(self.manifests[where], kind):
+                continue
+            for name, definition in await self._list(where, kind):
+                seen = digest(definition)
+                pinned = await pin(f"{where}#{kind}:{name}", seen)
+                found[kind, where, name] = Offer(definition=definition, digest=seen, pinned=pinned)
+        return found
 
     async def _list(self, where: str, kind: str) -> list[tuple[str, JSON]]:
         method, member, naming = LISTS[kind]
@@ -175,7 +194,7 @@ class Catalogue:
         return facts
 
     def _judge(self, kind: str, upstream: str, name: str) -> ToolFacts:
-        block, manifest = self._blocks[upstream], self._manifests[upstream]
+        block, manifest = self._blocks[upstream], self.manifests[upstream]
         said: ToolManifest | None
         pin: PinState
         if kind == "tools":
@@ -206,16 +225,18 @@ class Catalogue:
 
     def _content(self, where: str, name: str) -> tuple[ContentManifest, bool] | None:
         """What a reviewer says of a resource, and whether its URI is free beyond a prefix."""
-        resources = self._manifests[where].resources
+        resources = self.manifests[where].resources
         if name in resources and not name.endswith("*"):
             return resources[name], False
         prefixes = [p for p in resources if p.endswith("*") and name.startswith(p[:-1])]
+        if prefixes and not _FREE.fullmatch(name[len(max(prefixes, key=len)) - 1 :]):
+            return None  # a way out of the prefix, or one that might be read as one
         return (resources[max(prefixes, key=len)], True) if prefixes else None
 
     def _as_tool(self, kind: str, upstream: str, name: str) -> ToolManifest | None:
         """A resource or prompt as the checks see it: a read."""
         if kind == "prompts":
-            prompt = self._manifests[upstream].prompts.get(name)
+            prompt = self.manifests[upstream].prompts.get(name)
             if prompt is None:
                 return None
             declared = self._offers[kind, upstream, name].definition.get("arguments")
@@ -235,6 +256,9 @@ class Catalogue:
             if offered != kind or upstream not in (None, where):
                 continue
             definition = offer.definition
+            if kind == "tools" and self.facts(method, where, name).pin != "reviewed":
+                # Nobody has read this text: it is an upstream's, and no label would tell.
+                definition = {"name": name, "description": UNREVIEWED, "inputSchema": ANY_OBJECT}
             if upstream is None and kind != "resources":
                 definition = {**definition, "name": f"{where}__{name}"}
             listed.append((where, name, definition))
@@ -247,7 +271,7 @@ class Catalogue:
 
     def resolvers(self, upstream: str) -> Mapping[str, Resolver]:
         """The resolvers that the tools of an upstream share."""
-        return self._manifests[upstream].resolvers if upstream in self._manifests else {}
+        return self.manifests[upstream].resolvers if upstream in self.manifests else {}
 
     def pins(self) -> list[tuple[str, str, PinState, str]]:
         """Upstream, tool, state and live digest of every tool, for an operator's eyes."""

@@ -17,8 +17,8 @@ def elevation(call: Call, facts: Facts) -> Deny | Elevate | None:
     if approval is not None and approval.digest == call.digest and approval.state == "denied":
         return Deny("approval-denied")
     manifest = gathered.tool.manifest
-    scopes = frozenset() if manifest is None else frozenset(manifest.scopes)
-    needed = sorted(scopes & gathered.agent.approval_scopes)
+    scopes = () if manifest is None else manifest.scopes
+    needed = sorted(gathered.agent.approval_scopes.intersection(scopes))
     if not needed:
         return None
     return Elevate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from safeconduct.core.checks.flow import carries
 from safeconduct.core.manifest import Role
@@ -13,15 +13,21 @@ from safeconduct.core.verdict import Deny
 LISTS: Final[dict[Role, str]] = {"recipient": "recipients", "destination": "destinations"}
 """The allowlist of a manifest's sink that an address argument is judged by."""
 
+RESOLVER: Final = "resolver"
+"""The name under which facts that could not be fetched stand in `Facts.failures`."""
+
 
 def sink(call: Call, facts: Facts) -> Deny | None:
     """Refuses addresses that nobody vouches for and categories the tool refuses."""
     manifest = facts.gathered.tool.manifest
     if manifest is None:
         return Deny("destination-not-allowed")
+    # INVARIANT: a list that could not be had refuses by itself, in the check `policy`; here it
+    # would only be told as a wrong address.
+    listed = {} if RESOLVER in facts.failures else LISTS
     for name, value in call.arguments.items():
         role = manifest.arguments[name].role if name in manifest.arguments else "content"
-        if role in LISTS and not _allowed(name, value, facts, LISTS[role]):
+        if role in listed and not _allowed(name, value, facts, listed[role]):
             return Deny("destination-not-allowed")
     refused = frozenset(manifest.sink.categories_refused)
     if refused & facts.gathered.task.labels.categories and carries(call, facts):
@@ -30,7 +36,7 @@ def sink(call: Call, facts: Facts) -> Deny | None:
 
 
 def _allowed(name: str, value: object, facts: Facts, listed: str) -> bool:
-    values = value if isinstance(value, list) else [value]
+    values = cast("list[object]", value) if isinstance(value, list) else [value]
     allowed = facts.allowed.get(listed, frozenset())
     return bool(values) and all(
         (text := normalise(item)) is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from safeconduct.core.manifest import CONTROL_ROLES, Argument
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.verdict import Deny
@@ -36,5 +38,5 @@ def _fits(argument: Argument, value: object) -> bool:
     if argument.role == "amount":
         return type(value) is int
     if argument.role in ("recipient", "destination") and isinstance(value, list):
-        return all(isinstance(item, str) for item in value)
+        return all(isinstance(item, str) for item in cast("list[object]", value))
     return type(value) in (str, int)

@@ -1,0 +1,166 @@
+"""Facts from the system of record, fetched by the gateway itself (step 3).
+
+A resolver's request is a read like any other: its tool must be reviewed and within the zone, and
+what it carries out of the task must be vouched for, or be cleared for that tool. Otherwise the fact
+is not to be had, and the call that needs it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from safeconduct.core.canonical import NotCanonical, canonical
+from safeconduct.core.checks.zone import zone
+from safeconduct.core.manifest import Resolver, ToolManifest
+from safeconduct.core.model import Call, Gathered
+from safeconduct.core.paths import TooManyValues, select
+from safeconduct.core.provenance import Origin, normalise
+from safeconduct.ports import (
+    Broker,
+    Catalogue,
+    CredentialUnavailable,
+    Upstream,
+    UpstreamError,
+    UpstreamFault,
+)
+
+RESOLVE_S: Final = 5.0
+"""How long all resolvers of one call may take together, in seconds."""
+
+ARGUMENT: Final = "$.arguments."
+"""How a resolver's argument names a value of the judged call."""
+
+FACT_BYTES: Final = 4096
+"""How large one resolved fact may be in the policy's input."""
+
+METHOD: Final = "tools/call"
+
+Provenance = Mapping[str, tuple[Origin, ...]]
+
+
+class FactsUnavailable(Exception):
+    """A resolver could not be asked, or answered nothing that can be used."""
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """Facts by name, and allowed destinations by list."""
+
+    facts: dict[str, Any] = {}
+    allowed: dict[str, frozenset[str]] = {}
+
+
+class Resolvers:
+    """Asks the read tools that a manifest names."""
+
+    def __init__(
+        self, catalogue: Catalogue, upstreams: Mapping[str, Upstream], broker: Broker
+    ) -> None:
+        self._catalogue = catalogue
+        self._upstreams = upstreams
+        self._broker = broker
+
+    async def resolve(
+        self, call: Call, gathered: Gathered, manifest: ToolManifest, provenance: Provenance
+    ) -> Resolved:
+        """Everything the manifest asks for. Raises FactsUnavailable, TimeoutError."""
+        known = {**self._catalogue.resolvers(call.upstream), **manifest.resolvers}
+        facts: dict[str, Any] = {}
+        allowed: dict[str, frozenset[str]] = {}
+        async with asyncio.timeout(RESOLVE_S):
+            for name, resolver in manifest.resolvers.items():
+                facts[name] = _fact(await self._ask(call, gathered, resolver, provenance))
+            for listed, allow in manifest.sink.allow.items():
+                values: list[object] = list(allow.values)
+                if allow.resolver is not None:
+                    resolver = known[allow.resolver]
+                    values += await self._ask(call, gathered, resolver, provenance)
+                texts = (normalise(value) for value in values)
+                allowed[listed] = frozenset(text for text in texts if text)
+        return Resolved(facts, allowed)
+
+    async def _ask(
+        self, call: Call, gathered: Gathered, resolver: Resolver, provenance: Provenance
+    ) -> list[object]:
+        upstream, _, tool = resolver.tool.rpartition(".")
+        where = upstream or call.upstream
+        self._judge(call, gathered, resolver, where, tool, provenance)
+        try:
+            arguments = {
+                name: _filled(value, call.arguments) for name, value in resolver.arguments.items()
+            }
+            result = await self._upstreams[where].request(
+                METHOD,
+                {"name": tool, "arguments": arguments},
+                owner=owner_of(gathered),
+                credential=await self._broker.credential(where, call.digest),
+                timeout_s=RESOLVE_S,
+            )
+            structured = result.get("structuredContent")
+            if result.get("isError") is True or not isinstance(structured, dict):
+                raise FactsUnavailable
+            return select(structured, resolver.take)
+        except (
+            KeyError,
+            TooManyValues,
+            UpstreamFault,
+            UpstreamError,
+            CredentialUnavailable,
+        ) as error:
+            raise FactsUnavailable from error
+
+    def _judge(
+        self,
+        call: Call,
+        gathered: Gathered,
+        resolver: Resolver,
+        where: str,
+        tool: str,
+        provenance: Provenance,
+    ) -> None:
+        """Whether this request may be made. Raises FactsUnavailable."""
+        if self._catalogue.locate(METHOD, tool, where) is None:
+            raise FactsUnavailable
+        facts = self._catalogue.facts(METHOD, where, tool)
+        if facts.pin != "reviewed" or facts.effect.changes_state:
+            raise FactsUnavailable
+        if zone(call, msgspec.structs.replace(gathered, tool=facts)) is not None:
+            raise FactsUnavailable
+        labels = gathered.task.labels
+        if labels.has_sink and labels.confidentiality <= facts.clearance:
+            return
+        names = [
+            value.removeprefix(ARGUMENT)
+            for value in resolver.arguments.values()
+            if isinstance(value, str) and value.startswith(ARGUMENT)
+        ]
+        if not all(any(one.vouches for one in provenance.get(name, ())) for name in names):
+            raise FactsUnavailable
+
+
+def owner_of(gathered: Gathered) -> str:
+    """The key of upstream session state: tenant, user and task."""
+    return f"{gathered.tenant}|{gathered.user.id}|{gathered.task.id}"
+
+
+def _filled(value: object, arguments: Mapping[str, Any]) -> object:
+    """A resolver's argument: a constant, or a value of the judged call."""
+    if isinstance(value, str) and value.startswith(ARGUMENT):
+        return arguments[value.removeprefix(ARGUMENT)]
+    return value
+
+
+def _fact(values: list[object]) -> object:
+    """One fact out of what a path reached. Raises FactsUnavailable unless it is exactly one."""
+    if len(values) != 1:
+        raise FactsUnavailable
+    try:
+        small = len(canonical(values[0])) <= FACT_BYTES
+    except NotCanonical:
+        small = False
+    if not small or isinstance(values[0], float):
+        raise FactsUnavailable
+    return values[0]
