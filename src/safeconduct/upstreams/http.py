@@ -13,11 +13,13 @@ from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.mirror import Mirror
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
-from safeconduct.upstreams.outbound import Call, Courtesies
+from safeconduct.upstreams.outbound import FIXED, Call, Courtesies
 from safeconduct.upstreams.wire import UNREACHABLE, Wire
 
 # What a server says that has been replaced by one of another era.
 _ANOTHER_SERVER: Final = frozenset({400, 404, 405, 406, 415, 501, 505})
+# Connections beyond one for each call: farewells, cancellations and refusals need them too.
+_FOR_COURTESIES: Final = 64
 
 
 class HttpUpstream:
@@ -38,7 +40,12 @@ class HttpUpstream:
         self._in_flight = 0
         self._ids = itertools.count(1)
         self._mirror = Mirror()
-        self._wire = Wire(url, max_body_bytes=max_answer_bytes)
+        self._wire = Wire(
+            url,
+            FIXED,
+            max_body_bytes=max_answer_bytes,
+            max_connections=max_in_flight + _FOR_COURTESIES,
+        )
         self._courtesies = Courtesies()
         self._negotiation = Negotiation(
             self._wire,

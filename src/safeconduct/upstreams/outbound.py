@@ -13,10 +13,11 @@ from safeconduct.upstreams.wire import Exchange
 
 _COURTESY_S: Final = 2.0
 
-_HEADERS: Final = {
+FIXED: Final = {
     "accept": "application/json, text/event-stream",
     "content-type": "application/json",
 }
+"""The header fields of every message."""
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):
@@ -33,7 +34,9 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     def headers(self, *parts: dict[str, str]) -> dict[str, str]:
         """The credential's headers under the protocol's own, which it thus cannot replace."""
         given = self.credential.headers if self.credential is not None else {}
-        headers = {name.lower(): value for name, value in given.items()} | _HEADERS
+        headers = {name.lower(): value for name, value in given.items()}
+        for name in FIXED:
+            headers.pop(name, None)
         for part in parts:
             headers |= part
         return headers

@@ -1,4 +1,4 @@
-"""HTTP/1.1 POSTs to one URL over pooled connections: all that this room knows of aiohttp.
+"""HTTP/1.1 POSTs to one URL over pooled connections, as the rest of this room sees them.
 
 No cookies, redirects, proxies from the environment, decompression or retries. A POST is never sent
 twice, also when a kept-alive connection dies before the first byte of the answer: only the caller
@@ -7,88 +7,64 @@ can know whether its effect may happen twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.payload import Payload
-
 from safeconduct.ports import UpstreamFault
-
-# Below the 5 s after which uvicorn and Node.js close idle connections: a POST that crosses the
-# server's FIN has an unknown outcome, so it is better not to be the later of the two.
-_IDLE_S: Final = 4.0
-_SLICE: Final = 256 * 1024
+from safeconduct.upstreams.connection import Connection, NotHTTP
+from safeconduct.upstreams.pool import Full, Pool
+from safeconduct.upstreams.target import Target, Unwritable
 
 UNREACHABLE: Final = "upstream-unreachable"
 MALFORMED: Final = "upstream-malformed"
 REJECTED: Final = "upstream-rejected"
+BUSY: Final = "upstream-busy"
 
 
 class Wire:
     """A pool of connections to one URL. Made outside an event loop, used inside one."""
 
-    def __init__(self, url: str, *, max_body_bytes: int) -> None:
-        self._url = url
+    def __init__(
+        self, url: str, fixed: Mapping[str, str], *, max_body_bytes: int, max_connections: int
+    ) -> None:
+        """`fixed` are the header fields of every POST. Raises ValueError for an unusable URL."""
+        self._target = Target(url, fixed)
+        self._pool = Pool(self._target, max_connections)
         self._max_body_bytes = max_body_bytes
-        self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Exchange:
         """One POST; nothing happens before it is entered."""
-        return self._exchange("POST", headers, body)
+        return self._exchange(lambda: self._target.post(headers, body))
 
     def delete(self, headers: Mapping[str, str]) -> Exchange:
         """One DELETE; nothing happens before it is entered."""
-        return self._exchange("DELETE", headers, None)
+        return self._exchange(lambda: self._target.delete(headers))
 
     async def close(self) -> None:
         """Close all connections; what is under way on them fails."""
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        await self._pool.close()
 
-    def _exchange(self, method: str, headers: Mapping[str, str], body: bytes | None) -> Exchange:
+    def _exchange(self, request: Callable[[], bytes]) -> Exchange:
         if self._closed:
             raise UpstreamFault(UNREACHABLE, "closed", may_have_happened=False)
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(),  # the caller's time-out is the only one
-                headers={"accept-encoding": "identity", "user-agent": "safeconduct"},
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return Exchange(self._session, self._url, method, headers, body, self._max_body_bytes)
+        return Exchange(self._pool, request, self._max_body_bytes)
 
 
 class Exchange:
     """One request and its response, as a context manager.
 
     `sent` tells whether a byte may have left; it holds after failures too. Leaving the context
-    closes the connection, unless the response was read to its end: then it is pooled again.
+    closes the connection, unless the response has arrived to its end: then it is pooled again.
     """
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        url: str,
-        method: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        max_body_bytes: int,
-    ) -> None:
-        self._session = session
-        self._url = url
-        self._method = method
-        self._headers = headers
-        self._body = None if body is None else _Body(self, body)
+    def __init__(self, pool: Pool, request: Callable[[], bytes], max_body_bytes: int) -> None:
+        self._pool = pool
+        self._request = request
         self._room = max_body_bytes
-        self._response: aiohttp.ClientResponse | None = None
+        self._connection: Connection | None = None
         self.sent = False
 
     async def __aenter__(self) -> Self:
@@ -98,15 +74,21 @@ class Exchange:
             UpstreamFault: the connection failed, or what came back is not HTTP.
         """
         try:
-            self._response = await self._session.request(
-                self._method,
-                self._url,
-                headers=self._headers,
-                data=self._body,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            raise self._fault(error) from None
+            request = self._request()
+            connection = self._pool.fresh() or await self._pool.connect()
+        except (Unwritable, Full, OSError, UnicodeError) as error:
+            raise _unsent(error) from None
+        self.sent = True
+        try:
+            connection.send(request)
+            await connection.head()
+        except (OSError, NotHTTP) as error:
+            connection.abort()
+            raise self._broken(error) from None
+        except BaseException:
+            connection.abort()
+            raise
+        self._connection = connection
         return self
 
     async def __aexit__(
@@ -115,24 +97,24 @@ class Exchange:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._response is not None:
-            self._response.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.give_back(connection)
 
     @property
-    def response(self) -> aiohttp.ClientResponse:
-        """The response; there is one once the context is entered."""
-        if self._response is None:
+    def _held(self) -> Connection:
+        if self._connection is None:
             raise RuntimeError("not entered")
-        return self._response
+        return self._connection
 
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return self.response.status
+        return self._held.status
 
     def header(self, name: str) -> str:
-        """A response header, or the empty string."""
-        return self.response.headers.get(name, "")
+        """A response header by its name in lower case, or the empty string."""
+        return self._held.headers.get(name, "")
 
     async def chunk(self) -> bytes:
         """The next bytes of the body, empty at its end.
@@ -141,9 +123,9 @@ class Exchange:
             UpstreamFault: the body is too long, or it broke off.
         """
         try:
-            data = await self.response.content.readany()
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            raise self._fault(error) from None
+            data = await self._held.read()
+        except (OSError, NotHTTP) as error:
+            raise self._broken(error) from None
         self._room -= len(data)
         if self._room < 0:
             raise UpstreamFault(MALFORMED, "the answer is too long", may_have_happened=True)
@@ -156,39 +138,17 @@ class Exchange:
             chunks.append(data)
         return b"".join(chunks)
 
-    def _fault(self, error: Exception) -> UpstreamFault:
-        name = type(error).__name__
-        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return UpstreamFault(UNREACHABLE, f"cannot connect: {name}", may_have_happened=False)
-        if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
-            return UpstreamFault(MALFORMED, f"not HTTP: {name}", may_have_happened=self.sent)
-        if isinstance(error, aiohttp.ClientError | OSError | RuntimeError):
-            detail = f"the connection broke: {name}"
-            return UpstreamFault(UNREACHABLE, detail, may_have_happened=self.sent)
-        # ValueError: a header that cannot be written.
-        return UpstreamFault(REJECTED, f"cannot be sent: {name}", may_have_happened=self.sent)
+    def _broken(self, error: OSError | NotHTTP) -> UpstreamFault:
+        if isinstance(error, NotHTTP):
+            return UpstreamFault(MALFORMED, f"not HTTP: {error}", may_have_happened=self.sent)
+        detail = f"the connection broke: {type(error).__name__}"
+        return UpstreamFault(UNREACHABLE, detail, may_have_happened=self.sent)
 
 
-class _Body(Payload):
-    """Bytes that tell their exchange when they begin to leave."""
-
-    _value: bytes
-    _autoclose = True  # holds no file
-
-    def __init__(self, exchange: Exchange, value: bytes) -> None:
-        super().__init__(value, content_type="application/json")
-        self._exchange = exchange
-        self._size = len(value)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._value.decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        self._exchange.sent = True
-        for start in range(0, len(self._value), _SLICE):
-            await writer.write(self._value[start : start + _SLICE])
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        await self.write(writer)  # the length is our own: there is nothing to cut off
+def _unsent(error: Exception) -> UpstreamFault:
+    if isinstance(error, Unwritable):
+        return UpstreamFault(REJECTED, f"cannot be sent: {error}", may_have_happened=False)
+    if isinstance(error, Full):
+        return UpstreamFault(BUSY, "too many connections", may_have_happened=False)
+    detail = f"cannot connect: {type(error).__name__}"
+    return UpstreamFault(UNREACHABLE, detail, may_have_happened=False)

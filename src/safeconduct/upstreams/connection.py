@@ -1,0 +1,233 @@
+"""One HTTP/1.1 connection to an upstream, and the response that is arriving on it (RFC 9112).
+
+The parser is strict: no bare line feeds, no folded fields, one framing. On top of that the head is
+bounded, informational responses are skipped and trailer fields are dropped. What comes after the
+end of a response, or while nothing was asked, ends the connection and belongs to no answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+MAX_HEAD_BYTES: Final = 32 * 1024
+MAX_FIELDS: Final = 100
+# Beyond this nothing more is read until somebody takes what is there.
+_HIGH_WATER: Final = 64 * 1024
+_NO_BODY: Final = frozenset({204, 304})
+
+
+class Lost(ConnectionError):
+    """The connection ended before the response did."""
+
+
+class NotHTTP(ValueError):
+    """What came is not a response of HTTP/1.1, or exceeds a bound of the head."""
+
+
+class _Response:
+    """What has arrived of one response."""
+
+    def __init__(self) -> None:
+        self.status = 0  # set once the head is there
+        self.headers: dict[str, str] = {}
+        self.fields = 0
+        self.complete = False
+        self.until_close = False
+        self.keep_alive = False
+        self.chunks: list[bytes] = []
+        self.buffered = 0  # bytes in the chunks
+        self.bare = 0  # bytes of framing and fields since the last one of a body
+
+
+class Connection(asyncio.Protocol):
+    """Carries one request at a time: `send`, `head`, then `read` until it is empty, `release`."""
+
+    def __init__(self, lost: Callable[[Connection], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lost = lost
+        self._parser = HttpResponseParser(self)
+        self._transport = asyncio.Transport()  # until there is one
+        self._response = _Response()
+        self._asked = False
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: Lost | NotHTTP | None = None
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.idle_since = 0.0
+
+    # --- for the exchange -------------------------------------------------------------------------
+
+    @property
+    def usable(self) -> bool:
+        """Whether a request can be sent."""
+        return not (self._asked or self._fault is not None or self._transport.is_closing())
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the response is over, and with it everything that was said."""
+        return (
+            self._response.complete
+            and self._response.keep_alive
+            and not (self._paused or self._fault is not None or self._transport.is_closing())
+            and not self._transport.get_write_buffer_size()
+        )
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, once the head is there."""
+        return self._response.status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header, names in lower case."""
+        return self._response.headers
+
+    def send(self, request: bytes) -> None:
+        """Write a whole request."""
+        self._asked = True
+        self._transport.write(request)
+
+    async def head(self) -> None:
+        """Wait for the head.
+
+        Raises:
+            Lost: the connection ended before.
+            NotHTTP: something else came.
+        """
+        while not self._response.status:
+            await self._more()
+
+    async def read(self) -> bytes:
+        """What has arrived of the body, after waiting for something; empty at its end.
+
+        Raises:
+            Lost: the connection ended before.
+            NotHTTP: something else came.
+        """
+        response = self._response
+        while not response.chunks:
+            if response.complete:
+                return b""
+            await self._more()
+        data = b"".join(response.chunks)
+        response.chunks.clear()
+        response.buffered = 0
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def release(self) -> None:
+        """Forget the response; what comes before the next request ends the connection."""
+        self._response = _Response()
+        self._asked = False
+
+    def abort(self) -> None:
+        """End the connection and forget what has not left yet."""
+        self._transport.abort()
+
+    async def _more(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _end(self, fault: Lost | NotHTTP) -> None:
+        """No more will be heard. A response that is complete stays so."""
+        if self._fault is None:
+            self._fault = fault
+        self._transport.abort()
+        self._wake()
+
+    # --- for the event loop -----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Both loops set TCP_NODELAY themselves.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._asked:
+            self._end(NotHTTP("an answer to nothing"))
+            return
+        response = self._response
+        response.bare += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._end(NotHTTP(str(error.__context__ or error)))
+            return
+        if response.bare > MAX_HEAD_BYTES and not response.complete:
+            self._end(NotHTTP("too much around the body"))
+            return
+        self._wake()
+
+    def eof_received(self) -> None:
+        if self._response.until_close:
+            self._response.complete = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(Lost())
+        self._lost(self)
+        self.ended.set_result(None)
+
+    # --- for the parser ---------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._response.complete:
+            raise NotHTTP("more than one response")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        response = self._response
+        if response.status:
+            return  # a trailer field
+        response.fields += 1
+        if response.fields > MAX_FIELDS:
+            raise NotHTTP("too many fields")
+        key, text = name.lower().decode("latin-1"), value.decode("latin-1")
+        before = response.headers.get(key)
+        # RFC 9110 section 5.2. A second value is never lost, so nobody can choose between two.
+        response.headers[key] = text if before is None else f"{before}, {text}"
+
+    def on_headers_complete(self) -> None:
+        response, status = self._response, self._parser.get_status_code()
+        headers = response.headers
+        if 100 <= status < 200:
+            if status == 101:
+                raise NotHTTP("another protocol")
+            headers.clear()
+            return
+        if self._parser.get_http_version() not in {"1.1", "1.0"}:
+            raise NotHTTP("another version")
+        coding = headers.get("transfer-encoding")
+        if coding is not None and coding.lower() != "chunked":
+            raise NotHTTP("a transfer coding that was not asked for")
+        if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEAD_BYTES:
+            raise NotHTTP("a head that is too long")
+        response.status = status
+        response.keep_alive = self._parser.should_keep_alive()
+        framed = coding is not None or "content-length" in headers
+        response.until_close = not framed and status not in _NO_BODY
+
+    def on_body(self, body: bytes) -> None:
+        response = self._response
+        response.bare = 0
+        response.chunks.append(body)
+        response.buffered += len(body)
+        if response.buffered > _HIGH_WATER and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._response.status:
+            self._response.complete = True
