@@ -44,6 +44,15 @@ class Tool:
         return self.result
 
 
+class SlowTool(Tool):
+    """One that takes effect and then takes its time."""
+
+    async def __call__(self, **_: object) -> object:
+        self.runs += 1
+        await asyncio.sleep(0)
+        return self.result
+
+
 class Clock:
     """A clock that goes where a test puts it."""
 
@@ -304,7 +313,7 @@ async def test_a_caller_that_gives_up_at_any_step_leaves_no_doubt_unrecorded(
     tmp_path: Path, step: int
 ) -> None:
     """Another call goes beside it, so that one of the two finds the state moved on."""
-    tool, beside = Tool(), Tool()
+    tool, beside = SlowTool(), Tool()
     callers: list[asyncio.Task[Step]] = []
 
     def give_up(number: int) -> None:
@@ -326,6 +335,8 @@ async def test_a_caller_that_gives_up_at_any_step_leaves_no_doubt_unrecorded(
     (digest,) = {one["digest"] for one in decisions if one["decision"] == again.decision}
     first = next((ends[one["decision"]] for one in decisions if one["digest"] == digest), None)
     assert first is not None
+    assert ran == int(step >= 6)
+    assert again.verdict == ("refused" if 6 <= step <= 8 else "done")
     if again.verdict == "done":
         # Nothing had happened, or it had and was recorded as done before the caller gave up.
         assert not ran or first["status"] == "ok"
