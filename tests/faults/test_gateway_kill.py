@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException
@@ -16,7 +14,6 @@ from safeconduct.app import Served
 from safeconduct.ports import JSON, Answer, Caller, Delivered, Refused
 from tests.support.installation import (
     DANA,
-    SERVE,
     Agent,
     Gateway,
     Office,
@@ -160,20 +157,6 @@ def test_a_proof_is_not_taken_again_by_the_next_process(tmp_path: Path, office: 
     with running(gateway.config):
         assert agent.post(message, used).status == 401
     assert office.effects["send"] == 1
-
-
-def test_a_second_process_over_the_same_log_does_not_start(tmp_path: Path, office: Office) -> None:
-    """Each would take the proofs that the other has already taken."""
-    with running(install(tmp_path, office)) as gateway:
-        second = subprocess.run(
-            [sys.executable, "-m", *SERVE, str(tmp_path)],
-            check=False,
-            capture_output=True,
-            timeout=50,
-        )
-        assert second.returncode != 0
-        assert b"ready" not in second.stdout
-        assert done(gateway.task().call("office__send", SEND))
 
 
 def test_what_was_answered_is_remembered_by_the_next_process(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import pytest
 
 from safeconduct import simulation
 from safeconduct.app import clock_ms
-from safeconduct.audit import segments
 from safeconduct.audit.verify import read, verify
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.core.model import Finding
@@ -22,7 +19,6 @@ from safeconduct.identity.dpop import FUTURE_MS
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import JSON, LedgerFault, NotRecorded, PolicyEngine, Unauthenticated
 from safeconduct.simulation import SimulatedTask, Step
-from tests.support.installation import SERVE, Office, install, opened_office, running
 from tests.support.parties import Parties
 from tests.support.worlds import Rules, config
 
@@ -142,51 +138,6 @@ async def test_a_policy_that_says_nothing_permits_nothing(tmp_path: Path) -> Non
         task.rooms.policy.die()
         step = await task.call("mail.send", SEND, tool)
         assert (step.reason, tool.runs) == ("policy-denied", 0)
-
-
-def refuses_to_start(directory: Path, *expected: str) -> None:
-    """The gateway does not start, and says where to look."""
-    ended = subprocess.run(
-        [sys.executable, "-m", *SERVE, str(directory)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    assert ended.returncode not in {0, None}
-    assert "ready" not in ended.stdout
-    assert "Traceback" not in ended.stderr
-    for text in expected:
-        assert text in ended.stderr
-
-
-RULE = "package agent.tools\n\nimport rego.v1\n\npermit contains "
-
-BROKEN = {
-    "half a rule": (RULE + "{\n", "office.rego:"),
-    "a rule without an id": (RULE + "{}\n", "office.rego:5: "),
-    "a rule without a condition": (RULE + '{"id": "all"}\n', "office.rego:5: "),
-    "another package": ("package agent.other\n", "safeconduct.yaml:"),
-    "garbage": ("\x00\x01\x02", "safeconduct.yaml:"),
-    "nothing": ("", "safeconduct.yaml:"),
-}
-
-
-@pytest.mark.parametrize(("rules", "where"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_bundle_does_not_start(tmp_path: Path, rules: str, where: str) -> None:
-    install(tmp_path, Office())
-    (tmp_path / "policy/rules/office.rego").write_text(rules)
-    refuses_to_start(tmp_path, where)
-
-
-def test_a_gateway_whose_log_was_cut_short_does_not_start(tmp_path: Path) -> None:
-    with opened_office() as office:
-        made = install(tmp_path, office)
-        with running(made) as gateway:
-            gateway.task()
-        segment = segments.path(gateway.audit, 0)
-        segment.write_bytes(segment.read_bytes()[:-200])
-        refuses_to_start(tmp_path, str(gateway.audit))
 
 
 # --- the catalogue --------------------------------------------------------------------------------
