@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -20,6 +20,7 @@ from safeconduct.core.model import Call, Gathered
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Origin, normalise
 from safeconduct.ports import (
+    JSON,
     Broker,
     Catalogue,
     CredentialUnavailable,
@@ -102,7 +103,7 @@ class Resolvers:
             structured = result.get("structuredContent")
             if result.get("isError") is True or not isinstance(structured, dict):
                 raise FactsUnavailable
-            return select(structured, resolver.take)
+            return select(cast("JSON", structured), resolver.take)
         except (
             KeyError,
             TooManyValues,

@@ -51,7 +51,7 @@ async def test_text_that_came_as_progress_taints_like_the_result(
 async def test_a_resolver_carries_nothing_out_that_the_call_may_not(tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def deal(id: str) -> dict[str, Any]:  # noqa: A002  the manifest calls it so
+    def deal(id: str) -> dict[str, Any]:
         asked.append(id)
         return {"id": id, "amount_minor": 1}
 
@@ -97,7 +97,7 @@ async def test_an_approval_of_one_is_not_an_approval_of_one_point_nought(tmp_pat
 
 
 async def test_an_absurd_amount_is_a_recorded_refusal(tmp_path: Path) -> None:
-    resolvers = {"crm.get_deal": lambda id: {"id": id, "amount_minor": 1}}  # noqa: A006
+    resolvers = {"crm.get_deal": lambda id: {"id": id, "amount_minor": 1}}
     async with simulated(tmp_path, resolvers=resolvers) as task:
         amount = 2**53 - 1
         await task.call("crm.update_deal", {"id": "D-7", "amount_minor": amount}, sent)

@@ -217,15 +217,13 @@ async def test_a_policy_that_elevates_lets_a_person_vouch_for_an_amount(tmp_path
 async def test_small_changes_add_up_over_the_task(tmp_path: Path) -> None:
     amount = 10_000
 
-    def deal(id: str) -> dict[str, Any]:  # noqa: A002
+    def deal(id: str) -> dict[str, Any]:
         return {"id": id, "amount_minor": amount}
 
     rules = Rules()
     resolvers = {**RESOLVERS, "crm.get_deal": deal}
     async with simulated(tmp_path, policy=rules, resolvers=resolvers) as task:
-        for amount in (10_900, 11_800):
-            before = amount - 900
-            amount, wanted = before, amount
+        for wanted in (10_900, 11_800):
             await task.call("crm.update_deal", {"id": "D-7", "amount_minor": wanted}, sent)
             amount = wanted
         facts = [asked["facts"] for asked in rules.asked]
@@ -619,7 +617,8 @@ async def test_a_resource_is_read_through_the_same_page(
         source=Label(integrity=Integrity.untrusted),
         clearance=Confidentiality.internal,
     )
-    catalogue, asked = task.rooms.catalogue, []
+    catalogue = task.rooms.catalogue
+    asked: list[Any] = []
 
     class Library(Chatty):
         async def request(self, method: str, params: Any, **given: Any) -> Any:

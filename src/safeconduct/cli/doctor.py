@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -140,14 +140,14 @@ def _canary(config: Config, socket: Path, before: int) -> Finding:
     except (NotStarted, OSError) as error:
         return Finding("problem", f"the canary's task was not started: {error}", "see the log")
     url = f"{config.root.gateway.issuer}/mcp"
-    params = {"name": "doctor__canary", "arguments": {}}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    params: dict[str, object] = {"name": "doctor__canary", "arguments": {}}
+    call: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     headers = {
         "Authorization": f"DPoP {task.token}",
         "DPoP": proof(task.key, "POST", url, task.token),
         "MCP-Protocol-Version": "2025-11-25",
     }
-    _, answer = _post(url, message, headers)
+    _, answer = _post(url, call, headers)
     ask(socket, "revoke", what="task", id=task.task)
     log = Path(config.directory) / config.root.audit.directory
     decisions = [one for one in read(log, task=task.task) if one["kind"] == "decision"]
@@ -228,14 +228,15 @@ def _clients(config: Config) -> Iterator[Finding]:
 
 def _servers(document: object) -> Iterator[tuple[str, str]]:
     """Names of MCP servers in a client's file, and the URL or command that it uses."""
-    if not isinstance(document, dict):
-        return
     for key in ("mcpServers", "servers"):
-        block: Any = document.get(key)
-        if isinstance(block, dict):
-            for name, server in block.items():
-                if isinstance(server, dict):
-                    yield str(name), str(server.get("url") or server.get("command") or "")
+        for name, server in _object(_object(document).get(key)).items():
+            said = _object(server)
+            if said:
+                yield name, str(said.get("url") or said.get("command") or "")
+
+
+def _object(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _post(

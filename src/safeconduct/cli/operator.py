@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safeconduct.core.canonical import canonical
 from safeconduct.kit.strictjson import StrictJSONError, loads
@@ -36,9 +36,10 @@ def ask(path: Path, verb: str, **request: object) -> Mapping[str, Any]:
         ) from None
     if not isinstance(answer, dict):
         raise OperatorFault("the gateway's answer makes no sense")
-    if "error" in answer:
-        raise OperatorFault(str(answer["error"]))
-    return answer
+    told = cast("Mapping[str, Any]", answer)
+    if "error" in told:
+        raise OperatorFault(str(told["error"]))
+    return told
 
 
 def _everything(connection: socket.socket) -> bytes:

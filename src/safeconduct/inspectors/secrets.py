@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
@@ -61,9 +61,9 @@ def _look(value: object, path: tuple[str | int, ...]) -> Iterator[Finding]:
         for match in _ANY.finditer(value):
             yield Finding(_KINDS[str(match.lastgroup)], path, match.start(), match.end())
     elif isinstance(value, dict):
-        for key, item in value.items():
+        for key, item in cast("dict[str, object]", value).items():
             yield from _look(key, (*path, key, KEY))
             yield from _look(item, (*path, key))
     elif isinstance(value, list):
-        for index, item in enumerate(value):
+        for index, item in enumerate(cast("list[object]", value)):
             yield from _look(item, (*path, index))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -147,13 +147,11 @@ class Catalogue:
                 timeout_s=float(self._blocks[where].timeout_s),
             )
             items = result.get(member)
-            if not isinstance(items, list) or len(found) + len(items) > MAX_ITEMS:
+            if not isinstance(items, list):
                 raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
-            for item in items:
-                name = item.get(naming) if isinstance(item, dict) else None
-                if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
-                    raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
-                found.append((name, {k: v for k, v in item.items() if k != "_meta"}))
+            found += [_named(item, naming, method) for item in cast("list[object]", items)]
+            if len(found) > MAX_ITEMS:
+                raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
             cursor = result.get("nextCursor")
             if not isinstance(cursor, str):
                 names = [name for name, _ in found]
@@ -240,8 +238,12 @@ class Catalogue:
             if prompt is None:
                 return None
             declared = self._offers[kind, upstream, name].definition.get("arguments")
-            names = [one.get("name") for one in declared] if isinstance(declared, list) else []
-            return _read(prompt, [one for one in names if isinstance(one, str)])
+            names = [
+                given
+                for one in (cast("list[object]", declared) if isinstance(declared, list) else [])
+                if isinstance(one, dict) and isinstance(given := cast("JSON", one).get("name"), str)
+            ]
+            return _read(prompt, names)
         content = self._content(upstream, name)
         if content is None:
             return None
@@ -280,6 +282,15 @@ class Catalogue:
             for (kind, where, name), offer in sorted(self._offers.items(), key=lambda one: one[0])
             if kind == "tools"
         ]
+
+
+def _named(item: object, naming: str, method: str) -> tuple[str, JSON]:
+    """A definition and its name, without what an upstream says about itself in `_meta`."""
+    definition = cast("JSON", item) if isinstance(item, dict) else {}
+    name = definition.get(naming)
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+        raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
+    return name, {key: value for key, value in definition.items() if key != "_meta"}
 
 
 def _kind(method: str) -> str | None:

@@ -17,7 +17,7 @@ from tests.support.parties import ISSUER, MCP_URL, NOW_MS, NOW_S, Parties, confi
 from tests.support.worlds import AGENT, USER
 
 
-def bearer(parties: Parties, **changes: Any) -> Bearer:  # noqa: ANN401
+def bearer(parties: Parties, **changes: Any) -> Bearer:
     good = Bearer(
         task="t_1",
         tenant="crm.example",

@@ -39,7 +39,7 @@ def served(answer: Answer) -> Generator[str]:
             self.end_headers()
             self.wfile.write(told)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -82,7 +82,7 @@ def parties(tmp_path: Path) -> Generator[Parties]:
         yield holder[0]
 
 
-def start(config: Config, **changes: Any) -> StartedTask:  # noqa: ANN401
+def start(config: Config, **changes: Any) -> StartedTask:
     given: dict[str, Any] = {
         "agent": AGENT,
         "user": USER,
