@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from typing import Final
 
@@ -10,6 +9,7 @@ from safeconduct.core.calls import MODERN
 from safeconduct.ports import JSON, Credential, OnProgress, UpstreamFault
 from safeconduct.upstreams import messages, revisions
 from safeconduct.upstreams.conversation import Conversation, StatusFault
+from safeconduct.upstreams.deadline import Deadline
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.mirror import Mirror
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
@@ -76,9 +76,9 @@ class HttpUpstream:
             on_progress=on_progress,
         )
         self._in_flight += 1
-        scope = asyncio.timeout(timeout_s)
+        deadline = Deadline(timeout_s)
         try:
-            async with scope:
+            with deadline:
                 return await self._serve(call)
         except UpstreamFault as fault:
             if fault.reason == UNREACHABLE or (
@@ -87,7 +87,7 @@ class HttpUpstream:
                 self._negotiation.forget()
             raise
         except TimeoutError:
-            if not scope.expired():
+            if not deadline.expired:
                 raise
             detail = f"no answer within {timeout_s:g} s"
             raise UpstreamFault("upstream-timeout", detail, may_have_happened=call.sent) from None
