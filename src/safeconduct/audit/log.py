@@ -3,7 +3,7 @@
 One thread writes. It takes whatever is queued, makes it durable with one flush, and then answers
 all who wait (group commit), so many appends in flight share a flush and a single one waits for
 nothing else. While many are in flight it waits a moment before it takes them, as PostgreSQL does
-with `commit_delay` and `commit_siblings`: a group of ten costs little more than one append.
+with `commit_delay`: a group of ten costs little more than one append.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from safeconduct.audit.tail import Tail
 from safeconduct.ports import Projection
 
 _MAX_GROUP: Final = 1024  # appends
-_CROWD: Final = 2  # appends in one group: more will follow
-_GATHER_S: Final = 0.001
+_GATHER_S: Final = 0.00025  # for each append that came with others
+_GATHER_MAX_S: Final = 0.004
 
 
 class _Waiting(Append):
@@ -141,8 +141,8 @@ class Log:
         last = False
         group: list[_Waiting] = []
         while not last:
-            if len(group) >= _CROWD:
-                time.sleep(_GATHER_S)
+            if len(group) > 1:
+                time.sleep(min(len(group) * _GATHER_S, _GATHER_MAX_S))
             group, last = self._next_group()
             if group:
                 self._committer.commit(group)
