@@ -49,7 +49,7 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES
         raise StrictJSONError(f"not UTF-8 at byte {error.start}") from None
     if data.count(b"[") + data.count(b"{") > max_depth:
         _check_depth(data, max_depth)
-    if b"-0" not in data and (read := _plainly(data)) is not None:
+    if b"-0.0" not in data and (read := _plainly(data)) is not None:
         return read
     try:
         value = _DECODER.decode(text)
