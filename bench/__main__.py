@@ -8,17 +8,96 @@ are medians over the rounds, with the interquartile range, because the machine i
 import argparse
 import asyncio
 import json
+import signal
 import statistics
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import uvloop
 
 from bench import load
-from bench.subjects import Subject, configure, cpu_s, direct, free_port, started, tasks, through
+from bench.subjects import Subject, configure, cpu_s, direct, free_port, running, tasks, through
 
 IN_FLIGHT = 32
+ALONE = 0.25
+"""How long the slice of one connection is, as a share of the other."""
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """One subject in one round; times in microseconds."""
+
+    cpu_us: float
+    p50_us: float
+    rate: float
+
+
+Found = dict[str, list[Slice]]
+"""The slices of each subject, in the order of the rounds."""
+
+
+async def slices(subjects: list[Subject], rounds: int, seconds: float) -> Found:
+    found: Found = {subject.name: [] for subject in subjects}
+    for number in range(rounds):
+        for subject in subjects:
+            before = cpu_s(subject.pids)
+            latencies = await load.run(subject.port, subject.requests, subject.expect, seconds)
+            used = cpu_s(subject.pids) - before
+            alone = await load.run(
+                subject.port, subject.requests[:1], subject.expect, seconds * ALONE
+            )
+            found[subject.name].append(
+                Slice(
+                    cpu_us=used / len(latencies) * 1e6,
+                    p50_us=statistics.median(alone) / 1000,
+                    rate=len(latencies) / seconds,
+                )
+            )
+        print(f"round {number + 1}/{rounds}", end="\r", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return found
+
+
+async def measured(rounds: int, seconds: float) -> Found:
+    async with AsyncExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="safeconduct-bench-")))
+        upstream = free_port()
+        stub = await stack.enter_async_context(running("-m", "bench.stub", str(upstream)))
+        subjects = [direct(upstream, stub, IN_FLIGHT)]
+        for kind in ("null", "full"):
+            directory, port = place / kind, free_port()
+            configure(directory, kind, port, upstream)
+            gateway = await stack.enter_async_context(
+                running("-m", "safeconduct", "serve", "--config", str(directory))
+            )
+            started = await tasks(directory, IN_FLIGHT)
+            subjects.append(through(kind, port, (gateway, stub), started))
+        await slices(subjects, 1, seconds)  # warm-up, not counted
+        return await slices(subjects, rounds, seconds)
+
+
+def summary(found: Found) -> dict[str, dict[str, Any]]:
+    base = found["direct"]
+    return {
+        name: {
+            "cpu_us": middle([one.cpu_us for one in values]),
+            "cpu_us_iqr": spread([one.cpu_us for one in values]),
+            "p50_us": middle([one.p50_us for one in values]),
+            "p50_us_iqr": spread([one.p50_us for one in values]),
+            "added_cpu_us": middle(
+                [one.cpu_us - other.cpu_us for one, other in zip(values, base, strict=True)]
+            ),
+            "calls_per_s": round(middle([one.rate for one in values])),
+        }
+        for name, values in found.items()
+    }
+
+
+def middle(values: list[float]) -> float:
+    return round(statistics.median(values), 1)
 
 
 def spread(values: list[float]) -> list[float]:
@@ -26,73 +105,27 @@ def spread(values: list[float]) -> list[float]:
     return [round(low, 1), round(high, 1)]
 
 
-async def slices(subjects: list[Subject], rounds: int, seconds: float) -> dict[str, dict[str, list[float]]]:
-    found = {subject.name: {"cpu_us": [], "p50_us": [], "rate": []} for subject in subjects}
-    for number in range(rounds):
-        for subject in subjects:
-            before = cpu_s(subject.pids)
-            latencies = await load.run(subject.port, subject.requests, subject.expect, seconds)
-            used = cpu_s(subject.pids) - before
-            alone = await load.run(subject.port, subject.requests[:1], subject.expect, seconds / 4)
-            into = found[subject.name]
-            into["cpu_us"].append(used / len(latencies) * 1e6)
-            into["rate"].append(len(latencies) / seconds)
-            into["p50_us"].append(statistics.median(alone) / 1000)
-        print(f"round {number + 1}/{rounds}", end="\r", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    return found
-
-
-async def main(rounds: int, seconds: float) -> None:
-    with tempfile.TemporaryDirectory(prefix="safeconduct-bench-") as place:
-        root = Path(__file__).parent.parent
-        upstream = free_port()
-        stub = await started("-m", "bench.stub", str(upstream), cwd=root)
-        processes = [stub]
-        subjects = [direct(upstream, stub.pid, IN_FLIGHT)]
-        try:
-            for kind in ("null", "full"):
-                directory = Path(place) / kind
-                port = free_port()
-                configure(directory, kind, port, upstream)
-                gateway = await started("-m", "safeconduct", "serve", "--config", str(directory))
-                processes.append(gateway)
-                started_tasks = await tasks(directory, IN_FLIGHT)
-                subjects.append(through(kind, port, (gateway.pid, stub.pid), started_tasks))
-            await slices(subjects, 1, seconds)  # warm-up, not counted
-            found = await slices(subjects, rounds, seconds)
-        finally:
-            for process in processes:
-                process.terminate()
-            await asyncio.gather(*(process.wait() for process in processes))
-    report(found, rounds)
-
-
-def report(found: dict[str, dict[str, list[float]]], rounds: int) -> None:
-    answer: dict[str, dict[str, object]] = {}
-    base = found["direct"]
-    for name, values in found.items():
-        pairs = zip(values["cpu_us"], base["cpu_us"], strict=True)
-        added = [one - other for one, other in pairs]
-        answer[name] = {
-            "cpu_us": round(statistics.median(values["cpu_us"]), 1),
-            "cpu_us_iqr": spread(values["cpu_us"]),
-            "p50_us": round(statistics.median(values["p50_us"]), 1),
-            "p50_us_iqr": spread(values["p50_us"]),
-            "added_cpu_us": round(statistics.median(added), 1),
-            "calls_per_s": round(statistics.median(values["rate"])),
-        }
+def report(answer: dict[str, dict[str, Any]], rounds: int) -> None:
+    for name, one in answer.items():
         print(
-            f"{name:8} {answer[name]['cpu_us']:>8} us CPU a call (added {answer[name]['added_cpu_us']}),"
-            f" p50 {answer[name]['p50_us']} us alone, {answer[name]['calls_per_s']} calls/s"
+            f"{name:8} {one['cpu_us']:>8} us CPU a call (added {one['added_cpu_us']}),"
+            f" p50 {one['p50_us']} us alone, {one['calls_per_s']} calls/s"
         )
     print(f"median of {rounds} interleaved slices; {IN_FLIGHT} in flight for CPU, one for p50")
     print(json.dumps(answer))
 
 
+async def main(rounds: int, seconds: float) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    # Told to stop, it takes its processes along.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    report(summary(await measured(rounds, seconds)), rounds)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=15, help="at least 2")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one slice")
     options = parser.parse_args()
     uvloop.run(main(max(options.rounds, 2), options.seconds))

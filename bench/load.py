@@ -7,6 +7,7 @@ expected text is an error and ends the run: a fast refusal is no throughput.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import httptools
@@ -24,6 +25,10 @@ class Connection(asyncio.Protocol):
         self._request = request
         self._expect = expect
         self._until = until
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._body = bytearray()
+        self._sent = 0
         self.latencies_ns: list[int] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -32,6 +37,7 @@ class Connection(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
+        assert self._transport is not None
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
         request = self._request()
@@ -51,11 +57,15 @@ class Connection(asyncio.Protocol):
         elif time.perf_counter() < self._until:
             self._send()
         else:
-            self._transport.close()
+            self._close()
 
     def _fail(self, what: str) -> None:
         if not self.done.done():
             self.done.set_exception(RuntimeError(what))
+        self._close()
+
+    def _close(self) -> None:
+        assert self._transport is not None
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -64,16 +74,21 @@ class Connection(asyncio.Protocol):
 
 
 async def run(port: int, requests: Sequence[Request], expect: bytes, seconds: float) -> list[int]:
-    """Latencies, in nanoseconds, of all calls of one slice. Raises RuntimeError on a wrong answer."""
+    """Latencies of all calls of one slice, in nanoseconds.
+
+    Raises:
+        RuntimeError: a wrong answer.
+        TimeoutError: an answer that does not come.
+    """
     until = time.perf_counter() + seconds
     loop = asyncio.get_running_loop()
-    made = [
-        await loop.create_connection(
-            lambda request=request: Connection(request, expect, until), "127.0.0.1", port
-        )
-        for request in requests
-    ]
-    connections = [protocol for _, protocol in made]
+    connections = [Connection(request, expect, until) for request in requests]
     async with asyncio.timeout(seconds + PATIENCE_S):
+        for connection in connections:
+            await loop.create_connection(partial(_itself, connection), "127.0.0.1", port)
         await asyncio.gather(*(connection.done for connection in connections))
     return [latency for connection in connections for latency in connection.latencies_ns]
+
+
+def _itself(connection: Connection) -> Connection:
+    return connection

@@ -35,7 +35,7 @@ TOOLS = [
     {"name": "customers_on_file", "inputSchema": schema()},
 ]
 RESULTS = {"get_case": CASE, "reply": {"sent": True}, "customers_on_file": ON_FILE}
-DISCOVERY = {
+DISCOVERY: dict[str, object] = {
     "supportedVersions": ["2026-07-28"],
     "capabilities": {"tools": {}},
     "serverInfo": {"name": "stub", "version": "1"},
@@ -65,10 +65,13 @@ def answer(message: dict[str, object]) -> dict[str, object]:
 class Stub(asyncio.Protocol):
     """One connection: requests in order, one answer each."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._body = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -79,6 +82,7 @@ class Stub(asyncio.Protocol):
     def on_message_complete(self) -> None:
         reply = json.dumps(answer(json.loads(self._body))).encode()
         self._body.clear()
+        assert self._transport is not None
         head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
         self._transport.write(f"{head}{len(reply)}\r\n\r\n".encode() + reply)
 

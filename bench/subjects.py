@@ -9,9 +9,11 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -20,7 +22,9 @@ import msgspec
 from safeconduct.config import load
 from safeconduct.identity.client import StartedTask, proof, start_task
 
+ROOT = Path(__file__).parent.parent
 CLOCK = os.sysconf("SC_CLK_TCK")
+START_S = 30.0
 AGENT = "spiffe://bench.example/agents/bench"
 
 
@@ -48,15 +52,24 @@ def cpu_s(pids: tuple[int, ...]) -> float:
     return total / CLOCK
 
 
-async def started(*command: str, cwd: Path | None = None) -> asyncio.subprocess.Process:
+@asynccontextmanager
+async def running(*command: str) -> AsyncGenerator[int]:
+    """A Python process that has said that it is ready, by its id; it ends with the block."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, cwd=cwd, stdout=asyncio.subprocess.PIPE
+        sys.executable, *command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 30)
-    if not line:
-        raise RuntimeError(f"{command} did not start")
-    return process
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(START_S):
+            line = await process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{command} did not start")
+        yield process.pid
+    finally:
+        # Nothing that it holds is of use to anybody any more.
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 MANIFEST = {
@@ -200,9 +213,7 @@ def direct(port: int, pid: int, connections: int) -> Subject:
     return Subject("direct", port, (pid,), ((lambda: request),) * connections, b"renewal quote")
 
 
-def through(
-    kind: str, port: int, pids: tuple[int, ...], tasks: list[StartedTask]
-) -> Subject:
+def through(kind: str, port: int, pids: tuple[int, ...], tasks: list[StartedTask]) -> Subject:
     """A gateway; each connection has a task of its own and signs a proof for every call."""
     if kind == "null":
         calls = [("stub__get_case", {"case_id": "C-4711"}, b"renewal quote")]
@@ -221,7 +232,8 @@ def through(
             body = fixed if given is None else message(tool, given)
             headers = head(port, "/mcp", tool, len(body))
             signed = proof(task.key, "POST", url, task.token)
-            return f"{headers}Authorization: DPoP {task.token}\r\nDPoP: {signed}\r\n\r\n".encode() + body
+            proven = f"{headers}Authorization: DPoP {task.token}\r\nDPoP: {signed}\r\n\r\n"
+            return proven.encode() + body
 
         return make
 

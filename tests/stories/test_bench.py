@@ -1,0 +1,31 @@
+"""The measurement measures: both gateways answer every call, and the last line has the cost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(120)
+def test_two_short_rounds_end_in_one_line_of_json() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench", "--rounds", "2", "--seconds", "0.2"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout.splitlines()[-1])
+    assert list(answer) == ["direct", "null", "full"]
+    for found in answer.values():
+        assert found["p50_us"] > 0
+        assert found["calls_per_s"] > 0
+        assert found["cpu_us_iqr"][0] <= found["cpu_us"] <= found["cpu_us_iqr"][1]
