@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +51,8 @@ from safeconduct.ports import (
 from safeconduct.secrets.broker import Broker
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
+
+_log = logging.getLogger(__name__)
 
 STATE_FILE: Final = "state.sqlite3"
 TOKEN_FORM_BYTES: Final = 65_536
@@ -196,10 +198,17 @@ class Rooms:
                 await asyncio.sleep(BEAT_S)
                 beats += 1
                 if beats % BEATS_PER_REFRESH == 0:
-                    with suppress(LedgerFault):  # every call says so, too
-                        await self.catalogue.refresh(self.pin)
+                    await self._refresh()
         finally:
             faulthandler.cancel_dump_traceback_later()
+
+    async def _refresh(self) -> None:
+        try:
+            await self.catalogue.refresh(self.pin)
+        except LedgerFault:
+            pass  # every call says so, too
+        except Exception:  # noqa: BLE001  upkeep goes on; what is known stays as it is
+            _log.exception("the upstreams' offers could not be refreshed")
 
     async def revoke(self, what: str, identifier: str, by: str) -> None:
         """Revokes a task, agent, user, key or token; it bites on the next step of every call.

@@ -222,8 +222,10 @@ class Gateway:
             self._step(9)
             admitted = self._admit(call, gathered, permit, result)
             if isinstance(admitted, Withheld):
+                # What makes no sense does not say either whether the call took effect.
+                status = "unknown" if admitted.code == "upstream-malformed" else "withheld"
                 return await self._ended(
-                    decision_id, call, gathered, admitted.code, "withheld", happened=True
+                    decision_id, call, gathered, admitted.code, status, happened=True
                 )
             # 10 remember and 11 outcome share one flush: both are durable before delivery.
             self._step(10)
