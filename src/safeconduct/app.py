@@ -1,23 +1,18 @@
-"""The composition root: the only file that knows every room."""
+"""The composition root: a gateway as a process, from its configuration to its sockets."""
 
 from __future__ import annotations
 
 import asyncio
-import faulthandler
-import logging
-import secrets
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import orjson
 
-from safeconduct.approvals.desk import Desk, NoSuchQuestion
-from safeconduct.audit.log import Log
+from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.config.schema import Config
-from safeconduct.core.record import label_value, outcome_record
+from safeconduct.core.record import label_value
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
 from safeconduct.entrypoints import oauth
@@ -33,203 +28,20 @@ from safeconduct.entrypoints.http import (
 from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
 from safeconduct.entrypoints.server import listener, server
-from safeconduct.facts import FactFinder
-from safeconduct.gateway import Gateway
 from safeconduct.identity import dev
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
-from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import (
     JSON,
     Caller,
-    Identity,
-    LedgerFault,
-    PolicyEngine,
     TokenRefused,
-    Upstream,
 )
-from safeconduct.secrets.broker import Broker
-from safeconduct.tasks.state import TaskState
-from safeconduct.tools.catalogue import Catalogue
+from safeconduct.rooms import Rooms, clock_ms, engine, new_id
 
-_log = logging.getLogger(__name__)
-
-STATE_FILE: Final = "state.sqlite3"
 TOKEN_FORM_BYTES: Final = 65_536
-
-BEAT_S: Final = 1.0
-BEATS_PER_REFRESH: Final = 30
-STALL_S: Final = 15.0
-"""How long the event loop may stand still before the process is ended, in seconds."""
 
 REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 """What can be revoked."""
-
-
-def clock_ms() -> int:
-    """The time, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
-def new_id(kind: str) -> str:
-    """A random identifier: `d_` decision, `t_` task, `a_` approval, `i_` incident."""
-    return f"{kind}_{next(_RANDOM)}"
-
-
-def _randoms() -> Iterator[str]:
-    """Random 96-bit numbers in hexadecimal; one system call serves many."""
-    while True:
-        pool = secrets.token_hex(12 * 256)
-        yield from (pool[start : start + 24] for start in range(0, len(pool), 24))
-
-
-_RANDOM: Final = _randoms()
-
-
-def engine(config: Config) -> PolicyEngine:
-    """The engine for the configured policy bundle. Raises PolicyRefused."""
-    from safeconduct.policy.rego import RegoEngine
-
-    return RegoEngine.load(Path(config.directory) / config.root.policy.bundle)
-
-
-class Rooms:
-    """A gateway and everything behind it, wired together."""
-
-    def __init__(
-        self,
-        config: Config,
-        *,
-        identity: Identity,
-        upstreams: Mapping[str, Upstream],
-        policy: PolicyEngine,
-        clock: Callable[[], int] = clock_ms,
-        step: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        """Opens the log and the state, and wires the page.
-
-        Raises:
-            LedgerFault: the log cannot be opened, or contradicts itself.
-            OSError: a directory cannot be made or opened.
-        """
-        root, directory = config.root, Path(config.directory)
-        state = directory / root.gateway.state
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.config = config
-        self.clock_ms = clock
-        self.upstreams = upstreams
-        self.policy = policy
-        self.state = TaskState(state / STATE_FILE)
-        self.log = Log.open(
-            directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
-        )
-        broker = Broker(directory, root.upstreams)
-        self.catalogue = Catalogue(config, upstreams, broker)
-        self.desk = Desk(self.log, clock)
-        self.facts = FactFinder(
-            config,
-            identity=identity,
-            state=self.state,
-            catalogue=self.catalogue,
-            policy=policy,
-            inspectors=(SecretInspector(),),
-            upstreams=upstreams,
-            broker=broker,
-            clock_ms=clock,
-        )
-        self.gateway = Gateway(
-            self.facts,
-            ledger=self.log,
-            broker=broker,
-            desk=self.desk,
-            upstreams=upstreams,
-            timeouts_s={where: float(block.timeout_s) for where, block in root.upstreams.items()},
-            new_id=new_id,
-            step=step,
-        )
-
-    async def start(self) -> None:
-        """Records the start and what a crash left open, and asks the upstreams what they offer."""
-        now_ms = self.clock_ms()
-        await self.log.append(
-            {
-                "kind": "config",
-                "phase": "loaded",
-                "at_ms": now_ms,
-                "tenant": self.config.root.gateway.tenant,
-                "policy": self.policy.digest,
-                "unsafe": [*self.config.unsafe, *self.policy.unsafe],
-            }
-        )
-        for decision, left in self.state.open_calls():
-            # The digest of a state-changing call stays locked for good.
-            await self.log.append(
-                outcome_record(
-                    decision,
-                    left.task,
-                    now_ms,
-                    "unknown",
-                    reason="outcome-unknown",
-                    may_have_happened=True,
-                )
-            )
-        await self.catalogue.refresh(self.pin)
-
-    async def pin(self, target: str, seen: str) -> str:
-        """The digest pinned to a definition: the one first seen."""
-        pinned = self.state.pin(target)
-        if pinned is None:
-            await self.log.append(
-                {"kind": "pin", "target": target, "pin": seen, "at_ms": self.clock_ms()}
-            )
-            return seen
-        return pinned
-
-    async def keep_up(self) -> None:
-        """Until cancelled: looks again at what the upstreams offer, and shows that the loop lives.
-
-        A definition that changed is refused from then on. A loop that stands still, because a rule
-        or an inspector never ends, ends the process: a gateway that hangs decides nothing.
-        """
-        beats = 0
-        try:
-            while True:
-                faulthandler.dump_traceback_later(STALL_S, exit=True)
-                await asyncio.sleep(BEAT_S)
-                beats += 1
-                if beats % BEATS_PER_REFRESH == 0:
-                    await self._refresh()
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-
-    async def _refresh(self) -> None:
-        try:
-            await self.catalogue.refresh(self.pin)
-        except LedgerFault:
-            pass  # every call says so, too
-        except Exception:  # noqa: BLE001  upkeep goes on; what is known stays as it is
-            _log.exception("the upstreams' offers could not be refreshed")
-
-    async def revoke(self, what: str, identifier: str, by: str) -> None:
-        """Revokes a task, agent, user, key or token; it bites on the next step of every call.
-
-        Raises LedgerFault.
-        """
-        await self.log.append(
-            {
-                "kind": "revocation",
-                "what": what,
-                "id": identifier,
-                "by": by,
-                "at_ms": self.clock_ms(),
-            }
-        )
-
-    async def close(self) -> None:
-        """Closes everything, in the reverse order."""
-        await asyncio.gather(*(upstream.close() for upstream in self.upstreams.values()))
-        self.log.close()
-        self.state.close()
 
 
 class Served:

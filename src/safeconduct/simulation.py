@@ -23,7 +23,6 @@ from typing import Any, Literal, Self, cast
 import msgspec
 import orjson
 
-from safeconduct.app import Rooms, clock_ms, engine, new_id
 from safeconduct.config.schema import Config, CredentialBlock
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest, ToolManifest
@@ -41,6 +40,7 @@ from safeconduct.ports import (
     Upstream,
     UpstreamFault,
 )
+from safeconduct.rooms import Rooms, clock_ms, engine, new_id
 
 Run = Callable[..., Any]
 """What a tool does: called with the arguments by name, plain or async. A mapping it returns is the

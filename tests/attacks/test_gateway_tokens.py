@@ -12,7 +12,6 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from safeconduct.app import clock_ms
 from safeconduct.audit.verify import read
 from safeconduct.delegation.tokens import gateway_key
 from safeconduct.identity import dev
@@ -20,6 +19,7 @@ from safeconduct.identity.client import proof
 from safeconduct.kit.jose import sign
 from safeconduct.kit.jwk import PrivateKey, decode, encode
 from safeconduct.ports import JSON
+from safeconduct.rooms import clock_ms
 from tests.support.front import Fields, modern, replaced, without
 from tests.support.installation import (
     CLERK,

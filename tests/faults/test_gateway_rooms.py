@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from safeconduct import simulation
-from safeconduct.app import clock_ms
 from safeconduct.audit.verify import read, verify
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.core.model import Finding
@@ -18,6 +17,7 @@ from safeconduct.core.policy import PolicyAnswer
 from safeconduct.identity.dpop import FUTURE_MS
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import JSON, LedgerFault, NotRecorded, PolicyEngine, Unauthenticated
+from safeconduct.rooms import clock_ms
 from safeconduct.simulation import SimulatedTask, Step
 from tests.support.parties import Parties
 from tests.support.worlds import Rules, config
@@ -146,8 +146,8 @@ async def test_a_policy_that_says_nothing_permits_nothing(tmp_path: Path) -> Non
 async def test_a_running_gateway_notices_a_definition_that_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("safeconduct.app.BEAT_S", 0)
-    monkeypatch.setattr("safeconduct.app.BEATS_PER_REFRESH", 1)
+    monkeypatch.setattr("safeconduct.rooms.BEAT_S", 0)
+    monkeypatch.setattr("safeconduct.rooms.BEATS_PER_REFRESH", 1)
     define, tool = simulation.definition, Tool()
     async with simulated(tmp_path) as task:
         upkeep = asyncio.ensure_future(task.rooms.keep_up())
