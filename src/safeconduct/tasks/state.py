@@ -289,6 +289,8 @@ class TaskState:
 
     def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool:
         """Whether the agent, the user, the key or the token itself was revoked."""
+        if self._revoked.empty:
+            return False
         revoked = self._revoked.get
         names = (f"agent {agent}", f"user {user}", f"key {key}", f"jti {jti}")
         return any(revoked(name) is not None for name in names)

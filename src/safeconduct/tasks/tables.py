@@ -34,6 +34,11 @@ class Table(Generic[V]):
         """The committed value: for readers, from any thread."""
         return self._committed.get(key)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is committed."""
+        return not self._committed
+
     def items(self) -> Iterator[tuple[str, V]]:
         """A copy of everything committed."""
         return iter(list(self._committed.items()))
