@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from safeconduct.core.checks.sink import RESOLVER, sink
+from safeconduct.core.labels import Label
+from safeconduct.core.manifest import Effect, Sink
+from safeconduct.core.verdict import Deny
+from tests.support.facts import ASKED, CLAIMED, call, facts, task, tool
+
+DANA, SAM, EVE = "dana@customer.example", "sam@customer.example", "eve@evil.example"
+ALLOWED = {"recipients": frozenset({DANA, SAM}), "destinations": frozenset({"archive"})}
+REFUSED = Deny("destination-not-allowed")
+
+
+def test_a_call_without_addresses_passes() -> None:
+    assert sink(call(), facts()) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"to": DANA}, {"to": [DANA, SAM]}, {"into": "archive"}, {"to": [DANA], "into": ["archive"]}],
+)
+def test_an_address_on_the_list_passes(arguments: dict[str, Any]) -> None:
+    assert sink(call(arguments), facts(allowed=ALLOWED)) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"to": EVE},
+        {"to": [DANA, EVE]},
+        {"to": []},
+        {"to": DANA.upper()},
+        {"to": f"{DANA} "},
+        {"to": "dаna@customer.example"},
+        {"to": [None]},
+        {"to": {"address": DANA}},
+        {"into": DANA},
+        {"to": "archive"},
+        {"to": DANA, "into": "elsewhere"},
+    ],
+)
+def test_any_other_address_is_refused(arguments: dict[str, Any]) -> None:
+    assert sink(call(arguments), facts(allowed=ALLOWED)) == REFUSED
+
+
+def test_without_a_list_nobody_is_allowed() -> None:
+    assert sink(call({"to": DANA}), facts()) == REFUSED
+
+
+def test_an_address_in_the_user_s_request_passes_by_itself() -> None:
+    named = facts(provenance={f"to={EVE}": ASKED})
+    assert sink(call({"to": EVE}), named) is None
+    assert sink(call({"to": [EVE, DANA]}), named) == REFUSED
+    assert sink(call({"into": EVE}), named) == REFUSED
+
+
+def test_the_agent_s_own_purpose_names_no_address() -> None:
+    assert sink(call({"to": EVE}), facts(provenance={f"to={EVE}": CLAIMED})) == REFUSED
+
+
+def test_the_provenance_of_the_whole_list_does_not_stand_for_a_value() -> None:
+    assert sink(call({"to": EVE}), facts(provenance={"to": ASKED})) == REFUSED
+
+
+def test_a_tool_that_nobody_described_sends_nowhere() -> None:
+    assert sink(call({}), facts(tool=tool(manifest=None))) == REFUSED
+
+
+def test_an_undeclared_argument_is_judged_by_another_check() -> None:
+    assert sink(call({"cc": EVE}), facts()) is None
+
+
+def test_a_list_that_could_not_be_had_is_not_told_as_a_wrong_address() -> None:
+    assert sink(call({"to": EVE}), facts(failures=(RESOLVER,))) is None
+
+
+def test_a_category_that_the_tool_must_not_get_is_refused() -> None:
+    known = tool(sink=Sink(categories_refused=("pricing",)))
+    read = task(labels=Label(categories=frozenset({"pricing", "pii"})))
+    other = task(labels=Label(categories=frozenset({"pii"})))
+    assert sink(call(), facts(tool=known, task=read)) == Deny("category-refused")
+    assert sink(call(), facts(tool=known, task=other)) is None
+
+
+def test_a_read_that_carries_nothing_may_follow_any_category() -> None:
+    known = tool(sink=Sink(categories_refused=("pricing",)), effect=Effect.read)
+    read = task(labels=Label(categories=frozenset({"pricing"})))
+    assert sink(call({"id": "D-7"}), facts(tool=known, task=read)) is None
+    assert sink(call(), facts(tool=known, task=read)) == Deny("category-refused")

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from safeconduct.core.checks.tool import tool as check
+from safeconduct.core.manifest import Effect
+from safeconduct.core.verdict import Deny
+from tests.support.facts import call, gathered, task, tool
+
+
+def test_a_reviewed_tool_with_declared_arguments_passes() -> None:
+    assert check(call(), gathered()) is None
+
+
+def test_there_is_no_tool_without_a_manifest() -> None:
+    assert check(call(), gathered(tool=tool(manifest=None))) == Deny("tool-unknown")
+
+
+def test_a_tool_without_scopes_is_in_no_delegation() -> None:
+    assert check(call(), gathered(tool=tool(scopes=()))) == Deny("tool-unknown")
+
+
+def test_a_scope_that_a_new_task_could_have_is_told() -> None:
+    assert check(call(), gathered(tool=tool(scopes=("deal:delete",)))) == Deny("scope-missing")
+
+
+@pytest.mark.parametrize("scopes", [("secret:read",), ("deal:delete", "secret:read")])
+def test_a_tool_out_of_reach_does_not_exist(scopes: tuple[str, ...]) -> None:
+    assert check(call(), gathered(tool=tool(scopes=scopes))) == Deny("tool-unknown")
+
+
+def test_every_scope_is_needed() -> None:
+    known = gathered(tool=tool(scopes=("deal:update", "deal:delete")))
+    assert check(call(), known) == Deny("scope-missing")
+
+
+def test_a_definition_that_changed_is_refused() -> None:
+    assert check(call(), gathered(tool=tool(pin="changed"))) == Deny("definition-changed")
+
+
+def test_the_agent_s_own_purpose_suffices_to_read_and_for_nothing_else() -> None:
+    claimed = task(purpose_source="agent")
+    assert check(call(), gathered(task=claimed, tool=tool(effect=Effect.read))) is None
+    for effect in set(Effect) - {Effect.read}:
+        known = gathered(task=claimed, tool=tool(effect=effect))
+        assert check(call(), known) == Deny("purpose-unattested")
+
+
+def test_an_unreviewed_read_counts_as_the_worst() -> None:
+    known = gathered(
+        task=task(purpose_source="agent"), tool=tool(effect=Effect.read, pin="unreviewed")
+    )
+    assert check(call(), known) == Deny("purpose-unattested")
+
+
+def test_a_front_end_s_word_is_enough() -> None:
+    assert check(call(), gathered(task=task(purpose_source="app"))) is None
+
+
+def test_an_undeclared_argument_is_named_and_refused() -> None:
+    assert check(call({"id": "D-7", "bcc": "x"}), gathered()) == Deny("arguments-invalid", "bcc")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"id": 7},
+        {"id": "D-7"},
+        {"amount_minor": 1},
+        {"amount_minor": -1},
+        {"to": "dana@customer.example"},
+        {"to": ["dana@customer.example", "sam@customer.example"]},
+        {"to": []},
+        {"into": ["a", "b"]},
+        {"account": "DE1"},
+        {"path": "/a"},
+        {"next_step": {"any": ["thing", None, 1.5]}},
+        {"find": [1, True]},
+        {},
+    ],
+)
+def test_arguments_that_fit_pass(arguments: dict[str, Any]) -> None:
+    assert check(call(arguments), gathered()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", True),
+        ("id", None),
+        ("id", 1.5),
+        ("id", ["D-7"]),
+        ("id", {"of": "D-7"}),
+        ("amount_minor", "1"),
+        ("amount_minor", True),
+        ("amount_minor", 1.5),
+        ("amount_minor", [1]),
+        ("to", ["dana@customer.example", 7]),
+        ("to", [["dana@customer.example"]]),
+        ("to", {"address": "dana@customer.example"}),
+        ("into", [None]),
+        ("account", ["DE1"]),
+        ("path", False),
+    ],
+)
+def test_a_control_argument_is_a_scalar_and_an_amount_an_integer(name: str, value: object) -> None:
+    assert check(call({name: value}), gathered()) == Deny("arguments-invalid", name)
