@@ -1,0 +1,56 @@
+import pytest
+
+from safeconduct.core.calls import HANDSHAKE, MODERN, REVISIONS, TABLE, kind_of
+
+PAGE = {"tools/call", "resources/read", "prompts/get"}
+
+
+def test_exactly_three_methods_take_the_page() -> None:
+    assert {method for (_, method), kind in TABLE.items() if kind.page} == PAGE
+
+
+@pytest.mark.parametrize("method", sorted(PAGE))
+def test_what_takes_the_page_names_its_subject_and_is_source_and_sink(method: str) -> None:
+    kind = kind_of("from-client", method)
+    assert kind is not None
+    assert kind.source
+    assert kind.sink
+    assert not kind.notification
+    assert kind.names is not None
+    assert kind.subject == method.split("/", maxsplit=1)[0].removesuffix("s")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "sampling/createMessage",
+        "resources/subscribe",
+        "completion/complete",
+        "logging/setLevel",
+        "TOOLS/CALL",
+        "tools/call ",
+        "",
+    ],
+)
+def test_a_method_outside_the_table_is_refused(method: str) -> None:
+    assert kind_of("from-client", method) is None
+
+
+def test_a_direction_does_not_lend_its_methods_to_the_other() -> None:
+    assert kind_of("from-upstream", "tools/call") is None
+    assert kind_of("from-client", "notifications/progress") is None
+
+
+def test_an_upstream_may_only_report_progress_and_that_is_a_source() -> None:
+    ((method, kind),) = [(m, k) for (way, m), k in TABLE.items() if way == "from-upstream"]
+    assert (method, kind.source, kind.notification) == ("notifications/progress", True, True)
+
+
+def test_each_revision_has_its_own_greeting() -> None:
+    greetings = {m: k.revisions for (_, m), k in TABLE.items() if k.revisions != REVISIONS}
+    assert greetings == {
+        "initialize": (HANDSHAKE,),
+        "notifications/initialized": (HANDSHAKE,),
+        "ping": (HANDSHAKE,),
+        "server/discover": (MODERN,),
+    }

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from safeconduct.core.checks.flow import CONTROL_SOURCE
+from safeconduct.core.decide import GRANT_MS, covers, decide, merge
+from safeconduct.core.model import ApprovalFacts, Finding
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.provenance import Origin
+from safeconduct.core.verdict import Deny, Elevate, Grant, Permit, Redact, Requirement, Spotlight
+from tests.support.facts import (
+    ASKED,
+    ASKING,
+    CLAIMED,
+    DIGEST,
+    NOW_MS,
+    OTHER_DIGEST,
+    TAINTED,
+    agent,
+    approval,
+    call,
+    facts,
+    task,
+    tool,
+)
+
+OFFER = Requirement(templates=("offer",), sources=("policy:discount",), ttl_s=120)
+
+
+def granted(**overrides: Any) -> Grant:
+    known: dict[str, Any] = {
+        "target": "crm.update_deal",
+        "digest": DIGEST,
+        "expires_ms": NOW_MS + 60_000,
+        "scopes": ("deal:update",),
+        "vouches": True,
+        **overrides,
+    }
+    return Grant(**known)
+
+
+def test_nine_checks_without_an_objection_make_a_permit() -> None:
+    decision = decide(call(), facts())
+    assert decision.verdict == Permit(granted(), (Redact(("secret.",)),))
+    assert [(answer.check, answer.said, answer.evaluated) for answer in decision.answers] == [
+        (name, None, True)
+        for name in (
+            "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy",
+            "elevation",
+        )
+    ]  # fmt: skip
+
+
+def test_every_check_answers_and_the_first_refusal_is_told() -> None:
+    known = facts(
+        zone=None,
+        agent=agent(approval_scopes=frozenset({"deal:update"})),
+        findings=(Finding("secret.token", ("next_step",), 0, 4),),
+        policy=PolicyAnswer(),
+    )
+    decision = decide(call(), known)
+    assert decision.verdict == Deny("zone-denied")
+    said = {answer.check: answer.said for answer in decision.answers if answer.said is not None}
+    assert said == {
+        "zone": Deny("zone-denied"),
+        "content": Deny("content-secret"),
+        "policy": Deny("policy-denied"),
+        "elevation": Elevate(
+            Requirement(templates=("scope",), sources=("scope:deal:update",), ttl_s=300)
+        ),
+    }
+
+
+def test_a_refusal_beats_a_yes() -> None:
+    known = facts(policy=ASKING, approval=approval(), failures=("inspector",))
+    assert decide(call(), known).verdict == Deny("inspector-failed")
+
+
+def test_elevates_merge_into_one_question_with_the_shortest_time() -> None:
+    known = facts(
+        agent=agent(approval_scopes=frozenset({"deal:update"})),
+        policy=ASKING,
+        provenance={},
+        task=task(labels=TAINTED),
+    )
+    assert decide(call(), known).verdict == Elevate(
+        Requirement(
+            templates=("control-argument", "offer", "scope"),
+            sources=(CONTROL_SOURCE, "policy:discount", "scope:deal:update"),
+            ttl_s=120,
+        )
+    )
+
+
+def test_merging_keeps_each_source_once() -> None:
+    other = Requirement(templates=("offer", "bulk"), sources=("policy:bulk",), ttl_s=60)
+    assert merge((OFFER,)) == OFFER
+    assert merge((OFFER, other, OFFER)) == Requirement(
+        templates=("bulk", "offer"), sources=("policy:bulk", "policy:discount"), ttl_s=60
+    )
+
+
+def test_a_yes_to_this_very_call_turns_the_question_into_a_permit_and_is_used_up() -> None:
+    decision = decide(call(), facts(policy=ASKING, approval=approval()))
+    assert decision.verdict == Permit(granted(approval="a_1"), (Redact(("secret.",)),))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        approval(sources=()),
+        approval(sources=("scope:deal:update",)),
+        approval(digest=OTHER_DIGEST),
+        approval(state="pending"),
+        approval(granted_ms=NOW_MS + 1),
+        approval(granted_ms=NOW_MS - 120_000),
+    ],
+)
+def test_a_yes_to_anything_else_leaves_the_question_open(given: ApprovalFacts | None) -> None:
+    known = facts(policy=ASKING, approval=given)
+    assert not covers(call(), known, OFFER)
+    assert decide(call(), known).verdict == Elevate(OFFER)
+
+
+@pytest.mark.parametrize("granted_ms", [NOW_MS, NOW_MS - 119_999])
+def test_a_yes_counts_from_its_moment_until_its_time_is_up(granted_ms: int) -> None:
+    known = facts(policy=ASKING, approval=approval(granted_ms=granted_ms))
+    assert covers(call(), known, OFFER)
+
+
+def test_labels_that_rose_since_the_yes_make_it_another_question() -> None:
+    known = facts(policy=ASKING, approval=approval(), task=task(labels=TAINTED))
+    assert decide(call(), known).verdict == Elevate(OFFER)
+    looked = facts(policy=ASKING, approval=approval(labels=TAINTED), task=task(labels=TAINTED))
+    assert isinstance(decide(call(), looked).verdict, Permit)
+    assert isinstance(
+        decide(call(), facts(policy=ASKING, approval=approval(labels=TAINTED))).verdict, Permit
+    )
+
+
+def test_a_no_beats_the_question() -> None:
+    known = facts(policy=ASKING, approval=approval(state="denied"))
+    assert decide(call(), known).verdict == Deny("approval-denied")
+
+
+def test_a_yes_that_a_rule_may_have_relied_on_is_used_up_as_well() -> None:
+    verdict = decide(call(), facts(approval=approval())).verdict
+    assert isinstance(verdict, Permit)
+    assert verdict.grant.approval == "a_1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expires_ms"),
+    [
+        ({}, NOW_MS + GRANT_MS),
+        ({"token_expires_ms": NOW_MS + 5}, NOW_MS + 5),
+        ({"task": task(expires_ms=NOW_MS + 7)}, NOW_MS + 7),
+    ],
+)
+def test_a_grant_ends_with_its_minute_its_token_or_its_task(
+    changed: dict[str, Any], expires_ms: int
+) -> None:
+    verdict = decide(call(), facts(**changed)).verdict
+    assert isinstance(verdict, Permit)
+    assert verdict.grant.expires_ms == expires_ms
+
+
+@pytest.mark.parametrize(
+    ("arguments", "provenance", "vouches"),
+    [
+        ({}, {}, True),
+        ({"next_step": "x", "find": "y"}, {}, True),
+        ({"id": "D-7"}, {"id": ASKED}, True),
+        ({"id": "D-7"}, {"id": (*CLAIMED, Origin("trusted-field", "crm.get_case:deal_id"))}, True),
+        ({"id": "D-7"}, {"id": CLAIMED}, False),
+        ({"id": "D-7"}, {}, False),
+        ({"id": "D-7", "path": "/a"}, {"id": ASKED}, False),
+    ],
+)
+def test_a_result_vouches_only_when_no_control_argument_was_the_agent_s_choice(
+    arguments: dict[str, Any], provenance: dict[str, Any], vouches: bool
+) -> None:
+    verdict = decide(call(arguments), facts(provenance=provenance)).verdict
+    assert isinstance(verdict, Permit)
+    assert verdict.grant.vouches is vouches
+
+
+def test_what_the_manifest_wants_marked_is_marked_with_its_source() -> None:
+    verdict = decide(call(), facts(tool=tool(spotlight="delimit"))).verdict
+    assert isinstance(verdict, Permit)
+    assert verdict.obligations == (Redact(("secret.",)), Spotlight("crm"))

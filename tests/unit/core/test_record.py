@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from safeconduct.core.admit import Admitted
+from safeconduct.core.decide import decide
+from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
+from safeconduct.core.model import Facts, Finding
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.provenance import Vouched
+from safeconduct.core.record import (
+    VOUCHED_PER_RECORD,
+    approval_request,
+    decision_record,
+    label_value,
+    memory_records,
+    outcome_record,
+    places,
+    value_digest,
+)
+from safeconduct.core.screen import screen
+from safeconduct.core.verdict import Elevate, Requirement
+from tests.support.facts import (
+    ASKED,
+    ASKING,
+    CLAIMED,
+    DIGEST,
+    NOW_MS,
+    agent,
+    approval,
+    call,
+    facts,
+    gathered,
+    tool,
+)
+
+PASSED = {"said": "nothing against it"}
+PLAIN = {"integrity": "trusted", "confidentiality": "public", "categories": list[str]()}
+
+
+def recorded(known: Facts) -> dict[str, Any]:
+    return decision_record("d_1", call(), known.gathered, known, decide(call(), known))
+
+
+def test_a_label_is_written_with_what_it_has() -> None:
+    assert label_value(BOTTOM) == PLAIN
+    full = Label(
+        integrity=Integrity.endorsed,
+        confidentiality=Confidentiality.restricted,
+        categories=frozenset({"b", "a"}),
+        readers=frozenset({"y", "x"}),
+        tenants=frozenset({"t"}),
+        regions=frozenset({"us", "eu"}),
+    )
+    assert label_value(full) == {
+        "integrity": "endorsed",
+        "confidentiality": "restricted",
+        "categories": ["a", "b"],
+        "readers": ["x", "y"],
+        "tenants": ["t"],
+        "regions": ["eu", "us"],
+    }
+
+
+def test_nobody_may_read_is_not_everybody_may_read() -> None:
+    assert label_value(Label(readers=frozenset()))["readers"] == []
+    assert "readers" not in label_value(Label())
+
+
+def test_the_record_of_a_permit_says_all_that_a_replay_needs() -> None:
+    known = facts(
+        resolved={"old_amount_minor": 5, "known": True, "owner": "Dana", "list": [1]},
+        provenance={"id": CLAIMED + ASKED, "to=x": ASKED},
+    )
+    assert recorded(known) == {
+        "kind": "decision",
+        "decision": "d_1",
+        "at_ms": NOW_MS,
+        "tenant": "crm.example",
+        "agent": "spiffe://crm.example/agents/copilot",
+        "tier": 2,
+        "zone": "office",
+        "user": "jane@crm.example",
+        "task": "t_1",
+        "version": 4,
+        "purpose_source": "user",
+        "method": "tools/call",
+        "tool": "crm.update_deal",
+        "effect": "write",
+        "pin": "reviewed",
+        "credential": "none",
+        "digest": DIGEST,
+        "size": 36,
+        "labels": PLAIN,
+        "checks": [
+            {"check": name, **PASSED}
+            for name in (
+                "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy",
+                "elevation",
+            )
+        ],
+        "policy": {"bundle": "", "permit": ["all"], "deny": [], "elevate": []},
+        "provenance": {"id": ["agent-request", "user-request"]},
+        "facts": {"old_amount_minor": 5, "known": True},
+        "verdict": "permit",
+        "scopes": ["deal:update"],
+        "expires_ms": NOW_MS + 60_000,
+        "obligations": ["redact"],
+        "spends": {"calls": 1, "deal:update": 1},
+        "changes_state": True,
+    }  # fmt: skip
+
+
+def test_no_argument_text_is_recorded() -> None:
+    written = str(recorded(facts()))
+    assert "D-7" not in written
+    assert "call Dana" not in written
+
+
+def test_what_is_rare_is_recorded_when_it_is_there() -> None:
+    found = (
+        Finding("pii.email", ("next_step",), 0, 4),
+        Finding("pii.email", ("next_step",), 5, 9),
+        Finding("iban", ("id",), 0, 3),
+    )
+    record = recorded(
+        facts(
+            unsafe=("dev-identity",),
+            findings=found,
+            failures=("resolver",),
+            baselines={"k": 7},
+            policy=PolicyAnswer(error="e" * 300, bundle="ab"),
+        )
+    )
+    assert record["unsafe"] == ["dev-identity"]
+    assert record["findings"] == ["iban", "pii.email"]
+    assert record["failures"] == ["resolver"]
+    assert record["baselines"] == {"k": 7}
+    assert record["policy"] == {
+        "bundle": "ab", "permit": [], "deny": [], "elevate": [], "error": "e" * 200,
+    }  # fmt: skip
+
+
+def test_a_refusal_in_the_first_group_is_recorded_without_any_fetched_fact() -> None:
+    local = gathered(zone=None)
+    decision = screen(call(), local)
+    assert decision is not None
+    record = decision_record("d_1", call(), local, None, decision)
+    assert (record["verdict"], record["reason"]) == ("deny", "zone-denied")
+    assert not {"policy", "provenance", "facts", "spends"} & record.keys()
+    assert record["checks"][1:5] == [
+        {"check": "tool", **PASSED},
+        {"check": "zone", "said": "deny", "reason": "zone-denied"},
+        {"check": "budget", "said": "not evaluated"},
+        {"check": "flow", "said": "not evaluated"},
+    ]
+
+
+def test_a_question_is_recorded_with_all_who_ask() -> None:
+    known = facts(policy=ASKING, agent=agent(approval_scopes=frozenset({"deal:update"})))
+    record = recorded(known)
+    assert record["verdict"] == "elevate"
+    assert record["requires"] == ["policy:discount", "scope:deal:update"]
+    assert record["policy"]["elevate"] == ["discount"]
+    assert record["checks"][7:] == [
+        {"check": "policy", "said": "elevate", "asks": ["policy:discount"]},
+        {"check": "elevation", "said": "elevate", "asks": ["scope:deal:update"]},
+    ]
+
+
+def test_a_permit_names_the_yes_it_uses_up() -> None:
+    record = recorded(facts(policy=ASKING, approval=approval(), tool=tool(spotlight="delimit")))
+    assert record["approval"] == "a_1"
+    assert record["obligations"] == ["redact", "spotlight"]
+
+
+def test_provenance_is_that_of_arguments_and_of_each_place_once() -> None:
+    known = facts(provenance={"id": ASKED + ASKED, "gone": ASKED, "next_step": ()})
+    assert places(call(), known) == {"id": ["user-request"], "next_step": []}
+
+
+def test_an_outcome_says_what_it_knows_and_no_more() -> None:
+    assert outcome_record("d_1", "t_1", 5, "ok") == {
+        "kind": "outcome",
+        "decision": "d_1",
+        "task": "t_1",
+        "at_ms": 5,
+        "status": "ok",
+        "may_have_happened": False,
+    }
+    full = outcome_record(
+        "d_1",
+        "t_1",
+        5,
+        "withheld",
+        reason="result-withheld",
+        may_have_happened=True,
+        result_digest=DIGEST,
+        redacted=2,
+    )
+    assert full == {
+        "kind": "outcome",
+        "decision": "d_1",
+        "task": "t_1",
+        "at_ms": 5,
+        "status": "withheld",
+        "may_have_happened": True,
+        "reason": "result-withheld",
+        "result": DIGEST,
+        "redacted": 2,
+    }
+
+
+def test_a_result_that_adds_nothing_is_not_remembered() -> None:
+    assert memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM)) == []
+
+
+def test_a_label_alone_is_remembered() -> None:
+    label = Label(integrity=Integrity.untrusted)
+    assert memory_records("d_1", "t_1", 5, Admitted(label=label)) == [
+        {
+            "kind": "memory",
+            "decision": "d_1",
+            "task": "t_1",
+            "at_ms": 5,
+            "labels": label_value(label),
+            "vouched": [],
+        }
+    ]
+
+
+def test_a_vouched_value_is_remembered_by_its_digest() -> None:
+    vouched = (Vouched("recipient", "dana@customer.example", "w" * 80),)
+    (record,) = memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM, vouched=vouched))
+    expected = hashlib.sha256(b"dana@customer.example").hexdigest()[:32]
+    assert value_digest("dana@customer.example") == expected
+    assert record["vouched"] == [{"role": "recipient", "value": expected, "where": "w" * 60}]
+    assert "dana" not in str(record)
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [
+        (1, [1]),
+        (VOUCHED_PER_RECORD, [VOUCHED_PER_RECORD]),
+        (2 * VOUCHED_PER_RECORD + 1, [VOUCHED_PER_RECORD, VOUCHED_PER_RECORD, 1]),
+    ],
+)
+def test_many_values_are_spread_over_records(count: int, sizes: list[int]) -> None:
+    vouched = tuple(Vouched("object-id", str(number), "x:id") for number in range(count))
+    made = memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM, vouched=vouched))
+    assert [len(record["vouched"]) for record in made] == sizes
+    assert all(record["labels"] == PLAIN for record in made)
+    values = [one["value"] for record in made for one in record["vouched"]]
+    assert values == [value_digest(str(number)) for number in range(count)]
+
+
+def test_a_question_names_exactly_the_call_and_who_asks() -> None:
+    requirement = Requirement(templates=("offer",), sources=("policy:discount",), ttl_s=120)
+    assert approval_request("a_1", "d_1", call(), gathered(), Elevate(requirement)) == {
+        "kind": "approval",
+        "phase": "requested",
+        "approval": "a_1",
+        "decision": "d_1",
+        "task": "t_1",
+        "tenant": "crm.example",
+        "agent": "spiffe://crm.example/agents/copilot",
+        "user": "jane@crm.example",
+        "tool": "crm.update_deal",
+        "digest": DIGEST,
+        "at_ms": NOW_MS,
+        "ttl_s": 120,
+        "requires": ["policy:discount"],
+        "labels": PLAIN,
+    }
