@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safeconduct.core.admit import Admitted, Withheld, admit, free_text_label
+from safeconduct.core.canonical import digest
+from safeconduct.core.labels import Confidentiality, Integrity, Label
+from safeconduct.core.manifest import FieldLabel, Returns
+from safeconduct.core.model import Finding
+from safeconduct.core.verdict import Obligation, Redact, Spotlight
+from tests.support.calls import call, manifest, tool
+
+NAMES = st.sampled_from(["id", "rows", "body", "_meta", "a"])
+STRUCTURED = st.dictionaries(
+    NAMES,
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+        max_leaves=8,
+    ),
+    max_size=4,
+)
+MORE = st.fixed_dictionaries(
+    {},
+    optional={
+        "_meta": STRUCTURED,
+        "annotations": STRUCTURED,
+        "nextCursor": st.text(max_size=3),
+        "labels": STRUCTURED,
+        "x": st.integers(),
+    },
+)
+TEXTS = st.fixed_dictionaries({"uri": st.text(max_size=4), "text": st.text(max_size=4)})
+
+
+def with_more(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.builds(lambda more, value: {**more, **value}, MORE, inner)
+
+
+BLOCKS = with_more(
+    st.builds(lambda text: {"type": "text", "text": text}, st.text(max_size=6))
+    | st.builds(lambda text: {"type": "image", "data": text, "mimeType": text}, st.text(max_size=3))
+    | st.builds(lambda text: {"type": "resource_link", "uri": text, "name": text}, st.just("u"))
+    | st.builds(lambda one: {"type": "resource", "resource": one}, with_more(TEXTS))
+)
+RESULTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "tools/call": with_more(
+        st.fixed_dictionaries(
+            {"content": st.lists(BLOCKS, max_size=3)},
+            optional={"structuredContent": STRUCTURED, "isError": st.booleans()},
+        )
+    ),
+    "resources/read": with_more(
+        st.fixed_dictionaries({"contents": st.lists(with_more(TEXTS), max_size=3)})
+    ),
+    "prompts/get": with_more(
+        st.fixed_dictionaries(
+            {
+                "messages": st.lists(
+                    with_more(st.fixed_dictionaries({"role": st.just("user"), "content": BLOCKS})),
+                    max_size=3,
+                )
+            },
+            optional={"description": st.text(max_size=3)},
+        )
+    ),
+}
+ANSWERS = st.sampled_from(sorted(RESULTS)).flatmap(
+    lambda method: st.tuples(st.just(method), RESULTS[method])
+)
+FIELDS = st.dictionaries(
+    st.sampled_from(["id", "rows.*.body", "rows.*", "*", "$", "a.b"]),
+    st.builds(
+        FieldLabel,
+        integrity=st.none() | st.sampled_from(["trusted", "endorsed", "untrusted"]),
+        confidentiality=st.none() | st.sampled_from(["public", "internal", "restricted"]),
+        categories=st.lists(st.sampled_from(["pii", "pricing"])).map(tuple),
+        vouches_for=st.lists(st.sampled_from(["object-id", "recipient"])).map(tuple),
+    ),
+)
+TOOLS = st.builds(
+    lambda fields, pin, integrity, confidentiality, readers: tool(
+        manifest=manifest(returns=Returns(fields=fields)),
+        pin=pin,
+        source=Label(integrity=integrity, confidentiality=confidentiality, readers=readers),
+    ),
+    FIELDS,
+    st.sampled_from(["reviewed", "unreviewed", "changed"]),
+    st.sampled_from(Integrity),
+    st.sampled_from(Confidentiality),
+    st.none() | st.frozensets(st.sampled_from("ab")),
+)
+OBLIGATIONS: st.SearchStrategy[list[Obligation]] = st.lists(
+    st.just(Redact(("secret.",))) | st.just(Spotlight("crm")), max_size=3
+)
+FINDINGS = st.lists(
+    st.builds(
+        Finding,
+        st.sampled_from(["secret.x", "pii.y"]),
+        st.sampled_from([("content", 0, "text"), ("structuredContent", "id"), ("contents", 0)]),
+        st.integers(0, 3),
+        st.integers(0, 9),
+    ),
+    max_size=3,
+)
+
+KNOWN = {
+    "tools/call": {"content", "structuredContent", "isError"},
+    "resources/read": {"contents"},
+    "prompts/get": {"messages", "description"},
+}
+INNER = {
+    "type", "text", "data", "mimeType", "uri", "name", "title", "description", "blob", "resource",
+    "role", "content",
+}  # fmt: skip
+
+
+def members(value: Any) -> set[str]:
+    """Every name that stands anywhere in a value."""
+    if isinstance(value, list):
+        return {name for item in value for name in members(item)}
+    if isinstance(value, dict):
+        return set(value) | members(list(value.values()))
+    return set()
+
+
+@given(ANSWERS, TOOLS, OBLIGATIONS, FINDINGS, st.booleans())
+def test_nothing_unknown_passes_and_no_label_falls(
+    answer: tuple[str, dict[str, Any]],
+    facts: Any,
+    obligations: list[Obligation],
+    findings: list[Finding],
+    vouches: bool,
+) -> None:
+    method, result = answer
+    before = json.dumps(result)
+    got = admit(call(method), facts, obligations, result, findings, vouches=vouches)
+    assert json.dumps(result) == before
+    if isinstance(got, Withheld):
+        assert got.code in {"result-withheld", "upstream-malformed"}
+        return
+    structured = got.result.get("structuredContent", {})
+    outer = {name: item for name, item in got.result.items() if name != "structuredContent"}
+    assert set(got.result) <= KNOWN[method]
+    assert members(list(outer.values())) <= INNER
+    assert "_meta" not in members(structured)
+    assert got.digest == digest(got.result)
+    assert facts.source <= got.label <= free_text_label(facts)
+    assert vouches or not got.vouched
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "content",
+                        "type",
+                        "text",
+                        "structuredContent",
+                        "isError",
+                        "messages",
+                        "contents",
+                    ]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=20,
+    ).filter(lambda value: isinstance(value, dict)),
+    st.sampled_from([*RESULTS, "tools/list"]),
+    TOOLS,
+)
+def test_any_answer_is_admitted_or_withheld(result: Any, method: str, facts: Any) -> None:
+    got = admit(call(method), facts, (), result, (), vouches=True)
+    assert isinstance(got, Admitted | Withheld)
