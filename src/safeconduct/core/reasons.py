@@ -130,7 +130,8 @@ REASONS: Final[dict[str, Reason]] = {
             "flow",
             _O,
             "changed",
-            "The task has read data that is too confidential for this destination.",
+            "The task, or this agent before it, has read data that is too confidential for this "
+            "destination.",
         ),
         _reason(
             "flow-mixed",
@@ -144,7 +145,8 @@ REASONS: Final[dict[str, Reason]] = {
             "flow",
             _A,
             "changed",
-            "The task has read data whose readers do not include this destination.",
+            "The task, or this agent before it, has read data whose readers do not include this "
+            "destination.",
         ),
         _reason(
             "control-argument-unvouched",
@@ -152,7 +154,7 @@ REASONS: Final[dict[str, Reason]] = {
             _A,
             "changed",
             "An argument that steers this action comes from nowhere trusted, "
-            "and the task has read untrusted content.",
+            "and the task, or this agent before it, has read untrusted content.",
         ),
         # sink: where data may go
         _reason(
@@ -167,7 +169,8 @@ REASONS: Final[dict[str, Reason]] = {
             "sink",
             _O,
             "changed",
-            "The task has read a category of data that this tool must not receive.",
+            "The task, or this agent before it, has read a category of data that this tool must "
+            "not receive.",
         ),
         # content: what the arguments themselves carry
         _reason(

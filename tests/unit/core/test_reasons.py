@@ -38,3 +38,11 @@ def test_only_an_approval_is_waited_for_with_the_same_arguments() -> None:
 def test_narrower_arguments_are_other_arguments() -> None:
     narrowed = [one for one in REASONS.values() if one.remedy is Remedy.narrow_arguments]
     assert {one.retry for one in narrowed} == {"changed"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["flow-confidentiality", "flow-readers", "control-argument-unvouched", "category-refused"],
+)
+def test_what_is_held_against_a_task_may_be_what_its_agent_read_before(code: str) -> None:
+    assert "the task, or this agent before it, has read" in REASONS[code].sentence.lower()
