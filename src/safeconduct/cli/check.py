@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from safeconduct.cli.output import FOUND, OK, emit
+from safeconduct.cli.output import FOUND, OK, counted, emit
 
 if TYPE_CHECKING:
     from safeconduct.config import Problem
@@ -90,4 +90,4 @@ def _counted(config: Config) -> str:
         "scope": len(config.root.scopes),
         "upstream": len(config.root.upstreams),
     }
-    return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
+    return ", ".join(counted(n, noun) for noun, n in counts.items())

@@ -57,7 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     verb = arguments[0] if arguments and arguments[0] in VERBS else None
-    args = _parser(verb).parse_args(arguments)
+    parser = _parser(verb)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_hint(args, unknown)}")
     return _run(_load(str(args.verb)), args)
 
 
@@ -82,6 +85,15 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
         else:
             verbs.add_parser(name)
     return parser
+
+
+def _hint(args: argparse.Namespace, unknown: Sequence[str]) -> str:
+    """The two ways to name a directory are easily mistaken for each other."""
+    if hasattr(args, "config"):
+        return " (the configuration directory is named by --config DIR)"
+    if hasattr(args, "paths") and "--config" in unknown:
+        return f" (name the directory alone: safeconduct {args.verb} DIR)"
+    return ""
 
 
 def _declare(parser: argparse.ArgumentParser, verb: Verb) -> None:

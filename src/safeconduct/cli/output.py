@@ -8,7 +8,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from safeconduct.config.schema import Config
 
 OK: Final = 0
 FOUND: Final = 1
@@ -47,7 +50,11 @@ def audit_directory(args: argparse.Namespace) -> Path:
     """Where the gateway of `--config` keeps its log. Raises ConfigError."""
     from safeconduct.config import load
 
-    config = load(Path(args.config))
+    return log_of(load(Path(args.config)))
+
+
+def log_of(config: Config) -> Path:
+    """Where a gateway keeps its log."""
     return Path(config.directory) / config.root.audit.directory
 
 
@@ -62,6 +69,17 @@ def emit(args: argparse.Namespace, value: object, text: str) -> None:
         text = msgspec.json.encode(value).decode()
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 record`, `2 records`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def ask_again(config: Config, upstream: str) -> str:
+    """What to do about an upstream that does not answer the gateway."""
+    key = "command" if config.root.upstreams[upstream].mcp is None else "mcp"
+    return f"start it, or correct upstreams.{upstream}.{key}; it is asked again every 30 s"
 
 
 def refused(sentence: str) -> int:

@@ -21,7 +21,9 @@ def policy(draft: Draft, report: Report) -> None:
         return
     name = root.value.policy.bundle
     for bundle in find(draft.directory, name, report, file=root.file, place=PLACE)[:1]:
-        if not any(_has_rule(path) for path in sorted(bundle.rglob("*.rego"))):
+        tests = bundle / "tests"
+        rules = [path for path in bundle.rglob("*.rego") if tests not in path.parents]
+        if not any(_has_rule(path) for path in rules):
             report.error(
                 root.file,
                 PLACE,
@@ -31,6 +33,5 @@ def policy(draft: Draft, report: Report) -> None:
 
 
 def _has_rule(path: Path) -> bool:
-    if path.name.endswith("_test.rego") or not path.is_file():
-        return False
-    return _RULE.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return _RULE.search(text) is not None

@@ -20,6 +20,8 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 
+_ONE_WAY = "give one: the URL of an MCP server, or the command that starts one"
+
 
 def upstreams(draft: Draft, report: Report) -> None:
     """An upstream is one thing, a URL or a command, with a credential that fits it."""
@@ -28,16 +30,15 @@ def upstreams(draft: Draft, report: Report) -> None:
         return
     for name, block in root.value.upstreams.items():
         one = _Upstream(root, name, report)
-        if (block.mcp is None) == (block.command is None):
-            one.error(
-                "mcp" if block.mcp is not None else None,
-                f"`{name}` has {'neither' if block.mcp is None else 'both'} `mcp` and `command`",
-                "give one: the URL of an MCP server, or the command that starts one",
-            )
-        elif block.mcp is not None:
-            one.served(block, block.mcp)
-        elif block.command is not None:
-            one.started(block, block.command)
+        match block.mcp, block.command:
+            case None, None:
+                one.error(None, f"`{name}` has neither `mcp` nor `command`", _ONE_WAY)
+            case str(url), None:
+                one.served(block, url)
+            case None, tuple(command):
+                one.started(block, command)
+            case _:
+                one.error("mcp", f"`{name}` has both `mcp` and `command`", _ONE_WAY)
         one.credential(block)
 
 

@@ -1,0 +1,117 @@
+"""`check` names every mistake with file, line and fix."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from safeconduct.cli.main import main
+from tests.support.configs import Gateway
+
+SEED = sorted(str(file) for file in (Path(__file__).parents[2] / "data" / "seed").glob("*.yaml"))
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Gateway:
+    return Gateway(tmp_path / "gateway")
+
+
+def test_a_sound_directory(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(gateway.directory)]) == 0
+    assert capsys.readouterr().out == (
+        f"ok: {gateway.directory} (1 agent, 1 zone, 1 user, 2 scopes, 2 upstreams)\n"
+        "unsafe: unsafe_dev_identity, upstreams.mail.unsafe_no_sandbox\n"
+    )
+
+
+def test_its_main_file_stands_for_the_directory(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(gateway.directory), str(gateway.directory / "safeconduct.yaml")]
+    assert main(["check", *files]) == 0
+    assert capsys.readouterr().out.count("ok: ") == 1
+
+
+def test_the_seeds_files_on_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", *SEED]) == 0
+    assert capsys.readouterr().out == f"ok: {', '.join(SEED)} (on their own)\n"
+
+
+def test_a_mistake_has_file_line_and_fix(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.change("zones.yaml", "egress: [crm, mail, crm-api]", "egress: []")
+    assert main(["check", str(gateway.directory)]) == 1
+    assert capsys.readouterr().out == (
+        f"{gateway.directory}/zones.yaml:3: the zone `office` has an empty egress list "
+        "(fix: name every destination that agents in this zone may reach)\n"
+    )
+
+
+def test_a_mistake_in_one_file_on_its_own(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.change("agents/copilot.yaml", "    audience: crm-api\n", "")
+    file = str(gateway.directory / "agents/copilot.yaml")
+    assert main(["check", file]) == 1
+    assert capsys.readouterr().out.startswith(f"{file}:5: `agent.delegation` has no `audience`")
+
+
+def test_warnings_alone_are_fine(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.change("zones.yaml", "egress: [crm, ", "egress: [kb-api, crm, ")
+    assert main(["check", str(gateway.directory)]) == 0
+    shown = capsys.readouterr().out
+    assert "zones.yaml:3: warning: `kb-api` denotes no destination" in shown
+    assert "\nok: " in shown
+
+
+def test_the_policy_is_asked_too(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = gateway.directory / "policy" / "rules" / "tools.rego"
+    rules.write_text('package agent.tools\n\npermit contains {"id" if true\n', encoding="utf-8")
+    assert main(["check", str(gateway.directory)]) == 1
+    assert capsys.readouterr().out.startswith(f"{rules}:3: ")
+
+
+def test_a_policy_is_not_asked_while_the_rest_is_wrong(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (gateway.directory / "policy" / "policy.yaml").unlink()
+    gateway.change("zones.yaml", "id: office", "id: Office")
+    assert main(["check", str(gateway.directory)]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_json(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--format", "json", str(gateway.directory), *SEED]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": True,
+        "problems": [],
+        "unsafe": ["unsafe_dev_identity", "upstreams.mail.unsafe_no_sandbox"],
+    }
+    gateway.change("users.yaml", "mail:send", "mail:sent")
+    assert main(["check", "--format", "json", str(gateway.directory)]) == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": False,
+        "problems": [
+            {
+                "file": str(gateway.directory / "users.yaml"),
+                "line": 3,
+                "sentence": "the scope `mail:sent` is not registered",
+                "fix": "did you mean `mail:send`?",
+                "warning": False,
+            }
+        ],
+        "unsafe": [],
+    }
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_nothing_there(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", name]) == 1
+    assert ":1: there is no " in capsys.readouterr().out

@@ -1,0 +1,122 @@
+"""What a manifest refers to exists."""
+
+import pytest
+
+from safeconduct.config import examine_files
+from tests.support.configs import Gateway
+
+CRM = "manifests/crm.yaml"
+MAIL = "manifests/mail.yaml"
+RESOLVER = 'status: {tool: get_case, arguments: {case_id: "$.arguments.case_id"}, take: "$.status"}'
+
+
+def test_it_is_of_the_upstream_that_names_it(gateway: Gateway) -> None:
+    gateway.change(MAIL, "upstream: mail", "upstream: male # here")
+    assert "`upstream: mail`" in gateway.expect("is of `male`").fix
+
+
+@pytest.mark.parametrize(
+    "pin", ["sha256:abc", "sha256:" + "A" * 64, "md5:" + "0" * 64, "0" * 64 + "x", "''"]
+)
+def test_a_pin_is_a_digest(gateway: Gateway, pin: str) -> None:
+    gateway.change(MAIL, "effect: send", f"effect: send\n    pin: {pin} # here")
+    gateway.expect("is not a digest")
+
+
+def test_a_digest_is_fine(gateway: Gateway) -> None:
+    gateway.change(MAIL, "effect: send", f"effect: send\n    pin: sha256:{'0f' * 32}")
+    assert gateway.problems == []
+
+
+@pytest.mark.parametrize("tool", ["get_cases", "crm.get_cases", "mail.send", "nowhere.get_case"])
+def test_a_resolver_asks_a_tool_that_exists(gateway: Gateway, tool: str) -> None:
+    gateway.change(CRM, RESOLVER, f'status: {{tool: {tool}, take: "$.status"}} # here')
+    problem = gateway.problems[0]
+    assert ("no manifest describes" in problem.sentence) is (tool != "mail.send")
+    assert len(gateway.problems) == 1
+
+
+def test_a_resolver_only_reads(gateway: Gateway) -> None:
+    gateway.change(CRM, RESOLVER, 'status: {tool: close_case, take: "$.status"} # here')
+    gateway.expect("is not a read tool")
+
+
+def test_a_shared_resolver_asks_a_tool_that_exists(gateway: Gateway) -> None:
+    gateway.change(
+        MAIL, '{tool: crm.customers_on_file, take: "$.emails.*"}', "{tool: x, take: y} # here"
+    )
+    gateway.expect("no manifest describes")
+
+
+@pytest.mark.parametrize("value", ["$.arguments.caseid", "$.case_id", "$.arguments.", "$"])
+def test_a_resolver_takes_arguments_that_exist(gateway: Gateway, value: str) -> None:
+    gateway.change(CRM, RESOLVER, f"{RESOLVER.replace('$.arguments.case_id', value)} # here")
+    gateway.expect("is no argument of this tool")
+
+
+@pytest.mark.parametrize("value", ["open", "7", "[1]"])
+def test_a_resolver_may_have_constants(gateway: Gateway, value: str) -> None:
+    gateway.change(CRM, RESOLVER, RESOLVER.replace('"$.arguments.case_id"', value))
+    assert gateway.problems == []
+
+
+def test_an_allow_list_names_a_resolver_that_exists(gateway: Gateway) -> None:
+    gateway.change(MAIL, "{resolver: customers}", "{resolver: customer} # here")
+    assert gateway.expect("there is no resolver").fix == "did you mean `customers`?"
+
+
+def test_an_allow_list_may_name_the_tools_own_resolver(gateway: Gateway) -> None:
+    gateway.change(
+        MAIL,
+        "    sink:",
+        '    resolvers: {own: {tool: crm.customers_on_file, take: "$"}}\n    sink:',
+    )
+    gateway.change(MAIL, "{resolver: customers}", "{resolver: own}")
+    assert gateway.problems == []
+
+
+def test_an_allow_list_may_hold_values_alone(gateway: Gateway) -> None:
+    gateway.change(MAIL, "{resolver: customers}", "{values: [desk@crm.example]}")
+    assert gateway.problems == []
+
+
+def test_a_shared_resolvers_arguments_are_those_of_the_tool_that_uses_it(gateway: Gateway) -> None:
+    gateway.change(
+        MAIL, 'take: "$.emails.*"}', 'take: "$.emails.*", arguments: {q: "$.arguments.cc"}}'
+    )
+    gateway.change(MAIL, "{resolver: customers}", "{resolver: customers} # here")
+    gateway.expect("is no argument of this tool")
+
+
+def test_an_address_without_a_list_is_a_warning(gateway: Gateway) -> None:
+    gateway.change(MAIL, "      allow:\n        recipients: {resolver: customers}\n", "")
+    gateway.change(MAIL, "to: {role: recipient}", "to: {role: recipient} # here")
+    gateway.expect("nobody is on file for `to`", warning=True)
+
+
+def test_reading_needs_no_list(gateway: Gateway) -> None:
+    gateway.change(MAIL, "      allow:\n        recipients: {resolver: customers}\n", "")
+    gateway.change(MAIL, "effect: send", "effect: read")
+    assert gateway.problems == []
+
+
+@pytest.mark.parametrize("integrity", ["integrity: untrusted, ", "integrity: endorsed, "])
+def test_only_a_trusted_field_vouches(gateway: Gateway, integrity: str) -> None:
+    gateway.change(
+        CRM, "{vouches_for: [recipient]}", f"{{{integrity}vouches_for: [recipient]}} # here"
+    )
+    gateway.expect("vouches for nothing")
+
+
+def test_a_field_is_as_trusted_as_its_source(gateway: Gateway) -> None:
+    gateway.change(CRM, "source: {integrity: trusted, ", "source: {")
+    gateway.change(CRM, "{vouches_for: [recipient]}", "{vouches_for: [recipient]} # here")
+    gateway.expect("vouches for nothing")
+
+
+def test_on_its_own_a_manifest_may_refer_to_others(gateway: Gateway) -> None:
+    gateway.change(MAIL, "crm.customers_on_file", "elsewhere.customers")
+    assert examine_files([gateway.directory / MAIL]).problems == ()
+    gateway.change(MAIL, "elsewhere.customers", "mail.customers")
+    (problem,) = examine_files([gateway.directory / MAIL]).problems
+    assert problem.line == 3

@@ -1,0 +1,102 @@
+"""An upstream is one thing, and its credential a reference."""
+
+import pytest
+
+from tests.support.configs import Gateway
+
+ROOT = "safeconduct.yaml"
+URL = "mcp: http://127.0.0.1:9101/mcp"
+COMMAND = "command: [mail-server, --stdio]"
+CREDENTIAL = '{kind: brokered, header: Authorization, value: "env:CRM_TOKEN"}'
+
+
+def test_it_is_not_both(gateway: Gateway) -> None:
+    gateway.change(ROOT, URL, f"{URL} # here\n    command: [x]")
+    gateway.expect("has both `mcp` and `command`")
+
+
+def test_it_is_not_neither(gateway: Gateway) -> None:
+    gateway.change(ROOT, "\n  crm:\n", "\n  crm: # here\n")
+    gateway.change(ROOT, f"    {URL}\n", "")
+    gateway.expect("has neither `mcp` nor `command`")
+
+
+@pytest.mark.parametrize(
+    "url", ["stdio://x", "127.0.0.1", "https://user@x.example", "https://x.example?a"]
+)
+def test_its_url_is_http(gateway: Gateway, url: str) -> None:
+    gateway.change(ROOT, URL, f"mcp: {url} # here")
+    gateway.expect("is not http(s)")
+
+
+def test_a_credential_over_plain_http_is_a_warning(gateway: Gateway) -> None:
+    gateway.change(ROOT, URL, "mcp: http://crm.example/mcp # here")
+    gateway.expect("crosses the network in plain text", warning=True)
+
+
+def test_a_url_needs_no_sandbox(gateway: Gateway) -> None:
+    gateway.change(ROOT, URL, f"{URL}\n    unsafe_no_sandbox: true # here")
+    gateway.expect("no sandbox to be without")
+
+
+def test_a_url_has_no_environment(gateway: Gateway) -> None:
+    gateway.change(ROOT, URL, f"{URL}\n    env: {{A: b}} # here")
+    gateway.expect("gets no environment")
+
+
+@pytest.mark.parametrize("command", ["[]", "['']"])
+def test_a_command_names_a_program(gateway: Gateway, command: str) -> None:
+    gateway.change(ROOT, COMMAND, f"command: {command} # here")
+    gateway.expect("is empty")
+
+
+@pytest.mark.parametrize("switch", ["", "    unsafe_no_sandbox: false\n"])
+def test_a_command_without_a_sandbox_says_so(gateway: Gateway, switch: str) -> None:
+    gateway.change(ROOT, "    unsafe_no_sandbox: true\n", switch)
+    gateway.change(ROOT, COMMAND, f"{COMMAND} # here")
+    assert "unsafe_no_sandbox: true" in gateway.expect("without a sandbox").fix
+
+
+@pytest.mark.parametrize("name", ["MAIL_TOKEN", "password", "API_KEY", "AWS_SECRET", "apikey"])
+def test_a_commands_secrets_are_references(gateway: Gateway, name: str) -> None:
+    gateway.change(ROOT, "{MAIL_HOST: 127.0.0.1}", f"{{{name}: hunter2}} # here")
+    problem = gateway.expect("a secret that is written out")
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize("value", ["file:state/token", "env:TOKEN"])
+def test_references_are_fine(gateway: Gateway, value: str) -> None:
+    gateway.change(ROOT, "{MAIL_HOST: 127.0.0.1}", f"{{MAIL_TOKEN: '{value}'}}")
+    assert gateway.problems == []
+
+
+def test_a_command_has_no_headers(gateway: Gateway) -> None:
+    gateway.change(ROOT, "credential: {kind: none}", f"credential: {CREDENTIAL} # here")
+    gateway.expect("no header that could carry")
+
+
+@pytest.mark.parametrize(
+    "value", ["hunter2", "'file:'", "'env:'", "'env:A B'", "'env:1A'", "'vault:x'", "''"]
+)
+def test_a_credential_is_a_reference(gateway: Gateway, value: str) -> None:
+    said = f"{{kind: brokered, header: Authorization, value: {value}}} # here"
+    gateway.change(ROOT, CREDENTIAL, said)
+    problem = gateway.expect("is not a reference")
+    assert "hunter2" not in str(problem)
+
+
+def test_a_brokered_credential_has_a_value(gateway: Gateway) -> None:
+    gateway.change(ROOT, CREDENTIAL, "{kind: brokered, header: Authorization} # here")
+    gateway.expect("is not a reference")
+
+
+@pytest.mark.parametrize("header", ["", "header: '', ", "header: 'A b', ", 'header: "A\\n", '])
+def test_a_brokered_credential_has_a_header(gateway: Gateway, header: str) -> None:
+    gateway.change(ROOT, CREDENTIAL, f"{{kind: brokered, {header}value: 'env:X'}} # here")
+    gateway.expect("no header to travel in")
+
+
+@pytest.mark.parametrize("rest", ["header: Authorization", "value: 'env:X'"])
+def test_no_credential_has_neither(gateway: Gateway, rest: str) -> None:
+    gateway.change(ROOT, CREDENTIAL, f"{{kind: none, {rest}}} # here")
+    gateway.expect("has no credential, but a")
