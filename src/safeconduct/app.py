@@ -159,7 +159,8 @@ class Served:
             await self.rooms.desk.answer(approval, granted=granted, by=who)
         except NoSuchQuestion:
             raise OperatorError(
-                "nobody asks this any more: it was answered, or its time has passed"
+                "no such question stands: it was answered, its time has passed, or it was "
+                "never asked"
             ) from None
         return {"approval": approval, "granted": granted}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from safeconduct.audit import segments
+from safeconduct.entrypoints.server import listener
 from tests.support.installation import SERVE, Office, done, install, opened_office, running
 
 
@@ -60,5 +61,20 @@ def test_a_gateway_whose_log_was_cut_short_does_not_start(tmp_path: Path) -> Non
 def test_a_second_process_over_the_same_log_does_not_start(tmp_path: Path) -> None:
     """Each would take the proofs that the other has already taken."""
     with opened_office() as office, running(install(tmp_path, office)) as gateway:
-        refuses_to_start(tmp_path, str(gateway.audit))
+        refuses_to_start(
+            tmp_path,
+            "another gateway runs with this configuration; stop it first",
+            str(gateway.audit),
+        )
         assert done(gateway.task().call("office__get_case", {"case_id": "C-1"}))
+
+
+def test_a_gateway_whose_address_is_taken_says_so(tmp_path: Path) -> None:
+    with opened_office() as office:
+        address = install(tmp_path, office).root.gateway.listen
+        with listener(address):
+            refuses_to_start(
+                tmp_path,
+                f"safeconduct: {address} is taken "
+                "(fix: stop what listens there, or change gateway.listen)",
+            )

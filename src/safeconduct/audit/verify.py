@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from safeconduct.audit import checkpoint, lock
+from safeconduct.audit import checkpoint, lock, segments
 from safeconduct.audit.faults import Damage, Damaged, LogFault
 from safeconduct.audit.records import SEQUENCE, decode
 from safeconduct.audit.walk import Walk
@@ -78,7 +78,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             return f"audit NOT verified: {self.findings[0].sentence}"
         if not self.records:
             return f"audit verified: 0 records (the log is empty), root {self.root}"
-        return f"audit verified: {self.records} records, root {self.root}"
+        records = "1 record" if self.records == 1 else f"{self.records} records"
+        return f"audit verified: {records}, root {self.root}"
+
+
+def holds_log(directory: Path) -> bool:
+    """Whether anything of a log is in a directory: a segment, or a checkpoint alone.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    if not directory.is_dir():
+        return False
+    try:
+        return (directory / checkpoint.NAME).exists() or bool(segments.listing(directory))
+    except Damaged:
+        return True
 
 
 def verify(directory: Path) -> Report:

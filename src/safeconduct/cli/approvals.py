@@ -6,13 +6,17 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from safeconduct.cli import output
 from safeconduct.cli.operator import ask
 
 HELP = "show what waits for a yes, and approve or deny it"
 EXAMPLE = "safeconduct approvals approve a_0123456789abcdef01234567 --config ./gateway"
+
+NO_SUCH_QUESTION: Final = (
+    "no such question stands: it was answered, its time has passed, or it was never asked"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     pending: list[Mapping[str, Any]] = ask(socket, "approvals")["pending"]
     chosen = [one for one in pending if args.approval in (None, one["approval"])]
     if args.approval is not None and not chosen:
-        return output.refused("nobody asks this any more: it was answered, or its time has passed")
+        return output.refused(NO_SUCH_QUESTION)
     if args.subverb == "show":
         text = "\n\n".join(_question(one) for one in chosen) or "nothing waits for a yes"
         output.emit(args, {"pending": chosen}, text)

@@ -34,9 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verifies or shows."""
-    from safeconduct.audit.verify import read, verify
+    from safeconduct.audit.verify import holds_log, read, verify
 
     directory = args.directory or output.audit_directory(args)
+    if not holds_log(directory):
+        output.complain(f"no log in {directory}{_elsewhere(directory, args)}")
+        return output.FAULT
     if args.subverb == "verify":
         report = verify(directory)
         value = {
@@ -54,6 +57,12 @@ def run(args: argparse.Namespace) -> int:
     for record in records:
         output.emit(args, record, _line(record))
     return output.OK
+
+
+def _elsewhere(directory: Path, args: argparse.Namespace) -> str:
+    if args.directory is None:
+        return " (fix: no gateway has run with this configuration yet; `safeconduct serve` does)"
+    return f" (fix: did you mean {directory / 'state' / 'audit'}?)"
 
 
 def _line(record: Mapping[str, Any]) -> str:

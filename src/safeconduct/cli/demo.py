@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
     """Tells the story; exit 0 when it ended as promised."""
     if find_spec("mcp") is None or find_spec("aiosmtpd") is None:
         return output.usage("the demo needs its extra: pip install 'safeconduct[demo]'")
+    if args.keep is not None and args.keep.exists():
+        return output.usage(f"{args.keep} exists already (fix: name a new directory to --keep)")
     from safeconduct.demo import report
     from safeconduct.demo.story import tell
 

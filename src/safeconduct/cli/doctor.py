@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 from urllib.parse import urlsplit
@@ -48,11 +48,12 @@ INITIALIZE: Final = {
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at. `fix` is what to do about a problem."""
+    """One thing looked at. `fix` is what to do about a problem, `paste` a line to write for it."""
 
     state: Literal["ok", "problem", "note"]
     what: str
     fix: str = ""
+    paste: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,10 +83,13 @@ def run(args: argparse.Namespace) -> int:
     lines = [
         f"{finding.state:8}{output.printable(finding.what)}"
         + (f"\n        fix: {output.printable(finding.fix)}" if finding.fix else "")
+        + (f"\n    {output.printable(finding.paste)}" if finding.paste else "")
         for finding in findings
     ]
     problems = sum(finding.state == "problem" for finding in findings)
-    lines.append(f"{problems} problems" if problems else "no way round the gateway was found")
+    lines.append(
+        output.counted(problems, "problem") if problems else "no way round the gateway was found"
+    )
     output.emit(args, {"problems": problems, "findings": findings}, "\n".join(lines))
     return output.FOUND if problems else output.OK
 
@@ -102,15 +106,12 @@ def _gateway(config: Config) -> Iterator[Finding]:
     except OperatorFault as fault:
         yield Finding("problem", "no gateway answers its operator", str(fault))
         return
-    yield Finding("ok", f"the gateway answers as {before['issuer']}: {before['records']} records")
+    records = output.counted(before["records"], "record")
+    yield Finding("ok", f"the gateway answers as {before['issuer']}: {records}")
     for where, why in before["unreachable"].items():
-        yield Finding("problem", f"upstream {where} does not answer the gateway", str(why))
-    for pin in before["pins"]:
-        if pin["state"] != "reviewed":
-            tool = f"{pin['upstream']}.{pin['tool']}"
-            line = f"review the definition, then write `pin: {pin['pin']}` below {tool}"
-            counts = "is refused" if pin["state"] == "changed" else "counts as the worst case"
-            yield Finding("note", f"{tool} is {pin['state']} and {counts}", line)
+        what = f"upstream {where} does not answer the gateway: {why}"
+        yield Finding("problem", what, output.ask_again(config, where))
+    yield from _unreviewed(config, before["pins"])
     status, _ = _post(f"{config.root.gateway.issuer}/mcp", INITIALIZE)
     if status == http.HTTPStatus.UNAUTHORIZED:
         yield Finding("ok", "a request without a task token is turned away")
@@ -118,6 +119,26 @@ def _gateway(config: Config) -> Iterator[Finding]:
         fix = "something else listens there, or stands in front and lets requests through"
         yield Finding("problem", f"a request without a task token got HTTP {status}", fix)
     yield _canary(config, socket, int(before["records"]))
+
+
+def _unreviewed(config: Config, pins: Sequence[Mapping[str, str]]) -> Iterator[Finding]:
+    """Tools that await a review, in the order of their manifests, with the line to write there."""
+    order = [
+        (where, tool) for where, manifest in config.manifests.items() for tool in manifest.tools
+    ]
+    places = {tool: place for place, tool in enumerate(order)}
+    for pin in sorted(pins, key=lambda one: places.get((one["upstream"], one["tool"]), len(order))):
+        if pin["state"] == "reviewed":
+            continue
+        where, tool = pin["upstream"], pin["tool"]
+        counts = "is refused" if pin["state"] == "changed" else "counts as the worst case"
+        file = config.root.upstreams[where].manifests
+        yield Finding(
+            "note",
+            f"{where}.{tool} is {pin['state']} and {counts}",
+            f"review the definition, then write this line below `{tool}:` in {file}",
+            f"pin: {pin['pin']}",
+        )
 
 
 def _canary(config: Config, socket: Path, before: int) -> Finding:
@@ -149,8 +170,9 @@ def _canary(config: Config, socket: Path, before: int) -> Finding:
     }
     _, answer = _post(url, call, headers)
     ask(socket, "revoke", what="task", id=task.task)
-    log = Path(config.directory) / config.root.audit.directory
-    decisions = [one for one in read(log, task=task.task) if one["kind"] == "decision"]
+    decisions = [
+        one for one in read(output.log_of(config), task=task.task) if one["kind"] == "decision"
+    ]
     refused = isinstance(answer, dict) and "error" in answer
     if refused and decisions and decisions[0]["n"] >= before:
         number = decisions[0]["n"]

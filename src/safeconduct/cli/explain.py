@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         decision, outcome = find_decision(args.log or output.audit_directory(args), args.decision)
     except LookupError:
-        return output.refused(f"the log knows no decision {args.decision}")
+        form = "" if args.decision.startswith("d_") else " (a decision's id has the form d_…)"
+        return output.refused(f"the log knows no decision {args.decision}{form}")
     output.emit(args, {"decision": decision, "outcome": outcome}, _text(decision, outcome))
     return output.OK
 

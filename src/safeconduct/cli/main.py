@@ -8,18 +8,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Final, Protocol, cast
 
 from safeconduct import __version__
 from safeconduct.cli.output import FAULT, FOUND, add_format, complain, emit
 
-_ORDER: Final = (
+VERBS: Final = (
     "demo", "init", "serve", "check", "schema", "task", "revoke", "approvals", "audit", "explain",
     "doctor",
 )  # fmt: skip
-
-VERBS: Final = tuple(verb for verb in _ORDER if find_spec(f"safeconduct.cli.{verb}"))
 
 _TOUR: Final = """\
 safeconduct demo             watch one injected e-mail, with and without the gateway

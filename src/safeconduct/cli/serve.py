@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     import uvloop
 
     from safeconduct.app import Served
+    from safeconduct.audit.faults import LogFault
     from safeconduct.config import load
 
     logging.basicConfig(
@@ -31,11 +32,22 @@ def run(args: argparse.Namespace) -> int:
     config = load(Path(args.config))
     for switch in config.unsafe:
         logging.getLogger("safeconduct").warning("%s is on: not for production", switch)
-    served = Served(config)
+    try:
+        served = Served(config)
+    except LogFault as fault:
+        if fault.code != "busy":
+            raise
+        output.complain(
+            "another gateway runs with this configuration; stop it first "
+            f"({output.log_of(config)} is open)"
+        )
+        return output.FAULT
 
     def ready(issuer: str) -> None:
         for upstream, why in served.rooms.catalogue.unreachable.items():
-            logging.getLogger("safeconduct").warning("upstream %s: %s", upstream, why)
+            logging.getLogger("safeconduct").warning(
+                "upstream %s: %s (fix: %s)", upstream, why, output.ask_again(config, upstream)
+            )
         output.emit(args, {"ready": issuer}, f"ready: {issuer}/mcp")
 
     uvloop.run(served.serve(ready))

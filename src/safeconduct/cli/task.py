@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from safeconduct.cli import output
-from safeconduct.cli.operator import ask
+from safeconduct.cli.operator import OperatorFault, ask
 
 HELP = "start a task, or show what one has done so far"
 EXAMPLE = (
@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the agent itself (then it vouches for nothing)",
     )
     start.add_argument(
-        "--key-file", type=Path, required=True, help="where the private key is written, mode 0600"
+        "--key-file",
+        type=Path,
+        required=True,
+        help="where the private key is written, mode 0600: a new file",
     )
     show = verbs.add_parser("show", help="show a task's state: labels, counts, budgets")
     output.add_config(show)
@@ -55,19 +58,30 @@ def _start(args: argparse.Namespace) -> int:
     from safeconduct.config import load
     from safeconduct.identity.client import start_task
 
+    if args.key_file.exists():
+        return output.usage(
+            f"{args.key_file} exists, and may be the key of a task that runs "
+            "(fix: name another --key-file, or remove it)"
+        )
     config = load(Path(args.config))
     agent = args.agent or next(iter(config.root.assignments))
     if agent not in config.agents:
         return output.usage(f"{agent} is not a registered agent")
-    started = start_task(
-        config,
-        agent=agent,
-        user=args.user or min(config.agents[agent].delegation.users),
-        profile=args.profile or config.root.assignments[agent].profiles[0],
-        purpose=args.purpose,
-        source=args.source,
-        scopes=args.scope,
-    )
+    try:
+        started = start_task(
+            config,
+            agent=agent,
+            user=args.user or min(config.agents[agent].delegation.users),
+            profile=args.profile or config.root.assignments[agent].profiles[0],
+            purpose=args.purpose,
+            source=args.source,
+            scopes=args.scope,
+        )
+    except (ConnectionError, TimeoutError) as error:
+        raise OperatorFault(
+            f"no gateway answers at {config.root.gateway.issuer} ({error}); start it with "
+            "`safeconduct serve`"
+        ) from None
     output.write_private(args.key_file, started.key.jwk())
     value = {
         "task": started.task,

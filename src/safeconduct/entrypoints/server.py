@@ -10,6 +10,7 @@ limit at work on a socket.
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from http import HTTPStatus
@@ -40,6 +41,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 1024
     backlog: int = 256
     shutdown_s: int = 15
+
+
+class AddressTaken(OSError):
+    """Something else listens at the address; the sentence says what to do."""
 
 
 class _NoTrailers(list[tuple[bytes, bytes]]):
@@ -225,10 +230,18 @@ def listener(listen: str, backlog: int = Limits().backlog) -> socket.socket:
     """A listening socket on `host:port`, or `[host]:port` for IPv6. Port 0 takes a free one.
 
     Raises:
-        OSError: the address is taken, or is not this machine's.
+        AddressTaken: something listens there already.
+        OSError: the address is not this machine's.
         ValueError: it is no address and port.
     """
     host, _, port = listen.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
-    return socket.create_server((bare, int(port)), family=family, backlog=backlog)
+    try:
+        return socket.create_server((bare, int(port)), family=family, backlog=backlog)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise AddressTaken(
+            f"{listen} is taken (fix: stop what listens there, or change gateway.listen)"
+        ) from None

@@ -67,6 +67,23 @@ def test_misuse_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["serve", "gateway"], "named by --config DIR"),
+        (["check", "--config", "gateway"], "name the directory alone: safeconduct check DIR"),
+        (["check", "gateway", "--other"], "unrecognized arguments: --other\n"),
+    ],
+)
+def test_the_two_ways_to_name_a_directory_are_told_apart(
+    arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(arguments)
+    assert caught.value.code == output.USAGE
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "arguments",
     [["audit", "--format", "json", "verify"], ["audit", "verify", "--format", "json"]],
 )

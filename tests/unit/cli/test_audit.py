@@ -1,0 +1,72 @@
+"""`safeconduct audit`: what is no log is not called a damaged one."""
+
+from pathlib import Path
+
+import pytest
+
+from safeconduct.audit import checkpoint, segments
+from safeconduct.cli import main, output
+from tests.support.logs import numbers, written
+
+
+def _verify(directory: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = main.main(["audit", "verify", str(directory)])
+    shown = capsys.readouterr()
+    return code, shown.out + shown.err
+
+
+@pytest.mark.parametrize("verb", ["verify", "show"])
+@pytest.mark.parametrize("made", [True, False])
+def test_a_directory_without_a_log_is_said_to_be_one(
+    verb: str, made: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "gateway"
+    if made:
+        directory.mkdir()
+    assert main.main(["audit", verb, str(directory)]) == output.FAULT
+    said = capsys.readouterr()
+    meant = directory / "state" / "audit"
+    assert said.err == f"safeconduct: no log in {directory} (fix: did you mean {meant}?)\n"
+    assert said.out == ""
+
+
+def test_a_configuration_that_nobody_served_has_no_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(["init", str(tmp_path / "gateway")]) == 0
+    assert main.main(["audit", "verify", "--config", str(tmp_path / "gateway")]) == output.FAULT
+    assert "no gateway has run with this configuration yet" in capsys.readouterr().err
+
+
+def test_a_log_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, *numbers(1))
+    code, said = _verify(tmp_path, capsys)
+    assert code == 0
+    assert said.startswith("audit verified: 1 record, root ")
+
+
+def test_a_log_whose_checkpoint_is_gone_is_truncated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, *numbers(3))
+    (tmp_path / checkpoint.NAME).unlink()
+    code, said = _verify(tmp_path, capsys)
+    assert code == 10
+    assert said.startswith("truncated: the checkpoint is gone")
+
+
+def test_a_log_whose_segments_are_gone_is_truncated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, *numbers(3))
+    segments.path(tmp_path, 0).unlink()
+    assert _verify(tmp_path, capsys)[0] == 10
+
+
+def test_a_log_whose_first_segment_is_gone_is_a_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, *numbers(3))
+    segments.path(tmp_path, 0).rename(segments.path(tmp_path, 1))
+    (tmp_path / checkpoint.NAME).unlink()
+    assert _verify(tmp_path, capsys)[0] == 11
