@@ -25,14 +25,8 @@ from weakref import WeakValueDictionary
 from safeconduct.core.admit import Admitted, Withheld, admit, free_text_label, progress
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
-from safeconduct.core.record import (
-    approval_request,
-    decision_record,
-    memory_records,
-    outcome_record,
-)
 from safeconduct.core.screen import screen
-from safeconduct.core.verdict import Decision, Deny, Elevate, Permit
+from safeconduct.core.verdict import Deny, Elevate, Permit
 from safeconduct.facts import FactFinder
 from safeconduct.ports import (
     JSON,
@@ -43,10 +37,7 @@ from safeconduct.ports import (
     Credential,
     CredentialUnavailable,
     Delivered,
-    Desk,
-    Ledger,
     LedgerConflict,
-    LedgerFault,
     NotRecorded,
     OnProgress,
     Refused,
@@ -54,6 +45,7 @@ from safeconduct.ports import (
     UpstreamError,
     UpstreamFault,
 )
+from safeconduct.recorder import Made, Recorder
 from safeconduct.resolvers import owner_of
 
 _log = logging.getLogger(__name__)
@@ -69,40 +61,20 @@ class Gateway:
         self,
         facts: FactFinder,
         *,
-        ledger: Ledger,
+        recorder: Recorder,
         broker: Broker,
-        desk: Desk,
         upstreams: Mapping[str, Upstream],
         timeouts_s: Mapping[str, float],
-        new_id: Callable[[str], str],
         step: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.facts = facts
-        self._ledger = ledger
+        self._recorder = recorder
         self._broker = broker
-        self._desk = desk
         self._upstreams = upstreams
         self._timeouts_s = timeouts_s
-        self._new_id = new_id
         self._step = step
         # A lock lives as long as somebody holds it or waits for it.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    async def authenticate(self, caller: Caller) -> Bearer:
-        """Whose task token this is. Raises Unauthenticated."""
-        return self.facts.bearer(caller)
-
-    async def visible(self, caller: Caller, method: str, upstream: str | None) -> list[JSON]:
-        """Definitions of what this task could call: by token, zone and pins, never by labels.
-
-        Raises Unauthenticated.
-        """
-        bearer = self.facts.bearer(caller)
-        return [
-            definition
-            for definition, call, gathered in self.facts.listed(bearer, method, upstream)
-            if listable(call, gathered)
-        ]
 
     async def call(
         self,
@@ -130,26 +102,24 @@ class Gateway:
                 for _ in range(ATTEMPTS):
                     made = made or await self._decide(bearer, method, upstream, name, params)
         if made is None:
-            return await self._refuse(bearer, method, upstream, name, params, "busy")
-        decision_id, call, gathered, decision, approval = made
+            call, gathered = self.facts.gather(bearer, method, upstream, name, params)
+            made = await self._recorder.refused(call, gathered, "busy")
         # 6 answer: a Deny or Elevate ends here.
         self._step(6)
-        match decision.verdict:
+        match made.decision.verdict:
             case Deny(code, argument):
-                scopes = needed(gathered) if code == "scope-missing" else ()
-                return Refused(decision=decision_id, code=code, argument=argument, scopes=scopes)
+                scopes = needed(made.gathered) if code == "scope-missing" else ()
+                return Refused(decision=made.id, code=code, argument=argument, scopes=scopes)
             case Elevate():
-                return Refused(decision=decision_id, code="approval-required", approval=approval)
-            case Permit():
-                return await self._enact(
-                    bearer, decision_id, call, gathered, decision.verdict, on_progress
-                )
+                return Refused(decision=made.id, code="approval-required", approval=made.approval)
+            case Permit() as permit:
+                return await self._enact(bearer, made, permit, on_progress)
             case _:
-                assert_never(decision.verdict)
+                assert_never(made.decision.verdict)
 
     async def _decide(
         self, bearer: Bearer, method: str, upstream: str | None, name: str, params: JSON
-    ) -> tuple[str, Call, Gathered, Decision, str | None] | None:
+    ) -> Made | None:
         """Steps 1 to 5. None: the task's state moved on, decide again."""
         self._step(1)
         call, gathered = self.facts.gather(bearer, method, upstream, name, params)
@@ -162,61 +132,26 @@ class Gateway:
             self._step(4)
             decision = decide(call, facts)
         self._step(5)
-        decision_id = self._new_id("d")
-        records = [decision_record(decision_id, call, gathered, facts, decision)]
-        approval: str | None = None
-        if isinstance(decision.verdict, Elevate) and facts is not None:
-            approval = self._asked_already(facts)
-            if approval is None:
-                approval = self._new_id("a")
-                asked = self._ask(approval, decision_id, call, gathered, decision.verdict)
-                if asked is None:
-                    decision = Decision(Deny("desk-full"), decision.answers)
-                    records = [decision_record(decision_id, call, gathered, facts, decision)]
-                else:
-                    records.append(asked)
-        try:
-            await self._append(*records)
-        except LedgerConflict:
-            self._desk.withdraw(approval)
-            return None
-        except asyncio.CancelledError:
-            # The log takes what it was given even when nobody waits for it any more; where it did
-            # not take the decision it does not take an outcome either.
-            if isinstance(decision.verdict, Permit):
-                with suppress(LedgerConflict):
-                    await asyncio.shield(
-                        self._ended(decision_id, call, gathered, "cancelled", "cancelled")
-                    )
-            raise
-        except ValueError:  # too large, or without exact bytes
-            decision = Decision(Deny("record-too-large"), ())
-            await self._append(decision_record(decision_id, call, gathered, None, decision))
-        return decision_id, call, gathered, decision, approval
+        return await self._recorder.decided(call, gathered, facts, decision)
 
     async def _enact(
-        self,
-        bearer: Bearer,
-        decision_id: str,
-        call: Call,
-        gathered: Gathered,
-        permit: Permit,
-        on_progress: OnProgress | None,
+        self, bearer: Bearer, made: Made, permit: Permit, on_progress: OnProgress | None
     ) -> Answer:
         """Steps 7 to 11. Whatever happens, an outcome is recorded."""
+        call, gathered = made.call, made.gathered
         sent = settled = False
         try:
             # 7 credential: fetched for this one call, revocation re-checked.
             self._step(7)
             if self.facts.revoked(bearer):
-                return await self._ended(decision_id, call, gathered, "task-revoked")
+                return await self._ended(made, "task-revoked")
             credential = await self._broker.credential(call.upstream, call.digest)
             # 8 upstream
             self._step(8)
             if self.facts.clock_ms() >= permit.grant.expires_ms:
-                return await self._ended(decision_id, call, gathered, "token-expired")
+                return await self._ended(made, "token-expired")
             sent = True
-            relay = self._relay(decision_id, call, gathered, on_progress)
+            relay = self._relay(made, on_progress)
             result = await self._request(call, gathered, credential, relay)
             # 9 admit: inspect what came back, then pure.
             self._step(9)
@@ -224,42 +159,45 @@ class Gateway:
             if isinstance(admitted, Withheld):
                 # What makes no sense does not say either whether the call took effect.
                 status = "unknown" if admitted.code == "upstream-malformed" else "withheld"
-                return await self._ended(
-                    decision_id, call, gathered, admitted.code, status, happened=True
-                )
-            # 10 remember and 11 outcome share one flush: both are durable before delivery.
+                return await self._ended(made, admitted.code, status, happened=True)
+            # 10 remember and 11 outcome: both durable before delivery, in one flush.
             self._step(10)
-            records = self._memory(decision_id, gathered, admitted)
+            known = self.facts.remembers(gathered, admitted)
             self._step(11)
-            records.append(self._outcome(decision_id, gathered, admitted))
             settled = True
-            await self._append(*records)
+            await self._recorder.done(made, admitted, known=known)
         except UpstreamFault as fault:
             status = "unknown" if fault.may_have_happened else "refused"
-            return await self._ended(
-                decision_id, call, gathered, fault.reason, status, happened=fault.may_have_happened
-            )
+            return await self._ended(made, fault.reason, status, happened=fault.may_have_happened)
         except CredentialUnavailable:
-            return await self._ended(decision_id, call, gathered, "credential-unavailable")
+            return await self._ended(made, "credential-unavailable")
         except NotRecorded:
             raise
         except Exception:  # noqa: BLE001  whatever it is, an outcome must be on record
             # A fault of ours: nobody knows what happened, and the record says so.
-            _log.exception("decision %s ended in a fault", decision_id)
+            _log.exception("decision %s ended in a fault", made.id)
             status = "unknown" if sent else "refused"
-            return await self._ended(
-                decision_id, call, gathered, "internal-fault", status, happened=sent
-            )
+            return await self._ended(made, "internal-fault", status, happened=sent)
         except asyncio.CancelledError:
             if not settled:
                 # Where another outcome was on its way to the log, that one stands.
                 with suppress(LedgerConflict):
-                    ended = self._ended(
-                        decision_id, call, gathered, "cancelled", "cancelled", happened=sent
-                    )
+                    ended = self._ended(made, "cancelled", "cancelled", happened=sent)
                     await asyncio.shield(ended)
             raise
-        return self._answer(bearer, decision_id, admitted)
+        return self._delivered(bearer, made, admitted)
+
+    def _delivered(self, bearer: Bearer, made: Made, admitted: Admitted) -> Answer:
+        """What the agent gets: nothing when its task was revoked meanwhile."""
+        if self.facts.revoked(bearer):
+            return Refused(decision=made.id, code="task-revoked", may_have_happened=True)
+        return Delivered(decision=made.id, result=admitted.result)
+
+    async def _ended(
+        self, made: Made, reason: str, status: str = "refused", *, happened: bool = False
+    ) -> Refused:
+        self._step(11)
+        return await self._recorder.ended(made, reason, status, happened=happened)
 
     async def _request(
         self,
@@ -284,30 +222,6 @@ class Gateway:
             fault = f"JSON-RPC error {error.code}"
             raise UpstreamFault("upstream-rejected", fault, may_have_happened=False) from error
 
-    def _answer(self, bearer: Bearer, decision_id: str, admitted: Admitted) -> Answer:
-        """What is delivered; nothing to a task that was revoked meanwhile."""
-        if self.facts.revoked(bearer):
-            return Refused(decision=decision_id, code="task-revoked", may_have_happened=True)
-        return Delivered(decision=decision_id, result=admitted.result)
-
-    def _memory(self, decision_id: str, gathered: Gathered, admitted: Admitted) -> list[JSON]:
-        """Step 10: what the task must remember, unless it does so already."""
-        if self.facts.remembers(gathered, admitted):
-            return []
-        return memory_records(decision_id, gathered.task.id, self.facts.clock_ms(), admitted)
-
-    def _outcome(self, decision_id: str, gathered: Gathered, admitted: Admitted) -> JSON:
-        """Step 11 of a call that came to a result."""
-        return outcome_record(
-            decision_id,
-            gathered.task.id,
-            self.facts.clock_ms(),
-            "error" if admitted.result.get("isError") is True else "ok",
-            may_have_happened=True,
-            result_digest=admitted.digest,
-            redacted=admitted.redacted,
-        )
-
     def _admit(
         self, call: Call, gathered: Gathered, permit: Permit, result: JSON
     ) -> Admitted | Withheld:
@@ -325,9 +239,7 @@ class Gateway:
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
             return Withheld("result-withheld")
 
-    def _relay(
-        self, decision_id: str, call: Call, gathered: Gathered, on_progress: OnProgress | None
-    ) -> OnProgress | None:
+    def _relay(self, made: Made, on_progress: OnProgress | None) -> OnProgress | None:
         """Progress on its way to the agent: it is an upstream's text and passes steps 9 and 10."""
         if on_progress is None:
             return None
@@ -336,79 +248,29 @@ class Gateway:
         async def relay(params: JSON) -> None:
             nonlocal remembered
             kept = progress(params, self.facts.inspect(params))
-            if not remembered:
-                # Labels are durable before the first byte of a stream.
-                admitted = Admitted(label=free_text_label(gathered.tool))
-                await self._append(*self._memory(decision_id, gathered, admitted))
-                remembered = True
+            text = Admitted(label=free_text_label(made.gathered.tool))
+            if not remembered and not self.facts.remembers(made.gathered, text):
+                await self._recorder.remembered(made, text)
+            remembered = True
             await on_progress(kept)
 
         return relay
 
-    async def _refuse(
-        self,
-        bearer: Bearer,
-        method: str,
-        upstream: str | None,
-        name: str,
-        params: JSON,
-        code: str,
-    ) -> Refused:
-        """Records a refusal that no check pronounced."""
-        call, gathered = self.facts.gather(bearer, method, upstream, name, params)
-        decision_id = self._new_id("d")
-        decision = Decision(Deny(code), ())
-        await self._append(decision_record(decision_id, call, gathered, None, decision))
-        return Refused(decision=decision_id, code=code)
+    async def authenticate(self, caller: Caller) -> Bearer:
+        """Whose task token this is. Raises Unauthenticated."""
+        return self.facts.bearer(caller)
 
-    async def _ended(
-        self,
-        decision_id: str,
-        call: Call,
-        gathered: Gathered,
-        reason: str,
-        status: str = "refused",
-        *,
-        happened: bool = False,
-    ) -> Refused:
-        """Step 11 of a call that ended without a result."""
-        self._step(11)
-        now_ms = self.facts.clock_ms()
-        await self._append(
-            outcome_record(
-                decision_id,
-                gathered.task.id,
-                now_ms,
-                status,
-                reason=reason,
-                may_have_happened=happened,
-            )
-        )
-        may = happened and gathered.tool.effect.changes_state
-        return Refused(decision=decision_id, code=reason, may_have_happened=may)
+    async def visible(self, caller: Caller, method: str, upstream: str | None) -> list[JSON]:
+        """Definitions of what this task could call: by token, zone and pins, never by labels.
 
-    def _ask(
-        self, approval: str, decision_id: str, call: Call, gathered: Gathered, elevate: Elevate
-    ) -> JSON | None:
-        """The record of a question that a person can see, or None when that is too much to ask."""
-        if not self._desk.hold(approval, call, gathered, elevate.requirement):
-            return None
-        return approval_request(approval, decision_id, call, gathered, elevate)
-
-    def _asked_already(self, facts: Facts) -> str | None:
-        """The pending request for exactly this call that an operator can still see."""
-        approval = facts.approval
-        if approval is None or approval.state != "pending":
-            return None
-        return approval.id if self._desk.holds(approval.id) else None
-
-    async def _append(self, *records: JSON) -> None:
-        if not records:
-            return
-        try:
-            await self._ledger.append(*records)
-        except LedgerFault as fault:
-            raise NotRecorded(self._new_id("i")) from fault
+        Raises Unauthenticated.
+        """
+        bearer = self.facts.bearer(caller)
+        return [
+            definition
+            for definition, call, gathered in self.facts.listed(bearer, method, upstream)
+            if listable(call, gathered)
+        ]
 
 
 def listable(call: Call, gathered: Gathered) -> bool:

@@ -24,6 +24,7 @@ from safeconduct.ports import (
     PolicyEngine,
     Upstream,
 )
+from safeconduct.recorder import Recorder
 from safeconduct.secrets.broker import Broker
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
@@ -110,12 +111,10 @@ class Rooms:
         )
         self.gateway = Gateway(
             self.facts,
-            ledger=self.log,
+            recorder=Recorder(self.log, self.desk, clock, new_id),
             broker=broker,
-            desk=self.desk,
             upstreams=upstreams,
             timeouts_s={where: float(block.timeout_s) for where, block in root.upstreams.items()},
-            new_id=new_id,
             step=step,
         )
 

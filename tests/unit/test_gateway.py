@@ -18,6 +18,7 @@ from safeconduct.ports import (
     Caller,
     CredentialUnavailable,
     Delivered,
+    LedgerConflict,
     LedgerFault,
     NotRecorded,
     Refused,
@@ -352,35 +353,53 @@ async def test_a_missing_scope_that_the_task_could_have_had_is_named(tmp_path: P
         assert (answer.code, answer.scopes) == ("scope-missing", ("mail:send",))
 
 
-async def test_a_task_whose_state_never_rests_is_told_to_come_back(tmp_path: Path) -> None:
-    class Restless(Rules):
-        """Something else raises the task's label during every decision."""
-
-        def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
-            memory = {
-                "kind": "memory", "decision": "d_other", "task": made[0].task, "at_ms": now_ms,
-                "vouched": [], "labels": {
-                    "integrity": "trusted", "confidentiality": "public",
-                    "categories": [f"c{len(self.asked)}"],
-                },
-            }  # fmt: skip
-            raising = threading.Thread(
-                target=lambda: asyncio.run(swallow(made[0].rooms.log.append(memory)))
-            )
-            raising.start()
-            raising.join()
-            return super().evaluate(input_json, now_ms)
-
-    async def swallow(appending: Awaitable[int]) -> None:
-        await appending
-
-    made: list[SimulatedTask] = []
-    rules, tool = Restless(), Spy()
+async def test_a_task_whose_state_never_rests_is_told_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, tool = Rules(), Spy()
     async with simulated(tmp_path, policy=rules) as task:
-        made.append(task)
+        append = task.rooms.log.append
+
+        async def moved_on(*given: Any) -> int:
+            if given[0].get("verdict") == "permit":
+                raise LedgerConflict("version")
+            return await append(*given)
+
+        monkeypatch.setattr(task.rooms.log, "append", moved_on)
         step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
         assert (step.reason, tool.runs, len(rules.asked)) == ("busy", 0, 8)
         assert [one["reason"] for one in records(task, "decision")] == ["busy"]
+
+
+async def test_a_decision_is_made_again_when_a_label_rose_meanwhile(tmp_path: Path) -> None:
+    class Once(Rules):
+        """Something else raises the task's label during the first decision."""
+
+        def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
+            if not self.asked:
+                memory = {
+                    "kind": "memory", "decision": "d_other", "task": made[0].task, "at_ms": now_ms,
+                    "vouched": [], "labels": {
+                        "integrity": "trusted", "confidentiality": "restricted", "categories": [],
+                    },
+                }  # fmt: skip
+                raising = threading.Thread(
+                    target=lambda: asyncio.run(waited(made[0].rooms.log.append(memory)))
+                )
+                raising.start()
+                raising.join()
+            return super().evaluate(input_json, now_ms)
+
+    async def waited(appending: Awaitable[int]) -> None:
+        await appending
+
+    made: list[SimulatedTask] = []
+    rules, tool = Once(), Spy()
+    async with simulated(tmp_path, policy=rules) as task:
+        made.append(task)
+        arguments = {"to": "dana@customer.example", "body": "x"}
+        step = await task.call("mail.send", arguments, tool)
+        assert (step.reason, tool.runs, len(rules.asked)) == ("flow-confidentiality", 0, 2)
 
 
 async def test_a_decision_that_cannot_be_recorded_in_full_is_a_refusal(tmp_path: Path) -> None:
