@@ -22,10 +22,14 @@ SHAPES: Final[dict[str, str]] = {
     "secret.gitlab": r"(?<![A-Za-z0-9_-])glpat-[A-Za-z0-9_-]{20,}",
     "secret.slack": r"(?<![A-Za-z0-9_-])xox[abeoprs]-[A-Za-z0-9-]{10,}",
     "secret.stripe": r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
-    "secret.google": r"(?<![A-Za-z0-9_-])AIza[A-Za-z0-9_-]{35}",
+    "secret.google": r"(?<![A-Za-z0-9_-])AIza[A-Za-z0-9_-]{35,}",
     # Tokens of base64url begin where no such character stands before: that keeps the search linear.
     "secret.jwt": r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}",
-    "secret.private-key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    # The whole key: up to its end, or that of the text.
+    "secret.private-key": (
+        r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"
+        r"(?s:.)*?(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----|\Z)"
+    ),
 }
 
 _ANY: Final = re.compile("|".join(f"(?P<k{i}>{shape})" for i, shape in enumerate(SHAPES.values())))
