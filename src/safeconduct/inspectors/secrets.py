@@ -16,15 +16,16 @@ from safeconduct.core.model import KEY, Finding
 
 SHAPES: Final[dict[str, str]] = {
     "secret.aws": r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
-    "secret.anthropic": r"(?<![A-Za-z0-9_-])sk-ant-[A-Za-z0-9_-]{20,}",
-    "secret.openai": r"(?<![A-Za-z0-9_-])sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}",
+    "secret.anthropic": r"\bsk-ant-[A-Za-z0-9_-]{20,}",
+    "secret.openai": r"\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}",
     "secret.github": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})",
-    "secret.gitlab": r"(?<![A-Za-z0-9_-])glpat-[A-Za-z0-9_-]{20,}",
-    "secret.slack": r"(?<![A-Za-z0-9_-])xox[abeoprs]-[A-Za-z0-9-]{10,}",
+    "secret.gitlab": r"\bglpat-[A-Za-z0-9_-]{20,}",
+    "secret.slack": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
     "secret.stripe": r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
-    "secret.google": r"(?<![A-Za-z0-9_-])AIza[A-Za-z0-9_-]{35,}",
-    # Tokens of base64url begin where no such character stands before: that keeps the search linear.
-    "secret.jwt": r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}",
+    "secret.google": r"\bAIza[A-Za-z0-9_-]{35,}",
+    # It begins where no character of its own stands before, which keeps the search linear, or right
+    # after a key.
+    "secret.jwt": r"(?:(?<![\w-])|(?<=PRIVATE KEY-----))eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}",
     # The whole key: up to its end, or that of the text.
     "secret.private-key": (
         r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"

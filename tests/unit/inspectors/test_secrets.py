@@ -41,7 +41,8 @@ def test_there_is_an_example_of_every_shape() -> None:
 
 @pytest.mark.parametrize(("kind", "secret"), SECRETS.items())
 @pytest.mark.parametrize(
-    "sentence", ["{}", "The key is {}.", '{{"token":"{}"}}', "é {} é", "line\n{}\nline", "a={};"]
+    "sentence",
+    ["{}", "The key is {}.", '{{"token":"{}"}}', "é {} é", "line\n{}\nline", "a={};", "'{}'"],
 )
 def test_a_credential_is_found_with_its_exact_place(kind: str, secret: str, sentence: str) -> None:
     assert found(sentence.format(secret)) == [(kind, secret)]
@@ -96,6 +97,17 @@ def test_a_private_key_is_found_with_its_body(label: str) -> None:
 def test_a_private_key_without_an_end_goes_to_the_end_of_the_text() -> None:
     key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIB\n and more"
     assert found(f"before {key}") == [("secret.private-key", key)]
+
+
+@pytest.mark.parametrize("kind", sorted(SECRETS.keys() - {"secret.jwt"}))
+def test_a_dash_before_a_credential_hides_nothing(kind: str) -> None:
+    assert found(f"key-{SECRETS[kind]}") == [(kind, SECRETS[kind])]
+
+
+@pytest.mark.parametrize(("kind", "secret"), SECRETS.items())
+def test_what_stands_right_after_a_private_key_is_found_too(kind: str, secret: str) -> None:
+    key = SECRETS["secret.private-key"]
+    assert found(f"{key}{secret}") == [("secret.private-key", key), (kind, secret)]
 
 
 def test_two_private_keys_are_two_findings() -> None:
