@@ -20,6 +20,10 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 
+_SECRET_OPTION = re.compile(
+    r"--?(?:[\w-]+[-_])?(?:token|secret|password|passwd|passphrase|api-?key)", re.IGNORECASE
+)
+
 _ONE_WAY = "give one: the URL of an MCP server, or the command that starts one"
 
 
@@ -91,12 +95,22 @@ class _Upstream:
                 f"the command of `{self._name}` would run without a sandbox",
                 "add `unsafe_no_sandbox: true` if you trust the program, or give a URL",
             )
-        for variable, value in block.env.items():
-            if _SECRET_NAME.search(variable) and not _REFERENCE.fullmatch(value):
+        for variable in block.env:
+            # A reference would reach the program as it stands: nothing here resolves it.
+            if _SECRET_NAME.search(variable):
                 self.error(
                     f"env/{variable}",
                     f"`{variable}` looks like a secret that is written out",
-                    "write a reference: file:PATH or env:NAME",
+                    f"let the program read a file, and give it the path: {variable}_FILE",
+                )
+        for index, (word, after) in enumerate(zip(command, (*command[1:], ""), strict=True)):
+            option, equals, value = word.partition("=")
+            if _SECRET_OPTION.fullmatch(option) and (value if equals else after):
+                self._report.error(
+                    self._file,
+                    ("upstreams", self._name, "command", index),
+                    f"`{option}` looks like it is given a secret, which every process here can see",
+                    f"let the program read a file, and give it the path: {option}-file",
                 )
         if block.credential.kind == "brokered":
             self.error(

@@ -58,16 +58,25 @@ def test_a_command_without_a_sandbox_says_so(gateway: Gateway, switch: str) -> N
 
 
 @pytest.mark.parametrize("name", ["MAIL_TOKEN", "password", "API_KEY", "AWS_SECRET", "apikey"])
-def test_a_commands_secrets_are_references(gateway: Gateway, name: str) -> None:
+def test_a_commands_secrets_are_not_written_out(gateway: Gateway, name: str) -> None:
     gateway.change(ROOT, "{MAIL_HOST: 127.0.0.1}", f"{{{name}: hunter2}} # here")
     problem = gateway.expect("a secret that is written out")
     assert "hunter2" not in str(problem)
 
 
-@pytest.mark.parametrize("value", ["file:state/token", "env:TOKEN"])
-def test_references_are_fine(gateway: Gateway, value: str) -> None:
-    gateway.change(ROOT, "{MAIL_HOST: 127.0.0.1}", f"{{MAIL_TOKEN: '{value}'}}")
+def test_a_commands_secrets_are_files(gateway: Gateway) -> None:
+    gateway.change(ROOT, "{MAIL_HOST: 127.0.0.1}", "{MAIL_TOKEN_FILE: state/token}")
+    gateway.change(ROOT, COMMAND, "command: [mail-server, --token-file, state/token, --token]")
     assert gateway.problems == []
+
+
+@pytest.mark.parametrize(
+    "words", ["--token, hunter2", "--api-key=hunter2", "-x, --mail-password, h"]
+)
+def test_a_secret_on_a_command_line_is_refused(gateway: Gateway, words: str) -> None:
+    gateway.change(ROOT, COMMAND, f"command: [mail-server, {words}] # here")
+    problem = gateway.expect("which every process here can see")
+    assert "hunter2" not in str(problem)
 
 
 def test_a_command_has_no_headers(gateway: Gateway) -> None:
