@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
@@ -103,7 +104,7 @@ class _Upstream:
                     f"`{variable}` looks like a secret that is written out",
                     f"let the program read a file, and give it the path: {variable}_FILE",
                 )
-        for index, (word, after) in enumerate(zip(command, (*command[1:], ""), strict=True)):
+        for index, (word, after) in enumerate(pairwise((*command, ""))):
             option, equals, value = word.partition("=")
             if _SECRET_OPTION.fullmatch(option) and (value if equals else after):
                 self._report.error(
