@@ -3,12 +3,13 @@
 python -m examples.desk.server [PORT]
 """
 
+import errno
 import sys
 from typing import TypedDict
 
 from mcp.server.mcpserver import MCPServer
 
-from safeconduct.demo.serving import serve
+from safeconduct.demo.serving import HOST, serve
 
 
 class Message(TypedDict):
@@ -47,4 +48,10 @@ def comment(case_id: str, text: str) -> Comment:
 
 
 if __name__ == "__main__":
-    serve(server, port=int(sys.argv[1]) if sys.argv[1:] else 9101)
+    port = int(sys.argv[1]) if sys.argv[1:] else 9101
+    try:
+        serve(server, port=port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        sys.exit(f"{HOST}:{port} is taken: is a desk running already?")

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from safeconduct.audit.verify import verify
 from safeconduct.config import load
 from safeconduct.simulation import SimulatedTask
 
@@ -21,17 +22,21 @@ def done(**_: str) -> dict[str, bool]:
 
 
 async def main() -> None:
+    print(f"The user asks: {REQUEST}\nThe mail says: {ORDER}\nThe assistant does both:\n")
     async with SimulatedTask(CONFIG, REQUEST, approver="always-yes") as task:
-        for tool, arguments, run in (  # the second and the third are the mail's idea
-            ("mail.read_inbox", {}, read_inbox),
-            ("mail.send", {"to": "eve@ledger.example", "body": ORDER}, done),
-            ("mail.delete", {"id": "m-6"}, done),
-            ("mail.send", {"to": "dana@quay.example", "body": "On its way."}, done),
-            ("mail.delete", {"id": "m-7"}, done),
+        for who, tool, arguments, run in (
+            ("user", "mail.read_inbox", {}, read_inbox),
+            ("mail", "mail.send", {"to": "eve@ledger.example", "body": ORDER}, done),
+            ("mail", "mail.delete", {"id": "m-6"}, done),
+            ("user", "mail.send", {"to": "dana@quay.example", "body": "On its way."}, done),
+            ("user", "mail.delete", {"id": "m-7"}, done),
         ):
             step = await task.call(tool, arguments, run)
-            why = f"{step.reason} -> {step.remedy}" if step.reason else ""
-            print(f"{tool:16} {' '.join(arguments.values()):28.28} {step.verdict} {why}".rstrip())
+            why = f" {step.reason} -> {step.remedy}" if step.reason else ""
+            said = " ".join(arguments.values())
+            print(f"{who}  {tool:16} {said:28.28} {step.verdict}{why}")
+        log = Path(task.config.directory) / task.config.root.audit.directory
+        print(f"\n{verify(log).sentence}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +41,9 @@ class Terminal:
 
     def type(self, line: str) -> None:
         if line.startswith("#"):
-            self.review()
+            self.pin()
+        elif line.startswith("kill %"):
+            self.stop(list(self.background)[int(line[6]) - 1])
         elif line.endswith("&"):
             self.start(line.rstrip("& "))
         elif not line.startswith("."):
@@ -57,11 +60,27 @@ class Terminal:
             check=False,
             timeout=PATIENCE_S,
         )
-        # The doctor finds that the toy server serves anybody who asks.
-        assert done.returncode == ("doctor" in line), done.stderr
+        # The doctor finds that the toy server serves anybody who asks; a refusal is no success.
+        expected = "doctor" in line or '"decision_id"' in done.stdout
+        assert done.returncode == expected, done.stderr
         self.said += done.stdout
         if "safeconduct init" in line:
             self.use_our_ports()
+
+    def fails(self, line: str) -> str:
+        """What a line that cannot work says, in one line."""
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode
+        assert done.stderr.count("\n") == 1, done.stderr
+        return done.stderr
 
     def filled(self, line: str) -> str:
         """The line with ids instead of the words that stand for them."""
@@ -92,16 +111,15 @@ class Terminal:
             text = text.replace(f":{port}", f":{ours}")
         path.write_text(text, encoding="utf-8")
 
-    def review(self) -> None:
-        """Write each pin into the manifest, and start the gateway again."""
+    def pin(self) -> None:
+        """Write each line that the doctor printed below its tool."""
         path = self.directory / "gateway" / "manifests" / "crm.yaml"
         text = path.read_text(encoding="utf-8")
-        for pin, tool in re.findall(r"`(pin: sha256:\w+)` below crm\.(\w+)", self.said):
-            text = text.replace(f"\n  {tool}:\n", f"\n  {tool}:\n    {pin}\n")
+        said = re.findall(r"below `(\w+):` in manifests/crm.yaml\n(    pin: sha256:\w+)", self.said)
+        assert [tool for tool, _ in said] == re.findall(r"^  (\w+):$", text, re.MULTILINE)
+        for tool, pin in said:
+            text = text.replace(f"\n  {tool}:\n", f"\n  {tool}:\n{pin}\n")
         path.write_text(text, encoding="utf-8")
-        (serving,) = (line for line in self.background if "serve " in line)
-        self.stop(serving)
-        self.start(serving)
 
 
 @pytest.fixture
@@ -112,11 +130,17 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         made.stop(line)
 
 
-def test_the_first_five_minutes(terminal: Terminal) -> None:
+def snippets() -> list[list[str]]:
+    """The lines of each snippet of the five minutes."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     start = text.index("\n## Five minutes\n")
-    for snippet in SNIPPET.findall(text[start : text.index("\n## ", start + 1)]):
-        for line in snippet.splitlines():
+    found = SNIPPET.findall(text[start : text.index("\n## ", start + 1)])
+    return [snippet.splitlines() for snippet in found]
+
+
+def test_the_first_five_minutes(terminal: Terminal) -> None:
+    for snippet in snippets():
+        for line in snippet:
             terminal.type(line)
     seen = terminal.said
     assert "Order 77" in seen
@@ -127,3 +151,22 @@ def test_the_first_five_minutes(terminal: Terminal) -> None:
     assert re.search(r"^d_\w+: deny, |^d_\w+: elevate", seen, re.MULTILINE)
     assert re.search(r"^audit verified: \d\d records, root [0-9a-f]{64}$", seen, re.MULTILINE)
     assert "What it costs" in sections(ROOT / "README.md")
+
+
+def test_who_called_before_the_review_begins_anew_without_the_state(terminal: Terminal) -> None:
+    begin, review, (task, read, _, comment), *_ = snippets()
+    for line in (*begin, task, read, *review, comment):
+        terminal.type(line)
+    assert "flow-confidentiality" in terminal.said
+    serving = review[-1].rstrip("& ")
+    terminal.stop(serving)
+    shutil.rmtree(terminal.directory / "gateway" / "state")
+    terminal.start(serving)
+    assert "the task may be over, or another gateway's" in terminal.fails(read)
+    (terminal.directory / "task.jwk").unlink()
+    terminal.said = ""
+    for line in (task, read, comment):
+        terminal.type(line)
+    assert "as crm__get_case" in terminal.fails(read.replace("crm__", ""))
+    assert "flow-confidentiality" not in terminal.said
+    assert "approval-required" in terminal.said
