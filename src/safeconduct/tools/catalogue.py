@@ -66,6 +66,8 @@ ANY_OBJECT: Final[JSON] = {"type": "object"}
 _FREE: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9._~/:@!$&'()*+,;=?-]*")
 """What may follow a resource's listed prefix: no dot segments, escapes, controls or backslashes."""
 
+_ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
 MAX_NAME: Final = 512
 
 Pin = Callable[[str, str], Awaitable[str]]
@@ -223,13 +225,15 @@ class Catalogue:
 
     def _content(self, where: str, name: str) -> tuple[ContentManifest, bool] | None:
         """What a reviewer says of a resource, and whether its URI is free beyond a prefix."""
-        resources = self.manifests[where].resources
+        manifest = self.manifests.get(where)
+        resources = {} if manifest is None else manifest.resources
         if name in resources and not name.endswith("*"):
             return resources[name], False
         prefixes = [p for p in resources if p.endswith("*") and name.startswith(p[:-1])]
-        if prefixes and not _FREE.fullmatch(name[len(max(prefixes, key=len)) - 1 :]):
-            return None  # a way out of the prefix, or one that might be read as one
-        return (resources[max(prefixes, key=len)], True) if prefixes else None
+        longest = max(prefixes, key=len, default=None)
+        if longest is None or not _FREE.fullmatch(name[len(longest) - 1 :]):
+            return None  # nobody's, or a way out of the prefix, or what might be read as one
+        return resources[longest], True
 
     def _as_tool(self, kind: str, upstream: str, name: str) -> ToolManifest | None:
         """A resource or prompt as the checks see it: a read."""
@@ -237,13 +241,7 @@ class Catalogue:
             prompt = self.manifests[upstream].prompts.get(name)
             if prompt is None:
                 return None
-            declared = self._offers[kind, upstream, name].definition.get("arguments")
-            names = [
-                given
-                for one in (cast("list[object]", declared) if isinstance(declared, list) else [])
-                if isinstance(one, dict) and isinstance(given := cast("JSON", one).get("name"), str)
-            ]
-            return _read(prompt, names)
+            return _read(prompt, _argument_names(self._offers[kind, upstream, name].definition))
         content = self._content(upstream, name)
         if content is None:
             return None
@@ -258,9 +256,8 @@ class Catalogue:
             if offered != kind or upstream not in (None, where):
                 continue
             definition = offer.definition
-            if kind == "tools" and self.facts(method, where, name).pin != "reviewed":
-                # Nobody has read this text: it is an upstream's, and no label would tell.
-                definition = {"name": name, "description": UNREVIEWED, "inputSchema": ANY_OBJECT}
+            if kind != "tools" or self.facts(method, where, name).pin != "reviewed":
+                definition = _without_text(offered, name, definition)
             if upstream is None and kind != "resources":
                 definition = {**definition, "name": f"{where}__{name}"}
             listed.append((where, name, definition))
@@ -291,6 +288,23 @@ def _named(item: object, naming: str, method: str) -> tuple[str, JSON]:
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
         raise UpstreamFault("upstream-malformed", method, may_have_happened=False)
     return name, {key: value for key, value in definition.items() if key != "_meta"}
+
+
+def _argument_names(definition: JSON) -> list[str]:
+    """The arguments of a prompt; what does not look like a name is none."""
+    declared = definition.get("arguments")
+    given = cast("list[object]", declared) if isinstance(declared, list) else []
+    names = [cast("JSON", one).get("name") for one in given if isinstance(one, dict)]
+    return [name for name in names if isinstance(name, str) and _ARGUMENT.fullmatch(name)]
+
+
+def _without_text(kind: str, name: str, definition: JSON) -> JSON:
+    """A definition that nobody has read: its text is an upstream's, and no label would tell."""
+    if kind == "tools":
+        return {"name": name, "description": UNREVIEWED, "inputSchema": ANY_OBJECT}
+    if kind == "resources":
+        return {"uri": name, "name": name}
+    return {"name": name, "arguments": [{"name": one} for one in _argument_names(definition)]}
 
 
 def _kind(method: str) -> str | None:
