@@ -185,7 +185,7 @@ approvals: st.SearchStrategy[ApprovalFacts] = st.builds(
     state=mostly("granted", "pending", "denied"),
     granted_ms=mostly(NOW_MS - 30_000, NOW_MS, NOW_MS + 1, NOW_MS - 60_000, NOW_MS - 300_000),
     ttl_s=st.sampled_from((60, 300)),
-    sources=mostly(SOURCES, (), ("policy:a", "policy:b"), (CONTROL_SOURCE,), SOURCES[2:4]),
+    sources=st.sampled_from((SOURCES, (), ("policy:a",), (CONTROL_SOURCE,), SOURCES[2:4])),
     labels=labels | st.just(Label(integrity=Integrity.untrusted)),
 )
 

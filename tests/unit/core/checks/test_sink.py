@@ -76,6 +76,7 @@ def test_an_undeclared_argument_is_judged_by_another_check() -> None:
 
 def test_a_list_that_could_not_be_had_is_not_told_as_a_wrong_address() -> None:
     assert sink(call({"to": EVE}), facts(failures=(RESOLVER,))) is None
+    assert sink(call({"to": EVE}), facts(failures=("inspector",))) == REFUSED
 
 
 def test_a_category_that_the_tool_must_not_get_is_refused() -> None:
