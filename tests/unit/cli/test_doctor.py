@@ -1,0 +1,75 @@
+"""`safeconduct doctor`: what it found comes with what to do."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safeconduct.cli import doctor, main, output
+from safeconduct.demo.serving import free_port
+
+PINS = [
+    {"upstream": "crm", "tool": "comment", "state": "unreviewed", "pin": "sha256:01"},
+    {"upstream": "crm", "tool": "extra", "state": "changed", "pin": "sha256:02"},
+    {"upstream": "crm", "tool": "get_case", "state": "unreviewed", "pin": "sha256:03"},
+]
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration that nobody serves, for somebody without MCP clients."""
+    made = tmp_path / "gateway"
+    assert main.main(["init", str(made)]) == 0
+    root = made / "safeconduct.yaml"
+    text = root.read_text(encoding="utf-8")
+    for port in ("8700", "9101"):
+        text = text.replace(f":{port}", f":{free_port()}")
+    root.write_text(text.replace("unsafe_dev_identity: true", ""), encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def _doctor(directory: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main.main(["doctor", "--config", str(directory)]) == output.FOUND
+    return capsys.readouterr().out
+
+
+def _answers(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
+    status = {"issuer": "http://x", "records": 1, "unreachable": {}, "pins": [], **changes}
+
+    def ask(path: Path, verb: str, **request: object) -> Mapping[str, Any]:
+        del path, request
+        assert verb == "status"
+        return status
+
+    monkeypatch.setattr(doctor, "ask", ask)
+
+
+def test_one_problem_is_one_problem(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = _doctor(directory, capsys)
+    assert "no gateway answers its operator" in said
+    assert said.endswith("\n1 problem\n")
+
+
+def test_a_dead_upstream_is_to_be_started(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _answers(monkeypatch, unreachable={"crm": "nobody there"})
+    said = _doctor(directory, capsys)
+    assert "answers as http://x: 1 record\n" in said
+    assert "problem upstream crm does not answer the gateway: nobody there\n" in said
+    assert "fix: start it, or correct upstreams.crm.mcp; it is asked again every 30 s\n" in said
+
+
+def test_lines_to_paste_come_in_the_order_of_the_manifest(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _answers(monkeypatch, pins=PINS)
+    lines = _doctor(directory, capsys).splitlines()
+    pasted = [line for line in lines if line.startswith("    pin:")]
+    assert pasted == [f"    pin: sha256:{end}" for end in ("03", "01", "02")]
+    assert lines[lines.index(pasted[0]) - 1].endswith("below `get_case:` in manifests/crm.yaml")
+    assert "note    crm.extra is changed and is refused" in lines
