@@ -13,7 +13,7 @@ from safeconduct.config.schema import Config
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
 from safeconduct.core.calls import kind_of
-from safeconduct.core.canonical import canonical, sha256
+from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.checks.sink import LISTS, RESOLVER
 from safeconduct.core.labels import WORST, Confidentiality
@@ -134,7 +134,10 @@ class FactFinder:
         pin: str | None,
     ) -> Call:
         target = target_of(method, upstream, name)
-        sent = canonical(arguments)
+        try:
+            sent, judged = exact(arguments)
+        except NotCanonical:
+            sent, judged = b"", None
         covered = orjson.dumps(
             [1, bearer.tenant, bearer.agent, bearer.user, bearer.task, method, target, pin]
         )
@@ -144,9 +147,10 @@ class FactFinder:
             upstream=upstream,
             name=name,
             # What was digested is what is judged, shown and sent: 1.0 is 1 from here on.
-            arguments=orjson.loads(sent),
+            arguments={} if judged is None else judged,
             digest=sha256(covered + sent),
             size=len(sent),
+            exact=judged is not None,
         )
 
     def _gathered(self, bearer: Bearer, tool: ToolFacts, call: Call | None) -> Gathered:

@@ -660,3 +660,16 @@ async def test_a_resource_is_read_through_the_same_page(
     refused = await task.rooms.gateway.call(*read)
     assert isinstance(refused, Refused)
     assert (refused.code, refused.may_have_happened) == ("upstream-rejected", False)
+
+
+@pytest.mark.parametrize("value", [1e16, float("nan"), 2**53, "\ud800"], ids=repr)
+async def test_arguments_without_exact_bytes_are_refused_on_record(
+    task: SimulatedTask, value: object
+) -> None:
+    tool = Spy()
+    step = await task.call("crm.update_deal", {"id": "D-7", "next_step": value}, tool)
+    assert (step.reason, tool.runs) == ("arguments-invalid", 0)
+    (decision,) = records(task, "decision")
+    assert (decision["reason"], decision["size"]) == ("arguments-invalid", 0)
+    other = await task.call("crm.nothing", {"id": value}, tool)
+    assert other.reason == "tool-unknown"

@@ -19,6 +19,9 @@ MAX_DEPTH: Final = 128
 """How many arrays and objects may stand in each other. It is counted, so that the answer does not
 depend on how much of its stack the interpreter has used already."""
 
+_LEAST_EXPONENT: Final = 1e21
+"""The least number that RFC 8785 writes with an exponent."""
+
 _SCALARS: Final = frozenset({str, int, bool, type(None), float})
 
 _REFUSALS: Final = (
@@ -49,6 +52,19 @@ def canonical(value: object) -> bytes:
         return rfc8785.dumps(cast("Any", value))
     except _REFUSALS as error:
         raise NotCanonical(str(error)) from None
+
+
+def exact(value: object) -> tuple[bytes, Any]:
+    """The canonical form, and the value that its readers find in it: 1.0 is 1 there.
+
+    Raises:
+        NotCanonical: the value has no canonical form, or one that readers disagree about: RFC 8785
+            writes a float from 2^53 to 10^21 as an integer.
+    """
+    written = canonical(value)
+    if _ambiguous(value):
+        raise NotCanonical("a number that is written as an integer beyond 2^53-1")
+    return written, orjson.loads(written)
 
 
 def sha256(data: bytes) -> str:
@@ -93,3 +109,14 @@ def _plain(value: Any, room: int = MAX_DEPTH) -> bool:  # noqa: ANN401  narrowed
     else:
         raise NotCanonical(f"a value of type {kind.__name__}")
     return plain
+
+
+def _ambiguous(value: object) -> bool:
+    """Whether a value that has a canonical form holds a float that is written as a long integer."""
+    if isinstance(value, float):
+        return MAX_SAFE_INTEGER < abs(value) < _LEAST_EXPONENT
+    if isinstance(value, dict):
+        return any(map(_ambiguous, cast("dict[str, object]", value).values()))
+    if isinstance(value, list | tuple):
+        return any(map(_ambiguous, cast("list[object]", value)))
+    return False

@@ -22,7 +22,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `target` is `<upstream>.<name>` for a tool, `<upstream>#resource:<uri>` and
     `<upstream>#prompt:<name>` otherwise; names match exactly. `digest` covers tenant, agent, user,
-    task, target, the pin of the definition and the canonical arguments.
+    task, target, the pin of the definition and the canonical arguments. Arguments that have no
+    `exact` bytes are left out, and the call is refused.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, Any]
     digest: str
     size: int
+    exact: bool = True
 
 
 class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):

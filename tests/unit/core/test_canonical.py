@@ -8,6 +8,7 @@ from safeconduct.core.canonical import (
     NotCanonical,
     canonical,
     digest,
+    exact,
     sha256,
 )
 from safeconduct.core.labels import Integrity
@@ -99,6 +100,35 @@ def test_a_caller_deep_in_the_stack_is_told_the_same() -> None:
 
     with pytest.raises(NotCanonical):
         fall()
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ({"a": (1.0, -0.0, 1.5)}, {"a": [1, 0, 1.5]}),
+        ([2.0**53 - 1, -1e15, 1e21, 1.5e300], [2**53 - 1, -(10**15), 1e21, 1.5e300]),
+        ("é", "é"),
+    ],
+)
+def test_a_value_is_read_back_as_every_reader_finds_it(value: object, read: object) -> None:
+    written, found = exact(value)
+    assert written == canonical(value)
+    assert found == read
+    assert canonical(found) == written
+    assert str(found) == str(read)
+
+
+@pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 1e16, 1e20, 9.99e20])
+def test_a_number_that_readers_would_find_different_is_not_exact(value: float) -> None:
+    for holder in (value, [value], {"a": {"é": (value,)}}):
+        assert canonical(holder)
+        with pytest.raises(NotCanonical, match="written as an integer"):
+            exact(holder)
+
+
+def test_what_has_no_canonical_form_is_not_exact() -> None:
+    with pytest.raises(NotCanonical):
+        exact({"a": float("nan")})
 
 
 def test_a_digest_is_that_of_the_canonical_bytes() -> None:

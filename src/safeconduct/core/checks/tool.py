@@ -22,6 +22,8 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
         return Deny("definition-changed")
     if facts.effect.changes_state and task.purpose_source == "agent":
         return Deny("purpose-unattested")
+    if not call.exact:
+        return Deny("arguments-invalid")
     declared = facts.manifest.arguments
     for name, value in call.arguments.items():
         # An argument nobody gave a role to cannot be judged, so it is not sent.

@@ -59,6 +59,12 @@ def test_a_front_end_s_word_is_enough() -> None:
     assert check(call(), gathered(task=task(purpose_source="app"))) is None
 
 
+def test_arguments_without_exact_bytes_are_refused_where_the_tool_exists() -> None:
+    inexact = call({}, exact=False)
+    assert check(inexact, gathered()) == Deny("arguments-invalid")
+    assert check(inexact, gathered(tool=tool(manifest=None))) == Deny("tool-unknown")
+
+
 def test_an_undeclared_argument_is_named_and_refused() -> None:
     assert check(call({"id": "D-7", "bcc": "x"}), gathered()) == Deny("arguments-invalid", "bcc")
 
