@@ -27,7 +27,7 @@ from safeconduct.entrypoints.http import (
 )
 from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
-from safeconduct.entrypoints.server import listener, server
+from safeconduct.entrypoints.server import Limits, listener, server
 from safeconduct.identity import dev
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
@@ -38,6 +38,7 @@ from safeconduct.ports import (
 )
 from safeconduct.rooms import Rooms, clock_ms, engine, new_id
 
+WIRE_OVERHEAD: Final = 1_048_576
 TOKEN_FORM_BYTES: Final = 65_536
 
 REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
@@ -122,9 +123,11 @@ class Served:
             app = application(
                 self.routes(), doors(gateway.issuer, gateway.listen, gateway.allowed_origins)
             )
+            # The whole request on the wire: the largest body, its framing and its head.
+            limits = Limits(message_bytes=gateway.max_body_bytes + WIRE_OVERHEAD)
             with listener(gateway.listen) as socket:
                 ready(gateway.issuer)
-                await server(app).serve(sockets=[socket])
+                await server(app, limits).serve(sockets=[socket])
         finally:
             upkeep.cancel()
             await self.operator.close()

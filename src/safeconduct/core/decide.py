@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 from safeconduct.core.checks import FIRST, SECOND
-from safeconduct.core.manifest import CONTROL_ROLES
 from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.verdict import (
     Answer,
@@ -71,20 +70,16 @@ def _grant(call: Call, facts: Facts) -> Grant:
         ),
         scopes=() if manifest is None else manifest.scopes,
         approval=None if approval is None else approval.id,
-        vouches=_steered_by_trust(call, facts),
+        vouches=_chosen_by_trust(call, facts),
     )
 
 
-def _steered_by_trust(call: Call, facts: Facts) -> bool:
-    """Whether every control argument has provenance: an object that the agent chose by itself may
-    be one that an attacker wrote, whatever its fields are called.
+def _chosen_by_trust(call: Call, facts: Facts) -> bool:
+    """Whether every argument has provenance: what the agent chose or searched for by itself may be
+    something that an attacker wrote, whatever its fields are called.
     """
-    manifest = facts.gathered.tool.manifest
-    declared = {} if manifest is None else manifest.arguments
     return all(
-        any(origin.vouches for origin in facts.provenance.get(name, ()))
-        for name in call.arguments
-        if name not in declared or declared[name].role in CONTROL_ROLES
+        any(origin.vouches for origin in facts.provenance.get(name, ())) for name in call.arguments
     )
 
 

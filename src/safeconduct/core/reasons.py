@@ -90,9 +90,6 @@ REASONS: Final[dict[str, Reason]] = {
             "Only the agent itself says what this task is for, so it may read and nothing else.",
         ),
         _reason(
-            "method-refused", "tool", _O, "never", "This method is not offered through the gateway."
-        ),
-        _reason(
             "arguments-invalid",
             "tool",
             _N,

@@ -35,7 +35,7 @@ def granted(**overrides: Any) -> Grant:
         "digest": DIGEST,
         "expires_ms": NOW_MS + 60_000,
         "scopes": ("deal:update",),
-        "vouches": True,
+        "vouches": False,
         **overrides,
     }
     return Grant(**known)
@@ -172,7 +172,8 @@ def test_a_grant_ends_with_its_minute_its_token_or_its_task(
     ("arguments", "provenance", "vouches"),
     [
         ({}, {}, True),
-        ({"next_step": "x", "find": "y"}, {}, True),
+        ({"find": "y"}, {}, False),
+        ({"find": "y"}, {"find": ASKED}, True),
         ({"id": "D-7"}, {"id": ASKED}, True),
         ({"id": "D-7"}, {"id": (*CLAIMED, Origin("trusted-field", "crm.get_case:deal_id"))}, True),
         ({"id": "D-7"}, {"id": CLAIMED}, False),
@@ -180,7 +181,7 @@ def test_a_grant_ends_with_its_minute_its_token_or_its_task(
         ({"id": "D-7", "path": "/a"}, {"id": ASKED}, False),
     ],
 )
-def test_a_result_vouches_only_when_no_control_argument_was_the_agent_s_choice(
+def test_a_result_vouches_only_when_no_argument_was_the_agent_s_choice(
     arguments: dict[str, Any], provenance: dict[str, Any], vouches: bool
 ) -> None:
     verdict = decide(call(arguments), facts(provenance=provenance)).verdict
