@@ -23,6 +23,7 @@ from typing import Any, Literal, Self, cast
 import msgspec
 import orjson
 
+from safeconduct.config import load
 from safeconduct.config.schema import Config, CredentialBlock
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest, ToolManifest
@@ -71,7 +72,7 @@ class SimulatedTask:
     """One task of one agent.
 
     Args:
-        config: the configuration; its upstreams are not contacted.
+        config: the configuration, or its directory; its upstreams are not contacted.
         purpose: the user's request, attested as `purpose_source` says.
         scopes: what the task may use; the whole task profile when left out.
         resolvers: callables behind the tools that resolvers ask, by tool id.
@@ -83,7 +84,7 @@ class SimulatedTask:
 
     def __init__(  # noqa: PLR0913  each argument stands in for something real
         self,
-        config: Config,
+        config: Config | Path,
         purpose: str,
         scopes: Sequence[str] | None = None,
         *,
@@ -99,6 +100,8 @@ class SimulatedTask:
         step: Callable[[int], None] = lambda _: None,
         directory: Path | None = None,
     ) -> None:
+        if isinstance(config, Path):
+            config = load(config)
         self._temporary = directory is None
         self._directory = directory or Path(tempfile.mkdtemp(prefix="safeconduct-"))
         self.config = simulated(config, self._directory)
@@ -113,6 +116,7 @@ class SimulatedTask:
         self._wanted = wanted
         self.task = new_id("t")
         self.approvals = 0
+        self._started = False
         fakes: dict[str, Upstream] = {
             where: CallableUpstream(where, manifest, resolvers or {})
             for where, manifest in self.config.manifests.items()
@@ -127,9 +131,14 @@ class SimulatedTask:
         )
 
     async def __aenter__(self) -> Self:
-        await self.rooms.start()
-        await self.begin()
+        await self._begun()
         return self
+
+    async def _begun(self) -> None:
+        if not self._started:
+            self._started = True
+            await self.rooms.start()
+            await self.begin()
 
     async def __aexit__(
         self,
@@ -211,8 +220,9 @@ class SimulatedTask:
     async def call(self, tool: str, arguments: Mapping[str, Any], run: Run) -> Step:
         """Takes one call through the page; `run` is executed only if it is permitted."""
         upstream, _, name = tool.partition(".")
-        caller = Caller(http_method="POST", url="", authorization=self.task)
         params = {"name": name, "arguments": dict(arguments)}
+        await self._begun()
+        caller = Caller(http_method="POST", url="", authorization=self.task)
         token = _RUNNING.set((name, run))
         asked = 0
         try:

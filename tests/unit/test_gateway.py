@@ -673,3 +673,10 @@ async def test_arguments_without_exact_bytes_are_refused_on_record(
     assert (decision["reason"], decision["size"]) == ("arguments-invalid", 0)
     other = await task.call("crm.nothing", {"id": value}, tool)
     assert other.reason == "tool-unknown"
+
+
+async def test_a_simulated_task_starts_with_its_first_call(tmp_path: Path) -> None:
+    task = simulated(tmp_path)
+    step = await task.call("crm.get_case", {"case_id": "C-1"}, get_case)
+    assert step.verdict == "done"
+    await task.rooms.close()
