@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
@@ -33,6 +33,9 @@ DECISIONS = ("d_1", "d_2", "d_3", "d_4")
 VALUES = ("dana", "eve")
 KEYS = ("k", "l")
 REVOCABLE = ("agent", "user", "key", "jti", "task")
+
+FEWER = settings(max_examples=50)
+"""Each example is a small log of its own."""
 
 Maker = Callable[[TaskState], Record]
 Watched = dict[str, Any]
@@ -175,6 +178,7 @@ def watched(state: TaskState) -> Watched:
     }
 
 
+@FEWER
 @given(histories, st.integers(1, 5), st.data())
 def test_the_log_alone_tells_the_state(
     history: list[Maker], group: int, data: st.DataObject
@@ -211,6 +215,7 @@ def moments(history: list[Maker]) -> Iterator[tuple[Record, bool, Watched, Watch
         state.close()
 
 
+@FEWER
 @given(histories)
 def test_what_is_refused_changes_nothing(history: list[Maker]) -> None:
     for _, taken, before, after in moments(history):
@@ -218,6 +223,7 @@ def test_what_is_refused_changes_nothing(history: list[Maker]) -> None:
         assert after["applied"] == before["applied"] + taken
 
 
+@FEWER
 @given(histories)
 def test_a_permit_is_taken_only_on_the_state_it_was_decided_on(history: list[Maker]) -> None:
     granted = {"a_1"}
@@ -235,6 +241,7 @@ def test_a_permit_is_taken_only_on_the_state_it_was_decided_on(history: list[Mak
             granted.remove(record["approval"])
 
 
+@FEWER
 @given(histories, st.integers(1, 5))
 def test_nothing_is_spent_twice(history: list[Maker], group: int) -> None:
     with states(1) as (here,):
@@ -256,6 +263,7 @@ def test_nothing_is_spent_twice(history: list[Maker], group: int) -> None:
         state.close()
 
 
+@FEWER
 @given(histories)
 def test_what_is_known_is_never_forgotten(history: list[Maker]) -> None:
     for _, _, before, after in moments(history):
@@ -270,6 +278,7 @@ def test_what_is_known_is_never_forgotten(history: list[Maker]) -> None:
                 assert not then or now == then or (name == "vouched" and set(then) <= set(now))
 
 
+@FEWER
 @given(histories)
 def test_an_agent_that_remembers_sheds_no_label_with_a_new_task(history: list[Maker]) -> None:
     with states(1) as (here,):
@@ -284,6 +293,7 @@ def test_an_agent_that_remembers_sheds_no_label_with_a_new_task(history: list[Ma
         state.close()
 
 
+@FEWER
 @given(histories)
 def test_an_agent_that_forgets_keeps_a_task_s_labels_in_it(history: list[Maker]) -> None:
     with states(1) as (here,):

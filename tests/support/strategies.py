@@ -15,13 +15,10 @@ from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.manifest import Effect, FieldLabel, Returns, Sink
 from safeconduct.core.model import (
-    AgentFacts,
     ApprovalFacts,
     Call,
     Facts,
     Finding,
-    TaskFacts,
-    ToolFacts,
     ZoneFacts,
 )
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
@@ -38,15 +35,6 @@ ADDRESSES = ("dana@customer.example", "eve@evil.example")
 def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
     """The usual value, and as often another."""
     return st.sampled_from((usual,) * len(others) + others)
-
-
-@st.composite
-def altered(
-    draw: st.DrawFn, base: Any, parts: dict[str, st.SearchStrategy[Any]], most: int = 2
-) -> Any:
-    """The base with a few of its members drawn anew."""
-    names = draw(st.lists(st.sampled_from(sorted(parts)), unique=True, max_size=most))
-    return replace(base, **{name: draw(parts[name]) for name in names})
 
 
 def subsets(values: tuple[str, ...]) -> st.SearchStrategy[frozenset[str]]:
@@ -99,69 +87,16 @@ origins = st.lists(
     max_size=2,
 ).map(tuple)
 
-manifests = altered(
-    world.manifest(),
-    {
-        "effect": st.sampled_from((Effect.read, Effect.send)),
-        "scopes": st.sampled_from((("deal:update", "mail:send"), ("deal:delete",), ())),
-        "sink": st.builds(
-            Sink,
-            categories_refused=mostly(("pricing",), ()),
-            readers=st.sampled_from(((), ("sales",), ("sales", "legal"))),
-        ),
-        "returns": st.just(Returns(fields={"x": FieldLabel(confidentiality="restricted")})),
-        "spotlight": st.just("delimit"),
-    },
-)
+_ADDRESSED = [f"{name}={value}" for name in ("to", "into") for value in ADDRESSES]
+PLACES = ("id", "amount_minor", "next_step", "find", "to", "into", *_ADDRESSED)
+"""What provenance is known of: arguments, and addresses one by one."""
 
-tools: st.SearchStrategy[ToolFacts] = altered(
-    world.tool(clearance=Confidentiality.restricted),
-    {
-        "manifest": manifests | manifests | manifests | st.none(),
-        "pin": st.sampled_from(("unreviewed", "changed")),
-        "destination": st.sampled_from(("mail", "ftp")),
-        "clearance": st.sampled_from(Confidentiality),
-        "source": wide_labels,
-    },
-)
-
-tasks: st.SearchStrategy[TaskFacts] = altered(
-    world.task(scopes=frozenset(SCOPES[::2])),
-    {
-        "tenant": st.just("other.example"),
-        "purpose_source": st.sampled_from(("app", "agent")),
-        "scopes": subsets(SCOPES),
-        "obtainable": subsets(SCOPES),
-        "budgets": st.dictionaries(st.sampled_from(BUDGETS), st.integers(0, 2)),
-        "counts": st.dictionaries(st.sampled_from(BUDGETS), st.integers(0, 12)),
-        "refusals": st.integers(0, 4),
-        "started_ms": st.sampled_from((NOW_MS, NOW_MS + 1)),
-        "expires_ms": st.sampled_from((NOW_MS + 40_000, NOW_MS)),
-        "labels": labels,
-        "state": st.sampled_from(("ended", "revoked")),
-    },
-    most=3,
-)
-
-agents: st.SearchStrategy[AgentFacts] = altered(
-    world.agent(),
-    {
-        "registered": st.just(False),
-        "approval_scopes": st.sampled_from(
-            (frozenset({"deal:update"}), frozenset({"mail:send"}), frozenset(SCOPES))
-        ),
-    },
-)
-
-zones = mostly(
-    ZoneFacts(id="office", egress=frozenset({"crm", "mail"}), deny=frozenset({"ftp"})),
-    ZoneFacts(
-        id="lobby",
-        egress=frozenset({"crm"}),
-        deny=frozenset(),
-        max_label=Confidentiality.internal,
-    ),
-    None,
+LOBBY = ZoneFacts(id="lobby", egress=frozenset({"crm"}), deny=frozenset({"ftp"}))
+CELLAR = ZoneFacts(
+    id="cellar",
+    egress=frozenset({"crm", "mail"}),
+    deny=frozenset(),
+    max_label=Confidentiality.public,
 )
 
 rules = st.builds(
@@ -203,40 +138,134 @@ findings = st.lists(
 failures = st.lists(st.sampled_from((INSPECTOR, RESOLVER, "policy")), max_size=2).map(tuple)
 
 
-@st.composite
-def situations(draw: st.DrawFn) -> tuple[Call, Facts]:
-    """A call, and facts about it."""
-    call = draw(calls)
-    named = [*call.arguments, *(f"to={one}" for one in ADDRESSES), f"into={ADDRESSES[0]}"]
-    known = altered(
-        world.gathered(),
-        {
-            "agent": agents,
-            "task": tasks,
-            "tool": tools,
-            "zone": zones,
-            "token_expires_ms": st.sampled_from((NOW_MS + 30_000, NOW_MS)),
-            "outcome_unknown": st.just(True),
-        },
-        most=4,
-    )
-    base = world.facts(
-        provenance=dict.fromkeys(named, world.ASKED),
+near = st.sampled_from(({"id": "D-7"}, {}, {"next_step": "x"}, {"id": "D-7", "to": ADDRESSES[1]}))
+near_calls: st.SearchStrategy[Call] = st.builds(world.call, near)
+
+
+wanted_scopes = st.sampled_from(
+    (frozenset({"deal:update"}), frozenset({"mail:send"}), frozenset(SCOPES))
+)
+
+ROOMS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "manifest": {
+        "effect": st.sampled_from((Effect.read, Effect.send)),
+        "scopes": st.sampled_from((("deal:update", "mail:send"), ("deal:delete",), ())),
+        "sink": st.builds(
+            Sink,
+            categories_refused=mostly(("pricing",), ()),
+            readers=st.sampled_from(((), ("sales",), ("sales", "legal"))),
+        ),
+        "returns": st.just(Returns(fields={"x": FieldLabel(confidentiality="restricted")})),
+        "spotlight": st.just("delimit"),
+    },
+    "tool": {
+        "manifest": st.none(),
+        "pin": st.sampled_from(("unreviewed", "changed")),
+        "destination": st.sampled_from(("mail", "ftp")),
+        "clearance": st.sampled_from(Confidentiality),
+        "source": wide_labels,
+    },
+    "task": {
+        "tenant": st.just("other.example"),
+        "purpose_source": st.sampled_from(("app", "agent")),
+        "scopes": subsets(SCOPES),
+        "obtainable": subsets(SCOPES),
+        "budgets": st.dictionaries(st.sampled_from(BUDGETS), st.integers(0, 2)),
+        "counts": st.builds(dict[str, int], calls=st.sampled_from((1, 9, 10, 11))),
+        "refusals": st.integers(0, 4),
+        "started_ms": st.sampled_from((NOW_MS, NOW_MS + 1)),
+        "expires_ms": st.sampled_from((NOW_MS + 40_000, NOW_MS)),
+        "labels": labels,
+        "state": st.sampled_from(("ended", "revoked")),
+    },
+    "agent": {
+        "registered": st.just(False),
+        "approval_scopes": wanted_scopes,
+    },
+    "gathered": {
+        "zone": st.sampled_from((LOBBY, CELLAR, None)),
+        "token_expires_ms": st.sampled_from((NOW_MS + 30_000, NOW_MS)),
+        "outcome_unknown": st.just(True),
+    },
+    "facts": {
+        "policy": policies,
+        "allowed": st.just(dict[str, frozenset[str]]()),
+        "provenance": st.fixed_dictionaries({}, optional=dict.fromkeys(PLACES, origins)),
+        "approval": approvals,
+        "findings": findings,
+        "failures": failures,
+    },
+}
+"""By room: what can be different about it."""
+
+RESPECTS = [(room, name) for room, parts in ROOMS.items() for name in parts]
+
+
+def changed(facts: Facts, room: str, changes: dict[str, Any]) -> Facts:
+    """The facts with members of one room changed; of what is not there nothing changes."""
+    if room == "facts":
+        return replace(facts, **changes)
+    known = facts.gathered
+    if room == "gathered":
+        return replace(facts, gathered=replace(known, **changes))
+    if room == "manifest":
+        if known.tool.manifest is None:
+            return facts
+        return changed(facts, "tool", {"manifest": replace(known.tool.manifest, **changes)})
+    return changed(facts, "gathered", {room: replace(getattr(known, room), **changes)})
+
+
+def base() -> Facts:
+    """What permits every call that fits the tool."""
+    return world.facts(
+        task=world.task(scopes=frozenset(SCOPES[::2])),
+        tool=world.tool(clearance=Confidentiality.restricted),
+        provenance=dict.fromkeys(PLACES, world.ASKED),
         allowed={"recipients": frozenset(ADDRESSES[:1])},
     )
-    facts = altered(
-        base,
-        {
-            "policy": policies,
-            "allowed": st.just(dict[str, frozenset[str]]()),
-            "provenance": st.fixed_dictionaries({}, optional=dict.fromkeys(named, origins)),
-            "approval": approvals,
-            "findings": findings,
-            "failures": failures,
-        },
-        most=4,
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[Call, Facts]:
+    """A call, and facts that differ in one or in several respects from what would permit it."""
+    most = draw(st.sampled_from((1, 1, 2, 6)))
+    chosen = st.sampled_from(RESPECTS)
+    respects = draw(st.lists(chosen, unique=True, min_size=1, max_size=most))
+    call = draw(near_calls if len(respects) == 1 else calls)
+    facts = base()
+    for room, name in respects:
+        facts = changed(facts, room, {name: draw(ROOMS[room][name])})
+    return call, facts
+
+
+OFF: dict[str, st.SearchStrategy[Any]] = {
+    "digest": st.just(OTHER_DIGEST),
+    "state": st.sampled_from(("pending", "denied")),
+    "granted_ms": st.sampled_from((NOW_MS + 1, NOW_MS - 299_999, NOW_MS - 300_000)),
+    "ttl_s": st.sampled_from((30, 31)),
+    "sources": st.lists(st.sampled_from(SOURCES), max_size=4).map(tuple),
+    "labels": labels,
+}
+"""How an answer can be off."""
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[Call, Facts]:
+    """What only a person decides: a call that is asked about, and an answer, maybe slightly off."""
+    label = draw(st.sampled_from((BOTTOM, world.TAINTED, Label(categories=frozenset({"pii"})))))
+    wanted = draw(st.sampled_from((frozenset[str](), frozenset({"deal:update"}))))
+    answer = world.approval(sources=SOURCES, labels=label, ttl_s=300)
+    name = draw(st.sampled_from((None, *sorted(OFF))))
+    if name is not None:
+        answer = replace(answer, **{name: draw(OFF[name])})
+    known = world.facts(
+        agent=world.agent(approval_scopes=wanted),
+        task=world.task(labels=label),
+        policy=draw(policies),
+        provenance=draw(st.fixed_dictionaries({"id": origins})),
+        approval=answer,
     )
-    return call, replace(draw(facts), gathered=draw(known))
+    return world.call({"id": "D-7"}), known
 
 
 @st.composite
@@ -244,11 +273,14 @@ def nearly_permitted(draw: st.DrawFn) -> tuple[Call, Facts]:
     """What only flow, the policy, a scope or a person decides."""
     call = draw(st.builds(world.call, st.sampled_from(({"id": "D-7"}, {}, {"next_step": "x"}))))
     known = world.facts(
-        agent=draw(agents.filter(lambda one: one.registered)),
+        agent=world.agent(approval_scopes=draw(st.just(frozenset[str]()) | wanted_scopes)),
         task=world.task(labels=draw(labels)),
         tool=world.tool(
-            clearance=Confidentiality.restricted,
-            sink=Sink(readers=("sales",), categories_refused=("pricing",)),
+            clearance=draw(mostly(Confidentiality.restricted, *Confidentiality)),
+            sink=Sink(
+                readers=draw(st.sampled_from((("sales",), ("sales", "legal")))),
+                categories_refused=("pricing",),
+            ),
         ),
         policy=draw(policies),
         provenance=draw(st.fixed_dictionaries({"id": origins})),
@@ -257,4 +289,4 @@ def nearly_permitted(draw: st.DrawFn) -> tuple[Call, Facts]:
     return call, known
 
 
-anything = nearly_permitted() | situations()
+anything = nearly_permitted() | questions() | situations() | situations()
