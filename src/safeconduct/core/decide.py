@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from safeconduct.core.checks import FIRST, SECOND
+from safeconduct.core.checks.flow import unvouched
 from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.verdict import (
     Answer,
@@ -70,16 +71,8 @@ def _grant(call: Call, facts: Facts) -> Grant:
         ),
         scopes=() if manifest is None else manifest.scopes,
         approval=None if approval is None else approval.id,
-        vouches=_chosen_by_trust(call, facts),
-    )
-
-
-def _chosen_by_trust(call: Call, facts: Facts) -> bool:
-    """Whether every argument has provenance: what the agent chose or searched for by itself may be
-    something that an attacker wrote, whatever its fields are called.
-    """
-    return all(
-        any(origin.vouches for origin in facts.provenance.get(name, ())) for name in call.arguments
+        # What the agent chose or searched for by itself may be something that an attacker wrote.
+        vouches=not unvouched(call, facts),
     )
 
 
