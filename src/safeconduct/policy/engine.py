@@ -89,11 +89,19 @@ class Evaluator:
         for name, arguments in FORBIDDEN.items():
             self._engine.add_extension(name, arguments, _forbid)
         self._engine.add_extension("time.now_ns", 0, self._clock.read)
-        for rule in bundle.rules:
-            self._parse(rule.path, rule.text)
-        self.modules: list[Node] = decode(self._engine.get_ast_as_json())
-        self._parse("answer", _answer(bundle.entrypoint, self.modules))
-        self._engine.add_data_json(bundle.data)
+        try:
+            for rule in bundle.rules:
+                self._parse(rule.path, rule.text)
+            self.modules: list[Node] = decode(self._engine.get_ast_as_json())
+            self._parse("answer", _answer(bundle.entrypoint, self.modules))
+            self._engine.add_data_json(bundle.data)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the engine here and now, whoever still holds a traceback that leads to it."""
+        del self._engine
 
     def ask(self, input_json: bytes, now_ms: int) -> Sets:
         """The sets for one input. May raise anything, a BaseException when the engine panics."""

@@ -91,7 +91,9 @@ class RegoEngine:
         except BaseException as error:  # noqa: BLE001 a panic of the engine is no Exception
             # INVARIANT: an evaluator that failed is not asked again. What an error left behind in
             # it is unknown, and building another one takes milliseconds.
-            _HERE.evaluators.pop(self.digest, None)
+            failed = _HERE.evaluators.pop(self.digest, None)
+            if failed is not None:
+                failed.close()
             found = place(error)
             at = type(error).__name__ if found is None else f"{found[0]}:{found[1]}"
             return self._failed(f"the policy could not be evaluated ({at})")
