@@ -26,7 +26,9 @@ from tests.support.strategies import (
     anything,
     failures,
     findings,
+    flows,
     questions,
+    slight_labels,
     wide_labels,
 )
 
@@ -87,6 +89,16 @@ def test_the_laws_look_at_every_verdict_and_every_refusal() -> None:
 
 @given(anything, wide_labels)
 def test_more_taint_never_permits_more(situation: Situation, more: Label) -> None:
+    call, facts = situation
+    tainted = with_task(facts, labels=facts.gathered.task.labels.join(more))
+    assert_no_laxer(verdict(call, tainted), verdict(call, facts))
+
+
+@settings(max_examples=300)
+@given(flows(), slight_labels)
+def test_a_little_taint_where_only_labels_decide_never_permits_more(
+    situation: Situation, more: Label
+) -> None:
     call, facts = situation
     tainted = with_task(facts, labels=facts.gathered.task.labels.join(more))
     assert_no_laxer(verdict(call, tainted), verdict(call, facts))
@@ -232,6 +244,14 @@ def test_a_yes_answers_only_its_own_question(situation: Situation) -> None:
         ]
         assert asked
         assert set(asked) <= set(approval.sources)
+
+
+@given(questions() | anything)
+def test_a_no_refuses_whatever_else_is_known(situation: Situation) -> None:
+    call, facts = situation
+    approval = facts.approval
+    if approval is not None and approval.state == "denied" and approval.digest == call.digest:
+        assert isinstance(verdict(call, facts), Deny)
 
 
 @given(anything)

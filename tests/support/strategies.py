@@ -51,6 +51,14 @@ wide_labels = st.builds(
     regions=subsets(("eu", "us")),
 )
 
+slight_labels = st.one_of(
+    st.builds(Label, integrity=st.sampled_from(Integrity)),
+    st.builds(Label, confidentiality=st.sampled_from(Confidentiality)),
+    st.builds(Label, categories=subsets(("pii", "pricing"))),
+    st.builds(Label, readers=subsets(("sales", "legal"))),
+)
+"""Labels that rise in one dimension at most."""
+
 labels = st.one_of(
     st.just(BOTTOM),
     st.builds(
@@ -58,6 +66,7 @@ labels = st.one_of(
         integrity=st.sampled_from(Integrity),
         confidentiality=mostly(Confidentiality.public, Confidentiality.internal),
     ),
+    slight_labels,
     wide_labels,
 )
 
@@ -287,6 +296,24 @@ def nearly_permitted(draw: st.DrawFn) -> tuple[Call, Facts]:
         approval=draw(st.none() | approvals),
     )
     return call, known
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> tuple[Call, Facts]:
+    """What only labels and the sink decide."""
+    known = world.facts(
+        task=world.task(labels=draw(slight_labels)),
+        tool=world.tool(
+            effect=draw(st.sampled_from((Effect.read, Effect.send))),
+            clearance=draw(st.sampled_from(Confidentiality)),
+            sink=Sink(
+                readers=draw(st.sampled_from((("sales",), ("sales", "legal")))),
+                categories_refused=("pricing",),
+            ),
+        ),
+        provenance=draw(st.fixed_dictionaries({"id": origins})),
+    )
+    return world.call({"id": "D-7"}), known
 
 
 anything = nearly_permitted() | questions() | situations() | situations()
