@@ -131,6 +131,15 @@ def test_a_yes_counts_from_its_moment_until_its_time_is_up(granted_ms: int) -> N
     assert covers(call(), known, OFFER)
 
 
+def test_a_yes_to_a_part_leaves_the_whole_question_open() -> None:
+    known = facts(
+        policy=ASKING, approval=approval(), agent=agent(approval_scopes=frozenset({"deal:update"}))
+    )
+    verdict = decide(call(), known).verdict
+    assert isinstance(verdict, Elevate)
+    assert verdict.requirement.sources == ("policy:discount", "scope:deal:update")
+
+
 def test_labels_that_rose_since_the_yes_make_it_another_question() -> None:
     known = facts(policy=ASKING, approval=approval(), task=task(labels=TAINTED))
     assert decide(call(), known).verdict == Elevate(OFFER)

@@ -35,6 +35,11 @@ def test_spans_that_overlap_fall_together_in_whatever_order_they_came(order: int
     assert redact({"a": "0123456789"}, spans[::order]) == {"a": "01[redacted: one]89"}
 
 
+def test_a_span_inside_a_longer_one_ends_nothing() -> None:
+    spans = [found(("a",), 0, 9, "one"), found(("a",), 1, 3, "two"), found(("a",), 5, 7, "three")]
+    assert redact({"a": "0123456789"}, spans) == {"a": "[redacted: one]9"}
+
+
 def test_spans_that_touch_are_two() -> None:
     spans = [found(("a",), 0, 2, "one"), found(("a",), 2, 4, "two")]
     assert redact({"a": "0123"}, spans) == {"a": "[redacted: one][redacted: two]"}

@@ -23,6 +23,11 @@ def test_the_last_of_a_budget_may_be_spent_and_no_more(name: str) -> None:
     assert budget(call(), spent) == Deny("budget-exhausted")
 
 
+def test_a_budget_that_is_overspent_already_stays_closed() -> None:
+    known = gathered(task=task(budgets={CALLS: 2}, counts={CALLS: 7}))
+    assert budget(call(), known) == Deny("budget-exhausted")
+
+
 def test_a_budget_of_nothing_permits_nothing() -> None:
     assert budget(call(), gathered(task=task(budgets={CALLS: 0}))) == Deny("budget-exhausted")
 
