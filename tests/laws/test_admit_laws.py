@@ -182,3 +182,29 @@ def test_nothing_unknown_passes_and_no_label_falls(
 def test_any_answer_is_admitted_or_withheld(result: Any, method: str, facts: Any) -> None:
     got = admit(call(method), facts, (), result, (), vouches=True)
     assert isinstance(got, Admitted | Withheld)
+
+
+def structured(value: dict[str, Any], text: str) -> dict[str, Any]:
+    """A tool's structured result, with a text beside it."""
+    return {"content": [{"type": "text", "text": text}], "structuredContent": value}
+
+
+@given(STRUCTURED)
+def test_no_member_called_meta_passes_however_deep(value: dict[str, Any]) -> None:
+    result = structured({"deep": [value], "_meta": value}, "")
+    got = admit(call("tools/call"), tool(), (), result, ())
+    assert isinstance(got, Withheld) or "_meta" not in members(got.result)
+
+
+@given(STRUCTURED, TOOLS, st.text('{}[]":id,_ 0', max_size=12))
+def test_text_that_may_say_more_counts_as_all_that_there_is(
+    value: dict[str, Any], facts: Any, text: str
+) -> None:
+    got = admit(call("tools/call"), facts, (), structured(value, text), ())
+    if isinstance(got, Withheld):
+        return
+    try:
+        same = json.loads(text) == got.result["structuredContent"]
+    except ValueError:
+        same = False
+    assert same or got.label == free_text_label(facts)
