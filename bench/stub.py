@@ -1,13 +1,13 @@
 """An MCP server that does next to nothing, so that what is measured is what stands before it.
 
-It speaks revision 2026-07-28 over HTTP/1.1 with keep-alive: `server/discover`, `tools/list` and
-`tools/call`. Run as `python -m bench.stub PORT`.
+It speaks revisions 2026-07-28 (`server/discover`) and 2025-11-25 (`initialize`, no session id) over
+HTTP/1.1 with keep-alive, and has tools alone. Run as `python -m bench.stub PORT`.
 """
 
 import asyncio
 import json
 import sys
-from typing import cast
+from typing import Any, cast
 
 import httptools
 import uvloop
@@ -36,30 +36,48 @@ TOOLS = [
 ]
 RESULTS = {"get_case": CASE, "reply": {"sent": True}, "customers_on_file": ON_FILE}
 DISCOVERY: dict[str, object] = {
-    "supportedVersions": ["2026-07-28"],
+    "supportedVersions": ["2026-07-28", "2025-11-25"],
     "capabilities": {"tools": {}},
     "serverInfo": {"name": "stub", "version": "1"},
 }
+GREETING: dict[str, object] = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {"tools": {}},
+    "serverInfo": {"name": "stub", "version": "1"},
+}
+MODERN: dict[str, object] = {"resultType": "complete"}
+CACHEABLE: dict[str, object] = {**MODERN, "ttlMs": 0, "cacheScope": "private"}
+REVISION = "io.modelcontextprotocol/protocolVersion"
+"""In `_meta` of every request of 2026-07-28, and of none before."""
 
 
-def answer(message: dict[str, object]) -> dict[str, object]:
-    cacheable = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+def answer(message: dict[str, Any]) -> dict[str, object] | None:
+    """What the message is answered with, if it is a request."""
+    if "id" not in message:
+        return None
+    params = message.get("params", {})
+    modern = REVISION in params.get("_meta", {})
     match message["method"]:
         case "server/discover":
-            result: dict[str, object] = {**cacheable, **DISCOVERY}
+            result = {**CACHEABLE, **DISCOVERY}
+        case "initialize":
+            result = GREETING
+        case "ping":
+            result = {}
         case "tools/list":
-            result = {**cacheable, "tools": TOOLS}
-        case _:
-            params = message["params"]
-            assert isinstance(params, dict)
+            result = {**(CACHEABLE if modern else {}), "tools": TOOLS}
+        case "tools/call":
             structured = RESULTS[params["name"]]
             content = [{"type": "text", "text": json.dumps(structured)}]
             result = {
-                "resultType": "complete",
+                **(MODERN if modern else {}),
                 "content": content,
                 "structuredContent": structured,
             }
-    return {"jsonrpc": "2.0", "id": message.get("id"), "result": result}
+        case _:
+            unknown = {"code": -32601, "message": "Method not found"}
+            return {"jsonrpc": "2.0", "id": message["id"], "error": unknown}
+    return {"jsonrpc": "2.0", "id": message["id"], "result": result}
 
 
 class Stub(asyncio.Protocol):
@@ -80,10 +98,14 @@ class Stub(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        reply = json.dumps(answer(json.loads(self._body))).encode()
+        status, reply = "405 Method Not Allowed", b""
+        if self._parser.get_method() == b"POST":
+            found = answer(json.loads(self._body))
+            status = "202 Accepted" if found is None else "200 OK"
+            reply = b"" if found is None else json.dumps(found).encode()
         self._body.clear()
         assert self._transport is not None
-        head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: "
         self._transport.write(f"{head}{len(reply)}\r\n\r\n".encode() + reply)
 
 
