@@ -172,7 +172,7 @@ def _split(token: str) -> tuple[str, str, bytes, bytes]:
     if len(segments) != 3 or not token.isascii():
         raise JoseError("not a compact JWS")
     header, payload, signature = segments
-    return header, payload, f"{header}.{payload}".encode("ascii"), decode(signature)
+    return header, payload, token[: -len(signature) - 1].encode(), decode(signature)
 
 
 def _object(segment: str) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import JoseError as JoserfcError
 from joserfc.jwk import ECKey, OKPKey, thumbprint
@@ -39,7 +38,10 @@ _SCALAR_BYTES: Final = 32
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MAX_SET_BYTES: Final = 1024 * 1024
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+# What belongs to the other alphabet, and padding, becomes a character of neither.
+_FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/***")
+# By what the length leaves over four: the characters that end a text with no spare bit set.
+_LAST: Final = ("", "", "AQgw", "AEIMQUYcgkosw048")
 
 
 class JoseError(ValueError):
@@ -60,13 +62,14 @@ def decode(text: str) -> bytes:
     Raises:
         JoseError: for any other spelling.
     """
+    over = len(text) % 4
     try:
         data = binascii.a2b_base64(
-            text.encode("ascii").translate(_FROM_URL) + b"==="[: -len(text) % 4]
+            text.encode("ascii").translate(_FROM_URL) + b"==="[: -over % 4], strict_mode=True
         )
     except ValueError:
         raise JoseError("not base64url") from None
-    if encode(data) != text:
+    if over and text[-1] not in _LAST[over]:
         raise JoseError("not base64url in its one spelling")
     return data
 
@@ -118,9 +121,7 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(self.key, Ed25519PublicKey):
                 self.key.verify(signature, message)
             else:
-                r, s = signature[:_SCALAR_BYTES], signature[_SCALAR_BYTES:]
-                der = encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
-                self.key.verify(der, message, _ECDSA)
+                self.key.verify(_der(signature), message, _ECDSA)
         except InvalidSignature:
             return False
         return True
@@ -208,6 +209,17 @@ class KeySet(msgspec.Struct, frozen=True):
         if kid is not None:
             return self.keys.get(kid)
         return next(iter(self.keys.values())) if len(self.keys) == 1 else None
+
+
+def _der(signature: bytes) -> bytes:
+    """R and S as X.690 writes two integers that are not negative; less than 128 bytes in all."""
+    r = signature[:_SCALAR_BYTES].lstrip(b"\0")
+    s = signature[_SCALAR_BYTES:].lstrip(b"\0")
+    if not r or r[0] > 0x7F:
+        r = b"\0" + r
+    if not s or s[0] > 0x7F:
+        s = b"\0" + s
+    return b"0%c\2%c%b\2%c%b" % (4 + len(r) + len(s), len(r), r, len(s), s)
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, Any]]:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from itertools import product
+from typing import Any, Final
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc.jwk import OctKey, OKPKey, RSAKey
 
 from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey, PublicKey, decode, encode
@@ -30,6 +34,23 @@ def test_bytes_have_one_spelling() -> None:
             decode(other)
 
 
+def test_what_is_read_is_spelt_as_it_would_be_written() -> None:
+    # Last characters with and without spare bits, of both alphabets, and of none.
+    texts = ("".join(each) for n in range(5) for each in product("AQgw9_-+/= \n", repeat=n))
+    read: dict[bytes, str] = {}
+    for text in texts:
+        with suppress(JoseError):
+            data = decode(text)
+            assert encode(data) == text
+            assert read.setdefault(data, text) == text
+    assert len(read) == 1 + 7 * 4 + 7 * 7 * 4 + 7**4
+
+
+@given(st.binary(max_size=100))
+def test_all_bytes_can_be_spelt(data: bytes) -> None:
+    assert decode(encode(data)) == data
+
+
 def test_thumbprint_is_the_standards() -> None:
     key = PublicKey.parse(ED25519)
     assert (key.thumbprint, key.kid, key.algorithm) == (
@@ -47,6 +68,52 @@ def test_signs_and_verifies() -> None:
         assert not key.public.verify(b"another", signature)
         assert not key.public.verify(b"message", b"")
         assert not key.public.verify(b"message", bytes(64))
+
+
+SHORT: Final = PublicKey.parse(
+    {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "yLGB5UK7oHp60i6D2e5e4ftuM6ZLarftW28YMvEb8dE",
+        "y": "WYkvrtcz6wavUQMyWuJjckApCGMYyzC8NQ56i-JiKok",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "signature"),
+    [
+        # R has a leading zero, then its highest bit set
+        (
+            b"13",
+            (
+                "AJfCKY1NcguxadS6-74pWyKVpW_h3VuH2uVPbxmIS16D"
+                "lkFDNy707F5-ZpCzdbHjnipx_onLcA9UCInw2xAFTw"
+            ),
+        ),
+        # S has a leading zero, R has none
+        (
+            b"172",
+            (
+                "_7bP9piV2iQ1wkpIuq8Db543vICxdevVbLl_5s8Z3-MA"
+                "W1QkbU2rli3N_kDhC174vTHaEXAtYOAUkgItQLN4zA"
+            ),
+        ),
+        # R has two leading zeros
+        (
+            b"49579",
+            (
+                "AAC5XJXmvYABg0JMWR9n4iMaKKgRPsNLwJhyDwJOBLCH"
+                "uJ0UV3aixa0_M4MtKINeRioIfL2cI44mLREAGwQfbw"
+            ),
+        ),
+    ],
+)
+def test_numbers_of_a_signature_may_be_short(message: bytes, signature: str) -> None:
+    raw = decode(signature)
+    assert SHORT.verify(message, raw)
+    for wrong in (raw[1:], b"\0" + raw, raw[32:] + raw[:32], raw[:32] + bytes(32)):
+        assert not SHORT.verify(message, wrong)
 
 
 def test_a_private_key_survives_a_file_and_hides_in_a_log() -> None:
