@@ -1,0 +1,172 @@
+"""Questions to a person: a form, or a page to be sent to. Rebuilt member by member. Pure.
+
+Source: MCP 2025-11-25 and 2026-07-28, client features, "Elicitation".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+from safeconduct.core.shapes import (
+    JSON,
+    Malformed,
+    NotAllowed,
+    is_number,
+    object_of,
+    strings_of,
+    text_of,
+)
+
+MAX_FIELDS: Final = 32
+"""How many fields one form may have."""
+
+
+_SECRET: Final = re.compile(
+    r"pass\W?(?:word|wd|phrase|code|key)|secret|token|credential|(?:api|private|access|recovery"
+    r"|encryption|signing)\W?key|\bpins?\b|\botp\b|one\W?time|\b[2m]fa\b|verification\W?code|\bcv[vc]\b"
+    r"|card\W?(?:number|no)\b|security\W?code|seed\W?phrase|mnemonic|\bssn\b|social\W?security|iban",
+    re.IGNORECASE,
+)
+"""What nobody may be asked to type into a form (MCP, elicitation: servers must not ask for such
+things in form mode)."""
+
+_WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
+
+_FIELD_TEXTS: Final = ("title", "description", "format")
+_FIELD_NUMBERS: Final = (
+    *("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
+)  # fmt: skip
+_FIELD_TYPES: Final = ("string", "number", "integer", "boolean", "array")
+
+
+def form(params: Mapping[str, Any]) -> JSON:
+    """A form with fields for scalars and choices.
+
+    Raises:
+        Malformed: it is not what the protocol says.
+        NotAllowed: a field asks for what looks like a secret.
+    """
+    schema = object_of(params.get("requestedSchema"))
+    properties = object_of(schema.get("properties"))
+    if schema.get("type") != "object" or len(properties) > MAX_FIELDS:
+        raise Malformed
+    fields = {name: _field(object_of(field)) for name, field in properties.items()}
+    required = [name for name in strings_of(schema.get("required", [])) if name in fields]
+    rebuilt: JSON = {"type": "object", "properties": fields}
+    if required:
+        rebuilt["required"] = required
+    asked: JSON = {"message": text_of(params, "message"), "requestedSchema": rebuilt}
+    # Nobody types a secret into a form that an upstream made up: there is URL mode for that.
+    if any(_SECRET.search(_plain(text)) for text in _texts(asked)):
+        raise NotAllowed
+    return {"mode": "form", **asked}
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All strings in a JSON value, the names of members too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for name, item in cast("JSON", value).items():
+            yield name
+            yield from _texts(item)
+
+
+def _plain(text: str) -> str:
+    """The text in one spelling of each letter, with its words apart."""
+    return _WORD_ENDS.sub(" ", unicodedata.normalize("NFKC", text))
+
+
+def _field(field: JSON) -> JSON:
+    kind = field.get("type")
+    if kind not in _FIELD_TYPES:
+        raise Malformed
+    kept: JSON = {"type": kind}
+    kept |= {key: field[key] for key in _FIELD_TEXTS if isinstance(field.get(key), str)}
+    kept |= {key: field[key] for key in _FIELD_NUMBERS if is_number(field.get(key))}
+    kept |= {key: strings_of(field[key]) for key in ("enum", "enumNames") if key in field}
+    if "oneOf" in field:
+        kept["oneOf"] = _choices(field["oneOf"])
+    if kind == "array":
+        kept["items"] = _choice_of_several(object_of(field.get("items")))
+    if "default" in field:
+        kept["default"] = _value(field["default"])
+    return kept
+
+
+def _choice_of_several(items: JSON) -> JSON:
+    if "anyOf" in items:
+        return {"anyOf": _choices(items["anyOf"])}
+    if items.get("type") != "string":
+        raise Malformed
+    return {"type": "string", "enum": strings_of(items.get("enum"))}
+
+
+def _choices(value: object) -> list[JSON]:
+    if not isinstance(value, list):
+        raise Malformed
+    return [
+        {key: text_of(object_of(one), key) for key in ("const", "title")}
+        for one in cast("list[object]", value)
+    ]
+
+
+def page(params: Mapping[str, Any], origins: tuple[str, ...]) -> JSON:
+    """A page to send a person to, its origin before what the upstream says of it.
+
+    Raises:
+        Malformed: it is not what the protocol says.
+        NotAllowed: the origin is not among the registered ones, or there is doubt about it.
+    """
+    url = text_of(params, "url")
+    origin = origin_of(url)
+    if origin is None or origin not in origins:
+        raise NotAllowed
+    kept: JSON = {"mode": "url", "url": url, "message": f"[{origin}] {text_of(params, 'message')}"}
+    if "elicitationId" in params:
+        kept["elicitationId"] = text_of(params, "elicitationId")
+    return kept
+
+
+def origin_of(url: str) -> str | None:
+    """The origin of an https URL in its one spelling, or None where there is doubt about it."""
+    if not url.isascii() or any(c <= " " or c in '\\"<>`' for c in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        return None
+    return f"https://{parts.hostname}" + ("" if port in (None, 443) else f":{port}")
+
+
+def elicited(result: Mapping[str, Any]) -> JSON:
+    """What a person answered. Raises Malformed."""
+    action = result.get("action")
+    if action not in ("accept", "decline", "cancel"):
+        raise Malformed
+    kept: JSON = {"action": action}
+    if action == "accept" and "content" in result:
+        content = object_of(result["content"])
+        kept["content"] = {name: _value(value) for name, value in content.items()}
+    return kept
+
+
+def _value(value: object) -> object:
+    """A scalar, or a list of strings: what a field of a form may hold."""
+    return strings_of(value) if isinstance(value, list) else _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise Malformed
