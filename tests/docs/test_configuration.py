@@ -11,6 +11,7 @@ import pytest
 
 from safeconduct.config import schema
 from safeconduct.core import manifest
+from safeconduct.core.asks import Asks
 from safeconduct.policy.header import Header
 from tests.support.pages import DOCS, codes, sections, tables
 
@@ -29,6 +30,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "destinations": schema.Endpoint,
     "upstreams": schema.Upstream,
     "upstreams: credential": schema.CredentialBlock,
+    "upstreams: asks": Asks,
     "policy": schema.PolicyBlock,
     "audit": schema.AuditBlock,
 }

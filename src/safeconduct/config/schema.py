@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.core.asks import Asks
 from safeconduct.core.manifest import Manifest
 
 # In Python `$` also matches before a last line break, in JSON Schema (ECMA 262) it does not, and
@@ -187,6 +188,7 @@ class Upstream(Block, frozen=True):
     destination: str | None = None
     region: str | None = None
     timeout_s: Annotated[int, Meta(ge=1, le=600)] = 30
+    asks: Asks = Asks()
     unsafe_no_sandbox: bool = False
 
 

@@ -40,6 +40,8 @@ _FIELD_TEXTS: Final = ("title", "description", "format")
 _FIELD_NUMBERS: Final = (
     *("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
 )  # fmt: skip
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _FIELD_TYPES: Final = ("string", "number", "integer", "boolean", "array")
 
 
@@ -136,7 +138,10 @@ def page(params: Mapping[str, Any], origins: tuple[str, ...]) -> JSON:
 
 
 def origin_of(url: str) -> str | None:
-    """The origin of an https URL in its one spelling, or None where there is doubt about it."""
+    """The origin of a URL in its one spelling, or None where there is doubt about it.
+
+    What is not https is an origin on this machine only.
+    """
     if not url.isascii() or any(c <= " " or c in '\\"<>`' for c in url):
         return None
     try:
@@ -144,9 +149,13 @@ def origin_of(url: str) -> str | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+    host, default = parts.hostname, {"https": 443, "http": 80}.get(parts.scheme)
+    if not host or "@" in parts.netloc or default is None:
         return None
-    return f"https://{parts.hostname}" + ("" if port in (None, 443) else f":{port}")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + ("" if port in (None, default) else f":{port}")
 
 
 def elicited(result: Mapping[str, Any]) -> JSON:

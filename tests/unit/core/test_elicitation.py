@@ -10,7 +10,7 @@ from safeconduct.core.shapes import Malformed, NotAllowed
 JSON = dict[str, Any]
 
 
-def asked(*, message: str = "How many?", required: object = None, **fields: object) -> JSON:
+def asked(*, message: Any = "How many?", required: Any = None, **fields: Any) -> JSON:
     schema: JSON = {"type": "object", "properties": fields}
     if required is not None:
         schema["required"] = required
@@ -157,6 +157,9 @@ class TestPages:
     def test_an_origin_has_one_spelling(self) -> None:
         assert origin_of("https://LOGIN.example:443/x") == "https://login.example"
         assert origin_of("https://pay.example:8443") == "https://pay.example:8443"
+        assert origin_of("http://127.0.0.1:80/x") == "http://127.0.0.1"
+        assert origin_of("http://[::1]:8080/") == "http://[::1]:8080"
+        assert origin_of("http://login.example/") is None
 
 
 class TestAnswers:

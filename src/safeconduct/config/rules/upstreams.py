@@ -9,6 +9,7 @@ from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.address import exposed, split
 from safeconduct.config.schema import Root, Upstream
+from safeconduct.core.elicitation import origin_of
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110 section 5.6.2: a field name is a token."""
@@ -45,6 +46,7 @@ def upstreams(draft: Draft, report: Report) -> None:
             case _:
                 one.error("mcp", f"`{name}` has both `mcp` and `command`", _ONE_WAY)
         one.credential(block)
+        one.asks(block)
 
 
 class _Upstream:
@@ -143,3 +145,13 @@ class _Upstream:
                 f"the credential of `{self._name}` is not a reference",
                 "write `value: file:PATH` or `value: env:NAME`, never the secret itself",
             )
+
+    def asks(self, block: Upstream) -> None:
+        for index, origin in enumerate(block.asks.url_origins):
+            if origin_of(origin) != origin:
+                self._report.error(
+                    self._file,
+                    ("upstreams", self._name, "asks", "url_origins", index),
+                    f"`{origin}` is no origin that a person could be sent to",
+                    "write scheme, host and port alone, in lower case: https://login.example",
+                )

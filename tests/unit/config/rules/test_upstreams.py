@@ -109,3 +109,12 @@ def test_a_brokered_credential_has_a_header(gateway: Gateway, header: str) -> No
 def test_no_credential_has_neither(gateway: Gateway, rest: str) -> None:
     gateway.change(ROOT, CREDENTIAL, f"{{kind: none, {rest}}} # here")
     gateway.expect("has no credential, but a")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["login.example", "http://login.example", "https://login.example/", "https://LOGIN.example"],
+)
+def test_an_origin_is_spelt_in_one_way(gateway: Gateway, origin: str) -> None:
+    gateway.change(ROOT, URL, f'{URL}\n    asks: {{url_origins: ["{origin}"]}} # here')
+    gateway.expect("is no origin")

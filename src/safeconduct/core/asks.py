@@ -1,0 +1,131 @@
+"""What an upstream may ask of the client in the middle of a call, and what it gets. Pure.
+
+An ask is a request from the upstream's side (MCP 2025-11-25: `elicitation/create`,
+`sampling/createMessage`, `roots/list`; 2026-07-28: the same as entries of `inputRequests`). It is
+an upstream's text on its way to a person or a model, so it is rebuilt member by member; the reply
+is data on its way to the upstream. Nothing may be asked that the operator did not allow this
+upstream, or that the client did not declare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, assert_never, cast
+
+import msgspec
+
+from safeconduct.core.elicitation import elicited, form, page
+from safeconduct.core.sampling import completed, roots, sampling
+from safeconduct.core.shapes import JSON, Malformed, NotAllowed
+
+Method = Literal["elicitation/create", "sampling/createMessage", "roots/list"]
+
+Capability = Literal["elicitation.form", "elicitation.url", "sampling", "roots"]
+"""What a client can be asked for, by our names."""
+
+
+class Asks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator lets an upstream ask of clients; nothing unless configured.
+
+    `url_origins` are the origins (`https://host[:port]`) of pages that it may send a person to.
+    """
+
+    form: bool = False
+    url_origins: tuple[str, ...] = ()
+    sampling: bool = False
+    roots: bool = False
+
+    def allowed(self, declared: frozenset[Capability]) -> frozenset[Capability]:
+        """The capabilities of a client that this upstream may use, and so may learn of."""
+        here: dict[Capability, bool] = {
+            "elicitation.form": self.form,
+            "elicitation.url": bool(self.url_origins),
+            "sampling": self.sampling,
+            "roots": self.roots,
+        }
+        return frozenset(name for name in declared if here[name])
+
+
+def capabilities(declared: object) -> frozenset[Capability]:
+    """What a `ClientCapabilities` object offers, by our names; what is not understood is nothing.
+
+    An `elicitation` without a mode means forms, as it did before there were two modes.
+    """
+    if not isinstance(declared, dict):
+        return frozenset()
+    said = cast("JSON", declared)
+    found: set[Capability] = set()
+    elicitation = said.get("elicitation")
+    if isinstance(elicitation, dict):
+        modes = cast("JSON", elicitation)
+        if "form" in modes or "url" not in modes:
+            found.add("elicitation.form")
+        if "url" in modes:
+            found.add("elicitation.url")
+    if isinstance(said.get("sampling"), dict):
+        found.add("sampling")
+    if isinstance(said.get("roots"), dict):
+        found.add("roots")
+    return frozenset(found)
+
+
+def declared(names: frozenset[Capability]) -> JSON:
+    """The `ClientCapabilities` object that declares exactly these."""
+    found: JSON = {}
+    for name in sorted(names):
+        kind, _, mode = name.partition(".")
+        found.setdefault(kind, {}).update({mode: {}} if mode else {})
+    return found
+
+
+def ask(method: str, params: Mapping[str, Any], asks: Asks, client: frozenset[Capability]) -> JSON:
+    """The parameters of an ask as the client may see them. `client` is what it declared.
+
+    Raises:
+        Malformed: they are not what the protocol says, or there is no such ask.
+        NotAllowed: this upstream may not ask this, or this client may not be asked.
+    """
+    needed = _needed(method, params)
+    if needed not in asks.allowed(client):
+        raise NotAllowed
+    match needed:
+        case "elicitation.form":
+            return form(params)
+        case "elicitation.url":
+            return page(params, asks.url_origins)
+        case "sampling":
+            return sampling(params)
+        case "roots":
+            return {}
+        case _:
+            assert_never(needed)
+
+
+def _needed(method: str, params: Mapping[str, Any]) -> Capability:
+    match method, params.get("mode", "form"):
+        case "elicitation/create", "form":
+            return "elicitation.form"
+        case "elicitation/create", "url":
+            return "elicitation.url"
+        case "sampling/createMessage", _:
+            return "sampling"
+        case "roots/list", _:
+            return "roots"
+        case _:
+            raise Malformed
+
+
+def reply(method: Method, result: Mapping[str, Any]) -> JSON:
+    """A client's reply to an ask, as the upstream may get it.
+
+    Raises Malformed: it is not what the protocol says.
+    """
+    match method:
+        case "elicitation/create":
+            return elicited(result)
+        case "sampling/createMessage":
+            return completed(result)
+        case "roots/list":
+            return roots(result)
+        case _:
+            assert_never(method)

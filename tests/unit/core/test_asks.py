@@ -1,0 +1,127 @@
+"""What may be asked of a client, and what comes back."""
+
+from typing import Any, get_args
+
+import pytest
+
+from safeconduct.core.asks import Asks, Capability, Method, ask, capabilities, declared, reply
+from safeconduct.core.shapes import Malformed, NotAllowed
+
+JSON = dict[str, Any]
+
+EVERYTHING = frozenset[Capability](get_args(Capability))
+OPEN = Asks(form=True, url_origins=("https://login.example",), sampling=True, roots=True)
+
+FORM: JSON = {"message": "How many?", "requestedSchema": {"type": "object", "properties": {}}}
+PAGE: JSON = {"mode": "url", "message": "Log in.", "url": "https://login.example/"}
+SAMPLE: JSON = {
+    "messages": [{"role": "user", "content": {"type": "text", "text": "Hello"}}],
+    "maxTokens": 10,
+}
+
+ASKED: list[tuple[str, JSON, Capability]] = [
+    ("elicitation/create", FORM, "elicitation.form"),
+    ("elicitation/create", {"mode": "form", **FORM}, "elicitation.form"),
+    ("elicitation/create", PAGE, "elicitation.url"),
+    ("sampling/createMessage", SAMPLE, "sampling"),
+    ("roots/list", {}, "roots"),
+]
+
+
+class TestDeclarations:
+    @pytest.mark.parametrize(
+        ("said", "meant"),
+        [
+            (None, set[str]()),
+            ([], set[str]()),
+            ({}, set[str]()),
+            ({"elicitation": {}}, {"elicitation.form"}),
+            ({"elicitation": {"form": {}}}, {"elicitation.form"}),
+            ({"elicitation": {"url": {}}}, {"elicitation.url"}),
+            ({"elicitation": {"form": {}, "url": {}}}, {"elicitation.form", "elicitation.url"}),
+            ({"elicitation": True}, set[str]()),
+            ({"sampling": {"tools": {}}, "roots": {"listChanged": True}}, {"sampling", "roots"}),
+            ({"sampling": True, "roots": None}, set[str]()),
+            ({"experimental": {}}, set[str]()),
+        ],
+    )
+    def test_what_a_client_declares(self, said: object, meant: set[str]) -> None:
+        assert capabilities(said) == meant
+
+    @pytest.mark.parametrize(
+        "names", [frozenset[Capability](), *(frozenset({c}) for c in EVERYTHING)]
+    )
+    def test_what_is_declared_is_understood_again(self, names: frozenset[Capability]) -> None:
+        assert capabilities(declared(names)) == names
+
+    def test_both_modes_are_declared_together(self) -> None:
+        assert declared(EVERYTHING) == {
+            "elicitation": {"form": {}, "url": {}},
+            "sampling": {},
+            "roots": {},
+        }
+
+
+class TestAsking:
+    @pytest.mark.parametrize(("method", "params", "needs"), ASKED)
+    def test_it_takes_the_operator_and_the_client(
+        self, method: str, params: JSON, needs: Capability
+    ) -> None:
+        ask(method, params, OPEN, frozenset({needs}))
+        for client in (frozenset[Capability](), EVERYTHING - {needs}):
+            with pytest.raises(NotAllowed):
+                ask(method, params, OPEN, client)
+        with pytest.raises(NotAllowed):
+            ask(method, params, Asks(), EVERYTHING)
+
+    @pytest.mark.parametrize(
+        ("asks", "left"),
+        [
+            (Asks(), set[str]()),
+            (Asks(form=True), {"elicitation.form"}),
+            (Asks(url_origins=("https://login.example",)), {"elicitation.url"}),
+            (Asks(sampling=True), {"sampling"}),
+            (Asks(roots=True), {"roots"}),
+            (OPEN, set(EVERYTHING)),
+        ],
+    )
+    def test_an_upstream_learns_only_of_what_it_may_use(self, asks: Asks, left: set[str]) -> None:
+        assert asks.allowed(EVERYTHING) == left
+        assert asks.allowed(frozenset()) == frozenset()
+
+    @pytest.mark.parametrize(
+        ("method", "params"),
+        [
+            ("elicitation/create", {**FORM, "mode": "other"}),
+            ("elicitation/create", {**FORM, "mode": ["form"]}),
+            ("tools/call", {}),
+            ("", {}),
+        ],
+    )
+    def test_there_is_no_other_ask(self, method: str, params: JSON) -> None:
+        with pytest.raises(Malformed):
+            ask(method, params, OPEN, EVERYTHING)
+
+    def test_roots_take_nothing_along(self) -> None:
+        assert ask("roots/list", {"_meta": {"a": 1}, "x": 1}, OPEN, EVERYTHING) == {}
+
+
+REPLIES: list[tuple[Method, JSON]] = [
+    ("elicitation/create", {"action": "accept", "content": {"n": 3}}),
+    (
+        "sampling/createMessage",
+        {"role": "assistant", "content": {"type": "text", "text": "Hi"}, "model": "m"},
+    ),
+    ("roots/list", {"roots": [{"uri": "file:///home"}]}),
+]
+
+
+class TestReplies:
+    @pytest.mark.parametrize(("method", "result"), REPLIES)
+    def test_are_rebuilt(self, method: Method, result: JSON) -> None:
+        assert reply(method, {**result, "_meta": {"a": 1}, "other": 1}) == result
+
+    @pytest.mark.parametrize(("method", "_result"), REPLIES)
+    def test_of_another_shape_are_malformed(self, method: Method, _result: JSON) -> None:
+        with pytest.raises(Malformed):
+            reply(method, {"anything": "else"})
