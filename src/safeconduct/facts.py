@@ -21,7 +21,7 @@ from safeconduct.core.manifest import Role
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
-from safeconduct.core.provenance import Origin, normalise, request_origin
+from safeconduct.core.provenance import Origin, normalise, request_origin, vouched_for
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -110,8 +110,7 @@ class FactFinder:
 
     def revoked(self, bearer: Bearer) -> bool:
         """Whether the task, or anything it hangs on, was revoked meanwhile."""
-        task = self._state.task(bearer.task)
-        return task is None or task.state != "active" or self._anyone_revoked(bearer)
+        return not self._state.active(bearer.task) or self._anyone_revoked(bearer)
 
     def remembers(self, gathered: Gathered, admitted: Admitted) -> bool:
         """Whether a result tells the task nothing new; labels only rise, so this stays true."""
@@ -257,9 +256,7 @@ class FactFinder:
             }
             found.update({f"{name}={text}": origins for text, origins in each.items()})
             # The list as a whole is vouched for only where every one of its values is.
-            complete = len(each) == len(values) and all(
-                any(origin.vouches for origin in origins) for origins in each.values()
-            )
+            complete = len(each) == len(values) and all(map(vouched_for, each.values()))
             found[name] = tuple(o for origins in each.values() for o in origins) if complete else ()
         return found
 

@@ -18,7 +18,7 @@ from safeconduct.core.checks.zone import zone
 from safeconduct.core.manifest import Resolver, ToolManifest
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.paths import TooManyValues, select
-from safeconduct.core.provenance import Origin, normalise
+from safeconduct.core.provenance import Origin, normalise, vouched_for
 from safeconduct.ports import (
     JSON,
     Broker,
@@ -140,7 +140,7 @@ class Resolvers:
             for value in resolver.arguments.values()
             if isinstance(value, str) and value.startswith(ARGUMENT)
         ]
-        if not all(any(one.vouches for one in provenance.get(name, ())) for name in names):
+        if not all(vouched_for(provenance.get(name, ())) for name in names):
             raise FactsUnavailable
 
 

@@ -16,7 +16,7 @@ from safeconduct.core.decide import decide, merge
 from safeconduct.core.labels import Label
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Call, Facts, Finding
-from safeconduct.core.provenance import request_origin, words
+from safeconduct.core.provenance import request_origin, vouched_for, words
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Deny, Elevate, Permit, Verdict
 from tests.support.facts import CLAIMED, DIGEST
@@ -287,9 +287,9 @@ def test_a_named_value_is_found_exactly_and_the_agent_s_word_is_the_agent_s(
     asked = purpose.format(value)
     by_user, by_agent = (request_origin(asked, who, value) for who in ("user", "agent"))
     assert by_user is not None
-    assert by_user.vouches
+    assert vouched_for([by_user])
     assert by_agent is not None
-    assert not by_agent.vouches
+    assert not vouched_for([by_agent])
 
 
 @given(values, values)

@@ -143,8 +143,9 @@ def _label(tool: ToolFacts, result: JSON) -> Label:
     structured = result.get("structuredContent")
     whole = structured is not None and _only_repeats(result["content"], structured)
     for path, field in manifest.returns.fields.items():
-        if not whole or select(structured, path):
-            label = label.join(_field_label(field, tool.source))
+        brought = _field_label(field, tool.source)
+        if not brought <= label and (not whole or select(structured, path)):
+            label = label.join(brought)
     return label
 
 
@@ -152,8 +153,7 @@ def _only_repeats(blocks: Sequence[JSON], structured: object) -> bool:
     """Whether every block is the structured result once more, as the protocol suggests."""
     try:
         return all(
-            block["type"] == "text"
-            and json.loads(block["text"], object_pairs_hook=_unique) == structured
+            block["type"] == "text" and _DECODER.decode(block["text"]) == structured
             for block in blocks
         )
     except (ValueError, RecursionError):
@@ -168,6 +168,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique)
+
+
 def _field_label(field: FieldLabel, source: Label) -> Label:
     return Label(
         integrity=source.integrity if field.integrity is None else Integrity[field.integrity],
@@ -178,6 +181,11 @@ def _field_label(field: FieldLabel, source: Label) -> Label:
     )
 
 
+def _trusted(field: FieldLabel, source: Label) -> bool:
+    integrity = field.integrity
+    return source.integrity is Integrity.trusted if integrity is None else integrity == "trusted"
+
+
 def _vouched(call: Call, tool: ToolFacts, result: JSON) -> tuple[Vouched, ...]:
     """Exact values of the trusted fields that may vouch, from the structured result only."""
     manifest, structured = tool.manifest, result.get("structuredContent")
@@ -185,7 +193,7 @@ def _vouched(call: Call, tool: ToolFacts, result: JSON) -> tuple[Vouched, ...]:
         return ()
     found: list[Vouched] = []
     for path, field in manifest.returns.fields.items():
-        if _field_label(field, tool.source).integrity is not Integrity.trusted:
+        if not field.vouches_for or not _trusted(field, tool.source):
             continue
         for role in field.vouches_for:
             texts = (normalise(value) for value in select(structured, path))

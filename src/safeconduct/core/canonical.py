@@ -7,6 +7,7 @@ the gateway, so an approval for a digest is an approval for exact bytes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 import orjson
@@ -44,14 +45,7 @@ def canonical(value: object) -> bytes:
     Raises:
         NotCanonical: the value has no canonical form.
     """
-    try:
-        if _plain(value):
-            # With ASCII keys and no floats orjson's sorted form is RFC 8785 byte for byte; a law
-            # compares it with the reference implementation used for all other values.
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        return rfc8785.dumps(cast("Any", value))
-    except _REFUSALS as error:
-        raise NotCanonical(str(error)) from None
+    return _written(value)[0]
 
 
 def exact(value: object) -> tuple[bytes, Any]:
@@ -61,10 +55,22 @@ def exact(value: object) -> tuple[bytes, Any]:
         NotCanonical: the value has no canonical form, or one that readers disagree about: RFC 8785
             writes a float from 2^53 to 10^21 as an integer.
     """
-    written = canonical(value)
-    if _ambiguous(value):
+    written, plain = _written(value)
+    if not plain and _ambiguous(value):
         raise NotCanonical("a number that is written as an integer beyond 2^53-1")
     return written, orjson.loads(written)
+
+
+def _written(value: object) -> tuple[bytes, bool]:
+    """The canonical form, and whether the value is plain, so that it holds no float."""
+    try:
+        if _plain(value):
+            # With ASCII keys and no floats orjson's sorted form is RFC 8785 byte for byte; a law
+            # compares it with the reference implementation used for all other values.
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS), True
+        return rfc8785.dumps(cast("Any", value)), False
+    except _REFUSALS as error:
+        raise NotCanonical(str(error)) from None
 
 
 def sha256(data: bytes) -> str:
@@ -98,16 +104,19 @@ def _plain(value: Any, room: int = MAX_DEPTH) -> bool:  # noqa: ANN401  narrowed
     if room == 0:
         raise NotCanonical(f"nested deeper than {MAX_DEPTH}")
     plain = True
+    items: Iterable[Any] = value
     if kind is dict:
-        for key, item in value.items():
+        for key in value:
             if type(key) is not str:
                 raise NotCanonical("an object key that is not a string")
-            plain = _plain(item, room - 1) and key.isascii() and plain
-    elif kind is list or kind is tuple:
-        for item in value:
-            plain = _plain(item, room - 1) and plain
-    else:
+            plain = key.isascii() and plain
+        items = value.values()
+    elif kind is not list and kind is not tuple:
         raise NotCanonical(f"a value of type {kind.__name__}")
+    for item in items:
+        # Most values are texts: a call for each would cost more than all the rest.
+        if type(item) is not str:
+            plain = _plain(item, room - 1) and plain
     return plain
 
 

@@ -5,6 +5,7 @@ Pure and total: same call and facts, same verdict, today and on replay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from safeconduct.core.checks import FIRST, SECOND
@@ -27,24 +28,29 @@ GRANT_MS: Final = 60_000
 """How long a grant lasts at most, in milliseconds: one call, not a standing permission."""
 
 
+NO_SECRETS: Final = Redact(("secret.",))
+
+
 def decide(call: Call, facts: Facts) -> Decision:
     """The verdict on a call, with the answer of every check."""
-    answers = tuple(
-        [Answer(name, first(call, facts.gathered)) for name, first in FIRST]
-        + [Answer(name, second(call, facts)) for name, second in SECOND]
+    gathered = facts.gathered
+    answers = (
+        *[Answer(name, first(call, gathered)) for name, first in FIRST],
+        *[Answer(name, second(call, facts)) for name, second in SECOND],
     )
-    refusals = [answer.said for answer in answers if isinstance(answer.said, Deny)]
-    if refusals:
-        return Decision(refusals[0], answers)
-    elevates = [answer.said for answer in answers if isinstance(answer.said, Elevate)]
-    if elevates:
-        requirement = merge(tuple(elevate.requirement for elevate in elevates))
+    against = [answer.said for answer in answers if answer.said is not None]
+    for said in against:
+        if isinstance(said, Deny):
+            return Decision(said, answers)
+    requirements = [said.requirement for said in against if isinstance(said, Elevate)]
+    if requirements:
+        requirement = merge(requirements)
         if not covers(call, facts, requirement):
             return Decision(Elevate(requirement), answers)
     return Decision(Permit(_grant(call, facts), _obligations(facts)), answers)
 
 
-def merge(requirements: tuple[Requirement, ...]) -> Requirement:
+def merge(requirements: Sequence[Requirement]) -> Requirement:
     """One requirement that asks for all that several ask for, for the shortest time."""
     return Requirement(
         templates=tuple(sorted({item for one in requirements for item in one.templates})),
@@ -79,7 +85,6 @@ def _grant(call: Call, facts: Facts) -> Grant:
 def _obligations(facts: Facts) -> tuple[Obligation, ...]:
     """Credentials never reach the agent; what the manifest wants marked is marked."""
     tool = facts.gathered.tool
-    redact = Redact(("secret.",))
     if tool.manifest is not None and tool.manifest.spotlight == "delimit":
-        return (redact, Spotlight(tool.destination))
-    return (redact,)
+        return (NO_SECRETS, Spotlight(tool.destination))
+    return (NO_SECRETS,)

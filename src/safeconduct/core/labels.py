@@ -47,7 +47,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def join(self, other: Label) -> Label:
         """The least label that is at least as strict as both."""
-        if self is other or other is BOTTOM:
+        if other <= self:
             return self
         return Label(
             integrity=max(self.integrity, other.integrity),
@@ -60,7 +60,17 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __le__(self, other: Label) -> bool:
         """Whether `other` is at least as strict as this label in every dimension."""
-        return self.join(other) == other
+        return self is other or (
+            self.integrity <= other.integrity
+            and self.confidentiality <= other.confidentiality
+            and self.categories <= other.categories
+            and self.tenants <= other.tenants
+            and self.regions <= other.regions
+            and (
+                self.readers is None
+                or (other.readers is not None and other.readers <= self.readers)
+            )
+        )
 
     @property
     def has_sink(self) -> bool:

@@ -20,10 +20,9 @@ class Effect(Enum):
     execute = "execute"
     pay = "pay"
 
-    @property
-    def changes_state(self) -> bool:
+    def __init__(self, name: str) -> None:
+        self.changes_state: Final = name != "read"
         """Whether the call may change something: everything but a read."""
-        return self is not Effect.read
 
 
 Role = Literal[

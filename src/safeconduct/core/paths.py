@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -20,11 +20,11 @@ def select(value: object, path: str) -> list[Any]:
     Raises:
         TooManyValues: more than `MAX_VALUES` values.
     """
-    found: list[Any] = []
-    for item in _walk(value, _parts(path)):
-        found.append(item)
-        if len(found) > MAX_VALUES:
-            raise TooManyValues
+    found: list[Any] = [value]
+    for name in _parts(path):
+        found = [below for item in found for below in _below(item, name)]
+    if len(found) > MAX_VALUES:
+        raise TooManyValues
     return found
 
 
@@ -34,19 +34,10 @@ def _parts(path: str) -> tuple[str, ...]:
     return tuple(inner.split(".")) if inner else ()
 
 
-def _walk(value: object, parts: tuple[str, ...]) -> Iterator[object]:
-    if not parts:
-        yield value
-        return
-    head, rest = parts[0], parts[1:]
-    for item in _below(value, head):
-        yield from _walk(item, rest)
-
-
-def _below(value: object, head: str) -> Iterable[object]:
+def _below(value: object, name: str) -> Iterable[object]:
     if isinstance(value, dict):
         members = cast("dict[str, object]", value)
-        if head == "*":
+        if name == "*":
             return members.values()
-        return (members[head],) if head in members else ()
-    return cast("list[object]", value) if head == "*" and isinstance(value, list) else ()
+        return (members[name],) if name in members else ()
+    return cast("list[object]", value) if name == "*" and isinstance(value, list) else ()

@@ -7,6 +7,7 @@ agent states is a claim of the agent.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -37,10 +38,10 @@ class Origin(msgspec.Struct, frozen=True):
     place: Place
     where: str = ""
 
-    @property
-    def vouches(self) -> bool:
-        """Whether this place may vouch for a control argument."""
-        return self.place in VOUCHING
+
+def vouched_for(origins: Iterable[Origin]) -> bool:
+    """Whether one of these places may vouch for a control argument."""
+    return not VOUCHING.isdisjoint([origin.place for origin in origins])
 
 
 class Vouched(msgspec.Struct, frozen=True):

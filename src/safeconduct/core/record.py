@@ -11,18 +11,23 @@ from typing import Any, Final, assert_never
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.checks.budget import spends
-from safeconduct.core.labels import BOTTOM, Label
+from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
 
 JSON = dict[str, Any]
 
 
+# The name of an enum's member is a property in Python, and each record holds several.
+_INTEGRITIES: Final = tuple(one.name for one in Integrity)
+_CONFIDENTIALITIES: Final = tuple(one.name for one in Confidentiality)
+
+
 def label_value(label: Label) -> JSON:
     """A label as a record and the policy input hold it."""
     value: JSON = {
-        "integrity": label.integrity.name,
-        "confidentiality": label.confidentiality.name,
+        "integrity": _INTEGRITIES[label.integrity],
+        "confidentiality": _CONFIDENTIALITIES[label.confidentiality],
         "categories": sorted(label.categories),
     }
     if label.readers is not None:
@@ -68,8 +73,9 @@ def decision_record(
     if gathered.unsafe:
         record["unsafe"] = list(gathered.unsafe)
     if facts is not None:
-        record |= _enriched(call, facts)
-    return record | _verdict(gathered, decision.verdict)
+        record.update(_enriched(call, facts))
+    record.update(_verdict(gathered, decision.verdict))
+    return record
 
 
 def _enriched(call: Call, facts: Facts) -> JSON:
@@ -98,10 +104,11 @@ def _enriched(call: Call, facts: Facts) -> JSON:
 
 def places(call: Call, facts: Facts) -> dict[str, list[str]]:
     """The kinds of place where each argument's value was seen, each once."""
+    arguments = call.arguments
     return {
         name: sorted({origin.place for origin in origins})
         for name, origins in facts.provenance.items()
-        if name in call.arguments
+        if name in arguments
     }
 
 
@@ -112,11 +119,13 @@ def _verdict(gathered: Gathered, verdict: Verdict) -> JSON:
                 "verdict": "permit",
                 "scopes": list(grant.scopes),
                 "expires_ms": grant.expires_ms,
-                "obligations": [type(one).__name__.lower() for one in obligations],
+                "obligations": [one.__struct_config__.tag for one in obligations],
                 "spends": spends(gathered),
                 "changes_state": gathered.tool.effect.changes_state,
             }
-            return value if grant.approval is None else {**value, "approval": grant.approval}
+            if grant.approval is not None:
+                value["approval"] = grant.approval
+            return value
         case Elevate(requirement):
             return {"verdict": "elevate", "requires": list(requirement.sources)}
         case Deny(code):
@@ -126,11 +135,10 @@ def _verdict(gathered: Gathered, verdict: Verdict) -> JSON:
 
 
 def _answer(answer: Answer) -> JSON:
-    if not answer.evaluated:
-        return {"check": answer.check, "said": "not evaluated"}
+    if answer.said is None:
+        said = "nothing against it" if answer.evaluated else "not evaluated"
+        return {"check": answer.check, "said": said}
     match answer.said:
-        case None:
-            return {"check": answer.check, "said": "nothing against it"}
         case Deny(code):
             return {"check": answer.check, "said": "deny", "reason": code}
         case Elevate(requirement):

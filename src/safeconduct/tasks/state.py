@@ -263,6 +263,11 @@ class TaskState:
             state=row.state,
         )
 
+    def active(self, task: str) -> bool:
+        """Whether there is such a task and nobody has ended or revoked it."""
+        row = self._tasks.get(task)
+        return row is not None and row.state == "active"
+
     def parties(self, task: str) -> tuple[AgentFacts, UserFacts]:
         """The agent and the user of a task, as its start recorded them. Raises LookupError."""
         start = self._starts.get(task)
@@ -281,7 +286,9 @@ class TaskState:
 
     def approval(self, task: str, digest: str) -> ApprovalFacts | None:
         """The unused approval of exactly this call: a no beats all, then the newest."""
-        asked = self._asked.get(f"{task} {digest}") or ()
+        asked = self._asked.get(f"{task} {digest}")
+        if asked is None:
+            return None
         rows = (self._approvals.get(identifier) for identifier in asked)
         standing = [row.facts for row in rows if row is not None and not row.used]
         denied = [facts for facts in standing if facts.state == "denied"]

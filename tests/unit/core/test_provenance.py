@@ -1,12 +1,16 @@
+from typing import get_args
+
 import pytest
 
 from safeconduct.core.provenance import (
     REQUESTS,
     VOUCHING,
     Origin,
+    Place,
     PurposeSource,
     normalise,
     request_origin,
+    vouched_for,
     words,
 )
 
@@ -78,9 +82,10 @@ def test_a_request_vouches_unless_the_agent_wrote_it(source: PurposeSource) -> N
     origin = request_origin("Answer case C-1", source, "C-1")
     assert origin == Origin(REQUESTS[source])
     assert origin is not None
-    assert origin.vouches is (source != "agent")
+    assert vouched_for([origin]) is (source != "agent")
 
 
 def test_trusted_fields_and_constants_vouch() -> None:
-    assert {place for place in VOUCHING if Origin(place).vouches} == VOUCHING
-    assert Origin("trusted-field", "crm.get_case:id").vouches
+    assert {place for place in get_args(Place) if vouched_for([Origin(place)])} == VOUCHING
+    assert vouched_for([Origin("agent-request"), Origin("trusted-field", "crm.get_case:id")])
+    assert not vouched_for([])

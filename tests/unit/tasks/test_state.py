@@ -92,6 +92,16 @@ def test_a_started_task_is_what_its_record_says(state: TaskState) -> None:
     assert (agent.id, agent.registered, user.id) == (AGENT, True, "jane@crm.example")
 
 
+def test_a_task_is_active_from_its_start_until_it_is_revoked(state: TaskState) -> None:
+    assert not state.active("t_1")
+    fine(state, started())
+    assert state.active("t_1")
+    fine(state, revoked("agent", AGENT))
+    assert state.active("t_1")
+    fine(state, revoked("task", "t_1"))
+    assert not state.active("t_1")
+
+
 def test_a_token_is_consumed_once(state: TaskState) -> None:
     fine(state, started(consumes=["jti 1", "svid 2"]))
     again = started("t_2", consumes=["svid 3", "jti 1"])

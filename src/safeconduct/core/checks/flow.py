@@ -11,6 +11,7 @@ from typing import Final
 from safeconduct.core.labels import Integrity
 from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES
 from safeconduct.core.model import Call, Facts, standing
+from safeconduct.core.provenance import vouched_for
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
 CONTROL_SOURCE: Final = "flow:control-argument"
@@ -44,11 +45,7 @@ def carries(call: Call, facts: Facts) -> bool:
 
 def unvouched(call: Call, facts: Facts) -> list[str]:
     """The arguments that no vouching place explains."""
-    return [
-        name
-        for name in call.arguments
-        if not any(origin.vouches for origin in facts.provenance.get(name, ()))
-    ]
+    return [name for name in call.arguments if not vouched_for(facts.provenance.get(name, ()))]
 
 
 def _within(facts: Facts, readers: frozenset[str]) -> bool:

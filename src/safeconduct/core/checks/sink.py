@@ -7,7 +7,7 @@ from typing import Final, cast
 from safeconduct.core.checks.flow import carries
 from safeconduct.core.manifest import Role
 from safeconduct.core.model import Call, Facts
-from safeconduct.core.provenance import normalise
+from safeconduct.core.provenance import normalise, vouched_for
 from safeconduct.core.verdict import Deny
 
 LISTS: Final[dict[Role, str]] = {"recipient": "recipients", "destination": "destinations"}
@@ -40,9 +40,6 @@ def _allowed(name: str, value: object, facts: Facts, listed: str) -> bool:
     allowed = facts.allowed.get(listed, frozenset())
     return bool(values) and all(
         (text := normalise(item)) is not None
-        and (
-            text in allowed
-            or any(origin.vouches for origin in facts.provenance.get(f"{name}={text}", ()))
-        )
+        and (text in allowed or vouched_for(facts.provenance.get(f"{name}={text}", ())))
         for item in values
     )
