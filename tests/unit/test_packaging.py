@@ -20,7 +20,7 @@ import safeconduct
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
-LOCKS = ("build", "runtime", "demo", "dev")
+LOCKS = ("build", "runtime", "demo", "dev", "bench")
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = [
     ("linux", "Linux", "x86_64"),
@@ -94,6 +94,7 @@ def test_every_pin_is_exact_and_hashed_and_no_line_names_a_place(name: str) -> N
 
 def test_each_lock_holds_all_of_the_one_before() -> None:
     assert _locked("runtime").items() <= _locked("demo").items() <= _locked("dev").items()
+    assert _locked("runtime").items() <= _locked("bench").items()
 
 
 def _closure(requirements: list[Requirement], environment: dict[str, str]) -> set[str]:
