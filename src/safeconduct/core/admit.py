@@ -20,7 +20,8 @@ from safeconduct.core.model import Call, Finding, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Vouched, normalise
 from safeconduct.core.redact import redact
-from safeconduct.core.result import Malformed, rebuilt
+from safeconduct.core.result import rebuilt
+from safeconduct.core.shapes import Malformed
 from safeconduct.core.verdict import Obligation, Redact, Spotlight
 
 JSON = dict[str, Any]

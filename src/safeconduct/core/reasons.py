@@ -261,6 +261,13 @@ REASONS: Final[dict[str, Reason]] = {
             "The tool's answer was withheld; the call may have taken effect.",
         ),
         _reason(
+            "ask-refused",
+            "admit",
+            _O,
+            "never",
+            "The tool asked for something that it may not ask here, or that no client offered.",
+        ),
+        _reason(
             "internal-fault",
             "upstream",
             _S,

@@ -7,27 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-JSON = dict[str, Any]
-
-BLOCKS: Final[dict[str, tuple[str, ...]]] = {
-    "text": ("text",),
-    "image": ("data", "mimeType"),
-    "audio": ("data", "mimeType"),
-    "resource_link": ("uri", "name"),
-    "resource": (),
-}
-"""The kinds of content block, and the texts that each must have."""
-
-BLOCK_EXTRAS: Final = ("title", "description", "mimeType")
-"""The texts that a link to a resource may have besides."""
-
-CONTENTS: Final = ("uri",)
-CONTENTS_EXTRAS: Final = ("mimeType", "text", "blob")
-"""The texts that the contents of a resource must have, and may have besides."""
-
-
-class Malformed(ValueError):
-    """An answer that is not what the protocol says."""
+from safeconduct.core.blocks import block, contents, texts
+from safeconduct.core.shapes import JSON, Malformed, items_of, object_of, strings_of
 
 
 def rebuilt(method: str, result: Mapping[str, Any]) -> JSON:
@@ -42,19 +23,21 @@ def rebuilt(method: str, result: Mapping[str, Any]) -> JSON:
         case "tools/call":
             return _tool_result(result)
         case "resources/read":
-            return {"contents": [_contents(item) for item in _list(result, "contents")]}
+            return {"contents": [contents(item) for item in items_of(result, "contents")]}
         case "prompts/get":
-            messages = [_message(item) for item in _list(result, "messages")]
-            return {"messages": messages, **_texts(result, (), ("description",))}
+            messages = [_message(item) for item in items_of(result, "messages")]
+            return {"messages": messages, **texts(result, (), ("description",))}
+        case "completion/complete":
+            return {"completion": _completion(object_of(result.get("completion")))}
         case _:
             raise Malformed
 
 
 def _tool_result(result: Mapping[str, Any]) -> JSON:
-    kept: JSON = {"content": [_block(item) for item in _list(result, "content")]}
+    kept: JSON = {"content": [block(item) for item in items_of(result, "content")]}
     structured = result.get("structuredContent")
     if structured is not None:
-        kept["structuredContent"] = _without_meta(_object(structured))
+        kept["structuredContent"] = _without_meta(object_of(structured))
     if "isError" in result:
         if type(result["isError"]) is not bool:
             raise Malformed
@@ -63,45 +46,26 @@ def _tool_result(result: Mapping[str, Any]) -> JSON:
 
 
 def _message(item: object) -> JSON:
-    message = _object(item)
+    message = object_of(item)
     if message.get("role") not in ("user", "assistant"):
         raise Malformed
-    return {"role": message["role"], "content": _block(message.get("content"))}
+    return {"role": message["role"], "content": block(message.get("content"))}
 
 
-def _block(item: object) -> JSON:
-    block = _object(item)
-    kind = block.get("type")
-    if not isinstance(kind, str) or kind not in BLOCKS:
+MAX_COMPLETIONS: Final = 100
+"""How many values one completion may have (MCP, "Completion")."""
+
+
+def _completion(given: JSON) -> JSON:
+    values = strings_of(given.get("values"))
+    if len(values) > MAX_COMPLETIONS:
         raise Malformed
-    if kind == "resource":
-        return {"type": kind, "resource": _contents(block.get("resource"))}
-    extras = BLOCK_EXTRAS if kind == "resource_link" else ()
-    return {"type": kind, **_texts(block, BLOCKS[kind], extras)}
-
-
-def _contents(item: object) -> JSON:
-    return _texts(_object(item), CONTENTS, CONTENTS_EXTRAS)
-
-
-def _texts(value: Mapping[str, Any], required: tuple[str, ...], extras: tuple[str, ...]) -> JSON:
-    kept = {name: value[name] for name in required + extras if isinstance(value.get(name), str)}
-    if not kept.keys() >= frozenset(required):
-        raise Malformed
+    kept: JSON = {"values": values}
+    if type(given.get("total")) is int:
+        kept["total"] = given["total"]
+    if type(given.get("hasMore")) is bool:
+        kept["hasMore"] = given["hasMore"]
     return kept
-
-
-def _object(value: object) -> JSON:
-    if not isinstance(value, dict):
-        raise Malformed
-    return cast("JSON", value)
-
-
-def _list(result: Mapping[str, Any], name: str) -> list[object]:
-    value = result.get(name)
-    if not isinstance(value, list):
-        raise Malformed
-    return cast("list[object]", value)
 
 
 def _without_meta(value: object) -> object:

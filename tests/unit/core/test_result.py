@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from safeconduct.core.result import Malformed, rebuilt
+from safeconduct.core.result import rebuilt
+from safeconduct.core.shapes import Malformed
 
 META = {"_meta": {"x": 1}, "annotations": {"audience": ["user"]}, "more": 1}
 TEXT = {"type": "text", "text": "hello"}
@@ -113,3 +114,18 @@ def test_an_answer_that_the_protocol_does_not_know_is_malformed(
 ) -> None:
     with pytest.raises(Malformed):
         rebuilt(method, result)
+
+
+def test_a_completion_is_rebuilt() -> None:
+    given = {"values": ["a", "b"], "total": 3, "hasMore": True}
+    assert rebuilt("completion/complete", {"completion": {**given, "x": 1}}) == {
+        "completion": given
+    }
+    odd = {"values": [], "total": True, "hasMore": 1}
+    assert rebuilt("completion/complete", {"completion": odd}) == {"completion": {"values": []}}
+
+
+@pytest.mark.parametrize("wrong", [None, {}, {"values": [1]}, {"values": ["a"] * 101}])
+def test_other_completions_are_malformed(wrong: object) -> None:
+    with pytest.raises(Malformed):
+        rebuilt("completion/complete", {"completion": wrong})
