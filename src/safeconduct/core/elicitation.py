@@ -172,10 +172,6 @@ def elicited(result: Mapping[str, Any]) -> JSON:
 
 def _value(value: object) -> object:
     """A scalar, or a list of strings: what a field of a form may hold."""
-    return strings_of(value) if isinstance(value, list) else _scalar(value)
-
-
-def _scalar(value: object) -> object:
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise Malformed
+    return strings_of(value)

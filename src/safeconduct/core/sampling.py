@@ -69,10 +69,10 @@ def _sampled(item: object) -> JSON:
     if message.get("role") not in ("user", "assistant"):
         raise Malformed
     content = message.get("content")
-    blocks = (
-        [block(one) for one in cast("list[object]", content)] if isinstance(content, list) else None
-    )
-    return {"role": message["role"], "content": block(content) if blocks is None else blocks}
+    if isinstance(content, list):
+        blocks = [block(one) for one in cast("list[object]", content)]
+        return {"role": message["role"], "content": blocks}
+    return {"role": message["role"], "content": block(message.get("content"))}
 
 
 def completed(result: Mapping[str, Any]) -> JSON:
