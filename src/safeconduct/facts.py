@@ -210,7 +210,7 @@ class FactFinder:
             baselines=baselines,
         )
         try:
-            given = policy_input(call, facts)
+            given = policy_input(call, facts, self._policy.members)
         except orjson.JSONEncodeError as error:
             answer = PolicyAnswer(bundle=self._policy.digest, error=f"no policy input: {error}")
         else:

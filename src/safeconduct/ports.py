@@ -330,10 +330,14 @@ class Desk(Protocol):
 
 
 class PolicyEngine(Protocol):
-    """The operator's rules. `evaluate` never raises: a failure is an answer with `error` set."""
+    """The operator's rules. `evaluate` never raises: a failure is an answer with `error` set.
+
+    `members` are those of the input that the rules can see; None when they may look at any.
+    """
 
     digest: str
     unsafe: tuple[str, ...]
+    members: frozenset[str] | None
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
 

@@ -175,6 +175,7 @@ class Rules:
 
     digest = "0" * 64
     unsafe: tuple[str, ...] = ()
+    members: frozenset[str] | None = None
 
     def __init__(self, answer: PolicyAnswer | None = None) -> None:
         self.answer = answer or PolicyAnswer(permit=("all",))

@@ -11,6 +11,7 @@ from safeconduct.policy import bundle as bundles
 from safeconduct.policy import preflight as child
 from safeconduct.policy.bundle import Bundle
 from safeconduct.policy.engine import Evaluator, place
+from safeconduct.policy.members import members
 from safeconduct.policy.refusal import PolicyRefused
 
 __all__ = ["MAX_INPUT_BYTES", "PolicyRefused", "RegoEngine"]
@@ -35,7 +36,8 @@ _HERE: Final = _Here()
 
 
 class RegoEngine:
-    """The rules of one bundle. `digest` names it; `unsafe` are its switches that weaken it.
+    """The rules of one bundle. `digest` names it; `unsafe` are its switches that weaken it;
+    `members` are those of the input that its rules can see, or None for all.
 
     Usable from any thread: each thread that evaluates parses the bundle once for itself.
     """
@@ -49,7 +51,7 @@ class RegoEngine:
         self._bundle = bundle
         self.digest = bundle.digest
         self.unsafe: tuple[str, ...] = ("unsafe_permit_all",) if bundle.unsafe_permit_all else ()
-        self._evaluator()
+        self.members = members(self._evaluator().modules)
 
     @classmethod
     def load(cls, directory: Path, *, preflight: bool = True) -> RegoEngine:
