@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,18 +16,19 @@ from safeconduct.core.record import label_value
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
 from safeconduct.entrypoints import oauth
+from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.http import (
     JSON_TYPE,
     Request,
     Response,
+    Route,
     Routes,
-    application,
+    Site,
     doors,
-    read_body,
 )
 from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
-from safeconduct.entrypoints.server import Limits, listener, server
+from safeconduct.entrypoints.server import Server, listener
 from safeconduct.identity import dev
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
@@ -106,7 +107,7 @@ class Served:
         )
         return {
             **endpoint.routes(),
-            oauth.TOKEN_PATH: {"POST": self._token},
+            oauth.TOKEN_PATH: {"POST": Route(self._token, TOKEN_FORM_BYTES)},
             oauth.JWKS_PATH: {"GET": document(dict(self.tokens.public_jwks()))},
             oauth.SERVER_METADATA_PATH: {"GET": document(oauth.server_metadata(gateway))},
             oauth.RESOURCE_METADATA_PATH: {"GET": document(oauth.resource_metadata(gateway))},
@@ -120,14 +121,14 @@ class Served:
         try:
             await self.rooms.start()
             await self.operator.start()
-            app = application(
+            site = Site(
                 self.routes(), doors(gateway.issuer, gateway.listen, gateway.allowed_origins)
             )
             # The whole request on the wire: the largest body, its framing and its head.
             limits = Limits(message_bytes=gateway.max_body_bytes + WIRE_OVERHEAD)
             with listener(gateway.listen) as socket:
                 ready(gateway.issuer)
-                await server(app, limits).serve(sockets=[socket])
+                await Server(site, limits).serve(socket)
         finally:
             upkeep.cancel()
             await self.operator.close()
@@ -142,7 +143,7 @@ class Served:
             dpop=tuple(fields[b"dpop"]),
         )
         try:
-            form = oauth.parse_form(await read_body(request, TOKEN_FORM_BYTES))
+            form = oauth.parse_form(request.body)
         except TokenRefused as refused:
             status, headers, body = oauth.refusal(refused)
         else:
@@ -215,7 +216,7 @@ class Served:
         }
 
 
-def document(value: JSON) -> Callable[[Request], Awaitable[Response]]:
+def document(value: JSON) -> Route:
     """Serves one JSON document."""
     body = orjson.dumps(value)
 
@@ -223,4 +224,4 @@ def document(value: JSON) -> Callable[[Request], Awaitable[Response]]:
         del request
         return Response(200, body, (JSON_TYPE,))
 
-    return get
+    return Route(get)

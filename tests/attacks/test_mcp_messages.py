@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safeconduct.entrypoints.server import Limits
+from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.wire import (
     HEADER_MISMATCH,
     INVALID_PARAMS,

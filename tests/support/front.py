@@ -1,4 +1,4 @@
-"""An MCP endpoint with a page of cardboard behind it, spoken to over ASGI or over a socket."""
+"""An MCP endpoint with a page of cardboard behind it, spoken to in memory or over a socket."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -7,12 +7,13 @@ from typing import cast
 
 import msgspec
 import orjson
-from uvicorn.server import ServerState
+from httptools import HttpResponseParser
 
-from safeconduct.entrypoints.http import ASGI, Event, Scope, application, doors
+from safeconduct.entrypoints.arrival import Limits
+from safeconduct.entrypoints.connection import Connection
+from safeconduct.entrypoints.http import Request, Site, Wire, doors
 from safeconduct.entrypoints.mcp import McpEndpoint
-from safeconduct.entrypoints.running import Running
-from safeconduct.entrypoints.server import Limits, listener, server
+from safeconduct.entrypoints.server import Server, listener
 from safeconduct.gateway import Gateway
 from safeconduct.ports import JSON, Answer, Caller, Delivered, OnProgress, Unauthenticated
 
@@ -76,16 +77,15 @@ class Page:
         return self.answer
 
 
-def front(page: Page, *, max_body_bytes: int = MAX_BODY) -> ASGI:
-    """The application that a gateway with this page would serve."""
+def front(page: Page, *, max_body_bytes: int = MAX_BODY) -> Site:
+    """What a gateway with this page would serve."""
     endpoint = McpEndpoint(
         cast("Gateway", page),
         issuer=ISSUER,
         max_body_bytes=max_body_bytes,
-        running=Running(patience_s=0),
     )
     entry = doors(ISSUER, "127.0.0.1:8700", ("https://console.example",))
-    return application(endpoint.routes(), entry)
+    return Site(endpoint.routes(), entry)
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def notification(method: str, params: JSON | None = None) -> tuple[bytes, Fields
 
 CALL = {"name": "crm__get_case", "arguments": {"case_id": "C-1"}}
 
-# --- over ASGI ------------------------------------------------------------------------------------
+# --- in memory -----------------------------------------------------------------------------------
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -165,59 +165,102 @@ class Reply(msgspec.Struct, frozen=True):
         ]
 
 
+class _Reading:
+    """Gathers a response from its bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self._parser = HttpResponseParser(self)
+        self._parser.feed_data(data)
+        self.status = self._parser.get_status_code()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode()] = value.decode("latin-1")
+
+    def on_body(self, piece: bytes) -> None:
+        self.body += piece
+
+
+class Pipe(asyncio.Transport):
+    """The transport of a connection without a socket; it keeps what is written."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.written = b""
+        self.open = True
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return not self.open
+
+    def close(self) -> None:
+        if self.open:
+            self.open = False
+            self._connection.connection_lost(None)
+
+    abort = close
+
+
 class Exchange:
-    """One request over ASGI. `gone` makes the client go away."""
+    """One request on a connection of its own."""
 
-    def __init__(self, app: ASGI, chunks: Sequence[bytes], scope: Scope) -> None:
-        self._app = app
-        self._chunks = list(chunks)
-        self._scope = scope
-        self.gone = asyncio.Event()
-        self.sent: list[Event] = []
+    def __init__(self, site: Site, data: bytes) -> None:
+        self._connection = Connection(site, Limits(), set(), asyncio.Event())
+        self._data = data
+        self._pipe = Pipe(self._connection)
 
-    async def receive(self) -> Event:
-        if self._chunks:
-            body = self._chunks.pop(0)
-            return {"type": "http.request", "body": body, "more_body": bool(self._chunks)}
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
+    def leave(self) -> None:
+        """The client goes away."""
+        self._pipe.close()
 
-    async def send(self, event: Event) -> None:
-        self.sent.append(event)
+    async def bytes(self) -> bytes:
+        """Everything that is sent in answer."""
+        self._connection.connection_made(self._pipe)
+        self._connection.data_received(self._data)
+        while (task := self._connection.task) is not None:
+            await asyncio.wait([task])
+        self.leave()
+        return self._pipe.written
 
     async def run(self) -> Reply:
-        await self._app(self._scope, self.receive, self.send)
-        start, *rest = self.sent
-        return Reply(
-            start["status"],
-            {name.decode(): value.decode() for name, value in start["headers"]},
-            b"".join(event.get("body", b"") for event in rest),
-        )
+        read = _Reading(await self.bytes())
+        return Reply(read.status, read.headers, read.body)
 
 
 def exchange(
-    app: ASGI,
+    site: Site,
     body: bytes | Sequence[bytes] = b"",
     fields: Fields = BASE,
     *,
     path: str = "/mcp",
     method: str = "POST",
 ) -> Exchange:
-    scope: Scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields],
-    }
-    return Exchange(app, [body] if isinstance(body, bytes) else body, scope)
+    """A request as it is on the wire: several pieces are chunks."""
+    lines = [f"{method} {path} HTTP/1.1".encode()]
+    lines += [b"%b: %b" % (name.encode(), value.encode("latin-1")) for name, value in fields]
+    if not isinstance(body, bytes):
+        lines.append(b"transfer-encoding: chunked")
+        body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*body, b""])
+    elif "content-length" not in dict(fields):
+        lines.append(b"content-length: %d" % len(body))
+    return Exchange(site, b"\r\n".join([*lines, b"", body]))
 
 
 async def ask(
-    app: ASGI, body: bytes | Sequence[bytes] = b"", fields: Fields = BASE, *, path: str = "/mcp"
+    site: Site, body: bytes | Sequence[bytes] = b"", fields: Fields = BASE, *, path: str = "/mcp"
 ) -> Reply:
     """One POST request, answered."""
-    return await exchange(app, body, fields, path=path).run()
+    return await exchange(site, body, fields, path=path).run()
+
+
+def unconnected(fields: Fields, wire: Wire | None = None) -> Request:
+    """A request with these fields, which came from nowhere."""
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in fields]
+    return Request("POST", "/mcp", raw, cast("Wire", wire))
 
 
 def without(fields: Fields, *names: str) -> Fields:
@@ -232,24 +275,13 @@ def replaced(fields: Fields, name: str, value: str) -> Fields:
 
 
 @asynccontextmanager
-async def listening(app: ASGI, limits: Limits | None = None) -> AsyncGenerator[int]:
-    """The port at which the bounded protocol serves an application."""
-    config = server(app, limits).config
-    config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    protocol = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
-
-    def connected() -> asyncio.Protocol:
-        return protocol(config=config, server_state=state, app_state={}, _loop=loop)
-
+async def listening(site: Site, limits: Limits | None = None) -> AsyncGenerator[int]:
+    """The port at which a server serves a site. It waits for nobody when it is stopped."""
+    server = Server(site, msgspec.structs.replace(limits or Limits(), shutdown_s=0))
     sock = listener("127.0.0.1:0")
-    serving = await loop.create_server(connected, sock=sock)
+    serving = asyncio.ensure_future(server.serve(sock))
     try:
         yield sock.getsockname()[1]
     finally:
-        serving.close()
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*state.tasks)
-        await serving.wait_closed()
+        server.stop()
+        await serving

@@ -1,4 +1,4 @@
-"""HTTP as a plain ASGI 3 callable: one routing table, and the checks that every request passes.
+"""HTTP without a framework: requests, responses, and one table of what is served.
 
 Nothing that decides looks at a header but the ones named here, and each of those may stand in a
 request once.
@@ -6,21 +6,17 @@ request once.
 
 from __future__ import annotations
 
+import functools
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 import orjson
-
-Scope = dict[str, Any]
-Event = dict[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
-ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -37,19 +33,39 @@ _ONCE: Final = frozenset(
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A request whose head has been checked. Header names are in lower case.
+class Wire(Protocol):
+    """The connection that a request came over; the methods of `Request` say what these do."""
 
-    `tail` is the last path segment where the route ends in a slash, and empty elsewhere.
+    def start(self, request: Request, headers: Fields, *, lasting: bool) -> None: ...
+
+    async def send(self, request: Request, data: bytes) -> None: ...
+
+    def finish(self, request: Request) -> None: ...
+
+    def when_gone(self, request: Request, call: Callable[[], None] | None) -> None: ...
+
+
+class Request:
+    """A request, and the way back. Header names are in lower case; `body` is there once the handler
+    runs.
+
+    `path` is the target as it was sent: a second spelling of it would be a second name for a thing,
+    and a query makes it another one. `tail` is the last path segment where the route ends in a
+    slash, and empty elsewhere.
     """
 
-    method: str
-    path: str
-    tail: str
-    headers: dict[bytes, bytes]
-    fields: list[tuple[bytes, bytes]]
-    receive: Receive
-    send: Send
+    __slots__ = ("_wire", "body", "fields", "headers", "method", "path", "tail")
+
+    def __init__(
+        self, method: str, path: str, fields: list[tuple[bytes, bytes]], wire: Wire
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.tail = ""
+        self.fields = fields
+        self.headers = dict(fields)
+        self.body = b""
+        self._wire = wire
 
     def repeats(self, name: bytes) -> bool:
         """Whether a header field stands in the request more than once."""
@@ -60,6 +76,28 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         if len(self.fields) == len(self.headers):
             return [self.headers[name]] if name in self.headers else []
         return [value for field, value in self.fields if field == name]
+
+    def start(self, headers: Fields, *, lasting: bool = False) -> None:
+        """Opens a response with status 200 that is sent in pieces; the handler returns None then.
+
+        A lasting one has no end of its own: when the server stops, its client counts as gone.
+        Nothing of the response is sent, here and below, once the client is gone.
+        """
+        self._wire.start(self, headers, lasting=lasting)
+
+    async def send(self, data: bytes) -> None:
+        """Sends a piece that is not empty, when the client has read enough of those before."""
+        await self._wire.send(self, data)
+
+    def finish(self) -> None:
+        """Ends the response; without it the client sees that it was cut off."""
+        self._wire.finish(self)
+
+    def when_gone(self, call: Callable[[], None] | None) -> None:
+        """Says what is called, once, when the client goes away before the handler has returned, or
+        has gone. Without it the handler runs to its end: what it began is finished.
+        """
+        self._wire.when_gone(self, call)
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -73,8 +111,24 @@ class Response(msgspec.Struct, frozen=True):
 Handler = Callable[[Request], Awaitable[Response | None]]
 """Answers a request; None when it has sent a response of its own."""
 
-Routes = Mapping[str, Mapping[str, Handler]]
-"""Path to HTTP method to handler. A path that ends in a slash takes one more segment."""
+
+class Route(msgspec.Struct, frozen=True):
+    """What answers a request whose body has at most `max_bytes`.
+
+    `check` sees the head before the body is read, and raises Problem.
+    """
+
+    handler: Handler
+    max_bytes: int = 0
+    check: Callable[[Request], None] | None = None
+
+    def too_long(self) -> Problem:
+        """The refusal of a longer body."""
+        return Problem(413, f"The body is longer than {self.max_bytes} bytes.")
+
+
+Routes = Mapping[str, Mapping[str, Route]]
+"""Path to HTTP method to route. A path that ends in a slash takes one more segment."""
 
 
 class Problem(Exception):
@@ -143,28 +197,40 @@ def doors(issuer: str, listen: str, allowed_origins: tuple[str, ...] = ()) -> Do
     )
 
 
-def application(routes: Routes, entry: Doors) -> ASGI:
-    """An ASGI 3 application that serves exactly these routes."""
+class Site:
+    """Serves exactly these routes, under these names."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        try:
-            response = await _dispatch(routes, entry, scope, receive, send)
-        except Problem as problem:
-            response = problem.response()
-        except Exception:  # noqa: BLE001  told to the log, and as a number to the caller
-            number = incident()
-            response = Problem(500, f"Internal error {number}").response()
-        if response is not None:
-            await reply(send, response)
+    def __init__(self, routes: Routes, entry: Doors) -> None:
+        self._routes = routes
+        self._entry = entry
 
-    return app
-
-
-async def alive(_request: Request) -> Response:
-    """Answers a liveness probe: the process serves. It says nothing about anything else."""
-    return Response(200)
+    def admit(self, request: Request) -> Route:
+        """The route of a request, by its head alone. Raises Problem."""
+        path, fields, headers = request.path, request.fields, request.headers
+        if len(headers) != len(fields):
+            for name in _ONCE:
+                if request.repeats(name):
+                    raise Problem(400, f"The header {name.decode()} may be sent once.")
+        self._entry.check(request)
+        methods = None if path.endswith("/") else self._routes.get(path)
+        if methods is None:
+            prefix, _, last = path.rpartition("/")
+            methods = self._routes.get(f"{prefix}/") if last else None
+            request.tail = last
+        if methods is None:
+            raise Problem(404, "There is nothing here.")
+        route = methods.get(request.method)
+        if route is None:
+            allow = ", ".join(sorted(methods)).encode()
+            raise Problem(405, "This method is not allowed here.", headers=((b"allow", allow),))
+        if route.check is not None:
+            route.check(request)
+        if b"content-encoding" in headers:
+            raise Problem(415, "An encoded body is not accepted.")
+        # The HTTP parser has refused lengths that are not plain digits.
+        if int(headers.get(b"content-length", b"0")) > route.max_bytes:
+            raise route.too_long()
+        return route
 
 
 def incident() -> str:
@@ -174,37 +240,30 @@ def incident() -> str:
     return number
 
 
-async def reply(send: Send, response: Response) -> None:
-    """Sends a whole response."""
-    headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+_BAD_FIELD: Final = re.compile(rb"[^\t\x20-\x7e]")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The request's body, at most `limit` bytes of it.
+@functools.lru_cache(maxsize=256)
+def head(status: int, headers: Fields) -> bytes:
+    """Status line and header fields. Raises ValueError for a field that would be more than one."""
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())]
+    for name, value in headers:
+        if _BAD_FIELD.search(name) or _BAD_FIELD.search(value):
+            raise ValueError("a control character in a header field")
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines)
 
-    How long a body may take is the server's to say: see `safeconduct.entrypoints.server`.
 
-    Raises:
-        Problem: 413 for more, 415 for an encoded body, 400 when the client went away half-way.
+def whole(response: Response, *, close: bool, silent: bool = False) -> bytes:
+    """The bytes of a response: `close` tells that it is the last one, `silent` leaves out its body,
+    as is done for HEAD.
     """
-    if b"content-encoding" in request.headers:
-        raise Problem(415, "An encoded body is not accepted.")
-    # The HTTP parser has refused lengths that are not plain digits.
-    if int(request.headers.get(b"content-length", b"0")) > limit:
-        raise Problem(413, f"The body is longer than {limit} bytes.")
-    body = b""
-    more = True
-    while more:
-        event = await request.receive()
-        if event["type"] == "http.disconnect":
-            raise Problem(400, "The body ended before it was complete.")
-        body += event.get("body", b"")
-        if len(body) > limit:
-            raise Problem(413, f"The body is longer than {limit} bytes.")
-        more = event.get("more_body", False)
-    return body
+    return b"%bcontent-length: %d\r\n%b\r\n%b" % (
+        head(response.status, response.headers),
+        len(response.body),
+        b"connection: close\r\n" if close else b"",
+        b"" if silent else response.body,
+    )
 
 
 def require_type(request: Request, media_type: bytes) -> None:
@@ -216,36 +275,3 @@ def require_type(request: Request, media_type: bytes) -> None:
     charset = parameters.strip().replace(b'"', b"")
     if essence.strip() != media_type or charset not in {b"", b"charset=utf-8"}:
         raise Problem(415, f"The body must be {media_type.decode()} in UTF-8.")
-
-
-async def _dispatch(
-    routes: Routes, entry: Doors, scope: Scope, receive: Receive, send: Send
-) -> Response | None:
-    fields: list[tuple[bytes, bytes]] = scope["headers"]
-    # The path as it was sent: a second spelling of a path would be a second name for a thing.
-    path = scope["raw_path"].decode("ascii")
-    prefix, _, last = path.rpartition("/")
-    methods, tail = (routes.get(path) if last else None), ""
-    if methods is None and last:
-        methods, tail = routes.get(f"{prefix}/"), last
-    request = Request(
-        method=scope["method"],
-        path=path,
-        tail=tail,
-        headers=dict(fields),
-        fields=fields,
-        receive=receive,
-        send=send,
-    )
-    if len(request.headers) != len(fields):
-        for name in _ONCE:
-            if request.repeats(name):
-                raise Problem(400, f"The header {name.decode()} may be sent once.")
-    entry.check(request)
-    if methods is None:
-        raise Problem(404, "There is nothing here.")
-    handler = methods.get(request.method)
-    if handler is None:
-        allow = ", ".join(sorted(methods)).encode()
-        raise Problem(405, "This method is not allowed here.", headers=((b"allow", allow),))
-    return await handler(request)

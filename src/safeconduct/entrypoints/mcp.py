@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,12 +17,12 @@ from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
 from safeconduct.entrypoints import answers, greeting, params, wire
 from safeconduct.entrypoints.envelope import revision, speaks_modern
 from safeconduct.entrypoints.http import (
-    Handler,
     Problem,
     Request,
     Response,
+    Route,
+    Routes,
     incident,
-    read_body,
     require_type,
 )
 from safeconduct.entrypoints.running import Cancelled, Key, Running
@@ -62,40 +62,40 @@ class McpEndpoint:
         *,
         issuer: str,
         max_body_bytes: int,
-        running: Running | None = None,
     ) -> None:
         self._gateway = gateway
         self._issuer = issuer
         self._max_body_bytes = max_body_bytes
         self._metadata = issuer + METADATA_PATH
-        self._running = running or Running()
+        self._running = Running()
 
-    def routes(self) -> dict[str, dict[str, Handler]]:
+    def routes(self) -> Routes:
         """This endpoint's part of the routing table. GET and DELETE are for sessions."""
-        return {"/mcp": {"POST": self.post}, "/mcp/": {"POST": self.post}}
+        post = {"POST": Route(self.post, self._max_body_bytes, self._check)}
+        return {"/mcp": post, "/mcp/": post}
 
-    async def post(self, request: Request) -> Response | None:
-        """Answers one message."""
+    def _check(self, request: Request) -> None:
+        """Looks at the head of a message. Raises Problem."""
         if request.tail and _UPSTREAM.fullmatch(request.tail) is None:
             raise Problem(404, "There is nothing here.")
-        authorization = request.headers.get(b"authorization")
-        if authorization is None:
+        if b"authorization" not in request.headers:
             # Who shows no token does not get as far as the parser.
             raise self._unauthenticated(None, "A task token is needed.")
         require_type(request, b"application/json")
-        accepts_json, accepts_events = _accepted(b",".join(request.every(b"accept")) or b"*/*")
-        if not accepts_json:
+        if not _accepted(request).json:
             raise Problem(406, "The answer is application/json.")
-        body = await read_body(request, self._max_body_bytes)
+
+    async def post(self, request: Request) -> Response | None:
+        """Answers one message."""
         caller = Caller(
             http_method="POST",
             url=self._issuer + request.path,
-            authorization=authorization.decode("latin-1"),
+            authorization=request.headers[b"authorization"].decode("latin-1"),
             dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
         )
         modern = speaks_modern(request)
         try:
-            message = wire.parse(body, self._max_body_bytes)
+            message = wire.parse(request.body, self._max_body_bytes)
             modern = revision(request, message) == MODERN
             kind = _row(message, modern=modern)
             if message.id is None:
@@ -109,7 +109,7 @@ class McpEndpoint:
                 upstream=request.tail or None,
             )
             if kind.page:
-                return await self._through_the_page(request, asked, streams=accepts_events)
+                return await self._through_the_page(request, asked)
             value = answers.shaped(
                 await self._own_answer(asked), modern=modern, cacheable=kind.cacheable
             )
@@ -145,16 +145,13 @@ class McpEndpoint:
             case _:
                 raise Rejected(wire.METHOD_NOT_FOUND, "Method not found", request_id=asked.id)
 
-    async def _through_the_page(
-        self, request: Request, asked: _Asked, *, streams: bool
-    ) -> Response | None:
+    async def _through_the_page(self, request: Request, asked: _Asked) -> Response | None:
         token = params.progress_token(asked.message)
         name, given = params.called(asked.message, asked.kind)
-        if token is None or not streams:
+        if token is None or not _accepted(request).events:
             return await self._called(request, asked, name, given, None)
-        stream = Stream(request.send, token)
-        await stream.finish(await self._called(request, asked, name, given, stream.progress))
-        return None
+        stream = Stream(request, token)
+        return await stream.finish(await self._called(request, asked, name, given, stream.progress))
 
     async def _called(
         self, request: Request, asked: _Asked, name: str, given: JSON, tell: OnProgress | None
@@ -163,10 +160,8 @@ class McpEndpoint:
         try:
             answer = await self._running.run(
                 _key(asked.caller, request, asked.id),
-                request.receive,
-                functools.partial(
-                    self._gateway.call, asked.caller, method, asked.upstream, name, given, tell
-                ),
+                request,
+                self._gateway.call(asked.caller, method, asked.upstream, name, given, tell),
             )
             if isinstance(answer, Delivered):
                 return answers.delivered(asked.id, asked.kind, answer, modern=asked.modern)
@@ -217,11 +212,21 @@ def _internal(request_id: Id, number: str) -> Response:
     )
 
 
+class _Accepted(NamedTuple):
+    """Which of the two forms of an answer a client takes."""
+
+    json: bool
+    events: bool
+
+
+def _accepted(request: Request) -> _Accepted:
+    return _media_types(b",".join(request.every(b"accept")) or b"*/*")
+
+
 @functools.lru_cache(maxsize=64)
-def _accepted(accept: bytes) -> tuple[bool, bool]:
-    """Whether an Accept header takes JSON, and whether it takes server-sent events."""
+def _media_types(accept: bytes) -> _Accepted:
     ranges = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
-    return (
-        not ranges.isdisjoint({b"*/*", b"application/*", b"application/json"}),
-        not ranges.isdisjoint({b"*/*", b"text/*", b"text/event-stream"}),
+    return _Accepted(
+        json=not ranges.isdisjoint({b"*/*", b"application/*", b"application/json"}),
+        events=not ranges.isdisjoint({b"*/*", b"text/*", b"text/event-stream"}),
     )

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar, cast
+from collections.abc import Awaitable
+from typing import TypeVar, cast
 
 import msgspec
 
-from safeconduct.entrypoints.http import Receive
+from safeconduct.entrypoints.http import Request
 from safeconduct.entrypoints.wire import Id
-
-PATIENCE_S: Final = 0.05
-"""How long a call runs before its connection is watched. Most are over by then, and a task that
-waits for a disconnect costs more than the rest of the entrypoint together.
-"""
 
 _T = TypeVar("_T")
 
@@ -34,27 +29,26 @@ class Cancelled(Exception):
 class Running:
     """The calls of this process that are under way."""
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        self._patience_s = patience_s
+    def __init__(self) -> None:
         self._calls: dict[Key, list[_Call]] = {}
 
-    async def run(self, key: Key, receive: Receive, call: Callable[[], Awaitable[_T]]) -> _T:
+    async def run(self, key: Key, request: Request, call: Awaitable[_T]) -> _T:
         """Awaits a call in the current task, and cancels it there when its sender ends it.
 
         Raises Cancelled.
         """
-        this = _Call(receive)
+        this = _Call()
         same = self._calls.setdefault(key, [])
         same.append(this)
-        timer = asyncio.get_running_loop().call_later(self._patience_s, this.watch)
+        request.when_gone(this.end)
         try:
-            return await call()
+            return await call
         except asyncio.CancelledError:
             if not this.alone():
                 raise
             raise Cancelled from None
         finally:
-            timer.cancel()
+            request.when_gone(None)
             this.close()
             same.remove(this)
             if not same:
@@ -72,15 +66,9 @@ class Running:
 
 
 class _Call:
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self) -> None:
         self.ended = False
-        self._receive = receive
         self._task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._watcher: asyncio.Task[None] | None = None
-
-    def watch(self) -> None:
-        """From now on, a disconnect ends the call."""
-        self._watcher = asyncio.get_running_loop().create_task(self._until_gone())
 
     def end(self) -> None:
         """Cancels once: the page records the outcome while it is being cancelled."""
@@ -93,13 +81,6 @@ class _Call:
         return self.ended and self._task.cancelling() == 1
 
     def close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
         if self.ended:
             # Answered for: time limits and task groups further out must not take it for theirs.
             self._task.uncancel()
-
-    async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.end()

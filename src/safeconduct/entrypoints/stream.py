@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from safeconduct.entrypoints.http import Fields, Response, Send, reply
+from safeconduct.entrypoints.http import Fields, Request, Response
 from safeconduct.entrypoints.wire import Id, encode
 from safeconduct.ports import JSON
 
@@ -22,8 +22,8 @@ class Stream:
     plain response. A slow reader holds up the upstream's progress, and nothing is kept for it.
     """
 
-    def __init__(self, send: Send, token: Id) -> None:
-        self._send = send
+    def __init__(self, request: Request, token: Id) -> None:
+        self._request = request
         self._token = token
         self._open = False
         self._last: float | None = None
@@ -36,23 +36,23 @@ class Stream:
         self._last = told["progress"]
         if not self._open:
             self._open = True
-            await self._send(
-                {"type": "http.response.start", "status": 200, "headers": list(_HEADERS)}
-            )
+            self._request.start(_HEADERS)
         event = {"jsonrpc": "2.0", "method": "notifications/progress", "params": told}
-        await self._event(encode(event), more=True)
+        await self._event(encode(event))
 
-    async def finish(self, response: Response) -> None:
-        """Sends the answer, as the last event where the stream is open."""
-        if self._open:
-            await self._event(response.body, more=False)
-        else:
-            await reply(self._send, response)
+    async def finish(self, response: Response) -> Response | None:
+        """Sends the answer as the last event where the stream is open, and gives it back where it
+        is still to be sent.
+        """
+        if not self._open:
+            return response
+        await self._event(response.body)
+        self._request.finish()
+        return None
 
-    async def _event(self, message: bytes, *, more: bool) -> None:
+    async def _event(self, message: bytes) -> None:
         # JSON as it is encoded here has no line ends.
-        body = b"event: message\ndata: %b\n\n" % message
-        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        await self._request.send(b"event: message\ndata: %b\n\n" % message)
 
 
 def _rebuilt(params: JSON, token: Id) -> JSON | None:

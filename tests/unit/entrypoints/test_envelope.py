@@ -4,7 +4,6 @@ import pytest
 
 from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.entrypoints.envelope import revision, speaks_modern
-from safeconduct.entrypoints.http import Event, Request
 from safeconduct.entrypoints.wire import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -13,32 +12,20 @@ from safeconduct.entrypoints.wire import (
     parse,
 )
 from safeconduct.ports import JSON
-from tests.support.front import CALL, Fields, handshake, modern, notification, replaced, without
-
-
-async def _receive() -> Event:
-    return {}
-
-
-async def _send(_: Event) -> None:
-    pass
-
-
-def request(fields: Fields) -> Request:
-    raw = [(name.encode(), value.encode("latin-1")) for name, value in fields]
-    return Request(
-        method="POST",
-        path="/mcp",
-        tail="",
-        headers=dict(raw),
-        fields=raw,
-        receive=_receive,
-        send=_send,
-    )
+from tests.support.front import (
+    CALL,
+    Fields,
+    handshake,
+    modern,
+    notification,
+    replaced,
+    unconnected,
+    without,
+)
 
 
 def spoken(body: bytes, fields: Fields) -> str:
-    return revision(request(fields), parse(body, 10_000))
+    return revision(unconnected(fields), parse(body, 10_000))
 
 
 def code(body: bytes, fields: Fields) -> int:
@@ -211,4 +198,4 @@ def test_a_parameter_header_may_stand_once() -> None:
 )
 def test_the_head_suggests_an_era(version: str | None, is_modern: bool) -> None:
     fields: Fields = [] if version is None else [("mcp-protocol-version", version)]
-    assert speaks_modern(request(fields)) is is_modern
+    assert speaks_modern(unconnected(fields)) is is_modern

@@ -1,5 +1,3 @@
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from safeconduct.entrypoints.http import (
@@ -7,29 +5,30 @@ from safeconduct.entrypoints.http import (
     Problem,
     Request,
     Response,
-    alive,
-    application,
+    Route,
+    Site,
     doors,
-    read_body,
+    head,
     require_type,
+    whole,
 )
 from tests.support.front import BASE, Fields, ask, exchange, replaced, without
 
 HERE = Doors(frozenset({b"gateway.example"}), frozenset({b"https://console.example"}))
 
 
-def reading(limit: int) -> Callable[[Request], Awaitable[Response]]:
-    async def handler(request: Request) -> Response:
-        return Response(200, await read_body(request, limit))
+async def echo(request: Request) -> Response:
+    return Response(200, request.body)
 
-    return handler
+
+ECHO = Site({"/x": {"POST": Route(echo, 10)}}, HERE)
 
 
 async def ok(request: Request) -> Response:
     return Response(200, f"{request.path} {request.tail}".encode())
 
 
-APP = application({"/here": {"POST": ok, "GET": ok}, "/under/": {"POST": ok}}, HERE)
+APP = Site({"/here": {"POST": Route(ok), "GET": Route(ok)}, "/under/": {"POST": Route(ok)}}, HERE)
 
 
 async def test_a_path_is_served_as_it_stands_in_the_table() -> None:
@@ -41,7 +40,8 @@ async def test_a_path_that_ends_in_a_slash_takes_one_more_segment() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/Here", "/here/", "/under/", "/under", "/under/one/two", "/h%65re", "//here"]
+    "path",
+    ["/", "/Here", "/here/", "/under/", "/under", "/under/one/two", "/h%65re", "//here", "/here?"],
 )
 async def test_another_path_is_not_found(path: str) -> None:
     assert (await ask(APP, path=path)).status == 404
@@ -96,7 +96,7 @@ async def test_a_fault_is_told_as_a_number_that_the_log_explains(
     async def broken(_: Request) -> Response:
         raise RuntimeError("the secret of the house")
 
-    reply = await ask(application({"/x": {"POST": broken}}, HERE), path="/x")
+    reply = await ask(Site({"/x": {"POST": Route(broken)}}, HERE), path="/x")
     number = str(reply.json["detail"]).removeprefix("Internal error ")
     assert reply.status == 500
     assert b"secret" not in reply.body
@@ -108,7 +108,7 @@ async def test_a_problem_is_told_as_rfc_9457_has_it() -> None:
     async def refusing(_: Request) -> Response:
         raise Problem(401, "Why.", reason="token-invalid", headers=((b"a", b"b"),))
 
-    reply = await ask(application({"/x": {"POST": refusing}}, HERE), path="/x")
+    reply = await ask(Site({"/x": {"POST": Route(refusing)}}, HERE), path="/x")
     assert reply.headers["content-type"] == "application/problem+json"
     assert reply.headers["a"] == "b"
     assert reply.json == {
@@ -119,51 +119,65 @@ async def test_a_problem_is_told_as_rfc_9457_has_it() -> None:
     }
 
 
-async def test_a_probe_learns_that_the_process_serves() -> None:
-    reply = await ask(application({"/healthz": {"POST": alive}}, HERE), path="/healthz")
-    assert (reply.status, reply.body) == (200, b"")
-
-
-async def test_what_is_not_http_is_left_alone() -> None:
-    link = exchange(APP)
-    await APP({"type": "lifespan"}, link.receive, link.send)
-    assert link.sent == []
-
-
 async def test_a_body_may_come_in_pieces() -> None:
-    app = application({"/x": {"POST": reading(10)}}, HERE)
-    assert (await ask(app, [b"12345", b"", b"67890"], path="/x")).body == b"1234567890"
+    assert (await ask(ECHO, [b"12345", b"6", b"7890"], path="/x")).body == b"1234567890"
 
 
-async def test_a_body_over_the_limit_is_refused_before_it_is_read() -> None:
-    link = exchange(
-        application({"/x": {"POST": reading(10)}}, HERE),
-        [b"1", b"2"],
-        [*BASE, ("content-length", "11")],
-        path="/x",
-    )
-    assert (await link.run()).status == 413
-    assert (await link.receive())["body"] == b"1"
+@pytest.mark.parametrize("body", [b"12345678901", [b"123456", b"78901"], [b"1", b"0" * 99, b"1"]])
+async def test_a_body_has_a_limit(body: bytes | list[bytes]) -> None:
+    assert (await ask(ECHO, body, path="/x")).status == 413
 
 
-async def test_a_body_over_the_limit_is_refused_while_it_is_read() -> None:
-    link = exchange(
-        application({"/x": {"POST": reading(10)}}, HERE), [b"123456", b"78901", b"x"], path="/x"
-    )
-    assert (await link.run()).status == 413
-    assert (await link.receive())["body"] == b"x"
+@pytest.mark.parametrize("length", ["11", "999999999999999999"])
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(length: str) -> None:
+    fields: Fields = [*BASE, ("content-length", length)]
+    assert (await ask(ECHO, fields=fields, path="/x")).status == 413
 
 
-async def test_a_body_that_breaks_off_is_not_handled() -> None:
-    link = exchange(application({"/x": {"POST": reading(10)}}, HERE), [], path="/x")
-    link.gone.set()
-    assert (await link.run()).status == 400
+async def test_what_takes_no_body_is_sent_none() -> None:
+    assert (await ask(APP, b"1", path="/here")).status == 413
 
 
 async def test_an_encoded_body_is_refused() -> None:
-    app = application({"/x": {"POST": reading(10)}}, HERE)
-    reply = await ask(app, b"1", [*BASE, ("content-encoding", "gzip")], path="/x")
+    reply = await ask(ECHO, b"1", [*BASE, ("content-encoding", "gzip")], path="/x")
     assert reply.status == 415
+
+
+async def test_a_head_is_checked_before_its_body_is_read() -> None:
+    def check(request: Request) -> None:
+        raise Problem(409, request.path)
+
+    site = Site({"/x": {"POST": Route(echo, 10, check)}}, HERE)
+    fields: Fields = [*BASE, ("content-length", "10")]
+    assert (await ask(site, fields=fields, path="/x")).status == 409
+
+
+async def test_the_answer_to_a_head_request_has_no_body() -> None:
+    sent = await exchange(APP, path="/here", method="HEAD").bytes()
+    assert sent.startswith(b"HTTP/1.1 405 ")
+    assert sent.endswith(b"\r\n\r\n")
+    assert b"content-length: 0" not in sent
+
+
+def test_a_response_is_its_head_its_length_and_its_body() -> None:
+    response = Response(200, b"hi", ((b"a", b"b"),))
+    assert whole(response, close=True) == (
+        b"HTTP/1.1 200 OK\r\na: b\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi"
+    )
+
+
+@pytest.mark.parametrize("field", [(b"a", b"b\r\nc: d"), (b"a\r\nb", b"c"), (b"a", b"\0")])
+async def test_a_field_is_one_field(
+    field: tuple[bytes, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ValueError, match="control character"):
+        head(200, (field,))
+
+    async def broken(_: Request) -> Response:
+        return Response(200, b"", (field,))
+
+    reply = await ask(Site({"/x": {"POST": Route(broken)}}, HERE), path="/x")
+    assert (reply.status, "control character" in caplog.text) == (500, True)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +200,7 @@ async def test_a_media_type_means_itself_in_utf_8(given: str, status: int) -> No
         require_type(request, b"application/json")
         return Response(200)
 
-    app = application({"/x": {"POST": handler}}, HERE)
+    app = Site({"/x": {"POST": Route(handler)}}, HERE)
     fields = replaced(BASE, "content-type", given)
     assert (await ask(app, fields=fields, path="/x")).status == status
 

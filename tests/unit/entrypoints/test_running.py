@@ -1,29 +1,39 @@
 import asyncio
+from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
 
-from safeconduct.entrypoints.http import Event
+from safeconduct.entrypoints.http import Fields, Request
 from safeconduct.entrypoints.running import Cancelled, Key, Running
+from tests.support.front import BASE, unconnected
 
 KEY = Key("DPoP a", "/mcp", 1)
 
 
 class Wire:
-    """A connection; `gone` ends it."""
+    """A connection whose client can go away."""
 
     def __init__(self) -> None:
-        self.gone = asyncio.Event()
-        self.watched = asyncio.Event()
-        self._noise = 1
+        self.request = unconnected(BASE, self)
+        self.gone: Callable[[], None] | None = None
 
-    async def receive(self) -> Event:
-        self.watched.set()
-        if self._noise:
-            self._noise -= 1
-            return {"type": "http.request", "body": b""}
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
+    def when_gone(self, request: Request, call: Callable[[], None] | None) -> None:
+        assert request is self.request
+        self.gone = call
+
+    def leave(self) -> None:
+        assert self.gone is not None
+        self.gone()
+
+    def start(self, request: Request, headers: Fields, *, lasting: bool) -> NoReturn:
+        raise NotImplementedError
+
+    async def send(self, request: Request, data: bytes) -> NoReturn:
+        raise NotImplementedError
+
+    def finish(self, request: Request) -> NoReturn:
+        raise NotImplementedError
 
 
 class Slow:
@@ -54,35 +64,37 @@ def slow() -> Slow:
     return Slow()
 
 
-async def test_a_call_that_ends_in_time_is_not_watched(wire: Wire) -> None:
-    async def quick() -> str:
-        return "done"
-
-    assert await Running(patience_s=60).run(KEY, wire.receive, quick) == "done"
-    assert not wire.watched.is_set()
-
-
 async def test_a_client_that_goes_away_ends_its_call(wire: Wire, slow: Slow) -> None:
-    task = asyncio.ensure_future(Running(0).run(KEY, wire.receive, slow))
-    await wire.watched.wait()
-    wire.gone.set()
+    task = asyncio.ensure_future(Running().run(KEY, wire.request, slow()))
+    await slow.begun.wait()
+    wire.leave()
     with pytest.raises(Cancelled):
         await task
     assert slow.cancelled == 1
 
 
-async def test_watching_ends_with_the_call(wire: Wire, slow: Slow) -> None:
-    task = asyncio.ensure_future(Running(0).run(KEY, wire.receive, slow))
-    await wire.watched.wait()
+async def test_nobody_is_told_of_a_client_that_goes_away_after_its_call(
+    wire: Wire, slow: Slow
+) -> None:
     slow.end.set()
-    assert await task == "done"
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 5)
+    assert await Running().run(KEY, wire.request, slow()) == "done"
+    assert wire.gone is None
+
+
+async def test_a_call_is_ended_once(wire: Wire, slow: Slow) -> None:
+    running = Running()
+    task = asyncio.ensure_future(running.run(KEY, wire.request, slow()))
+    await slow.begun.wait()
+    running.cancel(KEY)
+    wire.leave()
+    assert task.cancelling() == 1
+    with pytest.raises(Cancelled):
+        await task
 
 
 async def test_a_call_can_be_ended_by_its_key(wire: Wire, slow: Slow) -> None:
-    running = Running(60)
-    task = asyncio.ensure_future(running.run(KEY, wire.receive, slow))
+    running = Running()
+    task = asyncio.ensure_future(running.run(KEY, wire.request, slow()))
     await slow.begun.wait()
     running.cancel(KEY)
     running.cancel(KEY)
@@ -96,8 +108,8 @@ async def test_a_call_can_be_ended_by_its_key(wire: Wire, slow: Slow) -> None:
     [Key("DPoP b", "/mcp", 1), Key("DPoP a", "/mcp/crm", 1), Key("DPoP a", "/mcp", "1")],
 )
 async def test_another_key_ends_nothing(wire: Wire, slow: Slow, other: Key) -> None:
-    running = Running(60)
-    task = asyncio.ensure_future(running.run(KEY, wire.receive, slow))
+    running = Running()
+    task = asyncio.ensure_future(running.run(KEY, wire.request, slow()))
     await slow.begun.wait()
     running.cancel(other)
     slow.end.set()
@@ -105,9 +117,9 @@ async def test_another_key_ends_nothing(wire: Wire, slow: Slow, other: Key) -> N
 
 
 async def test_of_two_calls_under_one_key_neither_is_ended(wire: Wire) -> None:
-    running = Running(60)
+    running = Running()
     one, two = Slow(), Slow()
-    tasks = [asyncio.ensure_future(running.run(KEY, wire.receive, call)) for call in (one, two)]
+    tasks = [asyncio.ensure_future(running.run(KEY, wire.request, call())) for call in (one, two)]
     await one.begun.wait()
     await two.begun.wait()
     running.cancel(KEY)
@@ -119,9 +131,9 @@ async def test_of_two_calls_under_one_key_neither_is_ended(wire: Wire) -> None:
 
 
 async def test_a_call_that_is_over_cannot_be_ended(wire: Wire, slow: Slow) -> None:
-    running = Running(60)
+    running = Running()
     slow.end.set()
-    assert await running.run(KEY, wire.receive, slow) == "done"
+    assert await running.run(KEY, wire.request, slow()) == "done"
     running.cancel(KEY)
     current = asyncio.current_task()
     assert current is not None
@@ -129,11 +141,11 @@ async def test_a_call_that_is_over_cannot_be_ended(wire: Wire, slow: Slow) -> No
 
 
 async def test_what_is_caught_is_answered_for(wire: Wire, slow: Slow) -> None:
-    running = Running(60)
+    running = Running()
 
     async def serve() -> int:
         with pytest.raises(Cancelled):
-            await running.run(KEY, wire.receive, slow)
+            await running.run(KEY, wire.request, slow())
         current = asyncio.current_task()
         assert current is not None
         return current.cancelling()
@@ -145,8 +157,8 @@ async def test_what_is_caught_is_answered_for(wire: Wire, slow: Slow) -> None:
 
 
 async def test_a_task_that_somebody_else_cancels_is_cancelled(wire: Wire, slow: Slow) -> None:
-    running = Running(60)
-    task = asyncio.ensure_future(running.run(KEY, wire.receive, slow))
+    running = Running()
+    task = asyncio.ensure_future(running.run(KEY, wire.request, slow()))
     await slow.begun.wait()
     running.cancel(KEY)
     task.cancel()
@@ -155,7 +167,7 @@ async def test_a_task_that_somebody_else_cancels_is_cancelled(wire: Wire, slow: 
 
 
 async def test_an_answer_in_spite_of_the_cancellation_is_an_answer(wire: Wire, slow: Slow) -> None:
-    running = Running(60)
+    running = Running()
 
     async def stubborn() -> str:
         try:
@@ -163,7 +175,7 @@ async def test_an_answer_in_spite_of_the_cancellation_is_an_answer(wire: Wire, s
         except asyncio.CancelledError:
             return "recorded"
 
-    task = asyncio.ensure_future(running.run(KEY, wire.receive, stubborn))
+    task = asyncio.ensure_future(running.run(KEY, wire.request, stubborn()))
     await slow.begun.wait()
     running.cancel(KEY)
     assert await task == "recorded"
@@ -174,4 +186,4 @@ async def test_a_fault_stays_itself(wire: Wire) -> None:
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        await Running(60).run(KEY, wire.receive, broken)
+        await Running().run(KEY, wire.request, broken())

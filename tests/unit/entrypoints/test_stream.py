@@ -1,76 +1,86 @@
-import orjson
+from collections.abc import Awaitable, Callable
+
 import pytest
 
-from safeconduct.entrypoints.http import Event
+from safeconduct.entrypoints.http import Doors, Request, Response, Route, Site
 from safeconduct.entrypoints.stream import Stream
 from safeconduct.entrypoints.wire import result
 from safeconduct.ports import JSON
+from tests.support.front import Reply, exchange
 
 ANSWER = result(1, {"content": []})
 
 
-class Wire:
-    def __init__(self) -> None:
-        self.sent: list[Event] = []
-        self.stream = Stream(self.send, "mine")
+async def streamed(tell: Callable[[Stream], Awaitable[None]]) -> Reply:
+    """What a client reads of a stream that is finished after these calls."""
 
-    async def send(self, event: Event) -> None:
-        self.sent.append(event)
+    async def handler(request: Request) -> Response | None:
+        stream = Stream(request, "mine")
+        await tell(stream)
+        return await stream.finish(ANSWER)
 
-    @property
-    def told(self) -> list[JSON]:
-        return [
-            orjson.loads(event["body"].removeprefix(b"event: message\ndata: "))["params"]
-            for event in self.sent[1:]
-        ]
+    site = Site({"/mcp": {"POST": Route(handler)}}, Doors(frozenset({b"gateway.example"})))
+    return await exchange(site).run()
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
+async def told(*progress: JSON) -> list[JSON]:
+    """The progress that a client reads of."""
+
+    async def tell(stream: Stream) -> None:
+        for params in progress:
+            await stream.progress(params)
+
+    reply = await streamed(tell)
+    assert reply.headers["content-type"] == "text/event-stream"
+    *events, answer = reply.events
+    assert answer["result"] == {"content": []}
+    return [event["params"] for event in events]
 
 
-async def test_without_progress_the_answer_is_a_plain_response(wire: Wire) -> None:
-    await wire.stream.finish(ANSWER)
-    start, body = wire.sent
-    assert (b"content-type", b"application/json") in start["headers"]
-    assert body["body"] == ANSWER.body
+async def test_without_progress_the_answer_is_a_plain_response() -> None:
+    async def nothing(_: Stream) -> None:
+        pass
+
+    reply = await streamed(nothing)
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.body == ANSWER.body
 
 
-async def test_progress_opens_a_stream_that_the_answer_closes(wire: Wire) -> None:
-    await wire.stream.progress({"progress": 1, "total": 2, "message": "half\nway"})
-    await wire.stream.progress({"progress": 2})
-    await wire.stream.finish(ANSWER)
-    start, one, two, last = wire.sent
-    assert start["status"] == 200
-    assert (b"content-type", b"text/event-stream") in start["headers"]
-    assert (b"x-accel-buffering", b"no") in start["headers"]
-    assert one["body"] == (
+async def test_progress_opens_a_stream_that_the_answer_closes() -> None:
+    async def tell(stream: Stream) -> None:
+        await stream.progress({"progress": 1, "total": 2, "message": "half\nway"})
+        await stream.progress({"progress": 2})
+
+    reply = await streamed(tell)
+    assert reply.status == 200
+    assert reply.headers == {
+        "content-type": "text/event-stream",
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+        "transfer-encoding": "chunked",
+    }
+    assert reply.body == (
         b'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":'
         b'{"progressToken":"mine","progress":1,"total":2,"message":"half\\nway"}}\n\n'
+        b'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":'
+        b'{"progressToken":"mine","progress":2}}\n\n'
+        b"event: message\ndata: " + ANSWER.body + b"\n\n"
     )
-    assert two["more_body"] is True
-    assert last == {
-        "type": "http.response.body",
-        "body": b"event: message\ndata: " + ANSWER.body + b"\n\n",
-        "more_body": False,
-    }
 
 
-async def test_progress_is_rebuilt_and_not_passed_on(wire: Wire) -> None:
-    await wire.stream.progress(
-        {"progressToken": "theirs", "progress": 0.5, "_meta": {}, "total": "2", "message": ["x"]}
-    )
-    assert wire.told == [{"progressToken": "mine", "progress": 0.5}]
+async def test_progress_is_rebuilt_and_not_passed_on() -> None:
+    given = {"progressToken": "theirs", "progress": 0.5, "_meta": {}, "total": "2", "message": [1]}
+    assert await told(given) == [{"progressToken": "mine", "progress": 0.5}]
 
 
 @pytest.mark.parametrize("params", [{}, {"progress": "1"}, {"progress": True}, {"message": "m"}])
-async def test_what_is_no_progress_opens_nothing(wire: Wire, params: JSON) -> None:
-    await wire.stream.progress(params)
-    assert wire.sent == []
+async def test_what_is_no_progress_opens_nothing(params: JSON) -> None:
+    async def tell(stream: Stream) -> None:
+        await stream.progress(params)
+
+    assert (await streamed(tell)).headers["content-type"] == "application/json"
 
 
-async def test_only_what_grows_is_progress(wire: Wire) -> None:
-    for value in (1, 1, 0.5, 3, 2, 3.5):
-        await wire.stream.progress({"progress": value})
-    assert [told["progress"] for told in wire.told] == [1, 3, 3.5]
+async def test_only_what_grows_is_progress() -> None:
+    given = [{"progress": value} for value in (1, 1, 0.5, 3, 2, 3.5)]
+    assert [one["progress"] for one in await told(*given)] == [1, 3, 3.5]
