@@ -12,7 +12,7 @@ import msgspec
 
 Direction = Literal["from-client", "from-upstream"]
 
-Subject = Literal["tool", "resource", "prompt", "none"]
+Subject = Literal["tool", "resource", "template", "prompt", "none"]
 """What a message is about: the kind of thing whose manifest decides."""
 
 MODERN: Final = "2026-07-28"
@@ -49,6 +49,9 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     # Lists are filtered from the catalogue: definitions are text of an upstream.
     ("from-client", "tools/list"): Kind(subject="tool", source=True, cacheable=True),
     ("from-client", "resources/list"): Kind(subject="resource", source=True, cacheable=True),
+    ("from-client", "resources/templates/list"): Kind(
+        subject="template", source=True, cacheable=True
+    ),
     ("from-client", "prompts/list"): Kind(subject="prompt", source=True, cacheable=True),
     # These take the whole page.
     ("from-client", "tools/call"): Kind(

@@ -15,6 +15,7 @@ import msgspec
 
 from safeconduct.config.schema import Config
 from safeconduct.config.schema import Upstream as UpstreamBlock
+from safeconduct.core import naming
 from safeconduct.core.calls import kind_of
 from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.labels import WORST, Confidentiality, Label
@@ -43,18 +44,24 @@ from safeconduct.ports import (
 LISTS: Final = {
     "tools": ("tools/list", "tools", "name"),
     "resources": ("resources/list", "resources", "uri"),
+    "templates": ("resources/templates/list", "resourceTemplates", "uriTemplate"),
     "prompts": ("prompts/list", "prompts", "name"),
 }
 """By kind: the method that lists it, the member that holds the list, and the member that names."""
 
-METHODS: Final = {
+KINDS: Final = {
     "tool": "tools",
     "resource": "resources",
+    "template": "templates",
     "prompt": "prompts",
 }
 
+_BY_URI: Final = frozenset({"resources", "templates"})
+
 MAX_ITEMS: Final = 2_000
 """How many definitions of one kind an upstream may have."""
+
+METHOD_NOT_FOUND: Final = -32601
 
 MAX_PAGES: Final = 50
 LIST_S: Final = 20.0
@@ -128,13 +135,24 @@ class Catalogue:
     async def _offered(self, where: str, pin: Pin) -> dict[tuple[str, str, str], Offer]:
         found: dict[tuple[str, str, str], Offer] = {}
         for kind in LISTS:
-            if kind != "tools" and not getattr(self.manifests[where], kind):
+            if kind != "tools" and not self._reviewed(where, kind):
                 continue
-            for name, definition in await self._list(where, kind):
+            try:
+                listed = await self._list(where, kind)
+            except UpstreamError as error:
+                if kind == "tools" or error.code != METHOD_NOT_FOUND:
+                    raise
+                listed = []
+            for name, definition in listed:
                 seen = digest(definition)
                 pinned = await pin(f"{where}#{kind}:{name}", seen)
                 found[kind, where, name] = Offer(definition=definition, digest=seen, pinned=pinned)
         return found
+
+    def _reviewed(self, where: str, kind: str) -> Mapping[str, ContentManifest]:
+        """What a reviewer says of an upstream's prompts, or of its resources."""
+        manifest = self.manifests[where]
+        return manifest.prompts if kind == "prompts" else manifest.resources
 
     async def _list(self, where: str, kind: str) -> list[tuple[str, JSON]]:
         method, member, naming = LISTS[kind]
@@ -167,17 +185,19 @@ class Catalogue:
     def locate(self, method: str, wire_name: str, upstream: str | None) -> tuple[str, str] | None:
         """Upstream and name behind a name on the wire, or None. Names match exactly."""
         kind = _kind(method)
-        if kind is None or len(wire_name) > MAX_NAME:
+        if kind is None:
             return None
         if upstream is not None:
-            return (upstream, wire_name) if self._known(kind, upstream, wire_name) else None
-        if kind == "resources":
-            owners = [w for w in sorted(self._upstreams) if self._known(kind, w, wire_name)]
-            return (owners[0], wire_name) if len(owners) == 1 else None
-        where, separator, name = wire_name.partition("__")
-        return (where, name) if separator and self._known(kind, where, name) else None
+            found = upstream, wire_name
+        elif (read := (naming.unwrapped if kind in _BY_URI else naming.split)(wire_name)) is None:
+            return None
+        else:
+            found = read
+        return found if self._known(kind, *found) else None
 
     def _known(self, kind: str, where: str, name: str) -> bool:
+        if len(name) > MAX_NAME:
+            return False
         if (kind, where, name) in self._offers:
             return True
         return kind == "resources" and self._content(where, name) is not None
@@ -236,13 +256,14 @@ class Catalogue:
         return resources[longest], True
 
     def _as_tool(self, kind: str, upstream: str, name: str) -> ToolManifest | None:
-        """A resource or prompt as the checks see it: a read."""
+        """A resource, a template of some or a prompt as the checks see it: a read."""
         if kind == "prompts":
             prompt = self.manifests[upstream].prompts.get(name)
             if prompt is None:
                 return None
             return _read(prompt, _argument_names(self._offers[kind, upstream, name].definition))
-        content = self._content(upstream, name)
+        # A template is what its URIs have in common: the part before its first variable.
+        content = self._content(upstream, name.partition("{")[0] if kind == "templates" else name)
         if content is None:
             return None
         said, free = content
@@ -258,8 +279,9 @@ class Catalogue:
             definition = offer.definition
             if kind != "tools" or self.facts(method, where, name).pin != "reviewed":
                 definition = _without_text(offered, name, definition)
-            if upstream is None and kind != "resources":
-                definition = {**definition, "name": f"{where}__{name}"}
+            if upstream is None:
+                wire = naming.wrapped if kind in _BY_URI else naming.joined
+                definition = {**definition, LISTS[offered][2]: wire(where, name)}
             listed.append((where, name, definition))
         return listed
 
@@ -302,14 +324,14 @@ def _without_text(kind: str, name: str, definition: JSON) -> JSON:
     """A definition that nobody has read: its text is an upstream's, and no label would tell."""
     if kind == "tools":
         return {"name": name, "description": UNREVIEWED, "inputSchema": ANY_OBJECT}
-    if kind == "resources":
-        return {"uri": name, "name": name}
+    if kind in _BY_URI:
+        return {LISTS[kind][2]: name, "name": name}
     return {"name": name, "arguments": [{"name": one} for one in _argument_names(definition)]}
 
 
 def _kind(method: str) -> str | None:
     row = kind_of("from-client", method)
-    return None if row is None else METHODS.get(row.subject)
+    return None if row is None else KINDS.get(row.subject)
 
 
 def _read(said: ContentManifest, arguments: list[str]) -> ToolManifest:

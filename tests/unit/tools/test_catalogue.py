@@ -13,7 +13,7 @@ from safeconduct.core.manifest import Argument, Effect
 from safeconduct.core.model import ToolFacts
 from safeconduct.ports import Credential
 from safeconduct.tools.catalogue import MAX_NAME
-from tests.support.offers import MANIFESTS, PROMPT, READ, RESOURCE, Company
+from tests.support.offers import MANIFESTS, PROMPT, READ, RESOURCE, TEMPLATE, Company
 
 
 @pytest.fixture
@@ -25,7 +25,8 @@ async def test_every_upstream_is_asked_with_its_credential_and_for_nobody(compan
     await company.refresh()
     credential = Credential("brokered", {"Authorization": "crm"})
     assert company.crm.asked == [
-        (f"{kind}/list", {}, "crm||", credential, 7.0) for kind in ("tools", "resources", "prompts")
+        (f"{kind}/list", {}, "crm||", credential, 7.0)
+        for kind in ("tools", "resources", "resources/templates", "prompts")
     ]
     assert [method for method, *_ in company.mail.asked] == ["tools/list"]
     assert company.catalogue.unreachable == {}
@@ -39,6 +40,7 @@ async def test_what_is_seen_first_is_pinned(company: Company) -> None:
         "crm#tools:new": digest({"name": "new"}),
         "crm#prompts:greet": digest(PROMPT),
         "crm#resources:file:///kb/a": digest(RESOURCE),
+        "crm#templates:file:///kb/{id}": digest(TEMPLATE),
         "mail#tools:send": digest({"name": "send"}),
     }
 
@@ -177,7 +179,8 @@ async def test_a_resource_is_judged_by_its_name_or_its_longest_prefix(
     clearance: Confidentiality,
 ) -> None:
     catalogue = await company.refresh()
-    assert catalogue.locate("resources/read", uri, None) == ("crm", uri)
+    assert catalogue.locate("resources/read", uri, "crm") == ("crm", uri)
+    assert catalogue.locate("resources/read", f"safeconduct://crm/{uri}", None) == ("crm", uri)
     facts = catalogue.facts("resources/read", "crm", uri)
     assert facts.manifest is not None
     assert (facts.manifest.scopes, list(facts.manifest.arguments)) == (scopes, arguments)
@@ -206,7 +209,7 @@ async def test_a_resource_is_judged_by_its_name_or_its_longest_prefix(
 async def test_a_way_out_of_a_prefix_leads_nowhere(company: Company, uri: str) -> None:
     catalogue = await company.refresh()
     assert catalogue.locate("resources/read", uri, "crm") is None
-    assert catalogue.locate("resources/read", uri, None) is None
+    assert catalogue.locate("resources/read", f"safeconduct://crm/{uri}", None) is None
 
 
 async def test_the_pattern_itself_is_no_resource(company: Company) -> None:
@@ -224,12 +227,24 @@ async def test_a_resource_that_is_listed_and_not_described_cannot_be_judged(
     assert catalogue.facts("resources/read", "crm", "file:///kb/../x").manifest is None
 
 
-async def test_a_resource_of_two_upstreams_belongs_to_none_without_a_name(tmp_path: Path) -> None:
+async def test_a_resource_of_two_upstreams_is_named_by_its_upstream(tmp_path: Path) -> None:
     shared = {"resources": {"file:///kb/*": {"scopes": ["case:read"]}}}
     company = Company(tmp_path, {"crm": MANIFESTS["crm"], "mail": {"upstream": "mail", **shared}})
     catalogue = await company.refresh()
-    assert catalogue.locate("resources/read", "file:///kb/x", None) is None
-    assert catalogue.locate("resources/read", "file:///kb/x", "mail") == ("mail", "file:///kb/x")
+    uri = "file:///kb/x"
+    assert catalogue.locate("resources/read", uri, None) is None
+    assert catalogue.locate("resources/read", uri, "mail") == ("mail", uri)
+    assert catalogue.locate("resources/read", f"safeconduct://mail/{uri}", None) == ("mail", uri)
+    assert catalogue.locate("resources/read", f"safeconduct://mail/{uri}", "mail") is None
+
+
+async def test_a_template_is_judged_by_what_its_uris_have_in_common(company: Company) -> None:
+    company.crm.lists["templates"] = [TEMPLATE, {"uriTemplate": "file:///{any}", "name": "x"}]
+    catalogue = await company.refresh()
+    facts = catalogue.facts("resources/templates/list", "crm", "file:///kb/{id}")
+    assert facts.manifest is not None
+    assert facts.manifest.scopes == ("case:read",)
+    assert catalogue.facts("resources/templates/list", "crm", "file:///{any}").manifest is None
 
 
 # --- names on the wire ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from safeconduct.ports import JSON, UpstreamError, UpstreamFault
 from safeconduct.tools import catalogue as tools
-from safeconduct.tools.catalogue import MAX_ITEMS, MAX_NAME, MAX_PAGES, UNREVIEWED
+from safeconduct.tools.catalogue import MAX_ITEMS, MAX_NAME, MAX_PAGES, METHOD_NOT_FOUND, UNREVIEWED
 from tests.support.offers import READ, Company
 
 
@@ -34,6 +34,13 @@ async def test_what_nobody_reviewed_is_listed_without_a_word_of_the_upstream_s(
     assert catalogue.definitions("resources/list", "crm") == [
         ("crm", "file:///kb/a", {"uri": "file:///kb/a", "name": "file:///kb/a"})
     ]
+    assert catalogue.definitions("resources/templates/list", "crm") == [
+        (
+            "crm",
+            "file:///kb/{id}",
+            {"uriTemplate": "file:///kb/{id}", "name": "file:///kb/{id}"},
+        )
+    ]
 
 
 async def test_on_the_aggregated_list_names_carry_their_upstream(company: Company) -> None:
@@ -52,8 +59,26 @@ async def test_on_the_aggregated_list_names_carry_their_upstream(company: Compan
         "crm__greet"
     ]
     assert [one["uri"] for *_, one in catalogue.definitions("resources/list", None)] == [
-        "file:///kb/a"
+        "safeconduct://crm/file:///kb/a"
     ]
+    templates = catalogue.definitions("resources/templates/list", None)
+    assert [one["uriTemplate"] for *_, one in templates] == ["safeconduct://crm/file:///kb/{id}"]
+
+
+async def test_who_has_no_list_of_templates_has_none(company: Company) -> None:
+    company.crm.faults["templates"] = UpstreamError(METHOD_NOT_FOUND, "Method not found")
+    catalogue = await company.refresh()
+    assert catalogue.unreachable == {}
+    assert catalogue.definitions("resources/templates/list", "crm") == []
+    assert len(catalogue.definitions("tools/list", "crm")) == 3
+
+
+@pytest.mark.parametrize(("kind", "code"), [("tools", METHOD_NOT_FOUND), ("templates", -32603)])
+async def test_another_error_says_nothing_about_what_there_is(
+    company: Company, kind: str, code: int
+) -> None:
+    company.crm.faults[kind] = UpstreamError(code, "no")
+    assert (await company.refresh()).unreachable == {"crm": "UpstreamError: no"}
 
 
 # --- upstreams that misbehave ---------------------------------------------------------------------
