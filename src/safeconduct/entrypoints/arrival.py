@@ -148,17 +148,16 @@ class Arrival:
         if not self._target.startswith(b"/"):
             # The absolute form names a second host, next to the Host header.
             raise ValueError("a target that is no path")
-        size = len(self._target)
-        for name, value in self._fields:
-            size += len(name) + len(value)
-            if name == b"transfer-encoding" and value.lower() != b"chunked":
-                raise self._fault(HTTPStatus.NOT_IMPLEMENTED, "a coding that would not be undone")
+        size = len(self._target) + sum([len(name) + len(value) for name, value in self._fields])
         if size > self._limits.header_bytes or len(self._fields) > self._limits.header_fields:
             raise self._fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "a header too large")
-        self._in_head = False
         request = Request(
             parser.get_method().decode(), self._target.decode("ascii"), self._fields, self._line
         )
+        for value in request.every(b"transfer-encoding"):
+            if value.lower() != b"chunked":
+                raise self._fault(HTTPStatus.NOT_IMPLEMENTED, "a coding that would not be undone")
+        self._in_head = False
         asked = self.asked = Asked(request, keep_alive=parser.should_keep_alive())
         if self._line.full:
             asked.keep_alive = False

@@ -69,7 +69,7 @@ class Request:
 
     def repeats(self, name: bytes) -> bool:
         """Whether a header field stands in the request more than once."""
-        return len(self.every(name)) > 1
+        return len(self.fields) != len(self.headers) and len(self.every(name)) > 1
 
     def every(self, name: bytes) -> list[bytes]:
         """The values of all header fields of a name, in their order."""
