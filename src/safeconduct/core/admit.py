@@ -14,8 +14,7 @@ from typing import Any, Final, assert_never, cast
 import msgspec
 
 from safeconduct.core.canonical import NotCanonical, digest
-from safeconduct.core.labels import Confidentiality, Integrity, Label
-from safeconduct.core.manifest import FieldLabel
+from safeconduct.core.labels import Integrity, Label
 from safeconduct.core.model import Call, Finding, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Vouched, normalise
@@ -138,15 +137,14 @@ def _label(tool: ToolFacts, result: JSON) -> Label:
     of them count.
     """
     label = tool.source
-    manifest = tool.manifest
-    if manifest is None or tool.pin != "reviewed" or not manifest.returns.fields:
+    raising = {path: field for path, field in tool.fields.items() if not field <= label}
+    if not raising:
         return label
     structured = result.get("structuredContent")
     whole = structured is not None and _only_repeats(result["content"], structured)
-    for path, field in manifest.returns.fields.items():
-        brought = _field_label(field, tool.source)
-        if not brought <= label and (not whole or select(structured, path)):
-            label = label.join(brought)
+    for path, field in raising.items():
+        if not whole or select(structured, path):
+            label = label.join(field)
     return label
 
 
@@ -172,31 +170,17 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique)
 
 
-def _field_label(field: FieldLabel, source: Label) -> Label:
-    return Label(
-        integrity=source.integrity if field.integrity is None else Integrity[field.integrity],
-        confidentiality=source.confidentiality
-        if field.confidentiality is None
-        else Confidentiality[field.confidentiality],
-        categories=frozenset(field.categories),
-    )
-
-
-def _trusted(field: FieldLabel, source: Label) -> bool:
-    integrity = field.integrity
-    return source.integrity is Integrity.trusted if integrity is None else integrity == "trusted"
-
-
 def _vouched(call: Call, tool: ToolFacts, result: JSON) -> tuple[Vouched, ...]:
     """Exact values of the trusted fields that may vouch, from the structured result only."""
     manifest, structured = tool.manifest, result.get("structuredContent")
-    if manifest is None or tool.pin != "reviewed" or structured is None:
+    if manifest is None or structured is None:
         return ()
     found: list[Vouched] = []
-    for path, field in manifest.returns.fields.items():
-        if not field.vouches_for or not _trusted(field, tool.source):
+    for path, label in tool.fields.items():
+        roles = manifest.returns.fields[path].vouches_for
+        if not roles or label.integrity is not Integrity.trusted:
             continue
-        for role in field.vouches_for:
-            texts = (normalise(value) for value in select(structured, path))
-            found.extend(Vouched(role, text, f"{call.target}:{path}") for text in texts if text)
+        texts = [text for value in select(structured, path) if (text := normalise(value))]
+        where = f"{call.target}:{path}"
+        found += [Vouched(role, text, where) for role in roles for text in texts]
     return tuple(found[:MAX_VOUCHED])

@@ -157,6 +157,17 @@ def source_label(tool: ToolManifest, *, reviewed: bool) -> Label:
     return tool.returns.source.label() if reviewed else WORST
 
 
+def field_label(field: FieldLabel, source: Label) -> Label:
+    """The label of one field: the source's own, but for what is special about it."""
+    return Label(
+        integrity=source.integrity if field.integrity is None else Integrity[field.integrity],
+        confidentiality=source.confidentiality
+        if field.confidentiality is None
+        else Confidentiality[field.confidentiality],
+        categories=frozenset(field.categories),
+    )
+
+
 def clearance(tool: ToolManifest, *, reviewed: bool) -> Confidentiality:
     """How confidential the data sent to this tool may be: public when nobody reviewed it."""
     return Confidentiality[tool.sink.clearance] if reviewed else Confidentiality.public

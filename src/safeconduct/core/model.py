@@ -7,12 +7,13 @@ policy engine, approvals.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import msgspec
 
 from safeconduct.core.labels import BOTTOM, Confidentiality, Label
-from safeconduct.core.manifest import Effect, ToolManifest
+from safeconduct.core.manifest import Effect, ToolManifest, field_label
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, PurposeSource
 
@@ -98,11 +99,12 @@ class ZoneFacts(msgspec.Struct, frozen=True, kw_only=True):
 PinState = Literal["reviewed", "unreviewed", "changed"]
 
 
-class ToolFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the catalogue knows of the target; `manifest` is None when there is no such tool.
 
     `source` is the label of what the tool returns before its fields are looked at, `clearance` how
     confidential the data sent to it may be; both are the worst case unless the pin is reviewed.
+    What follows from these alone is worked out once: tools are called more often than they change.
     """
 
     manifest: ToolManifest | None
@@ -112,12 +114,30 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True):
     clearance: Confidentiality
     credential: str = "none"
 
-    @property
+    @cached_property
     def effect(self) -> Effect:
         """The declared effect; the worst case unless somebody reviewed the definition."""
         if self.manifest is None or self.pin != "reviewed":
             return Effect.execute
         return self.manifest.effect
+
+    @cached_property
+    def fields(self) -> dict[str, Label]:
+        """The labels of the fields that the manifest tells apart, by path: none without review."""
+        if self.manifest is None or self.pin != "reviewed":
+            return {}
+        declared = self.manifest.returns.fields
+        return {path: field_label(field, self.source) for path, field in declared.items()}
+
+    @cached_property
+    def highest(self) -> Confidentiality:
+        """The most confidential thing that the tool may return: its source, or one of its fields.
+
+        What a manifest says of a field counts here even when nobody reviewed it.
+        """
+        fields = () if self.manifest is None else self.manifest.returns.fields.values()
+        declared = [Confidentiality[one.confidentiality] for one in fields if one.confidentiality]
+        return max(self.source.confidentiality, *declared, Confidentiality.public)
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
