@@ -7,6 +7,7 @@ from pathlib import Path
 
 from safeconduct.cli import output
 from safeconduct.cli.operator import OperatorFault, ask
+from safeconduct.cli.parties import NoSuchParty, add_parties, parties
 
 HELP = "start a task, or show what one has done so far"
 EXAMPLE = (
@@ -25,18 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     output.add_config(start)
     output.add_format(start)
-    start.add_argument("--purpose", required=True, help="what the user asks for, in their words")
-    start.add_argument("--agent", help="SPIFFE ID (default: the first assigned agent)")
-    start.add_argument("--user", help="user id (default: the first user the agent may act for)")
-    start.add_argument("--profile", help="task profile (default: the agent's first)")
+    add_parties(start)
     start.add_argument("--scope", action="append", help="narrow the task to this scope; repeatable")
-    start.add_argument(
-        "--source",
-        choices=("app", "user", "agent"),
-        default="app",
-        help="who vouches for the purpose: a registered front end, the user's device, or only "
-        "the agent itself (then it vouches for nothing)",
-    )
     start.add_argument(
         "--key-file",
         type=Path,
@@ -64,19 +55,10 @@ def _start(args: argparse.Namespace) -> int:
             "(fix: name another --key-file, or remove it)"
         )
     config = load(Path(args.config))
-    agent = args.agent or next(iter(config.root.assignments))
-    if agent not in config.agents:
-        return output.usage(f"{agent} is not a registered agent")
     try:
-        started = start_task(
-            config,
-            agent=agent,
-            user=args.user or min(config.agents[agent].delegation.users),
-            profile=args.profile or config.root.assignments[agent].profiles[0],
-            purpose=args.purpose,
-            source=args.source,
-            scopes=args.scope,
-        )
+        started = start_task(config, **parties(args, config), scopes=args.scope)
+    except NoSuchParty as fault:
+        return output.usage(str(fault))
     except (ConnectionError, TimeoutError) as error:
         raise OperatorFault(
             f"no gateway answers at {config.root.gateway.issuer} ({error}); start it with "
