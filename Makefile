@@ -36,13 +36,13 @@ else
 	$(PYTEST) tests/stories
 endif
 
-bench: $(VENV)/.dev ## what a call through the gateway costs (last line: JSON)
-	@$(BIN)/python -m bench
+bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its rivals costs (last line: JSON)
+	@$(BIN)/python -m bench --memory
 
 conformance: $(VENV)/.dev ## what published standards demand
 	$(PYTEST) tests/conformance
 
-e2e: $(VENV)/.dev ## whole programs; needs the packages of scripts/debian-packages.txt
+e2e: $(VENV)/.dev $(VENV)/.rivals ## whole programs; needs the packages of scripts/debian-packages.txt
 	$(PYTEST) -m debian
 
 docs: $(VENV)/.dev ## links and snippets of the documentation
@@ -80,3 +80,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.package
 	@echo "installing requirements/dev.txt"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/.demo
+
+# What `make bench` compares with; apart, so that nothing of it reaches the gateway.
+$(VENV)/.rivals: requirements/bench.txt $(VENV)/.base
+	@echo "installing requirements/bench.txt"
+	@$(BIN)/python -m venv --clear $(VENV)/rivals
+	@$(PIP) --python $(VENV)/rivals/bin/python install --require-hashes -r requirements/bench.txt
+	@touch $@

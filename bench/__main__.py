@@ -1,8 +1,6 @@
 """`make bench`: CPU and latency per call, in interleaved slices; the last line is JSON.
 
-`cpu_us` is user and system time of gateway and upstream per call, the load generator excluded, with
-32 connections in flight; `p50_us` is the median latency of one connection in a closed loop. Both
-are medians over the rounds, with the interquartile range, because the machine is shared.
+What is measured, and how the rivals are treated fairly: docs/reference/benchmark.md.
 """
 
 import argparse
@@ -12,120 +10,142 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import uvloop
 
-from bench import load
-from bench.subjects import Subject, configure, cpu_s, direct, free_port, running, tasks, through
+from bench import load, rivals
+from bench.figures import Found, Slice, percentile, summary
+from bench.memory import growth
+from bench.processes import cpu_s, free_port, resident_bytes, running
+from bench.subjects import Subject, configure, plain, tasks, through
+from safeconduct.core.calls import HANDSHAKE
 
 IN_FLIGHT = 32
 ALONE = 0.25
 """How long the slice of one connection is, as a share of the other."""
+MEMORY_CALLS = 100_000
+OLDER = "full_2025"
+"""The full path, called in revision 2025-11-25, in which FastMCP is called."""
 
 
-class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """One subject in one round; times in microseconds."""
-
-    cpu_us: float
-    p50_us: float
-    rate: float
-
-
-Found = dict[str, list[Slice]]
-"""The slices of each subject, in the order of the rounds."""
+async def one_slice(subject: Subject, seconds: float) -> Slice:
+    """Raises RuntimeError for a wrong answer."""
+    try:
+        before, start = cpu_s(subject.pids), time.perf_counter()
+        many = await load.run(subject.port, subject.requests, subject.expect, seconds)
+        used, took = cpu_s(subject.pids) - before, time.perf_counter() - start
+        alone = await load.run(subject.port, subject.requests[:1], subject.expect, seconds * ALONE)
+    except (RuntimeError, TimeoutError) as fault:
+        fault.add_note(f"by {subject.name}")
+        raise
+    return Slice(
+        cpu_us=used / len(many) * 1e6,
+        p50_us=statistics.median(alone) / 1000,
+        p99_us=percentile(alone, 99) / 1000,
+        rate=len(many) / took,
+    )
 
 
 async def slices(subjects: list[Subject], rounds: int, seconds: float) -> Found:
     found: Found = {subject.name: [] for subject in subjects}
     for number in range(rounds):
         for subject in subjects:
-            before = cpu_s(subject.pids)
-            latencies = await load.run(subject.port, subject.requests, subject.expect, seconds)
-            used = cpu_s(subject.pids) - before
-            alone = await load.run(
-                subject.port, subject.requests[:1], subject.expect, seconds * ALONE
-            )
-            found[subject.name].append(
-                Slice(
-                    cpu_us=used / len(latencies) * 1e6,
-                    p50_us=statistics.median(alone) / 1000,
-                    rate=len(latencies) / seconds,
-                )
-            )
-        print(f"round {number + 1}/{rounds}", end="\r", file=sys.stderr, flush=True)
+            found[subject.name].append(await one_slice(subject, seconds))
+            told = f"round {number + 1}/{rounds}: {subject.name:20}"
+            print(told, end="\r", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return found
 
 
-async def measured(rounds: int, seconds: float) -> Found:
+async def own(stack: AsyncExitStack, place: Path, upstream: int, stub: int) -> list[Subject]:
+    """The server alone and our gateways in front of it."""
+    subjects = [await plain("direct", upstream, (stub,), IN_FLIGHT)]
+    for kind in ("null", "full"):
+        directory, port = place / kind, free_port()
+        configure(directory, kind, port, upstream)
+        gateway = await stack.enter_async_context(
+            running("-m", "safeconduct", "serve", "--config", str(directory))
+        )
+        started = await tasks(directory, IN_FLIGHT)
+        subjects.append(await through(kind, port, (gateway, stub), started))
+        if kind == "full":
+            more = await tasks(directory, IN_FLIGHT)
+            older = await through(OLDER, port, (gateway, stub), more, revision=HANDSHAKE)
+            subjects.append(older)
+    return subjects
+
+
+async def measured(
+    names: list[str], rounds: int, seconds: float, memory_calls: int
+) -> dict[str, Any]:
+    """The figures of our own and of the rivals of these names."""
     async with AsyncExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="safeconduct-bench-")))
         upstream = free_port()
         stub = await stack.enter_async_context(running("-m", "bench.stub", str(upstream)))
-        subjects = [direct(upstream, stub, IN_FLIGHT)]
-        for kind in ("null", "full"):
-            directory, port = place / kind, free_port()
-            configure(directory, kind, port, upstream)
-            gateway = await stack.enter_async_context(
-                running("-m", "safeconduct", "serve", "--config", str(directory))
-            )
-            started = await tasks(directory, IN_FLIGHT)
-            subjects.append(through(kind, port, (gateway, stub), started))
+        subjects = await own(stack, place, upstream, stub)
+        for name in names:
+            rival = rivals.rival(name, place, upstream, stub, IN_FLIGHT)
+            subjects.append(await stack.enter_async_context(rival))
         await slices(subjects, 1, seconds)  # warm-up, not counted
-        return await slices(subjects, rounds, seconds)
+        answer: dict[str, Any] = summary(await slices(subjects, rounds, seconds), names)
+        for subject in subjects:
+            answer[subject.name]["resident_mb"] = round(resident_bytes(subject.pids[0]) / 1e6, 1)
+        if memory_calls:
+            full = next(subject for subject in subjects if subject.name == "full")
+            answer["full"]["memory"] = await growth(full, memory_calls)
+        return answer
 
 
-def summary(found: Found) -> dict[str, dict[str, Any]]:
-    base = found["direct"]
-    return {
-        name: {
-            "cpu_us": middle([one.cpu_us for one in values]),
-            "cpu_us_iqr": spread([one.cpu_us for one in values]),
-            "p50_us": middle([one.p50_us for one in values]),
-            "p50_us_iqr": spread([one.p50_us for one in values]),
-            "added_cpu_us": middle(
-                [one.cpu_us - other.cpu_us for one, other in zip(values, base, strict=True)]
-            ),
-            "calls_per_s": round(middle([one.rate for one in values])),
-        }
-        for name, values in found.items()
-    }
-
-
-def middle(values: list[float]) -> float:
-    return round(statistics.median(values), 1)
-
-
-def spread(values: list[float]) -> list[float]:
-    low, _, high = statistics.quantiles(values, n=4)
-    return [round(low, 1), round(high, 1)]
-
-
-def report(answer: dict[str, dict[str, Any]], rounds: int) -> None:
+def report(answer: dict[str, Any], rounds: int) -> None:
     for name, one in answer.items():
         print(
-            f"{name:8} {one['cpu_us']:>8} us CPU a call (added {one['added_cpu_us']}),"
-            f" p50 {one['p50_us']} us alone, {one['calls_per_s']} calls/s"
+            f"{name:16} {one['cpu_us']:>8} us CPU a call (added {one['added_cpu_us']}), alone p50"
+            f" {one['p50_us']} us, p99 {one['p99_us']} us; {one['calls_per_s']} calls/s"
         )
-    print(f"median of {rounds} interleaved slices; {IN_FLIGHT} in flight for CPU, one for p50")
-    print(json.dumps(answer))
+        for other, ratio in one.get("ratio", {}).items():
+            low, high = ratio["interval"]
+            print(f"{'':16} {ratio['median']:>8} times the CPU of {other} ({low} to {high})")
+        if "memory" in one:
+            memory = one["memory"]
+            low, high = memory["interval"]
+            grown = f"{memory['bytes_per_call']} bytes a call ({low} to {high})"
+            print(f"{'':16} memory grew by {grown} over {memory['calls']} calls")
+    print(
+        f"medians of {rounds} interleaved slices; {IN_FLIGHT} in flight for CPU, one for p50, p99"
+    )
 
 
-async def main(rounds: int, seconds: float) -> None:
+async def main(options: argparse.Namespace) -> None:
     task = asyncio.current_task()
     assert task is not None
     # Told to stop, it takes its processes along.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    report(summary(await measured(rounds, seconds)), rounds)
+    wanted: list[str] = [] if options.no_rivals else list(rivals.PROGRAMS)
+    missing = rivals.missing(wanted)
+    names = [name for name in wanted if name not in missing]
+    rounds = max(options.rounds, 2)
+    answer = await measured(names, rounds, options.seconds, options.memory)
+    report(answer, rounds)
+    print(json.dumps(answer | {"missing": missing}))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="at least 2")
     parser.add_argument("--seconds", type=float, default=1.0, help="of one slice")
-    options = parser.parse_args()
-    uvloop.run(main(max(options.rounds, 2), options.seconds))
+    parser.add_argument("--no-rivals", action="store_true", help="only the gateway itself")
+    parser.add_argument(
+        "--memory",
+        type=int,
+        nargs="?",
+        const=MEMORY_CALLS,
+        default=0,
+        metavar="CALLS",
+        help=f"also what memory grows by over so many calls ({MEMORY_CALLS} if not said)",
+    )
+    uvloop.run(main(parser.parse_args()))

@@ -1,75 +1,41 @@
-"""What is measured: a stub server alone, and the same server behind two gateways.
+"""What is measured of our own: the stub server alone, and the same server behind two gateways.
 
 `null` takes every step with a policy that permits everything; `full` adds what an operator would:
 the shipped rules, a resolver for the allowed addresses, labelled fields, vouching and spotlighting.
 """
 
 import asyncio
-import os
+import http.client
 import secrets
 import shutil
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from bench.processes import START_S
 from safeconduct.config import load
+from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.identity.client import StartedTask, proof, start_task
 
-ROOT = Path(__file__).parent.parent
-CLOCK = os.sysconf("SC_CLK_TCK")
-START_S = 30.0
 AGENT = "spiffe://bench.example/agents/bench"
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Something that answers calls: a port, the processes it costs, and how it is called."""
+    """Something that answers calls: a port, the processes it costs, and how it is called.
+
+    The first process is the subject itself, the others are what it needs.
+    """
 
     name: str
     port: int
     pids: tuple[int, ...]
     requests: tuple[Callable[[], bytes], ...]
     expect: bytes
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def cpu_s(pids: tuple[int, ...]) -> float:
-    """User and system time of the processes so far, in seconds (proc(5), fields 14 and 15)."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / CLOCK
-
-
-@asynccontextmanager
-async def running(*command: str) -> AsyncGenerator[int]:
-    """A Python process that has said that it is ready, by its id; it ends with the block."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(START_S):
-            line = await process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{command} did not start")
-        yield process.pid
-    finally:
-        # Nothing that it holds is of use to anybody any more.
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 MANIFEST = {
@@ -188,56 +154,121 @@ def configure(directory: Path, kind: str, port: int, upstream: int) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def message(tool: str, arguments: dict[str, str]) -> bytes:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    params = {"name": tool, "arguments": arguments, "_meta": meta}
+READ: Final = ("get_case", {"case_id": "C-4711"}, b"renewal quote")
+"""The call that everybody is measured with: tool, arguments, and what the answer has to hold."""
+SEND: Final = ("reply", {"to": "customer7@customer.example", "body": "Hello"}, b"sent")
+"""The call of the full path, whose recipient is looked up in the system of record."""
+
+
+def message(tool: str, arguments: dict[str, str], revision: str = MODERN) -> bytes:
+    params: dict[str, object] = {"name": tool, "arguments": arguments}
+    if revision == MODERN:
+        params["_meta"] = {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     return msgspec.json.encode(call)
 
 
-def head(port: int, path: str, tool: str, length: int) -> str:
+def head(port: int, path: str, tool: str, length: int, revision: str = MODERN) -> str:
+    mirrored = f"Mcp-Method: tools/call\r\nMcp-Name: {tool}\r\n" if revision == MODERN else ""
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n"
-        f"Mcp-Method: tools/call\r\nMcp-Name: {tool}\r\nContent-Length: {length}\r\n"
+        f"Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: {revision}\r\n"
+        f"{mirrored}Content-Length: {length}\r\n"
     )
 
 
-def direct(port: int, pid: int, connections: int) -> Subject:
-    body = message("get_case", {"case_id": "C-4711"})
-    request = head(port, "/mcp", "get_case", len(body)).encode() + b"\r\n" + body
-    return Subject("direct", port, (pid,), ((lambda: request),) * connections, b"renewal quote")
+async def plain(
+    name: str,
+    port: int,
+    pids: tuple[int, ...],
+    connections: int,
+    *,
+    revision: str = MODERN,
+    headers: str = "",
+) -> Subject:
+    """Whoever needs no proof of us: the server itself, and the rivals."""
+    tool, arguments, expect = READ
+    body = message(tool, arguments, revision)
+    first = f"{head(port, '/mcp', tool, len(body), revision)}{headers}"
+    sessions = await begun(port, revision, [dict] * connections)
+    requests = [f"{first}{session}\r\n".encode() + body for session in sessions]
+    return Subject(name, port, pids, tuple(partial(bytes, request) for request in requests), expect)
 
 
-def through(kind: str, port: int, pids: tuple[int, ...], tasks: list[StartedTask]) -> Subject:
+async def through(
+    name: str,
+    port: int,
+    pids: tuple[int, ...],
+    tasks: list[StartedTask],
+    *,
+    revision: str = MODERN,
+) -> Subject:
     """A gateway; each connection has a task of its own and signs a proof for every call."""
-    if kind == "null":
-        calls = [("stub__get_case", {"case_id": "C-4711"}, b"renewal quote")]
-    else:
-        calls = [("stub__reply", {"to": "customer7@customer.example", "body": "Hello"}, b"sent")]
-    tool, arguments, expect = calls[0]
+    tool, arguments, expect = READ if name == "null" else SEND
+    tool = f"stub__{tool}"
     url = f"http://127.0.0.1:{port}/mcp"
 
-    def request(task: StartedTask) -> Callable[[], bytes]:
+    def proven(task: StartedTask) -> dict[str, str]:
+        signed = proof(task.key, "POST", url, task.token)
+        return {"Authorization": f"DPoP {task.token}", "DPoP": signed}
+
+    def request(task: StartedTask, session: str) -> Callable[[], bytes]:
         numbered = "body" in arguments
-        fixed = message(tool, arguments)
+        fixed = message(tool, arguments, revision)
 
         def make() -> bytes:
             # A send is never repeated byte for byte: that would be refused while one is under way.
             given = {**arguments, "body": secrets.token_hex(8)} if numbered else None
-            body = fixed if given is None else message(tool, given)
-            headers = head(port, "/mcp", tool, len(body))
-            signed = proof(task.key, "POST", url, task.token)
-            proven = f"{headers}Authorization: DPoP {task.token}\r\nDPoP: {signed}\r\n\r\n"
-            return proven.encode() + body
+            body = fixed if given is None else message(tool, given, revision)
+            first = head(port, "/mcp", tool, len(body), revision)
+            shown = "".join(f"{key}: {value}\r\n" for key, value in proven(task).items())
+            return f"{first}{session}{shown}\r\n".encode() + body
 
         return make
 
-    return Subject(kind, port, pids, tuple(request(task) for task in tasks), expect)
+    sessions = await begun(port, revision, [partial(proven, task) for task in tasks])
+    requests = (request(task, session) for task, session in zip(tasks, sessions, strict=True))
+    return Subject(name, port, pids, tuple(requests), expect)
+
+
+async def begun(port: int, revision: str, proofs: list[Callable[[], dict[str, str]]]) -> list[str]:
+    """For each connection the header of its session, empty where none is kept."""
+    if revision == MODERN:
+        return [""] * len(proofs)
+    return [await asyncio.to_thread(greeted, port, proven) for proven in proofs]
+
+
+def greeted(port: int, proven: Callable[[], dict[str, str]]) -> str:
+    """Begin as clients of 2025-11-25 do. Blocks.
+
+    Raises:
+        RuntimeError: the server does not go along.
+    """
+    client = {"name": "bench", "version": "1"}
+    params = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": client}
+    initialize = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
+    initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    session: str | None = None
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)
+    for told, status in ((initialize, 200), (initialized, 202)):
+        connection.request("POST", "/mcp", msgspec.json.encode(told), headers | proven())
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != status:
+            raise RuntimeError(f"{told['method']}: {response.status} {text[:600]!r}")
+        session = session or response.headers.get("mcp-session-id")
+        headers["MCP-Protocol-Version"] = HANDSHAKE
+        headers |= {} if session is None else {"Mcp-Session-Id": session}
+    connection.close()
+    return "" if session is None else f"Mcp-Session-Id: {session}\r\n"
 
 
 async def tasks(directory: Path, count: int) -> list[StartedTask]:
