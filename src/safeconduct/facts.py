@@ -58,7 +58,7 @@ class FactFinder:
         self.clock_ms = clock_ms
         self._tenant = config.root.gateway.tenant
         self._zones = zones(config)
-        self._unsafe = config.unsafe + policy.unsafe
+        self._unsafe = tuple(dict.fromkeys(config.unsafe + policy.unsafe))
         self._registered = frozenset(config.agents) & frozenset(config.root.assignments)
         self._identity = identity
         self._state = state
@@ -175,7 +175,9 @@ class FactFinder:
             outcome_unknown=call is not None
             and tool.effect.changes_state
             and self._state.outcome_unknown(bearer.task, call.digest),
-            unsafe=tuple(dict.fromkeys(self._unsafe + bearer.unsafe)),
+            unsafe=tuple(dict.fromkeys(self._unsafe + bearer.unsafe))
+            if bearer.unsafe
+            else self._unsafe,
         )
 
     async def enrich(self, call: Call, gathered: Gathered) -> Facts:

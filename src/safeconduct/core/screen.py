@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from safeconduct.core.checks import FIRST, SECOND
 from safeconduct.core.model import Call, Gathered
-from safeconduct.core.verdict import Answer, Decision, Deny
+from safeconduct.core.verdict import Answer, CheckName, Decision, Deny
 
 
 def screen(call: Call, gathered: Gathered) -> Decision | None:
@@ -13,15 +13,16 @@ def screen(call: Call, gathered: Gathered) -> Decision | None:
     It stops at the first refusal, so that a call outside the delegation learns nothing of zones or
     budgets; the checks after it are on record as not evaluated.
     """
-    answers: list[Answer] = []
-    refusal: Deny | None = None
-    for name, check in FIRST:
-        if refusal is not None:
-            answers.append(Answer(name, None, evaluated=False))
-            continue
+    for at, (_, check) in enumerate(FIRST):
         refusal = check(call, gathered)
-        answers.append(Answer(name, refusal))
-    if refusal is None:
-        return None
-    answers.extend(Answer(name, None, evaluated=False) for name, _ in SECOND)
-    return Decision(refusal, tuple(answers))
+        if refusal is not None:
+            return _stopped(at, refusal)
+    return None
+
+
+def _stopped(at: int, refusal: Deny) -> Decision:
+    """A refusal by the check at this place: those before it had nothing to say against the call."""
+    names: list[CheckName] = [name for name, _ in FIRST] + [name for name, _ in SECOND]
+    passed = [Answer(name, None) for name in names[:at]]
+    unasked = [Answer(name, None, evaluated=False) for name in names[at + 1 :]]
+    return Decision(refusal, (*passed, Answer(names[at], refusal), *unasked))

@@ -43,16 +43,14 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES
         raise StrictJSONError(f"longer than {max_bytes} bytes")
     if data.startswith(_BOM):
         raise StrictJSONError("begins with a byte order mark")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise StrictJSONError(f"not UTF-8 at byte {error.start}") from None
     if data.count(b"[") + data.count(b"{") > max_depth:
         _check_depth(data, max_depth)
     if b"-0.0" not in data and (read := _plainly(data)) is not None:
         return read
     try:
-        value = _DECODER.decode(text)
+        value = _DECODER.decode(data.decode())
+    except UnicodeDecodeError as error:
+        raise StrictJSONError(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise StrictJSONError(f"not JSON at character {error.pos}") from None
     except RecursionError:  # a caller chose a max_depth that the interpreter cannot follow

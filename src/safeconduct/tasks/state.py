@@ -277,8 +277,8 @@ class TaskState:
 
     def vouched(self, task: str, role: Role, value: str) -> tuple[Origin, ...]:
         """Where trusted fields vouched for a value in this task."""
-        places = self._vouched.get(f"{task} {role} {value_digest(value)}") or ()
-        return tuple(Origin("trusted-field", place) for place in places)
+        places = self._vouched.get(f"{task} {role} {value_digest(value)}")
+        return () if places is None else tuple([Origin("trusted-field", one) for one in places])
 
     def baseline(self, task: str, key: str) -> int | None:
         """The amount an object had before this task first changed it."""

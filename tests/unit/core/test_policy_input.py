@@ -90,6 +90,16 @@ def test_no_argument_value_and_no_purpose_reaches_a_rule() -> None:
     assert b"Dana" not in given
 
 
+def test_a_rule_is_given_only_what_it_names() -> None:
+    whole = seen(approval=approval())
+    given = facts(approval=approval())
+    assert orjson.loads(policy_input(call(), given, {"call", "approval"})) == {
+        "call": whole["call"],
+        "approval": whole["approval"],
+    }
+    assert policy_input(call(), given, {"now_ms"}) == b'{"now_ms":%d}' % NOW_MS
+
+
 def test_equal_facts_are_equal_bytes() -> None:
     one = facts(resolved={"a": 1, "b": {"x": 1, "y": 2}})
     two = facts(resolved={"b": {"y": 2, "x": 1}, "a": 1})

@@ -16,11 +16,10 @@ def elevation(call: Call, facts: Facts) -> Deny | Elevate | None:
     gathered, approval = facts.gathered, facts.approval
     if approval is not None and approval.digest == call.digest and approval.state == "denied":
         return Deny("approval-denied")
-    manifest = gathered.tool.manifest
-    scopes = () if manifest is None else manifest.scopes
-    needed = sorted(gathered.agent.approval_scopes.intersection(scopes))
-    if not needed:
+    manifest, eligible = gathered.tool.manifest, gathered.agent.approval_scopes
+    if manifest is None or eligible.isdisjoint(manifest.scopes):
         return None
+    needed = sorted(eligible.intersection(manifest.scopes))
     return Elevate(
         Requirement(
             templates=("scope",), sources=tuple(f"scope:{scope}" for scope in needed), ttl_s=TTL_S
