@@ -22,7 +22,7 @@ def screen(call: Call, gathered: Gathered) -> Decision | None:
 
 def _stopped(at: int, refusal: Deny) -> Decision:
     """A refusal by the check at this place: those before it had nothing to say against the call."""
-    names: list[CheckName] = [name for name, _ in FIRST] + [name for name, _ in SECOND]
+    names: list[CheckName] = [name for name, _ in (*FIRST, *SECOND)]
     passed = [Answer(name, None) for name in names[:at]]
     unasked = [Answer(name, None, evaluated=False) for name in names[at + 1 :]]
     return Decision(refusal, (*passed, Answer(names[at], refusal), *unasked))
