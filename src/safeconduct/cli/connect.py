@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         chosen = parties(args, config)
     except NoSuchParty as fault:
         return output.usage(str(fault))
-    arguments = [clients.OURS, "--config", config.directory]
+    arguments = ["--config", config.directory]
     for name in ("agent", "user", "profile", "source", "purpose"):
         arguments += [f"--{name}", chosen[name]]
     if args.upstream is not None:

@@ -243,17 +243,21 @@ def _clients(config: Config) -> Iterator[Finding]:
                 continue
             for server, said in sorted(_servers(servers)):
                 if not said.startswith(own):
-                    fix = "remove it, or point it at the gateway"
+                    fix = "remove it, or point it at the gateway (safeconduct connect)"
                     what = f"{base / name} sets up `{server}` past the gateway"
                     yield Finding("problem", what, fix)
 
 
 def _servers(document: object) -> Iterator[tuple[str, str]]:
-    """Names of MCP servers in a client's file, and the URL or command that it uses."""
+    """Names of MCP servers in a client's file, and the URL or command that it uses, but for those
+    that `safeconduct connect` wrote.
+    """
+    from safeconduct.shim.clients import starts_us
+
     for key in ("mcpServers", "servers"):
         for name, server in _object(_object(document).get(key)).items():
             said = _object(server)
-            if said:
+            if said and not starts_us(said):
                 yield name, str(said.get("url") or said.get("command") or "")
 
 

@@ -19,8 +19,10 @@ import msgspec
 from safeconduct.kit import strictjson
 from safeconduct.ports import JSON
 
-OURS: Final = "wrap"
-"""The verb that an entry of ours starts."""
+_START: Final = ("-P", "-m", "safeconduct", "wrap")
+"""What an entry of ours gives to the interpreter. Clients start it in the directory of a project,
+and `-P` keeps Python from taking modules from there.
+"""
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,14 +83,18 @@ def clients() -> Mapping[str, Client]:
 
 
 def entry(client: Client, arguments: Sequence[str]) -> JSON:
-    """What starts `safeconduct` with these arguments. The path of the interpreter is whole, as
+    """What starts `safeconduct wrap` with these arguments. The path of the interpreter is whole, as
     applications with a desktop have no shell's search path.
     """
-    starts: JSON = {
-        "command": sys.executable,
-        "args": ["-m", "safeconduct", *arguments],
-    }
+    starts: JSON = {"command": sys.executable, "args": [*_START, *arguments]}
     return {"type": "stdio", **starts} if client.typed else starts
+
+
+def starts_us(server: object) -> bool:
+    """Whether an entry of any client's file leads to a gateway, as those of `entry` do."""
+    said = cast("JSON", server).get("args") if isinstance(server, dict) else None
+    arguments = cast("list[object]", said) if isinstance(said, list) else []
+    return tuple(arguments[: len(_START)]) == _START and "--unsafe-local" not in arguments
 
 
 def put(client: Client, file: Path, name: str, server: JSON) -> Path | None:
@@ -105,7 +111,7 @@ def put(client: Client, file: Path, name: str, server: JSON) -> Path | None:
     if not isinstance(servers, dict):
         raise Untouched(f"{file}: `{client.member}` is no object (fix: paste the entry by hand)")
     named = cast("JSON", servers)
-    if name in named and not _is_ours(named[name]):
+    if name in named and not starts_us(named[name]):
         raise Untouched(
             f"{file} has a server `{name}` already (fix: name another with --name, or remove it: "
             "it is a way past the gateway)"
@@ -130,12 +136,6 @@ def _document(text: bytes, file: Path) -> JSON:
     if not isinstance(value, dict):
         raise Untouched(f"{file} holds no object (fix: paste the entry by hand)")
     return cast("JSON", value)
-
-
-def _is_ours(server: object) -> bool:
-    said = cast("JSON", server).get("args") if isinstance(server, dict) else None
-    arguments = cast("list[object]", said) if isinstance(said, list) else []
-    return arguments[:3] == ["-m", "safeconduct", OURS]
 
 
 def _keep(place: Path) -> Path:
