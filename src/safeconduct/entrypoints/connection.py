@@ -81,8 +81,8 @@ class Connection(asyncio.Protocol):
         self._writable.set()
         if self._current is None:
             self._leave()
-        elif self._when_gone is not None:
-            self._when_gone()
+        else:
+            self._tell()
 
     def data_received(self, data: bytes) -> None:
         """Reads on, as far as the limits allow."""
@@ -127,7 +127,8 @@ class Connection(asyncio.Protocol):
 
     def admitted(self, asked: Asked) -> None:
         """Tells a client that waits for it to go on, unless an earlier answer is due."""
-        if self._free() and asked.request.headers.get(b"expect", b"").lower() == b"100-continue":
+        waits = asked.request.headers.get(b"expect", b"").lower() == b"100-continue"
+        if waits and self._free() and not self._closing():
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def refused(self, asked: Asked) -> None:
@@ -137,7 +138,9 @@ class Connection(asyncio.Protocol):
 
     def complete(self, asked: Asked) -> None:
         """Gets a request in line."""
-        self._timed = False
+        if self._timed and not self._closing():
+            self._timed = False
+            self._alarm.clear()
         if not asked.answered:
             self._ahead.append(asked)
         self._next()
@@ -227,8 +230,14 @@ class Connection(asyncio.Protocol):
         """See Request.when_gone."""
         if self._current is not None and self._current.request is request:
             self._when_gone = call
-            if call is not None and self._lost:
-                call()
+            if self._lost:
+                self._tell()
+
+    def _tell(self) -> None:
+        """Tells the handler that its client has gone, once."""
+        call, self._when_gone = self._when_gone, None
+        if call is not None:
+            call()
 
     def _streams(self, request: Request) -> bool:
         """Whether a request is the one being answered, by a stream that is open."""
@@ -272,8 +281,8 @@ class Connection(asyncio.Protocol):
         self._stopping = True
         if self._current is None:
             self._close()
-        elif self._lasting and self._when_gone is not None:
-            self._when_gone()
+        elif self._lasting:
+            self._tell()
 
     def abort(self) -> None:
         """Ends the connection and its handler at once."""

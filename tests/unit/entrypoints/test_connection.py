@@ -5,13 +5,15 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from safeconduct.entrypoints.arrival import Limits
+from safeconduct.entrypoints.connection import Connection
 from safeconduct.entrypoints.http import Request, Response, Route, Site
 from safeconduct.entrypoints.server import Server, listener
-from tests.support.front import listening
+from tests.support.front import Pipe, listening
 from tests.support.sockets import (
     GO_ON,
     HEAD,
     HERE,
+    SOON,
     WHOLE,
     Served,
     Socket,
@@ -21,6 +23,16 @@ from tests.support.sockets import (
 
 EMPTY = HEAD + b"Content-Length: 0\r\n\r\n"
 TEXT = ((b"content-type", b"text/plain"),)
+
+
+class Count:
+    """How often it was called."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
 
 
 class Streaming:
@@ -227,6 +239,31 @@ async def test_a_handler_is_told_that_its_client_has_gone(*, half: bool) -> None
         await streaming.ended.wait()
 
 
+async def test_a_handler_is_told_once() -> None:
+    told = Count()
+
+    async def lasts(request: Request) -> None:
+        request.when_gone(told)
+        streaming.begun.set()
+        await over.wait()
+
+    over = asyncio.Event()
+    streaming = Streaming(lasts)
+    streaming.lasting = True
+    connection = Connection(streaming.site, Limits(), set(), asyncio.Event())
+    pipe = Pipe(connection)
+    connection.connection_made(pipe)
+    connection.data_received(EMPTY)
+    await streaming.begun.wait()
+    connection.stop()
+    assert told.calls == 1
+    connection.stop()
+    pipe.close()
+    assert told.calls == 1
+    over.set()
+    await streaming.ended.wait()
+
+
 async def test_who_asks_late_is_told_at_once(served: Served) -> None:
     served.hold()
     told: list[bool] = []
@@ -321,6 +358,29 @@ async def test_the_word_to_go_on_waits_for_its_turn(served: Served) -> None:
         assert await link.reader.readuntil(b"\r\n\r\n") == GO_ON
         link.send(b"ho")
         assert (await link.response())[2] == b"ho"
+
+
+async def test_a_request_that_arrived_in_time_waits_as_long_as_it_takes(served: Served) -> None:
+    served.hold()
+    async with listening(served.site, SOON) as port, dialled(port) as link:
+        link.send(WHOLE)
+        await served.begun.wait()
+        link.send(HEAD)
+        async with dialled(port) as other:  # by the time it is answered, the head has been read
+            other.send(EMPTY.replace(b"/x", b"/y"))
+            assert await other.status() == 404
+        link.send(b"Content-Length: 2\r\n\r\nho")
+        asyncio.get_running_loop().call_later(SOON.read_s * 3, served.release.set)
+        assert (await link.response())[2] == b"hi"
+        assert (await link.response())[2] == b"ho"
+
+
+async def test_nothing_is_said_behind_the_last_answer(served: Served) -> None:
+    closes = EMPTY.replace(b"Host", b"Connection: close\r\nHost").replace(b"/x", b"/y")
+    async with connected(served.site) as link:
+        link.send(closes + HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert await link.status() == 404
+        assert await link.rest() == b""
 
 
 async def test_who_is_refused_is_not_told_to_go_on(served: Served) -> None:
