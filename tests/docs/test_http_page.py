@@ -9,6 +9,7 @@ from safeconduct.cli.init import write
 from safeconduct.config import load
 from safeconduct.core.calls import TABLE
 from safeconduct.entrypoints import wire
+from safeconduct.entrypoints.arrival import Limits
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = DOCS / "reference" / "http.md"
@@ -36,3 +37,17 @@ def test_every_method_of_the_table_of_calls_is_documented() -> None:
 def test_every_error_code_is_documented() -> None:
     table = tables(sections(PAGE)["MCP"])[1][1:]
     assert {int(codes(row[0])[0]) for row in table} == CODES
+
+
+def test_the_limits_of_a_connection_are_those_that_are_kept() -> None:
+    kept = Limits()
+    stated = {row[0]: row[1] for row in tables(sections(PAGE)["Limits"])[0][1:]}
+    assert stated["a request's header"] == (
+        f"{kept.header_bytes // 1024} KiB, {kept.header_fields} fields"
+    )
+    assert stated["a request on the wire, from first to last byte"].endswith(f", {kept.read_s} s")
+    assert stated["a pause between two requests"] == f"{kept.idle_s} s"
+    assert stated["a client that does not read"] == f"{kept.write_s} s"
+    assert stated["requests behind one that is being answered"] == str(kept.ahead)
+    assert stated["connections"].partition(";")[0] == str(kept.connections)
+    assert stated["a stop of the gateway, for what is under way"] == f"{kept.shutdown_s} s"
