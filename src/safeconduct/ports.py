@@ -176,7 +176,7 @@ class Ledger(Protocol):
 
 
 class Projection(Protocol):
-    """State derived from the log. Called in the log's writer thread, and when the log is opened."""
+    """State derived from the log. Called by who writes the log, and when the log is opened."""
 
     def applied(self) -> int:
         """How many records of the log are in the state."""

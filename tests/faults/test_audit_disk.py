@@ -7,7 +7,6 @@ import errno
 import os
 import resource
 import shutil
-import threading
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from safeconduct.audit import segments, tail
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
 from safeconduct.audit.verify import read, verify
+from tests.support.disks import SLOW_S, Disk
 from tests.support.logs import Memory, opened
 
 TEXT = "x" * 4000
@@ -32,6 +32,14 @@ class Room:
         self.projection = Memory()
         self.log: Log = opened(directory, self.projection)
         self.segment = segments.path(directory, 0)
+
+    def written(self) -> bytes:
+        """The segment without the room that is kept for the next groups."""
+        fd = os.open(self.segment, os.O_RDONLY)
+        try:
+            return os.pread(fd, segments.without_zeros(fd, 0, os.fstat(fd).st_size), 0)
+        finally:
+            os.close(fd)
 
     async def refuses(self, *, then: str) -> LogFault:
         """What is appended is not recorded; `then` says whether the log goes on after that."""
@@ -108,19 +116,19 @@ async def test_on_a_full_disk_nothing_is_recorded_and_nothing_recorded_is_lost(r
 async def test_a_write_without_room_leaves_nothing_behind(
     room: Room, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    before = room.segment.read_bytes()
+    before = room.written()
     with monkeypatch.context() as patch:
         patch.setattr("safeconduct.audit.tail.os.pwrite", failing(code))
         with pytest.raises(LogFault) as caught:
             await room.log.append({"kind": "lost"})
     assert caught.value.code == "full"
-    assert room.segment.read_bytes() == before
+    assert room.written() == before
     assert await room.log.append({"kind": "kept"}) == 1
     await room.reopened(2)
 
 
 async def test_half_a_write_is_taken_back(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = room.segment.read_bytes()
+    before = room.written()
     write = os.pwrite
     calls: list[int] = []
 
@@ -135,7 +143,7 @@ async def test_half_a_write_is_taken_back(room: Room, monkeypatch: pytest.Monkey
         with pytest.raises(LogFault):
             await room.log.append({"kind": "lost"})
     assert len(calls) == 2
-    assert room.segment.read_bytes() == before
+    assert room.written() == before
     await room.reopened(1)
 
 
@@ -180,7 +188,7 @@ async def test_a_disk_that_fails_to_write_ends_the_log(
 async def test_a_flush_that_fails_is_never_repeated(
     room: Room, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    before = room.segment.read_bytes()
+    before = room.written()
     with monkeypatch.context() as patch:
         patch.setattr(tail, "flush", failing(code))
         assert (await room.refuses(then="ends")).code == "io"
@@ -188,7 +196,7 @@ async def test_a_flush_that_fails_is_never_repeated(
     monkeypatch.setattr(tail, "flush", flushed.append)
     await room.refuses(then="ends")
     assert flushed == []
-    assert room.segment.read_bytes() == before
+    assert room.written() == before
     monkeypatch.undo()
     await room.reopened(1)
 
@@ -251,23 +259,50 @@ async def test_a_file_that_is_changed_while_it_is_open_ends_the_log(
     assert (await room.refuses(then="ends")).code == "io"
 
 
+@pytest.mark.parametrize("writes", ["the event loop", "a thread"])
 async def test_nothing_is_answered_or_committed_before_it_is_flushed(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    room: Room, monkeypatch: pytest.MonkeyPatch, writes: str
 ) -> None:
-    flushing, let_go = threading.Event(), threading.Event()
+    disk = Disk(monkeypatch)
+    if writes == "a thread":
+        disk.takes_s = SLOW_S
+        await room.log.append({"kind": "slow"})
+    size = room.log.size
+    seen: list[tuple[bool, int, int]] = []
 
-    def wait(fd: int) -> None:
-        flushing.set()
-        let_go.wait()
+    def look(fd: int) -> None:
+        seen.append((appending.done(), room.projection.applied(), room.log.size))
         os.fsync(fd)
 
-    monkeypatch.setattr(tail, "flush", wait)
+    monkeypatch.setattr(tail, "flush", look)
     appending = asyncio.ensure_future(room.log.append({"kind": "decision"}))
-    assert await asyncio.to_thread(flushing.wait, 30)
-    assert (appending.done(), room.projection.applied(), room.log.size) == (False, 1, 1)
-    let_go.set()
-    assert await appending == 1
-    assert (room.projection.applied(), room.log.size) == (2, 2)
+    assert await appending == size
+    assert seen == [(False, size, size)]
+    assert room.projection.applied() == room.log.size == size + 1
+
+
+@pytest.mark.parametrize(("code", "then"), [(errno.ENOSPC, "goes on"), (errno.EIO, "ends")])
+async def test_a_thread_that_writes_refuses_like_the_event_loop(
+    room: Room, monkeypatch: pytest.MonkeyPatch, code: int, then: str
+) -> None:
+    disk = Disk(monkeypatch)
+    disk.takes_s = SLOW_S
+    await room.log.append({"kind": "slow"})
+    before = room.written()
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.pwrite", failing(code))
+        answers = await asyncio.gather(
+            *(room.log.append({"kind": "lost"}) for _ in range(3)), return_exceptions=True
+        )
+    assert {type(answer) for answer in answers} == {LogFault}
+    assert room.written() == before
+    if then == "ends":
+        await room.refuses(then="ends")
+    else:
+        assert await room.log.append({"kind": "kept"}) == 2
+        assert set(disk.threads[1:]) == {"safeconduct-audit"}
+    monkeypatch.undo()
+    await room.reopened(2 if then == "ends" else 3)
 
 
 async def test_what_a_projection_failed_to_commit_is_replayed(room: Room) -> None:

@@ -1,4 +1,4 @@
-"""Making bytes durable: what the operating system calls it."""
+"""Making bytes durable, and knowing where they lie: what the operating system calls it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ if sys.platform == "darwin":
         # fsync of macOS leaves the data in the drive's cache.
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
 
+    def place(fd: int) -> bytes:
+        """The path that leads to an open file now. Raises OSError when none does."""
+        return fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0")
+
 else:
 
     def flush(fd: int) -> None:
         """Returns when the file's data is on the medium. Raises OSError."""
         os.fdatasync(fd)
+
+    def place(fd: int) -> bytes:
+        """The path that leads to an open file now, or none that exists. Raises OSError."""
+        # Not by stat(2): since Linux 6.13 the next write after one must journal a new time.
+        return os.readlink(b"/proc/self/fd/%d" % fd)  # noqa: PTH115 - for every group
 
 
 def flush_directory(directory: Path) -> None:

@@ -12,7 +12,9 @@ entry of a C2SP tlog-tiles bundle, so tiles can be cut out of a log without rewr
     E  the exact bytes of one record: a leaf of the tree
     T  after each group of entries: the tree's size (8 bytes) and root (32) with that group
 
-What ends with a whole trailer was flushed in one piece, and nothing else is part of the log.
+What ends with a whole trailer was flushed in one piece, and nothing else is part of the log. Zeros
+may follow it: room for the next groups (see `tail`). No frame is made of them, as the checksum of a
+frame of zeros is not zero.
 """
 
 from __future__ import annotations
@@ -186,6 +188,16 @@ def has_trailer(fd: int, offset: int) -> bool:
         keep = min(len(window), _PREFIX.size - 1)  # a mark, or its checksum, may be cut in two
         offset, window = offset + len(window) - keep, window[len(window) - keep :]
     return False
+
+
+def without_zeros(fd: int, start: int, end: int) -> int:
+    """How many bytes of a file lie between two offsets, but for the zeros at their end."""
+    count = 0
+    for offset in range(start, end, _CHUNK_BYTES):
+        chunk = os.pread(fd, min(_CHUNK_BYTES, end - offset), offset).rstrip(b"\0")
+        if chunk:
+            count = offset - start + len(chunk)
+    return count
 
 
 def _is_trailer(fd: int, offset: int) -> bool:

@@ -23,8 +23,8 @@ class Walk:
     While it is iterated, `tree` is the tree with all groups so far, the one just yielded included;
     `origin` the log's name; `segment` the number of the segment being read (-1 before the first)
     and `end` the offset in it up to which all is proven (0 before its header). After the last
-    group `tail` is the number of bytes that follow and belong to no whole group: a torn write, or
-    one that is under way.
+    group `tail` is the number of bytes that follow and belong to no whole group, without the zeros
+    at the end of a file: a torn write, or one that is under way.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Walk:
             trailer_ahead = segments.has_trailer(fd, self.end)
             if not trailer_ahead:
                 break
-        self.tail = max(0, horizon - self.end)
+        self.tail = segments.without_zeros(fd, self.end, horizon)
 
     def _proven(self, fd: int, horizon: int) -> Iterator[Group]:
         """Groups from `end` on, up to the horizon or the first doubt."""

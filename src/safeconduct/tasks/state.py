@@ -40,7 +40,7 @@ UNCOUNTED: Final = frozenset({"busy", "refusals-exhausted"})
 class TaskState:
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
 
-    `apply` and what belongs to it run in the log's writer thread; everything else reads what was
+    `apply` and what belongs to it are for who writes the log, one at a time; everything else reads what was
     committed, from any thread.
     """
 

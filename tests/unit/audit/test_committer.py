@@ -183,7 +183,19 @@ def test_any_other_failure_to_write_ends_the_log(
     assert not list(room.directory.iterdir())
 
 
-def _raise(error: Exception) -> Callable[..., None]:
+def test_an_interrupt_ends_the_log_and_goes_on(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.commit([v(1)])
+    group = [Append([v(2)])]
+    with monkeypatch.context() as patch:
+        patch.setattr(room.tail, "append", _raise(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            room.committer.commit(group)
+    assert codes([group[0].answer]) == ["projection"]
+    assert codes(room.commit([v(3)])) == ["projection"]
+    assert room.values() == [1]
+
+
+def _raise(error: BaseException) -> Callable[..., None]:
     def fail(*_: object) -> None:
         raise error
 

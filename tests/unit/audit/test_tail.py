@@ -53,7 +53,9 @@ def test_a_full_segment_is_followed_by_the_next(
 def test_a_tail_goes_on_where_it_is_told_and_drops_what_follows(tmp_path: Path) -> None:
     end = Tail(tmp_path, "o", 0, 0)
     tree = add(end, Tree(), b"kept")
+    end.close()
     offset = segments.path(tmp_path, 0).stat().st_size
+    end = Tail(tmp_path, "o", 0, offset)
     add(end, tree, b"dropped")
     end.close()
     end = Tail(tmp_path, "o", 0, offset)
@@ -92,3 +94,53 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         add(end, Tree(), b"a")
     assert caught.value.code == "io"
     assert victim.read_bytes() == b""
+
+
+def test_there_is_room_before_the_next_group_comes(tmp_path: Path) -> None:
+    end = Tail(tmp_path, "o", 0, 0)
+    tree = add(end, Tree(), b"a")
+    path = segments.path(tmp_path, 0)
+    room = path.stat().st_size
+    assert room == 256 << 10
+    tree = add(end, tree, b"b")
+    assert path.stat().st_size == room
+    tree = add(end, tree, *[b"x" * 65_000] * 5)
+    assert path.stat().st_size == 2 * room
+    assert path.read_bytes()[-room // 2 :] == bytes(room // 2)
+    # A reader, or whoever opens the log after a crash, finds the groups and no torn end.
+    walk = Walk(tmp_path)
+    assert [group.size for group in walk] == [1, 2, 7]
+    assert walk.tail == 0
+    end.close()
+    assert path.stat().st_size == walk.end
+
+
+def test_a_segment_that_was_left_with_its_zeros_is_followed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "SEGMENT_BYTES", 1)
+    end = Tail(tmp_path, "o", 0, 0)
+    tree = add(end, Tree(), b"a")
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.ftruncate", _fail)
+        tree = add(end, tree, b"b")
+    assert segments.path(tmp_path, 0).stat().st_size == 256 << 10
+    walk = Walk(tmp_path)
+    assert [group.entries for group in walk] == [[b"a"], [b"b"]]
+    assert walk.tree.root() == tree.root()
+    end.close()
+
+
+def test_what_somebody_else_wrote_behind_the_groups_is_left_as_evidence(tmp_path: Path) -> None:
+    end = Tail(tmp_path, "o", 0, 0)
+    add(end, Tree(), b"a")
+    path = segments.path(tmp_path, 0)
+    with path.open("ab") as file:
+        file.write(b"not from here")
+    end.close()
+    assert path.read_bytes().endswith(b"not from here")
+
+
+def _fail(_: int, length: int) -> None:
+    if length:
+        raise OSError(5, "gone")

@@ -61,14 +61,31 @@ def test_an_empty_directory_has_an_empty_tree(tmp_path: Path) -> None:
 
 def test_what_follows_the_last_whole_group_is_counted(several: Path) -> None:
     with segments.listing(several)[-1].open("ab") as file:
-        file.write(b"\x00" * 77)
+        file.write(b"\x00" * 76 + b"x")
     assert walked(several).tail == 77
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_zeros_at_the_end_of_a_segment_are_no_part_of_the_log(several: Path, number: int) -> None:
+    before = walked(several)
+    with segments.listing(several)[number].open("ab") as file:
+        file.write(bytes(3 << 20))
+    after = walked(several)
+    assert (after.tree.root(), after.end, after.tail) == (before.tree.root(), before.end, 0)
+
+
+def test_zeros_between_groups_are_damage(several: Path) -> None:
+    path = segments.listing(several)[-1]
+    data = path.read_bytes()
+    path.write_bytes(data[:20] + bytes(100) + data[20:])
+    with pytest.raises(Damaged):
+        walked(several)
 
 
 @pytest.mark.parametrize("left", [0, 10])
 def test_a_last_segment_without_a_header_is_not_begun(several: Path, left: int) -> None:
     number = len(segments.listing(several))
-    segments.path(several, number).write_bytes(b"\x00" * left)
+    segments.path(several, number).write_bytes(b"{" * left)
     walk = walked(several)
     assert (walk.tree.size, walk.segment, walk.end, walk.tail) == (12, number, 0, left)
 
