@@ -13,6 +13,7 @@ from typing import Any, Final, assert_never, cast
 
 import msgspec
 
+from safeconduct.core.asks import INPUT_REQUIRED, input_required
 from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.labels import Integrity, Label
 from safeconduct.core.model import Call, Finding, ToolFacts
@@ -20,7 +21,7 @@ from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Vouched, normalise
 from safeconduct.core.redact import redact
 from safeconduct.core.result import rebuilt
-from safeconduct.core.shapes import Malformed
+from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.verdict import Obligation, Redact, Spotlight
 
 JSON = dict[str, Any]
@@ -67,7 +68,7 @@ def admit(
     chose what was read, because then somebody else may have written it.
     """
     try:
-        kept = rebuilt(call.method, result)
+        kept = _rebuilt(call, tool, result)
         label = _label(tool, kept)
         speaks = vouches and kept.get("isError") is not True
         vouched = _vouched(call, tool, kept) if speaks else ()
@@ -85,9 +86,34 @@ def admit(
         delivered = digest(kept)
     except TooManyValues:
         return Withheld("result-withheld")
+    except NotAllowed:
+        return Withheld("ask-refused")
     except (Malformed, NotCanonical):
         return Withheld("upstream-malformed")
     return Admitted(result=kept, digest=delivered, label=label, vouched=vouched, redacted=redacted)
+
+
+def _rebuilt(call: Call, tool: ToolFacts, result: Mapping[str, Any]) -> JSON:
+    if result.get("resultType") == INPUT_REQUIRED:
+        return input_required(result, tool.asks, call.client)
+    return rebuilt(call.method, result)
+
+
+def log_line(params: Mapping[str, Any], findings: Sequence[Finding]) -> JSON | None:
+    """A log line's parameters, rebuilt, its data without findings; None if it is none."""
+    level, data = params.get("level"), params.get("data")
+    if level not in LEVELS or "data" not in params:
+        return None
+    kept: JSON = {"level": level, "data": data}
+    if isinstance(params.get("logger"), str):
+        kept["logger"] = params["logger"]
+    return redact(kept, findings)
+
+
+LEVELS: Final = (
+    *("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"),
+)  # fmt: skip
+"""How serious a log line is, the least first (RFC 5424)."""
 
 
 def progress(params: Mapping[str, Any], findings: Sequence[Finding]) -> JSON:

@@ -9,14 +9,18 @@ upstream, or that the client did not declare.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, assert_never, cast
+from typing import Any, Final, Literal, assert_never, cast
 
 import msgspec
 
 from safeconduct.core.elicitation import elicited, form, page
 from safeconduct.core.sampling import completed, roots, sampling
-from safeconduct.core.shapes import JSON, Malformed, NotAllowed
+from safeconduct.core.shapes import JSON, Malformed, NotAllowed, object_of, text_of
+
+INPUT_REQUIRED: Final = "input_required"
+"""The type of a result that asks for input instead of being one."""
 
 Method = Literal["elicitation/create", "sampling/createMessage", "roots/list"]
 
@@ -113,6 +117,43 @@ def _needed(method: str, params: Mapping[str, Any]) -> Capability:
             return "roots"
         case _:
             raise Malformed
+
+
+MAX_ASKS: Final = 16
+"""How many things one result may ask for at once."""
+
+_KEY: Final = re.compile(r"[\x21-\x7E]{1,128}")
+
+
+def input_required(result: Mapping[str, Any], asks: Asks, client: frozenset[Capability]) -> JSON:
+    """A result that asks for more input, as the client may see it (MCP 2026-07-28, multi
+    round-trip requests).
+
+    Raises:
+        Malformed: it is not what the protocol says.
+        NotAllowed: something in it may not be asked.
+    """
+    kept: JSON = {"resultType": INPUT_REQUIRED}
+    if "inputRequests" in result:
+        given = object_of(result["inputRequests"])
+        if len(given) > MAX_ASKS or not all(_KEY.fullmatch(key) for key in given):
+            raise Malformed
+        kept["inputRequests"] = {
+            key: _asked(object_of(one), asks, client) for key, one in given.items()
+        }
+    if "requestState" in result:
+        kept["requestState"] = text_of(result, "requestState")
+    if len(kept) == 1:
+        raise Malformed
+    return kept
+
+
+def _asked(given: JSON, asks: Asks, client: frozenset[Capability]) -> JSON:
+    method = text_of(given, "method")
+    return {
+        "method": method,
+        "params": ask(method, object_of(given.get("params", {})), asks, client),
+    }
 
 
 def reply(method: Method, result: Mapping[str, Any]) -> JSON:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from safeconduct.core.asks import Asks, Capability
 from safeconduct.core.labels import BOTTOM, Confidentiality, Label
 from safeconduct.core.manifest import Effect, ToolManifest, field_label
 from safeconduct.core.policy import PolicyAnswer
@@ -25,6 +26,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     `<upstream>#prompt:<name>` otherwise; names match exactly. `digest` covers tenant, agent, user,
     task, target, the pin of the definition and the canonical arguments. Arguments that have no
     `exact` bytes are left out, and the call is refused.
+
+    `client` is what the caller can be asked while the call runs. Of a call that goes on after a
+    question, `resumed`, the replies are judged as one more argument, and `state` is what the
+    upstream gave along with the question and gets back.
     """
 
     method: str
@@ -35,6 +40,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     size: int
     exact: bool = True
+    client: frozenset[Capability] = frozenset()
+    resumed: bool = False
+    state: str | None = None
 
 
 class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +121,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     source: Label
     clearance: Confidentiality
     credential: str = "none"
+    asks: Asks = Asks()
 
     @cached_property
     def effect(self) -> Effect:
@@ -141,7 +150,10 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
-    """Step 1: cheap, local, authoritative."""
+    """Step 1: cheap, local, authoritative.
+
+    `reply`: the call answers what an upstream asked within a call that was counted.
+    """
 
     now_ms: int
     tenant: str
@@ -151,6 +163,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     zone: ZoneFacts | None
     tool: ToolFacts
     token_expires_ms: int
+    reply: bool = False
     outcome_unknown: bool = False
     unsafe: tuple[str, ...] = ()
 

@@ -10,7 +10,9 @@ CALLS = "calls"
 
 
 def spends(gathered: Gathered) -> dict[str, int]:
-    """What a permit of this call uses up, by budget."""
+    """What a permit of this call uses up, by budget: a reply within a call, nothing more."""
+    if gathered.reply:
+        return {}
     manifest = gathered.tool.manifest
     scopes = () if manifest is None else manifest.scopes
     return dict.fromkeys((CALLS, *scopes), 1)
