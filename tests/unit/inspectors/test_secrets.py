@@ -65,6 +65,12 @@ def test_the_other_forms_of_a_shape_are_found_too(kind: str, secret: str) -> Non
     assert found(f"see {secret} there") == [(kind, secret)]
 
 
+@given(st.sampled_from(sorted(SHAPES)), st.data())
+def test_whatever_has_a_shape_is_found(kind: str, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(SHAPES[kind]))
+    assert INSPECTOR.inspect([text])
+
+
 @pytest.mark.parametrize(
     "text",
     [
