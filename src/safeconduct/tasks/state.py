@@ -40,8 +40,8 @@ UNCOUNTED: Final = frozenset({"busy", "refusals-exhausted"})
 class TaskState:
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
 
-    `apply` and what belongs to it are for who writes the log, one at a time; everything else reads what was
-    committed, from any thread.
+    `apply` and what belongs to it are for who writes the log, one at a time; everything else reads
+    what was committed, from any thread.
     """
 
     def __init__(self, path: Path) -> None:
