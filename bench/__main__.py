@@ -120,21 +120,21 @@ def report(answer: dict[str, Any], rounds: int) -> None:
     )
 
 
-async def main(options: argparse.Namespace) -> None:
+async def main(given: argparse.Namespace) -> None:
     task = asyncio.current_task()
     assert task is not None
     # Told to stop, it takes its processes along.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    wanted: list[str] = [] if options.no_rivals else list(rivals.PROGRAMS)
+    wanted: list[str] = [] if given.no_rivals else list(rivals.PROGRAMS)
     missing = rivals.missing(wanted)
     names = [name for name in wanted if name not in missing]
-    rounds = max(options.rounds, 2)
-    answer = await measured(names, rounds, options.seconds, options.memory)
+    rounds = max(given.rounds, 2)
+    answer = await measured(names, rounds, given.seconds, given.memory)
     report(answer, rounds)
     print(json.dumps(answer | {"missing": missing}))
 
 
-if __name__ == "__main__":
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="at least 2")
     parser.add_argument("--seconds", type=float, default=1.0, help="of one slice")
@@ -148,4 +148,8 @@ if __name__ == "__main__":
         metavar="CALLS",
         help=f"also what memory grows by over so many calls ({MEMORY_CALLS} if not said)",
     )
-    uvloop.run(main(parser.parse_args()))
+    return parser
+
+
+if __name__ == "__main__":
+    uvloop.run(main(options().parse_args()))
