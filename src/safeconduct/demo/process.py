@@ -38,6 +38,10 @@ class Child:
             raise RuntimeError(f"{self._name} did not start: {said}")
         return line
 
+    async def ended(self) -> int:
+        """Wait until the child ends by itself; returns its exit status."""
+        return await self._process.wait()
+
     async def stop(self) -> None:
         """End the child, by force if it does not want to."""
         if self._process.returncode is None:

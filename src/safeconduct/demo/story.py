@@ -1,22 +1,17 @@
 """The story: the same agent, the same e-mail, first without and then with the gateway."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 import msgspec
 
 from safeconduct.audit.verify import verify
-from safeconduct.config import load
 from safeconduct.demo import connection
 from safeconduct.demo.agent import Agent, Attempt
 from safeconduct.demo.dpop import DpopAuth
-from safeconduct.demo.installation import install
 from safeconduct.demo.outcome import Outcome, judge
 from safeconduct.demo.plot import REQUEST, USER, Plot, draw
-from safeconduct.demo.process import child
-from safeconduct.demo.review import review
-from safeconduct.demo.serving import free_port
+from safeconduct.demo.standing import gateway_of
 from safeconduct.demo.world import open_world
 from safeconduct.identity.client import start_task
 
@@ -57,12 +52,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 async def governed(directory: Path, plot: Plot) -> tuple[Run, Audit]:
     """Run the same agent with the gateway as its only way to any tool, in an empty directory."""
     async with open_world(directory, plot) as world:
-        configuration = install(world, free_port())
-        await review(configuration)
-        serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(configuration))
-        async with child("gateway", *serve, directory=directory) as gateway:
-            await gateway.first_line()
-            config = load(configuration)
+        async with gateway_of(world) as (config, _):
             agent = next(iter(config.root.assignments))
             task = await asyncio.to_thread(
                 start_task,
@@ -77,7 +67,7 @@ async def governed(directory: Path, plot: Plot) -> tuple[Run, Audit]:
             async with connection.governed(url, DpopAuth(task.token, task.key)) as tools:
                 attempts = await Agent(tools).run(REQUEST)
         outcome = judge(world, plot)
-    report = verify(configuration / config.root.audit.directory)
+    report = verify(Path(config.directory) / config.root.audit.directory)
     audit = Audit(verified=not report.findings, records=report.records, root=report.root)
     return Run(attempts=attempts, outcome=outcome), audit
 
