@@ -16,7 +16,7 @@ import msgspec
 from safeconduct.config.schema import Config
 from safeconduct.config.schema import Upstream as UpstreamBlock
 from safeconduct.core import naming
-from safeconduct.core.calls import kind_of
+from safeconduct.core.calls import TABLE
 from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.labels import WORST, Confidentiality, Label
 from safeconduct.core.manifest import (
@@ -55,6 +55,13 @@ KINDS: Final = {
     "template": "templates",
     "prompt": "prompts",
 }
+
+_KIND_OF: Final = {
+    method: KINDS[row.subject]
+    for (direction, method), row in TABLE.items()
+    if direction == "from-client" and row.subject in KINDS
+}
+"""The kind of thing that a method of the page is about."""
 
 _BY_URI: Final = frozenset({"resources", "templates"})
 
@@ -330,8 +337,7 @@ def _without_text(kind: str, name: str, definition: JSON) -> JSON:
 
 
 def _kind(method: str) -> str | None:
-    row = kind_of("from-client", method)
-    return None if row is None else KINDS.get(row.subject)
+    return _KIND_OF.get(method)
 
 
 def _read(said: ContentManifest, arguments: list[str]) -> ToolManifest:
