@@ -15,7 +15,7 @@ from safeconduct.entrypoints.http import Request, Site, Wire, doors
 from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.server import Server, listener
 from safeconduct.gateway import Gateway
-from safeconduct.ports import JSON, Answer, Caller, Delivered, OnProgress, Unauthenticated
+from safeconduct.ports import JSON, Answer, Caller, Delivered, Listener, Unauthenticated
 
 ISSUER = "http://gateway.example"
 TOKEN = "DPoP good"
@@ -44,7 +44,7 @@ class Page:
         self.definitions: list[JSON] = []
         self.answer: Answer = OFFERED
         self.fault: Exception | None = None
-        self.during: Callable[[OnProgress | None], Awaitable[None]] | None = None
+        self.during: Callable[[Listener | None], Awaitable[None]] | None = None
 
     def _admit(self, caller: Caller) -> None:
         self.callers.append(caller)
@@ -66,14 +66,14 @@ class Page:
         upstream: str | None,
         name: str,
         params: JSON,
-        on_progress: OnProgress | None = None,
+        listener: Listener | None = None,
     ) -> Answer:
         self._admit(caller)
         self.calls.append(Called(method, upstream, name, params))
         if self.fault is not None:
             raise self.fault
         if self.during is not None:
-            await self.during(on_progress)
+            await self.during(listener)
         return self.answer
 
 
@@ -189,7 +189,9 @@ class Pipe(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.open = True
+        self.reading = True
         self._connection = connection
+        connection.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
@@ -200,9 +202,15 @@ class Pipe(asyncio.Transport):
     def close(self) -> None:
         if self.open:
             self.open = False
-            self._connection.connection_lost(None)
+            asyncio.get_running_loop().call_soon(self._connection.connection_lost, None)
 
     abort = close
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
 
 class Exchange:
@@ -219,7 +227,6 @@ class Exchange:
 
     async def bytes(self) -> bytes:
         """Everything that is sent in answer."""
-        self._connection.connection_made(self._pipe)
         self._connection.data_received(self._data)
         while (task := self._connection.task) is not None:
             await asyncio.wait([task])

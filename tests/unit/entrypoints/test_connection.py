@@ -66,6 +66,26 @@ async def until_eof(link: Socket) -> bytes:
     return await link.rest()
 
 
+def piped(site: Site, limits: Limits | None = None) -> tuple[Connection, Pipe]:
+    """A connection without a socket: what it is given is read at once."""
+    connection = Connection(site, limits or Limits(), set(), asyncio.Event())
+    return connection, Pipe(connection)
+
+
+class Deaf(Pipe):
+    """Has something left to send for ever, so that only aborting ends it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.aborted = asyncio.Event()
+        super().__init__(connection)
+
+    def close(self) -> None:
+        self.open = False
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
 @pytest.fixture
 def served() -> Served:
     return Served()
@@ -250,15 +270,14 @@ async def test_a_handler_is_told_once() -> None:
     over = asyncio.Event()
     streaming = Streaming(lasts)
     streaming.lasting = True
-    connection = Connection(streaming.site, Limits(), set(), asyncio.Event())
-    pipe = Pipe(connection)
-    connection.connection_made(pipe)
+    connection, pipe = piped(streaming.site)
     connection.data_received(EMPTY)
     await streaming.begun.wait()
     connection.stop()
     assert told.calls == 1
     connection.stop()
     pipe.close()
+    await asyncio.sleep(0)
     assert told.calls == 1
     over.set()
     await streaming.ended.wait()
@@ -375,14 +394,6 @@ async def test_a_request_that_arrived_in_time_waits_as_long_as_it_takes(served: 
         assert (await link.response())[2] == b"ho"
 
 
-async def test_nothing_is_said_behind_the_last_answer(served: Served) -> None:
-    closes = EMPTY.replace(b"Host", b"Connection: close\r\nHost").replace(b"/x", b"/y")
-    async with connected(served.site) as link:
-        link.send(closes + HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
-        assert await link.status() == 404
-        assert await link.rest() == b""
-
-
 async def test_who_is_refused_is_not_told_to_go_on(served: Served) -> None:
     async with connected(served.site) as link:
         link.send(HEAD + b"Expect: 100-continue\r\nContent-Length: 1000001\r\n\r\n")
@@ -434,3 +445,92 @@ async def test_the_answer_to_a_request_that_closes_is_the_last(served: Served) -
         assert b"\r\nconnection: close\r\n" in head
         assert await link.rest() == b""
     assert len(served.requests) == 1
+
+
+# --- to the byte and to the moment ----------------------------------------------------------------
+
+
+async def test_reading_stops_where_too_much_waits_and_goes_on_after(served: Served) -> None:
+    served.hold()
+    connection, pipe = piped(served.site)
+    connection.data_received(WHOLE)
+    connection.data_received(HEAD + b"Content-Length: 100000\r\n\r\n" + b"x" * 60_000)
+    read_on = [pipe.reading]
+    connection.data_received(b"x" * 20_000)
+    read_on.append(pipe.reading)
+    served.release.set()
+    assert connection.task is not None
+    await connection.task
+    assert [*read_on, pipe.reading] == [True, False, True]
+    pipe.close()
+
+
+async def test_a_request_counts_from_its_own_first_byte(served: Served) -> None:
+    connection, pipe = piped(served.site, Limits(message_bytes=len(WHOLE) + 10))
+    for _ in range(5):
+        connection.data_received(WHOLE[:-1])
+        connection.data_received(WHOLE[-1:])
+        assert connection.task is not None
+        await connection.task
+    assert pipe.written.count(b"HTTP/1.1 200 ") == 5
+    pipe.close()
+
+
+async def test_a_pause_ends_with_the_next_request(served: Served) -> None:
+    connection, pipe = piped(served.site, Limits(idle_s=0.02))
+    connection.data_received(WHOLE)
+    assert connection.task is not None
+    await connection.task
+    served.hold()
+    connection.data_received(WHOLE)
+    asyncio.get_running_loop().call_later(0.06, served.release.set)
+    await connection.task
+    assert pipe.open
+    pipe.close()
+
+
+async def test_a_request_is_not_begun_for_who_has_gone(served: Served) -> None:
+    connection, _ = piped(served.site)
+    connection.data_received(WHOLE)
+    connection.connection_lost(None)
+    assert connection.task is not None
+    await connection.task
+    assert served.requests == []
+
+
+async def test_nothing_is_written_behind_the_last_answer(served: Served) -> None:
+    closes = EMPTY.replace(b"Host", b"Connection: close\r\nHost").replace(b"/x", b"/y")
+    connection, pipe = piped(served.site)
+    connection.data_received(
+        closes + HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n" + b"hi" + WHOLE
+    )
+    assert pipe.written.count(b"HTTP/1.1 ") == 1
+    assert served.requests == []
+
+
+async def test_who_is_closed_to_and_does_not_read_is_cut_off(served: Served) -> None:
+    connection = Connection(served.site, Limits(write_s=0.02), set(), asyncio.Event())
+    deaf = Deaf(connection)
+    connection.data_received(b"nonsense\r\n\r\n")
+    assert not deaf.open
+    await deaf.aborted.wait()
+    connection.connection_lost(None)
+
+
+async def test_a_stop_does_not_cut_off_what_has_an_end() -> None:
+    over = asyncio.Event()
+
+    async def waits(request: Request) -> None:
+        await over.wait()
+        request.finish()
+
+    streaming = Streaming(waits)
+    connection, pipe = piped(streaming.site)
+    connection.data_received(EMPTY)
+    await streaming.begun.wait()
+    connection.stop()
+    assert not streaming.gone.is_set()
+    over.set()
+    await streaming.ended.wait()
+    assert not pipe.open
+    assert pipe.written.endswith(b"0\r\n\r\n")

@@ -12,7 +12,7 @@ from safeconduct.entrypoints.wire import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
 )
-from safeconduct.ports import JSON, Delivered, NotRecorded, OnProgress, Refused
+from safeconduct.ports import JSON, Delivered, Listener, NotRecorded, Refused
 from tests.support.front import (
     BASE,
     CALL,
@@ -296,9 +296,9 @@ async def test_a_fault_of_the_page_delivers_nothing(
 # --- progress and cancellation --------------------------------------------------------------------
 
 
-async def tells(on_progress: OnProgress | None) -> None:
-    if on_progress is not None:
-        await on_progress({"progress": 1, "message": "half way"})
+async def tells(listener: Listener | None) -> None:
+    if listener is not None:
+        await listener.notified("notifications/progress", {"progress": 1, "message": "half way"})
 
 
 @pytest.mark.parametrize("message", [modern, handshake])
@@ -328,8 +328,8 @@ async def test_who_did_not_ask_for_progress_or_cannot_read_it_gets_none(page: Pa
 
 
 async def test_a_fault_after_progress_ends_the_stream(page: Page) -> None:
-    async def breaks(on_progress: OnProgress | None) -> None:
-        await tells(on_progress)
+    async def breaks(listener: Listener | None) -> None:
+        await tells(listener)
         raise NotRecorded("i-8")
 
     page.during = breaks
@@ -350,7 +350,7 @@ class Waits:
         self.begun = asyncio.Event()
         self.cancelled = False
 
-    async def __call__(self, _: OnProgress | None) -> None:
+    async def __call__(self, _: Listener | None) -> None:
         self.begun.set()
         try:
             await asyncio.Event().wait()

@@ -28,7 +28,7 @@ async def told(*progress: JSON) -> list[JSON]:
 
     async def tell(stream: Stream) -> None:
         for params in progress:
-            await stream.progress(params)
+            await stream.notified("notifications/progress", params)
 
     reply = await streamed(tell)
     assert reply.headers["content-type"] == "text/event-stream"
@@ -48,8 +48,10 @@ async def test_without_progress_the_answer_is_a_plain_response() -> None:
 
 async def test_progress_opens_a_stream_that_the_answer_closes() -> None:
     async def tell(stream: Stream) -> None:
-        await stream.progress({"progress": 1, "total": 2, "message": "half\nway"})
-        await stream.progress({"progress": 2})
+        await stream.notified(
+            "notifications/progress", {"progress": 1, "total": 2, "message": "half\nway"}
+        )
+        await stream.notified("notifications/progress", {"progress": 2})
 
     reply = await streamed(tell)
     assert reply.status == 200
@@ -76,7 +78,7 @@ async def test_progress_is_rebuilt_and_not_passed_on() -> None:
 @pytest.mark.parametrize("params", [{}, {"progress": "1"}, {"progress": True}, {"message": "m"}])
 async def test_what_is_no_progress_opens_nothing(params: JSON) -> None:
     async def tell(stream: Stream) -> None:
-        await stream.progress(params)
+        await stream.notified("notifications/progress", params)
 
     assert (await streamed(tell)).headers["content-type"] == "application/json"
 
