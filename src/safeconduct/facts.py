@@ -12,12 +12,13 @@ import orjson
 from safeconduct.config.schema import Config
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
+from safeconduct.core.asks import Capability
 from safeconduct.core.calls import kind_of
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.checks.sink import LISTS, RESOLVER
 from safeconduct.core.labels import WORST, Confidentiality
-from safeconduct.core.manifest import Role
+from safeconduct.core.manifest import Argument, Role
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
@@ -31,6 +32,7 @@ from safeconduct.ports import (
     Identity,
     Inspector,
     PolicyEngine,
+    Resumed,
     TaskState,
     Unauthenticated,
     Upstream,
@@ -71,9 +73,20 @@ class FactFinder:
         return self._identity.verify(caller, self.clock_ms())
 
     def gather(
-        self, bearer: Bearer, method: str, upstream: str | None, wire_name: str, params: JSON
+        self,
+        bearer: Bearer,
+        method: str,
+        upstream: str | None,
+        wire_name: str,
+        params: JSON,
+        *,
+        client: frozenset[Capability] = frozenset(),
+        resumed: Resumed | None = None,
     ) -> tuple[Call, Gathered]:
-        """Step 1. Raises Unauthenticated when the token's task is not known here."""
+        """Step 1. `client` is what the caller can be asked while the call runs.
+
+        Raises Unauthenticated when the token's task is not known here.
+        """
         located = self.catalogue.locate(method, wire_name, upstream)
         if located is None:
             # What nobody offers is one thing, whatever it was called: the text is the caller's. It
@@ -84,8 +97,29 @@ class FactFinder:
         tool = self.catalogue.facts(method, where, name)
         arguments = _arguments(method, name, params, tool)
         pin = self.catalogue.pin(method, where, name)
-        call = self._call(bearer, method, where, name, arguments, pin)
+        if resumed is None:
+            call = self._call(bearer, method, where, name, arguments, pin)
+        else:
+            tool, arguments = with_replies(tool, arguments, resumed.replies)
+            call = self._call(bearer, method, where, name, arguments, pin, resumed.state)
+            call = msgspec.structs.replace(call, resumed=True, state=resumed.state)
+        if client:
+            call = msgspec.structs.replace(call, client=client)
         return call, self._gathered(bearer, tool, call)
+
+    def replied(
+        self, bearer: Bearer, asking: Call, method: str, reply: JSON
+    ) -> tuple[Call, Gathered]:
+        """Step 1 of a reply to what the upstream asked while a call ran: data on its way to it.
+
+        Raises Unauthenticated when the token's task is not known here.
+        """
+        tool = self.catalogue.facts(asking.method, asking.upstream, asking.name)
+        tool, arguments = with_replies(tool, {}, {"reply": reply})
+        pin = self.catalogue.pin(asking.method, asking.upstream, asking.name)
+        call = self._call(bearer, method, asking.upstream, asking.name, arguments, pin)
+        call = msgspec.structs.replace(call, target=asking.target)
+        return call, msgspec.structs.replace(self._gathered(bearer, tool, call), reply=True)
 
     def listed(
         self, bearer: Bearer, method: str, upstream: str | None
@@ -131,15 +165,15 @@ class FactFinder:
         name: str,
         arguments: JSON,
         pin: str | None,
+        state: str | None = None,
     ) -> Call:
         target = target_of(method, upstream, name)
         try:
             sent, judged = exact(arguments)
         except NotCanonical:
             sent, judged = b"", None
-        covered = orjson.dumps(
-            [1, bearer.tenant, bearer.agent, bearer.user, bearer.task, method, target, pin]
-        )
+        whole = [1, bearer.tenant, bearer.agent, bearer.user, bearer.task, method, target, pin]
+        covered = orjson.dumps(whole if state is None else [*whole, state])
         return Call(
             method=method,
             target=target,
@@ -267,6 +301,25 @@ class FactFinder:
         asked = request_origin(task.purpose, task.purpose_source, text)
         known = self._state.vouched(task.id, role, text)
         return known if asked is None else (asked, *known)
+
+
+REPLIES: Final = "inputResponses"
+"""The name under which replies to an upstream's questions are judged, and sent."""
+
+
+def with_replies(tool: ToolFacts, arguments: JSON, replies: JSON) -> tuple[ToolFacts, JSON]:
+    """A tool and arguments with the replies as one more: content, judged like any other.
+
+    Where the tool has an argument of that name itself, nobody could tell the two apart: it stays
+    undeclared, which refuses.
+    """
+    manifest = tool.manifest
+    if manifest is not None:
+        declared = dict(manifest.arguments)
+        if declared.pop(REPLIES, None) is None and REPLIES not in arguments:
+            declared[REPLIES] = Argument(role="content")
+        manifest = msgspec.structs.replace(manifest, arguments=declared)
+    return msgspec.structs.replace(tool, manifest=manifest), {**arguments, REPLIES: replies}
 
 
 def _arguments(method: str, name: str, params: JSON, tool: ToolFacts) -> JSON:

@@ -17,17 +17,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Final, assert_never
 from weakref import WeakValueDictionary
 
-from safeconduct.core.admit import Admitted, Withheld, admit, free_text_label, progress
+from safeconduct.core.admit import Admitted, Withheld, admit
+from safeconduct.core.asks import Capability
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Deny, Elevate, Permit
-from safeconduct.facts import FactFinder
+from safeconduct.facts import REPLIES, FactFinder
+from safeconduct.hearing import Hearing
 from safeconduct.ports import (
     JSON,
     Answer,
@@ -38,9 +41,10 @@ from safeconduct.ports import (
     CredentialUnavailable,
     Delivered,
     LedgerConflict,
+    Listener,
     NotRecorded,
-    OnProgress,
     Refused,
+    Resumed,
     Upstream,
     UpstreamError,
     UpstreamFault,
@@ -49,6 +53,9 @@ from safeconduct.recorder import Made, Recorder
 from safeconduct.resolvers import owner_of
 
 _log = logging.getLogger(__name__)
+
+Gather = Callable[[], tuple[Call, Gathered]]
+"""Step 1 of one call, to be taken anew for every attempt."""
 
 ATTEMPTS: Final = 7
 """How often a call is decided anew because the task's state moved on meanwhile."""
@@ -83,7 +90,8 @@ class Gateway:
         upstream: str | None,
         name: str,
         params: JSON,
-        on_progress: OnProgress | None = None,
+        listener: Listener | None = None,
+        resumed: Resumed | None = None,
     ) -> Answer:
         """Takes one call through all eleven steps.
 
@@ -94,16 +102,18 @@ class Gateway:
             NotRecorded: the log is not available; nothing was delivered.
         """
         bearer = self.facts.bearer(caller)
-        # The first attempt is optimistic. After a conflict the calls of a task queue up, so that
-        # each conflict is with somebody who got through.
-        made = await self._decide(bearer, method, upstream, name, params)
-        if made is None:
-            async with self._turns.setdefault(bearer.task, asyncio.Lock()):
-                for _ in range(ATTEMPTS):
-                    made = made or await self._decide(bearer, method, upstream, name, params)
-        if made is None:
-            call, gathered = self.facts.gather(bearer, method, upstream, name, params)
-            made = await self._recorder.refused(call, gathered, "busy")
+        able: frozenset[Capability] = frozenset() if listener is None else listener.able
+        gather = partial(
+            self.facts.gather,
+            bearer,
+            method,
+            upstream,
+            name,
+            params,
+            client=able,
+            resumed=resumed,
+        )
+        made = await self._judged(bearer, gather)
         # 6 answer: a Deny or Elevate ends here.
         self._step(6)
         match made.decision.verdict:
@@ -113,16 +123,29 @@ class Gateway:
             case Elevate():
                 return Refused(decision=made.id, code="approval-required", approval=made.approval)
             case Permit() as permit:
-                return await self._enact(bearer, made, permit, on_progress)
+                return await self._enact(bearer, made, permit, listener)
             case _:
                 assert_never(made.decision.verdict)
 
-    async def _decide(
-        self, bearer: Bearer, method: str, upstream: str | None, name: str, params: JSON
-    ) -> Made | None:
-        """Steps 1 to 5. None: the task's state moved on, decide again."""
+    async def _judged(self, bearer: Bearer, gather: Gather) -> Made:
+        """Steps 1 to 5, again where the task's state moved on meanwhile.
+
+        The first attempt is optimistic. After a conflict the calls of a task queue up, so that each
+        conflict is with somebody who got through.
+        """
+        made = await self._decide(gather)
+        if made is None:
+            async with self._turns.setdefault(bearer.task, asyncio.Lock()):
+                for _ in range(ATTEMPTS):
+                    made = made or await self._decide(gather)
+        if made is None:
+            made = await self._recorder.refused(*gather(), "busy")
+        return made
+
+    async def _decide(self, gather: Gather) -> Made | None:
+        """Steps 1 to 5, once. None: the task's state moved on, decide again."""
         self._step(1)
-        call, gathered = self.facts.gather(bearer, method, upstream, name, params)
+        call, gathered = gather()
         self._step(2)
         decision = screen(call, gathered)
         facts: Facts | None = None
@@ -135,7 +158,7 @@ class Gateway:
         return await self._recorder.decided(call, gathered, facts, decision)
 
     async def _enact(
-        self, bearer: Bearer, made: Made, permit: Permit, on_progress: OnProgress | None
+        self, bearer: Bearer, made: Made, permit: Permit, listener: Listener | None
     ) -> Answer:
         """Steps 7 to 11. Whatever happens, an outcome is recorded."""
         call, gathered = made.call, made.gathered
@@ -151,8 +174,8 @@ class Gateway:
             if self.facts.clock_ms() >= permit.grant.expires_ms:
                 return await self._ended(made, "token-expired")
             sent = True
-            relay = self._relay(made, on_progress)
-            result = await self._request(call, gathered, credential, relay)
+            hearing = None if listener is None else self._hearing(bearer, made, listener)
+            result = await self._request(call, gathered, credential, hearing)
             # 9 admit: inspect what came back, then pure.
             self._step(9)
             admitted = self._admit(call, gathered, permit, result)
@@ -204,7 +227,7 @@ class Gateway:
         call: Call,
         gathered: Gathered,
         credential: Credential | None,
-        relay: OnProgress | None,
+        hearing: Hearing | None,
     ) -> JSON:
         """Step 8. A tool's error is a result like any other. Raises UpstreamFault."""
         try:
@@ -214,7 +237,7 @@ class Gateway:
                 owner=owner_of(gathered),
                 credential=credential,
                 timeout_s=self._timeouts_s[call.upstream],
-                on_progress=relay,
+                listener=hearing,
             )
         except UpstreamError as error:
             if call.method == "tools/call":
@@ -239,22 +262,16 @@ class Gateway:
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
             return Withheld("result-withheld")
 
-    def _relay(self, made: Made, on_progress: OnProgress | None) -> OnProgress | None:
-        """Progress on its way to the agent: it is an upstream's text and passes steps 9 and 10."""
-        if on_progress is None:
-            return None
-        remembered = False
+    def _hearing(self, bearer: Bearer, made: Made, listener: Listener) -> Hearing:
+        """What the upstream says besides its answer reaches the caller through step 9, and what the
+        caller replies reaches the upstream through steps 1 to 5.
+        """
 
-        async def relay(params: JSON) -> None:
-            nonlocal remembered
-            kept = progress(params, self.facts.inspect(params))
-            text = Admitted(label=free_text_label(made.gathered.tool))
-            if not remembered and not self.facts.remembers(made.gathered, text):
-                await self._recorder.remembered(made, text)
-            remembered = True
-            await on_progress(kept)
+        def judge(method: str, reply: JSON) -> Awaitable[Made]:
+            gather = partial(self.facts.replied, bearer, made.call, method, reply)
+            return self._judged(bearer, gather)
 
-        return relay
+        return Hearing(self.facts, self._recorder, made, listener, judge)
 
     async def authenticate(self, caller: Caller) -> Bearer:
         """Whose task token this is. Raises Unauthenticated."""
@@ -289,9 +306,20 @@ def needed(gathered: Gathered) -> tuple[str, ...]:
 
 def upstream_params(call: Call) -> JSON:
     """The parameters as they are sent: rebuilt from what was judged and digested."""
-    if call.method == "resources/read":
-        return {"uri": call.name}
-    return {"name": call.name, "arguments": call.arguments}
+    arguments, replies = call.arguments, None
+    if call.resumed:
+        arguments = dict(arguments)
+        replies = arguments.pop(REPLIES)
+    params: JSON = (
+        {"uri": call.name}
+        if call.method == "resources/read"
+        else {"name": call.name, "arguments": arguments}
+    )
+    if replies:
+        params[REPLIES] = replies
+    if call.state is not None:
+        params["requestState"] = call.state
+    return params
 
 
 def error_result(error: UpstreamError) -> JSON:

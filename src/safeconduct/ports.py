@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from safeconduct.core.asks import Capability
 from safeconduct.core.manifest import Resolver, Role
 from safeconduct.core.model import (
     AgentFacts,
@@ -253,6 +254,46 @@ class Credential(msgspec.Struct, frozen=True):
 OnProgress = Callable[[JSON], Awaitable[None]]
 
 
+class AskRefused(Exception):
+    """What an upstream asked is not answered. `code` is a JSON-RPC error code for the upstream;
+    the sentence tells it nothing of the client.
+    """
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class Listener(Protocol):
+    """Who hears what an upstream says besides its answer, while a call runs.
+
+    `able` is what it can be asked; `wants_progress` and `log_level` say which notifications it
+    wants, the latter the least serious log line, if any.
+    """
+
+    able: frozenset[Capability]
+    wants_progress: bool
+    log_level: str | None
+
+    async def notified(self, method: str, params: JSON) -> None:
+        """Takes a `notifications/progress` or `notifications/message`."""
+        ...
+
+    async def asked(self, method: str, params: JSON) -> JSON:
+        """The result of what the upstream asks. Raises AskRefused."""
+        ...
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that goes on after a question: the replies by the question's keys, and the state that
+    the upstream gave along with it.
+    """
+
+    replies: JSON
+    state: str | None = None
+
+
 class Upstream(Protocol):
     """One upstream server."""
 
@@ -266,9 +307,12 @@ class Upstream(Protocol):
         owner: str,
         credential: Credential | None,
         timeout_s: float,
-        on_progress: OnProgress | None = None,
+        listener: Listener | None = None,
     ) -> JSON:
         """The result object of one request. `owner` keys what session state the upstream keeps.
+
+        The upstream learns that the listener can be asked what it can be asked. Who waits for a
+        person to answer does not use up `timeout_s`.
 
         Raises: UpstreamFault, UpstreamError.
         """

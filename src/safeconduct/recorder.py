@@ -13,6 +13,7 @@ from contextlib import suppress
 import msgspec
 
 from safeconduct.core.admit import Admitted
+from safeconduct.core.asks import INPUT_REQUIRED
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.record import (
     approval_request,
@@ -125,12 +126,20 @@ class Recorder:
             made.id,
             made.gathered.task.id,
             self._clock_ms(),
-            "error" if admitted.result.get("isError") is True else "ok",
+            _status(admitted.result),
             may_have_happened=True,
             result_digest=admitted.digest,
             redacted=admitted.redacted,
         )
         await self._append(*memory, outcome)
+
+    async def passed(self, made: Made) -> None:
+        """The outcome of a reply that an upstream is about to get."""
+        at_ms = self._clock_ms()
+        outcome = outcome_record(
+            made.id, made.gathered.task.id, at_ms, "ok", may_have_happened=True
+        )
+        await self._append(outcome)
 
     async def ended(
         self, made: Made, reason: str, status: str = "refused", *, happened: bool = False
@@ -157,3 +166,9 @@ class Recorder:
             await self._ledger.append(*records)
         except LedgerFault as fault:
             raise NotRecorded(self._new_id("i")) from fault
+
+
+def _status(result: JSON) -> str:
+    if result.get("resultType") == INPUT_REQUIRED:
+        return "input-required"
+    return "error" if result.get("isError") is True else "ok"

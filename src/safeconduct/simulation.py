@@ -35,7 +35,7 @@ from safeconduct.ports import (
     Bearer,
     Caller,
     Credential,
-    OnProgress,
+    Listener,
     PolicyEngine,
     Refused,
     Upstream,
@@ -278,10 +278,10 @@ class CallableUpstream:
         owner: str,
         credential: Credential | None,
         timeout_s: float,
-        on_progress: OnProgress | None = None,
+        listener: Listener | None = None,
     ) -> JSON:
         """Lists the manifest's tools, or runs the callable of the call under way."""
-        del owner, credential, timeout_s, on_progress
+        del owner, credential, timeout_s, listener
         if method == "tools/list":
             tools = self._manifest.tools.items()
             return {"tools": [definition(name, said) for name, said in tools]}

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types import TextContent
 
 from safeconduct import __version__
-from safeconduct.ports import Delivered, OnProgress, Refused
+from safeconduct.ports import Delivered, Listener, Refused
 from tests.support.front import TOKEN, Page, front, listening
 
 Mode = Literal["legacy", "auto", "2026-07-28"]
@@ -103,9 +103,11 @@ async def test_progress_arrives_while_a_call_runs(connect: Connect, page: Page, 
     told: list[tuple[float, float | None, str | None]] = []
     heard = asyncio.Event()
 
-    async def tells(on_progress: OnProgress | None) -> None:
-        assert on_progress is not None
-        await on_progress({"progress": 1, "total": 2, "message": "half way"})
+    async def tells(listener: Listener | None) -> None:
+        assert listener is not None
+        await listener.notified(
+            "notifications/progress", {"progress": 1, "total": 2, "message": "half way"}
+        )
         await heard.wait()
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
@@ -166,7 +168,7 @@ async def test_a_client_that_gives_up_ends_its_call(
 ) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
-    async def waits(_: OnProgress | None) -> None:
+    async def waits(_: Listener | None) -> None:
         begun.set()
         try:
             await asyncio.Event().wait()

@@ -14,7 +14,8 @@ import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from safeconduct.ports import JSON, Credential, OnProgress, Upstream
+from safeconduct.ports import JSON, Credential, Upstream
+from tests.support.listeners import Hear, hears
 
 MODERN = "2026-07-28"
 OWNER = "acme|user:jane|t1"
@@ -28,7 +29,7 @@ async def ask(
     owner: str = OWNER,
     credential: Credential | None = None,
     timeout_s: float = 20,
-    on_progress: OnProgress | None = None,
+    on_progress: Hear | None = None,
 ) -> JSON:
     """One request, with what most tests do not care about filled in."""
     if params is None:
@@ -39,7 +40,7 @@ async def ask(
         owner=owner,
         credential=credential,
         timeout_s=timeout_s,
-        on_progress=on_progress,
+        listener=hears(on_progress),
     )
 
 

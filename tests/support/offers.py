@@ -10,7 +10,7 @@ import msgspec
 from safeconduct.config.schema import Upstream as UpstreamBlock
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest
-from safeconduct.ports import JSON, Credential, CredentialUnavailable, OnProgress
+from safeconduct.ports import JSON, Credential, CredentialUnavailable, Listener
 from safeconduct.tools.catalogue import LISTS, Catalogue
 from tests.support.worlds import config
 
@@ -78,7 +78,7 @@ class Fake:
         owner: str,
         credential: Credential | None,
         timeout_s: float,
-        on_progress: OnProgress | None = None,
+        listener: Listener | None = None,
     ) -> JSON:
         self.asked.append((method, params, owner, credential, timeout_s))
         if self.fault is not None:

@@ -26,6 +26,7 @@ from safeconduct.ports import (
     UpstreamFault,
 )
 from safeconduct.simulation import SimulatedTask
+from tests.support.listeners import Hears
 from tests.support.worlds import AGENT, Rules, config
 
 CASE = {
@@ -582,8 +583,9 @@ class Chatty:
             raise UpstreamError(-32000, "no such thing")
         secret = "AKIA" + "ABCDEFGHIJKLMNOP"
         for number in (1, 2):
-            await given["on_progress"](
-                {"progress": number, "message": f"key {secret}", "progressToken": 7, "x": 1}
+            await given["listener"].notified(
+                "notifications/progress",
+                {"progress": number, "message": f"key {secret}", "progressToken": 7, "x": 1},
             )
         return {"content": [], "structuredContent": {"messages": [{"body": "hi"}]}}
 
@@ -602,7 +604,7 @@ async def test_progress_is_rebuilt_and_labels_are_durable_before_its_first_byte(
 
     params = {"name": "get_case", "arguments": {"case_id": "C-1"}}
     answer = await task.rooms.gateway.call(
-        caller(task), "tools/call", "crm", "get_case", params, on_progress
+        caller(task), "tools/call", "crm", "get_case", params, Hears(on_progress)
     )
     assert isinstance(answer, Delivered)
     assert seen == [
@@ -610,7 +612,7 @@ async def test_progress_is_rebuilt_and_labels_are_durable_before_its_first_byte(
         ({"progress": 2, "message": "key [redacted: secret.aws]"}, "internal"),
     ]
     await task.rooms.gateway.call(
-        caller(task), "tools/call", "crm", "get_case", params, on_progress
+        caller(task), "tools/call", "crm", "get_case", params, Hears(on_progress)
     )
     assert len(seen) == 4
     assert len(records(task, "memory")) == 2

@@ -22,8 +22,6 @@ from safeconduct.core.shapes import JSON, Malformed, NotAllowed, object_of, text
 INPUT_REQUIRED: Final = "input_required"
 """The type of a result that asks for input instead of being one."""
 
-Method = Literal["elicitation/create", "sampling/createMessage", "roots/list"]
-
 Capability = Literal["elicitation.form", "elicitation.url", "sampling", "roots"]
 """What a client can be asked for, by our names."""
 
@@ -156,10 +154,10 @@ def _asked(given: JSON, asks: Asks, client: frozenset[Capability]) -> JSON:
     }
 
 
-def reply(method: Method, result: Mapping[str, Any]) -> JSON:
+def reply(method: str, result: Mapping[str, Any]) -> JSON:
     """A client's reply to an ask, as the upstream may get it.
 
-    Raises Malformed: it is not what the protocol says.
+    Raises Malformed: it is not what the protocol says, or there is no such ask.
     """
     match method:
         case "elicitation/create":
@@ -169,4 +167,4 @@ def reply(method: Method, result: Mapping[str, Any]) -> JSON:
         case "roots/list":
             return roots(result)
         case _:
-            assert_never(method)
+            raise Malformed

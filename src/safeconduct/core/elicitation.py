@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from safeconduct.core.shapes import (
     JSON,
@@ -40,7 +39,13 @@ _FIELD_TEXTS: Final = ("title", "description", "format")
 _FIELD_NUMBERS: Final = (
     *("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
 )  # fmt: skip
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_URL: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9]\d{0,4}))?(?=[/?#]|\Z)"
+)
+_STRANGE: Final = re.compile(r"[^\x21-\x7E]|[\\\"<>`]")
+"""What readers of URLs do not agree on."""
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _FIELD_TYPES: Final = ("string", "number", "integer", "boolean", "array")
 
@@ -142,20 +147,14 @@ def origin_of(url: str) -> str | None:
 
     What is not https is an origin on this machine only.
     """
-    if not url.isascii() or any(c <= " " or c in '\\"<>`' for c in url):
+    parts = _URL.match(url)
+    if parts is None or _STRANGE.search(url):
         return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
+    scheme, host, port = parts["scheme"], parts["host"].lower(), parts["port"] or ""
+    if scheme == "http" and host not in _LOOPBACK:
         return None
-    host, default = parts.hostname, {"https": 443, "http": 80}.get(parts.scheme)
-    if not host or "@" in parts.netloc or default is None:
-        return None
-    if parts.scheme == "http" and host not in _LOOPBACK:
-        return None
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + ("" if port in (None, default) else f":{port}")
+    default = "443" if scheme == "https" else "80"
+    return f"{scheme}://{host}" + (f":{port}" if port not in ("", default) else "")
 
 
 def elicited(result: Mapping[str, Any]) -> JSON:

@@ -29,7 +29,7 @@ from safeconduct.entrypoints.running import Cancelled, Key, Running
 from safeconduct.entrypoints.stream import Stream
 from safeconduct.entrypoints.wire import Id, Message, Rejected
 from safeconduct.gateway import Gateway
-from safeconduct.ports import JSON, Caller, Delivered, NotRecorded, OnProgress, Unauthenticated
+from safeconduct.ports import JSON, Caller, Delivered, Listener, NotRecorded, Unauthenticated
 
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
 """Where clients learn which authorization server to ask (RFC 9728)."""
@@ -151,17 +151,17 @@ class McpEndpoint:
         if token is None or not _accepted(request).events:
             return await self._called(request, asked, name, given, None)
         stream = Stream(request, token)
-        return await stream.finish(await self._called(request, asked, name, given, stream.progress))
+        return await stream.finish(await self._called(request, asked, name, given, stream))
 
     async def _called(
-        self, request: Request, asked: _Asked, name: str, given: JSON, tell: OnProgress | None
+        self, request: Request, asked: _Asked, name: str, given: JSON, listener: Listener | None
     ) -> Response:
         method = asked.message.method
         try:
             answer = await self._running.run(
                 _key(asked.caller, request, asked.id),
                 request,
-                self._gateway.call(asked.caller, method, asked.upstream, name, given, tell),
+                self._gateway.call(asked.caller, method, asked.upstream, name, given, listener),
             )
             if isinstance(answer, Delivered):
                 return answers.delivered(asked.id, asked.kind, answer, modern=asked.modern)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from safeconduct.core.asks import Capability
 from safeconduct.entrypoints.http import Fields, Request, Response
 from safeconduct.entrypoints.wire import Id, encode
-from safeconduct.ports import JSON
+from safeconduct.ports import JSON, AskRefused
 
 _HEADERS: Final[Fields] = (
     (b"content-type", b"text/event-stream"),
@@ -28,7 +29,15 @@ class Stream:
         self._open = False
         self._last: float | None = None
 
-    async def progress(self, params: JSON) -> None:
+    able: frozenset[Capability] = frozenset()
+    wants_progress = True
+    log_level: str | None = None
+
+    async def asked(self, method: str, params: JSON) -> JSON:
+        """Nothing can be asked of this client. Raises AskRefused."""
+        raise AskRefused(-32601, f"Method not found: {method}")
+
+    async def notified(self, method: str, params: JSON) -> None:
         """Passes on progress under the client's own token; what does not grow is no progress."""
         told = _rebuilt(params, self._token)
         if told is None or (self._last is not None and told["progress"] <= self._last):

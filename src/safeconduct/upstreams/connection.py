@@ -31,6 +31,11 @@ class NotHTTP(ValueError):
 class _Response:
     """What has arrived of one response."""
 
+    __slots__ = (
+        *("status", "headers", "fields", "complete", "until_close", "keep_alive"),
+        *("chunks", "buffered", "bare"),
+    )
+
     def __init__(self) -> None:
         self.status = 0  # set once the head is there
         self.headers: dict[str, str] = {}
@@ -77,29 +82,26 @@ class Connection(asyncio.Protocol):
         )
 
     @property
-    def status(self) -> int:
-        """The HTTP status, once the head is there."""
-        return self._response.status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The header, names in lower case."""
-        return self._response.headers
+    def over(self) -> bool:
+        """Whether there is nothing left to read, and nothing to wait for."""
+        return self._response.complete and not self._response.chunks
 
     def send(self, request: bytes) -> None:
         """Write a whole request."""
         self._asked = True
         self._transport.write(request)
 
-    async def head(self) -> None:
-        """Wait for the head.
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """Wait for the head: the HTTP status, and the header with names in lower case.
 
         Raises:
             Lost: the connection ended before.
             NotHTTP: something else came.
         """
-        while not self._response.status:
+        response = self._response
+        while not response.status:
             await self._more()
+        return response.status, response.headers
 
     async def read(self) -> bytes:
         """What has arrived of the body, after waiting for something; empty at its end.
@@ -212,7 +214,10 @@ class Connection(asyncio.Protocol):
         coding = headers.get("transfer-encoding")
         if coding is not None and coding.lower() != "chunked":
             raise NotHTTP("a transfer coding that was not asked for")
-        if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEAD_BYTES:
+        # No head is longer than what has come since the request was sent.
+        if response.bare > MAX_HEAD_BYTES and (
+            sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEAD_BYTES
+        ):
             raise NotHTTP("a head that is too long")
         response.status = status
         response.keep_alive = self._parser.should_keep_alive()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from safeconduct.ports import OnProgress, UpstreamFault
@@ -26,6 +27,7 @@ from safeconduct.upstreams.wire import MALFORMED, REJECTED, UNREACHABLE, Exchang
 _TAIL_S: Final = 0.25
 _MAX_ASKS: Final = 16
 _JSON: Final = "application/json"
+_UNCODED: Final = frozenset({"", "identity"})
 
 _BUSY: Final = frozenset({429, 503})
 _BEHIND: Final = frozenset({502, 504})
@@ -78,7 +80,7 @@ class Conversation:
         """
         if exchange.status != 200:
             return await self._unsuccessful(exchange)
-        if exchange.header("content-encoding").lower() not in {"", "identity"}:
+        if exchange.header("content-encoding").lower() not in _UNCODED:
             raise _malformed("a compressed answer that was not asked for")
         kind = _content_type(exchange)
         if kind == _JSON:
@@ -156,7 +158,14 @@ class Conversation:
 
 
 def _content_type(exchange: Exchange) -> str:
-    kind, _, parameters = exchange.header("content-type").partition(";")
+    value = exchange.header("content-type")
+    return _JSON if value == _JSON else _media_type(value)
+
+
+# An upstream spells its types the same way every time.
+@lru_cache(maxsize=64)
+def _media_type(value: str) -> str:
+    kind, _, parameters = value.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     return kind.strip().lower() if charset in {"", "utf-8", "utf8"} else ""
 

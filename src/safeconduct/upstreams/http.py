@@ -6,14 +6,14 @@ import itertools
 from typing import Final
 
 from safeconduct.core.calls import MODERN
-from safeconduct.ports import JSON, Credential, OnProgress, UpstreamFault
+from safeconduct.ports import JSON, Credential, Listener, UpstreamFault
 from safeconduct.upstreams import messages, revisions
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.deadline import Deadline
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.mirror import Mirror
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
-from safeconduct.upstreams.outbound import FIXED, Call, Courtesies
+from safeconduct.upstreams.outbound import FIXED, Call, Courtesies, progress_to
 from safeconduct.upstreams.wire import UNREACHABLE, Wire
 
 # What a server says that has been replaced by one of another era.
@@ -63,7 +63,7 @@ class HttpUpstream:
         owner: str,
         credential: Credential | None,
         timeout_s: float,
-        on_progress: OnProgress | None = None,
+        listener: Listener | None = None,
     ) -> JSON:
         if self._in_flight >= self._max_in_flight:
             raise UpstreamFault("upstream-busy", "too many in flight", may_have_happened=False)
@@ -73,7 +73,7 @@ class HttpUpstream:
             owner=owner,
             credential=credential,
             timeout_s=timeout_s,
-            on_progress=on_progress,
+            on_progress=progress_to(listener),
         )
         self._in_flight += 1
         deadline = Deadline(timeout_s)
@@ -100,7 +100,7 @@ class HttpUpstream:
         await self._wire.close()
 
     async def _serve(self, call: Call) -> JSON:
-        era = await self._negotiation.era(call)
+        era = self._negotiation.found or await self._negotiation.era(call)
         if era is Era.STATELESS:
             answer = await self._stateless(call)
         else:
@@ -116,12 +116,12 @@ class HttpUpstream:
         return result
 
     async def _stateless(self, call: Call) -> Answer:
-        request_id, params = self._addressed(call, modern=True)
+        request_id, body = self._written(call, modern=True)
         headers = call.headers(
-            {"mcp-protocol-version": MODERN}, self._mirror.headers(call.method, params)
+            {"mcp-protocol-version": MODERN}, self._mirror.headers(call.method, call.params)
         )
         conversation = self._conversation(request_id, call)
-        call.exchange = self._wire.post(headers, messages.request(request_id, call.method, params))
+        call.exchange = self._wire.post(headers, body)
         # Leaving the exchange closes its stream, which is how this revision cancels.
         async with call.exchange as exchange:
             return await conversation.hear(exchange)
@@ -143,10 +143,10 @@ class HttpUpstream:
         return await self._handshaken(call, session)
 
     async def _handshaken(self, call: Call, session: Session) -> Answer:
-        request_id, params = self._addressed(call, modern=False)
+        request_id, body = self._written(call, modern=False)
         headers = call.headers(session.headers())
         conversation = self._conversation(request_id, call, headers)
-        call.exchange = self._wire.post(headers, messages.request(request_id, call.method, params))
+        call.exchange = self._wire.post(headers, body)
         try:
             async with call.exchange as exchange:
                 return await conversation.hear(exchange)
@@ -158,11 +158,13 @@ class HttpUpstream:
                 self._courtesies.add(self._tell(headers, messages.cancellation(request_id)))
             raise
 
-    def _addressed(self, call: Call, *, modern: bool) -> tuple[int, JSON]:
-        """A fresh id, and the parameters with what the era needs in `_meta`."""
+    def _written(self, call: Call, *, modern: bool) -> tuple[int, bytes]:
+        """A fresh id, and the request under it."""
         request_id = next(self._ids)
         token = request_id if call.on_progress is not None else None
-        return request_id, revisions.with_meta(call.params, modern=modern, progress_token=token)
+        return request_id, revisions.request(
+            request_id, call.method, call.params, modern=modern, progress_token=token
+        )
 
     def _conversation(
         self, request_id: int, call: Call, reply_headers: dict[str, str] | None = None

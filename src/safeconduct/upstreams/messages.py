@@ -7,7 +7,7 @@ counts only for the id that was asked, with the id's exact JSON type.
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import msgspec
 
@@ -71,13 +71,17 @@ def read(data: bytes, max_bytes: int) -> Message:
     return _answer(message)
 
 
-def request(request_id: int, method: str, params: JSON) -> bytes:
-    """Encode a request.
+def request(request_id: int, method: str, params: JSON, meta: bytes = b"") -> bytes:
+    """Encode a request; `meta` is a `_meta` in canonical form for parameters without one.
 
     Raises:
         UpstreamFault: the parameters have no canonical form; nothing left.
     """
-    return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+    written = _encode(params)
+    if meta:
+        written = b'{"_meta":%b%b%b' % (meta, b"," if params else b"", written[1:])
+    head = b'{"id":%d,"jsonrpc":"2.0","method":%b,"params":' % (request_id, _encode(method))
+    return head + written + b"}"
 
 
 def notification(method: str, params: JSON) -> bytes:
@@ -162,7 +166,7 @@ def _is_number(value: object) -> bool:
     return type(value) is int or isinstance(value, float)
 
 
-def _encode(message: dict[str, Any]) -> bytes:
+def _encode(message: JSON | str) -> bytes:
     try:
         return canonical(message)
     except NotCanonical as error:

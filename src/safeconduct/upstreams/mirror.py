@@ -65,8 +65,8 @@ class Mirror:
 
 def encode(value: str) -> str:
     """A header value that survives the wire: printable ASCII as it is, all else in base64."""
-    looks_encoded = value.startswith("=?base64?") and value.endswith("?=")
-    if value.isascii() and value.isprintable() and value == value.strip() and not looks_encoded:
+    plain = value.isascii() and value.isprintable() and value == value.strip()
+    if plain and not (value.startswith("=?base64?") and value.endswith("?=")):
         return value
     return f"=?base64?{base64.b64encode(value.encode()).decode()}?="
 

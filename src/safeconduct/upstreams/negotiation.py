@@ -78,7 +78,7 @@ class Negotiation:
         self._ids = ids
         self._courtesies = courtesies
         self._max_answer_bytes = max_answer_bytes
-        self._era: Era | None = None
+        self.found: Era | None = None
         self._lock = asyncio.Lock()
         self._sessions = Leases(max_sessions, Session, self._farewell)
         self._shared = Session("")
@@ -89,17 +89,17 @@ class Negotiation:
         Raises:
             UpstreamFault: there is no upstream, no common revision, or no access.
         """
-        if self._era is not None:
-            return self._era
+        if self.found is not None:
+            return self.found
         async with self._lock:
-            if self._era is None:
+            if self.found is None:
                 with _nothing_happened():
-                    self._era = await self._find(call)
-            return self._era
+                    self.found = await self._find(call)
+            return self.found
 
     def forget(self) -> None:
         """Find the era anew at next use: another server may answer now. Sessions stay."""
-        self._era = None
+        self.found = None
 
     @contextmanager
     def session(self, call: Call, era: Era) -> Generator[Session, None, None]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Final
 
 import msgspec
 
-from safeconduct.ports import JSON, Credential, OnProgress, UpstreamFault
+from safeconduct.ports import JSON, Credential, Listener, OnProgress, UpstreamFault
 from safeconduct.upstreams.wire import Exchange
 
 _COURTESY_S: Final = 2.0
@@ -18,6 +19,13 @@ FIXED: Final = {
     "content-type": "application/json",
 }
 """The header fields of every message."""
+
+
+def progress_to(listener: Listener | None) -> OnProgress | None:
+    """Who hears progress, if anybody wants any."""
+    if listener is None or not listener.wants_progress:
+        return None
+    return partial(listener.notified, "notifications/progress")
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):
@@ -33,10 +41,11 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
 
     def headers(self, *parts: dict[str, str]) -> dict[str, str]:
         """The credential's headers under the protocol's own, which it thus cannot replace."""
-        given = self.credential.headers if self.credential is not None else {}
-        headers = {name.lower(): value for name, value in given.items()}
-        for name in FIXED:
-            headers.pop(name, None)
+        headers: dict[str, str] = {}
+        if self.credential is not None:
+            headers = {name.lower(): value for name, value in self.credential.headers.items()}
+            for name in FIXED:
+                headers.pop(name, None)
         for part in parts:
             headers |= part
         return headers

@@ -80,8 +80,9 @@ class Peer:
         """
         request_id = next(self._ids)
         token = request_id if on_progress is not None else None
-        params = revisions.with_meta(params, modern=self._modern, progress_token=token)
-        line = messages.request(request_id, method, params)
+        line = revisions.request(
+            request_id, method, params, modern=self._modern, progress_token=token
+        )
         answered = False
         try:
             answer = await self._exchange(request_id, line, on_progress, sent)

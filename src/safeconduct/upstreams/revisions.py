@@ -10,7 +10,9 @@ from typing import Final, cast
 
 from safeconduct import __version__
 from safeconduct.core.calls import HANDSHAKE, MODERN
+from safeconduct.core.canonical import canonical
 from safeconduct.ports import JSON, UpstreamError, UpstreamFault
+from safeconduct.upstreams import messages
 
 ACCEPTED: Final = frozenset({HANDSHAKE, "2025-06-18", "2025-03-26"})
 """The revisions that an upstream may choose in answer to `initialize`."""
@@ -28,6 +30,7 @@ _ENVELOPE: Final = {
     f"{_META}clientInfo": _CLIENT,
     f"{_META}clientCapabilities": {},
 }
+_WRITTEN: Final = canonical(_ENVELOPE)
 
 
 def with_meta(params: JSON, *, modern: bool, progress_token: int | None = None) -> JSON:
@@ -36,6 +39,20 @@ def with_meta(params: JSON, *, modern: bool, progress_token: int | None = None) 
     if progress_token is not None:
         meta["progressToken"] = progress_token
     return {**params, "_meta": {**params.get("_meta", {}), **meta}} if meta else params
+
+
+def request(
+    request_id: int, method: str, params: JSON, *, modern: bool, progress_token: int | None = None
+) -> bytes:
+    """Encode a request with what the era needs in `_meta`.
+
+    Raises:
+        UpstreamFault: the parameters have no canonical form; nothing left.
+    """
+    if modern and progress_token is None and "_meta" not in params:
+        return messages.request(request_id, method, params, _WRITTEN)
+    complete = with_meta(params, modern=modern, progress_token=progress_token)
+    return messages.request(request_id, method, complete)
 
 
 def initialize_params() -> JSON:

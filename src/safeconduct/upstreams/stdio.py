@@ -15,10 +15,11 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.ports import JSON, Credential, OnProgress, UpstreamFault
+from safeconduct.ports import JSON, Credential, Listener, UpstreamFault
 from safeconduct.upstreams import revisions
 from safeconduct.upstreams.child import Child
 from safeconduct.upstreams.leases import Leases
+from safeconduct.upstreams.outbound import progress_to
 from safeconduct.upstreams.peer import Peer
 from safeconduct.upstreams.wire import REJECTED, UNREACHABLE
 
@@ -85,7 +86,7 @@ class StdioUpstream:
         owner: str,
         credential: Credential | None,
         timeout_s: float,
-        on_progress: OnProgress | None = None,
+        listener: Listener | None = None,
     ) -> JSON:
         if self._closed:
             raise UpstreamFault(UNREACHABLE, "closed", may_have_happened=False)
@@ -102,7 +103,7 @@ class StdioUpstream:
             async with scope:
                 with self._seats.lease(owner.partition("|")[0]) as seat:
                     peer = await self._peer(seat)
-                    answer = await peer.request(method, params, on_progress, sent)
+                    answer = await peer.request(method, params, progress_to(listener), sent)
                     seat.failures = 0
         except TimeoutError:
             if not scope.expired():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -49,7 +50,7 @@ class Target:
             "user-agent: safeconduct\r\naccept-encoding: identity\r\n"
         )
         self._with_body = f"POST{self._bare}{_fields(fixed, _RESERVED)}"
-        self._reserved = _RESERVED | fixed.keys()
+        self._reserved = _RESERVED.union(fixed)
 
     def post(self, headers: Mapping[str, str], body: bytes) -> bytes:
         """A whole POST. Raises Unwritable."""
@@ -64,10 +65,16 @@ class Target:
 def _fields(headers: Mapping[str, str], reserved: frozenset[str]) -> str:
     text = ""
     for name, value in headers.items():
-        if name.lower() in reserved or not _NAME.fullmatch(name):
+        if not _writable(name, reserved):
             raise Unwritable("a header name that is reserved or no token")
         # Printable ASCII: no CR, LF or NUL, and nothing that two readers decode differently.
         if not (value.isascii() and value.isprintable()):
             raise Unwritable("a header value that is not printable ASCII")
         text += f"{name}: {value}\r\n"
     return text
+
+
+# The same few names come with every request.
+@lru_cache(maxsize=1024)
+def _writable(name: str, reserved: frozenset[str]) -> bool:
+    return name.lower() not in reserved and _NAME.fullmatch(name) is not None

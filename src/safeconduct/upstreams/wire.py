@@ -7,7 +7,7 @@ can know whether its effect may happen twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -35,19 +35,29 @@ class Wire:
         self._closed = False
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Exchange:
-        """One POST; nothing happens before it is entered."""
-        return self._exchange(lambda: self._target.post(headers, body))
+        """One POST; nothing happens before it is entered.
+
+        Raises:
+            UpstreamFault: a header field that must not be sent, or the wire is closed.
+        """
+        try:
+            return self._exchange(self._target.post(headers, body))
+        except Unwritable as error:
+            raise _unsent(error) from None
 
     def delete(self, headers: Mapping[str, str]) -> Exchange:
-        """One DELETE; nothing happens before it is entered."""
-        return self._exchange(lambda: self._target.delete(headers))
+        """One DELETE, like `post`."""
+        try:
+            return self._exchange(self._target.delete(headers))
+        except Unwritable as error:
+            raise _unsent(error) from None
 
     async def close(self) -> None:
         """Close all connections; what is under way on them fails."""
         self._closed = True
         await self._pool.close()
 
-    def _exchange(self, request: Callable[[], bytes]) -> Exchange:
+    def _exchange(self, request: bytes) -> Exchange:
         if self._closed:
             raise UpstreamFault(UNREACHABLE, "closed", may_have_happened=False)
         return Exchange(self._pool, request, self._max_body_bytes)
@@ -56,16 +66,19 @@ class Wire:
 class Exchange:
     """One request and its response, as a context manager.
 
-    `sent` tells whether a byte may have left; it holds after failures too. Leaving the context
-    closes the connection, unless the response has arrived to its end: then it is pooled again.
+    `sent` tells whether a byte may have left; it holds after failures too. `status` is the HTTP
+    status, once entered. Leaving the context closes the connection, unless the response has arrived
+    to its end: then it is pooled again.
     """
 
-    def __init__(self, pool: Pool, request: Callable[[], bytes], max_body_bytes: int) -> None:
+    def __init__(self, pool: Pool, request: bytes, max_body_bytes: int) -> None:
         self._pool = pool
         self._request = request
         self._room = max_body_bytes
         self._connection: Connection | None = None
+        self._headers: dict[str, str] = {}
         self.sent = False
+        self.status = 0
 
     async def __aenter__(self) -> Self:
         """Send the request and read the head of the response.
@@ -74,14 +87,13 @@ class Exchange:
             UpstreamFault: the connection failed, or what came back is not HTTP.
         """
         try:
-            request = self._request()
             connection = self._pool.fresh() or await self._pool.connect()
-        except (Unwritable, Full, OSError, UnicodeError) as error:
+        except (Full, OSError, UnicodeError) as error:
             raise _unsent(error) from None
         self.sent = True
         try:
-            connection.send(request)
-            await connection.head()
+            connection.send(self._request)
+            self.status, self._headers = await connection.head()
         except (OSError, NotHTTP) as error:
             connection.abort()
             raise self._broken(error) from None
@@ -107,14 +119,9 @@ class Exchange:
             raise RuntimeError("not entered")
         return self._connection
 
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self._held.status
-
     def header(self, name: str) -> str:
         """A response header by its name in lower case, or the empty string."""
-        return self._held.headers.get(name, "")
+        return self._headers.get(name, "")
 
     async def chunk(self) -> bytes:
         """The next bytes of the body, empty at its end.
@@ -133,9 +140,9 @@ class Exchange:
 
     async def body(self) -> bytes:
         """The whole body. Raises like `chunk`."""
-        chunks: list[bytes] = []
-        while data := await self.chunk():
-            chunks.append(data)
+        connection, chunks = self._held, list[bytes]()
+        while not connection.over:
+            chunks.append(await self.chunk())
         return b"".join(chunks)
 
     def _broken(self, error: OSError | NotHTTP) -> UpstreamFault:

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from safeconduct.core.asks import Asks, Capability, Method, ask, capabilities, declared, reply
+from safeconduct.core.asks import Asks, Capability, ask, capabilities, declared, reply
 from safeconduct.core.shapes import Malformed, NotAllowed
 
 JSON = dict[str, Any]
@@ -106,7 +106,7 @@ class TestAsking:
         assert ask("roots/list", {"_meta": {"a": 1}, "x": 1}, OPEN, EVERYTHING) == {}
 
 
-REPLIES: list[tuple[Method, JSON]] = [
+REPLIES: list[tuple[str, JSON]] = [
     ("elicitation/create", {"action": "accept", "content": {"n": 3}}),
     (
         "sampling/createMessage",
@@ -118,10 +118,14 @@ REPLIES: list[tuple[Method, JSON]] = [
 
 class TestReplies:
     @pytest.mark.parametrize(("method", "result"), REPLIES)
-    def test_are_rebuilt(self, method: Method, result: JSON) -> None:
+    def test_are_rebuilt(self, method: str, result: JSON) -> None:
         assert reply(method, {**result, "_meta": {"a": 1}, "other": 1}) == result
 
     @pytest.mark.parametrize(("method", "_result"), REPLIES)
-    def test_of_another_shape_are_malformed(self, method: Method, _result: JSON) -> None:
+    def test_of_another_shape_are_malformed(self, method: str, _result: JSON) -> None:
         with pytest.raises(Malformed):
             reply(method, {"anything": "else"})
+
+    def test_to_anything_else_are_malformed(self) -> None:
+        with pytest.raises(Malformed):
+            reply("tools/call", {})

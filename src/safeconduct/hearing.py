@@ -1,0 +1,93 @@
+"""What passes between an upstream and the caller while a call runs: step 9 outwards, and inwards
+steps 1 to 5, as a reply is data on its way to the upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from safeconduct.core.admit import Admitted, free_text_label, log_line, progress
+from safeconduct.core.asks import ask, reply
+from safeconduct.core.shapes import Malformed, NotAllowed
+from safeconduct.core.verdict import Permit
+from safeconduct.facts import FactFinder
+from safeconduct.ports import JSON, AskRefused, Listener
+from safeconduct.recorder import Made, Recorder
+
+INVALID_PARAMS: Final = -32602
+REFUSED: Final = -1
+"""What an upstream gets that may not ask this, or may not have the reply: which of them is nothing
+that it should know. The code is the one that clients give for a person's refusal."""
+
+MAX_ASKS: Final = 32
+"""How often an upstream may ask in one call."""
+
+Judge = Callable[[str, JSON], Awaitable[Made]]
+"""Takes the reply to an ask of a method through steps 1 to 5."""
+
+
+class Hearing:
+    """The page's own listener (`safeconduct.ports.Listener`) in front of the caller's."""
+
+    def __init__(
+        self, facts: FactFinder, recorder: Recorder, made: Made, listener: Listener, judge: Judge
+    ) -> None:
+        tool = made.gathered.tool
+        self.able = tool.asks.allowed(listener.able)
+        self.wants_progress = listener.wants_progress
+        self.log_level = listener.log_level
+        self._facts = facts
+        self._recorder = recorder
+        self._made = made
+        self._listener = listener
+        self._judge = judge
+        self._remembered = False
+        self._asks = 0
+
+    async def notified(self, method: str, params: JSON) -> None:
+        """Passes on progress and log lines: they are an upstream's text like any other."""
+        findings = self._facts.inspect(params)
+        kept: JSON | None = None
+        if method == "notifications/progress" and self.wants_progress:
+            kept = progress(params, findings)
+        elif method == "notifications/message" and self.log_level is not None:
+            kept = log_line(params, findings)
+        if kept is not None:
+            await self._remember()
+            await self._listener.notified(method, kept)
+
+    async def asked(self, method: str, params: JSON) -> JSON:
+        """Asks the caller what the upstream may ask, and gives the upstream what it may have.
+
+        Raises AskRefused.
+        """
+        self._asks += 1
+        tool = self._made.gathered.tool
+        try:
+            kept = ask(method, params, tool.asks, self._listener.able)
+        except NotAllowed:
+            raise AskRefused(REFUSED, "Refused") from None
+        except Malformed:
+            raise AskRefused(INVALID_PARAMS, "Invalid params") from None
+        if self._asks > MAX_ASKS or self._facts.inspect(kept):
+            raise AskRefused(REFUSED, "Refused")
+        await self._remember()
+        try:
+            given = reply(method, await self._listener.asked(method, kept))
+        except Malformed:
+            raise AskRefused(REFUSED, "Refused") from None
+        judged = await self._judge(method, given)
+        if not isinstance(judged.decision.verdict, Permit):
+            raise AskRefused(REFUSED, "Refused")
+        await self._recorder.passed(judged)
+        return given
+
+    async def _remember(self) -> None:
+        """Makes the label of the upstream's text durable before the caller hears any of it."""
+        if self._remembered:
+            return
+        text = Admitted(label=free_text_label(self._made.gathered.tool))
+        if not self._facts.remembers(self._made.gathered, text):
+            await self._recorder.remembered(self._made, text)
+        self._remembered = True
