@@ -17,7 +17,7 @@ from safeconduct.identity import dpop
 from safeconduct.identity.client import NotStarted, StartedTask
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import PrivateKey
-from safeconduct.shim import relay
+from safeconduct.shim import carrier, message, relay
 from safeconduct.shim.carrier import Carrier
 from safeconduct.shim.passage import Passage
 from safeconduct.shim.relay import Relay
@@ -173,6 +173,29 @@ async def test_a_last_line_needs_no_end(monkeypatch: pytest.MonkeyPatch) -> None
         client.write(b"x" * (SHORT + 1))
         client.end()
         assert (await client.read())["error"]["code"] == -32600
+
+
+@pytest.mark.parametrize("revision", ["2026-07-28\r\nevil: yes", "ü"])
+async def test_a_revision_cannot_become_another_field(revision: str) -> None:
+    async with shim(answering) as client:
+        client.ask(1, "ping", {"_meta": {VERSION: revision}})
+        assert "fits in no header" in sentence(await client.read())
+    assert client.raw.requests == []
+
+
+async def test_more_calls_than_there_may_be_connections_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carrier, "_CONNECTIONS", 1)
+
+    async def never(request: Request) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(relay, "DRAIN_S", 0)
+    async with shim(never) as client:
+        client.ask(1)
+        client.ask(2)
+        assert sentence(await client.read()).startswith("Too many calls are under way.")
 
 
 async def test_an_id_that_is_in_use_is_not_used_twice() -> None:
@@ -497,6 +520,46 @@ async def test_requests_that_come_together_share_one_task() -> None:
 
 
 # --- the protocol ---------------------------------------------------------------------------------
+
+
+async def test_an_answer_that_is_too_long_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(message, "MAX_BYTES", 1000)
+
+    async def drips(request: Request) -> None:
+        if request.method == "streams":
+            request.start_stream()
+        else:
+            request.respond(b" " * 10_000)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                request.raw_chunk(b"data: x" * 100)
+                await request.writer.drain()
+
+    async with shim(drips) as client:
+        for number, method in enumerate(("streams", "answers")):
+            client.ask(number, method)
+            answer = await client.read()
+            assert sentence(answer) == "The gateway's answer is too long."
+            assert answer["error"]["data"] == {"may_have_happened": True}
+
+
+async def test_a_gateway_that_does_not_end_a_session_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carrier, "_FAREWELL_S", 0.01)
+
+    async def handler(request: Request) -> None:
+        if request.method == "initialize":
+            request.answer({}, headers=("Mcp-Session-Id: s-1",))
+        else:
+            await asyncio.Event().wait()
+
+    async with shim(handler) as client:
+        client.ask(0, "initialize")
+        await client.read()
+    assert client.raw.methods == ["initialize", "DELETE"]
 
 
 async def test_bytes_are_passed_on_as_they_are_but_for_line_ends() -> None:

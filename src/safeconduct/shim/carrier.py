@@ -58,9 +58,8 @@ class Carrier:
             headers = await self._passage.headers(self._url) | self._about(message)
         except NoPassage as why:
             raise Failed(str(why)) from None
-        exchange = self._wire.post(headers, message.line)
         try:
-            async with exchange:
+            async with self._wire.post(headers, message.line) as exchange:
                 await self._heard(message, exchange, hand)
         except UpstreamFault as fault:
             raise broken(fault, self._issuer) from None

@@ -58,7 +58,7 @@ def broken(fault: UpstreamFault, issuer: str) -> Failed:
     if fault.reason == BUSY:
         return Failed("Too many calls are under way. Wait for some of them; nothing was sent.")
     if fault.reason == REJECTED:
-        return Failed("The message's method or name does not fit in a header; nothing was sent.")
+        return Failed("The message names a revision that fits in no header; nothing was sent.")
     sentence = f"What answers at {issuer} is no gateway ({fault.detail}). {_UNKNOWN}"
     return Failed(sentence, may_have_happened=fault.may_have_happened)
 
