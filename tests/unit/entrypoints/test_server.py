@@ -320,6 +320,15 @@ async def called(
     await serving
 
 
+@asynccontextmanager
+async def accepted(port: int) -> AsyncGenerator[Socket]:
+    """A client that the server knows of, and that asks nothing."""
+    async with dialled(port) as link:
+        link.send(WHOLE.replace(b"/x", b"/y"))
+        assert await link.status() == 404
+        yield link
+
+
 async def test_a_stop_lets_a_request_end(served: Served) -> None:
     async with called(served) as (server, link, _):
         server.stop()
@@ -331,7 +340,7 @@ async def test_a_stop_lets_a_request_end(served: Served) -> None:
 
 
 async def test_a_stop_does_not_wait_for_who_asks_nothing(served: Served) -> None:
-    async with called(served) as (server, link, port), dialled(port) as idle:
+    async with called(served) as (server, link, port), accepted(port) as idle:
         idle.send(HEAD)
         server.stop()
         assert await idle.rest() == b""
@@ -340,7 +349,7 @@ async def test_a_stop_does_not_wait_for_who_asks_nothing(served: Served) -> None
 
 
 async def test_after_a_stop_nobody_is_let_in(served: Served) -> None:
-    async with called(served) as (server, link, port), dialled(port) as idle:
+    async with called(served) as (server, link, port), accepted(port) as idle:
         server.stop()
         assert await idle.rest() == b""
         with pytest.raises(ConnectionError):
@@ -360,7 +369,7 @@ async def test_a_stop_ends_what_does_not_end_by_itself(served: Served) -> None:
 async def test_a_signal_stops_the_server_and_nothing_else(
     served: Served, number: signal.Signals
 ) -> None:
-    async with called(served) as (_, link, port), dialled(port) as idle:
+    async with called(served) as (_, link, port), accepted(port) as idle:
         os.kill(os.getpid(), number)
         assert await idle.rest() == b""
         served.release.set()
@@ -368,7 +377,7 @@ async def test_a_signal_stops_the_server_and_nothing_else(
 
 
 async def test_a_second_interrupt_does_not_wait(served: Served) -> None:
-    async with called(served) as (_, link, port), dialled(port) as idle:
+    async with called(served) as (_, link, port), accepted(port) as idle:
         os.kill(os.getpid(), signal.SIGTERM)
         assert await idle.rest() == b""
         os.kill(os.getpid(), signal.SIGINT)
