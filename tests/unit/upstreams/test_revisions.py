@@ -3,6 +3,7 @@
 import pytest
 
 from safeconduct import __version__
+from safeconduct.core.canonical import canonical
 from safeconduct.ports import JSON, UpstreamError, UpstreamFault
 from safeconduct.upstreams import revisions
 
@@ -32,6 +33,27 @@ def test_the_older_era_carries_a_progress_token_or_nothing() -> None:
     sent = revisions.with_meta(given, modern=False, progress_token=5)
     assert sent == {"name": "x", "_meta": {"progressToken": 5}}
     assert given == {"name": "x"}
+
+
+@pytest.mark.parametrize("modern", [True, False])
+@pytest.mark.parametrize("progress_token", [None, 5])
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"name": "x", "arguments": {"b": 1.0, "a": "ä"}}, {"uri": "u", "_meta": {"t": "1"}}],
+)
+def test_a_request_is_the_canonical_form_of_parameters_and_envelope(
+    params: JSON, progress_token: int | None, *, modern: bool
+) -> None:
+    sent = revisions.request(7, "m", params, modern=modern, progress_token=progress_token)
+    complete = revisions.with_meta(params, modern=modern, progress_token=progress_token)
+    assert sent == canonical({"jsonrpc": "2.0", "id": 7, "method": "m", "params": complete})
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_parameters_without_a_canonical_form_make_no_request(*, modern: bool) -> None:
+    with pytest.raises(UpstreamFault) as caught:
+        revisions.request(7, "m", {"x": float("nan")}, modern=modern)
+    assert (caught.value.reason, caught.value.may_have_happened) == ("upstream-rejected", False)
 
 
 def test_no_capability_is_ever_declared() -> None:
