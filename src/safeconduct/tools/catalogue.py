@@ -242,6 +242,7 @@ class Catalogue:
             if said is None
             else clearance(said, reviewed=reviewed),
             credential=block.credential.kind,
+            asks=block.asks,
         )
 
     @staticmethod
