@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= auto
-CODE := $(wildcard src tests bench examples scripts/*.py)
+CODE := $(wildcard src tests bench conformance examples scripts/*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check story bench conformance e2e lock docs clean
@@ -39,8 +39,8 @@ endif
 bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its rivals costs (last line: JSON)
 	@$(BIN)/python -m bench --memory
 
-conformance: $(VENV)/.dev ## what published standards demand
-	$(PYTEST) tests/conformance
+conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
+	@$(BIN)/python -m conformance $(OPTIONS)
 
 e2e: $(VENV)/.dev $(VENV)/.rivals ## whole programs; needs the packages of scripts/debian-packages.txt
 	$(PYTEST) -m debian

@@ -1,0 +1,121 @@
+"""`make conformance`: the official suite, direct and through the gateway.
+
+Runs the pinned suite twice, as a client of the SDK's everything-server and as a server of the SDK's
+client, and compares (scenario, check, status) of both legs. The last line is JSON.
+Exit codes: 0 without any difference, else 1.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from conformance import sources
+from conformance.compare import Difference, Role, differences, failing, table
+from conformance.legs import LEGS
+from conformance.sources import Fixture, Scenarios, Suite
+from conformance.suite import of_client, of_server
+
+REQUIRED = {"2026-07-28": 37, "2025-11-25": 30}
+"""The revisions, with how many scenarios each requires of servers at least."""
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """What one revision came to."""
+
+    scenarios: int
+    differences: tuple[Difference, ...]
+
+
+def tell(said: str) -> None:
+    print(said, file=sys.stderr, flush=True)
+
+
+def chosen(suite: Suite, revision: str, only: str | None) -> Scenarios:
+    """The scenarios to run: all, or the one that was asked for.
+
+    Raises:
+        RuntimeError: the suite no longer requires as many as it has to.
+    """
+    everything = suite.scenarios(revision)
+    required = len(everything.required.intersection(everything.server))
+    if required < REQUIRED[revision]:
+        raise RuntimeError(f"the suite requires only {required} scenarios of {revision}")
+    return everything if only is None else everything.narrowed(only)
+
+
+async def compared(
+    revision: str, scenarios: Scenarios, suite: Suite, fixture: Fixture, logs: Path
+) -> Compared:
+    """Run both legs of one revision.
+
+    Raises:
+        RuntimeError: the direct leg fails what it must not, so that equality would prove nothing.
+    """
+    found: list[Difference] = []
+    legs: list[tuple[Role, tuple[str, ...]]]
+    legs = [("server", scenarios.server), ("client", scenarios.client)]
+    for role, names in legs:
+        if names:
+            tell(f"{revision}: {len(names)} scenarios of a {role}, direct and through the gateway")
+            ran = of_server if role == "server" else of_client
+            direct, gateway = await asyncio.gather(
+                *(ran(leg, revision, scenarios, suite, fixture, logs) for leg in LEGS)
+            )
+            if broken := failing(scenarios.required, direct):
+                raise RuntimeError(f"fails without the gateway already: {', '.join(broken)}")
+            found += differences(revision, role, names, direct, gateway)
+    return Compared(len(scenarios.server) + len(scenarios.client), tuple(found))
+
+
+async def main(revisions: list[str], only: str | None, logs: Path) -> dict[str, Compared]:
+    task = asyncio.current_task()
+    assert task is not None
+    # Told to stop, it takes its processes along.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    suite, fixture = await sources.suite(), await sources.fixture()
+    answer: dict[str, Compared] = {}
+    for revision in revisions:
+        scenarios = chosen(suite, revision, only)
+        answer[revision] = await compared(revision, scenarios, suite, fixture, logs)
+    return answer
+
+
+def report(answer: dict[str, Compared], *, as_json: bool) -> bool:
+    """Print what was found; whether there is no difference, and something was compared."""
+    found = [one for compared in answer.values() for one in compared.differences]
+    if as_json:
+        for one in found:
+            print(msgspec.json.encode(one).decode())
+    elif found:
+        print(table(found))
+    summary = {
+        revision: {"scenarios": one.scenarios, "differences": len(one.differences)}
+        for revision, one in answer.items()
+    }
+    print(msgspec.json.encode(summary).decode())
+    return not found and any(one.scenarios for one in answer.values())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
+    parser.add_argument("--revision", choices=REQUIRED, help="only this one")
+    parser.add_argument("--scenario", metavar="NAME", help="only this one")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep results and logs here")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        logs: Path = options.keep or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="safeconduct-conformance-"))
+        )
+        revisions = [options.revision] if options.revision else list(REQUIRED)
+        try:
+            answer = asyncio.run(main(revisions, options.scenario, logs))
+        except RuntimeError as fault:
+            raise SystemExit(str(fault)) from None
+        raise SystemExit(0 if report(answer, as_json=options.format == "json") else 1)

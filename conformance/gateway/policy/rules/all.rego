@@ -1,0 +1,5 @@
+package conformance
+
+import rego.v1
+
+permit contains {"id": "all"}

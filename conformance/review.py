@@ -1,0 +1,134 @@
+"""`python -m conformance.review`: writes the manifests of the fixture profile.
+
+Lists what the everything-server offers, and what the suite's own server offers in each scenario of
+clients, and writes one manifest each, with everything public, trusted and allowed. Somebody reads
+the difference before it is committed: that is the review.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conformance import sources
+from conformance.__main__ import REQUIRED
+from conformance.legs import PROFILE
+from conformance.processes import free_port, run, serving
+from safeconduct.core.canonical import digest
+from safeconduct.ports import UpstreamError, UpstreamFault
+from safeconduct.upstreams.factory import open_upstream
+
+MANIFESTS = PROFILE / "manifests"
+LISTS = {
+    "tools": "tools/list",
+    "resources": "resources/list",
+    "resourceTemplates": "resources/templates/list",
+    "prompts": "prompts/list",
+}
+TOOL = """\
+  {name}:
+    effect: read
+    scopes: ["conformance:use"]
+    arguments: {{{arguments}}}
+    returns: {{source: {{integrity: trusted, confidentiality: public}}}}
+    sink: {{clearance: restricted}}
+    pin: {pin}
+"""
+CONTENT = """\
+  {name}:
+    scopes: ["conformance:use"]
+    source: {{integrity: trusted, confidentiality: public}}
+"""
+
+Offered = dict[str, list[dict[str, Any]]]
+
+
+async def offered(url: str) -> Offered:
+    """Everything that a server lists, as the gateway sees it."""
+    upstream = open_upstream("server", url=url)
+    found: Offered = {}
+    try:
+        for member, method in LISTS.items():
+            try:
+                result = await upstream.request(
+                    method, {}, owner="review", credential=None, timeout_s=10
+                )
+            except (UpstreamError, UpstreamFault) as fault:
+                print(f"{url}: {method}: {fault}", file=sys.stderr)
+            else:
+                found[member] = result.get(member, [])
+    finally:
+        await upstream.close()
+    return found
+
+
+def manifest(offers: Offered) -> str:
+    """A review that trusts everything."""
+    resources = [one["uri"] for one in offers.get("resources", [])]
+    resources += [
+        one["uriTemplate"].partition("{")[0] + "*" for one in offers.get("resourceTemplates", [])
+    ]
+    prompts = [one["name"] for one in offers.get("prompts", [])]
+    said = {
+        "tools": [tool(one) for one in offers.get("tools", [])],
+        "resources": [CONTENT.format(name=json.dumps(uri)) for uri in resources],
+        "prompts": [CONTENT.format(name=json.dumps(name)) for name in prompts],
+    }
+    blocks = [f"{member}:\n" + "".join(entries) for member, entries in said.items() if entries]
+    return "upstream: server\n" + "".join(blocks)
+
+
+def tool(definition: dict[str, Any]) -> str:
+    arguments = definition["inputSchema"].get("properties", {})
+    return TOOL.format(
+        name=json.dumps(definition["name"]),
+        arguments=", ".join(f"{json.dumps(name)}: {{role: content}}" for name in arguments),
+        pin=digest(definition),
+    )
+
+
+def write(path: Path, offers: Offered) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(manifest(offers), encoding="utf-8")
+
+
+async def main() -> None:
+    suite, fixture = await sources.suite(), await sources.fixture()
+    with tempfile.TemporaryDirectory(prefix="safeconduct-review-") as place:
+        logs, port = Path(place), free_port()
+        command = [sys.executable, "-m", "mcp_everything_server", "--port", str(port)]
+        async with serving(command, port, logs / "server.log", cwd=fixture.server):
+            write(MANIFESTS / "everything.yaml", await offered(f"http://127.0.0.1:{port}/mcp"))
+        known: dict[str, bytes] = {}
+        for revision in REQUIRED:
+            for scenario in suite.scenarios(revision).client:
+                out = logs / f"{scenario}-{revision}.json"
+                await run(
+                    [
+                        *suite.command, "client", "--scenario", scenario, "--spec-version",
+                        revision, "--output-dir", logs / "results", "--command",
+                        shlex.join([sys.executable, "-m", "conformance.review", str(out)]),
+                    ],
+                    logs / "suite.log",
+                )  # fmt: skip
+                if not out.exists():
+                    raise RuntimeError((logs / "suite.log").read_text(encoding="utf-8")[-3000:])
+                listed = out.read_bytes()
+                if known.setdefault(scenario, listed) != listed:
+                    print(f"{scenario} offers something else at {revision}", file=sys.stderr)
+                write(MANIFESTS / "mock" / f"{scenario}.yaml", msgspec.json.decode(listed))
+
+
+if __name__ == "__main__":
+    if "MCP_CONFORMANCE_SCENARIO" in os.environ:
+        # Started by the suite, as a client of its server.
+        there, url = sys.argv[1:]
+        Path(there).write_bytes(msgspec.json.encode(asyncio.run(offered(url))))
+    else:
+        asyncio.run(main())

@@ -1,0 +1,97 @@
+"""Runs the suite over one leg and reads what it found."""
+
+import asyncio
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import msgspec
+
+from conformance.client import EXITED
+from conformance.compare import Check
+from conformance.legs import Leg, leading
+from conformance.processes import Command, free_port, run, serving
+from conformance.sources import Fixture, Scenarios, Suite
+
+Checks = dict[str, list[Check]]
+
+TIMEOUT_MS = "20000"
+"""How long one scenario may take. No scenario of a server that answers needs a tenth of it."""
+
+AT_ONCE = 2
+"""How many scenarios of clients run at a time; each starts a client and perhaps a gateway."""
+
+_STAMPED = re.compile(r"(?P<scenario>.+)-\d{4}-\d\d-\d\dT[\d-]+Z")
+
+
+async def of_server(
+    leg: Leg, revision: str, chosen: Scenarios, suite: Suite, fixture: Fixture, logs: Path
+) -> Checks:
+    """The suite as a client of the everything-server, which is fresh for each run."""
+    here = logs / revision / "server" / leg
+    here.mkdir(parents=True)
+    port = free_port()
+    server = [sys.executable, "-m", "mcp_everything_server", "--port", str(port)]
+    out = here / "results"
+    async with (
+        serving(server, port, here / "server.log", cwd=fixture.server),
+        leading(leg, f"http://127.0.0.1:{port}/mcp", "everything", here) as url,
+    ):
+        command: Command = [
+            *suite.command, "server", "--url", url, *chosen.options(revision),
+            "--timeout", TIMEOUT_MS, "--output-dir", out,
+        ]  # fmt: skip
+        await run(command, here / "suite.log")
+    return read(out, "server-")
+
+
+async def of_client(
+    leg: Leg, revision: str, chosen: Scenarios, suite: Suite, fixture: Fixture, logs: Path
+) -> Checks:
+    """The suite as a server, with the SDK's client on the other side of the leg."""
+    here = (logs / revision / "client" / leg).absolute()
+    here.mkdir(parents=True)
+    client = shlex.join(
+        [sys.executable, "-m", "conformance.client", leg, str(fixture.client), str(here)]
+    )
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(scenario: str) -> None:
+        command: Command = [
+            *suite.command, "client", "--command", client, "--scenario", scenario,
+            "--spec-version", revision, "--timeout", TIMEOUT_MS, "--output-dir", here / "results",
+        ]  # fmt: skip
+        async with turns:
+            await run(command, here / f"{scenario}.log")
+
+    await asyncio.gather(*map(one, chosen.client))
+    found = read(here / "results", "")
+    for scenario, checks in found.items():
+        checks.append(_ended(here / scenario))
+    return found
+
+
+def _ended(logs: Path) -> Check:
+    """How the client ended, as a check: the suite's own say nothing of it. No failure, because the
+    SDK's client does not end well in every scenario that it passes.
+    """
+    exited, log = logs / EXITED, logs / "client.log"
+    ended = exited.exists() and exited.read_text(encoding="ascii") == "0"
+    said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return Check(
+        id="client-ends-well",
+        status="SUCCESS" if ended else "WARNING",
+        description=said[-1] if said else "The client was never started.",
+    )
+
+
+def read(results: Path, prefix: str) -> Checks:
+    """The checks below a directory of results, by scenario."""
+    found: Checks = {}
+    for path in sorted(results.glob("*/checks.json")):
+        stamped = _STAMPED.fullmatch(path.parent.name.removeprefix(prefix))
+        if stamped is None:
+            raise ValueError(f"{path} is not named after a scenario")
+        found[stamped["scenario"]] = msgspec.json.decode(path.read_bytes(), type=list[Check])
+    return found
