@@ -103,6 +103,7 @@ def config(
     stateless: bool = True,
     egress: tuple[str, ...] = ("crm", "mail"),
     max_label: str = "restricted",
+    asks: dict[str, Any] | None = None,
 ) -> schema.Config:
     """The company's configuration, as `safeconduct.config` would have read it."""
     upstream = {"role": "retrieval", "credential": {"kind": "none"}, "manifests": "unused.yaml"}
@@ -138,7 +139,7 @@ def config(
             }
         },
         "upstreams": {
-            "crm": {**upstream, "mcp": "http://127.0.0.1:9/mcp"},
+            "crm": {**upstream, "mcp": "http://127.0.0.1:9/mcp", "asks": asks or {}},
             "mail": {**upstream, "mcp": "http://127.0.0.1:9/mcp"},
         },
         "policy": {"bundle": "unused"},

@@ -64,7 +64,7 @@ class Spy:
 def simulated(directory: Path, **options: Any) -> SimulatedTask:
     purpose = options.pop("purpose", "Triage case C-1 and answer the customer.")
     names = (
-        "budgets", "max_refusals", "approval_scopes", "stateless", "egress", "max_label",
+        "budgets", "max_refusals", "approval_scopes", "stateless", "egress", "max_label", "asks",
     )  # fmt: skip
     made = config(directory, **{name: options.pop(name) for name in names if name in options})
     options.setdefault("policy", Rules())

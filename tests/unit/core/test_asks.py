@@ -4,7 +4,17 @@ from typing import Any, get_args
 
 import pytest
 
-from safeconduct.core.asks import Asks, Capability, ask, capabilities, declared, reply
+from safeconduct.core.asks import (
+    INPUT_REQUIRED,
+    MAX_ASKS,
+    Asks,
+    Capability,
+    ask,
+    capabilities,
+    declared,
+    input_required,
+    reply,
+)
 from safeconduct.core.shapes import Malformed, NotAllowed
 
 JSON = dict[str, Any]
@@ -129,3 +139,57 @@ class TestReplies:
     def test_to_anything_else_are_malformed(self) -> None:
         with pytest.raises(Malformed):
             reply("tools/call", {})
+
+
+class TestRounds:
+    def asked(self, **members: object) -> JSON:
+        return input_required({"resultType": INPUT_REQUIRED, **members}, OPEN, EVERYTHING)
+
+    def test_every_question_is_rebuilt(self) -> None:
+        requests: dict[str, JSON] = {
+            f"q{n}": {"method": method, "params": params, "_meta": {}}
+            for n, (method, params, _) in enumerate(ASKED)
+        }
+        kept = self.asked(inputRequests=requests, requestState="s", content=[], _meta={})
+        assert kept == {
+            "resultType": INPUT_REQUIRED,
+            "inputRequests": {
+                key: {
+                    "method": one["method"],
+                    "params": ask(one["method"], one["params"], OPEN, EVERYTHING),
+                }
+                for key, one in requests.items()
+            },
+            "requestState": "s",
+        }
+
+    def test_a_state_alone_is_enough(self) -> None:
+        assert self.asked(requestState="") == {"resultType": INPUT_REQUIRED, "requestState": ""}
+
+    def test_questions_alone_are_enough(self) -> None:
+        one = {"q": {"method": "roots/list"}}
+        assert self.asked(inputRequests=one)["inputRequests"] == {
+            "q": {"method": "roots/list", "params": {}}
+        }
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            {},
+            {"inputRequests": []},
+            {"inputRequests": {"q": "roots/list"}},
+            {"inputRequests": {"q": {"method": "tools/call"}}},
+            {"inputRequests": {"": {"method": "roots/list"}}},
+            {"inputRequests": {"a b": {"method": "roots/list"}}},
+            {"inputRequests": {str(n): {"method": "roots/list"} for n in range(MAX_ASKS + 1)}},
+            {"requestState": {}},
+        ],
+    )
+    def test_anything_else_is_malformed(self, members: JSON) -> None:
+        with pytest.raises(Malformed):
+            self.asked(**members)
+
+    def test_one_that_may_not_be_asked_refuses_all(self) -> None:
+        both = {"a": {"method": "roots/list"}, "b": {"method": "sampling/createMessage"}}
+        with pytest.raises(NotAllowed):
+            input_required({"inputRequests": both}, Asks(roots=True), EVERYTHING)

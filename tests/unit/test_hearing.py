@@ -1,0 +1,299 @@
+"""What passes between an upstream and the caller while a call runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from msgspec import structs
+
+from safeconduct.core.asks import Capability
+from safeconduct.core.manifest import Argument
+from safeconduct.facts import REPLIES, with_replies
+from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, REFUSED
+from safeconduct.ports import AskRefused, Delivered, Refused, Resumed, Upstream
+from safeconduct.simulation import SimulatedTask
+from tests.support.listeners import Hears
+from tests.unit.test_gateway import caller, records, simulated
+
+JSON = dict[str, Any]
+
+ABLE = frozenset[Capability](
+    {"elicitation.form", "elicitation.url", "sampling", "roots"},
+)
+FORM: JSON = {
+    "message": "How many?",
+    "requestedSchema": {"type": "object", "properties": {"n": {"type": "integer"}}},
+}
+SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
+DEAL: JSON = {"name": "get_deal", "arguments": {"id": "D-7"}}
+DONE: JSON = {"content": []}
+QUESTION: JSON = {
+    "resultType": "input_required",
+    "inputRequests": {"q": {"method": "elicitation/create", "params": FORM}},
+    "requestState": "upstream's own",
+}
+
+During = Callable[[Any], Awaitable[object]]
+
+
+class Talks:
+    """An upstream that does something with its listener before it answers."""
+
+    id = "crm"
+
+    def __init__(self, during: During | None = None, result: JSON | None = None) -> None:
+        self._during = during
+        self.result = result or DONE
+        self.sent: list[JSON] = []
+
+    async def request(self, method: str, params: JSON, **given: Any) -> JSON:
+        del method
+        self.sent.append(params)
+        if self._during is not None:
+            await self._during(given["listener"])
+        return self.result
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def task(tmp_path: Path) -> AsyncIterator[SimulatedTask]:
+    async with simulated(tmp_path, asks={"form": True}) as made:
+        yield made
+
+
+async def call(
+    task: SimulatedTask,
+    upstream: Talks,
+    listener: Hears | None = None,
+    resumed: Resumed | None = None,
+    params: JSON = DEAL,
+) -> Delivered | Refused:
+    cast("dict[str, Upstream]", task.rooms.upstreams)["crm"] = upstream
+    return await task.rooms.gateway.call(
+        caller(task), "tools/call", "crm", params["name"], params, listener, resumed
+    )
+
+
+async def yes(method: str, params: JSON) -> JSON:
+    del method, params
+    return {"action": "accept", "content": {"n": 3}, "_meta": {"x": 1}}
+
+
+class TestNotifications:
+    async def test_log_lines_are_rebuilt_and_redacted(self, task: SimulatedTask) -> None:
+        async def logs(listener: Any) -> None:
+            given = {"level": "info", "data": {"key": SECRET}, "logger": "db", "_meta": {}}
+            await listener.notified("notifications/message", given)
+
+        hears = Hears(log_level="debug")
+        await call(task, Talks(logs), hears)
+        kept = {"level": "info", "data": {"key": "[redacted: secret.aws]"}, "logger": "db"}
+        assert hears.heard == [("notifications/message", kept)]
+
+    async def test_what_is_no_log_line_is_not_heard(self, task: SimulatedTask) -> None:
+        async def logs(listener: Any) -> None:
+            for wrong in ({}, {"level": "loud", "data": 1}, {"level": "info"}):
+                await listener.notified("notifications/message", wrong)
+
+        hears = Hears(log_level="debug")
+        await call(task, Talks(logs), hears)
+        assert hears.heard == []
+
+    async def test_a_logger_is_a_text(self, task: SimulatedTask) -> None:
+        async def logs(listener: Any) -> None:
+            given = {"level": "info", "data": None, "logger": 7}
+            await listener.notified("notifications/message", given)
+
+        hears = Hears(log_level="debug")
+        await call(task, Talks(logs), hears)
+        assert hears.heard == [("notifications/message", {"level": "info", "data": None})]
+
+    async def test_nothing_is_heard_that_was_not_wanted(self, task: SimulatedTask) -> None:
+        async def everything(listener: Any) -> None:
+            await listener.notified("notifications/progress", {"progress": 1})
+            await listener.notified("notifications/message", {"level": "info", "data": "x"})
+            await listener.notified("notifications/other", {"a": 1})
+
+        hears = Hears()
+        await call(task, Talks(everything), hears)
+        assert hears.heard == []
+
+    async def test_labels_are_durable_before_a_log_line(self, task: SimulatedTask) -> None:
+        seen: list[str] = []
+
+        async def logs(listener: Any) -> None:
+            await listener.notified("notifications/message", {"level": "info", "data": "x"})
+
+        async def hear(_: JSON) -> None:
+            seen.append(task.state.labels.confidentiality.name)
+
+        await call(task, Talks(logs), Hears(hear, log_level="info"))
+        assert seen == ["internal"]
+
+
+class TestAsks:
+    async def test_what_is_allowed_is_asked_rebuilt_and_its_reply_judged(
+        self, task: SimulatedTask
+    ) -> None:
+        replies: list[JSON] = []
+
+        async def asks(listener: Any) -> None:
+            assert listener.able == {"elicitation.form"}
+            replies.append(await listener.asked("elicitation/create", {**FORM, "_meta": {"x": 1}}))
+
+        hears = Hears(reply=yes, able=ABLE)
+        answer = await call(task, Talks(asks), hears)
+        assert isinstance(answer, Delivered)
+        assert hears.asks == [("elicitation/create", {"mode": "form", **FORM})]
+        assert replies == [{"action": "accept", "content": {"n": 3}}]
+        first, second = records(task, "decision")
+        assert (first["method"], second["method"]) == ("tools/call", "elicitation/create")
+        assert first["tool"] == second["tool"] == "crm.get_deal"
+        assert second["spends"] == {}
+        outcomes = {one["decision"]: one["status"] for one in records(task, "outcome")}
+        assert outcomes == {first["decision"]: "ok", second["decision"]: "ok"}
+
+    async def refused(
+        self, task: SimulatedTask, hears: Hears, method: str, params: JSON, times: int = 1
+    ) -> tuple[int, list[tuple[str, JSON]]]:
+        codes: list[int] = []
+
+        async def asks(listener: Any) -> None:
+            for _ in range(times):
+                try:
+                    await listener.asked(method, params)
+                except AskRefused as refusal:
+                    codes.append(refusal.code)
+
+        assert isinstance(await call(task, Talks(asks), hears), Delivered)
+        (code,) = set(codes)
+        return code, hears.asks
+
+    async def test_what_the_operator_does_not_allow_is_not_asked(self, task: SimulatedTask) -> None:
+        hears = Hears(reply=yes, able=ABLE)
+        assert await self.refused(task, hears, "roots/list", {}) == (REFUSED, [])
+
+    async def test_what_the_client_did_not_declare_is_not_asked(self, task: SimulatedTask) -> None:
+        hears = Hears(reply=yes)
+        assert await self.refused(task, hears, "elicitation/create", FORM) == (REFUSED, [])
+
+    async def test_what_makes_no_sense_is_not_asked(self, task: SimulatedTask) -> None:
+        hears = Hears(reply=yes, able=ABLE)
+        assert await self.refused(task, hears, "elicitation/create", {}) == (INVALID_PARAMS, [])
+
+    async def test_what_carries_a_credential_is_not_asked(self, task: SimulatedTask) -> None:
+        hears = Hears(reply=yes, able=ABLE)
+        asked = {**FORM, "message": f"Is {SECRET} yours?"}
+        assert await self.refused(task, hears, "elicitation/create", asked) == (REFUSED, [])
+
+    async def test_what_is_no_reply_is_not_passed_on(self, task: SimulatedTask) -> None:
+        async def odd(method: str, params: JSON) -> JSON:
+            del method, params
+            return {"action": "maybe"}
+
+        hears = Hears(reply=odd, able=ABLE)
+        code, _ = await self.refused(task, hears, "elicitation/create", FORM)
+        assert code == REFUSED
+
+    async def test_a_reply_that_may_not_flow_is_not_passed_on(self, task: SimulatedTask) -> None:
+        async def leaks(method: str, params: JSON) -> JSON:
+            del method, params
+            return {"action": "accept", "content": {"n": SECRET}}
+
+        hears = Hears(reply=leaks, able=ABLE)
+        code, _ = await self.refused(task, hears, "elicitation/create", FORM)
+        assert code == REFUSED
+        assert [one.get("reason") for one in records(task, "decision")] == [None, "content-secret"]
+
+    async def test_nobody_is_asked_without_end(self, task: SimulatedTask) -> None:
+        hears = Hears(reply=yes, able=ABLE)
+        code, asked = await self.refused(
+            task, hears, "elicitation/create", FORM, times=MAX_ASKS + 3
+        )
+        assert code == REFUSED
+        assert len(asked) == MAX_ASKS
+
+
+class TestRounds:
+    """Revision 2026-07-28: a question ends the request, and another one brings the replies."""
+
+    async def test_a_question_is_delivered_and_on_record(self, task: SimulatedTask) -> None:
+        answer = await call(task, Talks(result=QUESTION), Hears(able=ABLE))
+        assert isinstance(answer, Delivered)
+        assert answer.result["inputRequests"]["q"]["params"] == {"mode": "form", **FORM}
+        assert answer.result["requestState"] == "upstream's own"
+        (outcome,) = records(task, "outcome")
+        assert outcome["status"] == "input-required"
+
+    async def test_a_question_to_a_client_that_cannot_be_asked_is_refused(
+        self, task: SimulatedTask
+    ) -> None:
+        answer = await call(task, Talks(result=QUESTION))
+        assert isinstance(answer, Refused)
+        assert answer.code == "ask-refused"
+
+    async def test_replies_go_back_with_the_state(self, task: SimulatedTask) -> None:
+        upstream = Talks()
+        replies = {"q": {"action": "accept", "content": {"n": 3}}}
+        resumed = Resumed(replies=replies, state="upstream's own")
+        assert isinstance(await call(task, upstream, resumed=resumed), Delivered)
+        assert upstream.sent == [
+            {**DEAL, "inputResponses": replies, "requestState": "upstream's own"}
+        ]
+        (decision,) = records(task, "decision")
+        assert decision["spends"] == {"calls": 1, "case:read": 1}
+
+    async def test_a_state_alone_goes_back(self, task: SimulatedTask) -> None:
+        upstream = Talks()
+        resumed = Resumed(replies={}, state="upstream's own")
+        assert isinstance(await call(task, upstream, resumed=resumed), Delivered)
+        assert upstream.sent == [{**DEAL, "requestState": "upstream's own"}]
+
+    async def test_every_part_of_a_round_is_in_the_digest(self, task: SimulatedTask) -> None:
+        reply = {"q": {"action": "accept"}}
+        for resumed in (
+            None,
+            Resumed(replies={}),
+            Resumed(replies=reply),
+            Resumed(replies=reply, state="a"),
+            Resumed(replies=reply, state="b"),
+        ):
+            await call(task, Talks(), resumed=resumed)
+        assert len({one["digest"] for one in records(task, "decision")}) == 5
+
+    async def test_replies_are_judged_like_arguments(self, task: SimulatedTask) -> None:
+        upstream = Talks()
+        resumed = Resumed(replies={"q": {"action": "accept", "content": {"n": SECRET}}})
+        answer = await call(task, upstream, resumed=resumed)
+        assert isinstance(answer, Refused)
+        assert (answer.code, upstream.sent) == ("content-secret", [])
+
+    async def test_an_argument_cannot_pass_for_a_reply(self, task: SimulatedTask) -> None:
+        upstream = Talks()
+        params = {"name": "get_deal", "arguments": {"id": "D-7", "inputResponses": {}}}
+        answer = await call(task, upstream, resumed=Resumed(replies={}), params=params)
+        assert isinstance(answer, Refused)
+        assert (answer.code, upstream.sent) == ("arguments-invalid", [])
+
+    async def test_an_unknown_tool_stays_unknown(self, task: SimulatedTask) -> None:
+        params = {"name": "drop", "arguments": {}}
+        answer = await call(task, Talks(), resumed=Resumed(replies={}), params=params)
+        assert isinstance(answer, Refused)
+        assert answer.code == "tool-unknown"
+
+    async def test_an_argument_that_is_called_like_the_replies_refuses_them(
+        self, task: SimulatedTask
+    ) -> None:
+        tool = task.rooms.catalogue.facts("tools/call", "crm", "get_deal")
+        assert tool.manifest is not None
+        own = {**tool.manifest.arguments, REPLIES: Argument(role="content")}
+        tool = structs.replace(tool, manifest=structs.replace(tool.manifest, arguments=own))
+        judged, given = with_replies(tool, {"id": "D-7"}, {"q": {}})
+        assert given == {"id": "D-7", REPLIES: {"q": {}}}
+        assert judged.manifest is not None
+        assert list(judged.manifest.arguments) == ["id"]
