@@ -157,6 +157,24 @@ async def test_the_gateway_dies_in_a_call_and_the_client_is_told(
         assert caught.value.error.data == {"may_have_happened": False}
 
 
+async def test_a_task_that_is_revoked_ends_in_the_client_too(
+    gateway: Gateway, office: Office
+) -> None:
+    config = gateway.config.directory
+    async with wrapped(config, "auto") as client:
+        await client.list_tools()
+        (task,) = gateway.records("task")
+        revoke = ("revoke", "task", task["task"], "--config", config)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "safeconduct", *revoke), stdout=asyncio.subprocess.DEVNULL
+        )
+        assert await process.wait() == 0
+        refused = await client.call_tool("office__get_case", {"case_id": "1"})
+        assert refused.meta is not None
+        assert refused.meta["dev.safeconduct/refusal"]["reason"] == "task-revoked"
+    assert office.effects == {}
+
+
 async def test_without_a_gateway_the_client_is_told_how_to_start_one(
     tmp_path: Path, office: Office
 ) -> None:
