@@ -294,6 +294,19 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None = None
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The notifications that a subscription is for: which lists change, and which resources."""
+
+    tools: bool = False
+    prompts: bool = False
+    resources: bool = False
+    uris: frozenset[str] = frozenset()
+
+
+Heard = Callable[[str, JSON], Awaitable[None]]
+"""Takes the method and the parameters of a notification."""
+
+
 class Upstream(Protocol):
     """One upstream server."""
 
@@ -315,6 +328,15 @@ class Upstream(Protocol):
         person to answer does not use up `timeout_s`.
 
         Raises: UpstreamFault, UpstreamError.
+        """
+        ...
+
+    async def listen(
+        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+    ) -> None:
+        """Passes on the notifications that are wanted, and no others, until it is cancelled.
+
+        Raises UpstreamFault when the upstream ends it, or cannot do it.
         """
         ...
 

@@ -35,11 +35,13 @@ from safeconduct.ports import (
     Bearer,
     Caller,
     Credential,
+    Heard,
     Listener,
     PolicyEngine,
     Refused,
     Upstream,
     UpstreamFault,
+    Wanted,
 )
 from safeconduct.rooms import Rooms, clock_ms, engine, new_id
 
@@ -294,6 +296,13 @@ class CallableUpstream:
             detail = f"no callable behind {self.id}.{name}"
             raise UpstreamFault("upstream-unreachable", detail, may_have_happened=False)
         return await _ran(run, params["arguments"])
+
+    async def listen(
+        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+    ) -> None:
+        """Callables notify nobody."""
+        del wanted, owner, credential, heard
+        raise UpstreamFault("upstream-rejected", "no subscriptions", may_have_happened=False)
 
     async def close(self) -> None:
         """Nothing to close."""

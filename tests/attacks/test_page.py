@@ -12,6 +12,7 @@ from safeconduct.core.manifest import ContentManifest, SourceLabel
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.tools.catalogue import Catalogue
+from tests.support.listeners import Hears
 from tests.support.worlds import Rules
 from tests.unit.test_gateway import CASE, Chatty, Spy, caller, get_case, records, sent, simulated
 
@@ -43,7 +44,7 @@ async def test_text_that_came_as_progress_taints_like_the_result(
 
         with pytest.raises(asyncio.CancelledError):
             await task.rooms.gateway.call(
-                caller(task), "tools/call", "crm", "get_case", params, gone
+                caller(task), "tools/call", "crm", "get_case", params, Hears(gone)
             )
         assert task.state.labels.integrity.name == "untrusted"
 

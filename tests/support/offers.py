@@ -10,7 +10,7 @@ import msgspec
 from safeconduct.config.schema import Upstream as UpstreamBlock
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest
-from safeconduct.ports import JSON, Credential, CredentialUnavailable, Listener
+from safeconduct.ports import JSON, Credential, CredentialUnavailable, Heard, Listener, Wanted
 from safeconduct.tools.catalogue import LISTS, Catalogue
 from tests.support.worlds import config
 
@@ -89,6 +89,10 @@ class Fake:
         if kind in self.pages:
             return self.pages[kind][int(params.get("cursor", 0))]
         return {member: self.lists.get(kind, [])}
+
+    async def listen(
+        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+    ) -> None: ...
 
     async def close(self) -> None: ...
 

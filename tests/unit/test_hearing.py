@@ -13,7 +13,7 @@ from safeconduct.core.asks import Capability
 from safeconduct.core.manifest import Argument
 from safeconduct.facts import REPLIES, with_replies
 from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, REFUSED
-from safeconduct.ports import AskRefused, Delivered, Refused, Resumed, Upstream
+from safeconduct.ports import AskRefused, Delivered, Refused, Resumed, Upstream, Wanted
 from safeconduct.simulation import SimulatedTask
 from tests.support.listeners import Hears
 from tests.unit.test_gateway import caller, records, simulated
@@ -55,6 +55,9 @@ class Talks:
         if self._during is not None:
             await self._during(given["listener"])
         return self.result
+
+    async def listen(self, wanted: Wanted, **_: Any) -> None:
+        del wanted
 
     async def close(self) -> None:
         pass

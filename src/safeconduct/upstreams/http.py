@@ -6,7 +6,7 @@ import itertools
 from typing import Final
 
 from safeconduct.core.calls import MODERN
-from safeconduct.ports import JSON, Credential, Listener, UpstreamFault
+from safeconduct.ports import JSON, Credential, Heard, Listener, UpstreamFault, Wanted
 from safeconduct.upstreams import messages, revisions
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.deadline import Deadline
@@ -93,6 +93,12 @@ class HttpUpstream:
             raise UpstreamFault("upstream-timeout", detail, may_have_happened=call.sent) from None
         finally:
             self._in_flight -= 1
+
+    async def listen(
+        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+    ) -> None:
+        del wanted, owner, credential, heard
+        raise UpstreamFault("upstream-rejected", "no subscriptions", may_have_happened=False)
 
     async def close(self) -> None:
         self._negotiation.close()

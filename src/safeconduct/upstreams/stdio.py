@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.ports import JSON, Credential, Listener, UpstreamFault
+from safeconduct.ports import JSON, Credential, Heard, Listener, UpstreamFault, Wanted
 from safeconduct.upstreams import revisions
 from safeconduct.upstreams.child import Child
 from safeconduct.upstreams.leases import Leases
@@ -115,6 +115,12 @@ class StdioUpstream:
         finally:
             self._in_flight -= 1
         return revisions.result_of(answer.result, answer.error)
+
+    async def listen(
+        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+    ) -> None:
+        del wanted, owner, credential, heard
+        raise UpstreamFault("upstream-rejected", "no subscriptions", may_have_happened=False)
 
     async def close(self) -> None:
         self._closed = True
