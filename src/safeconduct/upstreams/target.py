@@ -57,6 +57,11 @@ class Target:
         fields = _fields(headers, self._reserved)
         return f"{self._with_body}{fields}content-length: {len(body)}\r\n\r\n".encode() + body
 
+    def get(self, headers: Mapping[str, str]) -> bytes:
+        """A whole GET of a stream of events. Raises Unwritable."""
+        fields = _fields(headers, self._reserved)
+        return f"GET{self._bare}accept: text/event-stream\r\n{fields}\r\n".encode()
+
     def delete(self, headers: Mapping[str, str]) -> bytes:
         """A whole DELETE. Raises Unwritable."""
         return f"DELETE{self._bare}{_fields(headers, self._reserved)}\r\n".encode()

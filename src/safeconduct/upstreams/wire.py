@@ -45,6 +45,13 @@ class Wire:
         except Unwritable as error:
             raise _unsent(error) from None
 
+    def get(self, headers: Mapping[str, str]) -> Exchange:
+        """One GET of a stream of events, like `post`."""
+        try:
+            return self._exchange(self._target.get(headers))
+        except Unwritable as error:
+            raise _unsent(error) from None
+
     def delete(self, headers: Mapping[str, str]) -> Exchange:
         """One DELETE, like `post`."""
         try:

@@ -40,6 +40,9 @@ def test_a_request_is_framed_by_its_length_and_asks_for_no_coding() -> None:
     assert farewell.startswith(b"DELETE / HTTP/1.1\r\nhost: a.example\r\n")
     assert farewell.endswith(b"x-y: z\r\n\r\n")
     assert b"accept: " not in farewell
+    listening = Target("http://a.example", FIXED).get({"x-y": "z"})
+    assert listening.startswith(b"GET / HTTP/1.1\r\nhost: a.example\r\n")
+    assert listening.endswith(b"accept: text/event-stream\r\nx-y: z\r\n\r\n")
 
 
 @pytest.mark.parametrize(
