@@ -559,7 +559,7 @@ async def test_a_gateway_that_does_not_end_a_session_is_left_alone(
     async with shim(handler) as client:
         client.ask(0, "initialize")
         await client.read()
-    assert client.raw.methods == ["initialize", "DELETE"]
+    assert (client.raw.methods[0], client.raw.methods[-1]) == ("initialize", "DELETE")
 
 
 async def test_bytes_are_passed_on_as_they_are_but_for_line_ends() -> None:
@@ -589,11 +589,85 @@ async def test_a_handshake_is_remembered_and_a_session_is_ended() -> None:
         assert [(await client.read())["id"] for _ in range(2)] == [0, 1]
     first, *others = client.raw.requests
     assert not {"mcp-protocol-version", "mcp-session-id", "mcp-method"} & first.headers.keys()
-    assert client.raw.methods == ["initialize", "notifications/initialized", "tools/call", "DELETE"]
+    methods = [method for method in client.raw.methods if method != "GET"]
+    assert methods == ["initialize", "notifications/initialized", "tools/call", "DELETE"]
     for request in others:
         assert request.headers["mcp-protocol-version"] == "2025-11-25"
         assert request.headers["mcp-session-id"] == "s-1"
         assert "mcp-name" not in request.headers
+
+
+def _says(request: Request, *data: bytes) -> None:
+    request.start_stream()
+    for one in data:
+        request.event(one)
+
+
+CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+
+
+async def test_what_a_gateway_says_by_itself_is_heard_and_heard_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "PAUSE_S", 0)
+    streams = iter(range(3))
+
+    async def handler(request: Request) -> None:
+        if request.method == "initialize":
+            request.answer({"protocolVersion": "2025-11-25"}, headers=("Mcp-Session-Id: s-1",))
+        elif request.verb == "GET":
+            if next(streams) < 2:
+                _says(request, CHANGED)
+                request.end_stream()
+            else:
+                request.respond(status=404)
+        else:
+            await answering(request)
+
+    async with shim(handler) as client:
+        client.ask(0, "initialize")
+        assert (await client.read())["id"] == 0
+        assert [await client.line() for _ in range(2)] == [CHANGED + b"\n"] * 2
+        client.ask(0, "initialize")  # another session listens no more than once
+        assert (await client.read())["id"] == 0
+    heard = [request.headers for request in client.raw.requests if request.verb == "GET"]
+    assert {headers["mcp-session-id"] for headers in heard} == {"s-1"}
+    assert {headers["accept"] for headers in heard} == {"text/event-stream"}
+    assert len({headers["dpop"] for headers in heard}) == len(heard)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _responds(b"{}"),
+        _responds(b"", "text/html"),
+        _hangs_up,
+        _streams_garbage,
+        _streams_anothers,
+    ],
+)
+async def test_a_stream_that_makes_no_sense_is_not_heard_again(
+    answer: Callable[[Request], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "PAUSE_S", 0)
+    arrived = asyncio.Event()
+
+    async def handler(request: Request) -> None:
+        if request.method == "initialize":
+            request.answer({"protocolVersion": "2025-11-25"}, headers=("Mcp-Session-Id: s-1",))
+        elif request.verb == "GET":
+            answer(request)
+            arrived.set()
+        else:
+            await answering(request)
+
+    async with shim(handler) as client:
+        client.ask(0, "initialize")
+        await arrived.wait()
+        for number in range(1, 4):
+            client.ask(number)
+        assert {(await client.read())["id"] for _ in range(4)} == {0, 1, 2, 3}
+    assert client.raw.methods.count("GET") == 1
 
 
 async def test_a_message_of_the_newer_revision_is_mirrored_in_its_header() -> None:

@@ -25,6 +25,7 @@ _FAREWELL_S: Final = 1.0
 _UNBOUNDED: Final = 2**62
 """A stream may go on for as long as the task; each message of it is bounded by itself."""
 
+_EVENTS: Final = "text/event-stream"
 _SESSION: Final = "mcp-session-id"
 
 Hand = Callable[[bytes], Awaitable[None]]
@@ -66,6 +67,32 @@ class Carrier:
         except EventTooLarge:
             raise Failed("The gateway's answer is too long.", may_have_happened=True) from None
 
+    @property
+    def listens(self) -> bool:
+        """Whether the gateway keeps a session, and may so have something to say by itself."""
+        return self._session is not None
+
+    async def listen(self, hand: Hand) -> bool:
+        """Hands on what the gateway says outside of any answer, until that stream ends.
+
+        Returns False when there is no such stream, and when it is not worth to ask again. Raises
+        OSError from `hand`.
+        """
+        try:
+            headers = await self._passage.headers(self._url, "GET") | self._versions(None)
+            async with self._wire.get(headers) as exchange:
+                if exchange.status != 200 or _kind(exchange) != _EVENTS:
+                    return False
+                events = EventStream(messages.MAX_BYTES)
+                while chunk := await exchange.chunk():
+                    for data in events.feed(chunk):
+                        if "method" not in (_object(data) or {}):
+                            return False
+                        await hand(messages.one_line(data))
+        except (NoPassage, UpstreamFault, EventTooLarge):
+            return False
+        return True
+
     async def close(self) -> None:
         """Ends the session, if the gateway keeps one, and all connections."""
         if self._session is not None:
@@ -102,8 +129,8 @@ class Carrier:
             if exchange.status >= 300:
                 raise refused(exchange, await _whole(exchange), self._issuer)
             return
-        kind = exchange.header("content-type").partition(";")[0].strip().lower()
-        if exchange.status == 200 and kind == "text/event-stream":
+        kind = _kind(exchange)
+        if exchange.status == 200 and kind == _EVENTS:
             await self._streamed(message, exchange, hand)
             return
         body = await _whole(exchange)
@@ -152,6 +179,10 @@ class Carrier:
             version = said.get("protocolVersion")
             self.negotiated = version if isinstance(version, str) else None
             self._session = exchange.header(_SESSION) or None
+
+
+def _kind(exchange: Exchange) -> str:
+    return exchange.header("content-type").partition(";")[0].strip().lower()
 
 
 async def _whole(exchange: Exchange) -> bytes:

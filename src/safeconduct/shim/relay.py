@@ -24,6 +24,10 @@ DRAIN_S: Final = 1.0
 """How long calls go on when the client will say no more; clients kill after two seconds."""
 
 
+PAUSE_S: Final = 1.0
+"""How long after the end of the gateway's own stream it is opened again."""
+
+
 class Relay:
     """One local client's conversation."""
 
@@ -36,6 +40,7 @@ class Relay:
         self._say = say
         self._running: dict[Id, asyncio.Task[None]] = {}
         self._deaf = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until the client closes its end. Calls that are under way then are cut off soon."""
@@ -47,7 +52,7 @@ class Relay:
                 await asyncio.wait(self._running.values(), timeout=DRAIN_S)
         finally:
             deaf.cancel()
-            left = list(self._running.values())
+            left = [*self._running.values(), *filter(None, [self._listening])]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -80,6 +85,8 @@ class Relay:
             await self._send(messages.error(message.id, messages.INVALID_REQUEST, sentence))
         elif message.method == "initialize":
             await self._in_time(self._asked(message, message.id), message.id)
+            if self._carrier.listens and self._listening is None:
+                self._listening = asyncio.ensure_future(self._listen())
         else:
             task = asyncio.ensure_future(self._asked(message, message.id))
             self._running[message.id] = task
@@ -94,6 +101,12 @@ class Relay:
             await self._carrier.carry(message, self._send)
         except Failed as fault:
             await self._failed(number, fault)
+
+    async def _listen(self) -> None:
+        while True:
+            if not await self._carrier.listen(self._send):
+                return
+            await asyncio.sleep(PAUSE_S)
 
     async def _told(self, message: Message) -> None:
         """A notification, or the client's answer to a question of the gateway's."""
