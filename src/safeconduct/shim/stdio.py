@@ -24,6 +24,39 @@ class TooLong:
 Line = bytes | TooLong
 
 
+class Splitter:
+    """Turns chunks of bytes into lines, and keeps no more of a line than it may have."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._pieces: list[bytes] = []  # of the line that has not ended yet
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> list[Line]:
+        """Take the next bytes; return the lines that they complete, without their ends."""
+        *ends, rest = chunk.split(b"\n")
+        lines = [self._line(end) for end in ends]
+        self._grow(rest)
+        return lines
+
+    def rest(self) -> list[Line]:
+        """The last line, if it has no end."""
+        return [self._line(b"")] if self._size else []
+
+    def _line(self, end: bytes) -> Line:
+        self._grow(end)
+        line = TooLong() if self._size > self._max_bytes else b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        return line
+
+    def _grow(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._max_bytes:
+            self._pieces.clear()
+        else:
+            self._pieces.append(piece)
+
+
 class Lines:
     """What a descriptor says, line by line. A reader that lags holds up whoever writes."""
 
@@ -40,27 +73,16 @@ class Lines:
         return await self._queue.get()
 
     def _read(self) -> None:
+        splitter = Splitter(self._max_bytes)
         try:
-            self._split()
+            while chunk := self._chunk():
+                for line in splitter.feed(chunk):
+                    self._put(line)
+            for line in splitter.rest():
+                self._put(line)
             self._put(None)
         except RuntimeError:
             pass  # the loop has ended: nobody waits any more
-
-    def _split(self) -> None:
-        pieces: list[bytes] = []  # of the line that has not ended yet
-        size = 0
-        while chunk := self._chunk():
-            *ends, rest = chunk.split(b"\n")
-            for end in ends:
-                self._put(self._line(pieces, size, end))
-                pieces, size = [], 0
-            size += len(rest)
-            pieces = [*pieces, rest] if size <= self._max_bytes else []
-        if size:
-            self._put(self._line(pieces, size, b""))
-
-    def _line(self, pieces: list[bytes], size: int, end: bytes) -> Line:
-        return TooLong() if size + len(end) > self._max_bytes else b"".join((*pieces, end))
 
     def _chunk(self) -> bytes:
         try:
