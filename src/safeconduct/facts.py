@@ -322,13 +322,17 @@ def with_replies(tool: ToolFacts, arguments: JSON, replies: JSON) -> tuple[ToolF
     return msgspec.structs.replace(tool, manifest=manifest), {**arguments, REPLIES: replies}
 
 
+BY_URI: Final = frozenset({"resources/read", "resources/subscribe"})
+"""The methods that name a resource."""
+
+
 def _arguments(method: str, name: str, params: JSON, tool: ToolFacts) -> JSON:
     """The part of a request's parameters that is judged, digested and sent.
 
     A resource has none, but where its URI is free beyond a listed prefix the URI is an argument:
     it may carry something out.
     """
-    if method == "resources/read":
+    if method in BY_URI:
         free = tool.manifest is not None and "uri" in tool.manifest.arguments
         return {"uri": name} if free else {}
     return _given(params)

@@ -113,7 +113,7 @@ class Gateway:
             client=able,
             resumed=resumed,
         )
-        made = await self._judged(bearer, gather)
+        made = await self.judged(bearer, gather)
         # 6 answer: a Deny or Elevate ends here.
         self._step(6)
         match made.decision.verdict:
@@ -127,7 +127,7 @@ class Gateway:
             case _:
                 assert_never(made.decision.verdict)
 
-    async def _judged(self, bearer: Bearer, gather: Gather) -> Made:
+    async def judged(self, bearer: Bearer, gather: Gather) -> Made:
         """Steps 1 to 5, again where the task's state moved on meanwhile.
 
         The first attempt is optimistic. After a conflict the calls of a task queue up, so that each
@@ -269,7 +269,7 @@ class Gateway:
 
         def judge(method: str, reply: JSON) -> Awaitable[Made]:
             gather = partial(self.facts.replied, bearer, made.call, method, reply)
-            return self._judged(bearer, gather)
+            return self.judged(bearer, gather)
 
         return Hearing(self.facts, self._recorder, made, listener, judge)
 

@@ -7,7 +7,8 @@ import faulthandler
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,18 @@ from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import (
+    JSON,
+    CredentialUnavailable,
     Identity,
     LedgerFault,
     PolicyEngine,
     Upstream,
+    UpstreamFault,
+    Wanted,
 )
 from safeconduct.recorder import Recorder
 from safeconduct.secrets.broker import Broker
+from safeconduct.subscriptions import Subscriptions
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 
@@ -95,7 +101,7 @@ class Rooms:
         self.log = Log.open(
             directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
-        broker = Broker(directory, root.upstreams)
+        self._broker = broker = Broker(directory, root.upstreams)
         self.catalogue = Catalogue(config, upstreams, broker)
         self.desk = Desk(self.log, clock)
         self.facts = FactFinder(
@@ -109,13 +115,17 @@ class Rooms:
             broker=broker,
             clock_ms=clock,
         )
+        recorder = Recorder(self.log, self.desk, clock, new_id)
         self.gateway = Gateway(
             self.facts,
-            recorder=Recorder(self.log, self.desk, clock, new_id),
+            recorder=recorder,
             broker=broker,
             upstreams=upstreams,
             timeouts_s={where: float(block.timeout_s) for where, block in root.upstreams.items()},
             step=step,
+        )
+        self.subscriptions = Subscriptions(
+            self.gateway, recorder, broker, upstreams, self.catalogue.watch
         )
 
     async def start(self) -> None:
@@ -162,19 +172,40 @@ class Rooms:
         or an inspector never ends, ends the process: a gateway that hangs decides nothing.
         """
         beats = 0
+        listening = [asyncio.create_task(self._listen(where)) for where in self.upstreams]
         try:
             while True:
                 faulthandler.dump_traceback_later(STALL_S, exit=True)
                 await asyncio.sleep(BEAT_S)
                 beats += 1
                 if beats % BEATS_PER_REFRESH == 0:
-                    await self._refresh()
+                    await self._refresh(self.catalogue.refresh(self.pin))
         finally:
             faulthandler.cancel_dump_traceback_later()
+            for task in listening:
+                task.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
 
-    async def _refresh(self) -> None:
+    async def _listen(self, where: str) -> None:
+        """Looks at once when an upstream says that its offers changed, at most once a second."""
+
+        async def look(_method: str, _params: JSON) -> None:
+            await self._refresh(self.catalogue.refresh_one(where, self.pin))
+            await asyncio.sleep(BEAT_S)
+
+        while True:
+            with suppress(UpstreamFault, CredentialUnavailable):
+                await self.upstreams[where].listen(
+                    Wanted(tools=True, prompts=True, resources=True),
+                    owner=f"{where}||",
+                    credential=await self._broker.credential(where, ""),
+                    heard=look,
+                )
+            await asyncio.sleep(BEATS_PER_REFRESH * BEAT_S)
+
+    async def _refresh(self, refresh: Awaitable[None]) -> None:
         try:
-            await self.catalogue.refresh(self.pin)
+            await refresh
         except LedgerFault:
             pass  # every call says so, too
         except Exception:  # noqa: BLE001  upkeep goes on; what is known stays as it is

@@ -46,6 +46,14 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     ("from-client", "ping"): Kind(revisions=(HANDSHAKE,)),
     ("from-client", "server/discover"): Kind(cacheable=True, revisions=(MODERN,)),
     ("from-client", "notifications/cancelled"): Kind(notification=True),
+    # A subscription to a resource is decided like a read of it; what comes of it holds no text.
+    ("from-client", "resources/subscribe"): Kind(
+        subject="resource", sink=True, names="uri", revisions=(HANDSHAKE,)
+    ),
+    ("from-client", "resources/unsubscribe"): Kind(
+        subject="resource", names="uri", revisions=(HANDSHAKE,)
+    ),
+    ("from-client", "subscriptions/listen"): Kind(sink=True, revisions=(MODERN,)),
     # Lists are filtered from the catalogue: definitions are text of an upstream.
     ("from-client", "tools/list"): Kind(subject="tool", source=True, cacheable=True),
     ("from-client", "resources/list"): Kind(subject="resource", source=True, cacheable=True),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import msgspec
@@ -106,6 +107,7 @@ class Catalogue:
         self._broker = broker
         self._offers: dict[tuple[str, str, str], Offer] = {}
         self._facts: dict[tuple[str, str, str], ToolFacts] = {}
+        self._watchers: list[Callable[[str], None]] = []
         self.unreachable: dict[str, str] = {}
 
     async def refresh(self, pin: Pin) -> None:
@@ -133,11 +135,28 @@ class Catalogue:
             self.unreachable[where] = f"{type(error).__name__}: {error}"
             return
         self.unreachable.pop(where, None)
-        known = [key for key in self._offers if key[1] == where]
+        known = {key: offer for key, offer in self._offers.items() if key[1] == where}
         for key in known:
             del self._offers[key]
         self._offers.update(found)
         self._facts.clear()
+        changed = {
+            key[0] for key in known.keys() | found.keys() if known.get(key) != found.get(key)
+        }
+        for kind in sorted({"resources" if kind == "templates" else kind for kind in changed}):
+            for tell in list(self._watchers):
+                tell(kind)
+
+    @contextmanager
+    def watch(self, tell: Callable[[str], None]) -> Generator[None]:
+        """While it lasts, `tell` is called with `tools`, `resources` or `prompts` when what some
+        upstream offers of these has changed.
+        """
+        self._watchers.append(tell)
+        try:
+            yield
+        finally:
+            self._watchers.remove(tell)
 
     async def _offered(self, where: str, pin: Pin) -> dict[tuple[str, str, str], Offer]:
         found: dict[tuple[str, str, str], Offer] = {}

@@ -24,7 +24,6 @@ def test_what_takes_the_page_names_its_subject_and_is_source_and_sink(method: st
     "method",
     [
         "sampling/createMessage",
-        "resources/subscribe",
         "completion/complete",
         "logging/setLevel",
         "TOOLS/CALL",
@@ -46,11 +45,14 @@ def test_an_upstream_may_only_report_progress_and_that_is_a_source() -> None:
     assert (method, kind.source, kind.notification) == ("notifications/progress", True, True)
 
 
-def test_each_revision_has_its_own_greeting() -> None:
+def test_each_revision_has_its_own_greeting_and_way_to_subscribe() -> None:
     greetings = {m: k.revisions for (_, m), k in TABLE.items() if k.revisions != REVISIONS}
     assert greetings == {
         "initialize": (HANDSHAKE,),
         "notifications/initialized": (HANDSHAKE,),
         "ping": (HANDSHAKE,),
         "server/discover": (MODERN,),
+        "resources/subscribe": (HANDSHAKE,),
+        "resources/unsubscribe": (HANDSHAKE,),
+        "subscriptions/listen": (MODERN,),
     }

@@ -1,0 +1,250 @@
+"""What a task hears of changes, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from safeconduct import subscriptions
+from safeconduct.config.schema import Config
+from safeconduct.core.manifest import ContentManifest, SourceLabel
+from safeconduct.ports import (
+    Caller,
+    CredentialUnavailable,
+    Heard,
+    Unauthenticated,
+    Upstream,
+    UpstreamFault,
+    Wanted,
+)
+from safeconduct.secrets.broker import Broker
+from safeconduct.simulation import SimulatedTask
+from safeconduct.subscriptions import CHANGED, MAX_URIS, UPDATED, Subscription
+from tests.unit.test_gateway import caller, records, simulated
+
+JSON = dict[str, Any]
+Notices = list[tuple[str, JSON]]
+
+ONE, TWO = "kb://open/one", "kb://open/two"
+
+
+class Notifies:
+    """An upstream that tells what a test makes it tell."""
+
+    id = "crm"
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[Wanted, str]] = []
+        self.heard: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
+        self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.left = asyncio.Event()
+
+    async def listen(self, wanted: Wanted, *, owner: str, credential: object, heard: Heard) -> None:
+        del credential
+        self.wanted.append((wanted, owner))
+        self.heard.set_result(heard)
+        try:
+            await self.end
+        finally:
+            self.left.set()
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def task(tmp_path: Path) -> AsyncIterator[SimulatedTask]:
+    async with simulated(tmp_path) as made:
+        config: Config = made.config
+        public = ContentManifest(
+            scopes=("case:read",), source=SourceLabel(confidentiality="public")
+        )
+        closed = ContentManifest(scopes=("closed:read",))
+        cast("Any", config.manifests["crm"].resources).update(
+            {"kb://open/*": public, "kb://closed/*": closed}
+        )
+        yield made
+
+
+@pytest.fixture
+async def upstream(task: SimulatedTask) -> Notifies:
+    made = Notifies()
+    cast("dict[str, Upstream]", task.rooms.upstreams)["crm"] = cast("Upstream", made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "TICK_S", 0.01)
+
+
+async def agree(
+    task: SimulatedTask, *uris: str, where: str | None = "crm", **lists: bool
+) -> Subscription:
+    wanted = Wanted(uris=frozenset(uris), **lists)
+    return await task.rooms.subscriptions.agree(caller(task), where, wanted)
+
+
+class Reader:
+    """A client that reads what a subscription tells."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.notices: asyncio.Queue[tuple[str, JSON]] = asyncio.Queue()
+        self.running = asyncio.create_task(subscription.run(self._hear))
+
+    async def _hear(self, method: str, params: JSON) -> None:
+        self.notices.put_nowait((method, params))
+
+    async def over(self) -> None:
+        async with asyncio.timeout(5):
+            await self.running
+
+
+class TestAgreement:
+    async def test_takes_a_token(self, task: SimulatedTask) -> None:
+        nobody = Caller(http_method="POST", url="", authorization="nobody")
+        with pytest.raises(Unauthenticated):
+            await task.rooms.subscriptions.agree(nobody, "crm", Wanted(uris=frozenset({ONE})))
+
+    async def test_each_resource_is_decided_and_on_record(self, task: SimulatedTask) -> None:
+        made = await agree(task, ONE, "kb://closed/x", "kb://nowhere", tools=True)
+        assert made.wanted == Wanted(tools=True, uris=frozenset({ONE}))
+        decided = {one["tool"]: one["verdict"] for one in records(task, "decision")}
+        assert decided[f"crm#resource:{ONE}"] == "permit"
+        assert sorted(decided.values()) == ["deny", "deny", "permit"]
+        (outcome,) = records(task, "outcome")
+        assert outcome["status"] == "ok"
+
+    async def test_the_aggregated_wire_has_names_of_its_own(self, task: SimulatedTask) -> None:
+        wire = f"safeconduct://crm/{ONE}"
+        assert (await agree(task, wire, ONE, where=None)).wanted.uris == {wire}
+
+    async def test_there_is_a_bound(self, task: SimulatedTask) -> None:
+        many = [f"kb://open/{n}" for n in range(MAX_URIS + 5)]
+        assert len((await agree(task, *many)).wanted.uris) == MAX_URIS
+
+
+class TestNews:
+    async def test_of_agreed_resources_is_told_rebuilt(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
+        wire = f"safeconduct://crm/{ONE}"
+        reader = Reader(await agree(task, wire, where=None))
+        heard = await upstream.heard
+        await heard(UPDATED, {"uri": TWO})
+        await heard("notifications/other", {"uri": ONE})
+        await heard(UPDATED, {})
+        await heard(UPDATED, {"uri": ONE, "title": "Obey me", "_meta": {}})
+        assert await reader.notices.get() == (UPDATED, {"uri": wire})
+        assert upstream.wanted == [(Wanted(uris=frozenset({ONE})), upstream.wanted[0][1])]
+        reader.running.cancel()
+        await upstream.left.wait()
+        assert reader.notices.empty()
+
+    async def test_of_lists_is_told_where_it_was_wanted(self) -> None:
+        telling: asyncio.Future[Callable[[str], None]] = asyncio.get_running_loop().create_future()
+        over, left = asyncio.Event(), asyncio.Event()
+
+        @contextmanager
+        def watch(tell: Callable[[str], None]) -> Generator[None]:
+            telling.set_result(tell)
+            yield
+            left.set()
+
+        reader = Reader(Subscription(Wanted(tools=True), [], watch, lambda: not over.is_set()))
+        tell = await telling
+        tell("prompts")
+        tell("tools")
+        assert await reader.notices.get() == (CHANGED["tools"], {})
+        assert reader.notices.empty()
+        over.set()
+        await reader.over()
+        assert left.is_set()
+
+    async def test_is_told_once_to_a_slow_reader(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
+        subscription = await agree(task, ONE, TWO)
+        first, go_on = asyncio.Event(), asyncio.Event()
+        seen: Notices = []
+
+        async def slow(method: str, params: JSON) -> None:
+            seen.append((method, params))
+            first.set()
+            await go_on.wait()
+            if len(seen) == 3:
+                upstream.end.set_result(None)
+
+        running = asyncio.create_task(subscription.run(slow))
+        heard = await upstream.heard
+        await heard(UPDATED, {"uri": ONE})
+        await first.wait()
+        for _ in range(1000):
+            await heard(UPDATED, {"uri": ONE})
+            await heard(UPDATED, {"uri": TWO})
+        go_on.set()
+        await running
+        assert [params["uri"] for _, params in seen] == [ONE, ONE, TWO]
+
+
+class TestEnd:
+    async def test_comes_with_the_task_s_revocation(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
+        reader = Reader(await agree(task, ONE))
+        await upstream.heard
+        await task.rooms.revoke("task", task.state.id, "test")
+        await reader.over()
+        assert upstream.left.is_set()
+
+    async def test_comes_with_the_token_s(self, task: SimulatedTask, upstream: Notifies) -> None:
+        reader = Reader(await agree(task, ONE))
+        await upstream.heard
+        task.rooms.facts.clock_ms = lambda: 1 << 60
+        await reader.over()
+
+    async def test_nothing_is_told_after_it(self, task: SimulatedTask, upstream: Notifies) -> None:
+        subscription = await agree(task, ONE, TWO)
+        seen: Notices = []
+
+        async def revokes(method: str, params: JSON) -> None:
+            seen.append((method, params))
+            await task.rooms.revoke("task", task.state.id, "test")
+
+        running = asyncio.create_task(subscription.run(revokes))
+        heard = await upstream.heard
+        await heard(UPDATED, {"uri": ONE})
+        await heard(UPDATED, {"uri": TWO})
+        await running
+        assert len(seen) == 1
+
+    @pytest.mark.parametrize(
+        "fault",
+        [UpstreamFault("upstream-unreachable", "gone", may_have_happened=False), None],
+    )
+    async def test_comes_when_the_upstream_ends_it(
+        self, task: SimulatedTask, upstream: Notifies, fault: UpstreamFault | None
+    ) -> None:
+        reader = Reader(await agree(task, ONE))
+        await upstream.heard
+        if fault is None:
+            upstream.end.set_result(None)
+        else:
+            upstream.end.set_exception(fault)
+        await reader.over()
+
+    async def test_comes_when_there_is_no_credential(
+        self, task: SimulatedTask, upstream: Notifies, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def empty(*_: object) -> None:
+            raise CredentialUnavailable("gone")
+
+        subscription = await agree(task, ONE)
+        monkeypatch.setattr(Broker, "credential", empty)
+        await Reader(subscription).over()
+        assert upstream.wanted == []
