@@ -8,6 +8,7 @@ the difference before it is committed: that is the review.
 import asyncio
 import json
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -21,7 +22,8 @@ from conformance.__main__ import REQUIRED
 from conformance.legs import PROFILE
 from conformance.processes import free_port, run, serving
 from safeconduct.core.canonical import digest
-from safeconduct.ports import UpstreamError, UpstreamFault
+from safeconduct.ports import Upstream, UpstreamError, UpstreamFault
+from safeconduct.tools.catalogue import METHOD_NOT_FOUND
 from safeconduct.upstreams.factory import open_upstream
 
 MANIFESTS = PROFILE / "manifests"
@@ -38,7 +40,6 @@ TOOL = """\
     arguments: {{{arguments}}}
     returns: {{source: {{integrity: trusted, confidentiality: public}}}}
     sink: {{clearance: restricted}}
-    pin: {pin}
 """
 CONTENT = """\
   {name}:
@@ -50,22 +51,30 @@ Offered = dict[str, list[dict[str, Any]]]
 
 
 async def offered(url: str) -> Offered:
-    """Everything that a server lists, as the gateway sees it."""
+    """Everything that a server lists, as the gateway sees it. Raises RuntimeError."""
     upstream = open_upstream("server", url=url)
-    found: Offered = {}
     try:
-        for member, method in LISTS.items():
-            try:
-                result = await upstream.request(
-                    method, {}, owner="review", credential=None, timeout_s=10
-                )
-            except (UpstreamError, UpstreamFault) as fault:
-                print(f"{url}: {method}: {fault}", file=sys.stderr)
-            else:
-                found[member] = result.get(member, [])
+        return {member: await listed(upstream, method, member) for member, method in LISTS.items()}
     finally:
         await upstream.close()
-    return found
+
+
+async def listed(upstream: Upstream, method: str, member: str) -> list[dict[str, Any]]:
+    """One list. A scenario may refuse the first question on purpose, so it is asked again."""
+    for _ in range(3):
+        try:
+            result = await upstream.request(
+                method, {}, owner="review", credential=None, timeout_s=10
+            )
+        except UpstreamError as error:
+            if error.code == METHOD_NOT_FOUND:
+                return []
+        except UpstreamFault:
+            pass
+        else:
+            found: list[dict[str, Any]] = result.get(member, [])
+            return found
+    raise RuntimeError(f"{method} is not answered")
 
 
 def manifest(offers: Offered) -> str:
@@ -86,11 +95,13 @@ def manifest(offers: Offered) -> str:
 
 def tool(definition: dict[str, Any]) -> str:
     arguments = definition["inputSchema"].get("properties", {})
-    return TOOL.format(
+    said = TOOL.format(
         name=json.dumps(definition["name"]),
         arguments=", ".join(f"{json.dumps(name)}: {{role: content}}" for name in arguments),
-        pin=digest(definition),
     )
+    if re.search(r"//localhost:\d+", json.dumps(definition)):
+        return said  # it names a port of this one run, so no digest holds for the next
+    return f"{said}    pin: {digest(definition)}\n"
 
 
 def write(path: Path, offers: Offered) -> None:
