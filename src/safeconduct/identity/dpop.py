@@ -8,13 +8,13 @@ clock steps back, proofs are refused until it has caught up, and nothing is acce
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from functools import lru_cache
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from safeconduct.identity.replay import Full, Replays
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, encode
 from safeconduct.ports import Caller, Unauthenticated
@@ -37,16 +37,15 @@ class _ProofClaims(msgspec.Struct, frozen=True, kw_only=True):
 class Proofs:
     """Verifies proofs and remembers those that were used."""
 
-    def __init__(self, *, since_ms: int, capacity: int = 100_000) -> None:
+    def __init__(self, *, since_ms: int, capacity: int = 500_000) -> None:
         """`since_ms` is when this process began to be the only one that accepts proofs for these
         URLs: when it locked the state, or 0 if the state is new. `capacity` counts proofs within
         65 s; at that many, further ones are refused.
         """
         self._since_ms = since_ms
-        self._capacity = capacity
         self._latest_ms = 0
-        self._used: set[bytes] = set()
-        self._order: deque[tuple[int, bytes]] = deque()
+        # A proof is acceptable for at most this long after it was first seen.
+        self._replays = Replays(keep_ms=PAST_MS + FUTURE_MS, capacity=capacity)
 
     def verify(self, caller: Caller, now_ms: int, *, token: str | None, key: str | None) -> str:
         """The thumbprint of the key; see `safeconduct.ports.Evidence.possession`.
@@ -76,18 +75,12 @@ class Proofs:
         return thumbprint
 
     def _spend(self, thumbprint: str, jti: str) -> None:
-        # A proof is acceptable for at most this long after it was first seen, so what was seen
-        # first can be forgotten first.
-        forgotten_ms = self._latest_ms - PAST_MS - FUTURE_MS
-        while self._order and self._order[0][0] < forgotten_ms:
-            self._used.discard(self._order.popleft()[1])
-        use = hashlib.sha256(f"{thumbprint} {jti}".encode()).digest()
-        if use in self._used:
+        try:
+            first = self._replays.spend(f"{thumbprint} {jti}", self._latest_ms)
+        except Full:
+            raise _refused("Too many requests: the DPoP proof cannot be taken now.") from None
+        if not first:
             raise _refused("The DPoP proof was used before.")
-        if len(self._used) >= self._capacity:
-            raise _refused("Too many requests: the DPoP proof cannot be taken now.")
-        self._used.add(use)
-        self._order.append((self._latest_ms, use))
 
 
 def _refused(sentence: str) -> Unauthenticated:

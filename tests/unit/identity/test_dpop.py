@@ -180,7 +180,7 @@ def test_a_full_memory_refuses_until_it_has_forgotten() -> None:
     show(small, proof(jti="one"))
     show(small, proof(jti="two"))
     assert "Too many" in refuses(small, proof(jti="three"))
-    later_ms = NOW_MS + 66_000
+    later_ms = NOW_MS + 67_000
     show(small, proof(jti="three", iat=later_ms // 1000), now_ms=later_ms)
 
 
