@@ -82,6 +82,8 @@ async def main(revisions: list[str], only: str | None, logs: Path) -> dict[str, 
     answer: dict[str, Compared] = {}
     for revision in revisions:
         scenarios = chosen(suite, revision, only)
+        if not scenarios.server + scenarios.client:
+            tell(f"{revision}: no scenario of that name")
         answer[revision] = await compared(revision, scenarios, suite, fixture, logs)
     return answer
 
@@ -102,20 +104,24 @@ def report(answer: dict[str, Compared], *, as_json: bool) -> bool:
     return not found and any(one.scenarios for one in answer.values())
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     parser.add_argument("--revision", choices=REQUIRED, help="only this one")
     parser.add_argument("--scenario", metavar="NAME", help="only this one")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep results and logs here")
-    options = parser.parse_args()
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="a new directory for all logs")
+    return parser
+
+
+if __name__ == "__main__":
+    chose = options().parse_args()
     with ExitStack() as stack:
-        logs: Path = options.keep or Path(
+        logs: Path = chose.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="safeconduct-conformance-"))
         )
-        revisions = [options.revision] if options.revision else list(REQUIRED)
+        revisions = [chose.revision] if chose.revision else list(REQUIRED)
         try:
-            answer = asyncio.run(main(revisions, options.scenario, logs))
+            answer = asyncio.run(main(revisions, chose.scenario, logs.absolute()))
         except RuntimeError as fault:
             raise SystemExit(str(fault)) from None
-        raise SystemExit(0 if report(answer, as_json=options.format == "json") else 1)
+        raise SystemExit(0 if report(answer, as_json=chose.format == "json") else 1)

@@ -55,7 +55,7 @@ async def of_client(
     leg: Leg, revision: str, chosen: Scenarios, suite: Suite, fixture: Fixture, logs: Path
 ) -> Checks:
     """The suite as a server, with the SDK's client on the other side of the leg."""
-    here = (logs / revision / "client" / leg).absolute()
+    here = logs / revision / "client" / leg
     here.mkdir(parents=True)
     client = shlex.join(
         [sys.executable, "-m", "conformance.client", leg, str(fixture.client), str(here)]
