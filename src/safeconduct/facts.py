@@ -13,7 +13,7 @@ from safeconduct.config.schema import Config
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
 from safeconduct.core.asks import Capability
-from safeconduct.core.calls import kind_of
+from safeconduct.core.calls import COMPLETE, kind_of
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.checks.sink import LISTS, RESOLVER
@@ -68,9 +68,12 @@ class FactFinder:
         self._inspectors = inspectors
         self._resolvers = Resolvers(catalogue, upstreams, broker)
 
-    def bearer(self, caller: Caller) -> Bearer:
-        """Whose task token this is. Raises Unauthenticated."""
-        return self._identity.verify(caller, self.clock_ms())
+    def bearer(self, who: Caller | Bearer) -> Bearer:
+        """Whose task token this is; a proof is spent, so it is looked at once.
+
+        Raises Unauthenticated.
+        """
+        return who if isinstance(who, Bearer) else self._identity.verify(who, self.clock_ms())
 
     def gather(
         self,
@@ -87,21 +90,26 @@ class FactFinder:
 
         Raises Unauthenticated when the token's task is not known here.
         """
-        located = self.catalogue.locate(method, wire_name, upstream)
+        about = subject_method(method, params)
+        located = self.catalogue.locate(about, wire_name, upstream)
         if located is None:
             # What nobody offers is one thing, whatever it was called: the text is the caller's. It
             # costs what a tool outside the delegation costs, so that time tells them not apart.
-            unknown = self._call(bearer, method, "", "unknown", _given(params), None)
+            unknown = self._call(bearer, method, "", "unknown", _given(params), None, about)
             return unknown, self._gathered(bearer, NO_TOOL, None)
         where, name = located
-        tool = self.catalogue.facts(method, where, name)
-        arguments = _arguments(method, name, params, tool)
-        pin = self.catalogue.pin(method, where, name)
+        tool = self.catalogue.facts(about, where, name)
+        if method == COMPLETE:
+            tool, arguments = completing(tool, name, params)
+        else:
+            arguments = _arguments(method, name, params, tool)
+        pin = self.catalogue.pin(about, where, name)
         if resumed is None:
-            call = self._call(bearer, method, where, name, arguments, pin)
+            call = self._call(bearer, method, where, name, arguments, pin, about)
         else:
             tool, arguments = with_replies(tool, arguments, resumed.replies)
-            call = self._call(bearer, method, where, name, arguments, pin, resumed.state)
+            state = resumed.state
+            call = self._call(bearer, method, where, name, arguments, pin, about, state)
             call = msgspec.structs.replace(call, resumed=True, state=resumed.state)
         if client:
             call = msgspec.structs.replace(call, client=client)
@@ -117,7 +125,7 @@ class FactFinder:
         tool = self.catalogue.facts(asking.method, asking.upstream, asking.name)
         tool, arguments = with_replies(tool, {}, {"reply": reply})
         pin = self.catalogue.pin(asking.method, asking.upstream, asking.name)
-        call = self._call(bearer, method, asking.upstream, asking.name, arguments, pin)
+        call = self._call(bearer, method, asking.upstream, asking.name, arguments, pin, method)
         call = msgspec.structs.replace(call, target=asking.target)
         return call, msgspec.structs.replace(self._gathered(bearer, tool, call), reply=True)
 
@@ -165,9 +173,10 @@ class FactFinder:
         name: str,
         arguments: JSON,
         pin: str | None,
+        about: str,
         state: str | None = None,
     ) -> Call:
-        target = target_of(method, upstream, name)
+        target = target_of(about, upstream, name)
         try:
             sent, judged = exact(arguments)
         except NotCanonical:
@@ -322,6 +331,20 @@ def with_replies(tool: ToolFacts, arguments: JSON, replies: JSON) -> tuple[ToolF
     return msgspec.structs.replace(tool, manifest=manifest), {**arguments, REPLIES: replies}
 
 
+def completing(tool: ToolFacts, name: str, params: JSON) -> tuple[ToolFacts, JSON]:
+    """What a completion is about, and what is judged, digested and sent of it: all content.
+
+    Each keystroke of whoever fills in a form reaches the upstream this way.
+    """
+    ref = params["ref"]
+    arguments: JSON = {**params, "ref": {**ref, "name" if "name" in ref else "uri": name}}
+    manifest = tool.manifest
+    if manifest is not None:
+        said = {argument: Argument(role="content") for argument in arguments}
+        manifest = msgspec.structs.replace(manifest, arguments=said)
+    return msgspec.structs.replace(tool, manifest=manifest), arguments
+
+
 BY_URI: Final = frozenset({"resources/read", "resources/subscribe"})
 """The methods that name a resource."""
 
@@ -352,6 +375,16 @@ NO_TOOL: Final = ToolFacts(
     source=WORST,
     clearance=Confidentiality.public,
 )
+
+
+def subject_method(method: str, params: JSON) -> str:
+    """The method whose row in the table says what a call is about."""
+    if method != COMPLETE:
+        return method
+    ref = params["ref"]
+    if "name" in ref:
+        return "prompts/get"
+    return "resources/templates/list" if "{" in ref["uri"] else "resources/read"
 
 
 def target_of(method: str, upstream: str, name: str) -> str:

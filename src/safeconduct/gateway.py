@@ -25,6 +25,7 @@ from weakref import WeakValueDictionary
 
 from safeconduct.core.admit import Admitted, Withheld, admit
 from safeconduct.core.asks import Capability
+from safeconduct.core.calls import COMPLETE
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.screen import screen
@@ -85,7 +86,7 @@ class Gateway:
 
     async def call(
         self,
-        caller: Caller,
+        who: Caller | Bearer,
         method: str,
         upstream: str | None,
         name: str,
@@ -95,13 +96,14 @@ class Gateway:
     ) -> Answer:
         """Takes one call through all eleven steps.
 
-        `name` is the name on the wire, `upstream` the endpoint's own upstream, if it has one.
+        `name` is the name on the wire, `upstream` the endpoint's own upstream, if it has one; `who`
+        may have been authenticated before.
 
         Raises:
             Unauthenticated: the caller holds no valid task token; no decision is recorded.
             NotRecorded: the log is not available; nothing was delivered.
         """
-        bearer = self.facts.bearer(caller)
+        bearer = self.facts.bearer(who)
         able: frozenset[Capability] = frozenset() if listener is None else listener.able
         gather = partial(
             self.facts.gather,
@@ -277,12 +279,16 @@ class Gateway:
         """Whose task token this is. Raises Unauthenticated."""
         return self.facts.bearer(caller)
 
-    async def visible(self, caller: Caller, method: str, upstream: str | None) -> list[JSON]:
+    def over(self, bearer: Bearer) -> bool:
+        """Whether the time of a token is up, or something that it hangs on was revoked."""
+        return self.facts.clock_ms() >= bearer.expires_ms or self.facts.revoked(bearer)
+
+    async def visible(self, who: Caller | Bearer, method: str, upstream: str | None) -> list[JSON]:
         """Definitions of what this task could call: by token, zone and pins, never by labels.
 
         Raises Unauthenticated.
         """
-        bearer = self.facts.bearer(caller)
+        bearer = self.facts.bearer(who)
         return [
             definition
             for definition, call, gathered in self.facts.listed(bearer, method, upstream)
@@ -310,6 +316,8 @@ def upstream_params(call: Call) -> JSON:
     if call.resumed:
         arguments = dict(arguments)
         replies = arguments.pop(REPLIES)
+    if call.method == COMPLETE:
+        return arguments
     params: JSON = (
         {"uri": call.name}
         if call.method == "resources/read"

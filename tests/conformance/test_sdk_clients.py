@@ -10,7 +10,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
-from mcp_types import TextContent
+from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 
 from safeconduct import __version__
 from safeconduct.ports import Delivered, Listener, Refused
@@ -69,6 +69,9 @@ async def test_lists_are_read(connect: Connect, page: Page, mode: Mode) -> None:
         assert (tools.ttl_ms, tools.cache_scope) in {(0, "private"), (None, None)}
         page.definitions = [{"name": "r", "uri": "file:///r"}]
         assert [found.name for found in (await client.list_resources()).resources] == ["r"]
+        page.definitions = [{"name": "t", "uriTemplate": "file:///{x}"}]
+        templates = (await client.list_resource_templates()).resource_templates
+        assert [found.uri_template for found in templates] == ["file:///{x}"]
         page.definitions = [{"name": "p"}]
         assert [found.name for found in (await client.list_prompts()).prompts] == ["p"]
 
@@ -155,11 +158,22 @@ async def test_an_error_is_told_in_its_own_words(
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_an_unknown_method_is_one_for_the_client_too(connect: Connect, mode: Mode) -> None:
+async def test_arguments_are_completed(connect: Connect, page: Page, mode: Mode) -> None:
+    page.answer = Delivered(decision="d", result={"completion": {"values": ["Ann"], "total": 1}})
+    prompt = PromptReference(name="crm__greet", title="Greet somebody")
+    template = ResourceTemplateReference(uri="safeconduct://crm/kb://{who}")
     async with connect(mode) as client:
-        with pytest.raises(MCPError) as caught:
-            await client.list_resource_templates()
-    assert caught.value.code == -32601
+        found = await client.complete(prompt, {"name": "who", "value": "A"}, {"how": "kindly"})
+        assert (found.completion.values, found.completion.total) == (["Ann"], 1)
+        await client.complete(template, {"name": "who", "value": "A"})
+    first, second = page.calls
+    assert (first.method, first.name) == ("completion/complete", "crm__greet")
+    assert first.params == {
+        "ref": {"type": "ref/prompt", "name": "crm__greet"},
+        "argument": {"name": "who", "value": "A"},
+        "context": {"arguments": {"how": "kindly"}},
+    }
+    assert second.name == "safeconduct://crm/kb://{who}"
 
 
 @pytest.mark.parametrize("mode", MODES)

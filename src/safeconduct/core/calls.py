@@ -39,6 +39,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     revisions: tuple[str, ...] = REVISIONS
 
 
+COMPLETE: Final = "completion/complete"
+
 TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     # The gateway answers these itself: nothing of them reaches an upstream.
     ("from-client", "initialize"): Kind(revisions=(HANDSHAKE,)),
@@ -71,6 +73,8 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     ("from-client", "prompts/get"): Kind(
         subject="prompt", page=True, source=True, sink=True, names="name"
     ),
+    # A completion is about a prompt, a resource or a template: see `subject_method`.
+    ("from-client", COMPLETE): Kind(page=True, source=True, sink=True),
     # What an upstream may send while a call runs.
     ("from-upstream", "notifications/progress"): Kind(source=True, notification=True),
 }

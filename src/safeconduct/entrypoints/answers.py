@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from safeconduct.core.calls import Kind
+from safeconduct.core.calls import COMPLETE
 from safeconduct.core.reasons import REASONS, Reason, Remedy
 from safeconduct.entrypoints.http import Response
 from safeconduct.entrypoints.wire import INVALID_PARAMS, Id, error, result
-from safeconduct.ports import JSON, Delivered, Refused
+from safeconduct.ports import JSON, Refused
 
 REFUSAL: Final = "dev.safeconduct/refusal"
 """The key under which a tool result's `_meta` carries a refusal."""
@@ -25,12 +25,8 @@ _UNKNOWN: Final = {
     "tools/call": "Unknown tool",
     "resources/read": "Unknown resource",
     "prompts/get": "Unknown prompt",
+    COMPLETE: "Unknown prompt or resource",
 }
-
-
-def delivered(request_id: Id, kind: Kind, answer: Delivered, *, modern: bool) -> Response:
-    """A result that passed the page, in the form of the client's revision."""
-    return result(request_id, shaped(answer.result, modern=modern, cacheable=kind.cacheable))
 
 
 def shaped(value: JSON, *, modern: bool, cacheable: bool) -> JSON:

@@ -12,10 +12,12 @@ from safeconduct.ports import JSON
 
 _SERVER: Final = {"name": "safeconduct", "version": __version__}
 _CAPABILITIES: Final = {
+    "completions": {},
     "tools": {"listChanged": False},
     "resources": {"listChanged": False, "subscribe": False},
     "prompts": {"listChanged": False},
 }
+_MODERN_CAPABILITIES: Final = {**_CAPABILITIES, "logging": {}}
 
 
 def initialized(message: Message) -> JSON:
@@ -44,6 +46,6 @@ def discovered() -> JSON:
     """The result of `server/discover`."""
     return {
         "supportedVersions": list(REVISIONS),
-        "capabilities": _CAPABILITIES,
+        "capabilities": _MODERN_CAPABILITIES,
         "_meta": {"io.modelcontextprotocol/serverInfo": _SERVER},
     }

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
+from safeconduct.core import naming
+from safeconduct.core.calls import COMPLETE, HANDSHAKE, MODERN, Kind, kind_of
 from safeconduct.entrypoints import answers, greeting, params, wire
 from safeconduct.entrypoints.envelope import revision, speaks_modern
 from safeconduct.entrypoints.http import (
@@ -34,7 +35,12 @@ from safeconduct.ports import JSON, Caller, Delivered, Listener, NotRecorded, Un
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
 """Where clients learn which authorization server to ask (RFC 9728)."""
 
-_LISTS: Final = {"tools/list": "tools", "resources/list": "resources", "prompts/list": "prompts"}
+_LISTS: Final = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
 
 _UPSTREAM: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -146,11 +152,15 @@ class McpEndpoint:
                 raise Rejected(wire.METHOD_NOT_FOUND, "Method not found", request_id=asked.id)
 
     async def _through_the_page(self, request: Request, asked: _Asked) -> Response | None:
-        token = params.progress_token(asked.message)
-        name, given = params.called(asked.message, asked.kind)
-        if token is None or not _accepted(request).events:
+        message = asked.message
+        token, log_level = params.progress_token(message), params.log_level(message)
+        if message.method == COMPLETE:
+            name, given = params.completed(message)
+        else:
+            name, given = params.called(message, asked.kind)
+        if (token is None and log_level is None) or not _accepted(request).events:
             return await self._called(request, asked, name, given, None)
-        stream = Stream(request, token)
+        stream = Stream(request, token=token, log_level=log_level)
         return await stream.finish(await self._called(request, asked, name, given, stream))
 
     async def _called(
@@ -164,7 +174,9 @@ class McpEndpoint:
                 self._gateway.call(asked.caller, method, asked.upstream, name, given, listener),
             )
             if isinstance(answer, Delivered):
-                return answers.delivered(asked.id, asked.kind, answer, modern=asked.modern)
+                value = _on_the_wire(asked, name, answer.result)
+                value = answers.shaped(value, modern=asked.modern, cacheable=asked.kind.cacheable)
+                return wire.result(asked.id, value)
             return answers.refused(
                 asked.id, method, answer, modern=asked.modern, resource=self._metadata
             )
@@ -196,6 +208,14 @@ def _row(message: Message, *, modern: bool) -> Kind:
             request_id=message.id,
         )
     return kind
+
+
+def _on_the_wire(asked: _Asked, name: str, result: JSON) -> JSON:
+    """A result with the names that the endpoint has for what is in it."""
+    if asked.upstream is not None:
+        return result
+    located = naming.unwrapped(name) if asked.kind.names == "uri" else naming.split(name)
+    return result if located is None else naming.with_wrapped_uris(located[0], result)
 
 
 def _key(caller: Caller, request: Request, number: Id) -> Key:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
+from safeconduct.core.admit import LEVELS
 from safeconduct.core.calls import Kind
 from safeconduct.entrypoints.wire import (
     INVALID_PARAMS,
@@ -21,8 +24,38 @@ _KNOWN: Final = {
     "prompts/get": frozenset({"name", "arguments"}),
 }
 
+LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
+
 _IGNORED: Final = "task"
 """Asks for a task in the sense of MCP 2025-11-25; who offers none must ignore it."""
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class _PromptRef(_Strict, tag="ref/prompt", tag_field="type"):
+    name: str
+    title: str | None = None
+
+
+class _ResourceRef(_Strict, tag="ref/resource", tag_field="type"):
+    uri: str
+
+
+class _Argument(_Strict):
+    name: str
+    value: str
+
+
+class _Context(_Strict):
+    arguments: dict[str, str] = {}
+
+
+class _Completion(_Strict):
+    ref: _PromptRef | _ResourceRef
+    argument: _Argument
+    context: _Context | None = None
 
 
 def called(message: Message, kind: Kind) -> tuple[str, JSON]:
@@ -46,6 +79,25 @@ def called(message: Message, kind: Kind) -> tuple[str, JSON]:
     return name, params
 
 
+def completed(message: Message) -> tuple[str, JSON]:
+    """The name on the wire of what a `completion/complete` is about, and its parameters.
+
+    Raises Rejected, as `called` does.
+    """
+    try:
+        asked = msgspec.convert(message.params, _Completion)
+    except msgspec.ValidationError:
+        raise _invalid(message, "completion/complete takes ref, argument and context.") from None
+    ref = asked.ref
+    name = ref.name if isinstance(ref, _PromptRef) else ref.uri
+    if not name:
+        raise _invalid(message, "ref must name something.")
+    # A title is for eyes; it is not what is completed.
+    told: JSON = msgspec.to_builtins(asked)
+    told["ref"].pop("title", None)
+    return name, told
+
+
 def require_no_cursor(message: Message) -> None:
     """Lists are whole: no cursor was ever handed out, so none is valid. Raises Rejected."""
     if message.params:
@@ -59,6 +111,14 @@ def progress_token(message: Message) -> Id | None:
     if token is None and given is not None:
         raise _invalid(message, "progressToken must be a string or an integer.")
     return token
+
+
+def log_level(message: Message) -> str | None:
+    """The least serious log line that a request wants to hear of, if any. Raises Rejected."""
+    level = message.meta.get(LEVEL_KEY)
+    if level is not None and level not in LEVELS:
+        raise _invalid(message, f"{LEVEL_KEY} must be a level.")
+    return level
 
 
 def request_id(message: Message) -> Id | None:

@@ -1,9 +1,10 @@
-"""A response that turns into a stream of events once there is progress to tell."""
+"""A response that turns into a stream of events once there is more to tell than the answer."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from safeconduct.core.admit import LEVELS
 from safeconduct.core.asks import Capability
 from safeconduct.entrypoints.http import Fields, Request, Response
 from safeconduct.entrypoints.wire import Id, encode
@@ -15,39 +16,53 @@ _HEADERS: Final[Fields] = (
     (b"x-accel-buffering", b"no"),
 )
 
+PROGRESS: Final = "notifications/progress"
+
 
 class Stream:
-    """The response to one request whose sender wants progress.
+    """The response to one request whose sender wants to hear more than the answer.
 
-    The first message decides: progress opens a stream of server-sent events, an answer is sent as a
-    plain response. A slow reader holds up the upstream's progress, and nothing is kept for it.
+    The first message decides: progress or a log line opens a stream of server-sent events, an
+    answer is sent as a plain response. A slow reader holds up the upstream's notifications, and
+    nothing is kept for it.
     """
 
-    def __init__(self, request: Request, token: Id) -> None:
+    def __init__(self, request: Request, *, token: Id | None, log_level: str | None) -> None:
+        self.able: frozenset[Capability] = frozenset()
+        self.wants_progress = token is not None
+        self.log_level = log_level
         self._request = request
         self._token = token
         self._open = False
         self._last: float | None = None
-
-    able: frozenset[Capability] = frozenset()
-    wants_progress = True
-    log_level: str | None = None
 
     async def asked(self, method: str, params: JSON) -> JSON:
         """Nothing can be asked of this client. Raises AskRefused."""
         raise AskRefused(-32601, f"Method not found: {method}")
 
     async def notified(self, method: str, params: JSON) -> None:
-        """Passes on progress under the client's own token; what does not grow is no progress."""
-        told = _rebuilt(params, self._token)
-        if told is None or (self._last is not None and told["progress"] <= self._last):
+        """Passes on progress under the client's own token, and log lines that are serious enough;
+        what does not grow is no progress.
+        """
+        told = self._progress(params) if method == PROGRESS else self._log_line(params)
+        if told is None:
             return
-        self._last = told["progress"]
         if not self._open:
             self._open = True
             self._request.start(_HEADERS)
-        event = {"jsonrpc": "2.0", "method": "notifications/progress", "params": told}
-        await self._event(encode(event))
+        await self._event(encode({"jsonrpc": "2.0", "method": method, "params": told}))
+
+    def _progress(self, params: JSON) -> JSON | None:
+        told = None if self._token is None else _rebuilt(params, self._token)
+        if told is None or (self._last is not None and told["progress"] <= self._last):
+            return None
+        self._last = told["progress"]
+        return told
+
+    def _log_line(self, params: JSON) -> JSON | None:
+        wanted = self.log_level
+        serious = wanted is not None and LEVELS.index(params["level"]) >= LEVELS.index(wanted)
+        return params if serious else None
 
     async def finish(self, response: Response) -> Response | None:
         """Sends the answer as the last event where the stream is open, and gives it back where it

@@ -1,15 +1,16 @@
 import pytest
 
-from safeconduct.core.calls import HANDSHAKE, MODERN, REVISIONS, TABLE, kind_of
+from safeconduct.core.calls import COMPLETE, HANDSHAKE, MODERN, REVISIONS, TABLE, kind_of
 
-PAGE = {"tools/call", "resources/read", "prompts/get"}
+NAMED = {"tools/call", "resources/read", "prompts/get"}
+PAGE = NAMED | {COMPLETE}
 
 
-def test_exactly_three_methods_take_the_page() -> None:
+def test_exactly_these_methods_take_the_page() -> None:
     assert {method for (_, method), kind in TABLE.items() if kind.page} == PAGE
 
 
-@pytest.mark.parametrize("method", sorted(PAGE))
+@pytest.mark.parametrize("method", sorted(NAMED))
 def test_what_takes_the_page_names_its_subject_and_is_source_and_sink(method: str) -> None:
     kind = kind_of("from-client", method)
     assert kind is not None
@@ -20,11 +21,17 @@ def test_what_takes_the_page_names_its_subject_and_is_source_and_sink(method: st
     assert kind.subject == method.split("/", maxsplit=1)[0].removesuffix("s")
 
 
+def test_a_completion_is_source_and_sink_like_what_it_refers_to() -> None:
+    kind = kind_of("from-client", COMPLETE)
+    assert kind is not None
+    assert (kind.source, kind.sink, kind.names, kind.notification) == (True, True, None, False)
+
+
 @pytest.mark.parametrize(
     "method",
     [
         "sampling/createMessage",
-        "completion/complete",
+        "completion/Complete",
         "logging/setLevel",
         "TOOLS/CALL",
         "tools/call ",

@@ -1,11 +1,10 @@
 import pytest
 
-from safeconduct.core.calls import kind_of
 from safeconduct.core.reasons import REASONS, Remedy
-from safeconduct.entrypoints.answers import delivered, refused, shaped, token_challenge, unknown
+from safeconduct.entrypoints.answers import refused, shaped, token_challenge, unknown
 from safeconduct.entrypoints.http import Response
 from safeconduct.entrypoints.wire import INVALID_PARAMS
-from safeconduct.ports import JSON, Delivered, Refused
+from safeconduct.ports import JSON, Refused
 from tests.support.front import METADATA, Reply
 
 
@@ -107,16 +106,13 @@ def test_an_unlisted_reason_is_a_fault_and_no_answer() -> None:
 
 def test_what_an_upstream_says_of_caching_is_not_passed_on() -> None:
     public: JSON = {"contents": [], "ttlMs": 60_000, "cacheScope": "public", "resultType": "other"}
-    kind = kind_of("from-client", "resources/read")
-    assert kind is not None
-    answer = Delivered(decision="d-1", result=public)
-    assert read(delivered(1, kind, answer, modern=True)).json["result"] == {
+    assert shaped(public, modern=True, cacheable=True) == {
         "contents": [],
         "resultType": "complete",
         "ttlMs": 0,
         "cacheScope": "private",
     }
-    assert read(delivered(1, kind, answer, modern=False)).json["result"] == {"contents": []}
+    assert shaped(public, modern=False, cacheable=True) == {"contents": []}
 
 
 def test_a_shaped_result_leaves_the_original_alone() -> None:

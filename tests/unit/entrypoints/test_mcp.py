@@ -130,6 +130,12 @@ async def test_a_list_is_what_the_page_shows(page: Page, kind: str) -> None:
     assert older.json["result"] == {kind: [{"name": "crm__get_case"}]}
 
 
+async def test_templates_are_listed_under_their_own_name(page: Page) -> None:
+    page.definitions = [{"uriTemplate": "file:///{x}", "name": "t"}]
+    reply = await ask(front(page), *modern("resources/templates/list"))
+    assert reply.json["result"]["resourceTemplates"] == page.definitions
+
+
 async def test_a_list_has_no_second_page(page: Page) -> None:
     reply = await ask(front(page), *modern("tools/list", {"cursor": "x"}))
     assert (reply.status, reply.code, page.listed) == (400, INVALID_PARAMS, [])
@@ -171,12 +177,60 @@ async def test_nothing_is_read_from_who_shows_no_token(page: Page) -> None:
     assert (await ask(front(page), fields=fields)).status == 401
 
 
+COMPLETION: JSON = {
+    "ref": {"type": "ref/prompt", "name": "crm__greet"},
+    "argument": {"name": "who", "value": "A"},
+}
+
+
+async def test_a_completion_takes_the_page_as_what_it_refers_to(page: Page) -> None:
+    page.answer = Delivered(decision="d-1", result={"completion": {"values": ["Ann"]}})
+    reply = await ask(front(page), *modern("completion/complete", COMPLETION))
+    assert reply.json["result"]["completion"] == {"values": ["Ann"]}
+    assert page.calls == [Called("completion/complete", None, "crm__greet", COMPLETION)]
+
+
+async def test_what_cannot_be_completed_is_unknown(page: Page) -> None:
+    page.answer = Refused(decision="d-1", code="tool-unknown")
+    reply = await ask(front(page), *handshake("completion/complete", COMPLETION))
+    assert (reply.code, reply.json["error"]["message"]) == (
+        INVALID_PARAMS,
+        "Unknown prompt or resource",
+    )
+
+
+LINK: JSON = {"type": "resource_link", "uri": "file:///x", "name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "result", "place"),
+    [
+        ("tools/call", {"name": "crm__t"}, {"content": [LINK]}, ("content", 0)),
+        (
+            "resources/read",
+            {"uri": "safeconduct://crm/file:///x"},
+            {"contents": [{"uri": "file:///x", "text": "t"}]},
+            ("contents", 0),
+        ),
+    ],
+)
+async def test_resources_have_one_name_wherever_they_are_named(
+    page: Page, method: str, params: JSON, result: JSON, place: tuple[str, int]
+) -> None:
+    page.answer = Delivered(decision="d-1", result=result)
+    member, at = place
+    shared = (await ask(front(page), *modern(method, params))).json["result"][member][at]
+    own = (await ask(front(page), *modern(method, params), path="/mcp/crm")).json["result"]
+    assert shared["uri"] == "safeconduct://crm/file:///x"
+    assert own[member][at]["uri"] == "file:///x"
+
+
 # --- what the table has not -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "method",
-    ["tools/Call", "TOOLS/CALL", "tools/call ", "", "logging/setLevel", "completion/complete"],
+    ["tools/Call", "TOOLS/CALL", "tools/call ", "", "tasks/get", "sampling/createMessage"],
 )
 async def test_a_method_that_is_not_in_the_table_is_refused(page: Page, method: str) -> None:
     newer = await ask(front(page), *modern(method))

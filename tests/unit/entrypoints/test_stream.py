@@ -4,18 +4,23 @@ import pytest
 
 from safeconduct.entrypoints.http import Doors, Request, Response, Route, Site
 from safeconduct.entrypoints.stream import Stream
-from safeconduct.entrypoints.wire import result
+from safeconduct.entrypoints.wire import Id, result
 from safeconduct.ports import JSON
 from tests.support.front import Reply, exchange
 
 ANSWER = result(1, {"content": []})
 
 
-async def streamed(tell: Callable[[Stream], Awaitable[None]]) -> Reply:
+async def streamed(
+    tell: Callable[[Stream], Awaitable[None]],
+    *,
+    token: Id | None = "mine",
+    log_level: str | None = None,
+) -> Reply:
     """What a client reads of a stream that is finished after these calls."""
 
     async def handler(request: Request) -> Response | None:
-        stream = Stream(request, "mine")
+        stream = Stream(request, token=token, log_level=log_level)
         await tell(stream)
         return await stream.finish(ANSWER)
 
@@ -86,3 +91,35 @@ async def test_what_is_no_progress_opens_nothing(params: JSON) -> None:
 async def test_only_what_grows_is_progress() -> None:
     given = [{"progress": value} for value in (1, 1, 0.5, 3, 2, 3.5)]
     assert [one["progress"] for one in await told(*given)] == [1, 3, 3.5]
+
+
+def logs(*levels: str) -> Callable[[Stream], Awaitable[None]]:
+    async def tell(stream: Stream) -> None:
+        for level in levels:
+            await stream.notified("notifications/message", {"level": level, "data": "d"})
+
+    return tell
+
+
+async def test_log_lines_are_told_from_the_level_that_was_asked_for() -> None:
+    reply = await streamed(logs("debug", "warning", "info", "emergency"), log_level="warning")
+    *events, answer = reply.events
+    assert [event["params"] for event in events] == [
+        {"level": "warning", "data": "d"},
+        {"level": "emergency", "data": "d"},
+    ]
+    assert {event["method"] for event in events} == {"notifications/message"}
+    assert answer["result"] == {"content": []}
+
+
+async def test_who_wants_no_log_lines_hears_none() -> None:
+    assert (await streamed(logs("emergency"))).headers["content-type"] == "application/json"
+
+
+async def test_who_wants_no_progress_hears_none() -> None:
+    async def tell(stream: Stream) -> None:
+        assert not stream.wants_progress
+        await stream.notified("notifications/progress", {"progress": 1})
+
+    reply = await streamed(tell, token=None, log_level="debug")
+    assert reply.headers["content-type"] == "application/json"
