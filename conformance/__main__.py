@@ -124,4 +124,6 @@ if __name__ == "__main__":
             answer = asyncio.run(main(revisions, chose.scenario, logs.absolute()))
         except RuntimeError as fault:
             raise SystemExit(str(fault)) from None
+        except asyncio.CancelledError:
+            raise SystemExit("stopped") from None
         raise SystemExit(0 if report(answer, as_json=chose.format == "json") else 1)

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -46,33 +47,40 @@ async def _direct(url: str) -> AsyncGenerator[str]:
 async def _through(url: str, manifest: str, logs: Path) -> AsyncGenerator[str]:
     listen = free_port()
     shim = Shim("127.0.0.1", listen)
-    async with shim.listening() as port:
-        # Clients know the gateway by the shim's address, so that the shim need not touch Host.
-        issuer = f"http://127.0.0.1:{port}"
-        directory = logs / "gateway"
-        configure(directory, issuer, f"127.0.0.1:{listen}", manifest, url)
-        command: Command = [sys.executable, "-m", "safeconduct", "serve", "--config", directory]
-        async with serving(command, listen, logs / "gateway.log"):
-            task = await asyncio.to_thread(
-                start_task,
-                load(directory),
-                agent=AGENT,
-                user="suite",
-                profile="suite",
-                purpose="Find out whether a gateway can be noticed.",
-                source="app",
+    # The path of a socket has to be shorter than that of a log may be.
+    with tempfile.TemporaryDirectory(prefix="safeconduct-") as short:
+        async with shim.listening() as port:
+            # Clients know the gateway by the shim's address, so that the shim leaves Host alone.
+            issuer = f"http://127.0.0.1:{port}"
+            directory = logs / "gateway"
+            configure(
+                directory,
+                issuer=issuer,
+                listen=f"127.0.0.1:{listen}",
+                socket=f"{short}/socket",
+                manifest=manifest,
+                url=url,
             )
-            shim.lines = _proving(task, issuer)
-            yield f"{issuer}/mcp/server"
+            command: Command = [sys.executable, "-m", "safeconduct", "serve", "--config", directory]
+            async with serving(command, listen, logs / "gateway.log"):
+                task = await asyncio.to_thread(
+                    start_task,
+                    load(directory),
+                    agent=AGENT,
+                    user="suite",
+                    profile="suite",
+                    purpose="Find out whether a gateway can be noticed.",
+                    source="app",
+                )
+                shim.lines = _proving(task, issuer)
+                yield f"{issuer}/mcp/server"
 
 
-def configure(directory: Path, issuer: str, listen: str, manifest: str, url: str) -> None:
-    """Write the fixture profile with one upstream."""
+def configure(directory: Path, **names: str) -> None:
+    """Write the fixture profile, with the names that it leaves open."""
     shutil.copytree(PROFILE, directory)
     root = directory / "safeconduct.yaml"
-    text = Template(root.read_text(encoding="utf-8")).substitute(
-        issuer=issuer, listen=listen, manifest=manifest, url=url
-    )
+    text = Template(root.read_text(encoding="utf-8")).substitute(names)
     root.write_text(text, encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -28,9 +29,13 @@ async def serving(
     """A server that has begun to listen at a port. Raises RuntimeError if it never does."""
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=cwd, env=ENVIRONMENT, stdin=asyncio.subprocess.DEVNULL,
-            stdout=out, stderr=out,
-        )  # fmt: skip
+            *command,
+            cwd=cwd,
+            env=ENVIRONMENT,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
     try:
         async with asyncio.timeout(START_S):
             while not await _listens(port):
@@ -56,19 +61,24 @@ async def run(
     cwd: Path = ROOT,
     env: Mapping[str, str] | None = None,
 ) -> int:
-    """Run a program to its end, and give its exit code."""
+    """Run a program to its end, and give its exit code. What it started does not outlive it."""
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=cwd, env=ENVIRONMENT | dict(env or {}), stdin=asyncio.subprocess.DEVNULL,
-            stdout=out, stderr=out,
-        )  # fmt: skip
+            *command,
+            cwd=cwd,
+            env=ENVIRONMENT | dict(env or {}),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
     try:
         return await process.wait()
-    except asyncio.CancelledError:
+    finally:
+        # The whole group: the suite ends a client that is late by ending only the shell around it.
         with suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGTERM)
         await process.wait()
-        raise
 
 
 async def _listens(port: int) -> bool:

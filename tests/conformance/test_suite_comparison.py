@@ -16,6 +16,12 @@ from safeconduct.config import load
 
 ROOT = HERE.parent
 REVISION = "2026-07-28"
+NAMES = {
+    "issuer": "http://127.0.0.1:8443",
+    "listen": "127.0.0.1:8444",
+    "socket": "/tmp/socket",
+    "url": "http://localhost:1/",
+}
 
 
 def checks(*said: str) -> list[Check]:
@@ -191,13 +197,7 @@ def test_results_are_read_by_scenario(tmp_path: Path) -> None:
     ),
 )
 def test_the_profile_is_a_configuration_with_every_manifest(tmp_path: Path, manifest: str) -> None:
-    configure(
-        tmp_path / "gateway",
-        "http://127.0.0.1:8443",
-        "127.0.0.1:8444",
-        manifest,
-        "http://localhost:1/",
-    )
+    configure(tmp_path / "gateway", manifest=manifest, **NAMES)
     config = load(tmp_path / "gateway")
     tools = config.manifests["server"].tools.values()
     assert all(tool.spotlight == "none" for tool in tools)
@@ -205,9 +205,7 @@ def test_the_profile_is_a_configuration_with_every_manifest(tmp_path: Path, mani
 
 
 def test_everything_of_the_fixture_is_reviewed(tmp_path: Path) -> None:
-    configure(
-        tmp_path / "gateway", "http://127.0.0.1:1", "127.0.0.1:1", "everything", "http://[::1]/"
-    )
+    configure(tmp_path / "gateway", manifest="everything", **NAMES)
     manifest = load(tmp_path / "gateway").manifests["server"]
     assert len(manifest.tools) > 25
     assert all(tool.pin for tool in manifest.tools.values())
