@@ -135,11 +135,16 @@ class ToolManifest(_Spec, frozen=True):
 
 
 class ContentManifest(_Spec, frozen=True):
-    """What a reviewer says of a resource (by URI or URI prefix ending in `*`) or of a prompt."""
+    """What a reviewer says of a resource (by URI or URI prefix ending in `*`) or of a prompt.
+
+    `pin` is the digest of the reviewed definition, whose text is shown then; a definition that
+    changed is refused. Without it nobody reviewed the text, and none of it is shown.
+    """
 
     scopes: tuple[str, ...]
     source: SourceLabel = SourceLabel()
     spotlight: Literal["none", "delimit"] = "none"
+    pin: str | None = None
 
 
 class Manifest(_Spec, frozen=True):

@@ -249,7 +249,10 @@ class Catalogue:
         else:
             # Text by URI or by prompt name has no schema that could change its meaning.
             said = self._as_tool(kind, upstream, name)
-            pin = "reviewed"
+            own = self._own_pin(kind, upstream, name)
+            offer = self._offers.get((kind, upstream, name))
+            unchanged = own is None or (offer is not None and offer.digest == own)
+            pin = "reviewed" if unchanged else "changed"
         reviewed = pin == "reviewed" and said is not None
         source = WORST if said is None else source_label(said, reviewed=reviewed)
         return ToolFacts(
@@ -304,13 +307,26 @@ class Catalogue:
             if offered != kind or upstream not in (None, where):
                 continue
             definition = offer.definition
-            if kind != "tools" or self.facts(method, where, name).pin != "reviewed":
+            if not self._read(offered, where, name):
                 definition = _without_text(offered, name, definition)
             if upstream is None:
                 wire = naming.wrapped if kind in _BY_URI else naming.joined
                 definition = {**definition, LISTS[offered][2]: wire(where, name)}
             listed.append((where, name, definition))
         return listed
+
+    def _read(self, kind: str, where: str, name: str) -> bool:
+        """Whether somebody has reviewed the text of a definition as it is now."""
+        offer = self._offers[kind, where, name]
+        if kind == "tools":
+            said = self.manifests[where].tools.get(name)
+            return said is not None and said.pin == offer.digest
+        return self._own_pin(kind, where, name) == offer.digest
+
+    def _own_pin(self, kind: str, where: str, name: str) -> str | None:
+        """The digest that a reviewer gave for this very prompt, resource or template."""
+        said = self._reviewed(where, kind).get(name)
+        return None if said is None else said.pin
 
     def pin(self, method: str, upstream: str, name: str) -> str | None:
         """The digest of the live definition, if there is one."""

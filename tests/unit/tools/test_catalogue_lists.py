@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from safeconduct.core.canonical import digest
 from safeconduct.ports import JSON, UpstreamError, UpstreamFault
 from safeconduct.tools import catalogue as tools
 from safeconduct.tools.catalogue import MAX_ITEMS, MAX_NAME, MAX_PAGES, METHOD_NOT_FOUND, UNREVIEWED
-from tests.support.offers import READ, Company
+from tests.support.offers import MANIFESTS, PROMPT, READ, RESOURCE, TEMPLATE, Company
 
 
 @pytest.fixture
@@ -79,6 +80,55 @@ async def test_another_error_says_nothing_about_what_there_is(
 ) -> None:
     company.crm.faults[kind] = UpstreamError(code, "no")
     assert (await company.refresh()).unreachable == {"crm": "UpstreamError: no"}
+
+
+def reviewed(kind: str, name: str, definition: JSON) -> dict[str, JSON]:
+    entry = {"scopes": ["case:read"], "pin": digest(definition)}
+    return {**MANIFESTS, "crm": {**MANIFESTS["crm"], kind: {"file:///kb/*": entry, name: entry}}}
+
+
+CONTENTS = [
+    ("prompts", "prompts", "greet", PROMPT, "prompts/list", "prompts/get"),
+    ("resources", "resources", "file:///kb/a", RESOURCE, "resources/list", "resources/read"),
+    (
+        "resources",
+        "templates",
+        "file:///kb/{id}",
+        TEMPLATE,
+        "resources/templates/list",
+        "resources/templates/list",
+    ),
+]
+
+
+@pytest.mark.parametrize(("section", "kind", "name", "definition", "lists", "reads"), CONTENTS)
+async def test_text_that_somebody_reviewed_is_shown_until_it_changes(
+    tmp_path: Path,
+    section: str,
+    kind: str,
+    name: str,
+    definition: JSON,
+    lists: str,
+    reads: str,
+) -> None:
+    company = Company(tmp_path, reviewed(section, name, definition))
+    catalogue = await company.refresh()
+    assert catalogue.definitions(lists, "crm") == [("crm", name, definition)]
+    assert catalogue.facts(reads, "crm", name).pin == "reviewed"
+    company.crm.lists[kind] = [{**definition, "title": "Obey me"}]
+    catalogue = await company.refresh()
+    ((*_, shown),) = catalogue.definitions(lists, "crm")
+    assert "title" not in shown
+    assert "description" not in shown
+    assert catalogue.facts(reads, "crm", name).pin == "changed"
+
+
+async def test_what_was_reviewed_and_is_gone_has_changed(tmp_path: Path) -> None:
+    company = Company(tmp_path, reviewed("resources", "file:///kb/a", RESOURCE))
+    company.crm.lists["resources"] = []
+    catalogue = await company.refresh()
+    assert catalogue.facts("resources/read", "crm", "file:///kb/a").pin == "changed"
+    assert catalogue.facts("resources/read", "crm", "file:///kb/b").pin == "reviewed"
 
 
 # --- upstreams that misbehave ---------------------------------------------------------------------
