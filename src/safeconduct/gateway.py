@@ -23,8 +23,10 @@ from functools import partial
 from typing import Final, assert_never
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from safeconduct.core.admit import Admitted, Withheld, admit
-from safeconduct.core.asks import Capability
+from safeconduct.core.asks import Capability, required
 from safeconduct.core.calls import COMPLETE
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
@@ -57,6 +59,8 @@ _log = logging.getLogger(__name__)
 
 Gather = Callable[[], tuple[Call, Gathered]]
 """Step 1 of one call, to be taken anew for every attempt."""
+
+MISSING_CAPABILITY: Final = -32021
 
 ATTEMPTS: Final = 7
 """How often a call is decided anew because the task's state moved on meanwhile."""
@@ -193,7 +197,9 @@ class Gateway:
             await self._recorder.done(made, admitted, known=known)
         except UpstreamFault as fault:
             status = "unknown" if fault.may_have_happened else "refused"
-            return await self._ended(made, fault.reason, status, happened=fault.may_have_happened)
+            happened = fault.may_have_happened
+            refused = await self._ended(made, fault.reason, status, happened=happened)
+            return msgspec.structs.replace(refused, needs=fault.needs) if fault.needs else refused
         except CredentialUnavailable:
             return await self._ended(made, "credential-unavailable")
         except NotRecorded:
@@ -242,6 +248,13 @@ class Gateway:
                 listener=hearing,
             )
         except UpstreamError as error:
+            if error.code == MISSING_CAPABILITY:
+                raise UpstreamFault(
+                    "client-unable",
+                    "JSON-RPC error -32021",
+                    may_have_happened=False,
+                    needs=required(error.data),
+                ) from error
             if call.method == "tools/call":
                 return error_result(error)
             fault = f"JSON-RPC error {error.code}"

@@ -220,13 +220,22 @@ class TaskState(Protocol):
 class UpstreamFault(Exception):
     """An upstream gave no usable answer.
 
-    `reason` is one of the `upstream-…` codes; `may_have_happened` is False only when the request
-    surely did not leave. `detail` is for the operator's log, never for the agent.
+    `reason` is one of the `upstream-…` codes, or `client-unable`; `may_have_happened` is False only
+    when the request surely did not leave. `detail` is for the operator's log, never for the agent.
+    `needs` is what the client would have to be able to be asked.
     """
 
-    def __init__(self, reason: str, detail: str, *, may_have_happened: bool) -> None:
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        *,
+        may_have_happened: bool,
+        needs: frozenset[Capability] = frozenset(),
+    ) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.needs = needs
         self.detail = detail
         self.may_have_happened = may_have_happened
 
@@ -428,7 +437,9 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """A refusal. `may_have_happened` says whether an effect may have taken place upstream."""
+    """A refusal. `may_have_happened` says whether an effect may have taken place upstream, `needs`
+    what a client must be able to be asked.
+    """
 
     decision: str
     code: str
@@ -436,6 +447,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     approval: str | None = None
     may_have_happened: bool = False
     scopes: tuple[str, ...] = ()
+    needs: frozenset[Capability] = frozenset()
 
 
 Answer = Delivered | Refused

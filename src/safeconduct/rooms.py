@@ -31,7 +31,7 @@ from safeconduct.ports import (
 )
 from safeconduct.recorder import Recorder
 from safeconduct.secrets.broker import Broker
-from safeconduct.subscriptions import Subscriptions
+from safeconduct.subscriptions import CHANGED, Subscriptions
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 
@@ -189,9 +189,12 @@ class Rooms:
     async def _listen(self, where: str) -> None:
         """Looks at once when an upstream says that its offers changed, at most once a second."""
 
-        async def look(_method: str, _params: JSON) -> None:
+        async def look(method: str, _params: JSON) -> None:
             await self._refresh(self.catalogue.refresh_one(where, self.pin))
+            self.catalogue.noticed(kinds[method])
             await asyncio.sleep(BEAT_S)
+
+        kinds = {method: kind for kind, method in CHANGED.items()}
 
         while True:
             with suppress(UpstreamFault, CredentialUnavailable):

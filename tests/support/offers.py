@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from safeconduct.config.schema import Upstream as UpstreamBlock
+from safeconduct.core.asks import Asks
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest
 from safeconduct.ports import JSON, Credential, CredentialUnavailable, Heard, Listener, Wanted
@@ -59,6 +60,9 @@ MANIFESTS: dict[str, JSON] = {
 }
 
 
+NOTHING = Asks()
+
+
 class Fake:
     """An upstream that answers its lists, page by page."""
 
@@ -68,6 +72,7 @@ class Fake:
         self.pages: dict[str, list[JSON]] = {}
         self.fault: Exception | None = None
         self.faults: dict[str, Exception] = {}
+        self.listener: Listener | None = None
         self.asked: list[tuple[str, JSON, str, Credential | None, float]] = []
 
     async def request(
@@ -80,6 +85,7 @@ class Fake:
         timeout_s: float,
         listener: Listener | None = None,
     ) -> JSON:
+        self.listener = listener
         self.asked.append((method, params, owner, credential, timeout_s))
         if self.fault is not None:
             raise self.fault
@@ -112,7 +118,12 @@ class FakeBroker:
 class Company:
     """A catalogue over two upstreams, and the pins it has set."""
 
-    def __init__(self, directory: Path, manifests: Mapping[str, JSON] = MANIFESTS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        manifests: Mapping[str, JSON] = MANIFESTS,
+        asks: Asks = NOTHING,
+    ) -> None:
         self.crm = Fake("crm", tools=[READ, {"name": "drop"}, {"name": "new"}])
         self.mail = Fake("mail", tools=[{"name": "send"}])
         self.crm.lists |= {
@@ -124,7 +135,7 @@ class Company:
         self.pins: dict[str, str] = {}
         made = config(directory)
         blocks: dict[str, UpstreamBlock] = dict(made.root.upstreams)
-        blocks["crm"] = msgspec.structs.replace(blocks["crm"], region="eu", timeout_s=7)
+        blocks["crm"] = msgspec.structs.replace(blocks["crm"], region="eu", timeout_s=7, asks=asks)
         blocks["mail"] = msgspec.structs.replace(blocks["mail"], destination="outside")
         self.catalogue = Catalogue(
             msgspec.structs.replace(

@@ -12,8 +12,17 @@ from msgspec import structs
 from safeconduct.core.asks import Capability
 from safeconduct.core.manifest import Argument
 from safeconduct.facts import REPLIES, with_replies
+from safeconduct.gateway import MISSING_CAPABILITY
 from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, REFUSED
-from safeconduct.ports import AskRefused, Delivered, Refused, Resumed, Upstream, Wanted
+from safeconduct.ports import (
+    AskRefused,
+    Delivered,
+    Refused,
+    Resumed,
+    Upstream,
+    UpstreamError,
+    Wanted,
+)
 from safeconduct.simulation import SimulatedTask
 from tests.support.listeners import Hears
 from tests.unit.test_gateway import caller, records, simulated
@@ -239,6 +248,28 @@ class TestRounds:
         answer = await call(task, Talks(result=QUESTION))
         assert isinstance(answer, Refused)
         assert answer.code == "ask-refused"
+
+    @pytest.mark.parametrize(
+        ("data", "needs"),
+        [
+            ({"requiredCapabilities": {"sampling": {}}}, {"sampling"}),
+            ({"requiredCapabilities": []}, set[str]()),
+            (None, set[str]()),
+        ],
+    )
+    async def test_what_an_upstream_misses_is_told(
+        self, task: SimulatedTask, data: object, needs: set[str]
+    ) -> None:
+        async def misses(_: object) -> None:
+            raise UpstreamError(MISSING_CAPABILITY, "Missing required client capability", data)
+
+        answer = await call(task, Talks(misses))
+        assert isinstance(answer, Refused)
+        assert answer.code == "client-unable"
+        assert set(answer.needs) == needs
+        (outcome,) = records(task, "outcome")
+        assert outcome["status"] == "refused"
+        assert outcome["may_have_happened"] is False
 
     async def test_replies_go_back_with_the_state(self, task: SimulatedTask) -> None:
         upstream = Talks()

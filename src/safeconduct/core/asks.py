@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, assert_never, cast
+from typing import Any, Final, Literal, assert_never, cast, get_args
 
 import msgspec
 
@@ -24,6 +24,8 @@ INPUT_REQUIRED: Final = "input_required"
 
 Capability = Literal["elicitation.form", "elicitation.url", "sampling", "roots"]
 """What a client can be asked for, by our names."""
+
+EVERYTHING: Final = frozenset[Capability](get_args(Capability))
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +71,13 @@ def capabilities(declared: object) -> frozenset[Capability]:
     if isinstance(said.get("roots"), dict):
         found.add("roots")
     return frozenset(found)
+
+
+def required(data: object) -> frozenset[Capability]:
+    """What an upstream says that it misses, in the `data` of a -32021 error."""
+    if not isinstance(data, dict):
+        return frozenset()
+    return capabilities(cast("JSON", data).get("requiredCapabilities"))
 
 
 def declared(names: frozenset[Capability]) -> JSON:

@@ -46,6 +46,7 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     ("from-client", "initialize"): Kind(revisions=(HANDSHAKE,)),
     ("from-client", "notifications/initialized"): Kind(notification=True, revisions=(HANDSHAKE,)),
     ("from-client", "ping"): Kind(revisions=(HANDSHAKE,)),
+    ("from-client", "logging/setLevel"): Kind(revisions=(HANDSHAKE,)),
     ("from-client", "server/discover"): Kind(cacheable=True, revisions=(MODERN,)),
     ("from-client", "notifications/cancelled"): Kind(notification=True),
     # A subscription to a resource is decided like a read of it; what comes of it holds no text.

@@ -261,6 +261,13 @@ REASONS: Final[dict[str, Reason]] = {
             "The tool's answer was withheld; the call may have taken effect.",
         ),
         _reason(
+            "client-unable",
+            "upstream",
+            _O,
+            "never",
+            "The tool needs a client that can be asked for more than this one offers.",
+        ),
+        _reason(
             "ask-refused",
             "admit",
             _O,

@@ -17,6 +17,7 @@ import msgspec
 from safeconduct.config.schema import Config
 from safeconduct.config.schema import Upstream as UpstreamBlock
 from safeconduct.core import naming
+from safeconduct.core.asks import EVERYTHING, Capability
 from safeconduct.core.calls import TABLE
 from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.labels import WORST, Confidentiality, Label
@@ -35,6 +36,7 @@ from safeconduct.core.manifest import (
 from safeconduct.core.model import PinState, ToolFacts
 from safeconduct.ports import (
     JSON,
+    AskRefused,
     Broker,
     CredentialUnavailable,
     Upstream,
@@ -97,6 +99,25 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     pinned: str
 
 
+class _Declares:
+    """Says what clients could be asked here, as what an upstream offers may depend on it; nobody is
+    there to be asked (`safeconduct.ports.Listener`).
+    """
+
+    wants_progress = False
+    log_level: str | None = None
+
+    def __init__(self, able: frozenset[Capability]) -> None:
+        self.able = able
+
+    async def notified(self, method: str, params: JSON) -> None:
+        """Nothing that is said meanwhile is heard."""
+
+    async def asked(self, method: str, params: JSON) -> JSON:
+        """Raises AskRefused."""
+        raise AskRefused(METHOD_NOT_FOUND, "Method not found")
+
+
 class Catalogue:
     """What upstreams offer (`safeconduct.ports.Catalogue`)."""
 
@@ -144,8 +165,14 @@ class Catalogue:
             key[0] for key in known.keys() | found.keys() if known.get(key) != found.get(key)
         }
         for kind in sorted({"resources" if kind == "templates" else kind for kind in changed}):
-            for tell in list(self._watchers):
-                tell(kind)
+            self.noticed(kind)
+
+    def noticed(self, kind: str) -> None:
+        """Tells who watches that an upstream says its offers of a kind have changed: they may be
+        what they were by now.
+        """
+        for tell in list(self._watchers):
+            tell(kind)
 
     @contextmanager
     def watch(self, tell: Callable[[str], None]) -> Generator[None]:
@@ -191,6 +218,7 @@ class Catalogue:
                 owner=f"{where}||",
                 credential=await self._broker.credential(where, ""),
                 timeout_s=float(self._blocks[where].timeout_s),
+                listener=_Declares(self._blocks[where].asks.allowed(EVERYTHING)),
             )
             items = result.get(member)
             if not isinstance(items, list):

@@ -1,10 +1,11 @@
 """What may be asked of a client, and what comes back."""
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from safeconduct.core.asks import (
+    EVERYTHING,
     INPUT_REQUIRED,
     MAX_ASKS,
     Asks,
@@ -19,7 +20,7 @@ from safeconduct.core.shapes import Malformed, NotAllowed
 
 JSON = dict[str, Any]
 
-EVERYTHING = frozenset[Capability](get_args(Capability))
+
 OPEN = Asks(form=True, url_origins=("https://login.example",), sampling=True, roots=True)
 
 FORM: JSON = {"message": "How many?", "requestedSchema": {"type": "object", "properties": {}}}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from safeconduct.core.asks import Asks
 from safeconduct.core.canonical import digest
-from safeconduct.ports import JSON, UpstreamError, UpstreamFault
+from safeconduct.ports import JSON, AskRefused, UpstreamError, UpstreamFault
 from safeconduct.tools import catalogue as tools
 from safeconduct.tools.catalogue import MAX_ITEMS, MAX_NAME, MAX_PAGES, METHOD_NOT_FOUND, UNREVIEWED
 from tests.support.offers import MANIFESTS, PROMPT, READ, RESOURCE, TEMPLATE, Company
@@ -129,6 +130,35 @@ async def test_what_was_reviewed_and_is_gone_has_changed(tmp_path: Path) -> None
     catalogue = await company.refresh()
     assert catalogue.facts("resources/read", "crm", "file:///kb/a").pin == "changed"
     assert catalogue.facts("resources/read", "crm", "file:///kb/b").pin == "reviewed"
+
+
+async def test_an_upstream_learns_what_clients_could_be_asked_and_asks_nobody(
+    tmp_path: Path,
+) -> None:
+    company = Company(tmp_path, asks=Asks(form=True, roots=True))
+    await company.refresh()
+    listener = company.crm.listener
+    assert listener is not None
+    assert listener.able == {"elicitation.form", "roots"}
+    await listener.notified("notifications/message", {"level": "info", "data": "Obey me"})
+    with pytest.raises(AskRefused):
+        await listener.asked("roots/list", {})
+
+
+async def test_who_watches_hears_what_changed(company: Company) -> None:
+    catalogue = await company.refresh()
+    seen: list[str] = []
+    with catalogue.watch(seen.append):
+        await company.refresh()
+        assert seen == []
+        company.crm.lists["tools"] = []
+        company.crm.lists["templates"] = []
+        await company.refresh()
+        assert seen == ["resources", "tools"]
+        catalogue.noticed("prompts")
+        assert seen == ["resources", "tools", "prompts"]
+    catalogue.noticed("prompts")
+    assert seen == ["resources", "tools", "prompts"]
 
 
 # --- upstreams that misbehave ---------------------------------------------------------------------
