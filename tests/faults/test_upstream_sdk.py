@@ -6,9 +6,11 @@ from itertools import product
 
 import pytest
 
+from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Upstream, UpstreamError, UpstreamFault
 from safeconduct.upstreams import open_upstream
-from tests.faults.upstream_servers import Served, ask, sdk_http
+from tests.faults.upstream_servers import OWNER, Served, ask, sdk_http
+from tests.support.listeners import Hears
 
 CASES = [
     pytest.param((era, json_response, sessions), id=f"{era}-{response}-{kept}")
@@ -40,7 +42,7 @@ def _text(result: JSON) -> str:
 
 async def test_calls_lists_and_reads(upstream: Upstream) -> None:
     listed = await ask(upstream, "tools/list", {})
-    assert {tool["name"] for tool in listed["tools"]} == {"echo_text", "count", "wait_forever"}
+    assert {"echo_text", "count", "wait_forever"} < {tool["name"] for tool in listed["tools"]}
     called = await ask(upstream, params={"name": "echo_text", "arguments": {"text": "grüße 🙂"}})
     assert _text(called) == "grüße 🙂"
     read = await ask(upstream, "resources/read", {"uri": "note://today"})
@@ -115,3 +117,99 @@ async def test_owners_do_not_share_a_session(upstream: Upstream, served: Served)
         assert served.methods.count("initialize") == 2
     else:
         assert served.methods.count("initialize") <= 1
+
+
+# --- asks and log lines ---------------------------------------------------------------------------
+
+ABLE = frozenset[Capability]({"elicitation.form", "sampling", "roots"})
+ASKS = [
+    pytest.param(
+        "order",
+        {},
+        "elicitation/create",
+        {"action": "accept", "content": {"number": 3}},
+        "ordered 3",
+        id="elicitation",
+    ),
+    pytest.param(
+        "summarise",
+        {"text": "a long story"},
+        "sampling/createMessage",
+        {"role": "assistant", "content": {"type": "text", "text": "short"}, "model": "m"},
+        "short",
+        id="sampling",
+    ),
+    pytest.param(
+        "where", {}, "roots/list", {"roots": [{"uri": "file:///a"}]}, "file:///a", id="roots"
+    ),
+]
+
+
+def _talks(request: pytest.FixtureRequest) -> bool:
+    """Whether a server of the older era can ask in this case: over a stream, in a session."""
+    case = request.node.callspec.id
+    return "stream" in case and "sessions" in case.split("-")
+
+
+@pytest.mark.parametrize(("tool", "arguments", "method", "replied", "said"), ASKS)
+async def test_what_it_asks_is_answered(
+    upstream: Upstream,
+    request: pytest.FixtureRequest,
+    tool: str,
+    arguments: JSON,
+    method: str,
+    replied: JSON,
+    said: str,
+) -> None:
+    asked: list[str] = []
+
+    async def reply(method: str, params: JSON) -> JSON:
+        asked.append(method)
+        return replied
+
+    listener = Hears(reply=reply, able=ABLE)
+    params: JSON = {"name": tool, "arguments": arguments}
+    if "newer" in request.node.callspec.id:
+        first = await _called(upstream, params, listener)
+        assert first["resultType"] == "input_required"
+        ((key, wanted),) = first["inputRequests"].items()
+        asked.append(wanted["method"])
+        more = {"inputResponses": {key: replied}, "requestState": first["requestState"]}
+        result = await _called(upstream, params | more, listener)
+    elif _talks(request):
+        result = await _called(upstream, params, listener)
+    else:
+        return
+    assert said in _text(result)
+    assert asked == [method]
+
+
+async def test_what_nobody_declared_is_not_asked(
+    upstream: Upstream, request: pytest.FixtureRequest
+) -> None:
+    if not ("newer" in request.node.callspec.id or _talks(request)):
+        return
+    listener = Hears()
+    with pytest.raises(UpstreamFault) as caught:
+        await _called(upstream, {"name": "order", "arguments": {}}, listener)
+    assert caught.value.reason == "ask-refused"
+    assert listener.asks == []
+
+
+async def test_log_lines_arrive_where_they_are_wanted(
+    upstream: Upstream, request: pytest.FixtureRequest
+) -> None:
+    params: JSON = {"name": "complain", "arguments": {}}
+    deaf, listener = Hears(), Hears(log_level="warning")
+    for each in (deaf, listener):
+        assert _text(await _called(upstream, params, each)) == "said"
+    assert deaf.heard == []
+    if "stream" in request.node.callspec.id:
+        line = {"level": "error", "logger": "db", "data": {"b": 1}}
+        assert [heard for _, heard in listener.heard] == [line]
+
+
+async def _called(upstream: Upstream, params: JSON, listener: Hears) -> JSON:
+    return await upstream.request(
+        "tools/call", params, owner=OWNER, credential=None, timeout_s=20, listener=listener
+    )

@@ -31,12 +31,15 @@ def negotiate(era: str, message: dict[str, Any]) -> bool:
     if method == "server/discover":
         if era == "newer":
             answer(request_id, {"supportedVersions": [MODERN], "capabilities": {}})
-        elif era == "older":
+        elif era in {"older", "logs"}:
             fail(request_id, -32601)
         elif era == "other":
             fail(request_id, -32022, {"supported": ["2030-01-01"]})
         elif era == "exits":
             sys.exit(1)
+        return True
+    if method == "logging/setLevel" and era == "logs":
+        answer(request_id, {})
         return True
     if method == "initialize":
         if era == "locked":
@@ -44,7 +47,8 @@ def negotiate(era: str, message: dict[str, Any]) -> bool:
         elif era == "refuses":
             fail(request_id, -32602)
         else:
-            answer(request_id, {"protocolVersion": "2025-11-25", "capabilities": {}})
+            capabilities: dict[str, Any] = {"logging": {}} if era == "logs" else {}
+            answer(request_id, {"protocolVersion": "2025-11-25", "capabilities": capabilities})
         return True
     return False
 
@@ -58,6 +62,20 @@ def surroundings() -> dict[str, Any]:
         "pid": os.getpid(),
         "group": os.getpgid(0),
     }
+
+
+class Asking:
+    """A request that is answered with the replies to what the child asked meanwhile."""
+
+    def __init__(self, request_id: object, wait: int) -> None:
+        self.request_id = request_id
+        self.wait = wait
+        self.replies: list[dict[str, Any]] = []
+
+    def replied(self, message: dict[str, Any]) -> None:
+        self.replies.append(message)
+        if len(self.replies) == self.wait:
+            answer(self.request_id, {"replies": self.replies})
 
 
 def perform(method: str, request_id: object, params: dict[str, Any]) -> None:
@@ -84,13 +102,20 @@ def perform(method: str, request_id: object, params: dict[str, Any]) -> None:
 
 def serve(era: str) -> None:
     seen: list[dict[str, Any]] = []
+    asking: Asking | None = None
     for line in sys.stdin:
         message = json.loads(line)
         seen.append(message)
         method, request_id = message.get("method"), message.get("id")
+        if asking is not None and method is None:
+            asking.replied(message)
         if negotiate(era, message) or request_id is None or method is None:
             continue
-        if method == "seen":
+        if method == "ask":
+            asking = Asking(request_id, message["params"]["wait"])
+            for text in message["params"]["lines"]:
+                write(text)
+        elif method == "seen":
             answer(request_id, {"messages": seen})
         else:
             perform(method, request_id, message.get("params", {}))

@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import json
 import socket
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import uvicorn
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context, Elicit, ListRoots, MCPServer, Resolve, Sample
+from mcp.shared.exceptions import MCPDeprecationWarning
+from mcp_types import CreateMessageResult, ListRootsResult, SamplingMessage, TextContent
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from safeconduct.ports import JSON, Credential, Upstream
@@ -224,6 +228,23 @@ async def echo(request: Request) -> None:
 # --- a real server --------------------------------------------------------------------------------
 
 
+class Amount(BaseModel):
+    number: int
+
+
+async def _how_many() -> Elicit[Amount]:
+    return Elicit("How many?", Amount)
+
+
+async def _summary(text: str) -> Sample:
+    said = SamplingMessage(role="user", content=TextContent(type="text", text=text))
+    return Sample([said], max_tokens=9)
+
+
+async def _roots() -> ListRoots:
+    return ListRoots()
+
+
 def sdk_server() -> MCPServer:
     """A small server on the SDK."""
     server = MCPServer("fixture")
@@ -243,11 +264,30 @@ def sdk_server() -> MCPServer:
         await asyncio.Event().wait()
         return "never"
 
+    @server.tool()
+    async def order(amount: Annotated[Amount, Resolve(_how_many)]) -> str:
+        return f"ordered {amount.number}"
+
+    @server.tool()
+    async def summarise(text: str, done: Annotated[CreateMessageResult, Resolve(_summary)]) -> str:
+        return str(done.content)
+
+    @server.tool()
+    async def where(roots: Annotated[ListRootsResult, Resolve(_roots)]) -> str:
+        return " ".join(str(root.uri) for root in roots.roots)
+
+    @server.tool()
+    async def complain(ctx: Context) -> str:
+        with warnings.catch_warnings(action="ignore", category=MCPDeprecationWarning):
+            await ctx.log("debug", "a")  # type: ignore[deprecated]
+            await ctx.log("error", {"b": 1}, logger_name="db")  # type: ignore[deprecated]
+        return "said"
+
     @server.resource("note://today")
     def today() -> str:
         return "a note"
 
-    del echo_text, count, wait_forever, today
+    del echo_text, count, wait_forever, order, summarise, where, complain, today
     return server
 
 

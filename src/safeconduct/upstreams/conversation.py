@@ -2,9 +2,10 @@
 
 What else an upstream sends while it answers, and what becomes of it:
 
-- progress for our own token: handed on; other notifications: ignored;
-- a request (sampling, roots, elicitation): refused with "method not found", a ping answered. The
-  stateless revision forbids requests, so there they make the answer malformed;
+- progress for our own token, log lines: handed on where they are wanted; other notifications:
+  ignored;
+- a request (`safeconduct.upstreams.asks`). The stateless revision forbids requests, so there they
+  make the answer malformed;
 - an answer with another id, or of another JSON type of id, or a second answer: malformed. The
   stream is mixed up, and picking one of two answers would let the upstream choose what is admitted.
 """
@@ -12,20 +13,19 @@ What else an upstream sends while it answers, and what becomes of it:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from safeconduct.ports import OnProgress, UpstreamFault
+from safeconduct.ports import Listener, UpstreamFault
 from safeconduct.upstreams import messages
-from safeconduct.upstreams.messages import Answer, Ask, Malformed
+from safeconduct.upstreams.asks import Asking
+from safeconduct.upstreams.messages import Answer, Ask, Malformed, Notice
 from safeconduct.upstreams.sse import EventStream, EventTooLarge
 from safeconduct.upstreams.wire import MALFORMED, REJECTED, UNREACHABLE, Exchange
 
 # How long a stream may stay open after its answer before the connection is given up: it ends at
 # once where the answer is the last event, as the revisions recommend.
 _TAIL_S: Final = 0.25
-_MAX_ASKS: Final = 16
 _JSON: Final = "application/json"
 _UNCODED: Final = frozenset({"", "identity"})
 
@@ -60,15 +60,14 @@ class Conversation:
         request_id: int,
         *,
         max_bytes: int,
-        on_progress: OnProgress | None = None,
-        reply: Callable[[bytes], None] | None = None,
+        listener: Listener | None = None,
+        asking: Asking | None = None,
     ) -> None:
-        """`reply` sends a message back; None where the revision has no requests of the upstream."""
+        """`asking` takes requests of the upstream; None where the revision has none."""
         self._id = request_id
         self._max_bytes = max_bytes
-        self._on_progress = on_progress
-        self._reply = reply
-        self._asks = 0
+        self._listener = listener
+        self._asking = asking
         self._answer: Answer | None = None
 
     async def hear(self, exchange: Exchange) -> Answer:
@@ -128,18 +127,22 @@ class Conversation:
             if self._answer is not None:
                 raise _malformed("a second answer")
             self._answer = message
+            if self._asking is not None:
+                self._asking.stop()
         elif isinstance(message, Ask):
-            self._asked(message)
-        elif self._on_progress is not None and self._answer is None:
-            progress = messages.progress_of(message, self._id)
-            if progress is not None:
-                await self._on_progress(progress)
+            if self._asking is None:
+                raise _malformed("a request from the upstream")
+            self._asking.take(message)
+        elif self._answer is None:
+            await self._noticed(message)
 
-    def _asked(self, ask: Ask) -> None:
-        self._asks += 1
-        if self._reply is None or self._asks > _MAX_ASKS:
-            raise _malformed("a request from the upstream")
-        self._reply(messages.reply_to(ask))
+    async def _noticed(self, notice: Notice) -> None:
+        if self._asking is not None and notice.method == messages.CANCELLED:
+            self._asking.cancelled(notice.params)
+        elif self._listener is not None:
+            params = messages.wanted(notice, self._id, self._listener)
+            if params is not None:
+                await self._listener.notified(notice.method, params)
 
     async def _unsuccessful(self, exchange: Exchange) -> Answer:
         """The answer in a response that is not 200: an error for our id, or a fault."""

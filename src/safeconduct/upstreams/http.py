@@ -8,12 +8,13 @@ from typing import Final
 from safeconduct.core.calls import MODERN
 from safeconduct.ports import JSON, Credential, Heard, Listener, UpstreamFault, Wanted
 from safeconduct.upstreams import messages, revisions
+from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.deadline import Deadline
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.mirror import Mirror
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
-from safeconduct.upstreams.outbound import FIXED, Call, Courtesies, progress_to
+from safeconduct.upstreams.outbound import FIXED, Call, Courtesies, Return
 from safeconduct.upstreams.wire import UNREACHABLE, Wire
 
 # What a server says that has been replaced by one of another era.
@@ -67,16 +68,16 @@ class HttpUpstream:
     ) -> JSON:
         if self._in_flight >= self._max_in_flight:
             raise UpstreamFault("upstream-busy", "too many in flight", may_have_happened=False)
+        deadline = Deadline(timeout_s)
         call = Call(
             method=method,
             params=params,
             owner=owner,
             credential=credential,
-            timeout_s=timeout_s,
-            on_progress=progress_to(listener),
+            deadline=deadline,
+            listener=listener,
         )
         self._in_flight += 1
-        deadline = Deadline(timeout_s)
         try:
             with deadline:
                 return await self._serve(call)
@@ -122,11 +123,14 @@ class HttpUpstream:
         return result
 
     async def _stateless(self, call: Call) -> Answer:
-        request_id, body = self._written(call, modern=True)
+        request_id = next(self._ids)
+        body = revisions.request(request_id, call.method, call.params, call.listener, modern=True)
         headers = call.headers(
             {"mcp-protocol-version": MODERN}, self._mirror.headers(call.method, call.params)
         )
-        conversation = self._conversation(request_id, call)
+        conversation = Conversation(
+            request_id, max_bytes=self._max_answer_bytes, listener=call.listener
+        )
         call.exchange = self._wire.post(headers, body)
         # Leaving the exchange closes its stream, which is how this revision cancels.
         async with call.exchange as exchange:
@@ -149,43 +153,25 @@ class HttpUpstream:
         return await self._handshaken(call, session)
 
     async def _handshaken(self, call: Call, session: Session) -> Answer:
-        request_id, body = self._written(call, modern=False)
+        if call.listener is not None:
+            await self._negotiation.tune(call, session)
+        request_id = next(self._ids)
+        body = revisions.request(request_id, call.method, call.params, call.listener, modern=False)
         headers = call.headers(session.headers())
-        conversation = self._conversation(request_id, call, headers)
         call.exchange = self._wire.post(headers, body)
+        back = Return(self._wire, self._courtesies, headers, call.exchange)
+        # Without a session nothing would tell whose answer the upstream gets.
+        asking = Asking(None if session.id is None else call.listener, call.deadline, back)
+        conversation = Conversation(
+            request_id, max_bytes=self._max_answer_bytes, listener=call.listener, asking=asking
+        )
         try:
-            async with call.exchange as exchange:
+            async with call.exchange as exchange, asking:
                 return await conversation.hear(exchange)
         except UpstreamFault:
             raise
         except BaseException:
-            # Cancelled, late, or the progress could not be passed on: nobody waits any more.
+            # Cancelled, late, or what it said could not be passed on: nobody waits any more.
             if call.sent:
-                self._courtesies.add(self._tell(headers, messages.cancellation(request_id)))
+                back.post(messages.cancellation(request_id))
             raise
-
-    def _written(self, call: Call, *, modern: bool) -> tuple[int, bytes]:
-        """A fresh id, and the request under it."""
-        request_id = next(self._ids)
-        token = request_id if call.on_progress is not None else None
-        return request_id, revisions.request(
-            request_id, call.method, call.params, modern=modern, progress_token=token
-        )
-
-    def _conversation(
-        self, request_id: int, call: Call, reply_headers: dict[str, str] | None = None
-    ) -> Conversation:
-        def reply(message: bytes) -> None:
-            self._courtesies.add(self._tell(reply_headers or {}, message))
-
-        return Conversation(
-            request_id,
-            max_bytes=self._max_answer_bytes,
-            on_progress=call.on_progress,
-            reply=None if reply_headers is None else reply,
-        )
-
-    async def _tell(self, headers: dict[str, str], message: bytes) -> None:
-        """Send a message that has no answer."""
-        async with self._wire.post(headers, message) as exchange:
-            await exchange.body()

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from safeconduct.ports import UpstreamFault
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class Leases(Generic[T]):
+class Leases(Generic[K, T]):
     """Keeps at most `limit` things, least recently used first out, never one that is in use."""
 
-    def __init__(self, limit: int, make: Callable[[str], T], evict: Callable[[T], None]) -> None:
+    def __init__(self, limit: int, make: Callable[[K], T], evict: Callable[[T], None]) -> None:
         self._limit = limit
         self._make = make
         self._evict = evict
-        self._held: OrderedDict[str, T] = OrderedDict()
-        self._uses: dict[str, int] = {}
+        self._held: OrderedDict[K, T] = OrderedDict()
+        self._uses: dict[K, int] = {}
 
     @contextmanager
-    def lease(self, key: str) -> Generator[T, None, None]:
+    def lease(self, key: K) -> Generator[T, None, None]:
         """Use the thing of a key, made if there is none yet.
 
         Raises:

@@ -11,15 +11,18 @@ from typing import Final, cast
 
 import msgspec
 
+from safeconduct.core.admit import LEVELS
 from safeconduct.core.canonical import NotCanonical, canonical
 from safeconduct.kit.strictjson import StrictJSONError, loads
-from safeconduct.ports import JSON, UpstreamError, UpstreamFault
+from safeconduct.ports import JSON, Listener, UpstreamError, UpstreamFault
 
 METHOD_NOT_FOUND: Final = -32601
 
 CANCELLED: Final = "notifications/cancelled"
 INITIALIZED: Final = "notifications/initialized"
+SET_LEVEL: Final = "logging/setLevel"
 PROGRESS: Final = "notifications/progress"
+LOG_LINE: Final = "notifications/message"
 
 
 class Malformed(ValueError):
@@ -39,6 +42,7 @@ class Ask(msgspec.Struct, frozen=True):
 
     id: int | str
     method: str
+    params: JSON = {}
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -94,18 +98,45 @@ def cancellation(request_id: int) -> bytes:
     return notification(CANCELLED, {"requestId": request_id, "reason": "no longer awaited"})
 
 
-def reply_to(ask: Ask) -> bytes:
-    """Encode the reply to an upstream's request: a ping is answered, all else is refused.
+def reply(ask: Ask, result: JSON) -> bytes:
+    """Encode the result of an upstream's request.
 
-    No client capability was declared, so sampling, roots and elicitation are not ours to serve.
+    Raises:
+        UpstreamFault: it has no canonical form.
     """
-    if ask.method == "ping":
-        return _encode({"jsonrpc": "2.0", "id": ask.id, "result": {}})
-    error = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
+    return _encode({"jsonrpc": "2.0", "id": ask.id, "result": result})
+
+
+def refusal(ask: Ask, code: int, sentence: str) -> bytes:
+    """Encode the refusal of an upstream's request."""
+    error = {"code": code, "message": sentence}
     return _encode({"jsonrpc": "2.0", "id": ask.id, "error": error})
 
 
-def progress_of(notice: Notice, token: int) -> JSON | None:
+def unheard(ask: Ask) -> bytes:
+    """Encode the reply to an upstream that has nobody to ask: only a ping is answered."""
+    if ask.method == "ping":
+        return reply(ask, {})
+    return refusal(ask, METHOD_NOT_FOUND, "Method not found")
+
+
+def wanted(notice: Notice, token: object, listener: Listener) -> JSON | None:
+    """The parameters of a notice that the listener of the request `token` wants, or None."""
+    if notice.method == PROGRESS and listener.wants_progress:
+        return progress_of(notice, token)
+    if notice.method == LOG_LINE:
+        level = notice.params.get("level")
+        if isinstance(level, str) and 0 < _volume(level) <= _volume(listener.log_level):
+            return notice.params
+    return None
+
+
+def chattier(level: str | None, other: str | None) -> bool:
+    """Whether a log level lets more pass than another; None and what is no level are silence."""
+    return _volume(level) > _volume(other)
+
+
+def progress_of(notice: Notice, token: object) -> JSON | None:
     """The progress that a notice reports for a token of ours, without the token, or None."""
     if notice.method != PROGRESS:
         return None
@@ -126,13 +157,13 @@ def _incoming(message: JSON) -> Ask | Notice:
     method = message["method"]
     if not isinstance(method, str) or "result" in message or "error" in message:
         raise Malformed("neither a request nor an answer")
+    params = message.get("params", {})
+    if not isinstance(params, dict):
+        raise Malformed("parameters that are not an object")
     if "id" in message:
         if not _is_id(message["id"]):
             raise Malformed("a request whose id is neither a string nor an integer")
-        return Ask(message["id"], method)
-    params = message.get("params", {})
-    if not isinstance(params, dict):
-        raise Malformed("a notification whose parameters are not an object")
+        return Ask(message["id"], method, cast("JSON", params))
     return Notice(method, cast("JSON", params))
 
 
@@ -156,6 +187,10 @@ def _error(value: object) -> UpstreamError:
         if type(code) is int and isinstance(text, str):
             return UpstreamError(code, text, error.get("data"))
     raise Malformed("an error without an integer code and a message")
+
+
+def _volume(level: str | None) -> int:
+    return len(LEVELS) - LEVELS.index(level) if level in LEVELS else 0
 
 
 def _is_id(value: object) -> bool:

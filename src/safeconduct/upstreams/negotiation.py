@@ -1,8 +1,9 @@
 """Which era an HTTP upstream speaks, and the sessions it keeps if it is the older one.
 
 The era is found at first use and kept until `forget`. An upstream that hands out session ids gets
-one session for each owner, so that two tasks never share what it remembers; one that hands out
-none gets a single handshake for all. Nothing of a call leaves while this goes on, so every fault
+one session for each owner and what can be asked there, so that two tasks never share what it
+remembers. One that hands out none gets a single handshake for all, and whatever it asks is refused:
+nothing would tell whose answer it gets. Nothing of a call leaves while this goes on, so every fault
 here says that nothing happened.
 """
 
@@ -21,7 +22,7 @@ from safeconduct.upstreams import messages, mirror, revisions
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.leases import Leases
 from safeconduct.upstreams.messages import Answer
-from safeconduct.upstreams.outbound import Call, Courtesies
+from safeconduct.upstreams.outbound import Call, Courtesies, Key
 from safeconduct.upstreams.wire import MALFORMED, REJECTED, Wire
 
 # A server of the older era may leave a question that it does not know unanswered.
@@ -41,10 +42,11 @@ class Era(Enum):
 class Session:
     """The state of one handshake, open once `revision` is set."""
 
-    def __init__(self, owner: str) -> None:
-        self.owner = owner
+    def __init__(self) -> None:
         self.id: str | None = None
         self.revision: str | None = None
+        self.offers: JSON = {}
+        self.log_level: str | None = None
         self.opening = asyncio.Lock()
 
     def headers(self) -> dict[str, str]:
@@ -55,6 +57,11 @@ class Session:
         if self.revision is not None and self.revision != revisions.WITHOUT_VERSION_HEADER:
             headers["mcp-protocol-version"] = self.revision
         return headers
+
+    def adopt(self, opened: Session) -> None:
+        """Become what a handshake has brought."""
+        self.id, self.revision = opened.id, opened.revision
+        self.offers, self.log_level = opened.offers, None
 
     def lose(self, session_id: str) -> None:
         """Take note that the upstream no longer knows a session id."""
@@ -80,8 +87,8 @@ class Negotiation:
         self._max_answer_bytes = max_answer_bytes
         self.found: Era | None = None
         self._lock = asyncio.Lock()
-        self._sessions = Leases(max_sessions, Session, self._farewell)
-        self._shared = Session("")
+        self._sessions = Leases[Key, Session](max_sessions, lambda _: Session(), self._farewell)
+        self._shared = Session()
 
     async def era(self, call: Call) -> Era:
         """The era, found with the credential of this call if it is not known.
@@ -103,7 +110,7 @@ class Negotiation:
 
     @contextmanager
     def session(self, call: Call, era: Era) -> Generator[Session, None, None]:
-        """The session for a call's owner, in an era that has them.
+        """The session of a call, in an era that has them.
 
         Raises:
             UpstreamFault: there are too many sessions, all in use.
@@ -111,11 +118,11 @@ class Negotiation:
         if era is Era.SHARED:
             yield self._shared
         else:
-            with self._sessions.lease(call.owner) as session:
+            with self._sessions.lease(call.key) as session:
                 yield session
 
     async def open(self, call: Call, session: Session) -> None:
-        """Do the handshake of an owner's session that had none or was lost.
+        """Do the handshake of a session that had none or was lost.
 
         Raises:
             UpstreamFault: it failed, or the upstream keeps no sessions any more.
@@ -125,12 +132,29 @@ class Negotiation:
         async with session.opening:
             if session.revision is None:
                 with _nothing_happened():
-                    session_id, revision = await self._handshake(call)
-                if session_id is None:
+                    opened = await self._handshake(call)
+                if opened.id is None:
                     self.forget()
                     detail = "it keeps sessions no more"
                     raise UpstreamFault(REJECTED, detail, may_have_happened=False)
-                session.id, session.revision = session_id, revision
+                session.adopt(opened)
+
+    async def tune(self, call: Call, session: Session) -> None:
+        """Have the upstream log in a session what the listener of a call wants to hear, if it can.
+
+        The level of a session only falls: calls that want less hear less (`messages.wanted`).
+
+        Raises:
+            UpstreamFault: there was no answer.
+        """
+        level = call.listener.log_level if call.listener is not None else None
+        if session.id is None or "logging" not in session.offers:
+            return
+        if messages.chattier(level, session.log_level):
+            headers = call.headers(session.headers())
+            with _nothing_happened():
+                await self._ask(messages.SET_LEVEL, {"level": level}, headers)
+            session.log_level = level
 
     def close(self) -> None:
         """End all sessions."""
@@ -140,15 +164,14 @@ class Negotiation:
     async def _find(self, call: Call) -> Era:
         if await self._discovered(call):
             return Era.STATELESS
-        with self._sessions.lease(call.owner) as session:
+        with self._sessions.lease(call.key) as session:
             if session.revision is not None:
                 return Era.SESSIONS
-            session_id, revision = await self._handshake(call)
-            if session_id is not None:
-                session.id, session.revision = session_id, revision
+            opened = await self._handshake(call)
+            if opened.id is not None:
+                session.adopt(opened)
                 return Era.SESSIONS
-        self._shared = Session("")
-        self._shared.revision = revision
+        self._shared = opened
         return Era.SHARED
 
     async def _discovered(self, call: Call) -> bool:
@@ -159,7 +182,7 @@ class Negotiation:
             {"mcp-method": mirror.encode("server/discover")},
         )
         try:
-            async with asyncio.timeout(min(_PROBE_S, call.timeout_s / 2)):
+            async with asyncio.timeout(min(_PROBE_S, call.deadline.seconds / 2)):
                 answer, _ = await self._ask("server/discover", params, headers)
         except StatusFault as fault:
             if fault.status in _NO_VERDICT or 300 <= fault.status < 400:
@@ -175,15 +198,16 @@ class Negotiation:
             revisions.check_common(answer.error)
         return answer.result is not None and revisions.offers_modern(answer.result)
 
-    async def _handshake(self, call: Call) -> tuple[str | None, str]:
-        """The session id, if there is one, and the revision of a new handshake."""
-        params = revisions.initialize_params()
+    async def _handshake(self, call: Call) -> Session:
+        """A new session, with an id if the upstream gives one."""
+        params = revisions.initialize_params(revisions.able(call.listener))
         answer, session_id = await self._ask("initialize", params, call.headers())
         if answer.error is not None:
             detail = f"initialize was refused with error {answer.error.code}"
             raise UpstreamFault(REJECTED, detail, may_have_happened=False)
-        session = Session("")
-        session.revision = revision = revisions.agreed(answer.result or {})
+        session = Session()
+        session.revision = revisions.agreed(answer.result or {})
+        session.offers = revisions.offered(answer.result or {})
         if session_id:
             if not _SESSION_ID.fullmatch(session_id):
                 raise UpstreamFault(MALFORMED, "an unusable session id", may_have_happened=False)
@@ -194,7 +218,7 @@ class Negotiation:
             if not 200 <= exchange.status < 300:
                 raise StatusFault(exchange.status, may_have_happened=False)
             await exchange.body()
-        return session.id, revision
+        return session
 
     async def _ask(self, method: str, params: JSON, headers: dict[str, str]) -> tuple[Answer, str]:
         """The answer to a request of our own, and the session id that came with it."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from functools import partial
 from typing import Final
 
 import msgspec
 
-from safeconduct.ports import JSON, Credential, Listener, OnProgress, UpstreamFault
-from safeconduct.upstreams.wire import Exchange
+from safeconduct.core.asks import Capability
+from safeconduct.ports import JSON, Credential, Listener, UpstreamFault
+from safeconduct.upstreams import revisions
+from safeconduct.upstreams.deadline import Deadline
+from safeconduct.upstreams.wire import REJECTED, Exchange, Wire
 
 _COURTESY_S: Final = 2.0
 
@@ -21,11 +23,8 @@ FIXED: Final = {
 """The header fields of every message."""
 
 
-def progress_to(listener: Listener | None) -> OnProgress | None:
-    """Who hears progress, if anybody wants any."""
-    if listener is None or not listener.wants_progress:
-        return None
-    return partial(listener.notified, "notifications/progress")
+Key = tuple[str, frozenset[Capability]]
+"""Whose session it is, and what was declared in it."""
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):
@@ -35,8 +34,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     params: JSON
     owner: str
     credential: Credential | None
-    timeout_s: float
-    on_progress: OnProgress | None = None
+    deadline: Deadline
+    listener: Listener | None = None
     exchange: Exchange | None = None
 
     def headers(self, *parts: dict[str, str]) -> dict[str, str]:
@@ -49,6 +48,11 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
         for part in parts:
             headers |= part
         return headers
+
+    @property
+    def key(self) -> Key:
+        """The session that this call belongs in, where there are sessions."""
+        return self.owner, revisions.able(self.listener)
 
     @property
     def sent(self) -> bool:
@@ -72,6 +76,35 @@ class Courtesies:
         """Wait for what is under way; each has its bound."""
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+
+class Return:
+    """The way back to an upstream while an exchange is under way (`safeconduct.upstreams.asks`):
+    messages in POSTs of their own, with the headers of the request.
+    """
+
+    __slots__ = ("_courtesies", "_exchange", "_headers", "_wire")
+
+    def __init__(
+        self, wire: Wire, courtesies: Courtesies, headers: dict[str, str], exchange: Exchange
+    ) -> None:
+        self._wire = wire
+        self._courtesies = courtesies
+        self._headers = headers
+        self._exchange = exchange
+
+    async def tell(self, message: bytes) -> None:
+        async with self._wire.post(self._headers, message) as exchange:
+            if not 200 <= exchange.status < 300:
+                detail = f"HTTP status {exchange.status}"
+                raise UpstreamFault(REJECTED, detail, may_have_happened=True)
+            await exchange.body()
+
+    def post(self, message: bytes) -> None:
+        self._courtesies.add(self.tell(message))
+
+    def cut(self) -> None:
+        self._exchange.cut()
 
 
 async def _quietly(work: Coroutine[None, None, None]) -> None:

@@ -5,11 +5,16 @@ What a child may write, and what becomes of it:
 - the answer to a request under way: delivered, once. A late answer to one that was given up is
   ignored; any other answer is a strike;
 - an answer that strict JSON refuses: malformed, for the request that it names;
-- progress for a request of ours: handed on, within a bound; other notifications: ignored;
-- a request: a ping is answered, all else refused with "method not found" (the stateless revision
-  forbids requests: there it is a strike);
+- progress for a request of ours, log lines: handed on where they are wanted, within a bound; other
+  notifications: ignored;
+- a request (`safeconduct.upstreams.asks`; the stateless revision forbids requests: there it is a
+  strike);
 - a line that is no message, such as a banner: a strike. After too many strikes between two good
   answers the child is taken for broken, and all requests under way are malformed.
+
+Nothing on a pipe says to which request an ask or a log line belongs. Both are heard only while one
+request is under way alone, and asks only from a child that serves a single owner: `able` is what
+that owner can be asked, and nothing where a child serves several.
 """
 
 from __future__ import annotations
@@ -21,9 +26,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, cast
 
-from safeconduct.ports import JSON, OnProgress, UpstreamFault
+from safeconduct.core.asks import Capability
+from safeconduct.ports import JSON, Listener, UpstreamFault
 from safeconduct.upstreams import messages, revisions
+from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.child import Child, LineTooLong
+from safeconduct.upstreams.deadline import Deadline
 from safeconduct.upstreams.messages import Answer, Ask, Malformed, Notice
 from safeconduct.upstreams.wire import MALFORMED, REJECTED, UNREACHABLE
 
@@ -32,21 +40,40 @@ _MAX_UNHEARD: Final = 64
 _MAX_GIVEN_UP: Final = 1024
 _PROBE_S: Final = 5.0
 
-_Event = Answer | JSON | UpstreamFault
+
+class Waiting:
+    """Who waits for the answer to one request: what has come in for it, who listens, and who takes
+    the child's asks. `sent` is set before a byte of the request may leave.
+    """
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self.listener = listener
+        self.sent = False
+        self.events: asyncio.Queue[Answer | Notice | UpstreamFault] = asyncio.Queue()
+        self.asking: Asking | None = None
 
 
 class Peer:
     """The other end of one child's pipes. `fault` is why it can be used no more."""
 
-    def __init__(self, child: Child, max_bytes: int, on_end: Callable[[Peer], None]) -> None:
+    def __init__(
+        self,
+        child: Child,
+        max_bytes: int,
+        on_end: Callable[[Peer], None],
+        able: frozenset[Capability] = revisions.NOBODY,
+    ) -> None:
         """`on_end` is called once, when the child ends or breaks the rules by itself."""
         self.child = child
         self.fault: UpstreamFault | None = None
         self._on_end = on_end
         self._max_bytes = max_bytes
-        self._modern = False
+        self._able = able
+        self.modern = False
+        self._offers: JSON = {}
+        self._log_level: str | None = None
         self._ids = itertools.count(1)
-        self._waiting: dict[int, asyncio.Queue[_Event]] = {}
+        self._waiting: dict[int, Waiting] = {}
         self._given_up: OrderedDict[int, None] = OrderedDict()
         self._strikes = 0
         self._reading = asyncio.create_task(self._read())
@@ -58,43 +85,50 @@ class Peer:
             UpstreamFault: there is no common revision, or the child ended.
         """
         if probe and await self._discovered():
-            self._modern = True
+            self.modern = True
             return
-        answer = await self._own("initialize", revisions.initialize_params())
+        answer = await self._own("initialize", revisions.initialize_params(self._able))
         if answer.error is not None and revisions.answers_modern(answer.error):
-            self._modern = True  # it was only slow to answer the probe
+            self.modern = True  # it was only slow to answer the probe
             return
         if answer.error is not None:
             detail = f"initialize was refused with error {answer.error.code}"
             raise UpstreamFault(REJECTED, detail, may_have_happened=False)
         revisions.agreed(answer.result or {})
-        await self._tell(messages.notification(messages.INITIALIZED, {}))
+        self._offers = revisions.offered(answer.result or {})
+        await self.tell(messages.notification(messages.INITIALIZED, {}))
 
     async def request(
-        self, method: str, params: JSON, on_progress: OnProgress | None, sent: asyncio.Event
+        self, method: str, params: JSON, waiting: Waiting, deadline: Deadline
     ) -> Answer:
-        """Send a request and wait for its answer; `sent` is set before a byte may leave.
+        """Send a request and wait for its answer.
 
         Raises:
             UpstreamFault: there will be no usable answer.
         """
+        if waiting.listener is not None and not self.modern:
+            await self._tune(waiting.listener)
+            if self._able:
+                waiting.asking = Asking(waiting.listener, deadline, Return(self, waiting))
         request_id = next(self._ids)
-        token = request_id if on_progress is not None else None
-        line = revisions.request(
-            request_id, method, params, modern=self._modern, progress_token=token
-        )
+        line = revisions.request(request_id, method, params, waiting.listener, modern=self.modern)
         answered = False
         try:
-            answer = await self._exchange(request_id, line, on_progress, sent)
+            if waiting.asking is None:
+                answer = await self._exchange(request_id, line, waiting)
+            else:
+                async with waiting.asking:
+                    answer = await self._exchange(request_id, line, waiting)
             answered = True
             return answer
         except UpstreamFault:
             answered = True
             raise
         finally:
-            if not answered and self.fault is None:  # late, cancelled, or progress not passed on
+            # Late, cancelled, or what it said could not be passed on.
+            if not answered and self.fault is None:
                 self._give_up(request_id)
-                self._post(messages.cancellation(request_id))
+                self.post(messages.cancellation(request_id))
 
     async def stop(self) -> None:
         """End the child; what is under way fails."""
@@ -105,48 +139,47 @@ class Peer:
 
     # --- asking -------------------------------------------------------------------------------
 
-    async def _exchange(
-        self,
-        request_id: int,
-        line: bytes,
-        on_progress: OnProgress | None,
-        sent: asyncio.Event,
-    ) -> Answer:
-        if self.fault is not None:
-            raise UpstreamFault(self.fault.reason, self.fault.detail, may_have_happened=False)
-        if self.child.clogged:
-            detail = "the process does not read"
-            raise UpstreamFault("upstream-busy", detail, may_have_happened=False)
-        events: asyncio.Queue[_Event] = asyncio.Queue()
-        self._waiting[request_id] = events
-        try:
-            sent.set()
-            await self._tell(line)
-            while True:
-                event = await events.get()
-                if isinstance(event, Answer):
-                    _check_only(events)
-                    return event
-                if isinstance(event, UpstreamFault):
-                    raise event
-                if on_progress is not None:
-                    await on_progress(event)
-        finally:
-            del self._waiting[request_id]
-
-    async def _tell(self, line: bytes) -> None:
+    async def tell(self, line: bytes) -> None:
+        """Write a line. Raises UpstreamFault."""
         try:
             await self.child.write(line)
         except OSError as error:
             detail = f"cannot write to the process: {type(error).__name__}"
             raise UpstreamFault(UNREACHABLE, detail, may_have_happened=True) from None
 
+    def post(self, line: bytes) -> None:
+        """Write something that nobody waits for, if the child reads at all."""
+        if not self.child.clogged:
+            self.child.post(line)
+
+    async def _exchange(self, request_id: int, line: bytes, waiting: Waiting) -> Answer:
+        if self.fault is not None:
+            raise UpstreamFault(self.fault.reason, self.fault.detail, may_have_happened=False)
+        if self.child.clogged:
+            detail = "the process does not read"
+            raise UpstreamFault("upstream-busy", detail, may_have_happened=False)
+        self._waiting[request_id] = waiting
+        try:
+            waiting.sent = True
+            await self.tell(line)
+            while True:
+                event = await waiting.events.get()
+                if isinstance(event, Answer):
+                    _check_only(waiting.events)
+                    return event
+                if isinstance(event, UpstreamFault):
+                    raise event
+                if waiting.listener is not None:
+                    await waiting.listener.notified(event.method, event.params)
+        finally:
+            del self._waiting[request_id]
+
     async def _own(self, method: str, params: JSON) -> Answer:
         """Ask something of our own, which must not be cancelled."""
         request_id = next(self._ids)
         line = messages.request(request_id, method, params)
         try:
-            return await self._exchange(request_id, line, None, asyncio.Event())
+            return await self._exchange(request_id, line, Waiting())
         except BaseException:
             self._give_up(request_id)
             raise
@@ -161,15 +194,17 @@ class Peer:
             revisions.check_common(answer.error)
         return answer.result is not None and revisions.offers_modern(answer.result)
 
+    async def _tune(self, listener: Listener) -> None:
+        """Have the child log what a listener wants to hear, if it can. The level only falls."""
+        level = listener.log_level
+        if "logging" in self._offers and messages.chattier(level, self._log_level):
+            await self._own(messages.SET_LEVEL, {"level": level})
+            self._log_level = level
+
     def _give_up(self, request_id: int) -> None:
         self._given_up[request_id] = None
         if len(self._given_up) > _MAX_GIVEN_UP:
             self._given_up.popitem(last=False)
-
-    def _post(self, line: bytes) -> None:
-        """Write something that nobody waits for, if the child reads at all."""
-        if not self.child.clogged:
-            self.child.post(line)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -190,8 +225,9 @@ class Peer:
     def _end(self, fault: UpstreamFault) -> None:
         if self.fault is None:
             self.fault = fault
-            for events in self._waiting.values():
-                events.put_nowait(UpstreamFault(fault.reason, fault.detail, may_have_happened=True))
+            for waiting in self._waiting.values():
+                again = UpstreamFault(fault.reason, fault.detail, may_have_happened=True)
+                waiting.events.put_nowait(again)
 
     def _take(self, line: bytes) -> None:
         try:
@@ -202,42 +238,80 @@ class Peer:
         if isinstance(message, Answer):
             self._answered(message)
         elif isinstance(message, Ask):
-            if self._modern:
-                self._strikes += 1
-            else:
-                self._post(messages.reply_to(message))
+            self._asked(message)
         else:
             self._noticed(message)
 
     def _answered(self, answer: Answer) -> None:
         request_id = answer.id if type(answer.id) is int else 0
-        events = self._waiting.get(request_id)
-        if events is not None:
-            events.put_nowait(answer)
+        waiting = self._waiting.get(request_id)
+        if waiting is not None:
+            waiting.events.put_nowait(answer)
             self._strikes = 0
         elif request_id in self._given_up:
             del self._given_up[request_id]
         else:
             self._strikes += 1
 
+    def _asked(self, ask: Ask) -> None:
+        waiting = self._alone()
+        if self.modern:
+            self._strikes += 1
+        elif waiting is None or waiting.asking is None:
+            self.post(messages.unheard(ask))
+        else:
+            try:
+                waiting.asking.take(ask)
+            except UpstreamFault as fault:
+                waiting.events.put_nowait(fault)
+
     def _noticed(self, notice: Notice) -> None:
+        if notice.method == messages.CANCELLED:
+            for one in self._waiting.values():
+                if one.asking is not None:
+                    one.asking.cancelled(notice.params)
+            return
         token = notice.params.get("progressToken")
-        events = self._waiting.get(token) if type(token) is int else None
-        if type(token) is int and events is not None and events.qsize() < _MAX_UNHEARD:
-            progress = messages.progress_of(notice, token)
-            if progress is not None:
-                events.put_nowait(progress)
+        waiting = self._waiting.get(token) if type(token) is int else None
+        if notice.method == messages.LOG_LINE:
+            waiting = self._alone()
+        if waiting is None or waiting.listener is None or waiting.events.qsize() >= _MAX_UNHEARD:
+            return
+        params = messages.wanted(notice, token, waiting.listener)
+        if params is not None:
+            waiting.events.put_nowait(Notice(notice.method, params))
+
+    def _alone(self) -> Waiting | None:
+        """The one request under way, if the child can mean no other; not one of another owner that
+        was given up and may still run.
+        """
+        if len(self._waiting) != 1 or (self._given_up and not self._able):
+            return None
+        return next(iter(self._waiting.values()))
 
     def _refuse(self, line: bytes, why: str) -> None:
         """A line that is no message. It is read loosely only to see whom it would have answered."""
-        events = self._waiting.get(_loose_id(line))
-        if events is None:
+        waiting = self._waiting.get(_loose_id(line))
+        if waiting is None:
             self._strikes += 1
         else:
-            events.put_nowait(UpstreamFault(MALFORMED, why, may_have_happened=True))
+            waiting.events.put_nowait(UpstreamFault(MALFORMED, why, may_have_happened=True))
 
 
-def _check_only(events: asyncio.Queue[_Event]) -> None:
+class Return:
+    """The way back to a child while a request is under way (`safeconduct.upstreams.asks`)."""
+
+    def __init__(self, peer: Peer, waiting: Waiting) -> None:
+        self._waiting = waiting
+        self.tell = peer.tell
+        self.post = peer.post
+
+    def cut(self) -> None:
+        fault = UpstreamFault(UNREACHABLE, "given up", may_have_happened=True)
+        self._waiting.events.put_nowait(fault)
+
+
+def _check_only(events: asyncio.Queue[Answer | Notice | UpstreamFault]) -> None:
     """Refuse two answers at once: to take the first would let the child choose which one counts."""
     while not events.empty():
         if isinstance(events.get_nowait(), Answer):

@@ -1,17 +1,20 @@
 """The two eras of MCP: the stateless revision 2026-07-28, and revisions with a handshake before it.
 
 Negotiation tries the newer era first, with `server/discover`. Whatever is not positive evidence of
-it leads to `initialize`. No client capability is ever declared.
+it leads to `initialize`. Declared is what the listener of a request can be asked by this upstream,
+and nothing where nobody listens.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, cast
 
 from safeconduct import __version__
+from safeconduct.core.asks import Capability, declared
 from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.core.canonical import canonical
-from safeconduct.ports import JSON, UpstreamError, UpstreamFault
+from safeconduct.ports import JSON, Listener, UpstreamError, UpstreamFault
 from safeconduct.upstreams import messages
 
 ACCEPTED: Final = frozenset({HANDSHAKE, "2025-06-18", "2025-03-26"})
@@ -20,44 +23,86 @@ ACCEPTED: Final = frozenset({HANDSHAKE, "2025-06-18", "2025-03-26"})
 WITHOUT_VERSION_HEADER: Final = "2025-03-26"
 """The accepted revision that is older than the header naming the revision."""
 
+NOBODY: Final[frozenset[Capability]] = frozenset()
+"""What can be asked where nobody listens."""
+
 HEADER_MISMATCH: Final = -32020
+MISSING_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022
 
 _META: Final = "io.modelcontextprotocol/"
 _CLIENT: Final = {"name": "safeconduct", "version": __version__}
-_ENVELOPE: Final = {
-    f"{_META}protocolVersion": MODERN,
-    f"{_META}clientInfo": _CLIENT,
-    f"{_META}clientCapabilities": {},
-}
-_WRITTEN: Final = canonical(_ENVELOPE)
 
 
-def with_meta(params: JSON, *, modern: bool, progress_token: int | None = None) -> JSON:
-    """The parameters with what the era needs in `_meta`; the given object stays as it is."""
-    meta: JSON = dict(_ENVELOPE) if modern else {}
-    if progress_token is not None:
-        meta["progressToken"] = progress_token
+def able(listener: Listener | None) -> frozenset[Capability]:
+    """What an upstream may ask while a request runs."""
+    return NOBODY if listener is None else listener.able
+
+
+def with_meta(
+    params: JSON, listener: Listener | None = None, token: int = 0, *, modern: bool
+) -> JSON:
+    """The parameters with what the era needs in `_meta`; the given object stays as it is.
+
+    `token` is what progress is reported under, if the listener wants any.
+    """
+    log_level = None if listener is None else listener.log_level
+    meta = _envelope(able(listener), log_level) if modern else {}
+    if listener is not None and listener.wants_progress:
+        meta["progressToken"] = token
     return {**params, "_meta": {**params.get("_meta", {}), **meta}} if meta else params
 
 
 def request(
-    request_id: int, method: str, params: JSON, *, modern: bool, progress_token: int | None = None
+    request_id: int,
+    method: str,
+    params: JSON,
+    listener: Listener | None = None,
+    *,
+    modern: bool,
 ) -> bytes:
     """Encode a request with what the era needs in `_meta`.
 
     Raises:
         UpstreamFault: the parameters have no canonical form; nothing left.
     """
-    if modern and progress_token is None and "_meta" not in params:
-        return messages.request(request_id, method, params, _WRITTEN)
-    complete = with_meta(params, modern=modern, progress_token=progress_token)
+    if modern and "_meta" not in params:
+        if listener is None:
+            return messages.request(request_id, method, params, _UNHEARD)
+        if not listener.wants_progress:
+            meta = _written(listener.able, listener.log_level)
+            return messages.request(request_id, method, params, meta)
+    complete = with_meta(params, listener, request_id, modern=modern)
     return messages.request(request_id, method, complete)
 
 
-def initialize_params() -> JSON:
-    """What `initialize` carries: the newest revision with a handshake, and no capability."""
-    return {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": _CLIENT}
+def initialize_params(able: frozenset[Capability]) -> JSON:
+    """What `initialize` carries: the newest revision with a handshake, and who can be asked."""
+    return {
+        "protocolVersion": HANDSHAKE,
+        "capabilities": declared(able),
+        "clientInfo": _CLIENT,
+    }
+
+
+def _envelope(able: frozenset[Capability], log_level: str | None) -> JSON:
+    meta: JSON = {
+        f"{_META}protocolVersion": MODERN,
+        f"{_META}clientInfo": _CLIENT,
+        f"{_META}clientCapabilities": declared(able),
+    }
+    if log_level is not None:
+        meta[f"{_META}logLevel"] = log_level
+    return meta
+
+
+# There are as many as there are sets of capabilities, times levels.
+@lru_cache(maxsize=256)
+def _written(able: frozenset[Capability], log_level: str | None) -> bytes:
+    return canonical(_envelope(able, log_level))
+
+
+_UNHEARD: Final = _written(NOBODY, None)
 
 
 def offers_modern(discovered: JSON) -> bool:
@@ -93,6 +138,12 @@ def agreed(initialized: JSON) -> str:
     return revision
 
 
+def offered(initialized: JSON) -> JSON:
+    """The capabilities that an upstream declares in its answer to `initialize`."""
+    found = initialized.get("capabilities")
+    return cast("JSON", found) if isinstance(found, dict) else {}
+
+
 def no_common_revision() -> UpstreamFault:
     """The fault of an upstream that shares no revision with us."""
     detail = "no protocol revision in common"
@@ -104,9 +155,13 @@ def result_of(result: JSON | None, error: UpstreamError | None) -> JSON:
 
     Raises:
         UpstreamError: the upstream's own answer.
-        UpstreamFault: it refused our envelope before it looked at the request.
+        UpstreamFault: it refused our envelope before it looked at the request, or needs to ask what
+            it may not.
     """
     if error is not None:
+        if error.code == MISSING_CAPABILITY:
+            detail = "it needs a capability that was not declared"
+            raise UpstreamFault("ask-refused", detail, may_have_happened=True)
         if error.code in {HEADER_MISMATCH, UNSUPPORTED_VERSION}:
             detail = f"the envelope was refused with error {error.code}"
             raise UpstreamFault("upstream-rejected", detail, may_have_happened=False)

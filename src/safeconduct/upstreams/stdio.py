@@ -1,5 +1,8 @@
 """An upstream that is a child process: one for each tenant, started when it is needed.
 
+A child of the older era learns at its start what it may ask, and could not say later whom. So who
+can be asked something gets a child of its own there.
+
 A process that ends is started again at the next request, at once the first time and then after
 growing pauses, until it has answered something. A start goes on when the request that caused it
 gives up, so that a slow start is paid for once.
@@ -15,12 +18,15 @@ from typing import Final
 
 import msgspec
 
+from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Credential, Heard, Listener, UpstreamFault, Wanted
 from safeconduct.upstreams import revisions
 from safeconduct.upstreams.child import Child
+from safeconduct.upstreams.deadline import Deadline
 from safeconduct.upstreams.leases import Leases
-from safeconduct.upstreams.outbound import progress_to
-from safeconduct.upstreams.peer import Peer
+from safeconduct.upstreams.messages import Answer
+from safeconduct.upstreams.outbound import Key
+from safeconduct.upstreams.peer import Peer, Waiting
 from safeconduct.upstreams.wire import REJECTED, UNREACHABLE
 
 _START_S: Final = 30.0
@@ -39,10 +45,12 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seat:
-    """One tenant's place: its process, if it runs, and when the next may be started."""
+    """The place of a tenant, or of an owner who can be asked something: its process, if it runs,
+    and when the next may be started.
+    """
 
-    def __init__(self, tenant: str) -> None:
-        self.tenant = tenant
+    def __init__(self, able: frozenset[Capability]) -> None:
+        self.able = able
         self.peer: Peer | None = None
         self.starting: asyncio.Task[Peer] | None = None
         self.failures = 0
@@ -74,7 +82,7 @@ class StdioUpstream:
         self._max_answer_bytes = max_answer_bytes
         self._max_in_flight = max_in_flight
         self._in_flight = 0
-        self._seats = Leases(max_processes, Seat, self._vacate)
+        self._seats = Leases[Key, Seat](max_processes, lambda key: Seat(key[1]), self._vacate)
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -97,20 +105,17 @@ class StdioUpstream:
         if self._in_flight >= self._max_in_flight:
             raise UpstreamFault("upstream-busy", "too many in flight", may_have_happened=False)
         self._in_flight += 1
-        sent = asyncio.Event()
-        scope = asyncio.timeout(timeout_s)
+        waiting = Waiting(listener)
+        deadline = Deadline(timeout_s)
         try:
-            async with scope:
-                with self._seats.lease(owner.partition("|")[0]) as seat:
-                    peer = await self._peer(seat)
-                    answer = await peer.request(method, params, progress_to(listener), sent)
-                    seat.failures = 0
+            with deadline:
+                answer = await self._serve(method, params, owner, waiting, deadline)
         except TimeoutError:
-            if not scope.expired():
+            if not deadline.expired:
                 raise
             detail = f"no answer within {timeout_s:g} s"
             raise UpstreamFault(
-                "upstream-timeout", detail, may_have_happened=sent.is_set()
+                "upstream-timeout", detail, may_have_happened=waiting.sent
             ) from None
         finally:
             self._in_flight -= 1
@@ -128,6 +133,23 @@ class StdioUpstream:
             self._vacate(seat)
         while self._ending:
             await asyncio.wait(self._ending)
+
+    async def _serve(
+        self, method: str, params: JSON, owner: str, waiting: Waiting, deadline: Deadline
+    ) -> Answer:
+        able = revisions.able(waiting.listener)
+        tenant = owner.partition("|")[0]
+        with self._seats.lease((tenant, revisions.NOBODY)) as seat:
+            peer = await self._peer(seat)
+            if peer.modern or not able:
+                answer = await peer.request(method, params, waiting, deadline)
+                seat.failures = 0
+                return answer
+        with self._seats.lease((owner, able)) as seat:
+            peer = await self._peer(seat)
+            answer = await peer.request(method, params, waiting, deadline)
+            seat.failures = 0
+            return answer
 
     async def _peer(self, seat: Seat) -> Peer:
         if seat.peer is not None:
@@ -174,7 +196,7 @@ class StdioUpstream:
         except (OSError, ValueError) as error:
             detail = f"cannot start the process: {type(error).__name__}"
             raise UpstreamFault(UNREACHABLE, detail, may_have_happened=False) from None
-        peer = Peer(child, self._max_answer_bytes, lambda peer: self._ended(seat, peer))
+        peer = Peer(child, self._max_answer_bytes, lambda peer: self._ended(seat, peer), seat.able)
         try:
             await peer.negotiate(probe=probe)
         except UpstreamFault as fault:

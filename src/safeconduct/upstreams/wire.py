@@ -130,6 +130,11 @@ class Exchange:
         """A response header by its name in lower case, or the empty string."""
         return self._headers.get(name, "")
 
+    def cut(self) -> None:
+        """End the connection: who waits for more of the response gets a fault."""
+        if self._connection is not None:
+            self._connection.abort()
+
     async def chunk(self) -> bytes:
         """The next bytes of the body, empty at its end.
 

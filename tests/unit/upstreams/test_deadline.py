@@ -79,3 +79,52 @@ def test_there_is_no_deadline_outside_a_task() -> None:
     loop.run_forever()
     loop.close()
     assert len(caught) == 1
+
+
+async def test_paused_time_does_not_count() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pausing(deadline: Deadline) -> None:
+        with deadline.paused():
+            begun.set()
+            await go_on.wait()
+
+    with Deadline(0) as deadline, deadline.paused():
+        first = asyncio.create_task(pausing(deadline))
+        await begun.wait()
+        go_on.set()
+        await first  # a pause that ends within another
+        for _ in range(5):
+            await asyncio.sleep(0)  # a timer that still ran would end the test here
+    assert not deadline.expired
+
+
+async def test_a_deadline_goes_on_after_a_pause() -> None:
+    async def waiting() -> None:
+        with deadline.paused():
+            pass
+        await asyncio.Event().wait()
+
+    deadline = Deadline(0)
+    with pytest.raises(TimeoutError), deadline:
+        await waiting()
+    assert deadline.expired
+
+
+async def test_a_deadline_that_has_passed_does_not_pass_again() -> None:
+    deadline = Deadline(0)
+
+    async def late() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            with deadline.paused():
+                pass
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    with pytest.raises(TimeoutError), deadline:
+        await late()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0

@@ -6,7 +6,7 @@ from safeconduct.ports import UpstreamFault
 from safeconduct.upstreams.leases import Leases
 
 
-def _leases(limit: int, gone: list[str]) -> Leases[str]:
+def _leases(limit: int, gone: list[str]) -> Leases[str, str]:
     return Leases(limit, str.upper, gone.append)
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safeconduct.ports import UpstreamFault
+from safeconduct.ports import JSON, UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.messages import Answer, Ask, Malformed, Notice
+from tests.support.listeners import Hears
 
 _BOUND = 10_000
 
@@ -50,6 +51,7 @@ def test_reads_an_error() -> None:
         {"jsonrpc": "2.0", "id": {}, "method": "ping"},
         {"jsonrpc": "2.0", "method": 1},
         {"jsonrpc": "2.0", "method": "n", "params": []},
+        {"jsonrpc": "2.0", "id": 1, "method": "roots/list", "params": []},
         {"jsonrpc": "2.0", "method": "n", "error": {}},
     ],
 )
@@ -79,10 +81,10 @@ def test_parameters_without_a_canonical_form_do_not_leave(value: object) -> None
     assert (caught.value.reason, caught.value.may_have_happened) == ("upstream-rejected", False)
 
 
-def test_replies_answer_pings_and_refuse_the_rest() -> None:
-    pong = json.loads(messages.reply_to(Ask("q", "ping")))
+def test_where_nobody_can_be_asked_pings_are_answered_and_the_rest_is_refused() -> None:
+    pong = json.loads(messages.unheard(Ask("q", "ping")))
     assert pong == {"jsonrpc": "2.0", "id": "q", "result": {}}
-    refusal = json.loads(messages.reply_to(Ask(3, "sampling/createMessage")))
+    refusal = json.loads(messages.unheard(Ask(3, "sampling/createMessage")))
     assert refusal["id"] == 3
     assert refusal["error"]["code"] == messages.METHOD_NOT_FOUND
 
@@ -113,3 +115,35 @@ def test_progress_is_rebuilt_from_its_known_members(
 ) -> None:
     assert messages.progress_of(Notice(messages.PROGRESS, params), 7) == progress
     assert messages.progress_of(Notice("notifications/message", params), 7) is None
+
+
+@pytest.mark.parametrize(
+    ("level", "wanted", "passes"),
+    [
+        ("error", "error", True),
+        ("emergency", "error", True),
+        ("warning", "error", False),
+        ("debug", "debug", True),
+        ("error", None, False),
+        ("error", "loud", False),
+        ("loud", "error", False),
+        ([], "debug", False),
+        (None, "debug", False),
+    ],
+)
+def test_log_lines_pass_that_are_serious_enough(
+    level: object, wanted: str | None, *, passes: bool
+) -> None:
+    notice = Notice(messages.LOG_LINE, {"level": level, "data": "x"})
+    heard = messages.wanted(notice, 7, Hears(log_level=wanted))
+    assert heard == (notice.params if passes else None)
+
+
+def test_a_notice_passes_where_it_is_wanted() -> None:
+    async def hear(_: JSON) -> None: ...
+
+    progress = Notice(messages.PROGRESS, {"progressToken": 7, "progress": 1})
+    assert messages.wanted(progress, 7, Hears(hear)) == {"progress": 1}
+    assert messages.wanted(progress, 8, Hears(hear)) is None
+    assert messages.wanted(progress, 7, Hears(log_level="debug")) is None
+    assert messages.wanted(Notice("notifications/other", {}), 7, Hears(hear)) is None

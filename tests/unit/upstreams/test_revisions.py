@@ -3,17 +3,25 @@
 import pytest
 
 from safeconduct import __version__
+from safeconduct.core.asks import Capability
 from safeconduct.core.canonical import canonical
-from safeconduct.ports import JSON, UpstreamError, UpstreamFault
+from safeconduct.ports import JSON, Listener, UpstreamError, UpstreamFault
 from safeconduct.upstreams import revisions
+from tests.support.listeners import Hears
 
+
+async def _hear(_: JSON) -> None: ...
+
+
+FORM: frozenset[Capability] = frozenset({"elicitation.form"})
+EAGER = Hears(_hear, able=FORM, log_level="info")
 _CLIENT = {"name": "safeconduct", "version": __version__}
 
 
 def test_the_newer_era_carries_its_envelope_over_whatever_was_given() -> None:
     forged = "io.modelcontextprotocol/clientInfo"
     given: JSON = {"name": "x", "_meta": {"traceparent": "t", forged: {"name": "evil"}}}
-    sent = revisions.with_meta(given, modern=True, progress_token=5)
+    sent = revisions.with_meta(given, EAGER, 5, modern=True)
     assert sent == {
         "name": "x",
         "_meta": {
@@ -21,7 +29,8 @@ def test_the_newer_era_carries_its_envelope_over_whatever_was_given() -> None:
             "progressToken": 5,
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientInfo": _CLIENT,
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+            "io.modelcontextprotocol/logLevel": "info",
         },
     }
     assert given["_meta"] == {"traceparent": "t", forged: {"name": "evil"}}
@@ -30,22 +39,22 @@ def test_the_newer_era_carries_its_envelope_over_whatever_was_given() -> None:
 def test_the_older_era_carries_a_progress_token_or_nothing() -> None:
     given: JSON = {"name": "x"}
     assert revisions.with_meta(given, modern=False) == {"name": "x"}
-    sent = revisions.with_meta(given, modern=False, progress_token=5)
+    sent = revisions.with_meta(given, EAGER, 5, modern=False)
     assert sent == {"name": "x", "_meta": {"progressToken": 5}}
     assert given == {"name": "x"}
 
 
 @pytest.mark.parametrize("modern", [True, False])
-@pytest.mark.parametrize("progress_token", [None, 5])
+@pytest.mark.parametrize("listener", [None, Hears(able=FORM), Hears(log_level="error"), EAGER])
 @pytest.mark.parametrize(
     "params",
     [{}, {"name": "x", "arguments": {"b": 1.0, "a": "ä"}}, {"uri": "u", "_meta": {"t": "1"}}],
 )
 def test_a_request_is_the_canonical_form_of_parameters_and_envelope(
-    params: JSON, progress_token: int | None, *, modern: bool
+    params: JSON, listener: Listener | None, *, modern: bool
 ) -> None:
-    sent = revisions.request(7, "m", params, modern=modern, progress_token=progress_token)
-    complete = revisions.with_meta(params, modern=modern, progress_token=progress_token)
+    sent = revisions.request(7, "m", params, listener, modern=modern)
+    complete = revisions.with_meta(params, listener, 7, modern=modern)
     assert sent == canonical({"jsonrpc": "2.0", "id": 7, "method": "m", "params": complete})
 
 
@@ -56,12 +65,23 @@ def test_parameters_without_a_canonical_form_make_no_request(*, modern: bool) ->
     assert (caught.value.reason, caught.value.may_have_happened) == ("upstream-rejected", False)
 
 
-def test_no_capability_is_ever_declared() -> None:
-    assert revisions.initialize_params() == {
+def test_a_handshake_declares_what_can_be_asked() -> None:
+    assert revisions.initialize_params(revisions.NOBODY) == {
         "protocolVersion": "2025-11-25",
         "capabilities": {},
         "clientInfo": _CLIENT,
     }
+    able = frozenset[Capability]({"elicitation.form", "roots"})
+    declared = revisions.initialize_params(able)["capabilities"]
+    assert declared == {"elicitation": {"form": {}}, "roots": {}}
+
+
+@pytest.mark.parametrize(
+    ("initialized", "offered"),
+    [({"capabilities": {"logging": {}}}, {"logging": {}}), ({"capabilities": []}, {}), ({}, {})],
+)
+def test_what_an_upstream_offers_is_an_object(initialized: JSON, offered: JSON) -> None:
+    assert revisions.offered(initialized) == offered
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", "2025-06-18", "2025-03-26"])
@@ -110,3 +130,10 @@ def test_a_refused_envelope_is_a_fault_and_any_other_error_an_answer() -> None:
     with pytest.raises(UpstreamError) as answered:
         revisions.result_of(None, error)
     assert answered.value is error
+
+
+def test_an_upstream_that_lacks_a_capability_wanted_to_ask_what_it_may_not() -> None:
+    with pytest.raises(UpstreamFault) as caught:
+        revisions.result_of(None, UpstreamError(-32021, "secret text"))
+    assert (caught.value.reason, caught.value.may_have_happened) == ("ask-refused", True)
+    assert "secret" not in str(caught.value)
