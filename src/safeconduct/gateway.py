@@ -292,6 +292,20 @@ class Gateway:
         """Whose task token this is. Raises Unauthenticated."""
         return self.facts.bearer(caller)
 
+    def mirrored(
+        self, bearer: Bearer, method: str, upstream: str | None, name: str
+    ) -> Mapping[tuple[str, ...], str]:
+        """Which arguments must stand in header fields too: of a tool that this task may see, as of
+        any other nothing is told.
+        """
+        catalogue = self.facts.catalogue
+        located = catalogue.locate(method, name, upstream) if method == "tools/call" else None
+        wanted = {} if located is None else catalogue.mirrored(*located)
+        if not wanted:
+            return {}
+        call, gathered = self.facts.gather(bearer, method, upstream, name, {})
+        return wanted if listable(call, gathered) else {}
+
     def over(self, bearer: Bearer) -> bool:
         """Whether the time of a token is up, or something that it hangs on was revoked."""
         return self.facts.clock_ms() >= bearer.expires_ms or self.facts.revoked(bearer)

@@ -381,6 +381,10 @@ class Catalogue(Protocol):
         """The digest of the live definition."""
         ...
 
+    def mirrored(self, upstream: str, name: str) -> Mapping[tuple[str, ...], str]:
+        """Which arguments of a tool are to be repeated in header fields, and the fields' names."""
+        ...
+
     def resolvers(self, upstream: str) -> Mapping[str, Resolver]:
         """The resolvers that the tools of an upstream share."""
         ...

@@ -33,6 +33,7 @@ from safeconduct.core.manifest import (
     clearance,
     source_label,
 )
+from safeconduct.core.mirrored import Path, of_definition
 from safeconduct.core.model import PinState, ToolFacts
 from safeconduct.ports import (
     JSON,
@@ -97,6 +98,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     definition: JSON
     digest: str
     pinned: str
+    mirrored: dict[Path, str] = {}
 
 
 class _Declares:
@@ -199,7 +201,12 @@ class Catalogue:
             for name, definition in listed:
                 seen = digest(definition)
                 pinned = await pin(f"{where}#{kind}:{name}", seen)
-                found[kind, where, name] = Offer(definition=definition, digest=seen, pinned=pinned)
+                found[kind, where, name] = Offer(
+                    definition=definition,
+                    digest=seen,
+                    pinned=pinned,
+                    mirrored=of_definition(definition),
+                )
         return found
 
     def _reviewed(self, where: str, kind: str) -> Mapping[str, ContentManifest]:
@@ -360,6 +367,11 @@ class Catalogue:
         """The digest of the live definition, if there is one."""
         offer = self._offers.get((str(_kind(method)), upstream, name))
         return None if offer is None else offer.digest
+
+    def mirrored(self, upstream: str, name: str) -> Mapping[Path, str]:
+        """Which arguments of a tool are to be repeated in header fields, and the fields' names."""
+        offer = self._offers.get(("tools", upstream, name))
+        return {} if offer is None else offer.mirrored
 
     def resolvers(self, upstream: str) -> Mapping[str, Resolver]:
         """The resolvers that the tools of an upstream share."""
