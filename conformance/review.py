@@ -79,18 +79,23 @@ async def listed(upstream: Upstream, method: str, member: str) -> list[dict[str,
 
 def manifest(offers: Offered) -> str:
     """A review that trusts everything."""
-    resources = [one["uri"] for one in offers.get("resources", [])]
-    resources += [
-        one["uriTemplate"].partition("{")[0] + "*" for one in offers.get("resourceTemplates", [])
-    ]
-    prompts = [one["name"] for one in offers.get("prompts", [])]
+    templates = offers.get("resourceTemplates", [])
     said = {
         "tools": [tool(one) for one in offers.get("tools", [])],
-        "resources": [CONTENT.format(name=json.dumps(uri)) for uri in resources],
-        "prompts": [CONTENT.format(name=json.dumps(name)) for name in prompts],
+        "resources": [
+            *(content(one["uri"], one) for one in offers.get("resources", [])),
+            *(content(one["uriTemplate"], one) for one in templates),
+            *(content(one["uriTemplate"].partition("{")[0] + "*") for one in templates),
+        ],
+        "prompts": [content(one["name"], one) for one in offers.get("prompts", [])],
     }
     blocks = [f"{member}:\n" + "".join(entries) for member, entries in said.items() if entries]
     return "upstream: server\n" + "".join(blocks)
+
+
+def content(name: str, definition: dict[str, Any] | None = None) -> str:
+    said = CONTENT.format(name=json.dumps(name))
+    return said if definition is None else f"{said}    pin: {digest(definition)}\n"
 
 
 def tool(definition: dict[str, Any]) -> str:
