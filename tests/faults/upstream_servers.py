@@ -131,7 +131,7 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def raw_server(handler: Handler) -> AsyncGenerator[Raw, None]:
+async def raw_server(handler: Handler, *, port: int = 0) -> AsyncGenerator[Raw, None]:
     """Serve HTTP/1.1 with keep-alive on loopback; `gone` tells of each connection that ended."""
     raw = Raw()
     tasks: set[asyncio.Task[None]] = set()
@@ -157,7 +157,7 @@ async def raw_server(handler: Handler) -> AsyncGenerator[Raw, None]:
         raw.gone.put_nowait(connection)
         writer.close()  # a half-closed connection ends here
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", port)
     port = server.sockets[0].getsockname()[1]
     raw.url = f"http://127.0.0.1:{port}/mcp"
     try:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Final
 
 from safeconduct.core.calls import MODERN
-from safeconduct.ports import JSON, Credential, Heard, Listener, UpstreamFault, Wanted
-from safeconduct.upstreams import messages, revisions
+from safeconduct.ports import (
+    JSON,
+    Credential,
+    Heard,
+    Listener,
+    UpstreamError,
+    UpstreamFault,
+    Wanted,
+)
+from safeconduct.upstreams import breaker, messages, revisions
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.deadline import Deadline
@@ -15,10 +24,16 @@ from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.mirror import Mirror
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
 from safeconduct.upstreams.outbound import FIXED, Call, Courtesies, Return
-from safeconduct.upstreams.wire import UNREACHABLE, Wire
+from safeconduct.upstreams.wire import TIMEOUT, UNREACHABLE, Wire
 
 # What a server says that has been replaced by one of another era.
 _ANOTHER_SERVER: Final = frozenset({400, 404, 405, 406, 415, 501, 505})
+# What can be asked for twice. A tool never is, also where nothing was sent: its caller decides.
+_READS: Final = frozenset({
+    *("tools/list", "resources/list", "resources/templates/list", "prompts/list"),
+    *("resources/read", "prompts/get", "completion/complete"),
+})  # fmt: skip
+_AGAIN_S: Final = 0.1
 # Connections beyond one for each call: farewells, cancellations and refusals need them too.
 _FOR_COURTESIES: Final = 64
 
@@ -47,6 +62,7 @@ class HttpUpstream:
             max_body_bytes=max_answer_bytes,
             max_connections=max_in_flight + _FOR_COURTESIES,
         )
+        self._breaker = breaker.Breaker()
         self._courtesies = Courtesies()
         self._negotiation = Negotiation(
             self._wire,
@@ -68,18 +84,43 @@ class HttpUpstream:
     ) -> JSON:
         if self._in_flight >= self._max_in_flight:
             raise UpstreamFault("upstream-busy", "too many in flight", may_have_happened=False)
-        deadline = Deadline(timeout_s)
         call = Call(
             method=method,
             params=params,
             owner=owner,
             credential=credential,
-            deadline=deadline,
+            deadline=Deadline(timeout_s),
             listener=listener,
         )
+        probe, reached = self._breaker.enter(), None
         self._in_flight += 1
         try:
+            result = await self._within(call)
+            reached = True
+        except UpstreamFault as fault:
+            reached = breaker.reached(fault)
+            raise
+        except UpstreamError:
+            reached = True
+            raise
+        finally:
+            self._in_flight -= 1
+            self._breaker.leave(probe=probe, reached=reached)
+        return result
+
+    async def _within(self, call: Call) -> JSON:
+        """The result, within the call's time, after a second try where that is safe."""
+        deadline = call.deadline
+        try:
             with deadline:
+                try:
+                    return await self._serve(call)
+                except UpstreamFault as fault:
+                    unsent = fault.reason == UNREACHABLE and not fault.may_have_happened
+                    if not unsent or call.method not in _READS:
+                        raise
+                self._negotiation.forget()
+                await asyncio.sleep(_AGAIN_S)
                 return await self._serve(call)
         except UpstreamFault as fault:
             if fault.reason == UNREACHABLE or (
@@ -90,10 +131,8 @@ class HttpUpstream:
         except TimeoutError:
             if not deadline.expired:
                 raise
-            detail = f"no answer within {timeout_s:g} s"
-            raise UpstreamFault("upstream-timeout", detail, may_have_happened=call.sent) from None
-        finally:
-            self._in_flight -= 1
+            detail = f"no answer within {deadline.seconds:g} s"
+            raise UpstreamFault(TIMEOUT, detail, may_have_happened=call.sent) from None
 
     async def listen(
         self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard

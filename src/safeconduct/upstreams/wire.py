@@ -20,6 +20,7 @@ UNREACHABLE: Final = "upstream-unreachable"
 MALFORMED: Final = "upstream-malformed"
 REJECTED: Final = "upstream-rejected"
 BUSY: Final = "upstream-busy"
+TIMEOUT: Final = "upstream-timeout"
 
 
 class Wire:
