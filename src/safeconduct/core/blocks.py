@@ -40,8 +40,13 @@ def block(item: object) -> JSON:
 
 
 def contents(item: object) -> JSON:
-    """The contents of one resource. Raises Malformed."""
-    return texts(object_of(item), CONTENTS, CONTENTS_EXTRAS)
+    """The contents of one resource, as text or as bytes: of both, one reader would take the other
+    than the next. Raises Malformed.
+    """
+    kept = texts(object_of(item), CONTENTS, CONTENTS_EXTRAS)
+    if ("text" in kept) == ("blob" in kept):
+        raise Malformed
+    return kept
 
 
 def texts(value: Mapping[str, Any], required: tuple[str, ...], extras: tuple[str, ...]) -> JSON:

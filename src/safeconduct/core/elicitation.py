@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any, Final, cast
 
 from safeconduct.core.shapes import (
@@ -40,8 +41,11 @@ _FIELD_NUMBERS: Final = (
     *("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
 )  # fmt: skip
 _URL: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9]\d{0,4}))?(?=[/?#]|\Z)"
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9a-f:]+\])(?::(?P<port>[1-9]\d{0,4}))?(?=[/?#]|\Z)"
 )
+_NAME: Final = re.compile(r"(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*")
+"""A host that no reader takes for an address: what ends in a number is one, in any spelling."""
+_MAX_PORT: Final = 65_535
 _STRANGE: Final = re.compile(r"[^\x21-\x7E]|[\\\"<>`]")
 """What readers of URLs do not agree on."""
 
@@ -153,8 +157,19 @@ def origin_of(url: str) -> str | None:
     scheme, host, port = parts["scheme"], parts["host"].lower(), parts["port"] or ""
     if scheme == "http" and host not in _LOOPBACK:
         return None
+    if not (_NAME.fullmatch(host) or _is_address(host)) or int(port or 0) > _MAX_PORT:
+        return None
     default = "443" if scheme == "https" else "80"
     return f"{scheme}://{host}" + (f":{port}" if port not in ("", default) else "")
+
+
+def _is_address(host: str) -> bool:
+    """Whether a host is an IP address in its one spelling."""
+    address = host.strip("[]")
+    try:
+        return str(ip_address(address)) == address
+    except ValueError:
+        return False
 
 
 def elicited(result: Mapping[str, Any]) -> JSON:

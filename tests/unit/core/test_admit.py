@@ -119,7 +119,7 @@ def test_text_that_repeats_the_structured_result_says_nothing_more() -> None:
         text("[" * 100_000),
         text("1" * 5000),
         {"type": "image", "data": "AAAA", "mimeType": "image/png"},
-        {"type": "resource", "resource": {"uri": "crm://1"}},
+        {"type": "resource", "resource": {"uri": "crm://1", "text": "x"}},
     ],
     ids=["text", "other", "twice", "deep", "long", "image", "resource"],
 )

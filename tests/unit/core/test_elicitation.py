@@ -160,6 +160,19 @@ class TestPages:
         assert origin_of("http://127.0.0.1:80/x") == "http://127.0.0.1"
         assert origin_of("http://[::1]:8080/") == "http://[::1]:8080"
         assert origin_of("http://login.example/") is None
+        assert origin_of("https://10.0.0.5/") == "https://10.0.0.5"
+        assert origin_of("https://[2001:db8::1]:65535/") == "https://[2001:db8::1]:65535"
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("127.1", "0177.0.0.1", "0x7f.1", "2130706433", "1.2.3.0x4", "256.0.0.1"),
+            *("[::ffff:1.2.3.4]", "[0:0::1]", "[1::2::3]", "login.example.", "a..example"),
+            *("login.example:65536", "."),
+        ],
+    )
+    def test_no_origin_is_a_second_spelling_of_another_one(self, host: str) -> None:
+        assert origin_of(f"https://{host}/") is None
 
 
 class TestAnswers:

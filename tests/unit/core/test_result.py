@@ -28,7 +28,6 @@ def content(*blocks: object, **parts: Any) -> dict[str, Any]:
             "description": "first",
             "mimeType": "text/plain",
         },
-        {"type": "resource", "resource": {"uri": "crm://1"}},
         {"type": "resource", "resource": {"uri": "crm://1", "mimeType": "a/b", "text": "x"}},
         {"type": "resource", "resource": {"uri": "crm://1", "blob": "AAAA"}},
     ],
@@ -46,8 +45,20 @@ def test_extras_are_the_link_s_alone() -> None:
 
 
 def test_an_extra_of_a_wrong_type_is_left_out() -> None:
-    contents = {"uri": "crm://1", "text": 1}
-    assert rebuilt("resources/read", {"contents": [contents]}) == {"contents": [{"uri": "crm://1"}]}
+    kept = {"uri": "crm://1", "text": "x"}
+    sent = {**kept, "mimeType": 1, "blob": None}
+    assert rebuilt("resources/read", {"contents": [sent]}) == {"contents": [kept]}
+
+
+@pytest.mark.parametrize("both", [{}, {"text": "x", "blob": "AAAA"}, {"text": 1}])
+def test_a_resource_is_text_or_bytes_and_never_both(both: dict[str, Any]) -> None:
+    contents = {"uri": "crm://1", **both}
+    for method, result in (
+        ("resources/read", {"contents": [contents]}),
+        ("tools/call", content({"type": "resource", "resource": contents})),
+    ):
+        with pytest.raises(Malformed):
+            rebuilt(method, result)
 
 
 def test_structured_content_is_kept_without_meta_however_deep() -> None:
