@@ -88,6 +88,13 @@ class Served:
             clock_ms=clock_ms,
             new_id=new_id,
         )
+        self._endpoint = McpEndpoint(
+            self.rooms.gateway,
+            self.rooms.subscriptions,
+            issuer=root.gateway.issuer,
+            max_body_bytes=root.gateway.max_body_bytes,
+            clock_ms=clock_ms,
+        )
         self.operator = OperatorSocket(
             directory / root.gateway.operator_socket,
             {
@@ -102,11 +109,8 @@ class Served:
     def routes(self) -> Routes:
         """Everything that is served over HTTP."""
         gateway = self.rooms.config.root.gateway
-        endpoint = McpEndpoint(
-            self.rooms.gateway, issuer=gateway.issuer, max_body_bytes=gateway.max_body_bytes
-        )
         return {
-            **endpoint.routes(),
+            **self._endpoint.routes(),
             oauth.TOKEN_PATH: {"POST": Route(self._token, TOKEN_FORM_BYTES)},
             oauth.JWKS_PATH: {"GET": document(dict(self.tokens.public_jwks()))},
             oauth.SERVER_METADATA_PATH: {"GET": document(oauth.server_metadata(gateway))},
@@ -131,6 +135,7 @@ class Served:
                 await Server(site, limits).serve(socket)
         finally:
             upkeep.cancel()
+            await self._endpoint.close()
             await self.operator.close()
             await self.rooms.close()
 

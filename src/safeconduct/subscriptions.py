@@ -132,14 +132,16 @@ class Subscriptions:
         self._upstreams = upstreams
         self._watch = watch
 
-    async def agree(self, caller: Caller, upstream: str | None, wanted: Wanted) -> Subscription:
+    async def agree(
+        self, who: Caller | Bearer, upstream: str | None, wanted: Wanted
+    ) -> Subscription:
         """A subscription to all of `wanted` that the caller's task may have.
 
         Raises:
             Unauthenticated: the caller holds no valid task token.
             NotRecorded: the log is not available.
         """
-        bearer = self._facts.bearer(caller)
+        bearer = self._facts.bearer(who)
         agreed: list[_Agreed] = []
         for wire_uri in sorted(wanted.uris)[:MAX_URIS]:
             one = await self._agreed(bearer, upstream, wire_uri)

@@ -57,7 +57,7 @@ async def test_a_client_agrees_on_its_newest_revision(connect: Connect, mode: Mo
             assert client.server_info is not None
             assert client.server_info.version == __version__
             assert client.server_capabilities.tools is not None
-            assert client.server_capabilities.tools.list_changed is False
+            assert client.server_capabilities.tools.list_changed is True
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -15,7 +15,19 @@ from safeconduct.entrypoints.http import Request, Site, Wire, doors
 from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.server import Server, listener
 from safeconduct.gateway import Gateway
-from safeconduct.ports import JSON, Answer, Caller, Delivered, Listener, Unauthenticated
+from safeconduct.ports import (
+    JSON,
+    Answer,
+    Bearer,
+    Caller,
+    Delivered,
+    Heard,
+    Listener,
+    Resumed,
+    Unauthenticated,
+    Wanted,
+)
+from safeconduct.subscriptions import Subscription, Subscriptions
 
 ISSUER = "http://gateway.example"
 TOKEN = "DPoP good"
@@ -34,6 +46,65 @@ class Called(msgspec.Struct, frozen=True):
     params: JSON
 
 
+def bearer(task: str = "task-1", key: str = "key-1") -> Bearer:
+    """A token that was verified."""
+    return Bearer(
+        task=task,
+        tenant="acme",
+        agent="spiffe://acme.example/agent",
+        user="dana",
+        scopes=frozenset(),
+        expires_ms=2_000_000,
+        jti=f"jti-{task}",
+        key=key,
+    )
+
+
+class Agrees:
+    """Agrees to every subscription but those to `denied`, and tells what a test tells it."""
+
+    def __init__(self) -> None:
+        self.denied: set[str] = set()
+        self.asked: list[tuple[str | None, Wanted]] = []
+        self.running: list[Heard] = []
+        self.ended = 0
+        self.run_out = asyncio.Event()
+        """Set where upstreams end their subscriptions."""
+        self.changed = asyncio.Event()
+
+    async def agree(self, who: Bearer, upstream: str | None, wanted: Wanted) -> Subscription:
+        self.asked.append((upstream, wanted))
+        agreed = msgspec.structs.replace(wanted, uris=wanted.uris - self.denied)
+        return cast("Subscription", _Agreed(agreed, self))
+
+    async def begun(self, number: int = 1) -> None:
+        """Waits until so many subscriptions run."""
+        while len(self.running) < number:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def over(self, number: int = 1) -> None:
+        """Waits until so many have ended."""
+        while self.ended < number:
+            self.changed.clear()
+            await self.changed.wait()
+
+
+class _Agreed:
+    def __init__(self, wanted: Wanted, all_: Agrees) -> None:
+        self.wanted = wanted
+        self._all = all_
+
+    async def run(self, heard: Heard) -> None:
+        self._all.running.append(heard)
+        self._all.changed.set()
+        try:
+            await self._all.run_out.wait()
+        finally:
+            self._all.ended += 1
+            self._all.changed.set()
+
+
 class Page:
     """Records what reaches it, and answers as it is told."""
 
@@ -43,49 +114,66 @@ class Page:
         self.listed: list[tuple[str, str | None]] = []
         self.definitions: list[JSON] = []
         self.answer: Answer = OFFERED
+        self.answers: list[Answer] = []
+        """What it answers first."""
+        self.resumed: list[Resumed | None] = []
+        self.bearers = {TOKEN: bearer()}
+        """Whose token is whose."""
+        self.revoked: set[str] = set()
+        """The tasks that are over."""
+        self.now_ms = 1_000_000
+        self.subscriptions = Agrees()
         self.fault: Exception | None = None
         self.during: Callable[[Listener | None], Awaitable[None]] | None = None
 
-    def _admit(self, caller: Caller) -> None:
+    async def authenticate(self, caller: Caller) -> Bearer:
         self.callers.append(caller)
-        if caller.authorization != TOKEN:
+        bearer = self.bearers.get(caller.authorization or "")
+        if bearer is None:
             raise Unauthenticated("invalid_token", "The task token is not valid here.")
+        return bearer
 
-    async def authenticate(self, caller: Caller) -> None:
-        self._admit(caller)
+    def over(self, bearer: Bearer) -> bool:
+        return bearer.task in self.revoked
 
-    async def visible(self, caller: Caller, method: str, upstream: str | None) -> list[JSON]:
-        self._admit(caller)
+    async def visible(self, who: Bearer, method: str, upstream: str | None) -> list[JSON]:
         self.listed.append((method, upstream))
         return self.definitions
 
     async def call(
         self,
-        caller: Caller,
+        who: Bearer,
         method: str,
         upstream: str | None,
         name: str,
         params: JSON,
         listener: Listener | None = None,
+        resumed: Resumed | None = None,
     ) -> Answer:
-        self._admit(caller)
         self.calls.append(Called(method, upstream, name, params))
+        self.resumed.append(resumed)
         if self.fault is not None:
             raise self.fault
         if self.during is not None:
             await self.during(listener)
-        return self.answer
+        return self.answers.pop(0) if self.answers else self.answer
 
 
 def front(page: Page, *, max_body_bytes: int = MAX_BODY) -> Site:
     """What a gateway with this page would serve."""
-    endpoint = McpEndpoint(
+    entry = doors(ISSUER, "127.0.0.1:8700", ("https://console.example",))
+    return Site(served(page, max_body_bytes=max_body_bytes).routes(), entry)
+
+
+def served(page: Page, *, max_body_bytes: int = MAX_BODY) -> McpEndpoint:
+    """The endpoint alone."""
+    return McpEndpoint(
         cast("Gateway", page),
+        cast("Subscriptions", page.subscriptions),
         issuer=ISSUER,
         max_body_bytes=max_body_bytes,
+        clock_ms=lambda: page.now_ms,
     )
-    entry = doors(ISSUER, "127.0.0.1:8700", ("https://console.example",))
-    return Site(endpoint.routes(), entry)
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -145,6 +233,8 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: bytes
+    whole: bool = True
+    """Whether it came to its end, and was not cut off."""
 
     @property
     def json(self) -> JSON:
@@ -158,11 +248,36 @@ class Reply(msgspec.Struct, frozen=True):
     @property
     def events(self) -> list[JSON]:
         """The messages of a stream of server-sent events."""
-        return [
-            orjson.loads(event.removeprefix(b"event: message\ndata: "))
-            for event in self.body.split(b"\n\n")
-            if event
-        ]
+        return [event.message for event in events(self.body) if event.data]
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A server-sent event."""
+
+    data: bytes
+    id: str | None = None
+    retry: int | None = None
+
+    @property
+    def message(self) -> JSON:
+        return cast("JSON", orjson.loads(self.data))
+
+
+def events(body: bytes) -> list[Event]:
+    """The events that are complete."""
+    found: list[Event] = []
+    for block in body.split(b"\n\n")[:-1]:
+        fields = dict(line.split(b": ", 1) for line in block.split(b"\n"))
+        number = fields.get(b"id")
+        retry = fields.get(b"retry")
+        found.append(
+            Event(
+                fields[b"data"],
+                None if number is None else number.decode(),
+                None if retry is None else int(retry),
+            )
+        )
+    return found
 
 
 class _Reading:
@@ -171,6 +286,7 @@ class _Reading:
     def __init__(self, data: bytes) -> None:
         self.headers: dict[str, str] = {}
         self.body = b""
+        self.whole = False
         self._parser = HttpResponseParser(self)
         self._parser.feed_data(data)
         self.status = self._parser.get_status_code()
@@ -181,6 +297,9 @@ class _Reading:
     def on_body(self, piece: bytes) -> None:
         self.body += piece
 
+    def on_message_complete(self) -> None:
+        self.whole = True
+
 
 class Pipe(asyncio.Transport):
     """The transport of a connection without a socket; it keeps what is written."""
@@ -190,11 +309,13 @@ class Pipe(asyncio.Transport):
         self.written = b""
         self.open = True
         self.reading = True
+        self.wrote = asyncio.Event()
         self._connection = connection
         connection.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
+        self.wrote.set()
 
     def is_closing(self) -> bool:
         return not self.open
@@ -220,6 +341,28 @@ class Exchange:
         self._connection = Connection(site, Limits(), set(), asyncio.Event())
         self._data = data
         self._pipe = Pipe(self._connection)
+        self.task: asyncio.Task[bytes] | None = None
+
+    def stop(self) -> None:
+        """The server stops."""
+        self._connection.stop()
+
+    async def events(self, number: int) -> list[Event]:
+        """The first events of a stream that is open, once there are so many of them."""
+        self.task = self.task or asyncio.ensure_future(self.bytes())
+        while True:
+            self._pipe.wrote.clear()
+            if self._pipe.written:
+                found = events(_Reading(self._pipe.written).body)
+                if len(found) >= number:
+                    return found[:number]
+            await self._pipe.wrote.wait()
+
+    async def end(self) -> Reply:
+        """The whole answer, once it has come to its end."""
+        self.task = self.task or asyncio.ensure_future(self.bytes())
+        read = _Reading(await self.task)
+        return Reply(read.status, read.headers, read.body, whole=read.whole)
 
     def leave(self) -> None:
         """The client goes away."""

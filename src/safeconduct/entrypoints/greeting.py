@@ -13,16 +13,16 @@ from safeconduct.ports import JSON
 _SERVER: Final = {"name": "safeconduct", "version": __version__}
 _CAPABILITIES: Final = {
     "completions": {},
-    "tools": {"listChanged": False},
-    "resources": {"listChanged": False, "subscribe": False},
-    "prompts": {"listChanged": False},
+    "logging": {},
+    "tools": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
+    "prompts": {"listChanged": True},
 }
-_MODERN_CAPABILITIES: Final = {**_CAPABILITIES, "logging": {}}
 
 
 def initialized(message: Message) -> JSON:
     """The result of `initialize`. A client that asks for a revision that is not spoken here is
-    offered 2025-11-25. What it says of itself is not looked at.
+    offered 2025-11-25. What it says of itself is not looked at, only what it can be asked.
 
     Raises:
         Rejected: -32602 without the three members that the schema demands.
@@ -46,6 +46,6 @@ def discovered() -> JSON:
     """The result of `server/discover`."""
     return {
         "supportedVersions": list(REVISIONS),
-        "capabilities": _MODERN_CAPABILITIES,
+        "capabilities": _CAPABILITIES,
         "_meta": {"io.modelcontextprotocol/serverInfo": _SERVER},
     }

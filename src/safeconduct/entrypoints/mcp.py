@@ -1,36 +1,33 @@
 """MCP over Streamable HTTP, revisions 2026-07-28 (stateless) and 2025-11-25 (with a handshake).
 
-`/mcp` offers every upstream, `/mcp/<upstream>` one of them. Nothing is kept between two requests:
-each carries its own token and proof, and no session id is handed out. A client that goes away ends
-its call, in either revision: nobody else could receive the answer.
+`/mcp` offers every upstream, `/mcp/<upstream>` one of them. Every request carries its own token and
+proof; a session, which the older revision has, adds no authority to them. A client that goes away
+ends its call, unless it is in a session where it may come back for the answer.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from safeconduct.core import naming
-from safeconduct.core.calls import COMPLETE, HANDSHAKE, MODERN, Kind, kind_of
-from safeconduct.entrypoints import answers, greeting, params, wire
+from safeconduct.core.asks import capabilities
+from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
+from safeconduct.entrypoints import answers, greeting, params, rounds, wire
+from safeconduct.entrypoints.calling import Asked, Calling
 from safeconduct.entrypoints.envelope import revision, speaks_modern
-from safeconduct.entrypoints.http import (
-    Problem,
-    Request,
-    Response,
-    Route,
-    Routes,
-    incident,
-    require_type,
-)
-from safeconduct.entrypoints.running import Cancelled, Key, Running
-from safeconduct.entrypoints.stream import Stream
-from safeconduct.entrypoints.wire import Id, Message, Rejected
+from safeconduct.entrypoints.http import Problem, Request, Response, Route, Routes, require_type
+from safeconduct.entrypoints.listening import Listening
+from safeconduct.entrypoints.running import Key, Running
+from safeconduct.entrypoints.sessions import HEADER, Session, Sessions
+from safeconduct.entrypoints.watch import Watch
+from safeconduct.entrypoints.wire import Message, Rejected, Reply
 from safeconduct.gateway import Gateway
-from safeconduct.ports import JSON, Caller, Delivered, Listener, NotRecorded, Unauthenticated
+from safeconduct.ports import JSON, Bearer, Caller, Unauthenticated, Wanted
+from safeconduct.subscriptions import Subscriptions
 
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
 """Where clients learn which authorization server to ask (RFC 9728)."""
@@ -45,19 +42,8 @@ _LISTS: Final = {
 _UPSTREAM: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
-class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that is well-formed and in the table."""
-
-    message: Message
-    id: Id
-    kind: Kind
-    modern: bool
-    caller: Caller
-    upstream: str | None
-
-
 class McpEndpoint:
-    """Answers the POST requests of `/mcp` and `/mcp/<upstream>`.
+    """Answers the requests of `/mcp` and `/mcp/<upstream>`.
 
     `issuer` is the gateway's own URL without a trailing slash; `max_body_bytes` bounds a request.
     """
@@ -65,129 +51,197 @@ class McpEndpoint:
     def __init__(
         self,
         gateway: Gateway,
+        subscriptions: Subscriptions,
         *,
         issuer: str,
         max_body_bytes: int,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._gateway = gateway
+        self._subscriptions = subscriptions
         self._issuer = issuer
         self._max_body_bytes = max_body_bytes
         self._metadata = issuer + METADATA_PATH
         self._running = Running()
+        self._sessions = Sessions()
+        watch = Watch(gateway.over)
+        self._listening = Listening(subscriptions, watch)
+        self._calling = Calling(
+            gateway,
+            running=self._running,
+            sessions=self._sessions,
+            watch=watch,
+            clock_ms=clock_ms,
+            metadata=self._metadata,
+        )
+
+    async def close(self) -> None:
+        """Ends what outlives a request; the outcomes of calls are on record then."""
+        self._sessions.close()
+        await self._calling.close()
 
     def routes(self) -> Routes:
         """This endpoint's part of the routing table. GET and DELETE are for sessions."""
-        post = {"POST": Route(self.post, self._max_body_bytes, self._check)}
-        return {"/mcp": post, "/mcp/": post}
+        methods = {
+            "POST": Route(self.post, self._max_body_bytes, self._check_post),
+            "GET": Route(self.get, check=self._check_session),
+            "DELETE": Route(self.delete, check=self._check_session),
+        }
+        return {"/mcp": methods, "/mcp/": methods}
+
+    def _check_post(self, request: Request) -> None:
+        """Looks at the head of a message. Raises Problem."""
+        self._check(request)
+        require_type(request, b"application/json")
+        if not _accepted(request).json:
+            raise Problem(406, "The answer is application/json.")
+
+    def _check_session(self, request: Request) -> None:
+        """Looks at the head of a request about a session. Raises Problem."""
+        self._check(request)
+        if HEADER not in request.headers or speaks_modern(request):
+            allowed = ((b"allow", b"POST"),)
+            raise Problem(405, "Without a session there is only POST.", headers=allowed)
 
     def _check(self, request: Request) -> None:
-        """Looks at the head of a message. Raises Problem."""
         if request.tail and _UPSTREAM.fullmatch(request.tail) is None:
             raise Problem(404, "There is nothing here.")
         if b"authorization" not in request.headers:
             # Who shows no token does not get as far as the parser.
             raise self._unauthenticated(None, "A task token is needed.")
-        require_type(request, b"application/json")
-        if not _accepted(request).json:
-            raise Problem(406, "The answer is application/json.")
 
-    async def post(self, request: Request) -> Response | None:
-        """Answers one message."""
-        caller = Caller(
-            http_method="POST",
+    def _caller(self, request: Request) -> Caller:
+        return Caller(
+            http_method=request.method,
             url=self._issuer + request.path,
             authorization=request.headers[b"authorization"].decode("latin-1"),
             dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
         )
+
+    async def get(self, request: Request) -> None:
+        """Opens a session's stream, or takes one up again."""
+        if not _accepted(request).events:
+            raise Problem(406, "The answer is text/event-stream.")
+        bearer, session = await self._in_session(request)
+        await self._listening.follow(request, session, bearer)
+
+    async def delete(self, request: Request) -> Response:
+        """Ends a session."""
+        _, session = await self._in_session(request)
+        self._sessions.end(session)
+        return Response(204)
+
+    async def _in_session(self, request: Request) -> tuple[Bearer, Session]:
+        try:
+            bearer = await self._gateway.authenticate(self._caller(request))
+        except Unauthenticated as fault:
+            raise self._unauthenticated(fault.error, fault.sentence) from None
+        return bearer, cast("Session", self._sessions.of(request, bearer))
+
+    async def post(self, request: Request) -> Response | None:
+        """Answers one message."""
+        caller = self._caller(request)
         modern = speaks_modern(request)
         try:
             message = wire.parse(request.body, self._max_body_bytes)
+            if isinstance(message, Reply):
+                return await self._replied(request, caller, message)
             modern = revision(request, message) == MODERN
             kind = _row(message, modern=modern)
             if message.id is None:
                 return await self._notified(request, caller, message)
-            asked = _Asked(
+            asked = Asked(
                 message=message,
                 id=message.id,
                 kind=kind,
                 modern=modern,
                 caller=caller,
                 upstream=request.tail or None,
+                path=request.path,
+                events=_accepted(request).events,
             )
             if kind.page:
-                return await self._through_the_page(request, asked)
-            value = answers.shaped(
-                await self._own_answer(asked), modern=modern, cacheable=kind.cacheable
-            )
-            return wire.result(message.id, value)
+                return await self._calling.answer(request, asked)
+            return await self._own_answer(request, asked)
         except Rejected as rejected:
             return rejected.response(modern=modern)
         except Unauthenticated as fault:
             raise self._unauthenticated(fault.error, fault.sentence) from None
 
+    async def _replied(self, request: Request, caller: Caller, reply: Reply) -> Response:
+        """Takes the reply to a request of ours: only a session has these."""
+        bearer = await self._gateway.authenticate(caller)
+        session = None if speaks_modern(request) else self._sessions.of(request, bearer)
+        if session is None:
+            raise Rejected(wire.INVALID_REQUEST, "Nothing was asked of this client.")
+        session.replied(reply)
+        return Response(202)
+
     async def _notified(self, request: Request, caller: Caller, message: Message) -> Response:
-        await self._gateway.authenticate(caller)
+        bearer = await self._gateway.authenticate(caller)
+        self._sessions.of(request, bearer)
         if message.method == "notifications/cancelled":
             number = params.request_id(message)
             if number is not None:
-                self._running.cancel(_key(caller, request, number))
+                self._running.cancel(Key(caller.authorization or "", request.path, number))
         return Response(202)
 
-    async def _own_answer(self, asked: _Asked) -> JSON:
-        """The result of a request that reaches no upstream."""
+    async def _own_answer(self, request: Request, asked: Asked) -> Response | None:
+        """The answer to a request that is no call of an upstream."""
         method = asked.message.method
         if method in _LISTS:
             params.require_no_cursor(asked.message)
-            listed = await self._gateway.visible(asked.caller, method, asked.upstream)
-            return {_LISTS[method]: listed}
-        await self._gateway.authenticate(asked.caller)
+        bearer = await self._gateway.authenticate(asked.caller)
+        if method == "subscriptions/listen":
+            await self._listening.listen(request, asked, bearer)
+            return None
+        if method == "initialize":
+            return self._initialized(request, asked, bearer)
+        session = None if asked.modern else self._sessions.of(request, bearer)
         match method:
-            case "initialize":
-                return greeting.initialized(asked.message)
             case "server/discover":
-                return greeting.discovered()
+                value = greeting.discovered()
             case "ping":
-                return {}
+                value = {}
+            case "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe":
+                value = await self._remembered(asked, bearer, session)
+            case _ if method in _LISTS:
+                listed = await self._gateway.visible(bearer, method, asked.upstream)
+                value = {_LISTS[method]: listed}
             case _:
                 raise Rejected(wire.METHOD_NOT_FOUND, "Method not found", request_id=asked.id)
+        shaped = answers.shaped(value, modern=asked.modern, cacheable=asked.kind.cacheable)
+        return wire.result(asked.id, shaped)
 
-    async def _through_the_page(self, request: Request, asked: _Asked) -> Response | None:
+    def _initialized(self, request: Request, asked: Asked, bearer: Bearer) -> Response:
+        told = greeting.initialized(asked.message)
+        able = capabilities(asked.message.params["capabilities"])
+        session = self._sessions.open(bearer, request.path, able)
+        response = wire.result(asked.id, told)
+        if session is None:
+            return response
+        named = (HEADER, session.id.encode())
+        return msgspec.structs.replace(response, headers=(*response.headers, named))
+
+    async def _remembered(self, asked: Asked, bearer: Bearer, session: Session | None) -> JSON:
+        """What changes what a session holds. Raises Rejected."""
         message = asked.message
-        token, log_level = params.progress_token(message), params.log_level(message)
-        if message.method == COMPLETE:
-            name, given = params.completed(message)
+        level = params.level(message) if message.method == "logging/setLevel" else None
+        uri = "" if level is not None else params.resource(message)
+        if session is None:
+            raise rounds.invalid(message, "This needs a session.")
+        if level is not None:
+            session.log_level = level
+        elif message.method == "resources/unsubscribe":
+            session.unsubscribe(uri)
         else:
-            name, given = params.called(message, asked.kind)
-        if (token is None and log_level is None) or not _accepted(request).events:
-            return await self._called(request, asked, name, given, None)
-        stream = Stream(request, token=token, log_level=log_level)
-        return await stream.finish(await self._called(request, asked, name, given, stream))
-
-    async def _called(
-        self, request: Request, asked: _Asked, name: str, given: JSON, listener: Listener | None
-    ) -> Response:
-        method = asked.message.method
-        try:
-            answer = await self._running.run(
-                _key(asked.caller, request, asked.id),
-                request,
-                self._gateway.call(asked.caller, method, asked.upstream, name, given, listener),
-            )
-            if isinstance(answer, Delivered):
-                value = _on_the_wire(asked, name, answer.result)
-                value = answers.shaped(value, modern=asked.modern, cacheable=asked.kind.cacheable)
-                return wire.result(asked.id, value)
-            return answers.refused(
-                asked.id, method, answer, modern=asked.modern, resource=self._metadata
-            )
-        except Unauthenticated:
-            raise
-        except Cancelled:
-            return wire.error(asked.id, wire.CANCELLED, "Request cancelled")
-        except NotRecorded as fault:
-            return _internal(asked.id, fault.incident)
-        except Exception:  # noqa: BLE001  whatever it is, the agent gets a number and no result
-            return _internal(asked.id, incident())
+            wanted = Wanted(uris=frozenset({uri}))
+            subscription = await self._subscriptions.agree(bearer, asked.upstream, wanted)
+            if not subscription.wanted.uris:
+                raise rounds.invalid(message, "Unknown resource")
+            if not session.subscribe(uri, lambda: subscription.run(session.tell)):
+                raise rounds.invalid(message, "There are too many subscriptions.")
+        return {}
 
     def _unauthenticated(self, fault: str | None, sentence: str) -> Problem:
         challenge = answers.token_challenge(fault, self._metadata)
@@ -208,28 +262,6 @@ def _row(message: Message, *, modern: bool) -> Kind:
             request_id=message.id,
         )
     return kind
-
-
-def _on_the_wire(asked: _Asked, name: str, result: JSON) -> JSON:
-    """A result with the names that the endpoint has for what is in it."""
-    if asked.upstream is not None:
-        return result
-    located = naming.unwrapped(name) if asked.kind.names == "uri" else naming.split(name)
-    return result if located is None else naming.with_wrapped_uris(located[0], result)
-
-
-def _key(caller: Caller, request: Request, number: Id) -> Key:
-    return Key(caller.authorization or "", request.path, number)
-
-
-def _internal(request_id: Id, number: str) -> Response:
-    return wire.error(
-        request_id,
-        wire.INTERNAL_ERROR,
-        f"Internal error {number}",
-        {"incident": number},
-        status=500,
-    )
 
 
 class _Accepted(NamedTuple):

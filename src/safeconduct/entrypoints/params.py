@@ -16,7 +16,7 @@ from safeconduct.entrypoints.wire import (
     as_id,
     as_object,
 )
-from safeconduct.ports import JSON
+from safeconduct.ports import JSON, Wanted
 
 _KNOWN: Final = {
     "tools/call": frozenset({"name", "arguments"}),
@@ -58,6 +58,25 @@ class _Completion(_Strict):
     context: _Context | None = None
 
 
+class _Filter(msgspec.Struct, rename="camel"):
+    tools_list_changed: bool = False
+    prompts_list_changed: bool = False
+    resources_list_changed: bool = False
+    resource_subscriptions: list[str] = []
+
+
+class _Listen(msgspec.Struct):
+    notifications: _Filter
+
+
+class _Level(_Strict):
+    level: str
+
+
+class _Resource(_Strict):
+    uri: str
+
+
 def called(message: Message, kind: Kind) -> tuple[str, JSON]:
     """The name on the wire and the parameters of a request that takes the page.
 
@@ -96,6 +115,48 @@ def completed(message: Message) -> tuple[str, JSON]:
     told: JSON = msgspec.to_builtins(asked)
     told["ref"].pop("title", None)
     return name, told
+
+
+def wanted(message: Message) -> Wanted:
+    """What a `subscriptions/listen` is for; kinds of notifications that are not known here are not
+    agreed to. Raises Rejected.
+    """
+    try:
+        asked = msgspec.convert(message.params, _Listen).notifications
+    except msgspec.ValidationError:
+        raise _invalid(message, "notifications must say what is to be told.") from None
+    return Wanted(
+        tools=asked.tools_list_changed,
+        prompts=asked.prompts_list_changed,
+        resources=asked.resources_list_changed,
+        uris=frozenset(asked.resource_subscriptions),
+    )
+
+
+def agreed(to: Wanted) -> JSON:
+    """The same, as the client is told what was agreed to."""
+    lists = {"tools": to.tools, "prompts": to.prompts, "resources": to.resources}
+    told: JSON = {f"{kind}ListChanged": True for kind, is_told in lists.items() if is_told}
+    return {**told, "resourceSubscriptions": sorted(to.uris)} if to.uris else told
+
+
+def level(message: Message) -> str:
+    """The level of a `logging/setLevel`. Raises Rejected."""
+    try:
+        asked = msgspec.convert(message.params, _Level).level
+    except msgspec.ValidationError:
+        asked = ""
+    if asked not in LEVELS:
+        raise _invalid(message, "level must be a level.")
+    return asked
+
+
+def resource(message: Message) -> str:
+    """The resource of a `resources/subscribe` or `resources/unsubscribe`. Raises Rejected."""
+    try:
+        return msgspec.convert(message.params, _Resource).uri
+    except msgspec.ValidationError:
+        raise _invalid(message, "uri must be a string.") from None
 
 
 def require_no_cursor(message: Message) -> None:

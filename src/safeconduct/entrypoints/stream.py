@@ -2,43 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from collections.abc import Callable
+from typing import Final, Self, cast
 
 from safeconduct.core.admit import LEVELS
 from safeconduct.core.asks import Capability
 from safeconduct.entrypoints.http import Fields, Request, Response
+from safeconduct.entrypoints.replay import Feed
+from safeconduct.entrypoints.sessions import Session
 from safeconduct.entrypoints.wire import Id, encode
 from safeconduct.ports import JSON, AskRefused
 
-_HEADERS: Final[Fields] = (
+HEADERS: Final[Fields] = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 )
 
+EVENT: Final = b"event: message\ndata: %b\n\n"
+"""An event; JSON as it is encoded here has no line ends."""
+
 PROGRESS: Final = "notifications/progress"
+
+Lives = Callable[[Callable[[], object]], Callable[[], None]]
+"""Has a function called when the task is over, until what it returns is called."""
 
 
 class Stream:
-    """The response to one request whose sender wants to hear more than the answer.
+    """The response to one request whose sender wants to hear, or can be asked, more than the
+    answer (`safeconduct.ports.Listener`).
 
-    The first message decides: progress or a log line opens a stream of server-sent events, an
-    answer is sent as a plain response. A slow reader holds up the upstream's notifications, and
-    nothing is kept for it.
+    The first message decides: anything before the answer opens a stream of server-sent events, an
+    answer alone is sent as a plain response. A slow reader holds up the upstream's notifications.
+    In a session the reader may go and come back, and what is under way goes on for a while; else
+    nothing is kept. An open stream is cut off when its task is over.
     """
 
-    def __init__(self, request: Request, *, token: Id | None, log_level: str | None) -> None:
-        self.able: frozenset[Capability] = frozenset()
+    def __init__(
+        self,
+        request: Request,
+        lives: Lives,
+        *,
+        token: Id | None = None,
+        log_level: str | None = None,
+        able: frozenset[Capability] = frozenset(),
+        session: Session | None = None,
+    ) -> None:
+        self.able = able
         self.wants_progress = token is not None
         self.log_level = log_level
         self._request = request
+        self._lives = lives
         self._token = token
+        self._session = session
+        self._handler = current()
         self._open = False
+        self._feed: Feed | None = None
+        self._leave: Callable[[], None] | None = None
         self._last: float | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._leave is not None:
+            self._leave()
+        if self._feed is not None:
+            self._feed.finish()
+
     async def asked(self, method: str, params: JSON) -> JSON:
-        """Nothing can be asked of this client. Raises AskRefused."""
-        raise AskRefused(-32601, f"Method not found: {method}")
+        """Asks a client that has a session, and waits for its reply. Raises AskRefused."""
+        if self._session is None:
+            raise AskRefused(-32601, f"Method not found: {method}")
+        with self._session.asking() as (number, reply):
+            asked = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            await self._event(encode(asked))
+            return await reply
 
     async def notified(self, method: str, params: JSON) -> None:
         """Passes on progress under the client's own token, and log lines that are serious enough;
@@ -47,9 +87,6 @@ class Stream:
         told = self._progress(params) if method == PROGRESS else self._log_line(params)
         if told is None:
             return
-        if not self._open:
-            self._open = True
-            self._request.start(_HEADERS)
         await self._event(encode({"jsonrpc": "2.0", "method": method, "params": told}))
 
     def _progress(self, params: JSON) -> JSON | None:
@@ -75,8 +112,28 @@ class Stream:
         return None
 
     async def _event(self, message: bytes) -> None:
-        # JSON as it is encoded here has no line ends.
-        await self._request.send(b"event: message\ndata: %b\n\n" % message)
+        if not self._open:
+            self._open = True
+            self._leave = self._lives(self._handler.cancel)
+            self._request.start(HEADERS)
+            if self._session is not None:
+                feed = self._feed = self._session.replay.open(self._handler.cancel)
+                self._request.when_gone(feed.left)
+                await self._request.send(feed.first())
+        if self._feed is None:
+            await self._request.send(EVENT % message)
+        else:
+            await self._request.send(self._feed.add(message))
+
+
+def frame(message: JSON) -> bytes:
+    """A message as an event."""
+    return EVENT % encode(message)
+
+
+def current() -> asyncio.Task[object]:
+    """The task that this is called in."""
+    return cast("asyncio.Task[object]", asyncio.current_task())
 
 
 def _rebuilt(params: JSON, token: Id) -> JSON | None:

@@ -45,6 +45,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     meta: JSON
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """The client's answer to a request of ours; without a result it is an error, whose text is
+    not looked at.
+    """
+
+    id: Id
+    result: JSON | None
+
+
 class Rejected(Exception):
     """A message that is answered with a JSON-RPC error before anything was asked of the page."""
 
@@ -72,11 +81,11 @@ class Rejected(Exception):
         return error(self.request_id, self.code, self.sentence, self.data, status=status)
 
 
-def parse(body: bytes, max_bytes: int) -> Message:
+def parse(body: bytes, max_bytes: int) -> Message | Reply:
     """Reads a body.
 
     Raises:
-        Rejected: not strict JSON (-32700), or not one request or notification (-32600).
+        Rejected: not strict JSON (-32700), or not one message (-32600).
     """
     try:
         value = strictjson.loads(body, max_bytes=max_bytes)
@@ -85,6 +94,8 @@ def parse(body: bytes, max_bytes: int) -> Message:
     if type(value) is list:
         raise Rejected(INVALID_REQUEST, "Batches are not accepted.")
     envelope = as_object(value)
+    if envelope is not None and "method" not in envelope and (reply := _reply(envelope)):
+        return reply
     if envelope is None or not envelope.keys() <= _MEMBERS or envelope.get("jsonrpc") != "2.0":
         raise Rejected(INVALID_REQUEST, "The body must be one JSON-RPC request or notification.")
     request_id = as_id(envelope.get("id"))
@@ -102,6 +113,15 @@ def parse(body: bytes, max_bytes: int) -> Message:
     if meta is None:
         raise Rejected(INVALID_PARAMS, "_meta must be an object.", request_id=request_id)
     return Message(method=method, id=request_id, params=params, meta=meta)
+
+
+def _reply(envelope: JSON) -> Reply | None:
+    answered = as_id(envelope.get("id"))
+    result, fault = as_object(envelope.get("result")), as_object(envelope.get("error"))
+    whole = len(envelope) == 3 and envelope.get("jsonrpc") == "2.0"
+    if answered is None or not whole or (result is None and fault is None):
+        return None
+    return Reply(answered, result)
 
 
 def as_object(value: object) -> JSON | None:

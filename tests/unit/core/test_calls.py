@@ -32,7 +32,7 @@ def test_a_completion_is_source_and_sink_like_what_it_refers_to() -> None:
     [
         "sampling/createMessage",
         "completion/Complete",
-        "logging/setLevel",
+        "logging/setlevel",
         "TOOLS/CALL",
         "tools/call ",
         "",
@@ -58,6 +58,7 @@ def test_each_revision_has_its_own_greeting_and_way_to_subscribe() -> None:
         "initialize": (HANDSHAKE,),
         "notifications/initialized": (HANDSHAKE,),
         "ping": (HANDSHAKE,),
+        "logging/setLevel": (HANDSHAKE,),
         "server/discover": (MODERN,),
         "resources/subscribe": (HANDSHAKE,),
         "resources/unsubscribe": (HANDSHAKE,),

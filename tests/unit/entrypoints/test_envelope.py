@@ -8,6 +8,7 @@ from safeconduct.entrypoints.wire import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
     UNSUPPORTED_VERSION,
+    Message,
     Rejected,
     parse,
 )
@@ -25,7 +26,9 @@ from tests.support.front import (
 
 
 def spoken(body: bytes, fields: Fields) -> str:
-    return revision(unconnected(fields), parse(body, 10_000))
+    message = parse(body, 10_000)
+    assert isinstance(message, Message)
+    return revision(unconnected(fields), message)
 
 
 def code(body: bytes, fields: Fields) -> int:

@@ -38,15 +38,15 @@ def test_what_the_schema_demands_is_demanded(missing: str) -> None:
 
 
 def test_nothing_is_promised_that_is_not_kept() -> None:
-    common: JSON = {
-        "completions": {},
-        "tools": {"listChanged": False},
-        "resources": {"listChanged": False, "subscribe": False},
-        "prompts": {"listChanged": False},
-    }
-    assert initialized(asking("2025-11-25"))["capabilities"] == common
-    assert discovered()["capabilities"] == {**common, "logging": {}}
-    assert "instructions" not in {**initialized(asking("2025-11-25")), **discovered()}
+    for told in (initialized(asking("2025-11-25")), discovered()):
+        assert told["capabilities"] == {
+            "completions": {},
+            "logging": {},
+            "tools": {"listChanged": True},
+            "resources": {"listChanged": True, "subscribe": True},
+            "prompts": {"listChanged": True},
+        }
+        assert "instructions" not in told
 
 
 def test_both_eras_are_told_who_answers() -> None:

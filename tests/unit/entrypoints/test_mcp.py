@@ -95,10 +95,10 @@ async def test_the_caller_is_what_the_request_claims(page: Page) -> None:
 # --- what the entrypoint answers itself -----------------------------------------------------------
 
 
-async def test_initialize_hands_out_no_session(page: Page) -> None:
+async def test_initialize_hands_out_a_session(page: Page) -> None:
     reply = await ask(front(page), *handshake("initialize", CLIENT))
     assert reply.json["result"]["protocolVersion"] == "2025-11-25"
-    assert set(reply.headers) == {"content-type", "content-length"}
+    assert set(reply.headers) == {"content-type", "content-length", "mcp-session-id"}
 
 
 async def test_discover_is_private_and_stale_at_once(page: Page) -> None:
@@ -271,11 +271,23 @@ async def test_a_row_that_nobody_answers_is_refused(
 # --- HTTP around it -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "PATCH"])
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/crm"])
-async def test_messages_come_by_post(page: Page, method: str, path: str) -> None:
+async def test_there_are_three_methods(page: Page, method: str, path: str) -> None:
     reply = await exchange(front(page), path=path, method=method).run()
-    assert (reply.status, reply.headers["allow"]) == (405, "POST")
+    assert (reply.status, reply.headers["allow"]) == (405, "DELETE, GET, POST")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/crm"])
+async def test_without_a_session_there_is_only_post(page: Page, method: str, path: str) -> None:
+    modern_fields = [
+        *BASE, ("mcp-session-id", "s"), ("mcp-protocol-version", "2026-07-28"),
+    ]  # fmt: skip
+    for fields in (BASE, modern_fields):
+        reply = await exchange(front(page), b"", fields, path=path, method=method).run()
+        assert (reply.status, reply.headers["allow"]) == (405, "POST")
+    assert page.callers == []
 
 
 async def test_the_body_is_json(page: Page) -> None:

@@ -20,9 +20,9 @@ async def streamed(
     """What a client reads of a stream that is finished after these calls."""
 
     async def handler(request: Request) -> Response | None:
-        stream = Stream(request, token=token, log_level=log_level)
-        await tell(stream)
-        return await stream.finish(ANSWER)
+        with Stream(request, lambda _: lambda: None, token=token, log_level=log_level) as stream:
+            await tell(stream)
+            return await stream.finish(ANSWER)
 
     site = Site({"/mcp": {"POST": Route(handler)}}, Doors(frozenset({b"gateway.example"})))
     return await exchange(site).run()

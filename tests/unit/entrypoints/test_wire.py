@@ -7,6 +7,7 @@ from safeconduct.entrypoints.wire import (
     PARSE_ERROR,
     Message,
     Rejected,
+    Reply,
     error,
     parse,
     result,
@@ -71,12 +72,24 @@ def test_what_parsers_read_differently_is_no_message(body: bytes) -> None:
         b'{"jsonrpc":"2.0","id":1,"method":"m","params":[1]}',
         b'{"jsonrpc":"2.0","id":1,"method":"m","params":null}',
         b'{"jsonrpc":"2.0","id":1,"method":"m","extra":1}',
-        b'{"jsonrpc":"2.0","id":1,"result":{}}',
+        b'{"jsonrpc":"2.0","id":null,"result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":[]}',
+        b'{"jsonrpc":"2.0","id":1,"error":"no"}',
+        b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":{},"extra":1}',
+        b'{"jsonrpc":"1.0","id":1,"result":{}}',
         b'{"jsonrpc":"2.0","id":1,"method":"m","result":{}}',
     ],
 )
 def test_json_that_is_not_one_request_or_notification_is_refused(body: bytes) -> None:
     assert rejected(body).code == INVALID_REQUEST
+
+
+def test_a_reply_is_a_result_or_an_error() -> None:
+    result = b'{"jsonrpc":"2.0","id":1,"result":{"action":"cancel"}}'
+    assert parse(result, 1000) == Reply(1, {"action": "cancel"})
+    error = b'{"jsonrpc":"2.0","id":"a","error":{"code":-1,"message":"Hear me"}}'
+    assert parse(error, 1000) == Reply("a", None)
 
 
 def test_a_refusal_goes_to_the_id_where_one_could_be_read() -> None:

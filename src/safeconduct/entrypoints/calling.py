@@ -1,0 +1,270 @@
+"""Requests that take the page: what they bring besides a call, and what may come before the answer.
+
+A client of 2026-07-28 is asked by the end of its request, one of before by a request of ours on the
+stream of its own; either way the upstream may be of the other kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from safeconduct.core import naming
+from safeconduct.core.asks import INPUT_REQUIRED, Capability, capabilities, reply
+from safeconduct.core.calls import COMPLETE, Kind
+from safeconduct.core.shapes import Malformed
+from safeconduct.entrypoints import answers, params, rounds, wire
+from safeconduct.entrypoints.envelope import CAPABILITIES_KEY
+from safeconduct.entrypoints.http import Request, Response, incident
+from safeconduct.entrypoints.parking import Asking, Parking
+from safeconduct.entrypoints.rounds import RETRIED, Rounds, State, binding, taken
+from safeconduct.entrypoints.running import Cancelled, Key, Running
+from safeconduct.entrypoints.sessions import Sessions
+from safeconduct.entrypoints.stream import Stream
+from safeconduct.entrypoints.watch import Watch
+from safeconduct.entrypoints.wire import Id, Message, Rejected
+from safeconduct.gateway import Gateway
+from safeconduct.ports import (
+    JSON,
+    Answer,
+    AskRefused,
+    Bearer,
+    Caller,
+    Delivered,
+    Listener,
+    NotRecorded,
+    Refused,
+    Resumed,
+    Unauthenticated,
+)
+
+MAX_ROUNDS: Final = 8
+"""How often an upstream of 2026-07-28 may ask a client of before within one request."""
+
+_NOBODY: Final[frozenset[Capability]] = frozenset()
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that is well-formed and in the table; `events` says whether its sender takes a
+    stream of events for an answer.
+    """
+
+    message: Message
+    id: Id
+    kind: Kind
+    modern: bool
+    caller: Caller
+    upstream: str | None
+    path: str
+    events: bool
+
+
+class _Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for the page, read: `brought` is what only a retry has."""
+
+    asked: Asked
+    bearer: Bearer
+    name: str
+    params: JSON
+    brought: JSON
+
+    def page(
+        self, gateway: Gateway, listener: Listener | None, resumed: Resumed | None = None
+    ) -> Awaitable[Answer]:
+        """The page with this call, for the first time or, after a question, again."""
+        method, upstream = self.asked.message.method, self.asked.upstream
+        return gateway.call(
+            self.bearer, method, upstream, self.name, self.params, listener, resumed
+        )
+
+    def binding(self) -> bytes:
+        """What a question within this call belongs to."""
+        return binding(self.bearer, self.asked.path, self.asked.message.method, self.params)
+
+
+class Calling:
+    """Answers the requests that take the page. `metadata` is the URL of the protected-resource
+    metadata (RFC 9728).
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        running: Running,
+        sessions: Sessions,
+        watch: Watch,
+        clock_ms: Callable[[], int],
+        metadata: str,
+    ) -> None:
+        self._gateway = gateway
+        self._running = running
+        self._sessions = sessions
+        self._watch = watch
+        self._rounds = Rounds(clock_ms)
+        self._parking = Parking(watch)
+        self._metadata = metadata
+
+    async def answer(self, request: Request, asked: Asked) -> Response | None:
+        """Takes a request through the page. Raises Problem, Rejected, Unauthenticated."""
+        message: Message = asked.message
+        brought: JSON = {}
+        if asked.modern and message.method in RETRIED:
+            message, brought = taken(message)
+        if message.method == COMPLETE:
+            name, given = params.completed(message)
+        else:
+            name, given = params.called(message, asked.kind)
+        bearer = await self._gateway.authenticate(asked.caller)
+        call = _Call(asked=asked, bearer=bearer, name=name, params=given, brought=brought)
+        stream = self._stream(request, call)
+        if stream is None:
+            return await self._answered(request, call, None)
+        with stream:
+            return await stream.finish(await self._answered(request, call, stream))
+
+    async def close(self) -> None:
+        """Ends the calls that wait for their clients."""
+        await self._parking.close()
+
+    def _stream(self, request: Request, call: _Call) -> Stream | None:
+        """The response as something that may hear and be asked more; None for the answer alone."""
+        asked, message = call.asked, call.asked.message
+        token, log_level = params.progress_token(message), params.log_level(message)
+        able, session = _NOBODY, None
+        if not asked.modern:
+            session = self._sessions.of(request, call.bearer)
+        elif message.method in RETRIED:
+            able = capabilities(message.meta.get(CAPABILITIES_KEY))
+        if not asked.events:
+            token = log_level = session = None
+        elif session is not None:
+            able, log_level = session.able, session.log_level
+        if not (able or call.brought or session) and token is None and log_level is None:
+            return None
+        life = partial(self._watch.add, call.bearer)
+        return Stream(request, life, token=token, log_level=log_level, able=able, session=session)
+
+    async def _answered(self, request: Request, call: _Call, stream: Stream | None) -> Response:
+        asked = call.asked
+        key = Key(asked.caller.authorization or "", request.path, asked.id)
+        try:
+            outcome = await self._running.run(key, request, self._outcome(call, stream))
+            return self._told(call, outcome)
+        except (Rejected, Unauthenticated):
+            raise
+        except Cancelled:
+            return wire.error(asked.id, wire.CANCELLED, "Request cancelled")
+        except NotRecorded as fault:
+            return _internal(asked.id, fault.incident)
+        except Exception:  # noqa: BLE001  whatever it is, the agent gets a number and no result
+            return _internal(asked.id, incident())
+
+    def _outcome(self, call: _Call, stream: Stream | None) -> Awaitable[Answer | Asking]:
+        if not call.asked.modern:
+            return self._asking_along(call, stream)
+        if stream is not None and (stream.able or call.brought):
+            return self._in_rounds(call, stream)
+        return call.page(self._gateway, stream)
+
+    async def _in_rounds(self, call: _Call, stream: Stream) -> Answer | Asking:
+        """For a client of 2026-07-28 that can be asked, or was. Raises Rejected."""
+        state: State | None = None
+        resumed: Resumed | None = None
+        if call.brought:
+            message = call.asked.message
+            retry = self._rounds.retry(message, call.brought, call.binding())
+            state = retry.state
+            if state is not None and state.parked is not None:
+                outcome = await self._parking.resume(retry.replies, state, stream)
+                if outcome is None:
+                    raise rounds.invalid(message, rounds.VOID)
+                return outcome
+            inner = None if state is None else state.inner
+            resumed = Resumed(replies=retry.replies, state=inner)
+        page = partial(call.page, self._gateway, resumed=resumed)
+        return await self._parking.begin(call.bearer, stream, page)
+
+    async def _asking_along(self, call: _Call, stream: Stream | None) -> Answer:
+        """For a client of before, which answers while its request waits."""
+        answer = await call.page(self._gateway, stream)
+        for _ in range(MAX_ROUNDS):
+            asked = _asking(answer)
+            if asked is None:
+                return answer
+            replies = await _replies(asked, stream)
+            answer = await call.page(
+                self._gateway, stream, Resumed(replies=replies, state=asked.state.inner)
+            )
+        if _asking(answer) is None:
+            return answer
+        return Refused(decision=answer.decision, code="ask-refused", may_have_happened=True)
+
+    def _told(self, call: _Call, outcome: Answer | Asking) -> Response:
+        asked = call.asked
+        if isinstance(outcome, Refused):
+            return answers.refused(
+                asked.id,
+                asked.message.method,
+                outcome,
+                modern=asked.modern,
+                resource=self._metadata,
+            )
+        if isinstance(outcome, Delivered):
+            asking = _asking(outcome)
+            if asking is None:
+                return self._delivered(call, outcome)
+            outcome = asking
+        told = self._rounds.asking(outcome.requests, outcome.state, call.binding())
+        return wire.result(asked.id, told)
+
+    @staticmethod
+    def _delivered(call: _Call, outcome: Delivered) -> Response:
+        asked = call.asked
+        value = _on_the_wire(call, outcome.result)
+        shaped = answers.shaped(value, modern=asked.modern, cacheable=asked.kind.cacheable)
+        return wire.result(asked.id, shaped)
+
+
+def _asking(answer: Answer) -> Asking | None:
+    """What an upstream asks by its result, if it is no answer yet."""
+    if isinstance(answer, Refused) or answer.result.get("resultType") != INPUT_REQUIRED:
+        return None
+    requests: JSON = answer.result.get("inputRequests", {})
+    methods = {key: one["method"] for key, one in requests.items()}
+    return Asking(requests, State(methods=methods, inner=answer.result.get("requestState")))
+
+
+async def _replies(asked: Asking, stream: Stream | None) -> JSON:
+    """Asks for everything that an upstream's result asks for; what is not answered is left out."""
+    replies: JSON = {}
+    for key, one in asked.requests.items():
+        if stream is not None:
+            with suppress(AskRefused, Malformed):
+                replies[key] = reply(
+                    one["method"], await stream.asked(one["method"], one["params"])
+                )
+    return replies
+
+
+def _on_the_wire(call: _Call, result: JSON) -> JSON:
+    """A result with the names that the endpoint has for what is in it."""
+    if call.asked.upstream is not None:
+        return result
+    by_uri = call.asked.kind.names == "uri"
+    located = naming.unwrapped(call.name) if by_uri else naming.split(call.name)
+    return result if located is None else naming.with_wrapped_uris(located[0], result)
+
+
+def _internal(request_id: Id, number: str) -> Response:
+    return wire.error(
+        request_id,
+        wire.INTERNAL_ERROR,
+        f"Internal error {number}",
+        {"incident": number},
+        status=500,
+    )

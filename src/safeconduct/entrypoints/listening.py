@@ -1,0 +1,93 @@
+"""Long streams of notifications: `subscriptions/listen` since 2026-07-28, and before it the one
+stream of a session, which a GET opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from safeconduct.entrypoints import params
+from safeconduct.entrypoints.calling import Asked
+from safeconduct.entrypoints.http import Problem, Request
+from safeconduct.entrypoints.sessions import Session
+from safeconduct.entrypoints.stream import HEADERS, current, frame
+from safeconduct.entrypoints.watch import Watch
+from safeconduct.ports import JSON, Bearer, Wanted
+from safeconduct.subscriptions import Subscription, Subscriptions
+
+SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
+ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+
+LAST_EVENT: Final = b"last-event-id"
+
+EVERY_LIST: Final = Wanted(tools=True, prompts=True, resources=True)
+
+
+class Listening:
+    """Serves the streams that concern no call."""
+
+    def __init__(self, subscriptions: Subscriptions, watch: Watch) -> None:
+        self._subscriptions = subscriptions
+        self._watch = watch
+
+    async def listen(self, request: Request, asked: Asked, bearer: Bearer) -> None:
+        """Answers `subscriptions/listen`: what was agreed to, then what happens, each tagged with
+        the request's id; and a result when the gateway ends it. Raises Rejected.
+        """
+        wanted = params.wanted(asked.message)
+        subscription = await self._subscriptions.agree(bearer, asked.upstream, wanted)
+        tag: JSON = {SUBSCRIPTION: asked.id}
+
+        async def tell(method: str, told: JSON) -> None:
+            await request.send(
+                frame({"jsonrpc": "2.0", "method": method, "params": {**told, "_meta": tag}})
+            )
+
+        with self._watch.watching(bearer, current().cancel):
+            request.start(HEADERS, lasting=True)
+            await tell(ACKNOWLEDGED, {"notifications": params.agreed(subscription.wanted)})
+            telling = asyncio.ensure_future(subscription.run(tell))
+            request.when_gone(lambda: _end(telling))
+            try:
+                await asyncio.wait([telling])
+            finally:
+                telling.cancel()
+            ended = {"resultType": "complete", "_meta": tag}
+            await request.send(frame({"jsonrpc": "2.0", "id": asked.id, "result": ended}))
+            request.finish()
+
+    async def follow(self, request: Request, session: Session, bearer: Bearer) -> None:
+        """Answers a GET within a session: its one stream, or the rest of one that was lost.
+
+        Raises Problem (400) for an event that is not one of the session's.
+        """
+        feed, after = session.channel, session.channel.sent
+        named = request.headers.get(LAST_EVENT)
+        if named is not None:
+            found = session.replay.find(named.decode("latin-1"))
+            if found is None or found[1] > found[0].last:
+                raise Problem(400, "There is no such event.")
+            feed, after = found
+        subscription: Subscription | None = None
+        if feed is session.channel:
+            upstream = request.tail or None
+            subscription = await self._subscriptions.agree(bearer, upstream, EVERY_LIST)
+        with self._watch.watching(bearer, current().cancel):
+            request.start(HEADERS, lasting=True)
+            await request.send(feed.first(after))
+            telling = asyncio.ensure_future(_told(subscription, session))
+            try:
+                if await feed.follow(request, after):
+                    request.finish()
+            finally:
+                telling.cancel()
+
+
+async def _told(subscription: Subscription | None, session: Session) -> None:
+    if subscription is not None:
+        await subscription.run(session.tell)
+
+
+def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()

@@ -1,0 +1,149 @@
+"""Streams that a client of before 2026-07-28 may lose and take up again (MCP 2025-11-25,
+transports, "Resumability and Redelivery").
+
+Every event has an id. The last ones of a session are kept, in a bounded number of bytes, for a
+reader who comes back and says which one it saw last. A reader who has fallen behind what is kept is
+cut off: nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final
+
+from safeconduct.entrypoints.http import Request
+
+MAX_BYTES: Final = 1_048_576
+MAX_EVENTS: Final = 1_024
+"""How much of a session is kept for readers who come back."""
+
+RETRY_MS: Final = 1_000
+"""After what time a reader is told to come back, in milliseconds."""
+
+ALONE_S: Final = 30.0
+"""How long a stream goes on while nobody reads it, in seconds."""
+
+_EVENT_ID: Final = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
+
+
+class Replay:
+    """The streams of one session, and the events of all of them by stream and place."""
+
+    def __init__(self) -> None:
+        self._events: dict[tuple[int, int], bytes] = {}
+        self._bytes = 0
+        self._feeds: dict[int, Feed] = {}
+        self._opened = 0
+
+    def open(self, alone: Callable[[], object] | None = None) -> Feed:
+        """A new stream. `alone` is called when nobody has read it for a while."""
+        self._feeds = {
+            number: feed
+            for number, feed in self._feeds.items()
+            if not feed.finished or (number, feed.last) in self._events
+        }
+        number = self._opened
+        self._opened += 1
+        feed = self._feeds[number] = Feed(self, number, alone)
+        return feed
+
+    def find(self, event_id: str) -> tuple[Feed, int] | None:
+        """The stream that an event was in, and its place there."""
+        read = _EVENT_ID.fullmatch(event_id)
+        feed = None if read is None else self._feeds.get(int(read[1]))
+        return None if read is None or feed is None else (feed, int(read[2]))
+
+    def keep(self, number: int, place: int, data: bytes) -> None:
+        """Keeps an event, and lets go of the oldest."""
+        self._events[number, place] = data
+        self._bytes += len(data)
+        while self._bytes > MAX_BYTES or len(self._events) > MAX_EVENTS:
+            self._bytes -= len(self._events.pop(next(iter(self._events))))
+
+    def event(self, number: int, place: int) -> bytes | None:
+        """An event, if it is kept."""
+        return self._events.get((number, place))
+
+    def end(self) -> None:
+        """Ends every stream: who reads one is told that there is no more."""
+        for feed in self._feeds.values():
+            feed.finish()
+
+
+class Feed:
+    """One stream of a session."""
+
+    def __init__(self, replay: Replay, number: int, alone: Callable[[], object] | None) -> None:
+        self.finished = False
+        self.last = 0
+        self.sent = 0
+        """The last event that was on its way to a reader."""
+        self._replay = replay
+        self._number = number
+        self._alone = alone
+        self._changed = asyncio.Event()
+        self._reader: object = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def first(self, after: int = 0) -> bytes:
+        """What a stream begins with: an id to come back to before there is any event."""
+        return b"retry: %d\nid: %d-%d\ndata: \n\n" % (RETRY_MS, self._number, after)
+
+    def add(self, message: bytes) -> bytes:
+        """A message as an event, which is kept."""
+        self.last += 1
+        data = b"id: %d-%d\nevent: message\ndata: %b\n\n" % (self._number, self.last, message)
+        self._replay.keep(self._number, self.last, data)
+        self._changed.set()
+        return data
+
+    def finish(self) -> None:
+        """There is nothing more to come."""
+        self.finished = True
+        self._changed.set()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def left(self) -> None:
+        """The last reader has gone; another one has a while to come."""
+        if self._alone is not None and not self.finished and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(ALONE_S, self._alone)
+
+    async def follow(self, request: Request, after: int) -> bool:
+        """Sends a reader what comes after an event, until the stream ends, the reader goes, or
+        another one comes. False when something that it has not seen is not kept any more.
+        """
+        reader = self._reader = object()
+        gone = False
+
+        def leave() -> None:
+            nonlocal gone
+            gone = True
+            self._changed.set()
+
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._changed.set()  # for the reader before this one
+        request.when_gone(leave)
+        try:
+            while not gone and self._reader is reader:
+                if after < self.last:
+                    data = self._replay.event(self._number, after + 1)
+                    if data is None:
+                        return False
+                    after += 1
+                    self.sent = max(self.sent, after)
+                    await request.send(data)
+                elif self.finished:
+                    break
+                else:
+                    self._changed.clear()
+                    await self._changed.wait()
+        finally:
+            request.when_gone(None)
+            if self._reader is reader:
+                self.left()
+        return True

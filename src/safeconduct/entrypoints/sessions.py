@@ -1,0 +1,160 @@
+"""Sessions of clients of 2025-11-25 and before (`Mcp-Session-Id`).
+
+A session gives no authority: every request in it carries a token and a proof of its own, and the
+session is there for the task and the key that opened it and for nobody else. It holds what such a
+client expects a server to remember: what it can be asked, which log lines it wants, and streams
+that it may take up again. A client that brings no session id is served without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from typing import Final
+
+from safeconduct.core.asks import Capability
+from safeconduct.entrypoints.http import Problem, Request
+from safeconduct.entrypoints.replay import Replay
+from safeconduct.entrypoints.wire import Id, Reply, encode
+from safeconduct.ports import JSON, AskRefused, Bearer
+
+HEADER: Final = b"mcp-session-id"
+
+MAX_SESSIONS: Final = 512
+MAX_SESSIONS_PER_TASK: Final = 8
+"""How many sessions there may be, in all and of one task."""
+
+IDLE_S: Final = 1_800.0
+"""After what time without a request a session is forgotten, in seconds."""
+
+MAX_SUBSCRIPTIONS: Final = 64
+"""How many resources one session may be subscribed to."""
+
+LEVEL: Final = "info"
+"""The log lines that a client hears before it has said which ones it wants."""
+
+REFUSED: Final = -1
+
+
+class Session:
+    """One session: of one task, one key and one endpoint."""
+
+    def __init__(self, bearer: Bearer, path: str, able: frozenset[Capability], now: float) -> None:
+        self.id = secrets.token_urlsafe(24)
+        self.owner = (bearer.tenant, bearer.task, bearer.key, path)
+        self.able = able
+        self.log_level = LEVEL
+        self.used = now
+        self.replay = Replay()
+        self.channel = self.replay.open()
+        """The stream of what concerns no request."""
+        self._asks: dict[Id, asyncio.Future[JSON]] = {}
+        self._asked = 0
+        self._subscriptions: dict[str, asyncio.Task[None]] = {}
+
+    @contextmanager
+    def asking(self) -> Generator[tuple[int, asyncio.Future[JSON]]]:
+        """An id for a request to the client, and its result; raises AskRefused for an error."""
+        self._asked += 1
+        number = self._asked
+        reply: asyncio.Future[JSON] = asyncio.get_running_loop().create_future()
+        self._asks[number] = reply
+        try:
+            yield number, reply
+        finally:
+            self._asks.pop(number, None)
+
+    def replied(self, reply: Reply) -> None:
+        """Takes the reply to a request that is open; any other, and a second one, means nothing."""
+        waiting = self._asks.pop(reply.id, None)
+        if waiting is None or waiting.done():
+            return
+        if reply.result is None:
+            waiting.set_exception(AskRefused(REFUSED, "Refused"))
+        else:
+            waiting.set_result(reply.result)
+
+    async def tell(self, method: str, params: JSON) -> None:
+        """A notification that concerns no request."""
+        told = {"jsonrpc": "2.0", "method": method, **({"params": params} if params else {})}
+        self.channel.add(encode(told))
+
+    def subscribe(self, uri: str, run: Callable[[], Coroutine[object, object, None]]) -> bool:
+        """Runs a subscription until it ends, or is ended. False when there are too many."""
+        if uri not in self._subscriptions:
+            if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+                return False
+            task = self._subscriptions[uri] = asyncio.ensure_future(run())
+            task.add_done_callback(lambda _: self._subscriptions.pop(uri, None))
+        return True
+
+    def unsubscribe(self, uri: str) -> None:
+        """Ends a subscription, if there is one."""
+        task = self._subscriptions.pop(uri, None)
+        if task is not None:
+            task.cancel()
+
+    def end(self) -> None:
+        """Ends all that belongs to it. A call that waits for a reply gets none."""
+        for waiting in self._asks.values():
+            if not waiting.done():
+                waiting.set_exception(AskRefused(REFUSED, "Refused"))
+        for task in list(self._subscriptions.values()):
+            task.cancel()
+        self.replay.end()
+
+
+class Sessions:
+    """The sessions of this process."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}  # the one used least recently first
+
+    def open(self, bearer: Bearer, path: str, able: frozenset[Capability]) -> Session | None:
+        """A new session; None when there are too many: the client is served without one.
+
+        Of one task the one that was used least recently makes room.
+        """
+        now = asyncio.get_running_loop().time()
+        for old in [one for one in self._sessions.values() if now - one.used > IDLE_S]:
+            self.end(old)
+        same = [
+            one for one in self._sessions.values() if one.owner[:2] == (bearer.tenant, bearer.task)
+        ]
+        if len(same) >= MAX_SESSIONS_PER_TASK:
+            self.end(same[0])
+        if len(self._sessions) >= MAX_SESSIONS:
+            return None
+        session = Session(bearer, path, able, now)
+        self._sessions[session.id] = session
+        return session
+
+    def of(self, request: Request, bearer: Bearer) -> Session | None:
+        """The session that a request names; None when it names none.
+
+        Raises Problem (404) for one that is not there, or not for this task, key and endpoint:
+        which of them it does not say.
+        """
+        named = request.headers.get(HEADER)
+        if named is None:
+            return None
+        session = None if request.repeats(HEADER) else self._sessions.get(named.decode("latin-1"))
+        now = asyncio.get_running_loop().time()
+        owner = (bearer.tenant, bearer.task, bearer.key, request.path)
+        if session is None or session.owner != owner or now - session.used > IDLE_S:
+            raise Problem(404, "There is no such session.")
+        session.used = now
+        self._sessions[session.id] = self._sessions.pop(session.id)
+        return session
+
+    def end(self, session: Session) -> None:
+        """Ends a session."""
+        del self._sessions[session.id]
+        session.end()
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for session in list(self._sessions.values()):
+            self.end(session)
