@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= auto
-CODE := $(wildcard src tests bench conformance examples scripts/*.py)
+CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check story bench conformance e2e lock docs clean
+.PHONY: help demo test check story bench conformance fuzz e2e lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,6 +41,9 @@ bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its r
 
 conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
 	@$(BIN)/python -m conformance $(OPTIONS)
+
+fuzz: $(VENV)/.fuzz ## inputs that nobody thought of, for MINUTES=30 (last line: JSON)
+	@$(BIN)/python -m fuzz --minutes $(or $(MINUTES),30) $(OPTIONS)
 
 e2e: $(VENV)/.dev $(VENV)/.rivals $(VENV)/.servers $(VENV)/.npm ## whole programs; needs the packages of scripts/debian-packages.txt
 	$(PYTEST) -m debian
@@ -80,6 +83,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.package
 	@echo "installing requirements/dev.txt"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.dev
+	@echo "installing requirements/fuzz.txt"
+	@$(PIP) install --require-hashes -r requirements/fuzz.txt
+	@touch $@
 
 # What `make bench` compares with; apart, so that nothing of it reaches the gateway.
 $(VENV)/.rivals: requirements/bench.txt $(VENV)/.base

@@ -1,7 +1,8 @@
-"""CONTRIBUTING.md draws the rooms as the import contracts do."""
+"""CONTRIBUTING.md draws the rooms as the import contracts do, and knows what is fuzzed."""
 
 import tomllib
 
+from fuzz.targets import TARGETS
 from tests.support.pages import ROOT, codes, sections, tables
 
 
@@ -17,3 +18,10 @@ def test_the_rooms_stand_in_the_order_of_their_layers() -> None:
     rooms = [room.removesuffix(".py") for row in rows for room in codes(row[0])]
     assert set(rooms) == set(height) - {"__main__"}
     assert [height[room] for room in rooms] == sorted(height[room] for room in rooms)
+
+
+def test_every_target_of_the_fuzzer_stands_beside_a_module_that_exists() -> None:
+    rows = tables(sections(ROOT / "CONTRIBUTING.md")["Fuzzing"])[0][1:]
+    assert sorted(name for row in rows for name in codes(row[0])) == sorted(TARGETS)
+    for row in rows:
+        assert all((ROOT / "src" / "safeconduct" / path).is_file() for path in codes(row[1]))

@@ -20,7 +20,7 @@ import safeconduct
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
-LOCKS = ("build", "runtime", "demo", "dev", "bench")
+LOCKS = ("build", "runtime", "demo", "dev", "fuzz", "bench")
 SERVERS = ("servers", "servers-old")  # what is put behind the gateway: not ours, so not declared
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = [
@@ -95,6 +95,7 @@ def test_every_pin_is_exact_and_hashed_and_no_line_names_a_place(name: str) -> N
 
 def test_each_lock_holds_all_of_the_one_before() -> None:
     assert _locked("runtime").items() <= _locked("demo").items() <= _locked("dev").items()
+    assert _locked("dev").items() <= _locked("fuzz").items()
     assert _locked("runtime").items() <= _locked("bench").items()
 
 

@@ -56,7 +56,11 @@ def sampling(params: Mapping[str, Any]) -> JSON:
 
 
 def _preferences(said: JSON) -> JSON:
-    kept: JSON = {name: said[name] for name in _PRIORITIES if is_number(said.get(name))}
+    kept: JSON = {
+        name: said[name]
+        for name in _PRIORITIES
+        if is_number(said.get(name)) and 0 <= said[name] <= 1
+    }
     if "hints" in said:
         kept["hints"] = [
             {"name": text_of(object_of(one), "name")} for one in items_of(said, "hints")

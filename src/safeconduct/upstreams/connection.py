@@ -8,6 +8,7 @@ end of a response, or while nothing was asked, ends the connection and belongs t
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -18,6 +19,7 @@ MAX_FIELDS: Final = 100
 # Beyond this nothing more is read until somebody takes what is there.
 _HIGH_WATER: Final = 64 * 1024
 _NO_BODY: Final = frozenset({204, 304})
+_NO_TEXT: Final = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
 
 
 class Lost(ConnectionError):
@@ -188,6 +190,10 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._response.complete:
             raise NotHTTP("more than one response")
+
+    def on_status(self, reason: bytes) -> None:
+        if _NO_TEXT.search(reason):
+            raise NotHTTP("a reason that is no text")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         response = self._response

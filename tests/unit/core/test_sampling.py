@@ -37,7 +37,14 @@ def test_nothing_of_other_servers_goes_along() -> None:
 
 
 def test_preferences_are_rebuilt() -> None:
-    said = {"modelPreferences": {"speedPriority": True, "hints": [{"name": "n", "x": 1}], "y": 1}}
+    said = {
+        "modelPreferences": {
+            "speedPriority": True,
+            "costPriority": 1.1,
+            "hints": [{"name": "n", "x": 1}],
+            "y": 1,
+        }
+    }
     assert sampling({**LEAST, **said})["modelPreferences"] == {"hints": [{"name": "n"}]}
     assert sampling({**LEAST, "modelPreferences": {}})["modelPreferences"] == {}
 

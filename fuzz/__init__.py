@@ -1,0 +1,1 @@
+"""Inputs that nobody thought of, for whatever reads bytes of others, judged by second readers."""

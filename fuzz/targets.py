@@ -1,0 +1,44 @@
+"""What is fuzzed: a name, and a function of bytes that raises where something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fuzz import documents, streams, texts
+
+CORPUS: Final = Path(__file__).parent / "corpus"
+
+
+class Target(NamedTuple):
+    """One of the readers of foreign bytes. `is_json` if most of what it reads are JSON documents,
+    so that changes of whole values get further than changes of bytes.
+    """
+
+    run: Callable[[bytes], None]
+    is_json: bool = False
+
+
+TARGETS: Final = {
+    "strict-json": Target(documents.strict_json, is_json=True),
+    "from-client": Target(documents.from_client, is_json=True),
+    "from-upstream": Target(documents.from_upstream, is_json=True),
+    "local-line": Target(documents.local_line, is_json=True),
+    "rebuilt": Target(documents.rebuilt, is_json=True),
+    "requests": Target(streams.requests),
+    "answers": Target(streams.answers),
+    "responses": Target(streams.responses),
+    "events": Target(streams.events),
+    "lines": Target(streams.lines),
+    "origin": Target(texts.origin),
+    "sealed": Target(texts.sealed),
+    "tokens": Target(texts.tokens),
+    "spellings": Target(texts.spellings),
+    "mirrored": Target(texts.mirrored),
+}
+
+
+def seeds(name: str) -> list[bytes]:
+    """The hand-written inputs of a target, in the order of their names."""
+    return [file.read_bytes() for file in sorted((CORPUS / name).iterdir())]
