@@ -249,11 +249,9 @@ async def test_an_answer_that_nobody_asked_for_is_refused() -> None:
 @pytest.mark.parametrize(
     "method",
     [
-        "resources/templates/list",
-        "resources/subscribe",
         "subscriptions/listen",
-        "completion/complete",
-        "logging/setLevel",
+        "notifications/elicitation/complete",
+        "completion/Complete",
         "sampling/createMessage",
         "elicitation/create",
         "roots/list",

@@ -3,17 +3,23 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import httpx2
 import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
-from mcp_types import PromptReference, ResourceTemplateReference, TextContent
+from mcp_types import (
+    ElicitRequestFormParams,
+    ElicitResult,
+    PromptReference,
+    ResourceTemplateReference,
+    TextContent,
+)
 
 from safeconduct import __version__
-from safeconduct.ports import Delivered, Listener, Refused
+from safeconduct.ports import JSON, Delivered, Listener, Refused, Resumed
 from tests.support.front import TOKEN, Page, front, listening
 
 Mode = Literal["legacy", "auto", "2026-07-28"]
@@ -34,13 +40,13 @@ async def connect(page: Page) -> AsyncGenerator[Connect]:
 
         @asynccontextmanager
         async def connected(
-            mode: Mode, *, path: str = "/mcp", token: str = TOKEN
+            mode: Mode, *, path: str = "/mcp", token: str = TOKEN, **able: Any
         ) -> AsyncGenerator[Client]:
             headers = {"Host": "gateway.example", "Authorization": token}
             url = f"http://127.0.0.1:{port}{path}"
             async with (
                 httpx2.AsyncClient(headers=headers, trust_env=False) as http,
-                Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+                Client(streamable_http_client(url, http_client=http), mode=mode, **able) as client,
             ):
                 yield client
 
@@ -213,3 +219,61 @@ async def test_nobody_connects_without_a_token(connect: Connect, page: Page, mod
         async with connect(mode, token="DPoP bad"):
             pass
     assert page.calls == []
+
+
+FORM: JSON = {
+    "mode": "form",
+    "message": "Who?",
+    "requestedSchema": {"type": "object", "properties": {"who": {"type": "string"}}},
+}
+
+
+async def replies(_: object, params: ElicitRequestFormParams) -> ElicitResult:
+    assert params.message == "Who?"
+    return ElicitResult(action="accept", content={"who": "Ann"})
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_upstream_of_before_may_ask(connect: Connect, page: Page, mode: Mode) -> None:
+    heard: list[JSON] = []
+
+    async def asks(listener: Listener | None) -> None:
+        assert listener is not None
+        heard.append(await listener.asked("elicitation/create", FORM))
+
+    page.during = asks
+    async with connect(mode, elicitation_callback=replies) as client:
+        result = await client.call_tool("t", {})
+    assert result.content == [TextContent(type="text", text="done")]
+    assert heard == [{"action": "accept", "content": {"who": "Ann"}}]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_upstream_of_today_may_ask(connect: Connect, page: Page, mode: Mode) -> None:
+    question = {"method": "elicitation/create", "params": FORM}
+    asked: JSON = {
+        "resultType": "input_required",
+        "inputRequests": {"who": question},
+        "requestState": "theirs",
+    }
+    page.answers = [Delivered(decision="d", result=asked)]
+    async with connect(mode, elicitation_callback=replies) as client:
+        result = await client.call_tool("t", {})
+    assert result.content == [TextContent(type="text", text="done")]
+    reply = {"action": "accept", "content": {"who": "Ann"}}
+    assert page.resumed == [None, Resumed(replies={"who": reply}, state="theirs")]
+
+
+async def test_a_client_of_before_hears_of_changes(connect: Connect, page: Page) -> None:
+    heard: list[str] = []
+    told = asyncio.Event()
+
+    async def hear(message: Any) -> None:
+        heard.append(message.method)
+        told.set()
+
+    async with connect("legacy", message_handler=hear):
+        await page.subscriptions.begun()
+        await page.subscriptions.running[0]("notifications/tools/list_changed", {})
+        await told.wait()
+    assert heard == ["notifications/tools/list_changed"]

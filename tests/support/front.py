@@ -1,5 +1,7 @@
 """An MCP endpoint with a page of cardboard behind it, spoken to in memory or over a socket."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -349,7 +351,7 @@ class Exchange:
 
     async def events(self, number: int) -> list[Event]:
         """The first events of a stream that is open, once there are so many of them."""
-        self.task = self.task or asyncio.ensure_future(self.bytes())
+        self.begin()
         while True:
             self._pipe.wrote.clear()
             if self._pipe.written:
@@ -358,11 +360,10 @@ class Exchange:
                     return found[:number]
             await self._pipe.wrote.wait()
 
-    async def end(self) -> Reply:
-        """The whole answer, once it has come to its end."""
+    def begin(self) -> Exchange:
+        """Sends the request."""
         self.task = self.task or asyncio.ensure_future(self.bytes())
-        read = _Reading(await self.task)
-        return Reply(read.status, read.headers, read.body, whole=read.whole)
+        return self
 
     def leave(self) -> None:
         """The client goes away."""
@@ -377,8 +378,11 @@ class Exchange:
         return self._pipe.written
 
     async def run(self) -> Reply:
-        read = _Reading(await self.bytes())
-        return Reply(read.status, read.headers, read.body)
+        """The whole answer, once it has come to its end."""
+        task = self.begin().task
+        assert task is not None
+        read = _Reading(await task)
+        return Reply(read.status, read.headers, read.body, read.whole)
 
 
 def exchange(
