@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.core.canonical import digest
 from safeconduct.ports import JSON
 from safeconduct.upstreams.factory import open_upstream
@@ -59,6 +60,13 @@ class Behind(msgspec.Struct, frozen=True):
         return {"upstream": self.name, "tools": tools}
 
 
+REVISIONS: Final[Mapping[str, Mapping[Age, str]]] = {
+    "npm": {"new": HANDSHAKE, "old": "2025-06-18"},
+    "PyPI": {"new": MODERN, "old": "2025-06-18"},
+}
+"""What the gateway agrees on with a server, by registry and age."""
+
+
 def _tool(effect: str, arguments: Mapping[str, str], **more: object) -> JSON:
     trust = "trusted" if more.pop("trusted", True) else "untrusted"
     sink: JSON = {"clearance": "confidential"}
@@ -91,7 +99,7 @@ def filesystem(age: Age, root: Path) -> Behind:
     )
 
 
-def memory(age: Age, root: Path) -> Behind:
+def memory(age: str, root: Path) -> Behind:
     part = npm_server("memory", age)
     return Behind(
         f"memory-{age}",

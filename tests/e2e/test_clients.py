@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from conformance.shim import Shim
+from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.identity.client import proof
 from tests.e2e import servers, workshop
 from tests.e2e.parts import VENV, Part, npm_client, npm_server, python_client
@@ -24,7 +25,6 @@ from tests.support.installation import HOST, Gateway, free_port, running
 
 pytestmark = pytest.mark.timeout(120)
 
-HANDSHAKE, MODERN = "2025-11-25", "2026-07-28"
 PURPOSE = "Try the tools."
 
 PLAYED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 from collections.abc import Generator
@@ -13,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.ports import JSON
 from tests.e2e import servers, workshop
 from tests.e2e.parts import AGES, Age, npm_server, python_server
-from tests.e2e.servers import NAMES, NOTE, SCOPES, Behind
+from tests.e2e.servers import NAMES, NOTE, REVISIONS, SCOPES, Behind
 from tests.support.front import Reply
 from tests.support.installation import (
     HOST,
@@ -246,6 +248,70 @@ def test_a_tool_without_a_review_is_not_there(shop: Workshop) -> None:
 def test_a_server_that_was_updated_waits_for_another_review(shop: Workshop) -> None:
     reply = shop.agent().call("files-updated__read_text_file", {"path": str(shop.root)})
     assert refusal(reply) == "definition-changed"
+
+
+def agreed(server: Behind) -> str:
+    """The revision that a server speaks, asked as the gateway asks."""
+    envelope = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    handshake: JSON = {
+        "protocolVersion": HANDSHAKE,
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    with subprocess.Popen(
+        server.command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | dict(server.env),
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        answers: list[JSON] = []
+        asked = (("server/discover", {"_meta": envelope}), ("initialize", handshake))
+        for number, (method, params) in enumerate(asked):
+            message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            process.stdin.write(json.dumps(message).encode() + b"\n")
+            process.stdin.flush()
+            answers.append(json.loads(process.stdout.readline()))
+        process.kill()
+    discovered, initialized = (answer.get("result", {}) for answer in answers)
+    if MODERN in discovered.get("supportedVersions", ()):
+        return MODERN
+    return str(initialized["protocolVersion"])
+
+
+@pytest.mark.parametrize("registry", ["npm", "PyPI"])
+@ages
+def test_both_eras_are_among_the_servers(tmp_path: Path, registry: str, age: Age) -> None:
+    made = {
+        "npm": [
+            servers.everything(age),
+            servers.filesystem(age, tmp_path),
+            servers.memory(age, tmp_path),
+        ],
+        "PyPI": [servers.clock(age, tmp_path), servers.fetch(age, ""), servers.git(age, tmp_path)],
+    }
+    repository(tmp_path)
+    for server in made[registry]:
+        server.part.required()
+        assert agreed(server) == REVISIONS[registry][age], server.name
+
+
+def test_a_server_of_2024_alone_offers_nothing_and_is_named(tmp_path: Path) -> None:
+    server = servers.memory("2024", tmp_path)
+    server.part.required()
+    manifest: JSON = {"upstream": server.name, "tools": server.tools}
+    config = workshop.install(tmp_path / "gateway", [server], {server.name: manifest})
+    with running(config) as gateway:
+        agent = Agent(gateway, workshop.started(gateway, "Remember the kettle."))
+        assert agent.ask("tools/list").json["result"]["tools"] == []
+        assert agent.call(f"{server.name}__search_nodes", {"query": "kettle"}).code == -32602
+    log = (tmp_path / "gateway" / "gateway.log").read_text()
+    assert f"upstream {server.name}: no agreement on a revision" in log
 
 
 def test_everything_that_was_done_is_on_record(shop: Workshop) -> None:
