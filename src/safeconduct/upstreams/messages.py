@@ -30,7 +30,9 @@ class Malformed(ValueError):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An answer: exactly one of `result` and `error` is set. An id of None could not be read."""
+    """An answer: exactly one of `result` and `error` is set. An id of None could not be read, which
+    is an error.
+    """
 
     id: int | str | None
     result: JSON | None = None
@@ -174,8 +176,8 @@ def _answer(message: JSON) -> Answer:
     if ("result" in message) == ("error" in message):
         raise Malformed("an answer must have either a result or an error")
     if "result" in message:
-        if not isinstance(message["result"], dict):
-            raise Malformed("a result that is not an object")
+        if answered is None or not isinstance(message["result"], dict):
+            raise Malformed("a result without an id, or that is not an object")
         return Answer(answered, result=cast("JSON", message["result"]))
     return Answer(answered, error=_error(message["error"]))
 

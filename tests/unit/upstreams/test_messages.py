@@ -45,6 +45,7 @@ def test_reads_an_error() -> None:
         {"jsonrpc": "2.0", "id": True, "result": {}},
         {"jsonrpc": "2.0", "id": 1.5, "result": {}},
         {"jsonrpc": "2.0", "id": 1, "result": None},
+        {"jsonrpc": "2.0", "id": None, "result": {}},
         {"jsonrpc": "2.0", "id": 1, "error": {"code": 1.0, "message": ""}},
         {"jsonrpc": "2.0", "id": 1, "error": {"code": 1}},
         {"jsonrpc": "2.0", "id": None, "method": "ping"},
