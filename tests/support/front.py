@@ -125,6 +125,7 @@ class Page:
         """The tasks that are over."""
         self.now_ms = 1_000_000
         self.subscriptions = Agrees()
+        self.wanted_headers: dict[tuple[str, ...], str] = {}
         self.fault: Exception | None = None
         self.during: Callable[[Listener | None], Awaitable[None]] | None = None
 
@@ -137,6 +138,9 @@ class Page:
 
     def over(self, bearer: Bearer) -> bool:
         return bearer.task in self.revoked
+
+    def mirrored(self, *_: object) -> dict[tuple[str, ...], str]:
+        return self.wanted_headers
 
     async def visible(self, who: Bearer, method: str, upstream: str | None) -> list[JSON]:
         self.listed.append((method, upstream))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from safeconduct.core.asks import declared
 from safeconduct.core.calls import COMPLETE
 from safeconduct.core.reasons import REASONS, Reason, Remedy
 from safeconduct.entrypoints.http import Response
-from safeconduct.entrypoints.wire import INVALID_PARAMS, Id, error, result
+from safeconduct.entrypoints.wire import INVALID_PARAMS, MISSING_CAPABILITY, Id, error, result
 from safeconduct.ports import JSON, Refused
 
 REFUSAL: Final = "dev.safeconduct/refusal"
@@ -47,19 +48,23 @@ _UNCACHED: Final = {"ttlMs": 0, "cacheScope": "private"}
 _SHAPE: Final = frozenset({"resultType", *_UNCACHED})
 
 
-def unknown(request_id: Id, method: str) -> Response:
+def unknown(request_id: Id, method: str, name: str) -> Response:
     """What a name gets that does not exist, or that the task may not know of: there is one answer
-    for both, so that it tells nothing.
+    for both, so that it tells nothing. A resource's URI is told to who sent it (MCP 2026-07-28,
+    resources, "Error Handling").
     """
-    return error(request_id, INVALID_PARAMS, _UNKNOWN[method])
+    data = {"uri": name} if method == "resources/read" else None
+    return error(request_id, INVALID_PARAMS, _UNKNOWN[method], data)
 
 
 def refused(
-    request_id: Id, method: str, answer: Refused, *, modern: bool, resource: str
+    request_id: Id, method: str, name: str, answer: Refused, *, modern: bool, resource: str
 ) -> Response:
-    """A refusal. `resource` is the URL of the protected-resource metadata (RFC 9728)."""
+    """A refusal. `name` is what was asked for, on the wire; `resource` is the URL of the
+    protected-resource metadata (RFC 9728).
+    """
     if answer.code == "tool-unknown":
-        return unknown(request_id, method)
+        return unknown(request_id, method, name)
     reason = REASONS[answer.code]
     told = _told(reason, answer)
     sentence = f"{reason.sentence} {_ADVICE[reason.remedy]}"
@@ -69,6 +74,9 @@ def refused(
         challenge = scope_challenge(answer.scopes, resource)
         headers = ((b"www-authenticate", challenge),)
         return error(request_id, INVALID_PARAMS, sentence, told, status=403, headers=headers)
+    if answer.code == "client-unable" and modern:
+        told["requiredCapabilities"] = declared(answer.needs)
+        return error(request_id, MISSING_CAPABILITY, sentence, told, status=400)
     if method != "tools/call":
         return error(request_id, INVALID_PARAMS, sentence, told)
     content = {

@@ -16,14 +16,15 @@ import msgspec
 from safeconduct.core import naming
 from safeconduct.core.asks import INPUT_REQUIRED, Capability, capabilities, reply
 from safeconduct.core.calls import COMPLETE, Kind
+from safeconduct.core.mirrored import fields
 from safeconduct.core.shapes import Malformed
 from safeconduct.entrypoints import answers, params, rounds, wire
-from safeconduct.entrypoints.envelope import CAPABILITIES_KEY
+from safeconduct.entrypoints.envelope import CAPABILITIES_KEY, require_mirrored
 from safeconduct.entrypoints.http import Request, Response, incident
 from safeconduct.entrypoints.parking import Asking, Parking
 from safeconduct.entrypoints.rounds import RETRIED, Rounds, State, binding, taken
 from safeconduct.entrypoints.running import Cancelled, Key, Running
-from safeconduct.entrypoints.sessions import Sessions
+from safeconduct.entrypoints.sessions import HEADER, Sessions
 from safeconduct.entrypoints.stream import Stream
 from safeconduct.entrypoints.watch import Watch
 from safeconduct.entrypoints.wire import Id, Message, Rejected
@@ -120,6 +121,10 @@ class Calling:
         else:
             name, given = params.called(message, asked.kind)
         bearer = await self._gateway.authenticate(asked.caller)
+        if asked.modern:
+            wanted = self._gateway.mirrored(bearer, message.method, asked.upstream, name)
+            if wanted:
+                require_mirrored(request, message, fields(wanted, given.get("arguments")))
         call = _Call(asked=asked, bearer=bearer, name=name, params=given, brought=brought)
         stream = self._stream(request, call)
         if stream is None:
@@ -134,6 +139,11 @@ class Calling:
     def _stream(self, request: Request, call: _Call) -> Stream | None:
         """The response as something that may hear and be asked more; None for the answer alone."""
         asked, message = call.asked, call.asked.message
+        meta = message.meta
+        if not (call.brought or meta.get(CAPABILITIES_KEY) or HEADER in request.headers) and (
+            meta.keys().isdisjoint(params.WANTS)
+        ):
+            return None  # most calls are like that
         token, log_level = params.progress_token(message), params.log_level(message)
         able, session = _NOBODY, None
         if not asked.modern:
@@ -210,6 +220,7 @@ class Calling:
             return answers.refused(
                 asked.id,
                 asked.message.method,
+                call.name,
                 outcome,
                 modern=asked.modern,
                 resource=self._metadata,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Final
 
 from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
@@ -100,6 +101,20 @@ def _agree(request: Request, message: Message, kind: Kind | None, *, required: b
     for field in request.headers:
         if field.startswith(_PARAM):
             _mirrors_argument(request, message, field)
+
+
+def require_mirrored(request: Request, message: Message, wanted: Mapping[str, str]) -> None:
+    """Raises Rejected (-32020) unless each `Mcp-Param-*` header that is wanted, by its name, says
+    what the body says.
+    """
+    for token, value in wanted.items():
+        given = _header(request, message, _PARAM + token.encode("ascii"))
+        if given is None or _decoded(given) != value:
+            raise Rejected(
+                HEADER_MISMATCH,
+                f"Mcp-Param-{token} is not what the body says.",
+                request_id=message.id,
+            )
 
 
 def _mirrors_argument(request: Request, message: Message, field: bytes) -> None:

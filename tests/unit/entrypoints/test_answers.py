@@ -3,7 +3,7 @@ import pytest
 from safeconduct.core.reasons import REASONS, Remedy
 from safeconduct.entrypoints.answers import refused, shaped, token_challenge, unknown
 from safeconduct.entrypoints.http import Response
-from safeconduct.entrypoints.wire import INVALID_PARAMS
+from safeconduct.entrypoints.wire import INVALID_PARAMS, MISSING_CAPABILITY
 from safeconduct.ports import JSON, Refused
 from tests.support.front import METADATA, Reply
 
@@ -14,14 +14,19 @@ def read(response: Response) -> Reply:
 
 
 def said(answer: Refused, method: str = "tools/call", *, modern: bool = True) -> Reply:
-    return read(refused(1, method, answer, modern=modern, resource=METADATA))
+    return read(refused(1, method, NAME, answer, modern=modern, resource=METADATA))
+
+
+NAME = "file:///secret"
 
 
 def no(code: str) -> Refused:
     return Refused(decision="d-1", code=code)
 
 
-@pytest.mark.parametrize("code", sorted(set(REASONS) - {"tool-unknown", "scope-missing"}))
+@pytest.mark.parametrize(
+    "code", sorted(set(REASONS) - {"tool-unknown", "scope-missing", "client-unable"})
+)
 def test_a_refused_tool_call_is_a_result_that_says_why_and_what_helps(code: str) -> None:
     reason = REASONS[code]
     reply = said(no(code))
@@ -90,12 +95,15 @@ def test_what_may_not_be_known_of_is_unknown_to_the_byte(method: str, modern: bo
     hidden = refused(
         1,
         method,
+        NAME,
         Refused(decision="d-2", code="tool-unknown", argument="a", scopes=("s",)),
         modern=modern,
         resource=METADATA,
     )
-    assert hidden == unknown(1, method)
+    assert hidden == unknown(1, method, NAME)
     assert read(hidden).code == INVALID_PARAMS
+    data = read(hidden).json["error"].get("data")
+    assert data == ({"uri": NAME} if method == "resources/read" else None)
     assert b"d-2" not in hidden.body
 
 
@@ -128,3 +136,14 @@ def test_no_token_is_challenged_without_a_fault() -> None:
     assert token_challenge("invalid_token", METADATA) == (
         f'DPoP algs="ES256 EdDSA", error="invalid_token", resource_metadata="{METADATA}"'.encode()
     )
+
+
+def test_a_client_learns_what_it_would_have_to_be_asked() -> None:
+    answer = Refused(decision="d-1", code="client-unable", needs=frozenset({"sampling"}))
+    reply = said(answer, "prompts/get")
+    assert (reply.status, reply.code) == (400, MISSING_CAPABILITY)
+    assert reply.json["error"]["data"]["requiredCapabilities"] == {"sampling": {}}
+    assert reply.json["error"]["data"]["decision_id"] == "d-1"
+    before = said(answer, modern=False)
+    assert before.status == 200
+    assert before.json["result"]["isError"] is True

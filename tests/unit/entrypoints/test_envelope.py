@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from safeconduct.core.calls import HANDSHAKE, MODERN
-from safeconduct.entrypoints.envelope import revision, speaks_modern
+from safeconduct.entrypoints.envelope import require_mirrored, revision, speaks_modern
 from safeconduct.entrypoints.wire import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -193,6 +193,30 @@ def test_a_parameter_header_may_stand_once() -> None:
     body, fields = modern("tools/call", {"name": "t", "arguments": ARGUMENTS})
     given: Fields = [*fields, ("mcp-param-n", "42"), ("mcp-param-n", "42")]
     assert code(body, given) == HEADER_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("extra", "agrees"),
+    [
+        ([("mcp-param-region", "us-west1")], True),
+        ([("mcp-param-region", "=?base64?dXMtd2VzdDE=?=")], True),
+        ([], False),
+        ([("mcp-param-region", "us-west2")], False),
+        ([("mcp-param-region", "=?base64?!?=")], False),
+        ([("mcp-param-region", "us-west1"), ("mcp-param-region", "us-west1")], False),
+        ([("mcp-param-other", "us-west1")], False),
+    ],
+)
+def test_a_parameter_header_that_a_tool_wants_must_be_there(extra: Fields, agrees: bool) -> None:
+    body, fields = modern("tools/call", {"name": "t", "arguments": ARGUMENTS})
+    message = parse(body, 10_000)
+    assert isinstance(message, Message)
+    if agrees:
+        require_mirrored(unconnected([*fields, *extra]), message, {"region": "us-west1"})
+        return
+    with pytest.raises(Rejected) as caught:
+        require_mirrored(unconnected([*fields, *extra]), message, {"region": "us-west1"})
+    assert caught.value.code == HEADER_MISMATCH
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from safeconduct.core import calls
 from safeconduct.core.calls import Kind
 from safeconduct.entrypoints.wire import (
     CANCELLED,
+    HEADER_MISMATCH,
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -244,6 +245,15 @@ async def test_a_method_of_the_other_revision_is_refused(page: Page) -> None:
     assert (await ask(front(page), *modern("ping"))).code == METHOD_NOT_FOUND
     assert (await ask(front(page), *modern("initialize", CLIENT))).code == METHOD_NOT_FOUND
     assert (await ask(front(page), *handshake("server/discover"))).code == METHOD_NOT_FOUND
+
+
+async def test_an_argument_that_must_stand_in_a_header_does(page: Page) -> None:
+    page.wanted_headers = {("case_id",): "case"}
+    body, fields = modern("tools/call", {"name": "crm__get_case", "arguments": {"case_id": "C-1"}})
+    refused = await ask(front(page), body, fields)
+    assert (refused.status, refused.code, page.calls) == (400, HEADER_MISMATCH, [])
+    assert (await ask(front(page), body, [*fields, ("mcp-param-case", "C-1")])).status == 200
+    assert len(page.calls) == 1
 
 
 async def test_what_an_upstream_may_send_a_client_may_not(page: Page) -> None:
