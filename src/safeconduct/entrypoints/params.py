@@ -25,6 +25,9 @@ _KNOWN: Final = {
 }
 
 LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
+TOKEN_KEY: Final = "progressToken"
+WANTS: Final = frozenset({TOKEN_KEY, LEVEL_KEY})
+"""Members of `_meta` with which a request wants to hear more than its answer."""
 
 _IGNORED: Final = "task"
 """Asks for a task in the sense of MCP 2025-11-25; who offers none must ignore it."""
@@ -167,7 +170,7 @@ def require_no_cursor(message: Message) -> None:
 
 def progress_token(message: Message) -> Id | None:
     """The token under which the client wants progress, if it does. Raises Rejected."""
-    given = message.meta.get("progressToken")
+    given = message.meta.get(TOKEN_KEY)
     token = as_id(given)
     if token is None and given is not None:
         raise _invalid(message, "progressToken must be a string or an integer.")

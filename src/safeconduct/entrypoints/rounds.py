@@ -52,9 +52,9 @@ class Retry(msgspec.Struct, frozen=True):
 def taken(message: Message) -> tuple[Message, JSON]:
     """A message without what only a retry has, and that."""
     given = message.params
+    if _REPLIES not in given and _STATE not in given:
+        return message, {}
     brought: JSON = {key: given[key] for key in (_REPLIES, _STATE) if key in given}
-    if not brought:
-        return message, brought
     params = {key: value for key, value in given.items() if key not in brought}
     return msgspec.structs.replace(message, params=params), brought
 
