@@ -164,26 +164,27 @@ class Heard(NamedTuple):
 
 
 def requests(data: bytes) -> tuple[list[Heard], bool]:
-    """The whole requests in a stream as h11 finds them, and whether it objects to what follows."""
-    server = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
-    server.receive_data(data)
+    """The whole requests in a stream as h11 finds them, and whether it objects to what follows.
+
+    Empty lines before a request may be ignored (RFC 9112 section 2.2), and are taken away first.
+    """
     found: list[Heard] = []
-    try:
-        while True:
+    rest = data.lstrip(b"\r\n")
+    while rest:
+        server = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+        server.receive_data(rest)
+        try:
             head = server.next_event()
-            if not isinstance(head, h11.Request):
-                return found, False
-            body = _body(server)
-            if body is None:
-                return found, False
-            found.append(Heard((head.method, head.target), list(head.headers), body))
-            server.send(h11.Response(status_code=400, headers=[("content-length", "0")]))
-            server.send(h11.EndOfMessage())
-            if server.our_state is not h11.DONE:
-                return found, False
-            server.start_next_cycle()
-    except h11.RemoteProtocolError:
-        return found, True
+            body = _body(server) if isinstance(head, h11.Request) else None
+        except h11.RemoteProtocolError:
+            return found, True
+        if not isinstance(head, h11.Request) or body is None:
+            break
+        found.append(Heard((head.method, head.target), list(head.headers), body))
+        if server.their_state is not h11.DONE:
+            break
+        rest = server.trailing_data[0].lstrip(b"\r\n")
+    return found, False
 
 
 def response(data: bytes, method: str = "POST") -> tuple[Heard, bytes]:

@@ -210,7 +210,9 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         response, status = self._response, self._parser.get_status_code()
         headers = response.headers
-        if 100 <= status < 200:
+        if not 100 <= status < 600:
+            raise NotHTTP("a status that there is not")  # RFC 9110 section 15
+        if status < 200:
             if status == 101:
                 raise NotHTTP("another protocol")
             headers.clear()
