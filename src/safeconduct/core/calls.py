@@ -49,6 +49,10 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     ("from-client", "logging/setLevel"): Kind(revisions=(HANDSHAKE,)),
     ("from-client", "server/discover"): Kind(cacheable=True, revisions=(MODERN,)),
     ("from-client", "notifications/cancelled"): Kind(notification=True),
+    # Nobody here keeps roots: who needs them asks.
+    ("from-client", "notifications/roots/list_changed"): Kind(
+        notification=True, revisions=(HANDSHAKE,)
+    ),
     # A subscription to a resource is decided like a read of it; what comes of it holds no text.
     ("from-client", "resources/subscribe"): Kind(
         subject="resource", sink=True, names="uri", revisions=(HANDSHAKE,)
@@ -78,6 +82,18 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     ("from-client", COMPLETE): Kind(page=True, source=True, sink=True),
     # What an upstream may send while a call runs.
     ("from-upstream", "notifications/progress"): Kind(source=True, notification=True),
+    ("from-upstream", "notifications/message"): Kind(source=True, notification=True),
+    # What it may ask meanwhile; since 2026-07-28 by its result. The reply is what goes out.
+    ("from-upstream", "elicitation/create"): Kind(source=True, sink=True),
+    ("from-upstream", "sampling/createMessage"): Kind(source=True, sink=True),
+    ("from-upstream", "roots/list"): Kind(sink=True),
+    ("from-upstream", "ping"): Kind(revisions=(HANDSHAKE,)),
+    ("from-upstream", "notifications/cancelled"): Kind(notification=True, revisions=(HANDSHAKE,)),
+    # What it may send at any time: that something changed, by a name that is known already.
+    ("from-upstream", "notifications/tools/list_changed"): Kind(notification=True),
+    ("from-upstream", "notifications/prompts/list_changed"): Kind(notification=True),
+    ("from-upstream", "notifications/resources/list_changed"): Kind(notification=True),
+    ("from-upstream", "notifications/resources/updated"): Kind(notification=True),
 }
 
 

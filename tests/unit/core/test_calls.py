@@ -47,16 +47,32 @@ def test_a_direction_does_not_lend_its_methods_to_the_other() -> None:
     assert kind_of("from-client", "notifications/progress") is None
 
 
-def test_an_upstream_may_only_report_progress_and_that_is_a_source() -> None:
-    ((method, kind),) = [(m, k) for (way, m), k in TABLE.items() if way == "from-upstream"]
-    assert (method, kind.source, kind.notification) == ("notifications/progress", True, True)
+def test_what_an_upstream_says_is_a_source_and_what_it_asks_for_a_sink() -> None:
+    sent = {method: kind for (way, method), kind in TABLE.items() if way == "from-upstream"}
+    assert {method for method, kind in sent.items() if kind.source} == {
+        "notifications/progress",
+        "notifications/message",
+        "elicitation/create",
+        "sampling/createMessage",
+    }
+    assert {method for method, kind in sent.items() if kind.sink} == {
+        "elicitation/create",
+        "sampling/createMessage",
+        "roots/list",
+    }
+    assert not any(kind.page for kind in sent.values())
 
 
 def test_each_revision_has_its_own_greeting_and_way_to_subscribe() -> None:
-    greetings = {m: k.revisions for (_, m), k in TABLE.items() if k.revisions != REVISIONS}
+    greetings = {
+        method: kind.revisions
+        for (way, method), kind in TABLE.items()
+        if way == "from-client" and kind.revisions != REVISIONS
+    }
     assert greetings == {
         "initialize": (HANDSHAKE,),
         "notifications/initialized": (HANDSHAKE,),
+        "notifications/roots/list_changed": (HANDSHAKE,),
         "ping": (HANDSHAKE,),
         "logging/setLevel": (HANDSHAKE,),
         "server/discover": (MODERN,),

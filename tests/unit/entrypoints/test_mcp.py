@@ -481,8 +481,9 @@ async def test_nobody_cancels_the_call_of_another_token(page: Page) -> None:
     await task
 
 
-async def test_initialized_is_taken_note_of(page: Page) -> None:
-    reply = await ask(front(page), *notification("notifications/initialized"))
+@pytest.mark.parametrize("method", ["initialized", "roots/list_changed"])
+async def test_what_is_taken_note_of(page: Page, method: str) -> None:
+    reply = await ask(front(page), *notification(f"notifications/{method}"))
     assert (reply.status, reply.body, page.calls) == (202, b"", [])
 
 
