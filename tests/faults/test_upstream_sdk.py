@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from safeconduct.core.asks import Capability
-from safeconduct.ports import JSON, Upstream, UpstreamError, UpstreamFault
+from safeconduct.ports import JSON, Upstream, UpstreamError, UpstreamFault, Wanted
 from safeconduct.upstreams import open_upstream
 from tests.faults.upstream_servers import OWNER, Served, ask, sdk_http
 from tests.support.listeners import Hears
@@ -207,6 +207,29 @@ async def test_log_lines_arrive_where_they_are_wanted(
     if "stream" in request.node.callspec.id:
         line = {"level": "error", "logger": "db", "data": {"b": 1}}
         assert [heard for _, heard in listener.heard] == [line]
+
+
+async def test_changes_are_heard(upstream: Upstream, request: pytest.FixtureRequest) -> None:
+    newer = "newer" in request.node.callspec.id
+    if not (newer or request.node.callspec.id.endswith("sessions")):
+        return
+    heard: asyncio.Queue[tuple[str, JSON]] = asyncio.Queue()
+
+    async def hear(method: str, params: JSON) -> None:
+        heard.put_nowait((method, params))
+
+    wanted = Wanted(tools=True, uris=frozenset({"note://today"} if newer else ()))
+    expected: list[tuple[str, JSON]] = [("notifications/tools/list_changed", {})]
+    expected += [("notifications/resources/updated", {"uri": "note://today"})] if newer else []
+    listening = asyncio.create_task(
+        upstream.listen(wanted, owner=OWNER, credential=None, heard=hear)
+    )
+    while heard.empty():  # it takes a moment until somebody listens
+        await _called(upstream, {"name": "change", "arguments": {}}, Hears())
+    assert [await heard.get() for _ in expected] == expected
+    listening.cancel()
+    await asyncio.wait([listening])
+    assert _text(await _called(upstream, {"name": "change", "arguments": {}}, Hears())) == "changed"
 
 
 async def _called(upstream: Upstream, params: JSON, listener: Hears) -> JSON:

@@ -264,6 +264,18 @@ def sdk_server() -> MCPServer:
         await asyncio.Event().wait()
         return "never"
 
+    @server.resource("note://today")
+    def today() -> str:
+        return "a note"
+
+    _talking(server)
+    del echo_text, count, wait_forever, today
+    return server
+
+
+def _talking(server: MCPServer) -> None:
+    """Tools that say or ask something besides their answer."""
+
     @server.tool()
     async def order(amount: Annotated[Amount, Resolve(_how_many)]) -> str:
         return f"ordered {amount.number}"
@@ -283,12 +295,16 @@ def sdk_server() -> MCPServer:
             await ctx.log("error", {"b": 1}, logger_name="db")  # type: ignore[deprecated]
         return "said"
 
-    @server.resource("note://today")
-    def today() -> str:
-        return "a note"
+    @server.tool()
+    async def change(ctx: Context) -> str:
+        if ctx.protocol_version == MODERN:
+            await ctx.notify_tools_changed()
+            await ctx.notify_resource_updated("note://today")
+        else:
+            await ctx.session.send_tool_list_changed()
+        return "changed"
 
-    del echo_text, count, wait_forever, order, summarise, where, complain, today
-    return server
+    del order, summarise, where, complain, change
 
 
 @dataclass

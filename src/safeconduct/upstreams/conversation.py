@@ -19,14 +19,15 @@ from typing import Final
 from safeconduct.ports import Listener, UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.asks import Asking
-from safeconduct.upstreams.messages import Answer, Ask, Malformed, Notice
-from safeconduct.upstreams.sse import EventStream, EventTooLarge
-from safeconduct.upstreams.wire import MALFORMED, REJECTED, UNREACHABLE, Exchange
+from safeconduct.upstreams.messages import Answer, Ask, Malformed, Message, Notice
+from safeconduct.upstreams.stream import MessageStream, malformed, taken
+from safeconduct.upstreams.wire import REJECTED, UNREACHABLE, Exchange
 
 # How long a stream may stay open after its answer before the connection is given up: it ends at
 # once where the answer is the last event, as the revisions recommend.
 _TAIL_S: Final = 0.25
 _JSON: Final = "application/json"
+_EVENTS: Final = "text/event-stream"
 _UNCODED: Final = frozenset({"", "identity"})
 
 _BUSY: Final = frozenset({429, 503})
@@ -50,6 +51,12 @@ class StatusFault(UpstreamFault):
             reason = UNREACHABLE if status in _BEHIND else REJECTED
         super().__init__(reason, f"HTTP status {status}", may_have_happened=may_have_happened)
         self.status = status
+
+
+def is_stream(exchange: Exchange) -> bool:
+    """Whether a response is a stream of events, and can be read as one."""
+    uncoded = exchange.header("content-encoding").lower() in _UNCODED
+    return exchange.status == 200 and uncoded and _content_type(exchange) == _EVENTS
 
 
 class Conversation:
@@ -80,58 +87,46 @@ class Conversation:
         if exchange.status != 200:
             return await self._unsuccessful(exchange)
         if exchange.header("content-encoding").lower() not in _UNCODED:
-            raise _malformed("a compressed answer that was not asked for")
+            raise malformed("a compressed answer that was not asked for")
         kind = _content_type(exchange)
         if kind == _JSON:
-            await self._take(await exchange.body())
-        elif kind == "text/event-stream":
+            await self._take(taken(await exchange.body(), self._max_bytes))
+        elif kind == _EVENTS:
             await self._listen(exchange)
         else:
-            raise _malformed("an answer that is neither JSON nor an event stream")
+            raise malformed("an answer that is neither JSON nor an event stream")
         if self._answer is None:
-            raise _malformed("a response without an answer")
+            raise malformed("a response without an answer")
         return self._answer
 
     async def _listen(self, exchange: Exchange) -> None:
-        events = EventStream(self._max_bytes)
+        stream = MessageStream(exchange, self._max_bytes)
         while self._answer is None:
-            if not await self._next(exchange, events):
+            message = await stream.next()
+            if message is None:
                 raise UpstreamFault(
                     UNREACHABLE, "the stream ended without an answer", may_have_happened=True
                 )
+            await self._take(message)
         try:
             async with asyncio.timeout(_TAIL_S):
-                while await self._next(exchange, events):
-                    pass
+                while (message := await stream.next()) is not None:
+                    await self._take(message)
         except TimeoutError:
             pass  # the connection is closed on the way out, and what it might still say is unheard
 
-    async def _next(self, exchange: Exchange, events: EventStream) -> bool:
-        chunk = await exchange.chunk()
-        try:
-            complete = events.feed(chunk)
-        except EventTooLarge:
-            raise _malformed("an event that is too long") from None
-        for data in complete:
-            await self._take(data)
-        return bool(chunk)
-
-    async def _take(self, data: bytes) -> None:
-        try:
-            message = messages.read(data, self._max_bytes)
-        except Malformed as error:
-            raise _malformed(str(error)) from None
+    async def _take(self, message: Message) -> None:
         if isinstance(message, Answer):
             if type(message.id) is not int or message.id != self._id:
-                raise _malformed("an answer to something else")
+                raise malformed("an answer to something else")
             if self._answer is not None:
-                raise _malformed("a second answer")
+                raise malformed("a second answer")
             self._answer = message
             if self._asking is not None:
                 self._asking.stop()
         elif isinstance(message, Ask):
             if self._asking is None:
-                raise _malformed("a request from the upstream")
+                raise malformed("a request from the upstream")
             self._asking.take(message)
         elif self._answer is None:
             await self._noticed(message)
@@ -171,7 +166,3 @@ def _media_type(value: str) -> str:
     kind, _, parameters = value.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     return kind.strip().lower() if charset in {"", "utf-8", "utf8"} else ""
-
-
-def _malformed(detail: str) -> UpstreamFault:
-    return UpstreamFault(MALFORMED, detail, may_have_happened=True)

@@ -50,7 +50,7 @@ class Deadline:
 
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
-        """Time that does not count, spent in a task which ends before the body does."""
+        """Time that does not count, spent in the body or in a task that ends before it does."""
         loop = asyncio.get_running_loop()
         self._pauses += 1
         if self._pauses == 1 and self._timer is not None:

@@ -16,10 +16,11 @@ from safeconduct.ports import (
     UpstreamFault,
     Wanted,
 )
-from safeconduct.upstreams import breaker, messages, revisions
+from safeconduct.upstreams import breaker, messages, revisions, subscribed
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.deadline import Deadline
+from safeconduct.upstreams.listening import Listening
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.mirror import Mirror
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
@@ -34,6 +35,8 @@ _READS: Final = frozenset({
     *("resources/read", "prompts/get", "completion/complete"),
 })  # fmt: skip
 _AGAIN_S: Final = 0.1
+_MAX_LISTENERS: Final = 256
+_BEGIN_S: Final = 30.0
 # Connections beyond one for each call: farewells, cancellations and refusals need them too.
 _FOR_COURTESIES: Final = 64
 
@@ -60,7 +63,7 @@ class HttpUpstream:
             url,
             FIXED,
             max_body_bytes=max_answer_bytes,
-            max_connections=max_in_flight + _FOR_COURTESIES,
+            max_connections=max_in_flight + _MAX_LISTENERS + _FOR_COURTESIES,
         )
         self._breaker = breaker.Breaker()
         self._courtesies = Courtesies()
@@ -70,6 +73,15 @@ class HttpUpstream:
             self._courtesies,
             max_answer_bytes=max_answer_bytes,
             max_sessions=max_sessions,
+        )
+
+        self._listeners = 0
+        self._listening = Listening(
+            self._wire,
+            self._ids,
+            self._negotiation,
+            self._courtesies,
+            max_answer_bytes=max_answer_bytes,
         )
 
     async def request(
@@ -137,8 +149,24 @@ class HttpUpstream:
     async def listen(
         self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
     ) -> None:
-        del wanted, owner, credential, heard
-        raise UpstreamFault("upstream-rejected", "no subscriptions", may_have_happened=False)
+        if self._listeners >= _MAX_LISTENERS:
+            raise UpstreamFault("upstream-busy", "too many listen", may_have_happened=False)
+        call = Call(
+            method=subscribed.LISTEN,
+            params={},
+            owner=owner,
+            credential=credential,
+            deadline=Deadline(_BEGIN_S),
+        )
+        self._listeners += 1
+        try:
+            await self._listening.run(call, wanted, heard)
+        except TimeoutError:
+            if not call.deadline.expired:
+                raise
+            raise UpstreamFault(TIMEOUT, "not begun in time", may_have_happened=False) from None
+        finally:
+            self._listeners -= 1
 
     async def close(self) -> None:
         self._negotiation.close()

@@ -43,6 +43,10 @@ class Leases(Generic[K, T]):
             if not self._uses[key]:
                 del self._uses[key]
 
+    def find(self, wanted: Callable[[K], bool]) -> K | None:
+        """The key, of those that there are, which was used last and is wanted."""
+        return next((key for key in reversed(self._held) if wanted(key)), None)
+
     def drain(self) -> list[T]:
         """Take out everything."""
         held = list(self._held.values())

@@ -121,6 +121,20 @@ class Negotiation:
             with self._sessions.lease(call.key) as session:
                 yield session
 
+    @contextmanager
+    def joined(self, call: Call, era: Era) -> Generator[Session, None, None]:
+        """A session of a call's owner, whatever is declared there: to listen to it, one will do.
+
+        Raises:
+            UpstreamFault: there are too many sessions, all in use.
+        """
+        if era is Era.SHARED:
+            yield self._shared
+        else:
+            key = self._sessions.find(lambda key: key[0] == call.owner)
+            with self._sessions.lease(key or call.key) as session:
+                yield session
+
     async def open(self, call: Call, session: Session) -> None:
         """Do the handshake of a session that had none or was lost.
 

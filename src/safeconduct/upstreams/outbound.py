@@ -78,6 +78,15 @@ class Courtesies:
             await asyncio.wait(self._tasks)
 
 
+async def tell(wire: Wire, headers: dict[str, str], message: bytes) -> None:
+    """Send a message that has no answer. Raises UpstreamFault: it did not arrive."""
+    async with wire.post(headers, message) as exchange:
+        if not 200 <= exchange.status < 300:
+            detail = f"HTTP status {exchange.status}"
+            raise UpstreamFault(REJECTED, detail, may_have_happened=True)
+        await exchange.body()
+
+
 class Return:
     """The way back to an upstream while an exchange is under way (`safeconduct.upstreams.asks`):
     messages in POSTs of their own, with the headers of the request.
@@ -94,11 +103,7 @@ class Return:
         self._exchange = exchange
 
     async def tell(self, message: bytes) -> None:
-        async with self._wire.post(self._headers, message) as exchange:
-            if not 200 <= exchange.status < 300:
-                detail = f"HTTP status {exchange.status}"
-                raise UpstreamFault(REJECTED, detail, may_have_happened=True)
-            await exchange.body()
+        await tell(self._wire, self._headers, message)
 
     def post(self, message: bytes) -> None:
         self._courtesies.add(self.tell(message))

@@ -9,6 +9,7 @@ What a child may write, and what becomes of it:
   notifications: ignored;
 - a request (`safeconduct.upstreams.asks`; the stateless revision forbids requests: there it is a
   strike);
+- a notification that somebody listens for: handed on, within a bound;
 - a line that is no message, such as a banner: a strike. After too many strikes between two good
   answers the child is taken for broken, and all requests under way are malformed.
 
@@ -21,10 +22,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Listener, UpstreamFault
@@ -32,25 +32,15 @@ from safeconduct.upstreams import messages, revisions
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.child import Child, LineTooLong
 from safeconduct.upstreams.deadline import Deadline
+from safeconduct.upstreams.hearers import Hearers
 from safeconduct.upstreams.messages import Answer, Ask, Malformed, Notice
+from safeconduct.upstreams.waiting import Waiting, check_only, loose_id
 from safeconduct.upstreams.wire import MALFORMED, REJECTED, UNREACHABLE
 
 _MAX_STRIKES: Final = 100
 _MAX_UNHEARD: Final = 64
 _MAX_GIVEN_UP: Final = 1024
 _PROBE_S: Final = 5.0
-
-
-class Waiting:
-    """Who waits for the answer to one request: what has come in for it, who listens, and who takes
-    the child's asks. `sent` is set before a byte of the request may leave.
-    """
-
-    def __init__(self, listener: Listener | None = None) -> None:
-        self.listener = listener
-        self.sent = False
-        self.events: asyncio.Queue[Answer | Notice | UpstreamFault] = asyncio.Queue()
-        self.asking: Asking | None = None
 
 
 class Peer:
@@ -72,8 +62,9 @@ class Peer:
         self.modern = False
         self._offers: JSON = {}
         self._log_level: str | None = None
-        self._ids = itertools.count(1)
+        self.ids = itertools.count(1)
         self._waiting: dict[int, Waiting] = {}
+        self.hearers = Hearers(self)
         self._given_up: OrderedDict[int, None] = OrderedDict()
         self._strikes = 0
         self._reading = asyncio.create_task(self._read())
@@ -87,7 +78,7 @@ class Peer:
         if probe and await self._discovered():
             self.modern = True
             return
-        answer = await self._own("initialize", revisions.initialize_params(self._able))
+        answer = await self.own("initialize", revisions.initialize_params(self._able))
         if answer.error is not None and revisions.answers_modern(answer.error):
             self.modern = True  # it was only slow to answer the probe
             return
@@ -110,7 +101,7 @@ class Peer:
             await self._tune(waiting.listener)
             if self._able:
                 waiting.asking = Asking(waiting.listener, deadline, Return(self, waiting))
-        request_id = next(self._ids)
+        request_id = next(self.ids)
         line = revisions.request(request_id, method, params, waiting.listener, modern=self.modern)
         answered = False
         try:
@@ -127,7 +118,7 @@ class Peer:
         finally:
             # Late, cancelled, or what it said could not be passed on.
             if not answered and self.fault is None:
-                self._give_up(request_id)
+                self.give_up(request_id)
                 self.post(messages.cancellation(request_id))
 
     async def stop(self) -> None:
@@ -149,15 +140,19 @@ class Peer:
 
     def post(self, line: bytes) -> None:
         """Write something that nobody waits for, if the child reads at all."""
-        if not self.child.clogged:
+        if self.fault is None and not self.child.clogged:
             self.child.post(line)
 
-    async def _exchange(self, request_id: int, line: bytes, waiting: Waiting) -> Answer:
+    def check_usable(self) -> None:
+        """Raises UpstreamFault: nothing can be sent now."""
         if self.fault is not None:
             raise UpstreamFault(self.fault.reason, self.fault.detail, may_have_happened=False)
         if self.child.clogged:
             detail = "the process does not read"
             raise UpstreamFault("upstream-busy", detail, may_have_happened=False)
+
+    async def _exchange(self, request_id: int, line: bytes, waiting: Waiting) -> Answer:
+        self.check_usable()
         self._waiting[request_id] = waiting
         try:
             waiting.sent = True
@@ -165,7 +160,7 @@ class Peer:
             while True:
                 event = await waiting.events.get()
                 if isinstance(event, Answer):
-                    _check_only(waiting.events)
+                    check_only(waiting.events)
                     return event
                 if isinstance(event, UpstreamFault):
                     raise event
@@ -174,20 +169,20 @@ class Peer:
         finally:
             del self._waiting[request_id]
 
-    async def _own(self, method: str, params: JSON) -> Answer:
+    async def own(self, method: str, params: JSON) -> Answer:
         """Ask something of our own, which must not be cancelled."""
-        request_id = next(self._ids)
+        request_id = next(self.ids)
         line = messages.request(request_id, method, params)
         try:
             return await self._exchange(request_id, line, Waiting())
         except BaseException:
-            self._give_up(request_id)
+            self.give_up(request_id)
             raise
 
     async def _discovered(self) -> bool:
         try:
             async with asyncio.timeout(_PROBE_S):
-                answer = await self._own("server/discover", revisions.with_meta({}, modern=True))
+                answer = await self.own("server/discover", revisions.with_meta({}, modern=True))
         except TimeoutError:
             return False  # a server of the older era may ignore what it does not know
         if answer.error is not None:
@@ -198,10 +193,11 @@ class Peer:
         """Have the child log what a listener wants to hear, if it can. The level only falls."""
         level = listener.log_level
         if "logging" in self._offers and messages.chattier(level, self._log_level):
-            await self._own(messages.SET_LEVEL, {"level": level})
+            await self.own(messages.SET_LEVEL, {"level": level})
             self._log_level = level
 
-    def _give_up(self, request_id: int) -> None:
+    def give_up(self, request_id: int) -> None:
+        """Expect an answer that nobody waits for."""
         self._given_up[request_id] = None
         if len(self._given_up) > _MAX_GIVEN_UP:
             self._given_up.popitem(last=False)
@@ -225,6 +221,7 @@ class Peer:
     def _end(self, fault: UpstreamFault) -> None:
         if self.fault is None:
             self.fault = fault
+            self.hearers.end(fault)
             for waiting in self._waiting.values():
                 again = UpstreamFault(fault.reason, fault.detail, may_have_happened=True)
                 waiting.events.put_nowait(again)
@@ -250,7 +247,7 @@ class Peer:
             self._strikes = 0
         elif request_id in self._given_up:
             del self._given_up[request_id]
-        else:
+        elif not self.hearers.answered(request_id, answer):
             self._strikes += 1
 
     def _asked(self, ask: Ask) -> None:
@@ -275,11 +272,12 @@ class Peer:
         waiting = self._waiting.get(token) if type(token) is int else None
         if notice.method == messages.LOG_LINE:
             waiting = self._alone()
-        if waiting is None or waiting.listener is None or waiting.events.qsize() >= _MAX_UNHEARD:
-            return
-        params = messages.wanted(notice, token, waiting.listener)
-        if params is not None:
-            waiting.events.put_nowait(Notice(notice.method, params))
+        if waiting is None:
+            self.hearers.told(notice)
+        elif waiting.listener is not None and waiting.events.qsize() < _MAX_UNHEARD:
+            params = messages.wanted(notice, token, waiting.listener)
+            if params is not None:
+                waiting.events.put_nowait(Notice(notice.method, params))
 
     def _alone(self) -> Waiting | None:
         """The one request under way, if the child can mean no other; not one of another owner that
@@ -291,7 +289,7 @@ class Peer:
 
     def _refuse(self, line: bytes, why: str) -> None:
         """A line that is no message. It is read loosely only to see whom it would have answered."""
-        waiting = self._waiting.get(_loose_id(line))
+        waiting = self._waiting.get(loose_id(line))
         if waiting is None:
             self._strikes += 1
         else:
@@ -309,20 +307,3 @@ class Return:
     def cut(self) -> None:
         fault = UpstreamFault(UNREACHABLE, "given up", may_have_happened=True)
         self._waiting.events.put_nowait(fault)
-
-
-def _check_only(events: asyncio.Queue[Answer | Notice | UpstreamFault]) -> None:
-    """Refuse two answers at once: to take the first would let the child choose which one counts."""
-    while not events.empty():
-        if isinstance(events.get_nowait(), Answer):
-            raise UpstreamFault(MALFORMED, "a second answer", may_have_happened=True)
-
-
-def _loose_id(line: bytes) -> int:
-    """The id that a bad answer seems to carry, or 0, which is no request's."""
-    try:
-        value = json.loads(line, parse_int=lambda digits: int(digits) if len(digits) < 16 else 0)
-    except (ValueError, RecursionError):
-        return 0
-    answered = cast("JSON", value).get("id") if isinstance(value, dict) else 0
-    return answered if type(answered) is int else 0

@@ -26,7 +26,8 @@ from safeconduct.upstreams.deadline import Deadline
 from safeconduct.upstreams.leases import Leases
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.outbound import Key
-from safeconduct.upstreams.peer import Peer, Waiting
+from safeconduct.upstreams.peer import Peer
+from safeconduct.upstreams.waiting import Waiting
 from safeconduct.upstreams.wire import REJECTED, UNREACHABLE
 
 _START_S: Final = 30.0
@@ -96,12 +97,7 @@ class StdioUpstream:
         timeout_s: float,
         listener: Listener | None = None,
     ) -> JSON:
-        if self._closed:
-            raise UpstreamFault(UNREACHABLE, "closed", may_have_happened=False)
-        if credential is not None and credential.headers:
-            # To call without it would look as if it had been used.
-            detail = "a process takes no credential with a call"
-            raise UpstreamFault(REJECTED, detail, may_have_happened=False)
+        self._check(credential)
         if self._in_flight >= self._max_in_flight:
             raise UpstreamFault("upstream-busy", "too many in flight", may_have_happened=False)
         self._in_flight += 1
@@ -124,8 +120,11 @@ class StdioUpstream:
     async def listen(
         self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
     ) -> None:
-        del wanted, owner, credential, heard
-        raise UpstreamFault("upstream-rejected", "no subscriptions", may_have_happened=False)
+        self._check(credential)
+        key = self._seats.find(lambda key: key[0] == owner)
+        with self._seats.lease(key or (owner.partition("|")[0], revisions.NOBODY)) as seat:
+            peer = await self._peer(seat)
+            await peer.hearers.listen(wanted, heard)
 
     async def close(self) -> None:
         self._closed = True
@@ -133,6 +132,14 @@ class StdioUpstream:
             self._vacate(seat)
         while self._ending:
             await asyncio.wait(self._ending)
+
+    def _check(self, credential: Credential | None) -> None:
+        if self._closed:
+            raise UpstreamFault(UNREACHABLE, "closed", may_have_happened=False)
+        if credential is not None and credential.headers:
+            # To call without it would look as if it had been used.
+            detail = "a process takes no credential with a call"
+            raise UpstreamFault(REJECTED, detail, may_have_happened=False)
 
     async def _serve(
         self, method: str, params: JSON, owner: str, waiting: Waiting, deadline: Deadline

@@ -7,6 +7,7 @@ can know whether its effect may happen twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
@@ -82,7 +83,7 @@ class Exchange:
     def __init__(self, pool: Pool, request: bytes, max_body_bytes: int) -> None:
         self._pool = pool
         self._request = request
-        self._room = max_body_bytes
+        self._room: float = max_body_bytes
         self._connection: Connection | None = None
         self._headers: dict[str, str] = {}
         self.sent = False
@@ -130,6 +131,10 @@ class Exchange:
     def header(self, name: str) -> str:
         """A response header by its name in lower case, or the empty string."""
         return self._headers.get(name, "")
+
+    def endless(self) -> None:
+        """Let the body be as long as it likes: whoever reads it keeps none of it."""
+        self._room = math.inf
 
     def cut(self) -> None:
         """End the connection: who waits for more of the response gets a fault."""

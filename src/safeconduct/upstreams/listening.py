@@ -1,0 +1,197 @@
+"""Long-lived subscriptions to an upstream over HTTP.
+
+In the newer era each is a stream of its own, which begins with an acknowledgement. In the older era
+a session has one stream for all who listen in it: it is opened with the first of them, closed with
+the last, and opened again when the upstream ends it, as it may at any time. A resource is
+subscribed to once for all. Whatever an upstream asks there is refused: there is no call to ask in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from safeconduct.core.calls import MODERN
+from safeconduct.ports import Heard, UpstreamFault, Wanted
+from safeconduct.upstreams import messages, revisions, subscribed
+from safeconduct.upstreams.conversation import Conversation, StatusFault, is_stream
+from safeconduct.upstreams.messages import Answer, Ask, Message, Notice
+from safeconduct.upstreams.negotiation import Era, Negotiation, Session
+from safeconduct.upstreams.outbound import Call, Courtesies, tell
+from safeconduct.upstreams.stream import MessageStream, malformed
+from safeconduct.upstreams.wire import UNREACHABLE, Wire
+
+_AGAIN_S: Final = 1.0
+_MAX_ASKS: Final = 64  # on one stream
+_OK: Final = 200
+_NO_STREAM: Final = 405
+_NO_SESSION: Final = 404
+
+
+class _Hub:
+    """Who listens in one session, and what is subscribed to there."""
+
+    def __init__(self) -> None:
+        self.hearers: dict[object, tuple[Wanted, Heard]] = {}
+        self.uris: Counter[str] = Counter()
+        self.reading: asyncio.Task[None] | None = None
+        self.turn = asyncio.Lock()
+
+
+class Listening:
+    """The subscriptions at one upstream."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        ids: Iterator[int],
+        negotiation: Negotiation,
+        courtesies: Courtesies,
+        *,
+        max_answer_bytes: int,
+    ) -> None:
+        self._wire = wire
+        self._ids = ids
+        self._negotiation = negotiation
+        self._courtesies = courtesies
+        self._max_answer_bytes = max_answer_bytes
+        self._hubs: WeakKeyDictionary[Session, _Hub] = WeakKeyDictionary()
+
+    async def run(self, call: Call, wanted: Wanted, heard: Heard) -> None:
+        """Pass on what is wanted until cancelled; the call's deadline is for the beginning.
+
+        Raises:
+            UpstreamFault: it cannot be begun, or it ended.
+            TimeoutError: it did not begin in time.
+        """
+        with call.deadline:
+            era = await self._negotiation.era(call)
+            if era is Era.STATELESS:
+                await self._stateless(call, wanted, heard)
+            else:
+                with self._negotiation.joined(call, era) as session:
+                    await self._in_session(call, session, wanted, heard)
+
+    # --- the newer era ----------------------------------------------------------------------------
+
+    async def _stateless(self, call: Call, wanted: Wanted, heard: Heard) -> None:
+        request_id = next(self._ids)
+        asked = subscribed.listen_params(wanted)
+        body = revisions.request(request_id, subscribed.LISTEN, asked, modern=True)
+        headers = call.headers({"mcp-protocol-version": MODERN, "mcp-method": subscribed.LISTEN})
+        # Leaving the exchange closes its stream, which is how this revision cancels.
+        async with self._wire.post(headers, body) as exchange:
+            if not is_stream(exchange):
+                conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
+                raise subscribed.ended(await conversation.hear(exchange))
+            exchange.endless()
+            stream = MessageStream(exchange, self._max_answer_bytes)
+            if _notice(await stream.next(), request_id).method != subscribed.ACKNOWLEDGED:
+                raise malformed("a subscription that was not acknowledged")
+            with call.deadline.paused():
+                while True:
+                    notice = _notice(await stream.next(), request_id)
+                    params = subscribed.news(notice, wanted)
+                    if params is not None:
+                        await heard(notice.method, params)
+
+    # --- the older era ----------------------------------------------------------------------------
+
+    async def _in_session(self, call: Call, session: Session, wanted: Wanted, heard: Heard) -> None:
+        await self._negotiation.open(call, session)
+        hub = self._hubs.setdefault(session, _Hub())
+        headers = call.headers(session.headers())
+        me = object()
+        hub.hearers[me] = wanted, heard
+        if hub.reading is None:
+            hub.reading = asyncio.create_task(self._read(hub, session, headers))
+            hub.reading.add_done_callback(_seen)
+        reading, opened, counted = hub.reading, session.id, list[str]()
+        try:
+            async with hub.turn:
+                for uri in sorted(wanted.uris):
+                    if not hub.uris[uri]:
+                        await self._own(headers, subscribed.SUBSCRIBE, uri)
+                    hub.uris[uri] += 1
+                    counted.append(uri)
+            with call.deadline.paused():
+                await asyncio.wait([reading])
+            reading.result()
+        except StatusFault as fault:
+            if fault.status == _NO_SESSION and opened is not None:
+                session.lose(opened)
+            raise
+        finally:
+            del hub.hearers[me]
+            if hub.reading is reading and (not hub.hearers or reading.done()):
+                reading.cancel()
+                hub.reading = None
+            hub.uris.subtract(counted)
+            if counted:
+                self._courtesies.add(self._unsubscribe(hub, headers, counted))
+
+    async def _own(self, headers: dict[str, str], method: str, uri: str) -> None:
+        request_id = next(self._ids)
+        conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
+        body = messages.request(request_id, method, {"uri": uri})
+        async with self._wire.post(headers, body) as exchange:
+            subscribed.check_agreed(await conversation.hear(exchange))
+
+    async def _unsubscribe(self, hub: _Hub, headers: dict[str, str], uris: list[str]) -> None:
+        """Unsubscribe from what nobody wants any more when it is this one's turn."""
+        async with hub.turn:
+            for uri in uris:
+                if not hub.uris[uri]:
+                    del hub.uris[uri]
+                    await self._own(headers, subscribed.UNSUBSCRIBE, uri)
+
+    async def _read(self, hub: _Hub, session: Session, headers: dict[str, str]) -> None:
+        """Read the stream of a session, again and again."""
+        opened = session.id
+        while session.id == opened:
+            async with self._wire.get(headers) as exchange:
+                if exchange.status == _NO_STREAM:
+                    break
+                if exchange.status != _OK:
+                    raise StatusFault(exchange.status, may_have_happened=False)
+                if not is_stream(exchange):
+                    raise malformed("no event stream")
+                exchange.endless()
+                await self._tell(hub, MessageStream(exchange, self._max_answer_bytes), headers)
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            raise UpstreamFault(UNREACHABLE, "the session ended", may_have_happened=False)
+        await asyncio.Event().wait()  # there is nothing to hear
+
+    async def _tell(self, hub: _Hub, stream: MessageStream, headers: dict[str, str]) -> None:
+        """Tell everybody what they want of one stream, until it ends."""
+        asks = 0
+        while (message := await stream.next()) is not None:
+            if isinstance(message, Notice):
+                for wanted, heard in list(hub.hearers.values()):
+                    params = subscribed.news(message, wanted)
+                    if params is not None:
+                        await heard(message.method, params)
+            elif isinstance(message, Ask) and asks < _MAX_ASKS:
+                asks += 1
+                self._courtesies.add(tell(self._wire, headers, messages.unheard(message)))
+            else:
+                raise malformed("what belongs on no stream of a session")
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """See the exception of a stream to which nobody listens any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _notice(message: Message | None, request_id: int) -> Notice:
+    """A notice of the subscription that a request has begun. Raises UpstreamFault: it is none."""
+    if isinstance(message, Notice) and subscribed.belongs(message, request_id):
+        return message
+    if message is None or (isinstance(message, Answer) and message.id == request_id):
+        raise subscribed.ended(message)
+    raise malformed("what belongs to no subscription")

@@ -1,0 +1,50 @@
+"""The messages of a response that is an event stream."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from safeconduct.ports import UpstreamFault
+from safeconduct.upstreams import messages
+from safeconduct.upstreams.messages import Malformed, Message
+from safeconduct.upstreams.sse import EventStream, EventTooLarge
+from safeconduct.upstreams.wire import MALFORMED, Exchange
+
+
+class MessageStream:
+    """Reads one message after the other."""
+
+    def __init__(self, exchange: Exchange, max_bytes: int) -> None:
+        self._exchange = exchange
+        self._max_bytes = max_bytes
+        self._events = EventStream(max_bytes)
+        self._ready: deque[bytes] = deque()
+
+    async def next(self) -> Message | None:
+        """The next message, or None at the end.
+
+        Raises:
+            UpstreamFault: it is malformed or too long, or the stream broke off.
+        """
+        while not self._ready:
+            chunk = await self._exchange.chunk()
+            if not chunk:
+                return None
+            try:
+                self._ready.extend(self._events.feed(chunk))
+            except EventTooLarge:
+                raise malformed("an event that is too long") from None
+        return taken(self._ready.popleft(), self._max_bytes)
+
+
+def taken(data: bytes, max_bytes: int) -> Message:
+    """One message. Raises UpstreamFault: it is malformed."""
+    try:
+        return messages.read(data, max_bytes)
+    except Malformed as error:
+        raise malformed(str(error)) from None
+
+
+def malformed(detail: str) -> UpstreamFault:
+    """The fault of a response that makes no sense."""
+    return UpstreamFault(MALFORMED, detail, may_have_happened=True)

@@ -1,0 +1,72 @@
+"""What a subscription is for, as it is said to an upstream, and what comes of it.
+
+Notifications are rebuilt from their known members, and those that nobody wants are dropped: an
+upstream can say that something changed, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+from safeconduct.ports import JSON, UpstreamError, UpstreamFault, Wanted
+from safeconduct.upstreams.messages import Answer, Notice
+from safeconduct.upstreams.wire import REJECTED, UNREACHABLE
+
+LISTEN: Final = "subscriptions/listen"
+ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+SUBSCRIBE: Final = "resources/subscribe"
+UNSUBSCRIBE: Final = "resources/unsubscribe"
+
+_LISTS: Final = {
+    "notifications/tools/list_changed": "tools",
+    "notifications/prompts/list_changed": "prompts",
+    "notifications/resources/list_changed": "resources",
+}
+_UPDATED: Final = "notifications/resources/updated"
+_TAG: Final = "io.modelcontextprotocol/subscriptionId"
+
+
+def listen_params(wanted: Wanted) -> JSON:
+    """The parameters of `subscriptions/listen` (revision 2026-07-28)."""
+    notifications: JSON = {
+        f"{kind}ListChanged": True for kind in _LISTS.values() if getattr(wanted, kind)
+    }
+    if wanted.uris:
+        notifications["resourceSubscriptions"] = sorted(wanted.uris)
+    return {"notifications": notifications}
+
+
+def news(notice: Notice, wanted: Wanted) -> JSON | None:
+    """The parameters of a notice that is wanted, or None."""
+    kind = _LISTS.get(notice.method)
+    if kind is not None:
+        return {} if getattr(wanted, kind) else None
+    uri = notice.params.get("uri")
+    if notice.method == _UPDATED and isinstance(uri, str) and uri in wanted.uris:
+        return {"uri": uri}
+    return None
+
+
+def belongs(notice: Notice, request_id: int) -> bool:
+    """Whether a notice says that it belongs to the subscription which a request has begun."""
+    meta = notice.params.get("_meta")
+    tag: object = cast("JSON", meta).get(_TAG) if isinstance(meta, dict) else None
+    return type(tag) is int and tag == request_id
+
+
+def ended(answer: Answer | None) -> UpstreamFault:
+    """The fault of a subscription that was refused, or that the upstream has ended."""
+    if answer is not None and answer.error is not None:
+        return _refused(answer.error)
+    return UpstreamFault(UNREACHABLE, "the subscription ended", may_have_happened=False)
+
+
+def check_agreed(answer: Answer) -> None:
+    """Let the answer to `resources/subscribe` pass. Raises UpstreamFault: it is a refusal."""
+    if answer.error is not None:
+        raise _refused(answer.error)
+
+
+def _refused(error: UpstreamError) -> UpstreamFault:
+    detail = f"the subscription was refused with error {error.code}"
+    return UpstreamFault(REJECTED, detail, may_have_happened=False)
