@@ -51,7 +51,7 @@ _NOBODY: Final[frozenset[Capability]] = frozenset()
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request that is well-formed and in the table; `events` says whether its sender takes a
-    stream of events for an answer.
+    stream of events for an answer, `streams` whether it would rather have one.
     """
 
     message: Message
@@ -62,6 +62,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str | None
     path: str
     events: bool
+    streams: bool
 
 
 class _Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +202,8 @@ class Calling:
 
     async def _asking_along(self, call: _Call, stream: Stream | None) -> Answer:
         """For a client of before, which answers while its request waits."""
+        if stream is not None and stream.resumable and call.asked.streams:
+            await stream.open()
         answer = await call.page(self._gateway, stream)
         for _ in range(MAX_ROUNDS):
             asked = _asking(answer)

@@ -23,6 +23,7 @@ from safeconduct.entrypoints.http import Problem, Request, Response, Route, Rout
 from safeconduct.entrypoints.listening import Listening
 from safeconduct.entrypoints.running import Key, Running
 from safeconduct.entrypoints.sessions import HEADER, Session, Sessions
+from safeconduct.entrypoints.stream import streamed
 from safeconduct.entrypoints.watch import Watch
 from safeconduct.entrypoints.wire import Message, Rejected, Reply
 from safeconduct.gateway import Gateway
@@ -150,6 +151,7 @@ class McpEndpoint:
             kind = _row(message, modern=modern)
             if message.id is None:
                 return await self._notified(request, caller, message)
+            accepted = _accepted(request)
             asked = Asked(
                 message=message,
                 id=message.id,
@@ -158,7 +160,8 @@ class McpEndpoint:
                 caller=caller,
                 upstream=request.tail or None,
                 path=request.path,
-                events=_accepted(request).events,
+                events=accepted.events,
+                streams=accepted.streams,
             )
             if kind.page:
                 return await self._calling.answer(request, asked)
@@ -211,7 +214,8 @@ class McpEndpoint:
             case _:
                 raise Rejected(wire.METHOD_NOT_FOUND, "Method not found", request_id=asked.id)
         shaped = answers.shaped(value, modern=asked.modern, cacheable=asked.kind.cacheable)
-        return wire.result(asked.id, shaped)
+        response = wire.result(asked.id, shaped)
+        return streamed(response, session) if session and asked.streams else response
 
     def _initialized(self, request: Request, asked: Asked, bearer: Bearer) -> Response:
         told = greeting.initialized(asked.message)
@@ -265,10 +269,11 @@ def _row(message: Message, *, modern: bool) -> Kind:
 
 
 class _Accepted(NamedTuple):
-    """Which of the two forms of an answer a client takes."""
+    """Which of the two forms of an answer a client takes; `streams`: it names events first."""
 
     json: bool
     events: bool
+    streams: bool
 
 
 def _accepted(request: Request) -> _Accepted:
@@ -277,8 +282,13 @@ def _accepted(request: Request) -> _Accepted:
 
 @functools.lru_cache(maxsize=64)
 def _media_types(accept: bytes) -> _Accepted:
-    ranges = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
+    ranges = [part.partition(b";")[0].strip().lower() for part in accept.split(b",")]
     return _Accepted(
-        json=not ranges.isdisjoint({b"*/*", b"application/*", b"application/json"}),
-        events=not ranges.isdisjoint({b"*/*", b"text/*", b"text/event-stream"}),
+        json=not _JSON.isdisjoint(ranges),
+        events=not _EVENTS.isdisjoint(ranges),
+        streams=ranges[0] == b"text/event-stream",
     )
+
+
+_JSON: Final = frozenset({b"*/*", b"application/*", b"application/json"})
+_EVENTS: Final = frozenset({b"*/*", b"text/*", b"text/event-stream"})

@@ -52,6 +52,7 @@ class Stream:
         self.able = able
         self.wants_progress = token is not None
         self.log_level = log_level
+        self.resumable = session is not None
         self._request = request
         self._lives = lives
         self._token = token
@@ -111,19 +112,32 @@ class Stream:
         self._request.finish()
         return None
 
+    async def open(self) -> None:
+        """Opens the stream, if it is not open."""
+        if self._open:
+            return
+        self._open = True
+        self._leave = self._lives(self._handler.cancel)
+        self._request.start(HEADERS)
+        if self._session is not None:
+            feed = self._feed = self._session.replay.open(self._handler.cancel)
+            self._request.when_gone(feed.left)
+            await self._request.send(feed.first())
+
     async def _event(self, message: bytes) -> None:
-        if not self._open:
-            self._open = True
-            self._leave = self._lives(self._handler.cancel)
-            self._request.start(HEADERS)
-            if self._session is not None:
-                feed = self._feed = self._session.replay.open(self._handler.cancel)
-                self._request.when_gone(feed.left)
-                await self._request.send(feed.first())
+        await self.open()
         if self._feed is None:
             await self._request.send(EVENT % message)
         else:
             await self._request.send(self._feed.add(message))
+
+
+def streamed(response: Response, session: Session) -> Response:
+    """An answer that is there already, as a stream that can be taken up again."""
+    feed = session.replay.open()
+    body = feed.first() + feed.add(response.body)
+    feed.finish()
+    return Response(response.status, body, HEADERS)
 
 
 def frame(message: JSON) -> bytes:

@@ -19,6 +19,7 @@ from tests.support.front import (
     Reply,
     ask,
     bearer,
+    events,
     exchange,
     front,
     handshake,
@@ -465,6 +466,37 @@ class Works:
             self.ended = "done"
         finally:
             self.over.set()
+
+
+async def test_who_names_a_stream_first_gets_one(site: Site, page: Page) -> None:
+    client = await shaken(site)
+    client.fields = [*replaced(client.fields, "accept", "text/event-stream, application/json")]
+    for reply in (await client.ask("tools/list"), await client.call().run()):
+        assert reply.headers["content-type"] == "text/event-stream"
+        assert reply.events[-1]["id"] == 1
+        primed, answer = events(reply.body)
+        assert (primed.data, primed.retry) == (b"", 1000)
+        again = await client.get(("last-event-id", str(primed.id))).run()
+        assert events(again.body)[1] == answer
+    # Without a session nobody could come back to it.
+    body, fields = handshake("tools/list")
+    plain = await ask(site, body, replaced(fields, "accept", "text/event-stream, application/json"))
+    assert plain.headers["content-type"] == "application/json"
+
+
+async def test_a_client_that_was_cut_off_before_anything_was_told_comes_back(
+    site: Site, page: Page
+) -> None:
+    works = Works(page)
+    client = await shaken(site)
+    client.fields = [*replaced(client.fields, "accept", "text/event-stream, application/json")]
+    call = client.call()
+    primed = (await call.events(1))[0]
+    call.leave()
+    works.release.set()
+    reply = await client.get(("last-event-id", str(primed.id))).run()
+    assert reply.events[-1]["result"]["content"]
+    assert works.ended == "done"
 
 
 async def test_a_client_that_was_cut_off_comes_back_for_the_answer(site: Site, page: Page) -> None:
