@@ -190,23 +190,26 @@ def requests(data: bytes) -> tuple[list[Heard], bool]:
 def response(data: bytes, method: str = "POST") -> tuple[Heard, bytes]:
     """The first final response in a stream that ends, by h11, and what stands behind it. Raises
     Unfit.
+
+    Empty lines before a response say nothing, and are taken away first.
     """
-    client = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
-    client.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
-    client.send(h11.EndOfMessage())
-    client.receive_data(data)
-    client.receive_data(b"")
-    try:
-        head = client.next_event()
-        while isinstance(head, h11.InformationalResponse):
+    rest = data
+    while True:
+        client = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
+        client.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
+        client.send(h11.EndOfMessage())
+        client.receive_data(rest.lstrip(b"\r\n"))
+        client.receive_data(b"")
+        try:
             head = client.next_event()
-        body = _body(client) if isinstance(head, h11.Response) else None
-    except h11.RemoteProtocolError as error:
-        raise Unfit(str(error)) from None
-    if not isinstance(head, h11.Response) or body is None:
-        raise Unfit("it breaks off")
-    heard = Heard((b"%d" % head.status_code,), list(head.headers), body)
-    return heard, client.trailing_data[0]
+            body = _body(client) if isinstance(head, h11.Response) else None
+        except h11.RemoteProtocolError as error:
+            raise Unfit(str(error)) from None
+        rest = client.trailing_data[0]
+        if isinstance(head, h11.Response) and body is not None:
+            return Heard((b"%d" % head.status_code,), list(head.headers), body), rest
+        if not isinstance(head, h11.InformationalResponse):
+            raise Unfit("it breaks off")
 
 
 def _body(connection: h11.Connection) -> bytes | None:

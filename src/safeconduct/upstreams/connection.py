@@ -19,6 +19,7 @@ MAX_FIELDS: Final = 100
 # Beyond this nothing more is read until somebody takes what is there.
 _HIGH_WATER: Final = 64 * 1024
 _NO_BODY: Final = frozenset({204, 304})
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _NO_TEXT: Final = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
 
 
@@ -197,8 +198,10 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         response = self._response
-        if response.status:
-            return  # a trailer field
+        if response.status:  # a trailer field
+            if name.lower() in _FRAMING:
+                raise NotHTTP("framing behind the body")
+            return
         response.fields += 1
         if response.fields > MAX_FIELDS:
             raise NotHTTP("too many fields")

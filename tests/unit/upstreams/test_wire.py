@@ -87,6 +87,8 @@ async def test_a_response_without_framing_ends_with_its_connection() -> None:
         OK + b"content-length: 2\r\ncontent-length: 3\r\n\r\nok",
         OK + b"transfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         OK + b"transfer-encoding: chunked, gzip\r\n\r\nok",
+        OK + b"transfer-encoding: chunked\r\n\r\n0\r\ntransfer-encoding: chunked\r\n\r\n",
+        OK + b"transfer-encoding: chunked\r\n\r\n0\r\nContent-Length: 2\r\n\r\n",
         OK + b"x: a\r\n b\r\ncontent-length: 2\r\n\r\nok",
         OK + b"x: a\ncontent-length: 2\r\n\r\nok",
         b"HTTP/2.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
