@@ -27,7 +27,6 @@ NOBODY: Final[frozenset[Capability]] = frozenset()
 """What can be asked where nobody listens."""
 
 HEADER_MISMATCH: Final = -32020
-MISSING_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022
 
 _META: Final = "io.modelcontextprotocol/"
@@ -155,13 +154,9 @@ def result_of(result: JSON | None, error: UpstreamError | None) -> JSON:
 
     Raises:
         UpstreamError: the upstream's own answer.
-        UpstreamFault: it refused our envelope before it looked at the request, or needs to ask what
-            it may not.
+        UpstreamFault: it refused our envelope before it looked at the request.
     """
     if error is not None:
-        if error.code == MISSING_CAPABILITY:
-            detail = "it needs a capability that was not declared"
-            raise UpstreamFault("ask-refused", detail, may_have_happened=True)
         if error.code in {HEADER_MISMATCH, UNSUPPORTED_VERSION}:
             detail = f"the envelope was refused with error {error.code}"
             raise UpstreamFault("upstream-rejected", detail, may_have_happened=False)

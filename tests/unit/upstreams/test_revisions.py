@@ -130,10 +130,3 @@ def test_a_refused_envelope_is_a_fault_and_any_other_error_an_answer() -> None:
     with pytest.raises(UpstreamError) as answered:
         revisions.result_of(None, error)
     assert answered.value is error
-
-
-def test_an_upstream_that_lacks_a_capability_wanted_to_ask_what_it_may_not() -> None:
-    with pytest.raises(UpstreamFault) as caught:
-        revisions.result_of(None, UpstreamError(-32021, "secret text"))
-    assert (caught.value.reason, caught.value.may_have_happened) == ("ask-refused", True)
-    assert "secret" not in str(caught.value)
