@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from safeconduct.core.asks import Capability
 from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.core.canonical import digest
 from safeconduct.ports import JSON
 from safeconduct.upstreams.factory import open_upstream
 from tests.e2e.parts import AGES, Age, Part, npm_server, python_server
+from tests.support.listeners import Hears
 
 SCOPES: Final = ("parts:read", "parts:write")
+ASKABLE: Final[frozenset[Capability]] = frozenset(
+    {"elicitation.form", "elicitation.url", "sampling", "roots"}
+)
 NOTE: Final = "note.txt"
 """The one file in the workshop that agents may write."""
 
@@ -28,6 +33,8 @@ class Behind(msgspec.Struct, frozen=True):
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     url: str | None = None
+    asks: JSON = msgspec.field(default_factory=dict[str, Any])
+    """What it may ask of clients."""
 
     def configured(self) -> JSON:
         """The block of `safeconduct.yaml`."""
@@ -35,6 +42,7 @@ class Behind(msgspec.Struct, frozen=True):
             "role": "execution",
             "credential": {"kind": "none"},
             "manifests": f"manifests/{self.name}.yaml",
+            "asks": self.asks,
         }
         if self.url is not None:
             return common | {"mcp": self.url}
@@ -42,12 +50,20 @@ class Behind(msgspec.Struct, frozen=True):
         return common | where
 
     async def live(self) -> dict[str, JSON]:
-        """The definitions of its tools, by name, from the server itself."""
+        """The definitions of its tools, by name, from the server itself. Some show tools that ask
+        only to who can be asked.
+        """
+        listener = Hears(able=ASKABLE if self.asks else frozenset())
         command = None if self.url is not None else self.command
         upstream = open_upstream(self.name, url=self.url, command=command, env=self.env)
         try:
             result = await upstream.request(
-                "tools/list", {}, owner="review||", credential=None, timeout_s=30
+                "tools/list",
+                {},
+                owner="review||",
+                credential=None,
+                timeout_s=30,
+                listener=listener,
             )
         finally:
             await upstream.close()
@@ -139,6 +155,31 @@ def everything(age: Age, url: str | None = None) -> Behind:
         command=() if url is not None else part.command,
         url=url,
     )
+
+
+PAGE: Final = "https://login.example/errand"
+
+
+def asking(age: Age, url: str | None = None) -> Behind:
+    """server-everything, with its tools that ask the client for something."""
+    tools = {
+        "new": {
+            "trigger-sampling-request": _tool(
+                "read", {"prompt": "content", "maxTokens": "content"}
+            ),
+            "trigger-elicitation-request": _tool("read", {}),
+            "trigger-url-elicitation": _tool("read", {"url": "content"}),
+            "get-roots-list": _tool("read", {}),
+        },
+        "old": {
+            "sampleLLM": _tool("read", {"prompt": "content", "maxTokens": "content"}),
+            "startElicitation": _tool("read", {}),
+        },
+    }
+    asks = {"form": True, "url_origins": ["https://login.example"], "sampling": True, "roots": True}
+    server = everything(age, url)
+    name = server.name.replace("everything", "asking")
+    return msgspec.structs.replace(server, name=name, tools=tools[age], asks=asks)
 
 
 def git(age: Age, root: Path) -> Behind:

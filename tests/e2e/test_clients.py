@@ -19,7 +19,7 @@ from conformance.shim import Shim
 from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.identity.client import proof
 from tests.e2e import servers, workshop
-from tests.e2e.parts import VENV, Part, npm_client, npm_server, python_client
+from tests.e2e.parts import AGES, VENV, Part, npm_client, npm_server, python_client
 from tests.e2e.servers import NAMES
 from tests.support.installation import HOST, Gateway, free_port, running
 
@@ -119,15 +119,21 @@ class Front(msgspec.Struct, frozen=True):
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Generator[Front]:
-    for name in ("everything", "filesystem"):
-        npm_server(name, "new").required()
+    for age in AGES:
+        for name in ("everything", "filesystem"):
+            npm_server(name, age).required()
     directory = tmp_path_factory.mktemp("front")
     root = directory / "root"
     root.mkdir()
     upstreams = [servers.everything("new"), servers.filesystem("new", root)]
-    manifests = workshop.reviewed(upstreams)
+    upstreams += [servers.asking(age) for age in AGES]
     listen = free_port()
-    with relayed(listen) as (shim, issuer):
+    with (
+        workshop.everything_over_http("new", directory / "everything.log") as there,
+        relayed(listen) as (shim, issuer),
+    ):
+        upstreams.append(servers.asking("new", there))
+        manifests = workshop.reviewed(upstreams)
         config = workshop.install(
             directory / "gateway", upstreams, manifests, listen=listen, issuer=issuer
         )
@@ -164,3 +170,38 @@ def test_a_client_calls_over_stdio(front: Front, part: Part, mode: str, revision
     config = front.gateway.config.directory
     wrap = (sys.executable, "-m", "safeconduct", "wrap", "--config", config, "--purpose", PURPOSE)
     check(played(part, {"command": wrap, "mode": mode, "calls": CALLS}), revision)
+
+
+ASKS: list[dict[str, Any]] = [
+    {"name": "asking-old__sampleLLM", "arguments": {"prompt": "Hello", "maxTokens": 9}},
+    {"name": "asking-old__startElicitation", "arguments": {}},
+    {
+        "name": "asking-new__trigger-sampling-request",
+        "arguments": {"prompt": "Hello", "maxTokens": 9},
+    },
+    {
+        "name": "asking-http-new__trigger-sampling-request",
+        "arguments": {"prompt": "Hello", "maxTokens": 9},
+    },
+    {"name": "asking-new__trigger-url-elicitation", "arguments": {"url": servers.PAGE}},
+    {"name": "asking-new__get-roots-list", "arguments": {}},
+    # Its form has a field whose description speaks of a PIN.
+    {"name": "asking-new__trigger-elicitation-request", "arguments": {}},
+]
+
+
+@pytest.mark.parametrize(("part", "mode", "revision"), EXPECTED)
+def test_a_server_asks_and_a_client_answers(
+    front: Front, part: Part, mode: str, revision: str
+) -> None:
+    front.prove()
+    url = f"{front.gateway.issuer}/mcp"
+    answer = played(part, {"url": url, "mode": mode, "calls": ASKS})
+    assert answer["revision"] == revision
+    old, filled, new, over_http, sent, roots, refused = answer["results"]
+    assert all("sampled" in sampled["text"] for sampled in (old, new, over_http))
+    assert "green" in filled["text"]
+    assert "completed the URL elicitation" in sent["text"]
+    assert "file:///errand" in roots["text"]
+    assert refused["is_error"]
+    assert answer["asked"].count("elicitation/create") == 2

@@ -25,7 +25,6 @@ from tests.support.installation import (
     Agent,
     Gateway,
     done,
-    free_port,
     refusal,
     running,
 )
@@ -75,27 +74,6 @@ def a_page(asked: list[str]) -> Generator[str]:
             thread.join()
 
 
-@contextmanager
-def everything_over_http(age: Age, log: Path) -> Generator[Behind]:
-    """server-everything, which also speaks Streamable HTTP."""
-    port = free_port()
-    part = npm_server("everything", age)
-    with log.open("wb") as out:
-        command = ["env", f"PORT={port}", *part.command, "streamableHttp"]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE
-        )
-    try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if b"listening" in line:
-                break
-        yield servers.everything(age, f"http://{HOST}:{port}/mcp")
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Workshop]:
     directory = tmp_path_factory.mktemp("workshop")
@@ -112,7 +90,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Workshop]:
         upstreams = servers.all_on_stdio(root, page)
         for age in AGES:
             log = directory / f"everything-{age}.log"
-            upstreams.append(stack.enter_context(everything_over_http(age, log)))
+            url = stack.enter_context(workshop.everything_over_http(age, log))
+            upstreams.append(servers.everything(age, url))
             repository(root / f"git-{age}")
         manifests = workshop.reviewed(upstreams)
         # One server was replaced by another version after somebody had reviewed it.

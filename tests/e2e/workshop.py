@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import os
+import subprocess
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +15,7 @@ from safeconduct.config import load
 from safeconduct.config.schema import Config
 from safeconduct.identity.client import StartedTask, start_task
 from safeconduct.ports import JSON
+from tests.e2e.parts import Age, npm_server
 from tests.e2e.servers import SCOPES, Behind
 from tests.support.bundles import HEADER, PACKAGE
 from tests.support.installation import HOST, Gateway, free_port
@@ -19,6 +23,28 @@ from tests.support.installation import HOST, Gateway, free_port
 AGENT: Final = "spiffe://workshop.example/agents/smith"
 USER: Final = "jane@workshop.example"
 PROFILE: Final = "work"
+
+
+@contextmanager
+def everything_over_http(age: Age, log: Path) -> Generator[str]:
+    """The URL of server-everything, which also speaks Streamable HTTP."""
+    port = free_port()
+    part = npm_server("everything", age)
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*part.command, "streamableHttp"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PORT": str(port)},
+        )
+    try:
+        assert process.stderr is not None
+        assert any(b"listening" in line for line in process.stderr)
+        yield f"http://{HOST}:{port}/mcp"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def reviewed(upstreams: Sequence[Behind]) -> dict[str, JSON]:

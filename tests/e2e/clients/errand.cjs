@@ -1,12 +1,33 @@
 // An errand comes in as JSON on the command line, after the directory with node_modules:
 // {url | command, mode, calls: [{name, arguments}]}. What came of it goes out as one line of JSON:
-// {revision, tools, results: [{text, is_error, reason} | {error}], progress}.
+// {revision, tools, results: [{text, is_error, reason} | {error}], progress, asked: [method]}.
+// Whatever a server asks is answered, always in the same way.
 const { createRequire } = require("node:module");
+
+const capabilities = { sampling: {}, roots: {}, elicitation: { form: {}, url: {} } };
+const ANSWERS = {
+  "sampling/createMessage": {
+    role: "assistant",
+    content: { type: "text", text: "sampled" },
+    model: "errand",
+  },
+  "elicitation/create": { action: "accept", content: { color: "green" } },
+  "roots/list": { roots: [{ uri: "file:///errand", name: "errand" }] },
+};
 
 exports.run = async (connected, called) => {
   const need = createRequire(process.argv[2] + "/");
   const said = JSON.parse(process.argv[3]);
-  const { client, transport, revision } = connected(need, said);
+  const asked = [];
+  const answering = (set) => {
+    for (const [method, answer] of Object.entries(ANSWERS)) {
+      set(method, () => {
+        asked.push(method);
+        return answer;
+      });
+    }
+  };
+  const { client, transport, revision } = connected({ need, said, capabilities, answering });
   await client.connect(transport);
   const tools = (await client.listTools()).tools.map((tool) => tool.name);
   const results = [];
@@ -25,5 +46,5 @@ exports.run = async (connected, called) => {
   }
   const agreed = revision() ?? null;
   await client.close();
-  console.log(JSON.stringify({ revision: agreed, tools, results, progress }));
+  console.log(JSON.stringify({ revision: agreed, tools, results, progress, asked }));
 };

@@ -1,11 +1,18 @@
 // Plays one errand with the client of @modelcontextprotocol/sdk: see errand.cjs.
 const errand = require("./errand.cjs");
 
-errand.run((need, said) => {
+errand.run(({ need, said, capabilities, answering }) => {
   const { Client } = need("@modelcontextprotocol/sdk/client/index.js");
   const http = need("@modelcontextprotocol/sdk/client/streamableHttp.js");
   const stdio = need("@modelcontextprotocol/sdk/client/stdio.js");
-  const client = new Client({ name: "errand", version: "1" });
+  const types = need("@modelcontextprotocol/sdk/types.js");
+  const client = new Client({ name: "errand", version: "1" }, { capabilities });
+  const schemas = {
+    "sampling/createMessage": types.CreateMessageRequestSchema,
+    "elicitation/create": types.ElicitRequestSchema,
+    "roots/list": types.ListRootsRequestSchema,
+  };
+  answering((method, answer) => client.setRequestHandler(schemas[method], answer));
   const transport = said.url
     ? new http.StreamableHTTPClientTransport(new URL(said.url))
     : new stdio.StdioClientTransport({ command: said.command[0], args: said.command.slice(1) });

@@ -16,6 +16,8 @@ from typing import Any
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
+from mcp_types import CreateMessageResult, ElicitResult, ListRootsResult, Root, TextContent
+from pydantic import FileUrl
 
 MODES: dict[str, str] = {"modern": "2026-07-28"}
 """The words of errands that are not those of both clients."""
@@ -23,14 +25,42 @@ MODES: dict[str, str] = {"modern": "2026-07-28"}
 Progress = Callable[[float, float | None, str | None], Awaitable[None]]
 
 
-def sdk(said: dict[str, Any], mode: str) -> AbstractAsyncContextManager[Any]:
+class Answers:
+    """Answers whatever a server asks, always in the same way, and keeps what that was."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def sampling(self, *_: Any, **__: Any) -> CreateMessageResult:
+        self.asked.append("sampling/createMessage")
+        text = TextContent(type="text", text="sampled")
+        return CreateMessageResult(role="assistant", content=text, model="errand")
+
+    async def elicitation(self, *_: Any, **__: Any) -> ElicitResult:
+        self.asked.append("elicitation/create")
+        return ElicitResult(action="accept", content={"color": "green"})
+
+    async def roots(self, *_: Any, **__: Any) -> ListRootsResult:
+        self.asked.append("roots/list")
+        return ListRootsResult(roots=[Root(uri=FileUrl("file:///errand"), name="errand")])
+
+
+def sdk(said: dict[str, Any], mode: str, answers: Answers) -> AbstractAsyncContextManager[Any]:
     if "url" in said:
-        return Client(said["url"], mode=mode)
-    program, *arguments = said["command"]
-    return Client(StdioServerParameters(command=program, args=arguments), mode=mode)
+        server: Any = said["url"]
+    else:
+        program, *arguments = said["command"]
+        server = StdioServerParameters(command=program, args=arguments)
+    return Client(
+        server,
+        mode=mode,
+        sampling_callback=answers.sampling,
+        elicitation_callback=answers.elicitation,
+        list_roots_callback=answers.roots,
+    )
 
 
-def fastmcp(said: dict[str, Any], mode: str) -> AbstractAsyncContextManager[Any]:
+def fastmcp(said: dict[str, Any], mode: str, answers: Answers) -> AbstractAsyncContextManager[Any]:
     transports: Any = importlib.import_module("fastmcp.client.transports")
     if "url" in said:
         transport = transports.StreamableHttpTransport(said["url"])
@@ -38,7 +68,13 @@ def fastmcp(said: dict[str, Any], mode: str) -> AbstractAsyncContextManager[Any]
         program, *arguments = said["command"]
         transport = transports.StdioTransport(program, arguments)
     client: Any = importlib.import_module("fastmcp").Client
-    connected: AbstractAsyncContextManager[Any] = client(transport, mode=mode)
+    connected: AbstractAsyncContextManager[Any] = client(
+        transport,
+        mode=mode,
+        sampling_handler=answers.sampling,
+        elicitation_handler=answers.elicitation,
+        roots=["file:///errand"],
+    )
     return connected
 
 
@@ -62,9 +98,10 @@ async def play(kind: str, said: dict[str, Any]) -> dict[str, Any]:
     async def told(done: float, _total: float | None, _message: str | None) -> None:
         progress.append(done)
 
+    answers = Answers()
     connect = fastmcp if kind == "fastmcp" else sdk
     mode: str = said["mode"]
-    async with connect(said, MODES.get(mode, mode)) as client:
+    async with connect(said, MODES.get(mode, mode), answers) as client:
         tools = [tool.name for tool in await listed(client)]
         results: list[dict[str, Any]] = []
         for call in said["calls"]:
@@ -83,7 +120,13 @@ async def play(kind: str, said: dict[str, Any]) -> dict[str, Any]:
                     }
                 )
         revision = client.protocol_version
-    return {"revision": revision, "tools": tools, "results": results, "progress": progress}
+    return {
+        "revision": revision,
+        "tools": tools,
+        "results": results,
+        "progress": progress,
+        "asked": answers.asked,
+    }
 
 
 if __name__ == "__main__":
