@@ -300,7 +300,7 @@ async def test_input_that_is_required_is_a_result() -> None:
 
 @pytest.mark.parametrize("status", [200, 400])
 async def test_what_an_upstream_would_have_to_ask_is_its_own_answer(status: int) -> None:
-    data = {"requiredCapabilities": {"roots": {}}}
+    data: JSON = {"requiredCapabilities": {"roots": {}}}
 
     async def lacking(request: Request) -> None:
         error = {"code": -32021, "message": "no", "data": data}

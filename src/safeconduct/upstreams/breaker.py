@@ -48,7 +48,7 @@ class Breaker:
         self._probing = True
         return True
 
-    def leave(self, *, probe: bool, reached: bool | None) -> None:
+    def leave(self, probe: bool, reached: bool | None) -> None:  # noqa: FBT001  on every call's way
         """Take note of how it went; `probe` is what `enter` said."""
         if probe:
             self._probing = False

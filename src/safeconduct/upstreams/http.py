@@ -96,45 +96,27 @@ class HttpUpstream:
     ) -> JSON:
         if self._in_flight >= self._max_in_flight:
             raise UpstreamFault("upstream-busy", "too many in flight", may_have_happened=False)
+        deadline = Deadline(timeout_s)
         call = Call(
             method=method,
             params=params,
             owner=owner,
             credential=credential,
-            deadline=Deadline(timeout_s),
+            deadline=deadline,
             listener=listener,
         )
-        probe, reached = self._breaker.enter(), None
+        probe = self._breaker.enter()
+        reached = None
         self._in_flight += 1
         try:
-            result = await self._within(call)
+            with deadline:
+                result = await (self._twice(call) if method in _READS else self._serve(call))
             reached = True
-        except UpstreamFault as fault:
-            reached = breaker.reached(fault)
-            raise
         except UpstreamError:
             reached = True
             raise
-        finally:
-            self._in_flight -= 1
-            self._breaker.leave(probe=probe, reached=reached)
-        return result
-
-    async def _within(self, call: Call) -> JSON:
-        """The result, within the call's time, after a second try where that is safe."""
-        deadline = call.deadline
-        try:
-            with deadline:
-                try:
-                    return await self._serve(call)
-                except UpstreamFault as fault:
-                    unsent = fault.reason == UNREACHABLE and not fault.may_have_happened
-                    if not unsent or call.method not in _READS:
-                        raise
-                self._negotiation.forget()
-                await asyncio.sleep(_AGAIN_S)
-                return await self._serve(call)
         except UpstreamFault as fault:
+            reached = breaker.reached(fault)
             if fault.reason == UNREACHABLE or (
                 isinstance(fault, StatusFault) and fault.status in _ANOTHER_SERVER
             ):
@@ -143,8 +125,15 @@ class HttpUpstream:
         except TimeoutError:
             if not deadline.expired:
                 raise
-            detail = f"no answer within {deadline.seconds:g} s"
-            raise UpstreamFault(TIMEOUT, detail, may_have_happened=call.sent) from None
+            late = UpstreamFault(
+                TIMEOUT, f"no answer within {timeout_s:g} s", may_have_happened=call.sent
+            )
+            reached = breaker.reached(late)
+            raise late from None
+        finally:
+            self._in_flight -= 1
+            self._breaker.leave(probe, reached)
+        return result
 
     async def listen(
         self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
@@ -188,6 +177,17 @@ class HttpUpstream:
         if call.method == "tools/list":
             self._mirror.learn(result)
         return result
+
+    async def _twice(self, call: Call) -> JSON:
+        """The result of a second try, where nothing was sent in the first."""
+        try:
+            return await self._serve(call)
+        except UpstreamFault as fault:
+            if fault.reason != UNREACHABLE or fault.may_have_happened:
+                raise
+        self._negotiation.forget()
+        await asyncio.sleep(_AGAIN_S)
+        return await self._serve(call)
 
     async def _stateless(self, call: Call) -> Answer:
         request_id = next(self._ids)

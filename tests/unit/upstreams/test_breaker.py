@@ -38,7 +38,7 @@ def tried(circuit: Breaker, *, reached: bool | None) -> bool:
         probe = circuit.enter()
     except UpstreamFault:
         return False
-    circuit.leave(probe=probe, reached=reached)
+    circuit.leave(probe, reached)
     return True
 
 
@@ -91,7 +91,7 @@ def test_after_a_pause_one_request_is_let_through_at_a_time(clock: Clock) -> Non
     clock.now += PAUSE_S
     assert circuit.enter()
     assert not tried(circuit, reached=True)
-    circuit.leave(probe=True, reached=None)  # given up: the next one tries
+    circuit.leave(True, None)  # given up: the next one tries
     assert tried(circuit, reached=True)
 
 
@@ -100,10 +100,10 @@ def test_requests_under_way_when_it_opens_lengthen_no_pause(clock: Clock) -> Non
     entered = [circuit.enter() for _ in range(100)]
     assert not any(entered)
     for _ in entered:
-        circuit.leave(probe=False, reached=False)
+        circuit.leave(False, False)
     clock.now += PAUSE_S
     assert circuit.enter()
-    circuit.leave(probe=False, reached=False)  # one of the others, late
+    circuit.leave(False, False)  # one of the others, late
     assert not tried(circuit, reached=True)
 
 
