@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from fuzz.mutate import MAX_BYTES
 from fuzz.targets import CORPUS, TARGETS
 
 KEPT: Final = Path(".cache/fuzz")
@@ -51,7 +52,7 @@ def fuzz(name: str, seconds: int) -> Found:
     command = [
         *(sys.executable, "-m", "fuzz.guided", name),
         *(f"-max_total_time={seconds}", f"-timeout={_SLOW_S}", f"-rss_limit_mb={_MEMORY_MB}"),
-        *(f"-dict={words}", "-max_len=4096", "-print_final_stats=1"),
+        *(f"-dict={words}", f"-max_len={MAX_BYTES}", "-print_final_stats=1"),
         *(f"-artifact_prefix={findings}/", str(kept), str(CORPUS / name)),
     ]
     done = subprocess.run(command, capture_output=True, check=False)

@@ -49,32 +49,24 @@ def strict_json(data: bytes) -> None:
 def from_client(data: bytes) -> None:
     """A body is one message to the official types too, and the same one."""
     try:
-        said: Any = wire.parse(data, MAX_BYTES)
+        said = wire.parse(data, MAX_BYTES)
     except wire.Rejected:
         return
     value = orjson.loads(data)
     assert judges.same(said.id, value.get("id"))
-    if "method" not in value:
-        _is_reply(said, value)
-        return
-    kind = mcp_types.JSONRPCRequest if "id" in value else mcp_types.JSONRPCNotification
-    kind.model_validate(value)
-    assert (said.id is None) == ("id" not in value)
-    assert said.method == value["method"]
-    params = value.get("params", {})
-    assert judges.same(said.meta, params.pop("_meta", {}))
-    assert judges.same(said.params, params)
-    assert value.keys() <= {"jsonrpc", "id", "method", "params"}
-
-
-def _is_reply(said: Any, value: JSON) -> None:
-    if said.result is None:
-        assert value.keys() == {"jsonrpc", "id", "error"}
-        assert isinstance(value["error"], dict)
+    official = mcp_types.jsonrpc_message_adapter.validate_python(value)
+    if isinstance(said, wire.Reply):
+        assert value.keys() == {"jsonrpc", "id", "error" if said.result is None else "result"}
+        assert isinstance(official, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError)
+        assert judges.same(said.result, value.get("result"))
     else:
-        mcp_types.JSONRPCResponse.model_validate(value)
-        assert value.keys() == {"jsonrpc", "id", "result"}
-        assert judges.same(said.result, value["result"])
+        assert value.keys() <= {"jsonrpc", "id", "method", "params"}
+        assert isinstance(official, mcp_types.JSONRPCRequest | mcp_types.JSONRPCNotification)
+        assert (said.id is None) == ("id" not in value)
+        assert said.method == value["method"]
+        params = value.get("params", {})
+        assert judges.same(said.meta, params.pop("_meta", {}))
+        assert judges.same(said.params, params)
 
 
 def from_upstream(data: bytes) -> None:

@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-MAX_BYTES = 4096
+MAX_BYTES = 1024
 _ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, 2**53, 10**400, 1e308, "", "\x00", "\ud800", "_meta", [], {}),
     *([[]], {"": {}}, "2.0", "file://", "https://pay.example/", "__proto__"),

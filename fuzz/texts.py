@@ -164,8 +164,8 @@ def mirrored(data: bytes) -> None:
         name, _, value = line.partition(b":")
         fields.append((name.strip().lower(), value.strip()))
     try:
-        message: Any = wire.parse(body, 65_536)
-        if not isinstance(message, wire.Message):
+        message = wire.parse(body, 65_536)
+        if isinstance(message, wire.Reply):
             return  # the reply to a question is of the revision that the question was of
         request = Request("POST", "/mcp", fields, _NoWire())
         revision = envelope.revision(request, message)

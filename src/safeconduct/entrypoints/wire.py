@@ -120,9 +120,15 @@ def _reply(envelope: JSON) -> Reply | None:
     answered = as_id(envelope.get("id"))
     result, fault = as_object(envelope.get("result")), as_object(envelope.get("error"))
     whole = len(envelope) == 3 and envelope.get("jsonrpc") == "2.0"
-    if answered is None or not whole or (result is None and fault is None):
+    if answered is None or not whole or (result is None and not _is_error(fault)):
         return None
     return Reply(answered, result)
+
+
+def _is_error(fault: JSON | None) -> bool:
+    return (
+        fault is not None and type(fault.get("code")) is int and type(fault.get("message")) is str
+    )
 
 
 def as_object(value: object) -> JSON | None:
