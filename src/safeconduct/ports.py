@@ -260,9 +260,6 @@ class Credential(msgspec.Struct, frozen=True):
         return f"Credential(kind={self.kind!r})"
 
 
-OnProgress = Callable[[JSON], Awaitable[None]]
-
-
 class AskRefused(Exception):
     """What an upstream asked is not answered. `code` is a JSON-RPC error code for the upstream;
     the sentence tells it nothing of the client.
