@@ -1,5 +1,7 @@
 """docs/reference/servers.md against what `make e2e` starts."""
 
+import pytest
+
 from tests.e2e import servers, test_clients
 from tests.e2e.parts import AGES, Part, npm_server, python_server
 from tests.support.pages import DOCS, ROOT, codes, sections, tables
@@ -52,3 +54,13 @@ def test_every_file_that_pins_is_there() -> None:
     files = [file for file in pinning if "/" in file]
     assert len(files) == 8
     assert all((ROOT / file).is_file() for file in files)
+
+
+def test_a_missing_part_is_skipped_and_fails_under_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Part("server", "1.0", ROOT / "nowhere", ())
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"server 1\.0 is not installed: `make e2e`"):
+        part.required()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match=r"server 1\.0 is not installed"):
+        part.required()
