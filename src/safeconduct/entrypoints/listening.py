@@ -57,6 +57,18 @@ class Listening:
             await request.send(frame({"jsonrpc": "2.0", "id": asked.id, "result": ended}))
             request.finish()
 
+    async def subscribe(
+        self, session: Session, bearer: Bearer, upstream: str | None, uri: str
+    ) -> bool:
+        """Has a session told of a resource. False when its task may not read that, or the session
+        has too many.
+        """
+        wanted = Wanted(uris=frozenset({uri}))
+        subscription = await self._subscriptions.agree(bearer, upstream, wanted)
+        return bool(subscription.wanted.uris) and session.subscribe(
+            uri, lambda: subscription.run(session.tell)
+        )
+
     async def follow(self, request: Request, session: Session, bearer: Bearer) -> None:
         """Answers a GET within a session: its one stream, or the rest of one that was lost.
 
@@ -73,6 +85,9 @@ class Listening:
         if feed is session.channel:
             upstream = request.tail or None
             subscription = await self._subscriptions.agree(bearer, upstream, EVERY_LIST)
+            for uri in session.lapsed():
+                if not await self.subscribe(session, bearer, upstream, uri):
+                    session.unsubscribe(uri)
         with self._watch.watching(bearer, current().cancel):
             request.start(HEADERS, lasting=True)
             await request.send(feed.first(after))

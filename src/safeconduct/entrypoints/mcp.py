@@ -27,7 +27,7 @@ from safeconduct.entrypoints.stream import streamed
 from safeconduct.entrypoints.watch import Watch
 from safeconduct.entrypoints.wire import Message, Rejected, Reply
 from safeconduct.gateway import Gateway
-from safeconduct.ports import JSON, Bearer, Caller, Unauthenticated, Wanted
+from safeconduct.ports import JSON, Bearer, Caller, Unauthenticated
 from safeconduct.subscriptions import Subscriptions
 
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
@@ -59,7 +59,6 @@ class McpEndpoint:
         clock_ms: Callable[[], int],
     ) -> None:
         self._gateway = gateway
-        self._subscriptions = subscriptions
         self._issuer = issuer
         self._max_body_bytes = max_body_bytes
         self._metadata = issuer + METADATA_PATH
@@ -238,13 +237,8 @@ class McpEndpoint:
             session.log_level = level
         elif message.method == "resources/unsubscribe":
             session.unsubscribe(uri)
-        else:
-            wanted = Wanted(uris=frozenset({uri}))
-            subscription = await self._subscriptions.agree(bearer, asked.upstream, wanted)
-            if not subscription.wanted.uris:
-                raise rounds.invalid(message, "Unknown resource")
-            if not session.subscribe(uri, lambda: subscription.run(session.tell)):
-                raise rounds.invalid(message, "There are too many subscriptions.")
+        elif not await self._listening.subscribe(session, bearer, asked.upstream, uri):
+            raise rounds.invalid(message, "This resource cannot be subscribed to.")
         return {}
 
     def _unauthenticated(self, fault: str | None, sentence: str) -> Problem:

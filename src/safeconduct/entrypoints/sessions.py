@@ -83,12 +83,18 @@ class Session:
 
     def subscribe(self, uri: str, run: Callable[[], Coroutine[object, object, None]]) -> bool:
         """Runs a subscription until it ends, or is ended. False when there are too many."""
-        if uri not in self._subscriptions:
-            if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-                return False
-            task = self._subscriptions[uri] = asyncio.ensure_future(run())
-            task.add_done_callback(lambda _: self._subscriptions.pop(uri, None))
+        before = self._subscriptions.get(uri)
+        if before is None and len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            return False
+        if before is None or before.done():
+            self._subscriptions[uri] = asyncio.ensure_future(run())
         return True
+
+    def lapsed(self) -> list[str]:
+        """The resources whose subscriptions have ended by themselves: a token's time was up, or an
+        upstream wanted no more.
+        """
+        return [uri for uri, task in self._subscriptions.items() if task.done()]
 
     def unsubscribe(self, uri: str) -> None:
         """Ends a subscription, if there is one."""

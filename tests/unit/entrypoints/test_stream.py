@@ -5,7 +5,7 @@ import pytest
 from safeconduct.entrypoints.http import Doors, Request, Response, Route, Site
 from safeconduct.entrypoints.stream import Stream
 from safeconduct.entrypoints.wire import Id, result
-from safeconduct.ports import JSON
+from safeconduct.ports import JSON, AskRefused
 from tests.support.front import Reply, exchange
 
 ANSWER = result(1, {"content": []})
@@ -123,3 +123,12 @@ async def test_who_wants_no_progress_hears_none() -> None:
 
     reply = await streamed(tell, token=None, log_level="debug")
     assert reply.headers["content-type"] == "application/json"
+
+
+async def test_a_client_that_cannot_be_asked_is_not() -> None:
+    async def tell(stream: Stream) -> None:
+        with pytest.raises(AskRefused) as caught:
+            await stream.asked("roots/list", {})
+        assert caught.value.code == -32601
+
+    assert (await streamed(tell)).headers["content-type"] == "application/json"
