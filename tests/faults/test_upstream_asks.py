@@ -432,6 +432,37 @@ async def test_an_answer_that_does_not_arrive_ends_the_call(status: int) -> None
     assert len(listener.asks) == 1
 
 
+async def test_an_upstream_that_returns_too_much_to_an_answer_ends_the_call() -> None:
+    async def gushing(request: Request) -> None:
+        request.start_stream()
+        if request.method == "tools/call":
+            request.event(question("q"))
+            await asyncio.Event().wait()
+        while True:
+            request.raw_chunk(b"x" * 100_000)
+            await request.writer.drain()
+
+    fault = await fault_of(gushing, Hears(reply=three, able=FORM))
+    assert fault == ("upstream-unreachable", True)
+
+
+async def test_two_answers_after_an_ask_are_malformed() -> None:
+    async def answering(request: Request) -> None:
+        if not request.method:
+            request.respond(status=202)
+            replied.set()
+            return
+        request.start_stream()
+        request.event(question("q"))
+        await replied.wait()
+        request.event(request.reply(result={}))
+        request.event(request.reply(result={"other": 1}))
+        request.end_stream()
+
+    replied = asyncio.Event()
+    assert await fault_of(answering, Hears(reply=three, able=FORM)) == MALFORMED
+
+
 async def test_an_upstream_that_stalls_on_an_answer_is_late() -> None:
     async def deaf(request: Request) -> None:
         if request.method == "tools/call":

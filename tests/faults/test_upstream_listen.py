@@ -374,7 +374,8 @@ async def test_a_server_without_a_stream_has_nothing_to_tell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(401, REJECTED), (404, REJECTED), (500, REJECTED), (502, UNREACHABLE)]
+    ("status", "reason"),
+    [(302, REJECTED), (401, REJECTED), (404, REJECTED), (500, REJECTED), (502, UNREACHABLE)],
 )
 async def test_a_stream_that_is_refused_ends_what_depends_on_it(status: int, reason: str) -> None:
     hub = Hub(status=status)

@@ -61,3 +61,15 @@ def test_draining_takes_out_everything() -> None:
     with leases.lease("a"), leases.lease("b"):
         assert leases.drain() == ["A", "B"]
     assert leases.drain() == []
+
+
+def test_what_was_used_last_is_found_first() -> None:
+    leases = _leases(3, [])
+    for key in ("a1", "b1", "a2", "b1"):
+        with leases.lease(key):
+            pass
+    assert leases.find(lambda key: key.startswith("a")) == "a2"
+    with leases.lease("a1"):
+        pass
+    assert leases.find(lambda key: key.startswith("a")) == "a1"
+    assert leases.find(lambda key: key.startswith("c")) is None
