@@ -49,6 +49,7 @@ class Parked:
     def __init__(
         self, page: Page, bearer: Bearer, stream: Stream, park: Callable[[Parked], bool]
     ) -> None:
+        self.modern = True
         self.able: frozenset[Capability] = stream.able
         self.wants_progress = stream.wants_progress
         self.log_level = stream.log_level

@@ -396,3 +396,26 @@ async def test_progress_of_a_waiting_call_goes_to_the_request_that_waits(
     told, answer = second.events
     assert told["params"] == {"progressToken": "b", "progress": 2}
     assert answer["result"]["resultType"] == "complete"
+
+
+async def test_what_is_told_between_two_rounds_is_lost(site: Site, page: Page) -> None:
+    told, release = asyncio.Event(), asyncio.Event()
+
+    async def tells(listener: Listener | None) -> None:
+        assert listener is not None
+        waiting = asyncio.ensure_future(listener.asked(**WHO))
+        await release.wait()
+        await listener.notified("notifications/progress", {"progress": 1})
+        told.set()
+        await waiting
+
+    page.during = tells
+    first = await ask(site, *modern("tools/call", CALL, **ABLE, progressToken="a"))
+    release.set()
+    await told.wait()
+    brought = {
+        "inputResponses": {"ask-1": ANN},
+        "requestState": first.json["result"]["requestState"],
+    }
+    last = await ask(site, *modern("tools/call", {**CALL, **brought}, **ABLE, progressToken="b"))
+    assert last.json["result"]["resultType"] == "complete"
