@@ -166,11 +166,14 @@ class Heard(NamedTuple):
 def requests(data: bytes) -> tuple[list[Heard], bool]:
     """The whole requests in a stream as h11 finds them, and whether it objects to what follows.
 
-    Empty lines before a request may be ignored (RFC 9112 section 2.2), and are taken away first.
+    Empty lines before a request and more than one space in its first line may be ignored (RFC 9112
+    sections 2.2 and 3), which our parser does and h11 does not: they are taken away first.
     """
     found: list[Heard] = []
-    rest = data.lstrip(b"\r\n")
-    while rest:
+    rest = data
+    while rest := rest.lstrip(b"\r\n"):
+        line, end, behind = rest.partition(b"\r\n")
+        rest = re.sub(b" +", b" ", line) + end + behind
         server = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
         server.receive_data(rest)
         try:
@@ -183,7 +186,7 @@ def requests(data: bytes) -> tuple[list[Heard], bool]:
         found.append(Heard((head.method, head.target), list(head.headers), body))
         if server.their_state is not h11.DONE:
             break
-        rest = server.trailing_data[0].lstrip(b"\r\n")
+        rest = server.trailing_data[0]
     return found, False
 
 
