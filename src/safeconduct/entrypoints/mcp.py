@@ -181,7 +181,8 @@ class McpEndpoint:
 
     async def _notified(self, request: Request, caller: Caller, message: Message) -> Response:
         bearer = await self._gateway.authenticate(caller)
-        self._sessions.of(request, bearer)
+        if not speaks_modern(request):
+            self._sessions.of(request, bearer)
         if message.method == "notifications/cancelled":
             number = params.request_id(message)
             if number is not None:

@@ -32,6 +32,9 @@ IDLE_S: Final = 1_800.0
 MAX_SUBSCRIPTIONS: Final = 64
 """How many resources one session may be subscribed to."""
 
+ASK_S: Final = 300.0
+"""How long a person has for a reply, in seconds."""
+
 LEVEL: Final = "info"
 """The log lines that a client hears before it has said which ones it wants."""
 
@@ -56,14 +59,19 @@ class Session:
 
     @contextmanager
     def asking(self) -> Generator[tuple[int, asyncio.Future[JSON]]]:
-        """An id for a request to the client, and its result; raises AskRefused for an error."""
+        """An id for a request to the client, and its result; raises AskRefused for an error, and
+        after a while.
+        """
         self._asked += 1
         number = self._asked
-        reply: asyncio.Future[JSON] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[JSON] = loop.create_future()
         self._asks[number] = reply
+        timer = loop.call_later(ASK_S, _refuse, reply)
         try:
             yield number, reply
         finally:
+            timer.cancel()
             self._asks.pop(number, None)
 
     def replied(self, reply: Reply) -> None:
@@ -72,7 +80,7 @@ class Session:
         if waiting is None or waiting.done():
             return
         if reply.result is None:
-            waiting.set_exception(AskRefused(REFUSED, "Refused"))
+            _refuse(waiting)
         else:
             waiting.set_result(reply.result)
 
@@ -105,11 +113,15 @@ class Session:
     def end(self) -> None:
         """Ends all that belongs to it. A call that waits for a reply gets none."""
         for waiting in self._asks.values():
-            if not waiting.done():
-                waiting.set_exception(AskRefused(REFUSED, "Refused"))
+            _refuse(waiting)
         for task in list(self._subscriptions.values()):
             task.cancel()
         self.replay.end()
+
+
+def _refuse(reply: asyncio.Future[JSON]) -> None:
+    if not reply.done():
+        reply.set_exception(AskRefused(REFUSED, "Refused"))
 
 
 class Sessions:

@@ -24,6 +24,7 @@ from tests.support.front import (
     front,
     handshake,
     modern,
+    notification,
     replaced,
     served,
 )
@@ -142,6 +143,9 @@ async def test_a_session_gives_no_authority(site: Site, page: Page) -> None:
 async def test_a_session_means_nothing_to_the_newer_revision(site: Site, page: Page) -> None:
     body, fields = modern("tools/call", CALL)
     assert (await ask(site, body, [*fields, ("mcp-session-id", "x")])).status == 200
+    said, fields = notification("notifications/cancelled", {"requestId": 1})
+    newer = replaced(fields, "mcp-protocol-version", "2026-07-28")
+    assert (await ask(site, said, [*newer, ("mcp-session-id", "x")])).status == 202
 
 
 async def test_who_brings_no_session_is_served_without_one(site: Site, page: Page) -> None:
@@ -305,6 +309,16 @@ async def test_who_is_asked_when_a_session_ends_does_not_answer(site: Site, page
     await call.events(2)
     await client.delete()
     assert (await call.run()).events[-1]["result"]["content"]
+    assert heard == [-1]
+
+
+async def test_who_does_not_answer_for_a_while_refuses(
+    site: Site, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "ASK_S", 0.001)
+    heard = during(page, WHO)
+    reply = await (await shaken(site)).call().run()
+    assert reply.events[-1]["result"]["content"]
     assert heard == [-1]
 
 
