@@ -8,7 +8,7 @@ from safeconduct.app import Served
 from safeconduct.cli.init import write
 from safeconduct.config import load
 from safeconduct.core.calls import TABLE
-from safeconduct.entrypoints import wire
+from safeconduct.entrypoints import calling, parking, replay, seal, sessions, watch, wire
 from safeconduct.entrypoints.arrival import Limits
 from tests.support.pages import DOCS, codes, sections, tables
 
@@ -51,3 +51,22 @@ def test_the_limits_of_a_connection_are_those_that_are_kept() -> None:
     assert stated["requests behind one that is being answered"] == str(kept.ahead)
     assert stated["connections"].partition(";")[0] == str(kept.connections)
     assert stated["a stop of the gateway, for what is under way"] == f"{kept.shutdown_s} s"
+
+
+def test_the_bounds_of_questions_and_of_what_is_kept_are_those_that_hold() -> None:
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert seal.TTL_MS == parking.PARKED_S * 1000
+    for stated in (
+        f"for {seal.TTL_MS // 60_000} minutes and not beyond a restart",
+        f"the call itself waits, at most {int(parking.PARKED_S) // 60} minutes",
+        f"At most {parking.MAX_PARKED_PER_TASK} calls of a task wait, and {parking.MAX_PARKED} in",
+        f"It has {int(sessions.ASK_S)} s for each",
+        f"may ask it in {calling.MAX_ROUNDS} rounds",
+        f"A task has at most {sessions.MAX_SESSIONS_PER_TASK} `session`s",
+        f"a gateway {sessions.MAX_SESSIONS} (",
+        f"not used for {int(sessions.IDLE_S) // 60} minutes",
+        f"the last {replay.MAX_EVENTS} events or {replay.MAX_BYTES // 2**20} MiB",
+        f"goes on for {int(replay.ALONE_S)} seconds",
+    ):
+        assert stated in text
+    assert 2 * watch.TICK_S <= 1, "a stream ends within a second"
