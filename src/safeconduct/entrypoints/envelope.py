@@ -151,7 +151,9 @@ def _header(request: Request, message: Message, name: bytes) -> str | None:
         return None
     if request.repeats(name):
         raise Rejected(
-            HEADER_MISMATCH, f"The header {name.decode()} may be sent once.", request_id=message.id
+            HEADER_MISMATCH,
+            f"The header {name.decode('latin-1')} may be sent once.",
+            request_id=message.id,
         )
     return value.decode("latin-1")
 
