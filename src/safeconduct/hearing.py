@@ -35,6 +35,7 @@ class Hearing:
     ) -> None:
         tool = made.gathered.tool
         self.able = tool.asks.allowed(listener.able)
+        self.modern = listener.modern
         self.wants_progress = listener.wants_progress
         self.log_level = listener.log_level
         self._facts = facts

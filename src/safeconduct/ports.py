@@ -275,9 +275,11 @@ class Listener(Protocol):
     """Who hears what an upstream says besides its answer, while a call runs.
 
     `able` is what it can be asked; `wants_progress` and `log_level` say which notifications it
-    wants, the latter the least serious log line, if any.
+    wants, the latter the least serious log line, if any. `modern`: it speaks 2026-07-28; an
+    upstream that speaks both ways is spoken to in the caller's, as it may behave otherwise.
     """
 
+    modern: bool
     able: frozenset[Capability]
     wants_progress: bool
     log_level: str | None

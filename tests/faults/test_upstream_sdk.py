@@ -63,6 +63,28 @@ async def test_many_calls_share_one_connection_and_one_negotiation(
     assert served.methods.count("tools/call") == 20
 
 
+async def test_who_speaks_both_ways_is_spoken_to_in_the_caller_s(
+    upstream: Upstream, served: Served, request: pytest.FixtureRequest
+) -> None:
+    era, _, sessions = request.node.callspec.params["served"]
+    params = {"name": "echo_text", "arguments": {"text": "x"}}
+    for modern in (True, False, True, False):
+        called = await upstream.request(
+            "tools/call",
+            params,
+            owner=OWNER,
+            credential=None,
+            timeout_s=20,
+            listener=Hears(modern=modern),
+        )
+        assert _text(called) == "x"
+    # Without sessions the newer revision serves both: it can tell whose questions its are.
+    in_session = {"newer": 2, "older": 4}[era] if sessions else 0
+    assert served.methods.count("tools/call") == 4
+    calls = [sent for sent, kept in served.in_session if sent == "tools/call" and kept]
+    assert len(calls) == in_session
+
+
 async def test_parallel_calls_get_their_own_answers(upstream: Upstream) -> None:
     async def one(number: int) -> str:
         arguments = {"text": f"n{number}"}

@@ -315,6 +315,7 @@ class Served:
     clients: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     methods: list[str] = field(default_factory=list[str])
     sessions: list[str] = field(default_factory=list[str])
+    in_session: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
 
 
 @contextlib.asynccontextmanager
@@ -355,6 +356,7 @@ def _watched(app: ASGIApp, served: Served, *, older: bool) -> ASGIApp:
             more = part.get("more_body", False)
         method = json.loads(body).get("method", "") if body else scope["method"]
         served.methods.append(method)
+        served.in_session.append((method, "mcp-session-id" in headers))
         if "mcp-session-id" in headers:
             served.sessions.append(headers["mcp-session-id"])
         if older and headers.get("mcp-protocol-version") == MODERN:

@@ -23,7 +23,9 @@ class Hears:
         *,
         able: frozenset[Capability] = frozenset(),
         log_level: str | None = None,
+        modern: bool = True,
     ) -> None:
+        self.modern = modern
         self.able = able
         self.wants_progress = hear is not None
         self.log_level = log_level

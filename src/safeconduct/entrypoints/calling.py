@@ -158,7 +158,15 @@ class Calling:
         if not (able or call.brought or session) and token is None and log_level is None:
             return None
         life = partial(self._watch.add, call.bearer)
-        return Stream(request, life, token=token, log_level=log_level, able=able, session=session)
+        return Stream(
+            request,
+            life,
+            modern=asked.modern,
+            token=token,
+            log_level=log_level,
+            able=able,
+            session=session,
+        )
 
     async def _answered(self, request: Request, call: _Call, stream: Stream | None) -> Response:
         asked = call.asked

@@ -44,11 +44,13 @@ class Stream:
         request: Request,
         lives: Lives,
         *,
+        modern: bool,
         token: Id | None = None,
         log_level: str | None = None,
         able: frozenset[Capability] = frozenset(),
         session: Session | None = None,
     ) -> None:
+        self.modern = modern
         self.able = able
         self.wants_progress = token is not None
         self.log_level = log_level

@@ -106,6 +106,7 @@ class _Declares:
     there to be asked (`safeconduct.ports.Listener`).
     """
 
+    modern = True
     wants_progress = False
     log_level: str | None = None
 

@@ -163,7 +163,7 @@ class HttpUpstream:
         await self._wire.close()
 
     async def _serve(self, call: Call) -> JSON:
-        era = self._negotiation.found or await self._negotiation.era(call)
+        era = self._negotiation.known(call) or await self._negotiation.era(call)
         if era is Era.STATELESS:
             answer = await self._stateless(call)
         else:

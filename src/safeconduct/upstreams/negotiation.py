@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Final
 
@@ -85,7 +85,10 @@ class Negotiation:
         self._ids = ids
         self._courtesies = courtesies
         self._max_answer_bytes = max_answer_bytes
-        self.found: Era | None = None
+        self._found: Era | None = None
+        # How an upstream of the newer era serves callers of the older one, as `server/discover` does
+        # not tell.
+        self._before: Era | None = None
         self._lock = asyncio.Lock()
         self._sessions = Leases[Key, Session](max_sessions, lambda _: Session(), self._farewell)
         self._shared = Session()
@@ -96,17 +99,25 @@ class Negotiation:
         Raises:
             UpstreamFault: there is no upstream, no common revision, or no access.
         """
-        if self.found is not None:
-            return self.found
+        known = self.known(call)
+        if known is not None:
+            return known
         async with self._lock:
-            if self.found is None:
+            if self._found is None:
                 with _nothing_happened():
-                    self.found = await self._find(call)
-            return self.found
+                    self._found = await self._find(call)
+            if self.known(call) is None:
+                self._before = await self._both_ways(call)
+            return self.known(call) or self._found
+
+    def known(self, call: Call) -> Era | None:
+        """The era for a call, if it is known: the caller's own where the upstream speaks both."""
+        before = call.listener is not None and not call.listener.modern
+        return self._before if before and self._found is Era.STATELESS else self._found
 
     def forget(self) -> None:
         """Find the era anew at next use: another server may answer now. Sessions stay."""
-        self.found = None
+        self._found = self._before = None
 
     @contextmanager
     def session(self, call: Call, era: Era) -> Generator[Session, None, None]:
@@ -175,9 +186,21 @@ class Negotiation:
         for session in self._sessions.drain():
             self._farewell(session)
 
+    async def _both_ways(self, call: Call) -> Era:
+        """How an upstream of both eras serves a caller of the older one. Without sessions it could
+        not be told whose questions its are, so there the newer era is better for both.
+        """
+        with suppress(UpstreamFault):
+            if await self._shaken(call) is Era.SESSIONS:
+                return Era.SESSIONS
+        return Era.STATELESS
+
     async def _find(self, call: Call) -> Era:
         if await self._discovered(call):
             return Era.STATELESS
+        return await self._shaken(call)
+
+    async def _shaken(self, call: Call) -> Era:
         with self._sessions.lease(call.key) as session:
             if session.revision is not None:
                 return Era.SESSIONS

@@ -20,7 +20,9 @@ async def streamed(
     """What a client reads of a stream that is finished after these calls."""
 
     async def handler(request: Request) -> Response | None:
-        with Stream(request, lambda _: lambda: None, token=token, log_level=log_level) as stream:
+        with Stream(
+            request, lambda _: lambda: None, modern=True, token=token, log_level=log_level
+        ) as stream:
             await tell(stream)
             return await stream.finish(ANSWER)
 
