@@ -86,7 +86,7 @@ class Negotiation:
         self._courtesies = courtesies
         self._max_answer_bytes = max_answer_bytes
         self._found: Era | None = None
-        # How an upstream of the newer era serves callers of the older one, as `server/discover` does
+        # How an upstream of the newer era serves callers of the older one: `server/discover` does
         # not tell.
         self._before: Era | None = None
         self._lock = asyncio.Lock()
