@@ -300,8 +300,7 @@ class Gateway:
         """
         catalogue = self.facts.catalogue
         located = catalogue.locate(method, name, upstream) if method == "tools/call" else None
-        wanted = {} if located is None else catalogue.mirrored(*located)
-        if not wanted:
+        if located is None or not (wanted := catalogue.mirrored(*located)):
             return {}
         call, gathered = self.facts.gather(bearer, method, upstream, name, {})
         return wanted if listable(call, gathered) else {}

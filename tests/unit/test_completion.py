@@ -45,9 +45,11 @@ def offer(task: SimulatedTask, patch: pytest.MonkeyPatch, facts: ToolFacts = FAC
     """Lets the page find whatever is asked for as an offer of `crm`."""
     upstream = Completes()
     catalogue = task.rooms.catalogue
-    patch.setattr(
-        catalogue, "locate", lambda _method, name, _upstream: ("crm", name.removeprefix("crm__"))
-    )
+
+    def locate(_method: str, name: str, _upstream: str | None) -> tuple[str, str]:
+        return "crm", name.removeprefix("crm__")
+
+    patch.setattr(catalogue, "locate", locate)
     patch.setattr(catalogue, "facts", lambda _method, _upstream, _name: facts)
     patch.setattr(catalogue, "pin", lambda method, _upstream, _name: method)
     patch.setitem(task.rooms.upstreams, "crm", upstream)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from safeconduct.core.labels import Confidentiality, Integrity, Label
@@ -685,14 +684,18 @@ async def test_a_simulated_task_starts_with_its_first_call(tmp_path: Path) -> No
     await task.rooms.close()
 
 
-async def test_mirrored_arguments_are_told_of_tools_that_the_task_may_see(tmp_path: Path) -> None:
+async def test_mirrored_arguments_are_told_of_tools_that_the_task_may_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with simulated(tmp_path, scopes=["case:read"]) as task:
         gateway, wanted = task.rooms.gateway, {("id",): "deal"}
         bearer = await gateway.authenticate(caller(task))
-        offers = task.rooms.catalogue._offers  # noqa: SLF001  the simulation's tools have no schema
-        for name in ("get_deal", "update_deal"):
-            key = ("tools", "crm", name)
-            offers[key] = msgspec.structs.replace(offers[key], mirrored=wanted)
+        annotated = {"crm": {"get_deal", "update_deal"}}
+
+        def mirrored(where: str, name: str) -> dict[tuple[str, ...], str]:
+            return wanted if name in annotated[where] else {}
+
+        monkeypatch.setattr(task.rooms.catalogue, "mirrored", mirrored)
         assert gateway.mirrored(bearer, "tools/call", "crm", "get_deal") == wanted
         assert gateway.mirrored(bearer, "tools/call", None, "crm__get_deal") == wanted
         for method, name in (
