@@ -353,11 +353,9 @@ class Catalogue:
 
     def _read(self, kind: str, where: str, name: str) -> bool:
         """Whether somebody has reviewed the text of a definition as it is now."""
-        offer = self._offers[kind, where, name]
         if kind == "tools":
-            said = self.manifests[where].tools.get(name)
-            return said is not None and said.pin == offer.digest
-        return self._own_pin(kind, where, name) == offer.digest
+            return self.facts("tools/list", where, name).pin == "reviewed"
+        return self._own_pin(kind, where, name) == self._offers[kind, where, name].digest
 
     def _own_pin(self, kind: str, where: str, name: str) -> str | None:
         """The digest that a reviewer gave for this very prompt, resource or template."""
