@@ -20,6 +20,7 @@ from safeconduct.ports import Listener, UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.messages import Answer, Ask, Malformed, Message, Notice
+from safeconduct.upstreams.sse import Place
 from safeconduct.upstreams.stream import MessageStream, malformed, taken
 from safeconduct.upstreams.wire import REJECTED, UNREACHABLE, Exchange
 
@@ -28,6 +29,7 @@ from safeconduct.upstreams.wire import REJECTED, UNREACHABLE, Exchange
 _TAIL_S: Final = 0.25
 _JSON: Final = "application/json"
 _EVENTS: Final = "text/event-stream"
+_ENDED: Final = "the stream ended without an answer"
 _UNCODED: Final = frozenset({"", "identity"})
 
 _BUSY: Final = frozenset({429, 503})
@@ -53,6 +55,17 @@ class StatusFault(UpstreamFault):
         self.status = status
 
 
+class Parted(UpstreamFault):
+    """A stream that ended before its answer, and can be taken up again at a place that has an id
+    (MCP 2025-11-25, transports, "Resumability and Redelivery").
+    """
+
+    def __init__(self, event_id: str, retry_ms: int | None) -> None:
+        super().__init__(UNREACHABLE, _ENDED, may_have_happened=True)
+        self.event_id = event_id
+        self.retry_ms = retry_ms
+
+
 def is_stream(exchange: Exchange) -> bool:
     """Whether a response is a stream of events, and can be read as one."""
     uncoded = exchange.header("content-encoding").lower() in _UNCODED
@@ -76,12 +89,14 @@ class Conversation:
         self._listener = listener
         self._asking = asking
         self._answer: Answer | None = None
+        self._place = Place()
 
     async def hear(self, exchange: Exchange) -> Answer:
-        """Read the response until its one answer.
+        """Read the response until its one answer, or on from where the one before has ended.
 
         Raises:
             StatusFault: the status says that there is none.
+            Parted: what is missing can be had from another response.
             UpstreamFault: the response is malformed, too long, or broke off.
         """
         if exchange.status != 200:
@@ -100,13 +115,11 @@ class Conversation:
         return self._answer
 
     async def _listen(self, exchange: Exchange) -> None:
-        stream = MessageStream(exchange, self._max_bytes)
+        stream = MessageStream(exchange, self._max_bytes, self._place)
         while self._answer is None:
             message = await stream.next()
             if message is None:
-                raise UpstreamFault(
-                    UNREACHABLE, "the stream ended without an answer", may_have_happened=True
-                )
+                raise self._ended()
             await self._take(message)
         try:
             async with asyncio.timeout(_TAIL_S):
@@ -114,6 +127,11 @@ class Conversation:
                     await self._take(message)
         except TimeoutError:
             pass  # the connection is closed on the way out, and what it might still say is unheard
+
+    def _ended(self) -> UpstreamFault:
+        if self._place.id is None:
+            return UpstreamFault(UNREACHABLE, _ENDED, may_have_happened=True)
+        return Parted(self._place.id, self._place.retry_ms)
 
     async def _take(self, message: Message) -> None:
         if isinstance(message, Answer):

@@ -16,7 +16,7 @@ from safeconduct.ports import (
     UpstreamFault,
     Wanted,
 )
-from safeconduct.upstreams import breaker, messages, revisions, subscribed
+from safeconduct.upstreams import breaker, messages, resuming, revisions, subscribed
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.deadline import Deadline
@@ -233,8 +233,8 @@ class HttpUpstream:
             request_id, max_bytes=self._max_answer_bytes, listener=call.listener, asking=asking
         )
         try:
-            async with call.exchange as exchange, asking:
-                return await conversation.hear(exchange)
+            async with asking:
+                return await resuming.hear(conversation, back)
         except UpstreamFault:
             raise
         except BaseException:

@@ -12,7 +12,7 @@ from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Credential, Listener, UpstreamFault
 from safeconduct.upstreams import revisions
 from safeconduct.upstreams.deadline import Deadline
-from safeconduct.upstreams.wire import REJECTED, Exchange, Wire
+from safeconduct.upstreams.wire import REJECTED, UNREACHABLE, Exchange, Wire
 
 _COURTESY_S: Final = 2.0
 
@@ -89,10 +89,11 @@ async def tell(wire: Wire, headers: dict[str, str], message: bytes) -> None:
 
 class Return:
     """The way back to an upstream while an exchange is under way (`safeconduct.upstreams.asks`):
-    messages in POSTs of their own, with the headers of the request.
+    messages in POSTs of their own, with the headers of the request. `exchange` is what its answer
+    is awaited from.
     """
 
-    __slots__ = ("_courtesies", "_exchange", "_headers", "_wire")
+    __slots__ = ("_courtesies", "_headers", "_wire", "exchange")
 
     def __init__(
         self, wire: Wire, courtesies: Courtesies, headers: dict[str, str], exchange: Exchange
@@ -100,7 +101,7 @@ class Return:
         self._wire = wire
         self._courtesies = courtesies
         self._headers = headers
-        self._exchange = exchange
+        self.exchange = exchange
 
     async def tell(self, message: bytes) -> None:
         await tell(self._wire, self._headers, message)
@@ -109,7 +110,14 @@ class Return:
         self._courtesies.add(self.tell(message))
 
     def cut(self) -> None:
-        self._exchange.cut()
+        self.exchange.cut()
+
+    def resume(self, place: dict[str, str]) -> Exchange:
+        """A GET of the rest of the answer. Raises UpstreamFault: the wire is closed."""
+        if self.exchange.is_cut:
+            raise UpstreamFault(UNREACHABLE, "given up", may_have_happened=True)
+        self.exchange = self._wire.get(self._headers | place)
+        return self.exchange
 
 
 async def _quietly(work: Coroutine[None, None, None]) -> None:

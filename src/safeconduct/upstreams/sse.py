@@ -7,21 +7,38 @@ from typing import Final
 
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _BOM: Final = b"\xef\xbb\xbf"
+# What can be sent back in a header field, where nobody reads it as anything else.
+_EVENT_ID: Final = re.compile(rb"[!-~](?:[ -~]{0,510}[!-~])?")
+_MAX_DIGITS: Final = 9
 
 
 class EventTooLarge(ValueError):
     """An event, or a line of one, that is longer than allowed."""
 
 
-class EventStream:
-    """Turns chunks of bytes into the data of `message` events.
-
-    Other events, comments and fields are dropped: there is nothing to resume, as a request is never
-    sent twice. The size of an event counts all its lines, so neither a long line nor endless
-    short ones can fill the memory.
+class Place:
+    """Where a stream can be taken up again: `id` is that of its last event, of whatever kind, or
+    None where it had none that can be sent back; `retry_ms` is how long to wait, if it said so.
     """
 
-    def __init__(self, max_event_bytes: int) -> None:
+    __slots__ = ("id", "retry_ms")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.retry_ms: int | None = None
+
+
+class EventStream:
+    """Turns chunks of bytes into the data of `message` events, and notes the place.
+
+    Other events, comments and fields are dropped. The size of an event counts all its lines, so
+    neither a long line nor endless short ones can fill the memory.
+    """
+
+    def __init__(self, max_event_bytes: int, place: Place | None = None) -> None:
+        """`place` is where a stream goes on that was taken up again."""
+        self.place = place or Place()
+        self._id = self.place.id
         self._max_event_bytes = max_event_bytes
         self._pieces: list[bytes] = []  # of the line that has not ended yet
         self._data: list[bytes] = []
@@ -74,6 +91,10 @@ class EventStream:
             self._data.append(value)
         elif field == b"event":
             self._event = value
+        elif field == b"id":
+            self._id = value.decode() if _EVENT_ID.fullmatch(value) else None
+        elif field == b"retry" and value.isdigit():
+            self.place.retry_ms = int(value[:_MAX_DIGITS])
         return None
 
     def _dispatch(self) -> bytes | None:
@@ -81,4 +102,5 @@ class EventStream:
         self._data.clear()
         self._event = b""
         self._size = 0
+        self.place.id = self._id
         return data or None

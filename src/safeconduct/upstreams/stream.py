@@ -7,17 +7,17 @@ from collections import deque
 from safeconduct.ports import UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.messages import Malformed, Message
-from safeconduct.upstreams.sse import EventStream, EventTooLarge
+from safeconduct.upstreams.sse import EventStream, EventTooLarge, Place
 from safeconduct.upstreams.wire import MALFORMED, Exchange
 
 
 class MessageStream:
     """Reads one message after the other."""
 
-    def __init__(self, exchange: Exchange, max_bytes: int) -> None:
+    def __init__(self, exchange: Exchange, max_bytes: int, place: Place | None = None) -> None:
         self._exchange = exchange
         self._max_bytes = max_bytes
-        self._events = EventStream(max_bytes)
+        self._events = EventStream(max_bytes, place)
         self._ready: deque[bytes] = deque()
 
     async def next(self) -> Message | None:

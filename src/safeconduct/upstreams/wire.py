@@ -87,6 +87,7 @@ class Exchange:
         self._connection: Connection | None = None
         self._headers: dict[str, str] = {}
         self.sent = False
+        self.is_cut = False
         self.status = 0
 
     async def __aenter__(self) -> Self:
@@ -110,6 +111,8 @@ class Exchange:
             connection.abort()
             raise
         self._connection = connection
+        if self.is_cut:
+            self.cut()
         return self
 
     async def __aexit__(
@@ -137,7 +140,10 @@ class Exchange:
         self._room = math.inf
 
     def cut(self) -> None:
-        """End the connection: who waits for more of the response gets a fault."""
+        """End the connection, also one that is not there yet: who waits for more of the response
+        gets a fault.
+        """
+        self.is_cut = True
         if self._connection is not None:
             self._connection.abort()
 

@@ -38,6 +38,41 @@ def test_an_event_is_out_as_soon_as_its_last_byte_is_in() -> None:
     assert stream.feed(b"\ndata: b\r\n\r\n") == [b"b"]
 
 
+@pytest.mark.parametrize(
+    ("wire", "place"),
+    [
+        (b"id: 7\nretry: 500\ndata:\n\n", ("7", 500)),
+        (b"id: a b\n\ndata: x\n\n", ("a b", None)),
+        (b"id: 7\n\nid: 8\ndata: x\n", ("7", None)),  # the event of 8 has not come
+        (b"id: 7\nevent: other\ndata: x\n\n", ("7", None)),
+        (b"id: 7\n\nid\n\n", (None, None)),
+        (b"id: 7\n\nid: a\x00b\n\n", (None, None)),
+        (b"id: 7\n\nid: a\tb\n\n", (None, None)),
+        (b"id: \xc3\xa9\n\n", (None, None)),
+        (b"id:  x\n\n", (None, None)),
+        (b"id: " + b"x" * 512 + b"\n\n", ("x" * 512, None)),
+        (b"id: " + b"x" * 513 + b"\n\n", (None, None)),
+        (b"retry: -1\n\nretry: 1.5\n\nretry:\n\nretry: \xd9\xa1\n\n", (None, None)),
+        (b"retry: " + b"9" * 500 + b"\n\n", (None, 999_999_999)),
+    ],
+)
+def test_it_is_known_where_a_stream_can_be_taken_up(
+    wire: bytes, place: tuple[str | None, int | None]
+) -> None:
+    stream = EventStream(1000)
+    for byte in wire:
+        stream.feed(bytes([byte]))
+    assert (stream.place.id, stream.place.retry_ms) == place
+
+
+def test_a_stream_that_was_taken_up_goes_on_from_its_place() -> None:
+    first = EventStream(100)
+    first.feed(b"id: 7\nretry: 5\n\n")
+    second = EventStream(100, first.place)
+    assert second.feed(b"data: a\n\n") == [b"a"]
+    assert (second.place.id, second.place.retry_ms) == ("7", 5)
+
+
 @given(st.lists(st.binary(max_size=20)))
 def test_cuts_never_matter(chunks: list[bytes]) -> None:
     assert _read(*chunks) == _read(b"".join(chunks))
