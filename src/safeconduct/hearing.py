@@ -84,6 +84,10 @@ class Hearing:
         await self._recorder.passed(judged)
         return given
 
+    async def parted(self, retry_ms: int) -> None:
+        """Passes on a time, which is nobody's data."""
+        await self._listener.parted(retry_ms)
+
     async def _remember(self) -> None:
         """Makes the label of the upstream's text durable before the caller hears any of it."""
         if self._remembered:

@@ -292,6 +292,12 @@ class Listener(Protocol):
         """The result of what the upstream asks. Raises AskRefused."""
         ...
 
+    async def parted(self, retry_ms: int) -> None:
+        """Takes note that the upstream ended its stream in the middle of the call, and goes on with
+        it when it is come back to, after so many milliseconds.
+        """
+        ...
+
 
 class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     """A call that goes on after a question: the replies by the question's keys, and the state that

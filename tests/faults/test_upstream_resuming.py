@@ -170,6 +170,24 @@ async def test_an_answer_to_an_ask_that_is_lost_ends_the_call_however_many_strea
     assert raw.methods.count("tools/call") == 1
 
 
+async def test_who_listens_is_told_when_the_upstream_will_be_back() -> None:
+    def then(get: Request, post: Request) -> None:
+        if len(parts.gets) == 2:
+            answers(get, post)
+            return
+        get.start_stream()
+        get.raw_chunk(b"retry: 3\n")
+        get.end_stream()
+
+    listener = Hears()
+    parts = Parts(b"id: e\nretry: 20\ndata:\n\n", then)
+    async with connected(parts) as (upstream, _):
+        await upstream.request(
+            "tools/call", {}, owner=OWNER, credential=None, timeout_s=20, listener=listener
+        )
+    assert listener.partings == [20, 3]
+
+
 # --- as they like ---------------------------------------------------------------------------------
 
 

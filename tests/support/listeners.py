@@ -13,7 +13,7 @@ Reply = Callable[[str, JSON], Awaitable[JSON]]
 
 class Hears:
     """A listener (`safeconduct.ports.Listener`): progress and log lines go to `hear`, asks to
-    `reply`; both are kept.
+    `reply`; both are kept, and so are partings.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Hears:
         self.log_level = log_level
         self.heard: list[tuple[str, JSON]] = []
         self.asks: list[tuple[str, JSON]] = []
+        self.partings: list[int] = []
         self._hear = hear
         self._reply = reply
 
@@ -44,6 +45,9 @@ class Hears:
         if self._reply is None:
             raise AskRefused(-1, "Refused")
         return await self._reply(method, params)
+
+    async def parted(self, retry_ms: int) -> None:
+        self.partings.append(retry_ms)
 
 
 def hears(hear: Hear | None) -> Hears | None:

@@ -107,6 +107,14 @@ class TestNotifications:
         kept = {"level": "info", "data": {"key": "[redacted: secret.aws]"}, "logger": "db"}
         assert hears.heard == [("notifications/message", kept)]
 
+    async def test_a_parting_is_passed_on(self, task: SimulatedTask) -> None:
+        async def parts(listener: Any) -> None:
+            await listener.parted(70)
+
+        hears = Hears()
+        await call(task, Talks(parts), hears)
+        assert hears.partings == [70]
+
     async def test_what_is_no_log_line_is_not_heard(self, task: SimulatedTask) -> None:
         async def logs(listener: Any) -> None:
             for wrong in ({}, {"level": "loud", "data": 1}, {"level": "info"}):

@@ -218,12 +218,12 @@ class Connection(asyncio.Protocol):
         if self._streams(request):
             self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
-    def finish(self, request: Request) -> None:
+    def finish(self, request: Request, *, close: bool) -> None:
         """See Request.finish."""
         if self._streams(request):
             self._finished = True
             self._transport.write(b"0\r\n\r\n")
-            if self._stopping or not cast("Asked", self._current).keep_alive:
+            if close or self._stopping or not cast("Asked", self._current).keep_alive:
                 self._close()
 
     def when_gone(self, request: Request, call: Callable[[], None] | None) -> None:

@@ -40,7 +40,7 @@ class Wire(Protocol):
 
     async def send(self, request: Request, data: bytes) -> None: ...
 
-    def finish(self, request: Request) -> None: ...
+    def finish(self, request: Request, *, close: bool) -> None: ...
 
     def when_gone(self, request: Request, call: Callable[[], None] | None) -> None: ...
 
@@ -89,9 +89,13 @@ class Request:
         """Sends a piece that is not empty, when the client has read enough of those before."""
         await self._wire.send(self, data)
 
-    def finish(self) -> None:
-        """Ends the response; without it the client sees that it was cut off."""
-        self._wire.finish(self)
+    def finish(self, *, close: bool = False) -> None:
+        """Ends the response; without it the client sees that it was cut off.
+
+        A handler that goes on for long afterwards has the connection closed, as nothing else is
+        served on it meanwhile; the client counts as gone then.
+        """
+        self._wire.finish(self, close=close)
 
     def when_gone(self, call: Callable[[], None] | None) -> None:
         """Says what is called, once, when the client goes away before the handler has returned, or

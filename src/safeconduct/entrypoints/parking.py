@@ -70,6 +70,9 @@ class Parked:
         if self._stream is not None:
             await self._stream.notified(method, params)
 
+    async def parted(self, retry_ms: int) -> None:
+        """A client of 2026-07-28 could not come back: it waits."""
+
     async def asked(self, method: str, params: JSON) -> JSON:
         """Waits for the reply. Raises AskRefused where too many calls wait already."""
         if not self._park(self):

@@ -87,9 +87,9 @@ class Feed:
         self._reader: object = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def first(self, after: int = 0) -> bytes:
+    def first(self, after: int = 0, retry_ms: int = RETRY_MS) -> bytes:
         """What a stream begins with: an id to come back to before there is any event."""
-        return b"retry: %d\nid: %d-%d\ndata: \n\n" % (RETRY_MS, self._number, after)
+        return b"retry: %d\nid: %d-%d\ndata: \n\n" % (retry_ms, self._number, after)
 
     def add(self, message: bytes) -> bytes:
         """A message as an event, which is kept."""
@@ -107,8 +107,9 @@ class Feed:
             self._timer.cancel()
 
     def left(self) -> None:
-        """The last reader has gone; another one has a while to come."""
-        if self._alone is not None and not self.finished and self._timer is None:
+        """A reader has gone; unless another one has come already, one has a while to come."""
+        unread = self._reader is None and self._timer is None
+        if self._alone is not None and not self.finished and unread:
             self._timer = asyncio.get_running_loop().call_later(ALONE_S, self._alone)
 
     async def follow(self, request: Request, after: int) -> bool:
@@ -145,5 +146,6 @@ class Feed:
         finally:
             request.when_gone(None)
             if self._reader is reader:
+                self._reader = None
                 self.left()
         return True

@@ -104,6 +104,14 @@ class Stream:
         serious = wanted is not None and LEVELS.index(params["level"]) >= LEVELS.index(wanted)
         return params if serious else None
 
+    async def parted(self, retry_ms: int) -> None:
+        """Ends the response where its reader can come back, as the upstream wants to be come back
+        to: what is under way goes on.
+        """
+        if self._feed is not None:
+            await self._request.send(self._feed.first(self._feed.last, retry_ms))
+            self._request.finish(close=True)
+
     async def finish(self, response: Response) -> Response | None:
         """Sends the answer as the last event where the stream is open, and gives it back where it
         is still to be sent.

@@ -116,6 +116,9 @@ class _Declares:
     async def notified(self, method: str, params: JSON) -> None:
         """Nothing that is said meanwhile is heard."""
 
+    async def parted(self, retry_ms: int) -> None:
+        """Nobody is there to be parted from."""
+
     async def asked(self, method: str, params: JSON) -> JSON:
         """Raises AskRefused."""
         raise AskRefused(METHOD_NOT_FOUND, "Method not found")

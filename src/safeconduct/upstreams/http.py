@@ -234,7 +234,7 @@ class HttpUpstream:
         )
         try:
             async with asking:
-                return await resuming.hear(conversation, back)
+                return await resuming.hear(conversation, back, call.listener)
         except UpstreamFault:
             raise
         except BaseException:

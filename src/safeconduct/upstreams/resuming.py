@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from safeconduct.ports import UpstreamFault
+from safeconduct.ports import Listener, UpstreamFault
 from safeconduct.upstreams.conversation import Conversation, Parted, is_stream
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.outbound import Return
@@ -25,7 +25,7 @@ RETRY_MS: Final = 1_000
 _LAST_EVENT: Final = "last-event-id"
 
 
-async def hear(conversation: Conversation, back: Return) -> Answer:
+async def hear(conversation: Conversation, back: Return, listener: Listener | None) -> Answer:
     """Send the request that `back` is for, and hear its answer to the end, on however many streams.
 
     Raises:
@@ -40,7 +40,7 @@ async def hear(conversation: Conversation, back: Return) -> Answer:
     try:
         for _ in range(MAX_PARTINGS):
             try:
-                return await _on(conversation, back, parted)
+                return await _on(conversation, back, parted, listener)
             except Parted as fault:
                 parted = fault
     except UpstreamFault as fault:
@@ -50,10 +50,14 @@ async def hear(conversation: Conversation, back: Return) -> Answer:
     raise UpstreamFault(UNREACHABLE, "it parts without end", may_have_happened=True)
 
 
-async def _on(conversation: Conversation, back: Return, parted: Parted) -> Answer:
+async def _on(
+    conversation: Conversation, back: Return, parted: Parted, listener: Listener | None
+) -> Answer:
     said = RETRY_MS if parted.retry_ms is None else parted.retry_ms
     retry_ms = min(said, MAX_RETRY_MS)
     exchange = back.resume({_LAST_EVENT: parted.event_id})
+    if listener is not None:
+        await listener.parted(retry_ms)
     await asyncio.sleep(retry_ms / 1000)
     async with exchange:
         if not is_stream(exchange):

@@ -32,7 +32,7 @@ class Wire:
     async def send(self, request: Request, data: bytes) -> NoReturn:
         raise NotImplementedError
 
-    def finish(self, request: Request) -> NoReturn:
+    def finish(self, request: Request, *, close: bool) -> NoReturn:
         raise NotImplementedError
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import orjson
 import pytest
 
 from safeconduct.entrypoints import replay, sessions
-from safeconduct.entrypoints.http import Site, doors
+from safeconduct.entrypoints.http import Fields, Request, Site, doors
 from safeconduct.entrypoints.wire import INVALID_PARAMS, INVALID_REQUEST
 from safeconduct.ports import JSON, AskRefused, Delivered, Listener, Refused, Resumed
 from tests.support.front import (
@@ -27,6 +28,7 @@ from tests.support.front import (
     notification,
     replaced,
     served,
+    unconnected,
 )
 
 ABLE: JSON = {"elicitation": {}, "sampling": {}, "roots": {}}
@@ -552,6 +554,111 @@ async def test_a_client_that_was_cut_off_comes_back_for_the_answer(site: Site, p
     # What was heard already is not told again.
     rest = await client.get(("last-event-id", str(progress.id))).run()
     assert len(rest.events) == 2
+
+
+class Parts(Works):
+    """A call whose upstream parts before it does anything."""
+
+    async def __call__(self, listener: Listener | None) -> None:
+        assert listener is not None
+        await listener.parted(70)
+        await super().__call__(listener)
+
+
+async def test_a_client_is_parted_from_when_the_upstream_parts_and_comes_back(
+    site: Site, page: Page
+) -> None:
+    works = Parts(page)
+    client = await shaken(site)
+    client.fields = [*replaced(client.fields, "accept", "text/event-stream, application/json")]
+    call = client.call(progressToken="p")
+    primed, parted = await call.events(2)
+    assert (primed.id, primed.data, primed.retry) == (parted.id, b"", 1000)
+    assert (parted.data, parted.retry) == (b"", 70)
+    again = client.get(("last-event-id", str(parted.id)))
+    assert (await again.events(2))[1].message["params"]["progress"] == 1
+    works.release.set()
+    rest = await again.run()
+    assert rest.whole
+    assert [one.get("params", one.get("result")) for one in rest.events] == [
+        {"progressToken": "p", "progress": 1},
+        {"progressToken": "p", "progress": 2},
+        {"content": [{"type": "text", "text": "done"}]},
+    ]
+    # The response that was parted from had its end, and nothing came in it afterwards.
+    ended = await call.run()
+    assert (ended.whole, ended.events) == (True, [])
+    assert works.ended == "done"
+    assert len(page.calls) == 1
+
+
+async def test_only_who_can_come_back_is_parted_from(site: Site, page: Page) -> None:
+    Parts(page).release.set()
+    client = await shaken(site)
+    # Its response has not begun, so it can as well go on waiting.
+    reply = await client.call(progressToken="p").run()
+    assert [one.get("params", {}).get("progress") for one in reply.events] == [1, 2, None]
+    assert all(event.retry in {None, 1000} for event in events(reply.body))
+    for body, fields in (
+        handshake("tools/call", CALL, progressToken="p"),
+        modern("tools/call", CALL, progressToken="p"),
+    ):
+        reply = await ask(site, body, fields)
+        assert reply.whole
+        assert len(reply.events) == 3
+
+
+async def test_a_call_that_is_parted_from_ends_when_nobody_comes_back(
+    site: Site, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "ALONE_S", 0.001)
+    works = Parts(page)
+    client = await shaken(site)
+    client.fields = [*replaced(client.fields, "accept", "text/event-stream, application/json")]
+    client.call()
+    await works.over.wait()
+    assert works.ended == "cancelled"
+
+
+async def test_a_reader_that_came_before_the_first_was_seen_to_be_gone_is_not_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay, "ALONE_S", 0.0)
+    alone = asyncio.Event()
+    feed = replay.Replay().open(alone.set)
+    wire = Quiet()
+    reading = asyncio.create_task(feed.follow(unconnected(BASE, wire), 0))
+    await wire.read.wait()
+    feed.left()
+    later = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.001, later.set)
+    await later.wait()
+    assert not alone.is_set()
+    wire.gone()
+    assert await reading
+    await alone.wait()
+
+
+class Quiet:
+    """A connection on which nothing is said (`safeconduct.entrypoints.http.Wire`)."""
+
+    def __init__(self) -> None:
+        self.read = asyncio.Event()
+        self.gone: Callable[[], None] = lambda: None
+
+    def when_gone(self, request: Request, call: Callable[[], None] | None) -> None:
+        if call is not None:
+            self.gone = call
+            self.read.set()
+
+    def start(self, request: Request, headers: Fields, *, lasting: bool) -> NoReturn:
+        raise NotImplementedError
+
+    async def send(self, request: Request, data: bytes) -> NoReturn:
+        raise NotImplementedError
+
+    def finish(self, request: Request, *, close: bool) -> NoReturn:
+        raise NotImplementedError
 
 
 async def test_a_call_that_nobody_comes_back_for_ends(
