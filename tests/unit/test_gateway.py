@@ -688,7 +688,8 @@ async def test_mirrored_arguments_are_told_of_tools_that_the_task_may_see(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path, scopes=["case:read"]) as task:
-        gateway, wanted = task.rooms.gateway, {("id",): "deal"}
+        gateway = task.rooms.gateway
+        wanted: dict[tuple[str, ...], str] = {("id",): "deal"}
         bearer = await gateway.authenticate(caller(task))
         annotated = {"crm": {"get_deal", "update_deal"}}
 
