@@ -122,7 +122,7 @@ class _Desk:
     async def send(self, request: Request, data: bytes) -> None:
         raise AssertionError
 
-    def finish(self, request: Request) -> None:
+    def finish(self, request: Request, *, close: bool) -> None:
         raise AssertionError
 
     def when_gone(self, request: Request, call: Callable[[], None] | None) -> None:

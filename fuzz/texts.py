@@ -147,7 +147,7 @@ class _NoWire:
     async def send(self, request: Request, data: bytes) -> None:
         raise AssertionError
 
-    def finish(self, request: Request) -> None:
+    def finish(self, request: Request, *, close: bool) -> None:
         raise AssertionError
 
     def when_gone(self, request: Request, call: object) -> None:
