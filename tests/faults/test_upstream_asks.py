@@ -29,12 +29,25 @@ MALFORMED = ("upstream-malformed", True)
 QUESTION: JSON = {"mode": "form", "message": "How many?", "task": {"ttl": 60}}
 
 
+def streamless(handler: Handler) -> Handler:
+    """A server that has no stream for what concerns no request."""
+
+    async def handle(request: Request) -> None:
+        if request.verb == "GET":
+            request.respond(status=405)
+        else:
+            await handler(request)
+
+    return handle
+
+
 @asynccontextmanager
 async def connected(
     handler: Handler, *, session: Callable[[], str] | None = lambda: "s1"
 ) -> AsyncGenerator[tuple[Upstream, Raw], None]:
     async with AsyncExitStack() as stack:
-        raw = await stack.enter_async_context(raw_server(handshaking(handler, session=session)))
+        served = handshaking(streamless(handler), session=session)
+        raw = await stack.enter_async_context(raw_server(served))
         upstream = open_upstream("asking", url=raw.url, limits=Limits())
         stack.push_async_callback(upstream.close)
         yield upstream, raw
@@ -239,7 +252,7 @@ async def test_each_owner_and_what_can_be_asked_there_has_a_session() -> None:
     async def handler(request: Request) -> None:
         await echo(request)
 
-    serve = handshaking(handler, session=lambda: f"s{next(numbers)}")
+    serve = handshaking(streamless(handler), session=lambda: f"s{next(numbers)}")
 
     async def noting(request: Request) -> None:
         if request.method == "initialize":

@@ -93,6 +93,15 @@ class Asking:
         self._tasks[ask.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(ask.id))
 
+    def take_aside(self, ask: Ask) -> None:
+        """Begin to serve what the upstream asks on another stream than the request's own; what
+        `take` raises is raised where the request is awaited.
+        """
+        try:
+            self.take(ask)
+        except UpstreamFault as fault:
+            self._failed(fault)
+
     def cancelled(self, params: JSON) -> None:
         """Take note that the upstream no longer waits for an answer."""
         asked = params.get("requestId")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 from safeconduct.core.calls import MODERN
@@ -34,10 +35,12 @@ _READS: Final = frozenset({
     *("tools/list", "resources/list", "resources/templates/list", "prompts/list"),
     *("resources/read", "prompts/get", "completion/complete"),
 })  # fmt: skip
+# In the course of which a client can be asked something.
+_ASK: Final = frozenset({"tools/call", "resources/read", "prompts/get"})
 _AGAIN_S: Final = 0.1
 _MAX_LISTENERS: Final = 256
 _BEGIN_S: Final = 30.0
-# Connections beyond one for each call: farewells, cancellations and refusals need them too.
+# Connections beyond those of calls: farewells, cancellations and refusals need them too.
 _FOR_COURTESIES: Final = 64
 
 
@@ -63,7 +66,8 @@ class HttpUpstream:
             url,
             FIXED,
             max_body_bytes=max_answer_bytes,
-            max_connections=max_in_flight + _MAX_LISTENERS + _FOR_COURTESIES,
+            # A call may have the stream of its session beside it.
+            max_connections=2 * max_in_flight + _MAX_LISTENERS + _FOR_COURTESIES,
         )
         self._breaker = breaker.Breaker()
         self._courtesies = Courtesies()
@@ -233,7 +237,7 @@ class HttpUpstream:
             request_id, max_bytes=self._max_answer_bytes, listener=call.listener, asking=asking
         )
         try:
-            async with asking:
+            async with asking, self._beside(call, session, headers, asking):
                 return await resuming.hear(conversation, back, call.listener)
         except UpstreamFault:
             raise
@@ -242,3 +246,11 @@ class HttpUpstream:
             if call.sent:
                 back.post(messages.cancellation(request_id))
             raise
+
+    def _beside(
+        self, call: Call, session: Session, headers: dict[str, str], asking: Asking
+    ) -> AbstractAsyncContextManager[None]:
+        """The stream of a call's session, where the upstream may ask in the course of the call."""
+        if session.id is None or call.method not in _ASK or not revisions.able(call.listener):
+            return nullcontext()
+        return self._listening.during(session, headers, asking)

@@ -3,26 +3,32 @@
 In the newer era each is a stream of its own, which begins with an acknowledgement. In the older era
 a session has one stream for all who listen in it: it is opened with the first of them, closed with
 the last, and opened again when the upstream ends it, as it may at any time. A resource is
-subscribed to once for all. Whatever an upstream asks there is refused: there is no call to ask in.
+subscribed to once for all. What an upstream asks there is for the one call that runs in the session
+and can be asked; where there is none, or several, nothing tells whose it is, and it is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from safeconduct.core.calls import MODERN
 from safeconduct.ports import Heard, UpstreamFault, Wanted
 from safeconduct.upstreams import messages, revisions, subscribed
+from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault, is_stream
 from safeconduct.upstreams.messages import Answer, Ask, Message, Notice
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
 from safeconduct.upstreams.outbound import Call, Courtesies, tell
 from safeconduct.upstreams.stream import MessageStream, malformed
-from safeconduct.upstreams.wire import UNREACHABLE, Wire
+from safeconduct.upstreams.wire import UNREACHABLE, Exchange, Wire
+
+OPEN_S: Final = 1.0
+"""How long a call waits for the stream of its session, in seconds."""
 
 _AGAIN_S: Final = 1.0
 _MAX_ASKS: Final = 64  # on one stream
@@ -32,9 +38,17 @@ _NO_SESSION: Final = 404
 
 
 class _Hub:
-    """Who listens in one session, and what is subscribed to there."""
+    """Who needs the stream of one session, and what is subscribed to there.
 
-    def __init__(self) -> None:
+    `opened` is set once it is known whether there is a stream, `silent` if there is none.
+    """
+
+    def __init__(self, session_id: str | None) -> None:
+        self.session_id = session_id
+        self.opened = asyncio.Event()
+        self.silent = False
+        self.held = 0
+        self.calls: set[Asking] = set()
         self.hearers: dict[object, tuple[Wanted, Heard]] = {}
         self.uris: Counter[str] = Counter()
         self.reading: asyncio.Task[None] | None = None
@@ -100,38 +114,70 @@ class Listening:
 
     # --- the older era ----------------------------------------------------------------------------
 
+    @asynccontextmanager
+    async def during(
+        self, session: Session, headers: dict[str, str], asking: Asking
+    ) -> AsyncGenerator[None]:
+        """Have a call hear what the upstream asks on the stream of its session, as long as no other
+        call does. A stream that cannot be had is done without.
+        """
+        with self._held(session, headers) as (hub, _):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(OPEN_S):
+                    await hub.opened.wait()
+            hub.calls.add(asking)
+            try:
+                yield
+            finally:
+                hub.calls.discard(asking)
+
+    @contextmanager
+    def _held(
+        self, session: Session, headers: dict[str, str]
+    ) -> Generator[tuple[_Hub, asyncio.Task[None]]]:
+        """The stream of a session, which is read while somebody holds it."""
+        hub = self._hubs.get(session)
+        if hub is None or hub.session_id != session.id:
+            hub = self._hubs[session] = _Hub(session.id)
+        if hub.reading is None or hub.reading.done():
+            hub.opened = asyncio.Event()
+            hub.reading = asyncio.create_task(self._read(hub, hub.opened, session, headers))
+            hub.reading.add_done_callback(_seen)
+        reading = hub.reading
+        hub.held += 1
+        try:
+            yield hub, reading
+        finally:
+            hub.held -= 1
+            if not hub.held:
+                hub.reading.cancel()
+                hub.reading = None
+
     async def _in_session(self, call: Call, session: Session, wanted: Wanted, heard: Heard) -> None:
         await self._negotiation.open(call, session)
-        hub = self._hubs.setdefault(session, _Hub())
         headers = call.headers(session.headers())
-        me = object()
-        hub.hearers[me] = wanted, heard
-        if hub.reading is None:
-            hub.reading = asyncio.create_task(self._read(hub, session, headers))
-            hub.reading.add_done_callback(_seen)
-        reading, opened, counted = hub.reading, session.id, list[str]()
-        try:
-            async with hub.turn:
-                for uri in sorted(wanted.uris):
-                    if not hub.uris[uri]:
-                        await self._own(headers, subscribed.SUBSCRIBE, uri)
-                    hub.uris[uri] += 1
-                    counted.append(uri)
-            with call.deadline.paused():
-                await asyncio.wait([reading])
-            reading.result()
-        except StatusFault as fault:
-            if fault.status == _NO_SESSION and opened is not None:
-                session.lose(opened)
-            raise
-        finally:
-            del hub.hearers[me]
-            if hub.reading is reading and (not hub.hearers or reading.done()):
-                reading.cancel()
-                hub.reading = None
-            hub.uris.subtract(counted)
-            if counted:
-                self._courtesies.add(self._unsubscribe(hub, headers, counted))
+        me, counted = object(), list[str]()
+        with self._held(session, headers) as (hub, reading):
+            hub.hearers[me] = wanted, heard
+            try:
+                async with hub.turn:
+                    for uri in sorted(wanted.uris):
+                        if not hub.uris[uri]:
+                            await self._own(headers, subscribed.SUBSCRIBE, uri)
+                        hub.uris[uri] += 1
+                        counted.append(uri)
+                with call.deadline.paused():
+                    await asyncio.wait([reading])
+                reading.result()
+            except StatusFault as fault:
+                if fault.status == _NO_SESSION and hub.session_id is not None:
+                    session.lose(hub.session_id)
+                raise
+            finally:
+                del hub.hearers[me]
+                hub.uris.subtract(counted)
+                if counted:
+                    self._courtesies.add(self._unsubscribe(hub, headers, counted))
 
     async def _own(self, headers: dict[str, str], method: str, uri: str) -> None:
         request_id = next(self._ids)
@@ -148,38 +194,59 @@ class Listening:
                     del hub.uris[uri]
                     await self._own(headers, subscribed.UNSUBSCRIBE, uri)
 
-    async def _read(self, hub: _Hub, session: Session, headers: dict[str, str]) -> None:
+    async def _read(
+        self, hub: _Hub, opened: asyncio.Event, session: Session, headers: dict[str, str]
+    ) -> None:
         """Read the stream of a session, again and again."""
-        opened = session.id
-        while session.id == opened:
-            async with self._wire.get(headers) as exchange:
-                if exchange.status == _NO_STREAM:
-                    break
-                if exchange.status != _OK:
-                    raise StatusFault(exchange.status, may_have_happened=False)
-                if not is_stream(exchange):
-                    raise malformed("no event stream")
-                exchange.endless()
-                await self._tell(hub, MessageStream(exchange, self._max_answer_bytes), headers)
-            await asyncio.sleep(_AGAIN_S)
-        else:
-            raise UpstreamFault(UNREACHABLE, "the session ended", may_have_happened=False)
+        try:
+            while not hub.silent:
+                async with self._wire.get(headers) as exchange:
+                    opened.set()
+                    hub.silent = exchange.status == _NO_STREAM
+                    if hub.silent:
+                        break
+                    await self._tell(hub, self._stream(exchange), headers)
+                await asyncio.sleep(_AGAIN_S)
+                if session.id != hub.session_id:
+                    detail = "the session ended"
+                    raise UpstreamFault(UNREACHABLE, detail, may_have_happened=False)
+        finally:
+            opened.set()
         await asyncio.Event().wait()  # there is nothing to hear
+
+    def _stream(self, exchange: Exchange) -> MessageStream:
+        """The messages of a response. Raises UpstreamFault: there are none."""
+        if exchange.status != _OK:
+            raise StatusFault(exchange.status, may_have_happened=False)
+        if not is_stream(exchange):
+            raise malformed("no event stream")
+        exchange.endless()
+        return MessageStream(exchange, self._max_answer_bytes)
 
     async def _tell(self, hub: _Hub, stream: MessageStream, headers: dict[str, str]) -> None:
         """Tell everybody what they want of one stream, until it ends."""
         asks = 0
         while (message := await stream.next()) is not None:
             if isinstance(message, Notice):
-                for wanted, heard in list(hub.hearers.values()):
-                    params = subscribed.news(message, wanted)
-                    if params is not None:
-                        await heard(message.method, params)
+                await _noticed(hub, message)
+            elif isinstance(message, Ask) and len(hub.calls) == 1:
+                for asking in hub.calls:
+                    asking.take_aside(message)
             elif isinstance(message, Ask) and asks < _MAX_ASKS:
                 asks += 1
                 self._courtesies.add(tell(self._wire, headers, messages.unheard(message)))
             else:
                 raise malformed("what belongs on no stream of a session")
+
+
+async def _noticed(hub: _Hub, notice: Notice) -> None:
+    if notice.method == messages.CANCELLED:
+        for asking in hub.calls:
+            asking.cancelled(notice.params)
+    for wanted, heard in list(hub.hearers.values()):
+        params = subscribed.news(notice, wanted)
+        if params is not None:
+            await heard(notice.method, params)
 
 
 def _seen(task: asyncio.Task[None]) -> None:
