@@ -12,7 +12,7 @@ import orjson
 from safeconduct.config.schema import Config
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
-from safeconduct.core.asks import Capability
+from safeconduct.core.asks import EVERYTHING, Capability
 from safeconduct.core.calls import COMPLETE, kind_of
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR
@@ -319,13 +319,14 @@ REPLIES: Final = "inputResponses"
 def with_replies(tool: ToolFacts, arguments: JSON, replies: JSON) -> tuple[ToolFacts, JSON]:
     """A tool and arguments with the replies as one more: content, judged like any other.
 
-    Where the tool has an argument of that name itself, nobody could tell the two apart: it stays
-    undeclared, which refuses.
+    Where the tool has an argument of that name itself, nobody could tell the two apart, and where
+    its upstream may ask nothing, nothing is replied: it stays undeclared, which refuses.
     """
     manifest = tool.manifest
     if manifest is not None:
         declared = dict(manifest.arguments)
-        if declared.pop(REPLIES, None) is None and REPLIES not in arguments:
+        asked = tool.asks.allowed(EVERYTHING) or not replies
+        if declared.pop(REPLIES, None) is None and REPLIES not in arguments and asked:
             declared[REPLIES] = Argument(role="content")
         manifest = msgspec.structs.replace(manifest, arguments=declared)
     return msgspec.structs.replace(tool, manifest=manifest), {**arguments, REPLIES: replies}

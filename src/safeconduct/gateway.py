@@ -286,7 +286,8 @@ class Gateway:
             gather = partial(self.facts.replied, bearer, made.call, method, reply)
             return self.judged(bearer, gather)
 
-        return Hearing(self.facts, self._recorder, made, listener, judge)
+        over = partial(self.over, bearer)
+        return Hearing(self.facts, self._recorder, made, listener, judge, over)
 
     async def authenticate(self, caller: Caller) -> Bearer:
         """Whose task token this is. Raises Unauthenticated."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from safeconduct.core.admit import Admitted, free_text_label, log_line, progress
+from safeconduct.core.admit import Admitted, free_text_label, log_line, progress, spotlight
 from safeconduct.core.asks import ask, reply
 from safeconduct.core.shapes import Malformed, NotAllowed
-from safeconduct.core.verdict import Permit
+from safeconduct.core.verdict import Permit, Spotlight
 from safeconduct.facts import FactFinder
 from safeconduct.ports import JSON, AskRefused, Listener
 from safeconduct.recorder import Made, Recorder
@@ -31,8 +31,15 @@ class Hearing:
     """The page's own listener (`safeconduct.ports.Listener`) in front of the caller's."""
 
     def __init__(
-        self, facts: FactFinder, recorder: Recorder, made: Made, listener: Listener, judge: Judge
+        self,
+        facts: FactFinder,
+        recorder: Recorder,
+        made: Made,
+        listener: Listener,
+        judge: Judge,
+        over: Callable[[], bool],
     ) -> None:
+        """`over` says whether the task may do nothing more, as step 7 asks it."""
         tool = made.gathered.tool
         self.able = tool.asks.allowed(listener.able)
         self.modern = listener.modern
@@ -43,6 +50,7 @@ class Hearing:
         self._made = made
         self._listener = listener
         self._judge = judge
+        self._over = over
         self._remembered = False
         self._asks = 0
 
@@ -75,18 +83,31 @@ class Hearing:
             raise AskRefused(REFUSED, "Refused")
         await self._remember()
         try:
-            given = reply(method, await self._listener.asked(method, kept))
+            given = reply(method, await self._listener.asked(method, self._marked(kept)))
         except Malformed:
             raise AskRefused(REFUSED, "Refused") from None
         judged = await self._judge(method, given)
         if not isinstance(judged.decision.verdict, Permit):
             raise AskRefused(REFUSED, "Refused")
+        if self._over():
+            await self._recorder.ended(judged, "task-revoked")
+            raise AskRefused(REFUSED, "Refused")
         await self._recorder.passed(judged)
+        if self._over():
+            raise AskRefused(REFUSED, "Refused")
         return given
 
     async def parted(self, retry_ms: int) -> None:
         """Passes on a time, which is nobody's data."""
         await self._listener.parted(retry_ms)
+
+    def _marked(self, asked: JSON) -> JSON:
+        """What is asked, marked as a result of this call would be."""
+        verdict = self._made.decision.verdict
+        for obligation in verdict.obligations if isinstance(verdict, Permit) else ():
+            if isinstance(obligation, Spotlight):
+                asked = spotlight(asked, obligation.source, self._made.call.digest)
+        return asked
 
     async def _remember(self) -> None:
         """Makes the label of the upstream's text durable before the caller hears any of it."""

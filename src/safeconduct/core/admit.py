@@ -68,7 +68,7 @@ def admit(
     chose what was read, because then somebody else may have written it.
     """
     try:
-        kept = _rebuilt(call, tool, result)
+        kept = _rebuilt(call, tool, result, findings)
         label = _label(tool, kept)
         speaks = vouches and kept.get("isError") is not True
         vouched = _vouched(call, tool, kept) if speaks else ()
@@ -93,8 +93,13 @@ def admit(
     return Admitted(result=kept, digest=delivered, label=label, vouched=vouched, redacted=redacted)
 
 
-def _rebuilt(call: Call, tool: ToolFacts, result: Mapping[str, Any]) -> JSON:
+def _rebuilt(
+    call: Call, tool: ToolFacts, result: Mapping[str, Any], findings: Sequence[Finding]
+) -> JSON:
     if result.get("resultType") == INPUT_REQUIRED:
+        # What is rebuilt here is not where it was found any more, so none of it could be cut out.
+        if findings:
+            raise NotAllowed
         return input_required(result, tool.asks, call.client)
     return rebuilt(call.method, result)
 

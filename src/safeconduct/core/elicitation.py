@@ -36,6 +36,8 @@ things in form mode)."""
 
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 
+_ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK"})
+
 _FIELD_TEXTS: Final = ("title", "description", "format")
 _FIELD_NUMBERS: Final = (
     *("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"),
@@ -72,7 +74,7 @@ def form(params: Mapping[str, Any]) -> JSON:
         rebuilt["required"] = required
     asked: JSON = {"message": text_of(params, "message"), "requestedSchema": rebuilt}
     # Nobody types a secret into a form that an upstream made up: there is URL mode for that.
-    if any(_SECRET.search(_plain(text)) for text in _texts(asked)):
+    if any(_SECRET.search(_plain(text)) or _disguised(text) for text in _texts(asked)):
         raise NotAllowed
     return {"mode": "form", **asked}
 
@@ -92,7 +94,16 @@ def _texts(value: object) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """The text in one spelling of each letter, with its words apart."""
-    return _WORD_ENDS.sub(" ", unicodedata.normalize("NFKC", text))
+    shown = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return _WORD_ENDS.sub(" ", unicodedata.normalize("NFKC", shown))
+
+
+def _disguised(text: str) -> bool:
+    """Whether a word has letters of several alphabets that look alike."""
+    return any(
+        len({unicodedata.name(c, "").partition(" ")[0] for c in word} & _ALIKE) > 1
+        for word in _plain(text).split()
+    )
 
 
 def _field(field: JSON) -> JSON:

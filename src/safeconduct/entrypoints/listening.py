@@ -5,6 +5,9 @@ stream of a session, which a GET opens.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 from safeconduct.entrypoints import params
@@ -21,6 +24,9 @@ ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 LAST_EVENT: Final = b"last-event-id"
 
+MAX_STREAMS: Final = 32
+"""How many streams one task may have open that concern no call."""
+
 EVERY_LIST: Final = Wanted(tools=True, prompts=True, resources=True)
 
 
@@ -30,6 +36,21 @@ class Listening:
     def __init__(self, subscriptions: Subscriptions, watch: Watch) -> None:
         self._subscriptions = subscriptions
         self._watch = watch
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def _lasting(self, bearer: Bearer) -> Generator[None]:
+        """A stream that ends with its task. Raises Problem (429) for one too many."""
+        if self._open[bearer.task] >= MAX_STREAMS:
+            raise Problem(429, "This task has too many streams open.")
+        self._open[bearer.task] += 1
+        try:
+            with self._watch.watching(bearer, current().cancel):
+                yield
+        finally:
+            self._open[bearer.task] -= 1
+            if not self._open[bearer.task]:
+                del self._open[bearer.task]
 
     async def listen(self, request: Request, asked: Asked, bearer: Bearer) -> None:
         """Answers `subscriptions/listen`: what was agreed to, then what happens, each tagged with
@@ -44,7 +65,7 @@ class Listening:
                 frame({"jsonrpc": "2.0", "method": method, "params": {**told, "_meta": tag}})
             )
 
-        with self._watch.watching(bearer, current().cancel):
+        with self._lasting(bearer):
             request.start(HEADERS, lasting=True)
             await tell(ACKNOWLEDGED, {"notifications": params.agreed(subscription.wanted)})
             telling = asyncio.ensure_future(subscription.run(tell))
@@ -88,7 +109,7 @@ class Listening:
             for uri in session.lapsed():
                 if not await self.subscribe(session, bearer, upstream, uri):
                     session.unsubscribe(uri)
-        with self._watch.watching(bearer, current().cancel):
+        with self._lasting(bearer):
             request.start(HEADERS, lasting=True)
             await request.send(feed.first(after))
             telling = asyncio.ensure_future(_told(subscription, session))

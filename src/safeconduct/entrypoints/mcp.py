@@ -40,6 +40,9 @@ _LISTS: Final = {
     "prompts/list": "prompts",
 }
 
+_LASTING: Final = frozenset({"initialize", "subscriptions/listen", "resources/subscribe"})
+"""What begins something that outlives the request."""
+
 _UPSTREAM: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
@@ -63,8 +66,8 @@ class McpEndpoint:
         self._max_body_bytes = max_body_bytes
         self._metadata = issuer + METADATA_PATH
         self._running = Running()
-        self._sessions = Sessions()
         watch = Watch(gateway.over)
+        self._sessions = Sessions(watch.over)
         self._listening = Listening(subscriptions, watch)
         self._calling = Calling(
             gateway,
@@ -136,7 +139,13 @@ class McpEndpoint:
             bearer = await self._gateway.authenticate(self._caller(request))
         except Unauthenticated as fault:
             raise self._unauthenticated(fault.error, fault.sentence) from None
+        self._require_alive(bearer)
         return bearer, cast("Session", self._sessions.of(request, bearer))
+
+    def _require_alive(self, bearer: Bearer) -> None:
+        """What lasts begins for nobody whose task is over. Raises Problem."""
+        if self._gateway.over(bearer):
+            raise self._unauthenticated("invalid_token", "The task token is not valid here.")
 
     async def post(self, request: Request) -> Response | None:
         """Answers one message."""
@@ -195,6 +204,8 @@ class McpEndpoint:
         if method in _LISTS:
             params.require_no_cursor(asked.message)
         bearer = await self._gateway.authenticate(asked.caller)
+        if method in _LASTING:
+            self._require_alive(bearer)
         if method == "subscriptions/listen":
             await self._listening.listen(request, asked, bearer)
             return None

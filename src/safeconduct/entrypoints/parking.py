@@ -127,13 +127,18 @@ class Parked:
             ),
         )
 
-    def cancel(self) -> None:
-        """Ends the call; the page puts its outcome on record."""
+    def cancel(self, ended: Callable[[Parked], None]) -> None:
+        """Ends the call; the page puts its outcome on record, and then `ended` is called."""
+        self._task.add_done_callback(lambda _: ended(self))
         self._task.cancel()
 
     async def end(self) -> None:
         """Ends the call, and waits until its outcome is on record."""
         self._task.cancel()
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Waits until the call has ended."""
         await asyncio.wait([self._task])
 
 
@@ -149,6 +154,7 @@ class Parking:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._places: dict[str, _Place] = {}
+        self._ending: set[Parked] = set()
 
     async def begin(self, bearer: Bearer, stream: Stream, page: Page) -> Answer | Asking:
         """Takes a call as far as its answer, or its first question."""
@@ -162,8 +168,14 @@ class Parking:
         place = self._places.get(state.parked or "")
         if place is None or place.parked.attended or place.parked.round != state.round:
             return None
+        bearer = place.parked.bearer
+        if self._watch.over(bearer):
+            self._give_up(place.parked)
+            return None
         place.parked.feed(replies)
-        return await self._outcome(place.parked, stream)
+        outcome = await self._outcome(place.parked, stream)
+        # The call may have ended before its task was, while nobody was there to be told.
+        return None if self._watch.over(bearer) else outcome
 
     async def _outcome(self, parked: Parked, stream: Stream) -> Answer | Asking:
         place = self._places.get(parked.id)
@@ -197,7 +209,8 @@ class Parking:
         return True
 
     def _give_up(self, parked: Parked) -> None:
-        parked.cancel()
+        self._ending.add(parked)
+        parked.cancel(self._ending.discard)
         self._forget(parked)
 
     def _forget(self, parked: Parked) -> None:
@@ -212,3 +225,5 @@ class Parking:
         for place in list(self._places.values()):
             self._forget(place.parked)
             await place.parked.end()
+        for parked in list(self._ending):
+            await parked.ended()

@@ -69,7 +69,7 @@ class Replay:
     def end(self) -> None:
         """Ends every stream: who reads one is told that there is no more."""
         for feed in self._feeds.values():
-            feed.finish()
+            feed.abandon()
 
 
 class Feed:
@@ -83,6 +83,7 @@ class Feed:
         self._replay = replay
         self._number = number
         self._alone = alone
+        self._abandoned = False
         self._changed = asyncio.Event()
         self._reader: object = None
         self._timer: asyncio.TimerHandle | None = None
@@ -105,9 +106,21 @@ class Feed:
         self._changed.set()
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+
+    def abandon(self) -> None:
+        """Nobody can come back: what goes on for a reader that has gone ends now."""
+        waits = self._timer is not None
+        self._abandoned = True
+        self.finish()
+        if waits and self._alone is not None:
+            self._alone()
 
     def left(self) -> None:
         """A reader has gone; unless another one has come already, one has a while to come."""
+        if self._abandoned and self._alone is not None:
+            self._alone()
+            return
         unread = self._reader is None and self._timer is None
         if self._alone is not None and not self.finished and unread:
             self._timer = asyncio.get_running_loop().call_later(ALONE_S, self._alone)

@@ -47,6 +47,7 @@ class Session:
     def __init__(self, bearer: Bearer, path: str, able: frozenset[Capability], now: float) -> None:
         self.id = secrets.token_urlsafe(24)
         self.owner = (bearer.tenant, bearer.task, bearer.key, path)
+        self.bearer = bearer
         self.able = able
         self.log_level = LEVEL
         self.used = now
@@ -127,7 +128,9 @@ def _refuse(reply: asyncio.Future[JSON]) -> None:
 class Sessions:
     """The sessions of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, over: Callable[[Bearer], bool]) -> None:
+        """`over` says whether nothing more may come to a bearer."""
+        self._over = over
         self._sessions: dict[str, Session] = {}  # the one used least recently first
 
     def open(self, bearer: Bearer, path: str, able: frozenset[Capability]) -> Session | None:
@@ -143,6 +146,9 @@ class Sessions:
         ]
         if len(same) >= MAX_SESSIONS_PER_TASK:
             self.end(same[0])
+        if len(self._sessions) >= MAX_SESSIONS:
+            for one in [one for one in self._sessions.values() if self._over(one.bearer)]:
+                self.end(one)
         if len(self._sessions) >= MAX_SESSIONS:
             return None
         session = Session(bearer, path, able, now)

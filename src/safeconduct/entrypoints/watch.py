@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
 from safeconduct.ports import Bearer
+
+_log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.5
 """How often is looked, in seconds: what lasts ends within 1 s of a revocation."""
@@ -47,11 +50,21 @@ class Watch:
     def _arm(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self._look)
 
+    def over(self, bearer: Bearer) -> bool:
+        """Whether nothing more may come to a bearer; also where nobody can tell."""
+        try:
+            return self._over(bearer)
+        except Exception:  # noqa: BLE001  what cannot be told ends what lasts, and nothing else
+            _log.exception("whether a task is over cannot be told")
+            return True
+
     def _look(self) -> None:
         self._timer = None
-        for key, (bearer, end) in list(self._watched.items()):
-            if self._over(bearer):
-                self._watched.pop(key, None)
-                end()
-        if self._watched:
-            self._arm()
+        try:
+            for key, (bearer, end) in list(self._watched.items()):
+                if self.over(bearer):
+                    self._watched.pop(key, None)
+                    end()
+        finally:
+            if self._watched:
+                self._arm()
