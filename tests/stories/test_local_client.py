@@ -132,7 +132,7 @@ async def test_calls_run_side_by_side_and_one_can_be_given_up(
     office.hold.add("get_case")
     async with wrapped(gateway.config.directory, mode) as client:
         held = asyncio.ensure_future(client.call_tool("office__get_case", {"case_id": "1"}))
-        await asyncio.to_thread(office.arrived.wait)
+        assert await asyncio.to_thread(office.arrived.wait, 30)
         assert "done" in text(await client.call_tool("office__list_customers", {}))
         held.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -147,7 +147,7 @@ async def test_the_gateway_dies_in_a_call_and_the_client_is_told(
     office.hold.add("get_case")
     async with wrapped(gateway.config.directory, "legacy") as client:
         held = asyncio.ensure_future(client.call_tool("office__get_case", {"case_id": "1"}))
-        await asyncio.to_thread(office.arrived.wait)
+        assert await asyncio.to_thread(office.arrived.wait, 30)
         gateway.process.kill()
         with pytest.raises(MCPError, match="connection to the gateway was lost") as caught:
             await held

@@ -76,11 +76,15 @@ class Office:
         if request.method == "tools/list":
             request.answer({"tools": list(self.definitions.values())})
             return
+        if request.method != "tools/call":
+            error = {"code": -32601, "message": "Method not found"}
+            request.respond(request.reply(error=error))
+            return
         name: str = request.message["params"]["name"]
         self.effects[name] += 1
         self.arrived.set()
         if name in self.hold:
-            await asyncio.to_thread(self.let_go.wait)
+            await asyncio.to_thread(self.let_go.wait, 30)
         if name in self.replies:
             self.replies[name](request)
         else:

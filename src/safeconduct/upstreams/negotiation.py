@@ -25,7 +25,7 @@ from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.outbound import Call, Courtesies, Key
 from safeconduct.upstreams.wire import MALFORMED, REJECTED, Wire
 
-# A server of the older era may leave a question that it does not know unanswered.
+# A server of one era may leave a question of the other one unanswered.
 _PROBE_S: Final = 5.0
 _SESSION_ID: Final = re.compile(r"[\x21-\x7E]{1,512}")
 _NO_VERDICT: Final = frozenset({401, 403, 429, 502, 503, 504})
@@ -190,9 +190,10 @@ class Negotiation:
         """How an upstream of both eras serves a caller of the older one. Without sessions it could
         not be told whose questions its are, so there the newer era is better for both.
         """
-        with suppress(UpstreamFault):
-            if await self._shaken(call) is Era.SESSIONS:
-                return Era.SESSIONS
+        with suppress(UpstreamFault, TimeoutError):
+            async with asyncio.timeout(min(_PROBE_S, call.deadline.seconds / 2)):
+                if await self._shaken(call) is Era.SESSIONS:
+                    return Era.SESSIONS
         return Era.STATELESS
 
     async def _find(self, call: Call) -> Era:
