@@ -45,5 +45,8 @@ def serve(server: MCPServer, *, port: int, token_file: Path | None = None) -> No
         app = require_bearer(app, token_file.read_text(encoding="utf-8").strip())
     with socket.create_server((HOST, port)) as listener:
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none")
+        # A stream that somebody listens to has no end of its own, and must not hold up the stop.
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1
+        )
         uvicorn.Server(config).run(sockets=[listener])
