@@ -9,6 +9,7 @@ from typing import Final
 
 from safeconduct.core.admit import Admitted, free_text_label, log_line, progress, spotlight
 from safeconduct.core.asks import ask, reply
+from safeconduct.core.calls import LOG_LINE, PROGRESS
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.verdict import Permit, Spotlight
 from safeconduct.facts import FactFinder
@@ -16,10 +17,6 @@ from safeconduct.ports import JSON, AskRefused, Listener
 from safeconduct.recorder import Made, Recorder
 
 INVALID_PARAMS: Final = -32602
-REFUSED: Final = -1
-"""What an upstream gets that may not ask this, or may not have the reply: which of them is nothing
-that it should know. The code is the one that clients give for a person's refusal."""
-
 MAX_ASKS: Final = 32
 """How often an upstream may ask in one call."""
 
@@ -58,9 +55,9 @@ class Hearing:
         """Passes on progress and log lines: they are an upstream's text like any other."""
         findings = self._facts.inspect(params)
         kept: JSON | None = None
-        if method == "notifications/progress" and self.wants_progress:
+        if method == PROGRESS and self.wants_progress:
             kept = progress(params, findings)
-        elif method == "notifications/message" and self.log_level is not None:
+        elif method == LOG_LINE and self.log_level is not None:
             kept = log_line(params, findings)
         if kept is not None:
             await self._remember()
@@ -76,25 +73,25 @@ class Hearing:
         try:
             kept = ask(method, params, tool.asks, self._listener.able)
         except NotAllowed:
-            raise AskRefused(REFUSED, "Refused") from None
+            raise AskRefused from None
         except Malformed:
             raise AskRefused(INVALID_PARAMS, "Invalid params") from None
         if self._asks > MAX_ASKS or self._facts.inspect(kept):
-            raise AskRefused(REFUSED, "Refused")
+            raise AskRefused
         await self._remember()
         try:
             given = reply(method, await self._listener.asked(method, self._marked(kept)))
         except Malformed:
-            raise AskRefused(REFUSED, "Refused") from None
+            raise AskRefused from None
         judged = await self._judge(method, given)
         if not isinstance(judged.decision.verdict, Permit):
-            raise AskRefused(REFUSED, "Refused")
+            raise AskRefused
         if self._over():
             await self._recorder.ended(judged, "task-revoked")
-            raise AskRefused(REFUSED, "Refused")
+            raise AskRefused
         await self._recorder.passed(judged)
         if self._over():
-            raise AskRefused(REFUSED, "Refused")
+            raise AskRefused
         return given
 
     async def parted(self, retry_ms: int) -> None:

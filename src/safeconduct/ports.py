@@ -261,11 +261,12 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 class AskRefused(Exception):
-    """What an upstream asked is not answered. `code` is a JSON-RPC error code for the upstream;
-    the sentence tells it nothing of the client.
+    """What an upstream asked is not answered. `code` is a JSON-RPC error code for the upstream: the
+    one that clients give for a person's refusal, unless the upstream is at fault. Whether it may
+    not ask, may not have the reply, or nobody replied is nothing that it should know.
     """
 
-    def __init__(self, code: int, sentence: str) -> None:
+    def __init__(self, code: int = -1, sentence: str = "Refused") -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence

@@ -15,6 +15,7 @@ from typing import Final
 from safeconduct.approvals.desk import Desk
 from safeconduct.audit.log import Log
 from safeconduct.config.schema import Config
+from safeconduct.core.calls import LIST_CHANGED
 from safeconduct.core.record import outcome_record
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
@@ -31,7 +32,7 @@ from safeconduct.ports import (
 )
 from safeconduct.recorder import Recorder
 from safeconduct.secrets.broker import Broker
-from safeconduct.subscriptions import CHANGED, Subscriptions
+from safeconduct.subscriptions import Subscriptions
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 
@@ -194,7 +195,7 @@ class Rooms:
             self.catalogue.noticed(kinds[method])
             await asyncio.sleep(BEAT_S)
 
-        kinds = {method: kind for kind, method in CHANGED.items()}
+        kinds = {method: kind for kind, method in LIST_CHANGED.items()}
 
         while True:
             with suppress(UpstreamFault, CredentialUnavailable):

@@ -7,13 +7,14 @@ later carries no text of an upstream, only the name of what changed, which the t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
 
 import msgspec
 
+from safeconduct.core.calls import LIST_CHANGED, SUBSCRIBE, UPDATED
 from safeconduct.core.verdict import Permit
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
@@ -37,13 +38,8 @@ TICK_S: Final = 0.5
 MAX_URIS: Final = 64
 """How many resources one subscription may be for; further ones are not agreed to."""
 
-UPDATED: Final = "notifications/resources/updated"
-CHANGED: Final = {
-    "tools": "notifications/tools/list_changed",
-    "prompts": "notifications/prompts/list_changed",
-    "resources": "notifications/resources/list_changed",
-}
-"""By kind of list, the notification that it changed."""
+Source = Callable[[Heard], Coroutine[object, object, None]]
+"""Listens at one upstream, until it ends that."""
 
 Watch = Callable[[Callable[[str], None]], AbstractContextManager[None]]
 
@@ -63,26 +59,26 @@ class Subscription:
     def __init__(
         self,
         wanted: Wanted,
-        sources: Sequence[Callable[[Heard], asyncio.Task[None]]],
+        sources: Sequence[Source],
         watch: Watch,
-        alive: Callable[[], bool],
+        over: Callable[[], bool],
     ) -> None:
         self.wanted = wanted
         self._sources = sources
         self._watch = watch
-        self._alive = alive
+        self._over = over
         # What is to be told, each thing once: a slow reader costs no more than that.
         self._pending: dict[tuple[str, str], JSON] = {}
         self._wake = asyncio.Event()
 
     async def run(self, heard: Heard) -> None:
         """Tells what changes, until the task is over or an upstream ends it."""
-        sources = [source(self._updated) for source in self._sources]
+        sources = [asyncio.create_task(source(self._updated)) for source in self._sources]
         for source in sources:
             source.add_done_callback(lambda _: self._wake.set())
         try:
             with self._watch(self._changed):
-                while self._alive() and not any(source.done() for source in sources):
+                while not self._over() and not any(source.done() for source in sources):
                     await self._tell(heard)
         finally:
             for source in sources:
@@ -97,7 +93,7 @@ class Subscription:
         except TimeoutError:
             return
         self._wake.clear()
-        while self._pending and self._alive():
+        while self._pending and not self._over():
             (method, _), params = next(iter(self._pending.items()))
             del self._pending[method, _]
             await heard(method, params)
@@ -107,7 +103,7 @@ class Subscription:
 
     def _changed(self, kind: str) -> None:
         if getattr(self.wanted, kind):
-            self._note(CHANGED[kind], {})
+            self._note(LIST_CHANGED[kind], {})
 
     def _note(self, method: str, params: JSON) -> None:
         self._pending[method, params.get("uri", "")] = params
@@ -151,27 +147,22 @@ class Subscriptions:
             by_upstream.setdefault(one.upstream, []).append(one)
         return Subscription(
             msgspec.structs.replace(wanted, uris=frozenset(one.wire_uri for one in agreed)),
-            [partial(self._listening, where, ones) for where, ones in by_upstream.items()],
+            [partial(self._listen, bearer, where, ones) for where, ones in by_upstream.items()],
             self._watch,
-            partial(self._alive, bearer),
+            partial(self._gateway.over, bearer),
         )
 
     async def _agreed(self, bearer: Bearer, upstream: str | None, wire_uri: str) -> _Agreed | None:
-        gather = partial(self._facts.gather, bearer, "resources/subscribe", upstream, wire_uri, {})
+        gather = partial(self._facts.gather, bearer, SUBSCRIBE, upstream, wire_uri, {})
         made = await self._gateway.judged(bearer, gather)
         if not isinstance(made.decision.verdict, Permit):
             return None
         await self._recorder.passed(made)
         return _Agreed(made.call.upstream, made.call.name, wire_uri, owner_of(made.gathered))
 
-    def _alive(self, bearer: Bearer) -> bool:
-        now_ms = self._facts.clock_ms()
-        return now_ms < bearer.expires_ms and not self._facts.revoked(bearer)
-
-    def _listening(self, where: str, agreed: Sequence[_Agreed], heard: Heard) -> asyncio.Task[None]:
-        return asyncio.create_task(self._listen(where, agreed, heard))
-
-    async def _listen(self, where: str, agreed: Sequence[_Agreed], heard: Heard) -> None:
+    async def _listen(
+        self, bearer: Bearer, where: str, agreed: Sequence[_Agreed], heard: Heard
+    ) -> None:
         wire_uris = {one.uri: one.wire_uri for one in agreed}
 
         async def passed_on(method: str, params: JSON) -> None:

@@ -43,7 +43,7 @@ class Hears:
     async def asked(self, method: str, params: JSON) -> JSON:
         self.asks.append((method, params))
         if self._reply is None:
-            raise AskRefused(-1, "Refused")
+            raise AskRefused
         return await self._reply(method, params)
 
     async def parted(self, retry_ms: int) -> None:

@@ -13,7 +13,7 @@ from safeconduct.core.asks import Capability
 from safeconduct.core.manifest import Argument
 from safeconduct.facts import REPLIES, with_replies
 from safeconduct.gateway import MISSING_CAPABILITY
-from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, REFUSED
+from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS
 from safeconduct.ports import (
     AskRefused,
     Delivered,
@@ -28,6 +28,8 @@ from tests.support.listeners import Hears
 from tests.unit.test_gateway import caller, records, simulated
 
 JSON = dict[str, Any]
+
+REFUSED = AskRefused().code
 
 ABLE = frozenset[Capability](
     {"elicitation.form", "elicitation.url", "sampling", "roots"},

@@ -12,6 +12,7 @@ import pytest
 
 from safeconduct import subscriptions
 from safeconduct.config.schema import Config
+from safeconduct.core.calls import LIST_CHANGED, UPDATED
 from safeconduct.core.manifest import ContentManifest, SourceLabel
 from safeconduct.ports import (
     Caller,
@@ -24,7 +25,7 @@ from safeconduct.ports import (
 )
 from safeconduct.secrets.broker import Broker
 from safeconduct.simulation import SimulatedTask
-from safeconduct.subscriptions import CHANGED, MAX_URIS, UPDATED, Subscription
+from safeconduct.subscriptions import MAX_URIS, Subscription
 from tests.unit.test_gateway import caller, records, simulated
 
 JSON = dict[str, Any]
@@ -156,11 +157,11 @@ class TestNews:
             yield
             left.set()
 
-        reader = Reader(Subscription(Wanted(tools=True), [], watch, lambda: not over.is_set()))
+        reader = Reader(Subscription(Wanted(tools=True), [], watch, over.is_set))
         tell = await telling
         tell("prompts")
         tell("tools")
-        assert await reader.notices.get() == (CHANGED["tools"], {})
+        assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
         assert reader.notices.empty()
         over.set()
         await reader.over()
@@ -246,5 +247,17 @@ class TestEnd:
 
         subscription = await agree(task, ONE)
         monkeypatch.setattr(Broker, "credential", empty)
+        await Reader(subscription).over()
+        assert upstream.wanted == []
+
+    async def test_of_the_task_leaves_no_credential_to_fetch(
+        self, task: SimulatedTask, upstream: Notifies, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fetched(*_: object) -> None:
+            raise AssertionError("fetched a credential for a task that is over")
+
+        subscription = await agree(task, ONE)
+        await task.rooms.revoke("task", task.state.id, "test")
+        monkeypatch.setattr(Broker, "credential", fetched)
         await Reader(subscription).over()
         assert upstream.wanted == []

@@ -40,6 +40,21 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 COMPLETE: Final = "completion/complete"
+LISTEN: Final = "subscriptions/listen"
+SUBSCRIBE: Final = "resources/subscribe"
+UNSUBSCRIBE: Final = "resources/unsubscribe"
+
+CANCELLED: Final = "notifications/cancelled"
+PROGRESS: Final = "notifications/progress"
+LOG_LINE: Final = "notifications/message"
+ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+UPDATED: Final = "notifications/resources/updated"
+LIST_CHANGED: Final = {
+    "tools": "notifications/tools/list_changed",
+    "prompts": "notifications/prompts/list_changed",
+    "resources": "notifications/resources/list_changed",
+}
+"""By kind of list, the notification that it changed."""
 
 TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     # The gateway answers these itself: nothing of them reaches an upstream.
@@ -48,19 +63,17 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     ("from-client", "ping"): Kind(revisions=(HANDSHAKE,)),
     ("from-client", "logging/setLevel"): Kind(revisions=(HANDSHAKE,)),
     ("from-client", "server/discover"): Kind(cacheable=True, revisions=(MODERN,)),
-    ("from-client", "notifications/cancelled"): Kind(notification=True),
+    ("from-client", CANCELLED): Kind(notification=True),
     # Nobody here keeps roots: who needs them asks.
     ("from-client", "notifications/roots/list_changed"): Kind(
         notification=True, revisions=(HANDSHAKE,)
     ),
     # A subscription to a resource is decided like a read of it; what comes of it holds no text.
-    ("from-client", "resources/subscribe"): Kind(
+    ("from-client", SUBSCRIBE): Kind(
         subject="resource", sink=True, names="uri", revisions=(HANDSHAKE,)
     ),
-    ("from-client", "resources/unsubscribe"): Kind(
-        subject="resource", names="uri", revisions=(HANDSHAKE,)
-    ),
-    ("from-client", "subscriptions/listen"): Kind(sink=True, revisions=(MODERN,)),
+    ("from-client", UNSUBSCRIBE): Kind(subject="resource", names="uri", revisions=(HANDSHAKE,)),
+    ("from-client", LISTEN): Kind(sink=True, revisions=(MODERN,)),
     # Lists are filtered from the catalogue: definitions are text of an upstream.
     ("from-client", "tools/list"): Kind(subject="tool", source=True, cacheable=True),
     ("from-client", "resources/list"): Kind(subject="resource", source=True, cacheable=True),
@@ -81,19 +94,17 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     # A completion is about a prompt, a resource or a template: see `subject_method`.
     ("from-client", COMPLETE): Kind(page=True, source=True, sink=True),
     # What an upstream may send while a call runs.
-    ("from-upstream", "notifications/progress"): Kind(source=True, notification=True),
-    ("from-upstream", "notifications/message"): Kind(source=True, notification=True),
+    ("from-upstream", PROGRESS): Kind(source=True, notification=True),
+    ("from-upstream", LOG_LINE): Kind(source=True, notification=True),
     # What it may ask meanwhile; since 2026-07-28 by its result. The reply is what goes out.
     ("from-upstream", "elicitation/create"): Kind(source=True, sink=True),
     ("from-upstream", "sampling/createMessage"): Kind(source=True, sink=True),
     ("from-upstream", "roots/list"): Kind(sink=True),
     ("from-upstream", "ping"): Kind(revisions=(HANDSHAKE,)),
-    ("from-upstream", "notifications/cancelled"): Kind(notification=True, revisions=(HANDSHAKE,)),
+    ("from-upstream", CANCELLED): Kind(notification=True, revisions=(HANDSHAKE,)),
     # What it may send at any time: that something changed, by a name that is known already.
-    ("from-upstream", "notifications/tools/list_changed"): Kind(notification=True),
-    ("from-upstream", "notifications/prompts/list_changed"): Kind(notification=True),
-    ("from-upstream", "notifications/resources/list_changed"): Kind(notification=True),
-    ("from-upstream", "notifications/resources/updated"): Kind(notification=True),
+    **{("from-upstream", method): Kind(notification=True) for method in LIST_CHANGED.values()},
+    ("from-upstream", UPDATED): Kind(notification=True),
 }
 
 

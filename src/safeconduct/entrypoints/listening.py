@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+from safeconduct.core.calls import ACKNOWLEDGED
 from safeconduct.entrypoints import params
 from safeconduct.entrypoints.calling import Asked
 from safeconduct.entrypoints.http import Problem, Request
@@ -20,7 +21,6 @@ from safeconduct.ports import JSON, Bearer, Wanted
 from safeconduct.subscriptions import Subscription, Subscriptions
 
 SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
-ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 LAST_EVENT: Final = b"last-event-id"
 

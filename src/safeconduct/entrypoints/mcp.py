@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, cast
 import msgspec
 
 from safeconduct.core.asks import capabilities
-from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
+from safeconduct.core.calls import CANCELLED, HANDSHAKE, LISTEN, MODERN, Kind, kind_of
 from safeconduct.entrypoints import answers, greeting, params, rounds, wire
 from safeconduct.entrypoints.calling import Asked, Calling
 from safeconduct.entrypoints.envelope import revision, speaks_modern
@@ -40,7 +40,7 @@ _LISTS: Final = {
     "prompts/list": "prompts",
 }
 
-_LASTING: Final = frozenset({"initialize", "subscriptions/listen", "resources/subscribe"})
+_LASTING: Final = frozenset({"initialize", LISTEN, "resources/subscribe"})
 """What begins something that outlives the request."""
 
 _UPSTREAM: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -192,7 +192,7 @@ class McpEndpoint:
         bearer = await self._gateway.authenticate(caller)
         if not speaks_modern(request):
             self._sessions.of(request, bearer)
-        if message.method == "notifications/cancelled":
+        if message.method == CANCELLED:
             number = params.request_id(message)
             if number is not None:
                 self._running.cancel(Key(caller.authorization or "", request.path, number))
@@ -206,7 +206,7 @@ class McpEndpoint:
         bearer = await self._gateway.authenticate(asked.caller)
         if method in _LASTING:
             self._require_alive(bearer)
-        if method == "subscriptions/listen":
+        if method == LISTEN:
             await self._listening.listen(request, asked, bearer)
             return None
         if method == "initialize":

@@ -76,7 +76,7 @@ class Parked:
     async def asked(self, method: str, params: JSON) -> JSON:
         """Waits for the reply. Raises AskRefused where too many calls wait already."""
         if not self._park(self):
-            raise AskRefused(-1, "Refused")
+            raise AskRefused
         self._asked += 1
         key = f"ask-{self._asked}"
         ask = _Ask(method, params, asyncio.get_running_loop().create_future())

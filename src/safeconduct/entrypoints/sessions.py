@@ -38,8 +38,6 @@ ASK_S: Final = 300.0
 LEVEL: Final = "info"
 """The log lines that a client hears before it has said which ones it wants."""
 
-REFUSED: Final = -1
-
 
 class Session:
     """One session: of one task, one key and one endpoint."""
@@ -122,7 +120,7 @@ class Session:
 
 def _refuse(reply: asyncio.Future[JSON]) -> None:
     if not reply.done():
-        reply.set_exception(AskRefused(REFUSED, "Refused"))
+        reply.set_exception(AskRefused())
 
 
 class Sessions:

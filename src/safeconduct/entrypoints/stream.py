@@ -8,6 +8,7 @@ from typing import Final, Self, cast
 
 from safeconduct.core.admit import LEVELS
 from safeconduct.core.asks import Capability
+from safeconduct.core.calls import PROGRESS
 from safeconduct.entrypoints.http import Fields, Request, Response
 from safeconduct.entrypoints.replay import Feed
 from safeconduct.entrypoints.sessions import Session
@@ -22,8 +23,6 @@ HEADERS: Final[Fields] = (
 
 EVENT: Final = b"event: message\ndata: %b\n\n"
 """An event; JSON as it is encoded here has no line ends."""
-
-PROGRESS: Final = "notifications/progress"
 
 Lives = Callable[[Callable[[], object]], Callable[[], None]]
 """Has a function called when the task is over, until what it returns is called."""

@@ -24,8 +24,6 @@ ASK_S: Final = 300.0
 _METHODS: Final = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
 _MAX_ASKS: Final = 64  # in one request, pings among them
 _MAX_OPEN: Final = 16
-# What a client gives for a person's refusal; nobody's answer is none either.
-_REFUSED: Final = -1
 
 
 class Back(Protocol):
@@ -129,11 +127,13 @@ class Asking:
             with self._deadline.paused():
                 async with asyncio.timeout(ASK_S):
                     result = await listener.asked(ask.method, ask.params)
-        except AskRefused as refused:
-            return messages.refusal(ask, refused.code, refused.sentence)
         except TimeoutError:
-            return messages.refusal(ask, _REFUSED, "Refused")
-        return messages.reply(ask, result)
+            refused = AskRefused()
+        except AskRefused as refusal:
+            refused = refusal
+        else:
+            return messages.reply(ask, result)
+        return messages.refusal(ask, refused.code, refused.sentence)
 
     def _failed(self, error: Exception) -> None:
         self._failure = self._failure or error

@@ -16,6 +16,7 @@ import asyncio
 from functools import lru_cache
 from typing import Final
 
+from safeconduct.core import calls
 from safeconduct.ports import Listener, UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.asks import Asking
@@ -150,7 +151,7 @@ class Conversation:
             await self._noticed(message)
 
     async def _noticed(self, notice: Notice) -> None:
-        if self._asking is not None and notice.method == messages.CANCELLED:
+        if self._asking is not None and notice.method == calls.CANCELLED:
             self._asking.cancelled(notice.params)
         elif self._listener is not None:
             params = messages.wanted(notice, self._id, self._listener)

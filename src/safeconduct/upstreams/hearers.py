@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from safeconduct.core import calls
 from safeconduct.ports import Heard, UpstreamFault, Wanted
 from safeconduct.upstreams import messages, revisions, subscribed
 from safeconduct.upstreams.messages import Answer, Notice
@@ -77,7 +78,7 @@ class Hearers:
 
     async def _subscription(self, request_id: int, hearer: _Hearer, heard: Heard) -> None:
         params = subscribed.listen_params(hearer.wanted)
-        line = revisions.request(request_id, subscribed.LISTEN, params, modern=True)
+        line = revisions.request(request_id, calls.LISTEN, params, modern=True)
         try:
             await self._peer.tell(line)
             await _passed_on(hearer, heard)
@@ -91,7 +92,7 @@ class Hearers:
             for uri in sorted(hearer.wanted.uris):
                 async with self._turn:
                     if not self._uris[uri]:
-                        answer = await self._peer.own(subscribed.SUBSCRIBE, {"uri": uri})
+                        answer = await self._peer.own(calls.SUBSCRIBE, {"uri": uri})
                         subscribed.check_agreed(answer)
                     self._uris[uri] += 1
                 counted.append(uri)
@@ -106,7 +107,7 @@ class Hearers:
         del self._uris[uri]
         request_id = next(self._peer.ids)
         self._peer.give_up(request_id)  # nobody waits for the answer
-        self._peer.post(messages.request(request_id, subscribed.UNSUBSCRIBE, {"uri": uri}))
+        self._peer.post(messages.request(request_id, calls.UNSUBSCRIBE, {"uri": uri}))
 
 
 async def _passed_on(hearer: _Hearer, heard: Heard) -> None:

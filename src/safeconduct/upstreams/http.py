@@ -7,6 +7,7 @@ import itertools
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
+from safeconduct.core import calls
 from safeconduct.core.calls import MODERN
 from safeconduct.ports import (
     JSON,
@@ -17,7 +18,7 @@ from safeconduct.ports import (
     UpstreamFault,
     Wanted,
 )
-from safeconduct.upstreams import breaker, messages, resuming, revisions, subscribed
+from safeconduct.upstreams import breaker, messages, resuming, revisions
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.deadline import Deadline
@@ -145,7 +146,7 @@ class HttpUpstream:
         if self._listeners >= _MAX_LISTENERS:
             raise UpstreamFault("upstream-busy", "too many listen", may_have_happened=False)
         call = Call(
-            method=subscribed.LISTEN,
+            method=calls.LISTEN,
             params={},
             owner=owner,
             credential=credential,

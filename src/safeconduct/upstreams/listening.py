@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from safeconduct.core import calls
 from safeconduct.core.calls import MODERN
 from safeconduct.ports import Heard, UpstreamFault, Wanted
 from safeconduct.upstreams import messages, revisions, subscribed
@@ -94,8 +95,8 @@ class Listening:
     async def _stateless(self, call: Call, wanted: Wanted, heard: Heard) -> None:
         request_id = next(self._ids)
         asked = subscribed.listen_params(wanted)
-        body = revisions.request(request_id, subscribed.LISTEN, asked, modern=True)
-        headers = call.headers({"mcp-protocol-version": MODERN, "mcp-method": subscribed.LISTEN})
+        body = revisions.request(request_id, calls.LISTEN, asked, modern=True)
+        headers = call.headers({"mcp-protocol-version": MODERN, "mcp-method": calls.LISTEN})
         # Leaving the exchange closes its stream, which is how this revision cancels.
         async with self._wire.post(headers, body) as exchange:
             if not is_stream(exchange):
@@ -103,7 +104,7 @@ class Listening:
                 raise subscribed.ended(await conversation.hear(exchange))
             exchange.endless()
             stream = MessageStream(exchange, self._max_answer_bytes)
-            if _notice(await stream.next(), request_id).method != subscribed.ACKNOWLEDGED:
+            if _notice(await stream.next(), request_id).method != calls.ACKNOWLEDGED:
                 raise malformed("a subscription that was not acknowledged")
             with call.deadline.paused():
                 while True:
@@ -163,7 +164,7 @@ class Listening:
                 async with hub.turn:
                     for uri in sorted(wanted.uris):
                         if not hub.uris[uri]:
-                            await self._own(headers, subscribed.SUBSCRIBE, uri)
+                            await self._own(headers, calls.SUBSCRIBE, uri)
                         hub.uris[uri] += 1
                         counted.append(uri)
                 with call.deadline.paused():
@@ -192,7 +193,7 @@ class Listening:
             for uri in uris:
                 if not hub.uris[uri]:
                     del hub.uris[uri]
-                    await self._own(headers, subscribed.UNSUBSCRIBE, uri)
+                    await self._own(headers, calls.UNSUBSCRIBE, uri)
 
     async def _read(
         self, hub: _Hub, opened: asyncio.Event, session: Session, headers: dict[str, str]
@@ -240,7 +241,7 @@ class Listening:
 
 
 async def _noticed(hub: _Hub, notice: Notice) -> None:
-    if notice.method == messages.CANCELLED:
+    if notice.method == calls.CANCELLED:
         for asking in hub.calls:
             asking.cancelled(notice.params)
     for wanted, heard in list(hub.hearers.values()):

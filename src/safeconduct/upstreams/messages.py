@@ -12,17 +12,15 @@ from typing import Final, cast
 import msgspec
 
 from safeconduct.core.admit import LEVELS
+from safeconduct.core.calls import CANCELLED, LOG_LINE, PROGRESS
 from safeconduct.core.canonical import NotCanonical, canonical
 from safeconduct.kit.strictjson import StrictJSONError, loads
 from safeconduct.ports import JSON, Listener, UpstreamError, UpstreamFault
 
 METHOD_NOT_FOUND: Final = -32601
 
-CANCELLED: Final = "notifications/cancelled"
 INITIALIZED: Final = "notifications/initialized"
 SET_LEVEL: Final = "logging/setLevel"
-PROGRESS: Final = "notifications/progress"
-LOG_LINE: Final = "notifications/message"
 
 
 class Malformed(ValueError):

@@ -26,6 +26,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from safeconduct.core import calls
 from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Listener, UpstreamFault
 from safeconduct.upstreams import messages, revisions
@@ -263,14 +264,14 @@ class Peer:
                 waiting.events.put_nowait(fault)
 
     def _noticed(self, notice: Notice) -> None:
-        if notice.method == messages.CANCELLED:
+        if notice.method == calls.CANCELLED:
             for one in self._waiting.values():
                 if one.asking is not None:
                     one.asking.cancelled(notice.params)
             return
         token = notice.params.get("progressToken")
         waiting = self._waiting.get(token) if type(token) is int else None
-        if notice.method == messages.LOG_LINE:
+        if notice.method == calls.LOG_LINE:
             waiting = self._alone()
         if waiting is None:
             self.hearers.told(notice)

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+from safeconduct.core.calls import LIST_CHANGED, UPDATED
 from safeconduct.ports import JSON, UpstreamError, UpstreamFault, Wanted
 from safeconduct.upstreams.messages import Answer, Notice
 from safeconduct.upstreams.wire import REJECTED, UNREACHABLE
 
-LISTEN: Final = "subscriptions/listen"
-ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
-SUBSCRIBE: Final = "resources/subscribe"
-UNSUBSCRIBE: Final = "resources/unsubscribe"
-
-_LISTS: Final = {
-    "notifications/tools/list_changed": "tools",
-    "notifications/prompts/list_changed": "prompts",
-    "notifications/resources/list_changed": "resources",
-}
-_UPDATED: Final = "notifications/resources/updated"
+_LISTS: Final = {method: kind for kind, method in LIST_CHANGED.items()}
 _TAG: Final = "io.modelcontextprotocol/subscriptionId"
 
 
 def listen_params(wanted: Wanted) -> JSON:
     """The parameters of `subscriptions/listen` (revision 2026-07-28)."""
     notifications: JSON = {
-        f"{kind}ListChanged": True for kind in _LISTS.values() if getattr(wanted, kind)
+        f"{kind}ListChanged": True for kind in LIST_CHANGED if getattr(wanted, kind)
     }
     if wanted.uris:
         notifications["resourceSubscriptions"] = sorted(wanted.uris)
@@ -42,7 +33,7 @@ def news(notice: Notice, wanted: Wanted) -> JSON | None:
     if kind is not None:
         return {} if getattr(wanted, kind) else None
     uri = notice.params.get("uri")
-    if notice.method == _UPDATED and isinstance(uri, str) and uri in wanted.uris:
+    if notice.method == UPDATED and isinstance(uri, str) and uri in wanted.uris:
         return {"uri": uri}
     return None
 

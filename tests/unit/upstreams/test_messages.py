@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safeconduct.core.calls import LOG_LINE, PROGRESS
 from safeconduct.ports import JSON, UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.messages import Answer, Ask, Malformed, Notice
@@ -114,7 +115,7 @@ def test_a_cancellation_names_the_request_and_expects_no_answer() -> None:
 def test_progress_is_rebuilt_from_its_known_members(
     params: dict[str, Any], progress: dict[str, Any] | None
 ) -> None:
-    assert messages.progress_of(Notice(messages.PROGRESS, params), 7) == progress
+    assert messages.progress_of(Notice(PROGRESS, params), 7) == progress
     assert messages.progress_of(Notice("notifications/message", params), 7) is None
 
 
@@ -135,7 +136,7 @@ def test_progress_is_rebuilt_from_its_known_members(
 def test_log_lines_pass_that_are_serious_enough(
     level: object, wanted: str | None, *, passes: bool
 ) -> None:
-    notice = Notice(messages.LOG_LINE, {"level": level, "data": "x"})
+    notice = Notice(LOG_LINE, {"level": level, "data": "x"})
     heard = messages.wanted(notice, 7, Hears(log_level=wanted))
     assert heard == (notice.params if passes else None)
 
@@ -143,7 +144,7 @@ def test_log_lines_pass_that_are_serious_enough(
 def test_a_notice_passes_where_it_is_wanted() -> None:
     async def hear(_: JSON) -> None: ...
 
-    progress = Notice(messages.PROGRESS, {"progressToken": 7, "progress": 1})
+    progress = Notice(PROGRESS, {"progressToken": 7, "progress": 1})
     assert messages.wanted(progress, 7, Hears(hear)) == {"progress": 1}
     assert messages.wanted(progress, 8, Hears(hear)) is None
     assert messages.wanted(progress, 7, Hears(log_level="debug")) is None
