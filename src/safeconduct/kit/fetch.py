@@ -1,0 +1,134 @@
+"""Small documents from other services: keys, metadata, token responses.
+
+One request, one bounded answer, no redirect, no cache. It blocks a thread and not the event loop,
+as these requests are few and nothing on a call's way waits for them. What calls of agents go over
+is `safeconduct.upstreams`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import ipaddress
+import ssl
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+MAX_BYTES: Final = 1024 * 1024
+"""How long an answer may be, unless told otherwise, in bytes."""
+
+TIMEOUT_S: Final = 10.0
+"""How long a request may take in all, unless told otherwise."""
+
+_CHUNK: Final = 64 * 1024
+
+
+class FetchError(Exception):
+    """No usable answer. The message is for the operator: it names the host and the kind of fault,
+    never what was sent.
+    """
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole answer; header names are in lower case, and the last of several fields stands."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def fetch(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    ca: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
+    max_bytes: int = MAX_BYTES,
+) -> Fetched:
+    """Asks once. `ca` is a file of PEM certificates to trust instead of the system's.
+
+    Plain HTTP is spoken to this machine alone (RFC 8252 section 8.3); a redirect is an answer like
+    any other.
+
+    Raises:
+        FetchError: no answer in time, one that is too long, or a URL that is not spoken to.
+    """
+    given = dict(headers or {})
+    return await asyncio.to_thread(_ask, url, method, given, body, ca, timeout_s, max_bytes)
+
+
+def spoken_to(url: str) -> bool:
+    """Whether a URL can be asked: HTTPS, or HTTP on this machine; no user name, no fragment."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or "@" in parts.netloc or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_local(parts.hostname))
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _ask(
+    url: str,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    ca: Path | None,
+    timeout_s: float,
+    max_bytes: int,
+) -> Fetched:
+    if not spoken_to(url):
+        raise FetchError("not an HTTPS URL")
+    parts = urlsplit(url)
+    host = str(parts.hostname)
+    deadline = time.monotonic() + timeout_s
+    connection: http.client.HTTPConnection | None = None
+    try:
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=ca)
+            connection = http.client.HTTPSConnection(
+                host, parts.port, timeout=timeout_s, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection.request(method, target, body, {"Accept-Encoding": "identity", **headers})
+        with connection.getresponse() as response:
+            return Fetched(
+                status=response.status,
+                headers={name.lower(): value for name, value in response.getheaders()},
+                body=_read(response, deadline, max_bytes),
+            )
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise FetchError(f"{host}: {type(error).__name__}") from None
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _read(response: http.client.HTTPResponse, deadline: float, max_bytes: int) -> bytes:
+    body = bytearray()
+    while chunk := response.read1(_CHUNK):
+        body += chunk
+        if len(body) > max_bytes:
+            raise ValueError("too long")
+        if time.monotonic() > deadline:
+            raise TimeoutError("too late")
+    if response.length:
+        raise http.client.IncompleteRead(bytes(body))
+    return bytes(body)
