@@ -33,7 +33,7 @@ from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Deny, Elevate, Permit
 from safeconduct.facts import REPLIES, FactFinder
-from safeconduct.hearing import Hearing
+from safeconduct.hearing import Hearing, Waiting
 from safeconduct.ports import (
     JSON,
     Answer,
@@ -85,6 +85,7 @@ class Gateway:
         self._upstreams = upstreams
         self._timeouts_s = timeouts_s
         self._step = step
+        self._waiting = Waiting()
         # A lock lives as long as somebody holds it or waits for it.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -287,7 +288,7 @@ class Gateway:
             return self.judged(bearer, gather)
 
         over = partial(self.over, bearer)
-        return Hearing(self.facts, self._recorder, made, listener, judge, over)
+        return Hearing(self.facts, self._recorder, made, listener, judge, over, self._waiting)
 
     async def authenticate(self, caller: Caller) -> Bearer:
         """Whose task token this is. Raises Unauthenticated."""

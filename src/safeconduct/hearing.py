@@ -4,24 +4,59 @@ steps 1 to 5, as a reply is data on its way to the upstream.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from safeconduct.core.admit import Admitted, free_text_label, log_line, progress, spotlight
 from safeconduct.core.asks import ask, reply
 from safeconduct.core.calls import LOG_LINE, PROGRESS
+from safeconduct.core.model import Gathered
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.verdict import Permit, Spotlight
 from safeconduct.facts import FactFinder
-from safeconduct.ports import JSON, AskRefused, Listener
+from safeconduct.ports import JSON, AskRefused, Listener, UpstreamFault
 from safeconduct.recorder import Made, Recorder
 
 INVALID_PARAMS: Final = -32602
 MAX_ASKS: Final = 32
 """How often an upstream may ask in one call."""
 
+MAX_WAITING: Final = 128
+MAX_WAITING_OF_AGENT: Final = 16
+MAX_WAITING_OF_TASK: Final = 8
+"""How many calls may wait for the replies of their clients at once. In all they are half of what
+one upstream serves at once, so that nobody who waits keeps the others out.
+"""
+
 Judge = Callable[[str, JSON], Awaitable[Made]]
 """Takes the reply to an ask of a method through steps 1 to 5."""
+
+
+class Waiting:
+    """The calls that wait for the replies of their clients."""
+
+    def __init__(self) -> None:
+        self._calls: Counter[tuple[str, str]] = Counter()
+
+    @contextmanager
+    def place(self, gathered: Gathered) -> Generator[None]:
+        """A place among them. Raises UpstreamFault: there is none left."""
+        places = {
+            ("task", gathered.task.id): MAX_WAITING_OF_TASK,
+            ("agent", gathered.agent.id): MAX_WAITING_OF_AGENT,
+            ("all", ""): MAX_WAITING,
+        }
+        if any(self._calls[of] >= most for of, most in places.items()):
+            detail = "too many calls wait for replies"
+            raise UpstreamFault("too-many-questions", detail, may_have_happened=True)
+        self._calls.update(places.keys())
+        try:
+            yield
+        finally:
+            self._calls.subtract(places.keys())
+            self._calls += Counter()  # keeps those alone that are left
 
 
 class Hearing:
@@ -35,6 +70,7 @@ class Hearing:
         listener: Listener,
         judge: Judge,
         over: Callable[[], bool],
+        waiting: Waiting,
     ) -> None:
         """`over` says whether the task may do nothing more, as step 7 asks it."""
         tool = made.gathered.tool
@@ -48,6 +84,9 @@ class Hearing:
         self._listener = listener
         self._judge = judge
         self._over = over
+        self._waiting = waiting
+        self._place = ExitStack()
+        self._open = 0
         self._remembered = False
         self._asks = 0
 
@@ -66,7 +105,7 @@ class Hearing:
     async def asked(self, method: str, params: JSON) -> JSON:
         """Asks the caller what the upstream may ask, and gives the upstream what it may have.
 
-        Raises AskRefused.
+        Raises AskRefused, and UpstreamFault where too many calls wait already.
         """
         self._asks += 1
         tool = self._made.gathered.tool
@@ -80,7 +119,8 @@ class Hearing:
             raise AskRefused
         await self._remember()
         try:
-            given = reply(method, await self._listener.asked(method, self._marked(kept)))
+            with self._waits():
+                given = reply(method, await self._listener.asked(method, self._marked(kept)))
         except Malformed:
             raise AskRefused from None
         judged = await self._judge(method, given)
@@ -97,6 +137,19 @@ class Hearing:
     async def parted(self, retry_ms: int) -> None:
         """Passes on a time, which is nobody's data."""
         await self._listener.parted(retry_ms)
+
+    @contextmanager
+    def _waits(self) -> Generator[None]:
+        """Takes one place for the call, however much it asks at once."""
+        if not self._open:
+            self._place.enter_context(self._waiting.place(self._made.gathered))
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._place.close()
 
     def _marked(self, asked: JSON) -> JSON:
         """What is asked, marked as a result of this call would be."""

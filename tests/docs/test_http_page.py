@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safeconduct import hearing
 from safeconduct.app import Served
 from safeconduct.cli.init import write
 from safeconduct.config import load
@@ -59,7 +60,8 @@ def test_the_bounds_of_questions_and_of_what_is_kept_are_those_that_hold() -> No
     for stated in (
         f"for {seal.TTL_MS // 60_000} minutes and not beyond a restart",
         f"the call itself waits, at most {int(parking.PARKED_S) // 60} minutes",
-        f"At most {parking.MAX_PARKED_PER_TASK} calls of a task wait, and {parking.MAX_PARKED} in",
+        f"At most {hearing.MAX_WAITING_OF_TASK} calls of a task,",
+        f"{hearing.MAX_WAITING_OF_AGENT} of an agent and {hearing.MAX_WAITING} in all wait",
         f"It has {int(sessions.ASK_S)} s for each",
         f"may ask it in {calling.MAX_ROUNDS} rounds",
         f"A task has at most {sessions.MAX_SESSIONS_PER_TASK} `session`s",

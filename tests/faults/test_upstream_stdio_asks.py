@@ -12,7 +12,7 @@ import pytest
 
 from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Upstream, UpstreamFault
-from safeconduct.upstreams import open_upstream
+from safeconduct.upstreams import Limits, open_upstream
 from tests.faults.upstream_servers import OWNER
 from tests.support.listeners import Hears
 
@@ -24,8 +24,9 @@ QUESTION: JSON = {"mode": "form", "message": "How many?"}
 
 
 @asynccontextmanager
-async def child(era: str = "older") -> AsyncGenerator[Upstream, None]:
-    upstream = open_upstream("child", command=[sys.executable, str(CHILD), era])
+async def child(era: str = "older", limits: Limits | None = None) -> AsyncGenerator[Upstream, None]:
+    command = [sys.executable, str(CHILD), era]
+    upstream = open_upstream("child", command=command, limits=limits or Limits())
     yield upstream
     await upstream.close()
 
@@ -168,6 +169,35 @@ async def test_what_fails_while_somebody_is_asked_is_the_call_s_failure() -> Non
     async with child() as upstream:
         with pytest.raises(RuntimeError, match="not recorded"):
             await call(upstream, "ask", asking(question("q")), Hears(reply=broken, able=FORM))
+
+
+async def test_a_fault_of_the_page_s_own_while_somebody_is_asked_keeps_its_reason() -> None:
+    async def crowded(method: str, params: JSON) -> JSON:
+        raise UpstreamFault("too-many-questions", "full", may_have_happened=True)
+
+    async with child() as upstream:
+        with pytest.raises(UpstreamFault) as caught:
+            await call(upstream, "ask", asking(question("q")), Hears(reply=crowded, able=FORM))
+    assert (caught.value.reason, caught.value.may_have_happened) == ("too-many-questions", True)
+
+
+async def test_who_waits_for_a_reply_keeps_nobody_else_out() -> None:
+    asked = asyncio.Event()
+
+    async def reply(method: str, params: JSON) -> JSON:
+        asked.set()
+        return await never(method, params)
+
+    async with child(limits=Limits(max_processes=2)) as upstream:
+        listener = Hears(reply=reply, able=FORM)
+        waiting = asyncio.create_task(call(upstream, "ask", asking(question("q")), listener))
+        await asked.wait()
+        with pytest.raises(UpstreamFault) as caught:
+            await pid(upstream, listener, "acme|bob|t2")
+        assert (caught.value.reason, caught.value.may_have_happened) == ("upstream-busy", False)
+        assert await pid(upstream, None, "acme|bob|t2")
+        waiting.cancel()
+        await asyncio.wait([waiting])
 
 
 async def test_a_process_that_ends_takes_its_asks_along() -> None:

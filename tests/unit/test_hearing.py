@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from msgspec import structs
 
+from safeconduct import hearing
 from safeconduct.core.asks import Capability
 from safeconduct.core.manifest import Argument
+from safeconduct.core.model import Gathered
 from safeconduct.facts import REPLIES, with_replies
 from safeconduct.gateway import MISSING_CAPABILITY
-from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS
+from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, Waiting
 from safeconduct.ports import (
     AskRefused,
     Delivered,
@@ -21,9 +25,13 @@ from safeconduct.ports import (
     Resumed,
     Upstream,
     UpstreamError,
+    UpstreamFault,
     Wanted,
 )
 from safeconduct.simulation import SimulatedTask
+from safeconduct.upstreams import Limits
+from tests.support.facts import agent, gathered
+from tests.support.facts import task as task_facts
 from tests.support.listeners import Hears
 from tests.unit.test_gateway import caller, records, simulated
 
@@ -239,6 +247,64 @@ class TestAsks:
         )
         assert code == REFUSED
         assert len(asked) == MAX_ASKS
+
+
+class TestWaiting:
+    async def test_one_call_too_many_that_asks_ends_with_a_reason(
+        self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hearing, "MAX_WAITING_OF_TASK", 1)
+        asked, answered = asyncio.Event(), asyncio.Event()
+
+        async def later(method: str, params: JSON) -> JSON:
+            asked.set()
+            await answered.wait()
+            return await yes(method, params)
+
+        async def twice(listener: Any) -> None:
+            both = [listener.asked("elicitation/create", FORM) for _ in range(2)]
+            await asyncio.gather(*both)
+
+        first = asyncio.ensure_future(call(task, Talks(twice), Hears(reply=later, able=ABLE)))
+        await asked.wait()
+        unasked = Hears(reply=yes, able=ABLE)
+        answer = await call(task, Talks(twice), unasked)
+        assert isinstance(answer, Refused)
+        assert (answer.code, unasked.asks) == ("too-many-questions", [])
+        (outcome,) = records(task, "outcome")
+        assert (outcome["status"], outcome["reason"]) == ("unknown", "too-many-questions")
+        answered.set()
+        assert isinstance(await first, Delivered)
+        assert isinstance(await call(task, Talks(twice), unasked), Delivered)
+        assert len(unasked.asks) == 2
+
+    @pytest.mark.parametrize(
+        ("of", "kept"),
+        [
+            ("MAX_WAITING_OF_TASK", {"t2", "t3"}),
+            ("MAX_WAITING_OF_AGENT", {"t3"}),
+            ("MAX_WAITING", set[str]()),
+        ],
+    )
+    def test_places_are_counted_of_a_task_of_an_agent_and_in_all(
+        self, monkeypatch: pytest.MonkeyPatch, of: str, kept: set[str]
+    ) -> None:
+        monkeypatch.setattr(hearing, of, 1)
+        waiting, found = Waiting(), set[str]()
+        with waiting.place(whose("t1", "a")):
+            for name, agent_id in (("t1", "a"), ("t2", "a"), ("t3", "b")):
+                with suppress(UpstreamFault), waiting.place(whose(name, agent_id)):
+                    found.add(name)
+        assert found == kept
+        with waiting.place(whose("t1", "a")):
+            pass
+
+    def test_who_waits_keeps_nobody_else_out(self) -> None:
+        assert Limits().max_in_flight >= 2 * hearing.MAX_WAITING
+
+
+def whose(name: str, agent_id: str) -> Gathered:
+    return gathered(task=task_facts(id=name), agent=agent(id=agent_id))
 
 
 class TestRounds:

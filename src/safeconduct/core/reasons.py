@@ -261,6 +261,13 @@ REASONS: Final[dict[str, Reason]] = {
             "The tool's answer was withheld; the call may have taken effect.",
         ),
         _reason(
+            "too-many-questions",
+            "upstream",
+            _A,
+            "later",
+            "Too many calls wait for replies to what their tools ask; this one asked as well.",
+        ),
+        _reason(
             "client-unable",
             "upstream",
             _O,

@@ -2,7 +2,8 @@
 
 An upstream of before asks in the middle of a call and waits; such a client is asked by the end of
 its request and answers with the next one. In between the page's own coroutine is parked here, with
-everything that it knows: for a bounded time, in a bounded number, and no longer than its task.
+everything that it knows: for a bounded time and no longer than its task. How many of them may wait
+the page itself bounds (`safeconduct.hearing`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,7 @@ from safeconduct.core.asks import Capability
 from safeconduct.entrypoints.rounds import State
 from safeconduct.entrypoints.stream import Stream
 from safeconduct.entrypoints.watch import Watch
-from safeconduct.ports import JSON, Answer, AskRefused, Bearer, Listener
-
-MAX_PARKED: Final = 256
-MAX_PARKED_PER_TASK: Final = 8
-"""How many calls may wait, in all and of one task."""
+from safeconduct.ports import JSON, Answer, Bearer, Listener
 
 PARKED_S: Final = 600.0
 """How long a call waits for its client to come back, in seconds."""
@@ -47,7 +44,7 @@ class Parked:
     """One call, and its listener for as long as it runs (`safeconduct.ports.Listener`)."""
 
     def __init__(
-        self, page: Page, bearer: Bearer, stream: Stream, park: Callable[[Parked], bool]
+        self, page: Page, bearer: Bearer, stream: Stream, park: Callable[[Parked], None]
     ) -> None:
         self.modern = True
         self.able: frozenset[Capability] = stream.able
@@ -74,9 +71,8 @@ class Parked:
         """A client of 2026-07-28 could not come back: it waits."""
 
     async def asked(self, method: str, params: JSON) -> JSON:
-        """Waits for the reply. Raises AskRefused where too many calls wait already."""
-        if not self._park(self):
-            raise AskRefused
+        """Waits for the reply."""
+        self._park(self)
         self._asked += 1
         key = f"ask-{self._asked}"
         ask = _Ask(method, params, asyncio.get_running_loop().create_future())
@@ -196,17 +192,11 @@ class Parking:
             self._forget(parked)
         return outcome
 
-    def _park(self, parked: Parked) -> bool:
-        """Whether there is a place for a call that has to wait."""
-        if parked.id in self._places:
-            return True
-        task = parked.bearer.task
-        same = sum(place.parked.bearer.task == task for place in self._places.values())
-        if len(self._places) >= MAX_PARKED or same >= MAX_PARKED_PER_TASK:
-            return False
-        leave = self._watch.add(parked.bearer, lambda: self._give_up(parked))
-        self._places[parked.id] = _Place(parked, leave)
-        return True
+    def _park(self, parked: Parked) -> None:
+        """A place for a call that has to wait."""
+        if parked.id not in self._places:
+            leave = self._watch.add(parked.bearer, lambda: self._give_up(parked))
+            self._places[parked.id] = _Place(parked, leave)
 
     def _give_up(self, parked: Parked) -> None:
         self._ending.add(parked)

@@ -115,26 +115,31 @@ class Asking:
 
     async def _serve(self, ask: Ask, listener: Listener) -> None:
         try:
-            await self._back.tell(await self._asked(ask, listener))
-        except UpstreamFault as fault:
-            detail = f"an answer did not arrive: {fault.detail}"
-            self._failed(UpstreamFault(UNREACHABLE, detail, may_have_happened=True))
+            given = await self._given(ask, listener)
+            try:
+                await self._back.tell(_written(ask, given))
+            except UpstreamFault as fault:
+                detail = f"an answer did not arrive: {fault.detail}"
+                raise UpstreamFault(UNREACHABLE, detail, may_have_happened=True) from None
         except Exception as error:  # noqa: BLE001  raised where the request is awaited
             self._failed(error)
 
-    async def _asked(self, ask: Ask, listener: Listener) -> bytes:
+    async def _given(self, ask: Ask, listener: Listener) -> JSON | AskRefused:
         try:
             with self._deadline.paused():
                 async with asyncio.timeout(ASK_S):
-                    result = await listener.asked(ask.method, ask.params)
+                    return await listener.asked(ask.method, ask.params)
         except TimeoutError:
-            refused = AskRefused()
+            return AskRefused()
         except AskRefused as refusal:
-            refused = refusal
-        else:
-            return messages.reply(ask, result)
-        return messages.refusal(ask, refused.code, refused.sentence)
+            return refusal
 
     def _failed(self, error: Exception) -> None:
         self._failure = self._failure or error
         self._back.cut()
+
+
+def _written(ask: Ask, given: JSON | AskRefused) -> bytes:
+    if isinstance(given, AskRefused):
+        return messages.refusal(ask, given.code, given.sentence)
+    return messages.reply(ask, given)

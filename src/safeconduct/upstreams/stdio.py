@@ -1,7 +1,8 @@
 """An upstream that is a child process: one for each tenant, started when it is needed.
 
 A child of the older era learns at its start what it may ask, and could not say later whom. So who
-can be asked something gets a child of its own there.
+can be asked something gets a child of its own there; half of the places are for these, so that
+calls that wait for a reply keep nobody else out.
 
 A process that ends is started again at the next request, at once the first time and then after
 growing pauses, until it has answered something. A start goes on when the request that caused it
@@ -83,7 +84,11 @@ class StdioUpstream:
         self._max_answer_bytes = max_answer_bytes
         self._max_in_flight = max_in_flight
         self._in_flight = 0
-        self._seats = Leases[Key, Seat](max_processes, lambda key: Seat(key[1]), self._vacate)
+        own = max_processes // 2
+        self._shared = Leases[str, Seat](
+            max_processes - own, lambda _: Seat(revisions.NOBODY), self._vacate
+        )
+        self._own = Leases[Key, Seat](own, lambda key: Seat(key[1]), self._vacate)
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -121,14 +126,14 @@ class StdioUpstream:
         self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
     ) -> None:
         self._check(credential)
-        key = self._seats.find(lambda key: key[0] == owner)
-        with self._seats.lease(key or (owner.partition("|")[0], revisions.NOBODY)) as seat:
+        key = self._own.find(lambda key: key[0] == owner)
+        with self._shared.lease(_tenant(owner)) if key is None else self._own.lease(key) as seat:
             peer = await self._peer(seat)
             await peer.hearers.listen(wanted, heard)
 
     async def close(self) -> None:
         self._closed = True
-        for seat in self._seats.drain():
+        for seat in self._shared.drain() + self._own.drain():
             self._vacate(seat)
         while self._ending:
             await asyncio.wait(self._ending)
@@ -145,14 +150,13 @@ class StdioUpstream:
         self, method: str, params: JSON, owner: str, waiting: Waiting, deadline: Deadline
     ) -> Answer:
         able = revisions.able(waiting.listener)
-        tenant = owner.partition("|")[0]
-        with self._seats.lease((tenant, revisions.NOBODY)) as seat:
+        with self._shared.lease(_tenant(owner)) as seat:
             peer = await self._peer(seat)
             if peer.modern or not able:
                 answer = await peer.request(method, params, waiting, deadline)
                 seat.failures = 0
                 return answer
-        with self._seats.lease((owner, able)) as seat:
+        with self._own.lease((owner, able)) as seat:
             peer = await self._peer(seat)
             answer = await peer.request(method, params, waiting, deadline)
             seat.failures = 0
@@ -243,6 +247,10 @@ class StdioUpstream:
         task = asyncio.get_running_loop().create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def _tenant(owner: str) -> str:
+    return owner.partition("|")[0]
 
 
 async def _settled(task: asyncio.Task[Peer]) -> None:

@@ -330,23 +330,6 @@ async def test_a_call_waits_no_longer_than_for_a_while(
     assert asks.replies == []
 
 
-async def test_so_many_calls_wait_and_no_more(
-    site: Site, page: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page.bearers["DPoP other"] = bearer("task-2")
-    monkeypatch.setattr(parking, "MAX_PARKED_PER_TASK", 1)
-    page.during = Asks(WHO)
-    await called(site)
-    refused = page.during = Asks(WHO)
-    reply = await called(site)
-    assert (reply.json["result"]["resultType"], refused.replies) == ("complete", [-1])
-    monkeypatch.setattr(parking, "MAX_PARKED", 1)
-    crowded = page.during = Asks(WHO)
-    body, fields = modern("tools/call", CALL, **ABLE)
-    await ask(site, body, replaced(fields, "authorization", "DPoP other"))
-    assert crowded.replies == [-1]
-
-
 async def test_waiting_calls_end_with_the_gateway(page: Page) -> None:
     endpoint = served(page)
     asks = page.during = Asks(WHO)
