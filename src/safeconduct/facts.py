@@ -124,9 +124,9 @@ class FactFinder:
         """
         tool = self.catalogue.facts(asking.method, asking.upstream, asking.name)
         tool, arguments = with_replies(tool, {}, {"reply": reply})
-        pin = self.catalogue.pin(asking.method, asking.upstream, asking.name)
-        call = self._call(bearer, method, asking.upstream, asking.name, arguments, pin, method)
-        call = msgspec.structs.replace(call, target=asking.target)
+        about, where, name = asking.method, asking.upstream, asking.name
+        pin = self.catalogue.pin(about, where, name)
+        call = self._call(bearer, method, where, name, arguments, pin, about)
         return call, msgspec.structs.replace(self._gathered(bearer, tool, call), reply=True)
 
     def listed(

@@ -30,6 +30,7 @@ from safeconduct.ports import (
 )
 from safeconduct.simulation import SimulatedTask
 from safeconduct.upstreams import Limits
+from tests.support.calls import call as judged
 from tests.support.facts import agent, gathered
 from tests.support.facts import task as task_facts
 from tests.support.listeners import Hears
@@ -247,6 +248,30 @@ class TestAsks:
         )
         assert code == REFUSED
         assert len(asked) == MAX_ASKS
+
+    async def test_the_digest_of_a_reply_says_what_kind_of_thing_asked(
+        self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        facts = task.rooms.facts
+        known = facts.catalogue.facts("tools/call", "crm", "get_deal")
+        monkeypatch.setattr(facts.catalogue, "facts", lambda *_: known)
+        monkeypatch.setattr(facts.catalogue, "pin", lambda *_: None)
+        bearer = await task.rooms.gateway.authenticate(caller(task))
+        replies = [
+            facts.replied(bearer, asking, "roots/list", {"roots": []})[0]
+            for asking in (
+                judged(method=method, upstream="crm", name="one", target=target)
+                for method, target in (
+                    ("tools/call", "crm.one"),
+                    ("prompts/get", "crm#prompt:one"),
+                    ("resources/read", "crm#resource:one"),
+                )
+            )
+        ]
+        assert [reply.target for reply in replies] == [
+            *("crm.one", "crm#prompt:one", "crm#resource:one"),
+        ]
+        assert len({reply.digest for reply in replies}) == 3
 
 
 class TestWaiting:
