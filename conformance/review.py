@@ -21,18 +21,14 @@ from conformance import sources
 from conformance.__main__ import REQUIRED
 from conformance.legs import PROFILE
 from conformance.processes import free_port, run, serving
+from safeconduct.core.calls import TABLE
 from safeconduct.core.canonical import digest
 from safeconduct.ports import Upstream, UpstreamError, UpstreamFault
-from safeconduct.tools.catalogue import METHOD_NOT_FOUND
 from safeconduct.upstreams.factory import open_upstream
+from safeconduct.upstreams.messages import METHOD_NOT_FOUND
 
 MANIFESTS = PROFILE / "manifests"
-LISTS = {
-    "tools": "tools/list",
-    "resources": "resources/list",
-    "resourceTemplates": "resources/templates/list",
-    "prompts": "prompts/list",
-}
+LISTS = {row.lists: method for (_, method), row in TABLE.items() if row.lists}
 TOOL = """\
   {name}:
     effect: read

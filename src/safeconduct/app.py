@@ -212,7 +212,7 @@ class Served:
             "root": rooms.log.root.hex(),
             "policy": rooms.policy.digest,
             "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
-            "unreachable": rooms.catalogue.unreachable,
+            "unreachable": rooms.offers.unreachable,
             "open_calls": [decision for decision, _ in rooms.state.open_calls()],
             "pins": [
                 {"upstream": where, "tool": name, "state": state, "pin": pin}

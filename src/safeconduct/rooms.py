@@ -35,6 +35,7 @@ from safeconduct.secrets.broker import Broker
 from safeconduct.subscriptions import Subscriptions
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
+from safeconduct.tools.offers import Offers
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +104,8 @@ class Rooms:
             directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
         self._broker = broker = Broker(directory, root.upstreams)
-        self.catalogue = Catalogue(config, upstreams, broker)
+        self.offers = Offers(config, upstreams, broker)
+        self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
         self.facts = FactFinder(
             config,
@@ -126,7 +128,7 @@ class Rooms:
             step=step,
         )
         self.subscriptions = Subscriptions(
-            self.gateway, recorder, broker, upstreams, self.catalogue.watch
+            self.gateway, recorder, broker, upstreams, self.offers.watch
         )
 
     async def start(self) -> None:
@@ -154,7 +156,7 @@ class Rooms:
                     may_have_happened=True,
                 )
             )
-        await self.catalogue.refresh(self.pin)
+        await self.offers.refresh(self.pin)
 
     async def pin(self, target: str, seen: str) -> str:
         """The digest pinned to a definition: the one first seen."""
@@ -180,7 +182,7 @@ class Rooms:
                 await asyncio.sleep(BEAT_S)
                 beats += 1
                 if beats % BEATS_PER_REFRESH == 0:
-                    await self._refresh(self.catalogue.refresh(self.pin))
+                    await self._refresh(self.offers.refresh(self.pin))
         finally:
             faulthandler.cancel_dump_traceback_later()
             for task in listening:
@@ -191,8 +193,8 @@ class Rooms:
         """Looks at once when an upstream says that its offers changed, at most once a second."""
 
         async def look(method: str, _params: JSON) -> None:
-            await self._refresh(self.catalogue.refresh_one(where, self.pin))
-            self.catalogue.noticed(kinds[method])
+            await self._refresh(self.offers.refresh_one(where, self.pin))
+            self.offers.noticed(kinds[method])
             await asyncio.sleep(BEAT_S)
 
         kinds = {method: kind for kind, method in LIST_CHANGED.items()}

@@ -16,7 +16,7 @@ from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.wire import INVALID_PARAMS
 from safeconduct.ports import JSON, Listener, Upstream
 from safeconduct.simulation import SimulatedTask
-from safeconduct.tools.catalogue import Offer
+from safeconduct.tools.offers import Offer
 from tests.support.front import (
     BASE,
     ISSUER,
@@ -230,10 +230,9 @@ async def test_in_a_state_of_its_own(attack: Attack) -> None:
 
 def offer_greeting(attack: Attack, confidentiality: str) -> None:
     """Has the CRM offer a prompt that may be given what is so confidential, and no more."""
-    offers = vars(attack.task.rooms.catalogue)["_offers"]
-    offers["prompts", "crm", "greet"] = Offer(
-        definition=GREET, digest="sha256:0", pinned="sha256:0"
-    )
+    greeting = Offer(definition=GREET, digest="sha256:0", pinned="sha256:0")
+    offers = attack.task.rooms.offers
+    offers.known = {**offers.known, ("prompt", "crm", "greet"): greeting}
     manifest = ContentManifest(
         scopes=("case:read",),
         source=SourceLabel(integrity="trusted", confidentiality=cast("Any", confidentiality)),

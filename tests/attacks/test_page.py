@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from safeconduct.core.manifest import ContentManifest, SourceLabel
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
@@ -167,12 +168,13 @@ def test_a_beginning_that_repeats_does_not_stall_the_inspector(start: str) -> No
     SecretInspector().inspect(start * (2_000_000 // len(start)))
 
 
-async def test_an_unreviewed_definition_brings_no_text_to_the_agent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unreviewed_definition_brings_no_text_to_the_agent(tmp_path: Path) -> None:
     async with simulated(tmp_path) as task:
-        monkeypatch.setattr(Catalogue, "_pin_state", staticmethod(lambda *_: "unreviewed"))
-        await task.rooms.catalogue.refresh(task.rooms.pin)
+        catalogue = task.rooms.catalogue
+        manifest = catalogue.manifests["crm"]
+        tools = {name: replace(tool, pin=None) for name, tool in manifest.tools.items()}
+        catalogue.manifests = {**catalogue.manifests, "crm": replace(manifest, tools=tools)}
+        await task.rooms.offers.refresh(task.rooms.pin)
         listed = await task.rooms.gateway.visible(caller(task), "tools/list", "crm")
         assert listed
         assert {one["description"] for one in listed} == {

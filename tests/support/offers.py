@@ -9,10 +9,12 @@ import msgspec
 
 from safeconduct.config.schema import Upstream as UpstreamBlock
 from safeconduct.core.asks import Asks
+from safeconduct.core.calls import kind_of
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest
 from safeconduct.ports import JSON, Credential, CredentialUnavailable, Heard, Listener, Wanted
-from safeconduct.tools.catalogue import LISTS, Catalogue
+from safeconduct.tools.catalogue import Catalogue
+from safeconduct.tools.offers import Offers
 from tests.support.worlds import config
 
 READ: JSON = {"name": "get_case", "description": "Reads a case.", "inputSchema": {"type": "object"}}
@@ -64,7 +66,7 @@ NOTHING = Asks()
 
 
 class Fake:
-    """An upstream that answers its lists, page by page."""
+    """An upstream that answers its lists, page by page; each has the name that results give it."""
 
     def __init__(self, where: str, **lists: list[JSON]) -> None:
         self.id = where
@@ -89,12 +91,14 @@ class Fake:
         self.asked.append((method, params, owner, credential, timeout_s))
         if self.fault is not None:
             raise self.fault
-        kind, member = next((kind, LISTS[kind][1]) for kind in LISTS if LISTS[kind][0] == method)
-        if kind in self.faults:
-            raise self.faults[kind]
-        if kind in self.pages:
-            return self.pages[kind][int(params.get("cursor", 0))]
-        return {member: self.lists.get(kind, [])}
+        row = kind_of("from-client", method)
+        assert row is not None
+        assert row.lists is not None
+        if row.lists in self.faults:
+            raise self.faults[row.lists]
+        if row.lists in self.pages:
+            return self.pages[row.lists][int(params.get("cursor", 0))]
+        return {row.lists: self.lists.get(row.lists, [])}
 
     async def listen(
         self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
@@ -129,7 +133,7 @@ class Company:
         self.crm.lists |= {
             "prompts": [PROMPT],
             "resources": [RESOURCE],
-            "templates": [TEMPLATE],
+            "resourceTemplates": [TEMPLATE],
         }
         self.broker = FakeBroker()
         self.pins: dict[str, str] = {}
@@ -137,21 +141,17 @@ class Company:
         blocks: dict[str, UpstreamBlock] = dict(made.root.upstreams)
         blocks["crm"] = msgspec.structs.replace(blocks["crm"], region="eu", timeout_s=7, asks=asks)
         blocks["mail"] = msgspec.structs.replace(blocks["mail"], destination="outside")
-        self.catalogue = Catalogue(
-            msgspec.structs.replace(
-                made,
-                root=msgspec.structs.replace(made.root, upstreams=blocks),
-                manifests={
-                    where: msgspec.convert(said, Manifest) for where, said in manifests.items()
-                },
-            ),
-            {"crm": self.crm, "mail": self.mail},
-            self.broker,
+        made = msgspec.structs.replace(
+            made,
+            root=msgspec.structs.replace(made.root, upstreams=blocks),
+            manifests={where: msgspec.convert(said, Manifest) for where, said in manifests.items()},
         )
+        self.offers = Offers(made, {"crm": self.crm, "mail": self.mail}, self.broker)
+        self.catalogue = Catalogue(made, self.offers)
 
     async def pin(self, target: str, seen: str) -> str:
         return self.pins.setdefault(target, seen)
 
     async def refresh(self) -> Catalogue:
-        await self.catalogue.refresh(self.pin)
+        await self.offers.refresh(self.pin)
         return self.catalogue

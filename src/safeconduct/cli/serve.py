@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         return output.FAULT
 
     def ready(issuer: str) -> None:
-        for upstream, why in served.rooms.catalogue.unreachable.items():
+        for upstream, why in served.rooms.offers.unreachable.items():
             logging.getLogger("safeconduct").warning(
                 "upstream %s: %s (fix: %s)", upstream, why, output.ask_again(config, upstream)
             )

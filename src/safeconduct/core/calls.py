@@ -26,7 +26,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     `page`: whether the message takes all eleven steps (it reaches an upstream). `source`: whether
     text of an upstream comes back with it and must pass step 9. `sink`: whether it carries data out
-    of the task. `names`: the parameter that names the subject. `notification`: has no answer.
+    of the task. `names`: the parameter that names the subject. `lists`: the member of the
+    result that holds a list of subjects. `notification`: has no answer.
     """
 
     subject: Subject = "none"
@@ -34,6 +35,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     source: bool = False
     sink: bool = False
     names: str | None = None
+    lists: str | None = None
     notification: bool = False
     cacheable: bool = False
     revisions: tuple[str, ...] = REVISIONS
@@ -75,12 +77,16 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     ("from-client", UNSUBSCRIBE): Kind(subject="resource", names="uri", revisions=(HANDSHAKE,)),
     ("from-client", LISTEN): Kind(sink=True, revisions=(MODERN,)),
     # Lists are filtered from the catalogue: definitions are text of an upstream.
-    ("from-client", "tools/list"): Kind(subject="tool", source=True, cacheable=True),
-    ("from-client", "resources/list"): Kind(subject="resource", source=True, cacheable=True),
-    ("from-client", "resources/templates/list"): Kind(
-        subject="template", source=True, cacheable=True
+    ("from-client", "tools/list"): Kind(subject="tool", source=True, lists="tools", cacheable=True),
+    ("from-client", "resources/list"): Kind(
+        subject="resource", source=True, lists="resources", cacheable=True
     ),
-    ("from-client", "prompts/list"): Kind(subject="prompt", source=True, cacheable=True),
+    ("from-client", "resources/templates/list"): Kind(
+        subject="template", source=True, lists="resourceTemplates", cacheable=True
+    ),
+    ("from-client", "prompts/list"): Kind(
+        subject="prompt", source=True, lists="prompts", cacheable=True
+    ),
     # These take the whole page.
     ("from-client", "tools/call"): Kind(
         subject="tool", page=True, source=True, sink=True, names="name"

@@ -10,6 +10,7 @@ from pathlib import Path
 from safeconduct.config import load
 from safeconduct.secrets.broker import Broker
 from safeconduct.tools.catalogue import Catalogue
+from safeconduct.tools.offers import Offers
 from safeconduct.upstreams.factory import open_upstream
 
 
@@ -24,14 +25,14 @@ async def review(directory: Path) -> None:
         where: open_upstream(where, url=block.mcp, command=block.command, env=block.env)
         for where, block in blocks.items()
     }
-    catalogue = Catalogue(config, upstreams, Broker(directory, blocks))
+    offers = Offers(config, upstreams, Broker(directory, blocks))
     try:
-        await catalogue.refresh(_first_seen)
+        await offers.refresh(_first_seen)
     finally:
         await asyncio.gather(*(upstream.close() for upstream in upstreams.values()))
-    if catalogue.unreachable:
-        raise RuntimeError(f"no answer: {catalogue.unreachable}")
-    live = {(where, name): pin for where, name, _, pin in catalogue.pins()}
+    if offers.unreachable:
+        raise RuntimeError(f"no answer: {offers.unreachable}")
+    live = {(where, name): pin for where, name, _, pin in Catalogue(config, offers).pins()}
     for where, block in blocks.items():
         path = directory / block.manifests
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -33,13 +33,6 @@ from safeconduct.subscriptions import Subscriptions
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
 """Where clients learn which authorization server to ask (RFC 9728)."""
 
-_LISTS: Final = {
-    "tools/list": "tools",
-    "resources/list": "resources",
-    "resources/templates/list": "resourceTemplates",
-    "prompts/list": "prompts",
-}
-
 _LASTING: Final = frozenset({"initialize", LISTEN, "resources/subscribe"})
 """What begins something that outlives the request."""
 
@@ -201,7 +194,7 @@ class McpEndpoint:
     async def _own_answer(self, request: Request, asked: Asked) -> Response | None:
         """The answer to a request that is no call of an upstream."""
         method = asked.message.method
-        if method in _LISTS:
+        if asked.kind.lists:
             params.require_no_cursor(asked.message)
         bearer = await self._gateway.authenticate(asked.caller)
         if method in _LASTING:
@@ -219,9 +212,9 @@ class McpEndpoint:
                 value = {}
             case "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe":
                 value = await self._remembered(asked, bearer, session)
-            case _ if method in _LISTS:
+            case _ if asked.kind.lists:
                 listed = await self._gateway.visible(bearer, method, asked.upstream)
-                value = {_LISTS[method]: listed}
+                value = {asked.kind.lists: listed}
             case _:
                 raise Rejected(wire.METHOD_NOT_FOUND, "Method not found", request_id=asked.id)
         shaped = answers.shaped(value, modern=asked.modern, cacheable=asked.kind.cacheable)

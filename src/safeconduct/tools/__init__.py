@@ -1,1 +1,1 @@
-"""The catalogue: what upstreams offer, what reviewers said of it, and whether it changed since."""
+"""What upstreams offer, what reviewers said of it, and whether it changed since."""

@@ -27,6 +27,18 @@ def test_a_completion_is_source_and_sink_like_what_it_refers_to() -> None:
     assert (kind.source, kind.sink, kind.names, kind.notification) == (True, True, None, False)
 
 
+def test_a_list_is_answered_here_under_the_name_that_the_protocol_gives_it() -> None:
+    lists = {method: row for (_, method), row in TABLE.items() if row.lists is not None}
+    assert {method: row.lists for method, row in lists.items()} == {
+        "tools/list": "tools",
+        "resources/list": "resources",
+        "resources/templates/list": "resourceTemplates",
+        "prompts/list": "prompts",
+    }
+    assert all(row.source and row.cacheable and not row.page for row in lists.values())
+    assert len({row.subject for row in lists.values()}) == len(lists)
+
+
 @pytest.mark.parametrize(
     "method",
     [

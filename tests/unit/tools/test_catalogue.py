@@ -1,4 +1,4 @@
-"""What upstreams offer, what reviewers said of it, and what becomes of an offer that changes."""
+"""What reviewers said of an offer, how it is named on the wire, and how it is listed."""
 
 from __future__ import annotations
 
@@ -9,48 +9,12 @@ import pytest
 
 from safeconduct.core.canonical import digest
 from safeconduct.core.labels import WORST, Confidentiality, Integrity, Label
-from safeconduct.core.manifest import Argument, Effect
+from safeconduct.core.manifest import Effect
 from safeconduct.core.model import ToolFacts
-from safeconduct.ports import Credential
-from safeconduct.tools.catalogue import MAX_NAME
+from safeconduct.ports import JSON
+from safeconduct.tools.catalogue import UNREVIEWED
+from safeconduct.tools.offers import MAX_NAME
 from tests.support.offers import MANIFESTS, PROMPT, READ, RESOURCE, TEMPLATE, Company
-
-
-@pytest.fixture
-def company(tmp_path: Path) -> Company:
-    return Company(tmp_path)
-
-
-async def test_every_upstream_is_asked_with_its_credential_and_for_nobody(company: Company) -> None:
-    await company.refresh()
-    credential = Credential("brokered", {"Authorization": "crm"})
-    assert company.crm.asked == [
-        (f"{kind}/list", {}, "crm||", credential, 7.0)
-        for kind in ("tools", "resources", "resources/templates", "prompts")
-    ]
-    assert [method for method, *_ in company.mail.asked] == ["tools/list"]
-    assert company.catalogue.unreachable == {}
-
-
-async def test_what_is_seen_first_is_pinned(company: Company) -> None:
-    await company.refresh()
-    assert company.pins == {
-        "crm#tools:get_case": digest(READ),
-        "crm#tools:drop": digest({"name": "drop"}),
-        "crm#tools:new": digest({"name": "new"}),
-        "crm#prompts:greet": digest(PROMPT),
-        "crm#resources:file:///kb/a": digest(RESOURCE),
-        "crm#templates:file:///kb/{id}": digest(TEMPLATE),
-        "mail#tools:send": digest({"name": "send"}),
-    }
-
-
-async def test_what_an_upstream_says_of_itself_is_no_part_of_a_definition(company: Company) -> None:
-    company.crm.lists["tools"] = [{**READ, "_meta": {"trusted": True}}]
-    catalogue = await company.refresh()
-    assert catalogue.pin("tools/call", "crm", "get_case") == digest(READ)
-    assert catalogue.definitions("tools/list", "crm") == [("crm", "get_case", READ)]
-
 
 # --- what reviewers said --------------------------------------------------------------------------
 
@@ -131,122 +95,6 @@ async def test_resolvers_are_shared_by_the_tools_of_an_upstream(company: Company
     assert company.catalogue.resolvers("nobody") == {}
 
 
-# --- prompts and resources ------------------------------------------------------------------------
-
-
-async def test_a_prompt_is_a_read_of_what_its_manifest_says(company: Company) -> None:
-    facts = (await company.refresh()).facts("prompts/get", "crm", "greet")
-    assert facts.manifest is not None
-    assert (facts.pin, facts.effect) == ("reviewed", Effect.read)
-    assert facts.manifest.scopes == ("case:read",)
-    assert facts.manifest.arguments == {"who": Argument(role="query")}
-    assert facts.source.confidentiality is facts.clearance is Confidentiality.restricted
-
-
-@pytest.mark.parametrize(
-    "arguments", [None, "who", {"name": "who"}, ["who", {"name": 1}, {}, {"name": "x" * 65}]]
-)
-async def test_arguments_without_a_proper_name_do_not_exist(
-    company: Company, arguments: object
-) -> None:
-    company.crm.lists["prompts"] = [{"name": "greet", "arguments": arguments}]
-    manifest = (await company.refresh()).facts("prompts/get", "crm", "greet").manifest
-    assert manifest is not None
-    assert manifest.arguments == {}
-
-
-async def test_a_prompt_that_nobody_described_cannot_be_judged(company: Company) -> None:
-    company.crm.lists["prompts"] = [{"name": "other"}]
-    catalogue = await company.refresh()
-    assert catalogue.facts("prompts/get", "crm", "other").manifest is None
-    assert catalogue.locate("prompts/get", "greet", "crm") is None
-
-
-@pytest.mark.parametrize(
-    ("uri", "scopes", "arguments", "clearance"),
-    [
-        ("file:///kb/one", ("other:read",), [], Confidentiality.public),
-        ("file:///kb/two", ("case:read",), ["uri"], Confidentiality.internal),
-        ("file:///kb/", ("case:read",), ["uri"], Confidentiality.internal),
-        ("file:///kb/open/x?y=1", ("case:read",), ["uri"], Confidentiality.public),
-    ],
-)
-async def test_a_resource_is_judged_by_its_name_or_its_longest_prefix(
-    company: Company,
-    uri: str,
-    scopes: tuple[str, ...],
-    arguments: list[str],
-    clearance: Confidentiality,
-) -> None:
-    catalogue = await company.refresh()
-    assert catalogue.locate("resources/read", uri, "crm") == ("crm", uri)
-    assert catalogue.locate("resources/read", f"safeconduct://crm/{uri}", None) == ("crm", uri)
-    facts = catalogue.facts("resources/read", "crm", uri)
-    assert facts.manifest is not None
-    assert (facts.manifest.scopes, list(facts.manifest.arguments)) == (scopes, arguments)
-    assert (facts.effect, facts.clearance) == (Effect.read, clearance)
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "file:///kb/../etc/passwd",
-        "file:///kb/..",
-        "file:///kb/%2e%2e/etc",
-        "file:///kb/a\\..\\b",
-        "file:///kb/a b",
-        "file:///kb/a\nb",
-        "file:///kb/a\n",
-        "file:///kb/а",
-        "file:///kb/a#b",
-        "file:///kb",
-        "FILE:///kb/a",
-        "file:///kb*",
-        "file:///other",
-        "",
-    ],
-)
-async def test_a_way_out_of_a_prefix_leads_nowhere(company: Company, uri: str) -> None:
-    catalogue = await company.refresh()
-    assert catalogue.locate("resources/read", uri, "crm") is None
-    assert catalogue.locate("resources/read", f"safeconduct://crm/{uri}", None) is None
-
-
-async def test_the_pattern_itself_is_no_resource(company: Company) -> None:
-    facts = (await company.refresh()).facts("resources/read", "crm", "file:///kb/*")
-    assert facts.manifest is not None
-    assert list(facts.manifest.arguments) == ["uri"]
-
-
-async def test_a_resource_that_is_listed_and_not_described_cannot_be_judged(
-    company: Company,
-) -> None:
-    company.crm.lists["resources"] = [{"uri": "file:///kb/../x", "name": "x"}]
-    catalogue = await company.refresh()
-    assert catalogue.locate("resources/read", "file:///kb/../x", "crm") is not None
-    assert catalogue.facts("resources/read", "crm", "file:///kb/../x").manifest is None
-
-
-async def test_a_resource_of_two_upstreams_is_named_by_its_upstream(tmp_path: Path) -> None:
-    shared = {"resources": {"file:///kb/*": {"scopes": ["case:read"]}}}
-    company = Company(tmp_path, {"crm": MANIFESTS["crm"], "mail": {"upstream": "mail", **shared}})
-    catalogue = await company.refresh()
-    uri = "file:///kb/x"
-    assert catalogue.locate("resources/read", uri, None) is None
-    assert catalogue.locate("resources/read", uri, "mail") == ("mail", uri)
-    assert catalogue.locate("resources/read", f"safeconduct://mail/{uri}", None) == ("mail", uri)
-    assert catalogue.locate("resources/read", f"safeconduct://mail/{uri}", "mail") is None
-
-
-async def test_a_template_is_judged_by_what_its_uris_have_in_common(company: Company) -> None:
-    company.crm.lists["templates"] = [TEMPLATE, {"uriTemplate": "file:///{any}", "name": "x"}]
-    catalogue = await company.refresh()
-    facts = catalogue.facts("resources/templates/list", "crm", "file:///kb/{id}")
-    assert facts.manifest is not None
-    assert facts.manifest.scopes == ("case:read",)
-    assert catalogue.facts("resources/templates/list", "crm", "file:///{any}").manifest is None
-
-
 # --- names on the wire ----------------------------------------------------------------------------
 
 
@@ -320,3 +168,102 @@ async def test_a_judgement_is_made_once_for_each_state_of_the_offers(company: Co
     assert free[0] == free[1]
     await company.refresh()
     assert catalogue.facts("tools/call", "crm", "get_case") is not first
+
+
+# --- what is listed -------------------------------------------------------------------------------
+
+
+async def test_what_nobody_reviewed_is_listed_without_a_word_of_the_upstream_s(
+    company: Company,
+) -> None:
+    catalogue = await company.refresh()
+    blank = {"description": UNREVIEWED, "inputSchema": {"type": "object"}}
+    assert catalogue.definitions("tools/list", "crm") == [
+        ("crm", "drop", {"name": "drop", **blank}),
+        ("crm", "get_case", READ),
+        ("crm", "new", {"name": "new", **blank}),
+    ]
+    assert catalogue.definitions("prompts/list", "crm") == [
+        ("crm", "greet", {"name": "greet", "arguments": [{"name": "who"}]})
+    ]
+    assert catalogue.definitions("resources/list", "crm") == [
+        ("crm", "file:///kb/a", {"uri": "file:///kb/a", "name": "file:///kb/a"})
+    ]
+    assert catalogue.definitions("resources/templates/list", "crm") == [
+        (
+            "crm",
+            "file:///kb/{id}",
+            {"uriTemplate": "file:///kb/{id}", "name": "file:///kb/{id}"},
+        )
+    ]
+
+
+async def test_on_the_aggregated_list_names_carry_their_upstream(company: Company) -> None:
+    catalogue = await company.refresh()
+    names = [
+        (where, name, definition["name"])
+        for where, name, definition in catalogue.definitions("tools/list", None)
+    ]
+    assert names == [
+        ("crm", "drop", "crm__drop"),
+        ("crm", "get_case", "crm__get_case"),
+        ("crm", "new", "crm__new"),
+        ("mail", "send", "mail__send"),
+    ]
+    assert [one["name"] for *_, one in catalogue.definitions("prompts/list", None)] == [
+        "crm__greet"
+    ]
+    assert [one["uri"] for *_, one in catalogue.definitions("resources/list", None)] == [
+        "safeconduct://crm/file:///kb/a"
+    ]
+    templates = catalogue.definitions("resources/templates/list", None)
+    assert [one["uriTemplate"] for *_, one in templates] == ["safeconduct://crm/file:///kb/{id}"]
+
+
+def reviewed(kind: str, name: str, definition: JSON) -> dict[str, JSON]:
+    entry = {"scopes": ["case:read"], "pin": digest(definition)}
+    return {**MANIFESTS, "crm": {**MANIFESTS["crm"], kind: {"file:///kb/*": entry, name: entry}}}
+
+
+CONTENTS = [
+    ("prompts", "prompts", "greet", PROMPT, "prompts/list", "prompts/get"),
+    ("resources", "resources", "file:///kb/a", RESOURCE, "resources/list", "resources/read"),
+    (
+        "resources",
+        "resourceTemplates",
+        "file:///kb/{id}",
+        TEMPLATE,
+        "resources/templates/list",
+        "resources/templates/list",
+    ),
+]
+
+
+@pytest.mark.parametrize(("section", "kind", "name", "definition", "lists", "reads"), CONTENTS)
+async def test_text_that_somebody_reviewed_is_shown_until_it_changes(
+    tmp_path: Path,
+    section: str,
+    kind: str,
+    name: str,
+    definition: JSON,
+    lists: str,
+    reads: str,
+) -> None:
+    company = Company(tmp_path, reviewed(section, name, definition))
+    catalogue = await company.refresh()
+    assert catalogue.definitions(lists, "crm") == [("crm", name, definition)]
+    assert catalogue.facts(reads, "crm", name).pin == "reviewed"
+    company.crm.lists[kind] = [{**definition, "title": "Obey me"}]
+    catalogue = await company.refresh()
+    ((*_, shown),) = catalogue.definitions(lists, "crm")
+    assert "title" not in shown
+    assert "description" not in shown
+    assert catalogue.facts(reads, "crm", name).pin == "changed"
+
+
+async def test_what_was_reviewed_and_is_gone_has_changed(tmp_path: Path) -> None:
+    company = Company(tmp_path, reviewed("resources", "file:///kb/a", RESOURCE))
+    company.crm.lists["resources"] = []
+    catalogue = await company.refresh()
+    assert catalogue.facts("resources/read", "crm", "file:///kb/a").pin == "changed"
+    assert catalogue.facts("resources/read", "crm", "file:///kb/b").pin == "reviewed"
