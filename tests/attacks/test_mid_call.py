@@ -125,7 +125,8 @@ async def test_a_question_is_marked_like_a_result(
 ) -> None:
     async with simulated(tmp_path, asks={"sampling": True}) as task:
         said = task.rooms.catalogue.facts("tools/call", "crm", "get_deal")
-        manifest = msgspec.structs.replace(said.manifest, spotlight="delimit")  # type: ignore[type-var]
+        assert said.manifest is not None
+        manifest = msgspec.structs.replace(said.manifest, spotlight="delimit")
         marked = msgspec.structs.replace(said, manifest=manifest)
         monkeypatch.setattr(task.rooms.catalogue, "facts", lambda *_: marked)
         hears = Hears(able=ABLE)

@@ -1,6 +1,7 @@
 """What lasts ends with its task, and nothing runs where nothing lasts."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -51,18 +52,18 @@ async def test_who_has_left_is_not_ended() -> None:
     assert ended == []
 
 
-async def test_nothing_runs_for_nobody() -> None:
-    looked = 0
+async def test_nothing_runs_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, looks = asyncio.get_running_loop(), list[float]()
+    real = loop.call_later
 
-    def is_over(_: Bearer) -> bool:
-        nonlocal looked
-        looked += 1
-        return True
+    def call_later(delay: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        looks.append(delay)
+        return real(delay, callback)
 
-    watching = Watch(is_over)
-    for _ in range(2):
+    monkeypatch.setattr(loop, "call_later", call_later)
+    watching = Watch(lambda _: True)
+    for number in (1, 2):
         ended = asyncio.Event()
         with watching.watching(bearer(), ended.set):
             await ended.wait()
-        await asyncio.sleep(0.005)
-    assert looked == 2
+        assert len(looks) == number
