@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from safeconduct import hearing
-from safeconduct.core.asks import Capability
+from safeconduct.core.asks import MAX_STATE_BYTES, Capability
 from safeconduct.core.manifest import Argument
 from safeconduct.core.model import Gathered
 from safeconduct.facts import REPLIES, with_replies
@@ -342,6 +342,16 @@ class TestRounds:
         assert answer.result["requestState"] == "upstream's own"
         (outcome,) = records(task, "outcome")
         assert outcome["status"] == "input-required"
+
+    async def test_a_state_too_long_to_be_carried_is_malformed_and_on_record(
+        self, task: SimulatedTask
+    ) -> None:
+        result = {**QUESTION, "requestState": "x" * MAX_STATE_BYTES}
+        answer = await call(task, Talks(result=result), Hears(able=ABLE))
+        assert isinstance(answer, Refused)
+        assert answer.code == "upstream-malformed"
+        (outcome,) = records(task, "outcome")
+        assert (outcome["status"], outcome["reason"]) == ("unknown", "upstream-malformed")
 
     async def test_a_question_to_a_client_that_cannot_be_asked_is_refused(
         self, task: SimulatedTask

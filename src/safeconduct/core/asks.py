@@ -129,6 +129,9 @@ def _needed(method: str, params: Mapping[str, Any]) -> Capability:
 MAX_ASKS: Final = 16
 """How many things one result may ask for at once."""
 
+MAX_STATE_BYTES: Final = 32_768
+"""How long the state may be that an upstream wants back, as JSON writes it."""
+
 _KEY: Final = re.compile(r"[\x21-\x7E]{1,128}")
 
 
@@ -149,7 +152,10 @@ def input_required(result: Mapping[str, Any], asks: Asks, client: frozenset[Capa
             key: _asked(object_of(one), asks, client) for key, one in given.items()
         }
     if "requestState" in result:
-        kept["requestState"] = text_of(result, "requestState")
+        state = text_of(result, "requestState")
+        if len(msgspec.json.encode(state)) > MAX_STATE_BYTES:
+            raise Malformed
+        kept["requestState"] = state
     if len(kept) == 1:
         raise Malformed
     return kept

@@ -8,6 +8,7 @@ from safeconduct.core.asks import (
     EVERYTHING,
     INPUT_REQUIRED,
     MAX_ASKS,
+    MAX_STATE_BYTES,
     Asks,
     Capability,
     ask,
@@ -165,7 +166,9 @@ class TestRounds:
         }
 
     def test_a_state_alone_is_enough(self) -> None:
-        assert self.asked(requestState="") == {"resultType": INPUT_REQUIRED, "requestState": ""}
+        for state in ("", "x" * (MAX_STATE_BYTES - 2)):
+            kept = {"resultType": INPUT_REQUIRED, "requestState": state}
+            assert self.asked(requestState=state) == kept
 
     def test_questions_alone_are_enough(self) -> None:
         one = {"q": {"method": "roots/list"}}
@@ -184,6 +187,8 @@ class TestRounds:
             {"inputRequests": {"a b": {"method": "roots/list"}}},
             {"inputRequests": {str(n): {"method": "roots/list"} for n in range(MAX_ASKS + 1)}},
             {"requestState": {}},
+            {"requestState": "x" * (MAX_STATE_BYTES - 1)},
+            {"requestState": '"' * (MAX_STATE_BYTES // 2)},
         ],
     )
     def test_anything_else_is_malformed(self, members: JSON) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from safeconduct.core.asks import MAX_ASKS, MAX_STATE_BYTES
 from safeconduct.entrypoints import parking
 from safeconduct.entrypoints.http import Site, doors
 from safeconduct.entrypoints.rounds import MAX_REPLIES
@@ -107,6 +108,19 @@ async def test_an_upstream_that_keeps_nothing_may_ask_nothing_but_to_come_back(
     stateless = await asked(site, page, asking({"who": WHO}, None))
     await called(site, inputResponses={"who": ANN}, requestState=stateless["requestState"])
     assert page.resumed[-1] == Resumed(replies={"who": ANN}, state=None)
+
+
+async def test_the_longest_state_can_be_carried_and_what_is_longer_was_never_ours(
+    page: Page,
+) -> None:
+    site = front(page, max_body_bytes=2**20)
+    longest = '"' * (MAX_STATE_BYTES // 2 - 1)
+    many = {'"' * 125 + f"{number:03}": WHO for number in range(MAX_ASKS)}
+    result = await asked(site, page, asking(many, longest))
+    await called(site, requestState=result["requestState"])
+    assert page.resumed[-1] == Resumed(replies={}, state=longest)
+    reply = await called(site, requestState="x" * 100_000)
+    assert (reply.status, reply.code) == (400, INVALID_PARAMS)
 
 
 async def test_what_was_not_asked_is_left_out_and_what_is_missing_stays_so(
