@@ -1,6 +1,6 @@
 """Signed JSON Web Tokens (RFC 7515, RFC 7519), narrowed as RFC 8725 advises.
 
-One compact form, two algorithms chosen by the key, the header's `typ` demanded exactly, no
+One compact form, one algorithm chosen by the key, the header's `typ` demanded exactly, no
 extension that must be understood (`crit`) and no key that the token brings along, except where a
 DPoP proof must. Size is bounded before anything is parsed.
 """
@@ -19,15 +19,16 @@ from safeconduct.kit import strictjson
 from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey, PublicKey, decode, encode
 
 MAX_BYTES: Final = 8 * 1024
-ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA")
-"""What is verified; `EdDSA` is the older name of `Ed25519` (RFC 9864). We sign with the others."""
-
 _MAX_DEPTH: Final = 8
 _LEEWAY_MS: Final = 5_000
 _SINGLE_NAME: Final[dict[object, str]] = {
     "ES256": "ES256",
     "Ed25519": "Ed25519",
+    # The older name (RFC 9864). We sign with the others.
     "EdDSA": "Ed25519",
+    # Of foreign issuers alone: no key of ours, and none that a token brings along, is for these.
+    "RS256": "RS256",
+    "PS256": "PS256",
 }
 # `b64` changes what was signed (RFC 7797); the others name or bring a key of the sender's choice.
 _REFUSED: Final = frozenset({"crit", "b64", "jku", "x5u", "x5c", "jwk"})

@@ -1,8 +1,9 @@
-"""JSON Web Keys (RFC 7517) of the two kinds that are used here: EC P-256 and Ed25519.
+"""JSON Web Keys (RFC 7517): EC P-256 and Ed25519, and RSA where a foreign issuer signs with it.
 
-A key fits exactly one algorithm, so a token's header never chooses how a key is used. Symmetric and
-RSA keys do not exist here, which makes `alg=none` and HMAC with a public key impossible rather than
-refused.
+A key fits exactly one algorithm, so a token's header never chooses how a key is used. Symmetric
+keys do not exist here, which makes `alg=none` and HMAC with a public key impossible rather than
+refused. RSA keys only verify, and only where the reader of a key or set of keys names the
+algorithm; nothing of ours is signed with one.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any, Final, Literal, Self, TypeGuard, cast
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import JoseError as JoserfcError
 from joserfc.jwk import ECKey, OKPKey, thumbprint
@@ -22,7 +25,10 @@ from joserfc.jws import JWSRegistry
 
 from safeconduct.kit import strictjson
 
-Algorithm = Literal["ES256", "Ed25519"]
+Algorithm = Literal["ES256", "Ed25519", "RS256", "PS256"]
+
+OWN: Final[frozenset[Algorithm]] = frozenset({"ES256", "Ed25519"})
+"""What we sign with, and what keys are accepted for where nothing else is said."""
 
 _SIGNATURES: Final = {name: JWSRegistry.algorithms[name] for name in ("ES256", "Ed25519")}
 _ECDSA: Final = ECDSA(SHA256())
@@ -35,6 +41,15 @@ _ALGORITHM_NAMES: Final[dict[Algorithm, frozenset[str]]] = {
     "Ed25519": frozenset({"Ed25519", "EdDSA"}),
 }
 _SCALAR_BYTES: Final = 32
+# RFC 7518 section 3.3 wants 2048 bits; above 8192 a signature costs more than it should.
+_RSA_BITS: Final = range(2048, 8193)
+_MAX_EXPONENT_BYTES: Final = 8
+_RSA_ALGORITHMS: Final[dict[str, Algorithm]] = {"RS256": "RS256", "PS256": "PS256"}
+# RFC 7518 section 3.5: a salt as long as the digest, and the same digest in MGF1.
+_RSA_PADDING: Final[dict[str, padding.AsymmetricPadding]] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(SHA256()), padding.PSS.DIGEST_LENGTH),
+}
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MAX_SET_BYTES: Final = 1024 * 1024
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -85,15 +100,16 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
     thumbprint: str
     kid: str
     members: dict[str, str]
-    key: EllipticCurvePublicKey | Ed25519PublicKey
+    key: EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
     use: str | None = None
 
     @classmethod
-    def parse(cls, jwk: object) -> Self:
-        """Read a public JWK.
+    def parse(cls, jwk: object, *, algorithms: frozenset[Algorithm] = OWN) -> Self:
+        """Read a public JWK. An RSA key that names no algorithm is one for RS256.
 
         Raises:
-            JoseError: private members, another kind of key, a point not on the curve.
+            JoseError: private members, a key for none of these algorithms, a point not on the
+                curve, an RSA key that is weak or of more than 8192 bits.
         """
         if not _is_object(jwk):
             raise JoseError("a key that is not an object")
@@ -102,26 +118,36 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
         kid, use = jwk.get("kid"), jwk.get("use")
         if not isinstance(kid, str | None) or not isinstance(use, str | None):
             raise JoseError("a key whose kid or use is not a string")
-        algorithm, members, key = _import(jwk, ())
+        key: EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
+        if jwk.get("kty") == "RSA":
+            algorithm, members, key = _import_rsa(jwk)
+        else:
+            algorithm, members, pair = _import(jwk, ())
+            key = cast("EllipticCurvePublicKey | Ed25519PublicKey", pair.public_key)
+        if algorithm not in algorithms:
+            raise JoseError("a key for an algorithm that is not accepted here")
         named = thumbprint(members)
         return cls(
             algorithm=algorithm,
             thumbprint=named,
             kid=kid or named,
             members=members,
-            key=cast("EllipticCurvePublicKey | Ed25519PublicKey", key.public_key),
+            key=key,
             use=use,
         )
 
     def verify(self, message: bytes, signature: bytes) -> bool:
-        """Whether this key signed the message (RFC 7518 section 3.4, RFC 8037 section 3.1)."""
-        if len(signature) != 2 * _SCALAR_BYTES:
-            return False
+        """Whether this key signed the message (RFC 7518 section 3, RFC 8037 section 3.1)."""
+        key = self.key
         try:
-            if isinstance(self.key, Ed25519PublicKey):
-                self.key.verify(signature, message)
+            if isinstance(key, EllipticCurvePublicKey):
+                if len(signature) != 2 * _SCALAR_BYTES:
+                    return False
+                key.verify(_der(signature), message, _ECDSA)
+            elif isinstance(key, Ed25519PublicKey):
+                key.verify(signature, message)
             else:
-                self.key.verify(_der(signature), message, _ECDSA)
+                key.verify(signature, message, _RSA_PADDING[self.algorithm], SHA256())
         except InvalidSignature:
             return False
         return True
@@ -178,7 +204,13 @@ class KeySet(msgspec.Struct, frozen=True):
     keys: dict[str, PublicKey]
 
     @classmethod
-    def parse(cls, data: bytes, *, uses: frozenset[str | None]) -> Self:
+    def parse(
+        cls,
+        data: bytes,
+        *,
+        uses: frozenset[str | None],
+        algorithms: frozenset[Algorithm] = OWN,
+    ) -> Self:
         """Read a JWK Set. Keys for another `use` are left out, everything else must be usable.
 
         Raises:
@@ -196,7 +228,7 @@ class KeySet(msgspec.Struct, frozen=True):
             use = jwk.get("use") if _is_object(jwk) else None
             if isinstance(use, str | None) and use not in uses:
                 continue
-            key = PublicKey.parse(jwk)
+            key = PublicKey.parse(jwk, algorithms=algorithms)
             if key.kid in keys:
                 raise JoseError("a kid that two keys share")
             keys[key.kid] = key
@@ -253,3 +285,23 @@ def _import(
         return algorithm, members, OKPKey.import_key(dict(members))
     except (JoserfcError, ValueError):
         raise JoseError("a key that is not a point on its curve") from None
+
+
+def _import_rsa(jwk: Mapping[str, Any]) -> tuple[Algorithm, dict[str, str], RSAPublicKey]:
+    alg = jwk.get("alg", "RS256")
+    algorithm = _RSA_ALGORITHMS.get(alg) if isinstance(alg, str) else None
+    if algorithm is None:
+        raise JoseError("a key for another algorithm")
+    n, e = jwk.get("n"), jwk.get("e")
+    if not isinstance(n, str) or not isinstance(e, str):
+        raise JoseError("a key with a member that is missing")
+    modulus, exponent = decode(n), decode(e)
+    # RFC 7518 section 2: as few bytes as there can be, so that a key has one spelling.
+    if modulus[:1] in (b"", b"\0") or exponent[:1] in (b"", b"\0"):
+        raise JoseError("a key with a number that is not in its one spelling")
+    numbers = RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus))
+    if numbers.n.bit_length() not in _RSA_BITS or not numbers.n & 1:
+        raise JoseError("an RSA key of fewer than 2048 bits, or of more than 8192, or even")
+    if len(exponent) > _MAX_EXPONENT_BYTES or numbers.e < 3 or not numbers.e & 1:
+        raise JoseError("an RSA key whose exponent is not odd, below 3, or over 64 bits")
+    return algorithm, {"kty": "RSA", "n": n, "e": e}, numbers.public_key()

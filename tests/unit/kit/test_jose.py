@@ -7,11 +7,11 @@ import msgspec
 import orjson
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from safeconduct.kit import jose
 from safeconduct.kit.jose import Expired, check_times, sign, verify, verify_embedded
-from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey, decode, encode
+from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey, PublicKey, decode, encode
 
 KEY = PrivateKey.generate()
 KEYS = KeySet({KEY.public.kid: KEY.public})
@@ -62,6 +62,25 @@ def test_both_names_of_ed25519() -> None:
             f"{encode(orjson.dumps({'alg': name, 'typ': 'at+jwt'}))}.{encode(orjson.dumps(GOOD))}"
         )
         assert read(f"{message}.{encode(key.sign(message.encode()))}", keys).sub == "jane"
+
+
+def test_a_foreign_rsa_signature_is_read_and_one_that_a_token_brings_along_is_not() -> None:
+    pair = RSAKey.generate_key(2048)
+    for name in ("RS256", "PS256"):
+        jwk = {**pair.as_dict(private=False), "alg": name}
+        key = PublicKey.parse(jwk, algorithms=frozenset({"RS256", "PS256"}))
+        keys = KeySet({key.kid: key})
+        for alg in ("RS256", "PS256"):
+            theirs = jwt.encode({"alg": alg, "typ": "at+jwt"}, GOOD, pair, algorithms=[alg])
+            if alg == name:
+                assert read(theirs, keys).sub == "jane"
+            else:
+                with pytest.raises(JoseError):
+                    read(theirs, keys)
+        header = {"alg": name, "typ": "at+jwt", "jwk": jwk}
+        proof = jwt.encode(header, {"jti": "1"}, pair, algorithms=[name])
+        with pytest.raises(JoseError):
+            verify_embedded(proof, typ="at+jwt", shape=Proof)
 
 
 def test_header_is_exact() -> None:

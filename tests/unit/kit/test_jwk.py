@@ -6,21 +6,50 @@ from typing import Any, Final
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import OctKey, OKPKey, RSAKey
 
-from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey, PublicKey, decode, encode
+from safeconduct.kit.jwk import (
+    OWN,
+    Algorithm,
+    JoseError,
+    KeySet,
+    PrivateKey,
+    PublicKey,
+    decode,
+    encode,
+)
 
 ANY = frozenset({None, "sig"})
 
-# RFC 7638 has an RSA example; this one is RFC 8037 appendix A.3.
+FOREIGN: Final = OWN | frozenset[Algorithm]({"RS256", "PS256"})
+
+# RFC 8037 appendix A.3.
 ED25519 = {
     "kty": "OKP",
     "crv": "Ed25519",
     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
 }
 ED25519_THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+# RFC 7638 section 3.1.
+RSA = {
+    "kty": "RSA",
+    "n": (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJE"
+        "CPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2Q"
+        "vzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6"
+        "WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+    ),
+    "e": "AQAB",
+    "alg": "RS256",
+    "kid": "2011-04-29",
+}
+RSA_THUMBPRINT = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
 def jwks(*keys: object) -> bytes:
@@ -78,6 +107,82 @@ SHORT: Final = PublicKey.parse(
         "y": "WYkvrtcz6wavUQMyWuJjckApCGMYyzC8NQ56i-JiKok",
     }
 )
+
+
+def test_a_foreign_rsa_key_verifies_its_one_algorithm() -> None:
+    pair = rsa.generate_private_key(65537, 2048)
+    jwk = RSAKey.import_key(pair).as_dict(private=False)
+    plain = PublicKey.parse(jwk, algorithms=FOREIGN)
+    probabilistic = PublicKey.parse({**jwk, "alg": "PS256"}, algorithms=FOREIGN)
+    assert (plain.algorithm, probabilistic.algorithm) == ("RS256", "PS256")
+    rs256 = pair.sign(b"message", padding.PKCS1v15(), SHA256())
+    ps256 = pair.sign(b"message", padding.PSS(padding.MGF1(SHA256()), 32), SHA256())
+    salted_otherwise = pair.sign(b"message", padding.PSS(padding.MGF1(SHA256()), 20), SHA256())
+    assert plain.verify(b"message", rs256)
+    assert probabilistic.verify(b"message", ps256)
+    for key, wrong in (
+        (plain, ps256),
+        (plain, rs256[1:]),
+        (plain, b"\0" + rs256),
+        (plain, b""),
+        (plain, bytes(64)),
+        (plain, pair.sign(b"message", padding.PKCS1v15(), SHA512())),
+        (probabilistic, rs256),
+        (probabilistic, salted_otherwise),
+        (probabilistic, b""),
+    ):
+        assert not key.verify(b"message", wrong)
+    assert not plain.verify(b"another", rs256)
+
+
+def test_an_rsa_key_is_read_only_where_it_is_named() -> None:
+    key = PublicKey.parse(RSA, algorithms=frozenset({"RS256"}))
+    assert (key.thumbprint, key.kid, key.algorithm) == (RSA_THUMBPRINT, "2011-04-29", "RS256")
+    assert key.jwk(use="sig") == {**RSA, "use": "sig"}
+    for algorithms in (OWN, frozenset[Algorithm]({"PS256"})):
+        with pytest.raises(JoseError):
+            PublicKey.parse(RSA, algorithms=algorithms)
+        with pytest.raises(JoseError):
+            KeySet.parse(jwks(RSA), uses=ANY, algorithms=algorithms)
+    with pytest.raises(JoseError):
+        PublicKey.parse(ED25519, algorithms=frozenset({"RS256"}))
+    assert list(KeySet.parse(jwks(RSA), uses=ANY, algorithms=FOREIGN).keys) == ["2011-04-29"]
+
+
+def number(value: int) -> str:
+    return encode(value.to_bytes((value.bit_length() + 7) // 8))
+
+
+def test_an_rsa_key_that_is_weak_or_oddly_spelt_is_refused() -> None:
+    n = int.from_bytes(decode(RSA["n"]))
+    largest = (1 << 8192) - 1
+    for good in ({**RSA, "n": number(largest)}, {**RSA, "e": number(3)}):
+        assert PublicKey.parse(good, algorithms=FOREIGN).algorithm == "RS256"
+    bad: list[dict[str, Any]] = [
+        {**RSA, "n": number((1 << 2047) - 1)},
+        {**RSA, "n": number((1 << 8192) + 1)},
+        {**RSA, "n": number(n + 1)},
+        {**RSA, "n": encode(b"\0" + decode(RSA["n"]))},
+        {**RSA, "n": ""},
+        {**RSA, "n": None},
+        {**RSA, "e": number(1)},
+        {**RSA, "e": number(2)},
+        {**RSA, "e": number(65536)},
+        {**RSA, "e": number((1 << 64) + 1)},
+        {**RSA, "e": encode(b"\0\3")},
+        {**RSA, "e": ""},
+        {**RSA, "e": 65537},
+        {**RSA, "alg": "RS384"},
+        {**RSA, "alg": "HS256"},
+        {**RSA, "alg": "ES256"},
+        {**RSA, "alg": ["RS256"]},
+        {**RSA, "alg": None},
+        {**RSA, "d": RSA["n"]},
+        {**RSA, "p": "AQAB"},
+    ]
+    for jwk in bad:
+        with pytest.raises(JoseError):
+            PublicKey.parse(jwk, algorithms=FOREIGN)
 
 
 @pytest.mark.parametrize(
