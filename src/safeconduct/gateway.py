@@ -43,6 +43,7 @@ from safeconduct.ports import (
     Credential,
     CredentialUnavailable,
     Delivered,
+    Errand,
     LedgerConflict,
     Listener,
     NotRecorded,
@@ -175,7 +176,7 @@ class Gateway:
             self._step(7)
             if self.facts.revoked(bearer):
                 return await self._ended(made, "task-revoked")
-            credential = await self._broker.credential(call.upstream, call.digest)
+            credential = await self._broker.credential(Errand.of(call, gathered))
             # 8 upstream
             self._step(8)
             if self.facts.clock_ms() >= permit.grant.expires_ms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -251,10 +251,22 @@ class UpstreamError(Exception):
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A credential for one call: headers that only the upstream sees."""
+    """A credential for one call: header fields that only the upstream sees.
+
+    `bound` makes more of them for one message, from its HTTP method and the very bytes of its body.
+    Whoever finds that the upstream does not accept the credential calls `rejected`.
+    """
 
     kind: str
-    headers: dict[str, str]
+    headers: dict[str, str] = {}
+    bound: Callable[[str, bytes], dict[str, str]] | None = None
+    rejected: Callable[[], None] | None = None
+
+    def fields(self, http_method: str, body: bytes) -> dict[str, str]:
+        """The header fields for one message."""
+        if self.bound is None:
+            return self.headers
+        return {**self.headers, **self.bound(http_method, body)}
 
     def __repr__(self) -> str:
         return f"Credential(kind={self.kind!r})"
@@ -359,13 +371,48 @@ class Upstream(Protocol):
 
 
 class CredentialUnavailable(Exception):
-    """No credential: the call is not made."""
+    """No credential: the call is not made. The message is for the operator's log, never for the
+    agent.
+    """
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """What a credential is for, and in whose name: nobody's where the gateway itself asks what an
+    upstream offers, and what changed there.
+
+    `name` is what the method is about, if anything, `scopes` what the manifest says it needs, and
+    `ends_ms` when the task token ends that it hangs on.
+    """
+
+    upstream: str
+    method: str = ""
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+    agent: str | None = None
+    user: str | None = None
+    task: str | None = None
+    ends_ms: int | None = None
+
+    @classmethod
+    def of(cls, call: Call, gathered: Gathered) -> Self:
+        """The errand of a call."""
+        manifest = gathered.tool.manifest
+        return cls(
+            upstream=call.upstream,
+            method=call.method,
+            name=call.name,
+            scopes=() if manifest is None else manifest.scopes,
+            agent=gathered.agent.id,
+            user=gathered.user.id,
+            task=gathered.task.id,
+            ends_ms=gathered.token_expires_ms,
+        )
 
 
 class Broker(Protocol):
     """Fetches or mints the credential of one call."""
 
-    async def credential(self, upstream: str, digest: str) -> Credential | None:
+    async def credential(self, errand: Errand) -> Credential | None:
         """None for an upstream that needs none. Raises CredentialUnavailable."""
         ...
 

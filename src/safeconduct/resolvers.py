@@ -16,7 +16,7 @@ import msgspec
 from safeconduct.core.canonical import NotCanonical, canonical
 from safeconduct.core.checks.zone import zone
 from safeconduct.core.manifest import Resolver, ToolManifest
-from safeconduct.core.model import Call, Gathered
+from safeconduct.core.model import Call, Gathered, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Origin, normalise, vouched_for
 from safeconduct.ports import (
@@ -24,6 +24,7 @@ from safeconduct.ports import (
     Broker,
     Catalogue,
     CredentialUnavailable,
+    Errand,
     Upstream,
     UpstreamError,
     UpstreamFault,
@@ -90,7 +91,11 @@ class Resolvers:
     ) -> list[object]:
         upstream, _, tool = resolver.tool.rpartition(".")
         where = upstream or call.upstream
-        self._judge(call, gathered, resolver, where, tool, provenance)
+        facts = self._judge(call, gathered, resolver, where, tool, provenance)
+        errand = Errand.of(
+            msgspec.structs.replace(call, method=METHOD, upstream=where, name=tool),
+            msgspec.structs.replace(gathered, tool=facts),
+        )
         try:
             arguments = {
                 name: _filled(value, call.arguments) for name, value in resolver.arguments.items()
@@ -99,7 +104,7 @@ class Resolvers:
                 METHOD,
                 {"name": tool, "arguments": arguments},
                 owner=owner_of(gathered),
-                credential=await self._broker.credential(where, call.digest),
+                credential=await self._broker.credential(errand),
                 timeout_s=RESOLVE_S,
             )
             structured = result.get("structuredContent")
@@ -123,8 +128,8 @@ class Resolvers:
         where: str,
         tool: str,
         provenance: Provenance,
-    ) -> None:
-        """Whether this request may be made. Raises FactsUnavailable."""
+    ) -> ToolFacts:
+        """What is known of the tool, if this request may be made. Raises FactsUnavailable."""
         if self._catalogue.locate(METHOD, tool, where) is None:
             raise FactsUnavailable
         facts = self._catalogue.facts(METHOD, where, tool)
@@ -134,7 +139,7 @@ class Resolvers:
             raise FactsUnavailable
         labels = gathered.task.labels
         if labels.has_sink and labels.confidentiality <= facts.clearance:
-            return
+            return facts
         names = [
             value.removeprefix(ARGUMENT)
             for value in resolver.arguments.values()
@@ -142,6 +147,7 @@ class Resolvers:
         ]
         if not all(vouched_for(provenance.get(name, ())) for name in names):
             raise FactsUnavailable
+        return facts
 
 
 def owner_of(gathered: Gathered) -> str:

@@ -24,6 +24,7 @@ from safeconduct.ports import (
     JSON,
     CredentialUnavailable,
     Identity,
+    Errand,
     LedgerFault,
     PolicyEngine,
     Upstream,
@@ -204,7 +205,7 @@ class Rooms:
                 await self.upstreams[where].listen(
                     Wanted(tools=True, prompts=True, resources=True),
                     owner=f"{where}||",
-                    credential=await self._broker.credential(where, ""),
+                    credential=await self._broker.credential(Errand(upstream=where)),
                     heard=look,
                 )
             await asyncio.sleep(BEATS_PER_REFRESH * BEAT_S)

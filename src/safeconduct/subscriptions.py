@@ -24,6 +24,7 @@ from safeconduct.ports import (
     Broker,
     Caller,
     CredentialUnavailable,
+    Errand,
     Heard,
     Upstream,
     UpstreamFault,
@@ -51,6 +52,7 @@ class _Agreed(msgspec.Struct, frozen=True):
     uri: str
     wire_uri: str
     owner: str
+    errand: Errand
 
 
 class Subscription:
@@ -158,7 +160,9 @@ class Subscriptions:
         if not isinstance(made.decision.verdict, Permit):
             return None
         await self._recorder.passed(made)
-        return _Agreed(made.call.upstream, made.call.name, wire_uri, owner_of(made.gathered))
+        call, gathered = made.call, made.gathered
+        errand = Errand.of(call, gathered)
+        return _Agreed(call.upstream, call.name, wire_uri, owner_of(gathered), errand)
 
     async def _listen(
         self, bearer: Bearer, where: str, agreed: Sequence[_Agreed], heard: Heard
@@ -174,7 +178,7 @@ class Subscriptions:
             await self._upstreams[where].listen(
                 Wanted(uris=frozenset(wire_uris)),
                 owner=agreed[0].owner,
-                credential=await self._broker.credential(where, ""),
+                credential=await self._broker.credential(agreed[0].errand),
                 heard=passed_on,
             )
         except (UpstreamFault, CredentialUnavailable):

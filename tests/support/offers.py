@@ -12,7 +12,15 @@ from safeconduct.core.asks import Asks
 from safeconduct.core.calls import kind_of
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest
-from safeconduct.ports import JSON, Credential, CredentialUnavailable, Heard, Listener, Wanted
+from safeconduct.ports import (
+    JSON,
+    Credential,
+    CredentialUnavailable,
+    Errand,
+    Heard,
+    Listener,
+    Wanted,
+)
 from safeconduct.tools.catalogue import Catalogue
 from safeconduct.tools.offers import Offers
 from tests.support.worlds import config
@@ -113,10 +121,10 @@ class FakeBroker:
     def __init__(self) -> None:
         self.empty = False
 
-    async def credential(self, upstream: str, digest: str) -> Credential | None:
+    async def credential(self, errand: Errand) -> Credential | None:
         if self.empty:
             raise CredentialUnavailable("gone")
-        return Credential("brokered", {"Authorization": upstream})
+        return Credential("brokered", {"Authorization": errand.upstream})
 
 
 class Company:

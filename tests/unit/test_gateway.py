@@ -18,6 +18,7 @@ from safeconduct.ports import (
     Caller,
     CredentialUnavailable,
     Delivered,
+    Errand,
     LedgerConflict,
     LedgerFault,
     NotRecorded,
@@ -561,8 +562,8 @@ async def test_a_result_is_not_delivered_when_its_outcome_cannot_be_recorded(
 async def test_a_credential_that_is_not_there_stops_the_call(
     task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def none(upstream: str, digest: str) -> None:
-        raise CredentialUnavailable(upstream + digest)
+    async def none(errand: Errand) -> None:
+        raise CredentialUnavailable(errand.upstream)
 
     tool = Spy()
     monkeypatch.setattr(task.rooms.gateway, "_broker", type("B", (), {"credential": none}))

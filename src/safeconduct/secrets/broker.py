@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from safeconduct.config.schema import CredentialBlock, Upstream
-from safeconduct.ports import Credential, CredentialUnavailable
+from safeconduct.ports import Credential, CredentialUnavailable, Errand
 
 MAX_SECRET: Final = 16_384
 """How long a secret may be, in bytes."""
@@ -30,14 +30,13 @@ class Broker:
         self._directory = directory
         self._blocks = {where: block.credential for where, block in upstreams.items()}
 
-    async def credential(self, upstream: str, digest: str) -> Credential | None:
+    async def credential(self, errand: Errand) -> Credential | None:
         """The credential of one call, or None for an upstream that needs none.
 
         Raises:
             CredentialUnavailable: the reference leads nowhere, or to something unusable.
         """
-        del digest
-        block = self._blocks[upstream]
+        block = self._blocks[errand.upstream]
         if block.kind == "none":
             return None
         secret = self._read(block)

@@ -21,6 +21,7 @@ from safeconduct.ports import (
     AskRefused,
     Broker,
     CredentialUnavailable,
+    Errand,
     Upstream,
     UpstreamError,
     UpstreamFault,
@@ -168,7 +169,7 @@ class Offers:
                 method,
                 {} if cursor is None else {"cursor": cursor},
                 owner=f"{where}||",
-                credential=await self._broker.credential(where, ""),
+                credential=await self._broker.credential(Errand(upstream=where, method=method)),
                 timeout_s=float(self._blocks[where].timeout_s),
                 listener=_Declares(self._blocks[where].asks.allowed(EVERYTHING)),
             )

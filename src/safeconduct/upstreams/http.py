@@ -26,7 +26,7 @@ from safeconduct.upstreams.listening import Listening
 from safeconduct.upstreams.messages import Answer
 from safeconduct.upstreams.mirror import Mirror
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
-from safeconduct.upstreams.outbound import FIXED, Call, Courtesies, Return
+from safeconduct.upstreams.outbound import FIXED, Call, Courtesies, Head, Return
 from safeconduct.upstreams.wire import TIMEOUT, UNREACHABLE, Wire
 
 # What a server says that has been replaced by one of another era.
@@ -122,6 +122,8 @@ class HttpUpstream:
             raise
         except UpstreamFault as fault:
             reached = breaker.reached(fault)
+            if isinstance(fault, StatusFault) and fault.status == 401:
+                call.rejected()
             if fault.reason == UNREACHABLE or (
                 isinstance(fault, StatusFault) and fault.status in _ANOTHER_SERVER
             ):
@@ -197,13 +199,13 @@ class HttpUpstream:
     async def _stateless(self, call: Call) -> Answer:
         request_id = next(self._ids)
         body = revisions.request(request_id, call.method, call.params, call.listener, modern=True)
-        headers = call.headers(
+        head = call.head(
             {"mcp-protocol-version": MODERN}, self._mirror.headers(call.method, call.params)
         )
         conversation = Conversation(
             request_id, max_bytes=self._max_answer_bytes, listener=call.listener
         )
-        call.exchange = self._wire.post(headers, body)
+        call.exchange = self._wire.post(head.of("POST", body), body)
         # Leaving the exchange closes its stream, which is how this revision cancels.
         async with call.exchange as exchange:
             return await conversation.hear(exchange)
@@ -229,16 +231,16 @@ class HttpUpstream:
             await self._negotiation.tune(call, session)
         request_id = next(self._ids)
         body = revisions.request(request_id, call.method, call.params, call.listener, modern=False)
-        headers = call.headers(session.headers())
-        call.exchange = self._wire.post(headers, body)
-        back = Return(self._wire, self._courtesies, headers, call.exchange)
+        head = call.head(session.headers())
+        call.exchange = self._wire.post(head.of("POST", body), body)
+        back = Return(self._wire, self._courtesies, head, call.exchange)
         # Without a session nothing would tell whose answer the upstream gets.
         asking = Asking(None if session.id is None else call.listener, call.deadline, back)
         conversation = Conversation(
             request_id, max_bytes=self._max_answer_bytes, listener=call.listener, asking=asking
         )
         try:
-            async with asking, self._beside(call, session, headers, asking):
+            async with asking, self._beside(call, session, head, asking):
                 return await resuming.hear(conversation, back, call.listener)
         except UpstreamFault:
             raise
@@ -249,9 +251,9 @@ class HttpUpstream:
             raise
 
     def _beside(
-        self, call: Call, session: Session, headers: dict[str, str], asking: Asking
+        self, call: Call, session: Session, head: Head, asking: Asking
     ) -> AbstractAsyncContextManager[None]:
         """The stream of a call's session, where the upstream may ask in the course of the call."""
         if session.id is None or call.method not in _ASK or not revisions.able(call.listener):
             return nullcontext()
-        return self._listening.during(session, headers, asking)
+        return self._listening.during(session, head, asking)

@@ -24,7 +24,7 @@ from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault, is_stream
 from safeconduct.upstreams.messages import Answer, Ask, Message, Notice
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
-from safeconduct.upstreams.outbound import Call, Courtesies, tell
+from safeconduct.upstreams.outbound import Call, Courtesies, Head, tell
 from safeconduct.upstreams.stream import MessageStream, malformed
 from safeconduct.upstreams.wire import UNREACHABLE, Exchange, Wire
 
@@ -96,9 +96,9 @@ class Listening:
         request_id = next(self._ids)
         asked = subscribed.listen_params(wanted)
         body = revisions.request(request_id, calls.LISTEN, asked, modern=True)
-        headers = call.headers({"mcp-protocol-version": MODERN, "mcp-method": calls.LISTEN})
+        head = call.head({"mcp-protocol-version": MODERN, "mcp-method": calls.LISTEN})
         # Leaving the exchange closes its stream, which is how this revision cancels.
-        async with self._wire.post(headers, body) as exchange:
+        async with self._wire.post(head.of("POST", body), body) as exchange:
             if not is_stream(exchange):
                 conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
                 raise subscribed.ended(await conversation.hear(exchange))
@@ -116,13 +116,11 @@ class Listening:
     # --- the older era ----------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def during(
-        self, session: Session, headers: dict[str, str], asking: Asking
-    ) -> AsyncGenerator[None]:
+    async def during(self, session: Session, head: Head, asking: Asking) -> AsyncGenerator[None]:
         """Have a call hear what the upstream asks on the stream of its session, as long as no other
         call does. A stream that cannot be had is done without.
         """
-        with self._held(session, headers) as (hub, _):
+        with self._held(session, head) as (hub, _):
             with suppress(TimeoutError):
                 async with asyncio.timeout(OPEN_S):
                     await hub.opened.wait()
@@ -133,16 +131,14 @@ class Listening:
                 hub.calls.discard(asking)
 
     @contextmanager
-    def _held(
-        self, session: Session, headers: dict[str, str]
-    ) -> Generator[tuple[_Hub, asyncio.Task[None]]]:
+    def _held(self, session: Session, head: Head) -> Generator[tuple[_Hub, asyncio.Task[None]]]:
         """The stream of a session, which is read while somebody holds it."""
         hub = self._hubs.get(session)
         if hub is None or hub.session_id != session.id:
             hub = self._hubs[session] = _Hub(session.id)
         if hub.reading is None or hub.reading.done():
             hub.opened = asyncio.Event()
-            hub.reading = asyncio.create_task(self._read(hub, hub.opened, session, headers))
+            hub.reading = asyncio.create_task(self._read(hub, hub.opened, session, head))
             hub.reading.add_done_callback(_seen)
         reading = hub.reading
         hub.held += 1
@@ -156,15 +152,15 @@ class Listening:
 
     async def _in_session(self, call: Call, session: Session, wanted: Wanted, heard: Heard) -> None:
         await self._negotiation.open(call, session)
-        headers = call.headers(session.headers())
+        head = call.head(session.headers())
         me, counted = object(), list[str]()
-        with self._held(session, headers) as (hub, reading):
+        with self._held(session, head) as (hub, reading):
             hub.hearers[me] = wanted, heard
             try:
                 async with hub.turn:
                     for uri in sorted(wanted.uris):
                         if not hub.uris[uri]:
-                            await self._own(headers, calls.SUBSCRIBE, uri)
+                            await self._own(head, calls.SUBSCRIBE, uri)
                         hub.uris[uri] += 1
                         counted.append(uri)
                 with call.deadline.paused():
@@ -178,35 +174,33 @@ class Listening:
                 del hub.hearers[me]
                 hub.uris.subtract(counted)
                 if counted:
-                    self._courtesies.add(self._unsubscribe(hub, headers, counted))
+                    self._courtesies.add(self._unsubscribe(hub, head, counted))
 
-    async def _own(self, headers: dict[str, str], method: str, uri: str) -> None:
+    async def _own(self, head: Head, method: str, uri: str) -> None:
         request_id = next(self._ids)
         conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
         body = messages.request(request_id, method, {"uri": uri})
-        async with self._wire.post(headers, body) as exchange:
+        async with self._wire.post(head.of("POST", body), body) as exchange:
             subscribed.check_agreed(await conversation.hear(exchange))
 
-    async def _unsubscribe(self, hub: _Hub, headers: dict[str, str], uris: list[str]) -> None:
+    async def _unsubscribe(self, hub: _Hub, head: Head, uris: list[str]) -> None:
         """Unsubscribe from what nobody wants any more when it is this one's turn."""
         async with hub.turn:
             for uri in uris:
                 if not hub.uris[uri]:
                     del hub.uris[uri]
-                    await self._own(headers, calls.UNSUBSCRIBE, uri)
+                    await self._own(head, calls.UNSUBSCRIBE, uri)
 
-    async def _read(
-        self, hub: _Hub, opened: asyncio.Event, session: Session, headers: dict[str, str]
-    ) -> None:
+    async def _read(self, hub: _Hub, opened: asyncio.Event, session: Session, head: Head) -> None:
         """Read the stream of a session, again and again."""
         try:
             while not hub.silent:
-                async with self._wire.get(headers) as exchange:
+                async with self._wire.get(head.of("GET")) as exchange:
                     opened.set()
                     hub.silent = exchange.status == _NO_STREAM
                     if hub.silent:
                         break
-                    await self._tell(hub, self._stream(exchange), headers)
+                    await self._tell(hub, self._stream(exchange), head)
                 await asyncio.sleep(_AGAIN_S)
                 if session.id != hub.session_id:
                     detail = "the session ended"
@@ -224,7 +218,7 @@ class Listening:
         exchange.endless()
         return MessageStream(exchange, self._max_answer_bytes)
 
-    async def _tell(self, hub: _Hub, stream: MessageStream, headers: dict[str, str]) -> None:
+    async def _tell(self, hub: _Hub, stream: MessageStream, head: Head) -> None:
         """Tell everybody what they want of one stream, until it ends."""
         asks = 0
         while (message := await stream.next()) is not None:
@@ -235,7 +229,7 @@ class Listening:
                     asking.take_aside(message)
             elif isinstance(message, Ask) and asks < _MAX_ASKS:
                 asks += 1
-                self._courtesies.add(tell(self._wire, headers, messages.unheard(message)))
+                self._courtesies.add(tell(self._wire, head, messages.unheard(message)))
             else:
                 raise malformed("what belongs on no stream of a session")
 

@@ -22,7 +22,7 @@ from safeconduct.upstreams import messages, mirror, revisions
 from safeconduct.upstreams.conversation import Conversation, StatusFault
 from safeconduct.upstreams.leases import Leases
 from safeconduct.upstreams.messages import Answer
-from safeconduct.upstreams.outbound import Call, Courtesies, Key
+from safeconduct.upstreams.outbound import Call, Courtesies, Head, Key
 from safeconduct.upstreams.wire import MALFORMED, REJECTED, Wire
 
 # A server of one era may leave a question of the other one unanswered.
@@ -176,9 +176,9 @@ class Negotiation:
         if session.id is None or "logging" not in session.offers:
             return
         if messages.chattier(level, session.log_level):
-            headers = call.headers(session.headers())
+            head = call.head(session.headers())
             with _nothing_happened():
-                await self._ask(messages.SET_LEVEL, {"level": level}, headers)
+                await self._ask(messages.SET_LEVEL, {"level": level}, head)
             session.log_level = level
 
     def close(self) -> None:
@@ -215,13 +215,13 @@ class Negotiation:
     async def _discovered(self, call: Call) -> bool:
         """Whether the upstream is surely of the newer era; all doubt leads to a handshake."""
         params = revisions.with_meta({}, modern=True)
-        headers = call.headers(
+        head = call.head(
             {"mcp-protocol-version": MODERN},
             {"mcp-method": mirror.encode("server/discover")},
         )
         try:
             async with asyncio.timeout(min(_PROBE_S, call.deadline.seconds / 2)):
-                answer, _ = await self._ask("server/discover", params, headers)
+                answer, _ = await self._ask("server/discover", params, head)
         except StatusFault as fault:
             if fault.status in _NO_VERDICT or 300 <= fault.status < 400:
                 raise
@@ -239,7 +239,7 @@ class Negotiation:
     async def _handshake(self, call: Call) -> Session:
         """A new session, with an id if the upstream gives one."""
         params = revisions.initialize_params(revisions.able(call.listener))
-        answer, session_id = await self._ask("initialize", params, call.headers())
+        answer, session_id = await self._ask("initialize", params, call.head())
         if answer.error is not None:
             detail = f"initialize was refused with error {answer.error.code}"
             raise UpstreamFault(REJECTED, detail, may_have_happened=False)
@@ -250,20 +250,20 @@ class Negotiation:
             if not _SESSION_ID.fullmatch(session_id):
                 raise UpstreamFault(MALFORMED, "an unusable session id", may_have_happened=False)
             session.id = session_id
-        headers = call.headers(session.headers())
+        head = call.head(session.headers())
         message = messages.notification(messages.INITIALIZED, {})
-        async with self._wire.post(headers, message) as exchange:
+        async with self._wire.post(head.of("POST", message), message) as exchange:
             if not 200 <= exchange.status < 300:
                 raise StatusFault(exchange.status, may_have_happened=False)
             await exchange.body()
         return session
 
-    async def _ask(self, method: str, params: JSON, headers: dict[str, str]) -> tuple[Answer, str]:
+    async def _ask(self, method: str, params: JSON, head: Head) -> tuple[Answer, str]:
         """The answer to a request of our own, and the session id that came with it."""
         request_id = next(self._ids)
         conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
         body = messages.request(request_id, method, params)
-        async with self._wire.post(headers, body) as exchange:
+        async with self._wire.post(head.of("POST", body), body) as exchange:
             answer = await conversation.hear(exchange)
             return answer, exchange.header("mcp-session-id")
 

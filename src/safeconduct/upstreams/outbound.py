@@ -23,6 +23,29 @@ FIXED: Final = {
 """The header fields of every message."""
 
 
+class Head(msgspec.Struct, frozen=True):
+    """The header fields of messages: the protocol's own, and those of a credential, which may be
+    made for the very bytes of each. It cannot replace the protocol's.
+    """
+
+    own: dict[str, str]
+    credential: Credential | None = None
+
+    def of(self, http_method: str, body: bytes = b"") -> dict[str, str]:
+        """The fields of one message."""
+        if self.credential is None:
+            return self.own
+        made = self.credential.fields(http_method, body)
+        fields = {name.lower(): value for name, value in made.items()}
+        for name in FIXED:
+            fields.pop(name, None)
+        return fields | self.own
+
+    def also(self, more: dict[str, str]) -> Head:
+        """With more fields of the protocol's own."""
+        return Head(self.own | more, self.credential)
+
+
 Key = tuple[str, frozenset[Capability]]
 """Whose session it is, and what was declared in it."""
 
@@ -38,16 +61,17 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     listener: Listener | None = None
     exchange: Exchange | None = None
 
-    def headers(self, *parts: dict[str, str]) -> dict[str, str]:
-        """The credential's headers under the protocol's own, which it thus cannot replace."""
-        headers: dict[str, str] = {}
-        if self.credential is not None:
-            headers = {name.lower(): value for name, value in self.credential.headers.items()}
-            for name in FIXED:
-                headers.pop(name, None)
+    def head(self, *parts: dict[str, str]) -> Head:
+        """The credential under fields of the protocol's own."""
+        own: dict[str, str] = {}
         for part in parts:
-            headers |= part
-        return headers
+            own |= part
+        return Head(own, self.credential)
+
+    def rejected(self) -> None:
+        """Say that the upstream does not accept the credential."""
+        if self.credential is not None and self.credential.rejected is not None:
+            self.credential.rejected()
 
     @property
     def key(self) -> Key:
@@ -78,9 +102,9 @@ class Courtesies:
             await asyncio.wait(self._tasks)
 
 
-async def tell(wire: Wire, headers: dict[str, str], message: bytes) -> None:
+async def tell(wire: Wire, head: Head, message: bytes) -> None:
     """Send a message that has no answer. Raises UpstreamFault: it did not arrive."""
-    async with wire.post(headers, message) as exchange:
+    async with wire.post(head.of("POST", message), message) as exchange:
         if not 200 <= exchange.status < 300:
             detail = f"HTTP status {exchange.status}"
             raise UpstreamFault(REJECTED, detail, may_have_happened=True)
@@ -89,22 +113,20 @@ async def tell(wire: Wire, headers: dict[str, str], message: bytes) -> None:
 
 class Return:
     """The way back to an upstream while an exchange is under way (`safeconduct.upstreams.asks`):
-    messages in POSTs of their own, with the headers of the request. `exchange` is what its answer
+    messages in POSTs of their own, under the head of the request. `exchange` is what its answer
     is awaited from.
     """
 
-    __slots__ = ("_courtesies", "_headers", "_wire", "exchange")
+    __slots__ = ("_courtesies", "_head", "_wire", "exchange")
 
-    def __init__(
-        self, wire: Wire, courtesies: Courtesies, headers: dict[str, str], exchange: Exchange
-    ) -> None:
+    def __init__(self, wire: Wire, courtesies: Courtesies, head: Head, exchange: Exchange) -> None:
         self._wire = wire
         self._courtesies = courtesies
-        self._headers = headers
+        self._head = head
         self.exchange = exchange
 
     async def tell(self, message: bytes) -> None:
-        await tell(self._wire, self._headers, message)
+        await tell(self._wire, self._head, message)
 
     def post(self, message: bytes) -> None:
         self._courtesies.add(self.tell(message))
@@ -116,7 +138,7 @@ class Return:
         """A GET of the rest of the answer. Raises UpstreamFault: the wire is closed."""
         if self.exchange.is_cut:
             raise UpstreamFault(UNREACHABLE, "given up", may_have_happened=True)
-        self.exchange = self._wire.get(self._headers | place)
+        self.exchange = self._wire.get(self._head.also(place).of("GET"))
         return self.exchange
 
 

@@ -141,7 +141,7 @@ class StdioUpstream:
     def _check(self, credential: Credential | None) -> None:
         if self._closed:
             raise UpstreamFault(UNREACHABLE, "closed", may_have_happened=False)
-        if credential is not None and credential.headers:
+        if credential is not None and (credential.headers or credential.bound):
             # To call without it would look as if it had been used.
             detail = "a process takes no credential with a call"
             raise UpstreamFault(REJECTED, detail, may_have_happened=False)

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from safeconduct.config.schema import CredentialBlock, Upstream
-from safeconduct.ports import Credential, CredentialUnavailable
+from safeconduct.ports import Credential, CredentialUnavailable, Errand
 from safeconduct.secrets.broker import MAX_SECRET, Broker
 
 HIDDEN = "hunter2-hunter2"
+CRM = Errand(upstream="crm")
 
 
 def broker(directory: Path, block: CredentialBlock) -> Broker:
@@ -25,18 +26,18 @@ def brokered(value: str | None, **parts: str) -> CredentialBlock:
 async def refusal(directory: Path, value: str | None) -> str:
     """What the refusal says, to whoever reads the gateway's own log."""
     with pytest.raises(CredentialUnavailable) as caught:
-        await broker(directory, brokered(value)).credential("crm", "sha256:0")
+        await broker(directory, brokered(value)).credential(CRM)
     assert caught.value.__cause__ is None
     return str(caught.value)
 
 
 async def test_an_upstream_that_needs_no_credential_gets_none(tmp_path: Path) -> None:
-    assert await broker(tmp_path, CredentialBlock(kind="none")).credential("crm", "") is None
+    assert await broker(tmp_path, CredentialBlock(kind="none")).credential(CRM) is None
 
 
 async def test_a_file_is_read_relative_to_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "crm.token").write_text(f"{HIDDEN}\n", encoding="ascii")
-    credential = await broker(tmp_path, brokered("file:crm.token")).credential("crm", "sha256:0")
+    credential = await broker(tmp_path, brokered("file:crm.token")).credential(CRM)
     assert credential == Credential("brokered", {"Authorization": f"Bearer {HIDDEN}"})
 
 
@@ -44,7 +45,7 @@ async def test_a_variable_of_the_environment_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRM_TOKEN", HIDDEN)
-    credential = await broker(tmp_path, brokered("env:CRM_TOKEN")).credential("crm", "")
+    credential = await broker(tmp_path, brokered("env:CRM_TOKEN")).credential(CRM)
     assert credential == Credential("brokered", {"Authorization": f"Bearer {HIDDEN}"})
 
 
@@ -62,7 +63,7 @@ async def test_header_and_scheme_are_the_configuration_s(
     (tmp_path / "token").write_text(HIDDEN, encoding="ascii")
     given = {"kind": "brokered", "header": "Authorization", "value": "file:token", **parts}
     block = msgspec.convert(given, CredentialBlock)
-    credential = await broker(tmp_path, block).credential("crm", "")
+    credential = await broker(tmp_path, block).credential(CRM)
     assert credential == Credential("brokered", headers)
 
 
@@ -71,12 +72,12 @@ async def test_a_rotated_secret_is_used_by_the_next_call(tmp_path: Path) -> None
     held = broker(tmp_path, brokered("file:token"))
     for secret in ("first", "second"):
         file.write_text(secret, encoding="ascii")
-        credential = await held.credential("crm", "")
+        credential = await held.credential(CRM)
         assert credential is not None
         assert credential.headers == {"Authorization": f"Bearer {secret}"}
     file.unlink()
     with pytest.raises(CredentialUnavailable):
-        await held.credential("crm", "")
+        await held.credential(CRM)
 
 
 @pytest.mark.parametrize("value", [None, "", HIDDEN, f"literal:{HIDDEN}", f"FILE:{HIDDEN}"])
@@ -126,11 +127,11 @@ async def test_a_secret_beyond_ascii_is_refused_without_being_told(tmp_path: Pat
 
 async def test_the_longest_secret_passes(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"x" * MAX_SECRET + b"\n")
-    credential = await broker(tmp_path, brokered("file:token")).credential("crm", "")
+    credential = await broker(tmp_path, brokered("file:token")).credential(CRM)
     assert credential is not None
 
 
 async def test_a_credential_that_is_printed_shows_no_secret(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(HIDDEN, encoding="ascii")
-    credential = await broker(tmp_path, brokered("file:token")).credential("crm", "")
+    credential = await broker(tmp_path, brokered("file:token")).credential(CRM)
     assert repr(credential) == f"{credential}" == "Credential(kind='brokered')"
