@@ -68,6 +68,7 @@ def test_the_bounds_of_questions_and_of_what_is_kept_are_those_that_hold() -> No
         f"a gateway {sessions.MAX_SESSIONS} (",
         f"not used for {int(sessions.IDLE_S) // 60} minutes",
         f"the last {replay.MAX_EVENTS} events or {replay.MAX_BYTES // 2**20} MiB",
+        f"are kept, and {replay.MAX_BYTES_IN_ALL // 2**20} MiB in all",
         f"goes on for {int(replay.ALONE_S)} seconds",
     ):
         assert stated in text

@@ -14,6 +14,7 @@ from safeconduct.core.calls import ACKNOWLEDGED
 from safeconduct.entrypoints import params
 from safeconduct.entrypoints.calling import Asked
 from safeconduct.entrypoints.http import Problem, Request
+from safeconduct.entrypoints.replay import Feed, Forgotten
 from safeconduct.entrypoints.sessions import Session
 from safeconduct.entrypoints.stream import HEADERS, current, frame
 from safeconduct.entrypoints.watch import Watch
@@ -93,15 +94,10 @@ class Listening:
     async def follow(self, request: Request, session: Session, bearer: Bearer) -> None:
         """Answers a GET within a session: its one stream, or the rest of one that was lost.
 
-        Raises Problem (400) for an event that is not one of the session's.
+        Raises Problem for an event that is not one of the session's (400), or from which it cannot
+        be gone on any more (410).
         """
-        feed, after = session.channel, session.channel.sent
-        named = request.headers.get(LAST_EVENT)
-        if named is not None:
-            found = session.replay.find(named.decode("latin-1"))
-            if found is None or found[1] > found[0].last:
-                raise Problem(400, "There is no such event.")
-            feed, after = found
+        feed, after = _place(request, session)
         subscription: Subscription | None = None
         if feed is session.channel:
             upstream = request.tail or None
@@ -118,6 +114,21 @@ class Listening:
                     request.finish()
             finally:
                 telling.cancel()
+
+
+def _place(request: Request, session: Session) -> tuple[Feed, int]:
+    """Where to go on: after the event that is named, else with what was not sent yet."""
+    named = request.headers.get(LAST_EVENT)
+    if named is None:
+        feed = session.channel
+        return feed, feed.sent if feed.goes_on(feed.sent) else feed.last
+    try:
+        found = session.replay.find(named.decode("latin-1"))
+    except Forgotten:
+        raise Problem(410, "What came after this event is not kept any more.") from None
+    if found is None:
+        raise Problem(400, "There is no such event.")
+    return found
 
 
 async def _told(subscription: Subscription | None, session: Session) -> None:

@@ -1,9 +1,9 @@
 """Streams that a client of before 2026-07-28 may lose and take up again (MCP 2025-11-25,
 transports, "Resumability and Redelivery").
 
-Every event has an id. The last ones of a session are kept, in a bounded number of bytes, for a
-reader who comes back and says which one it saw last. A reader who has fallen behind what is kept is
-cut off: nobody waits for it.
+Every event has an id. The last ones of a session are kept, in a bounded number of bytes (and all
+sessions together in another), for a reader who comes back and says which one it saw last. A reader
+who has fallen behind what is kept is cut off: nobody waits for it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ MAX_BYTES: Final = 1_048_576
 MAX_EVENTS: Final = 1_024
 """How much of a session is kept for readers who come back."""
 
+MAX_BYTES_IN_ALL: Final = 67_108_864
+"""How much is kept of all sessions together."""
+
 RETRY_MS: Final = 1_000
 """After what time a reader is told to come back, in milliseconds."""
 
@@ -28,12 +31,36 @@ ALONE_S: Final = 30.0
 _EVENT_ID: Final = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 
 
-class Replay:
-    """The streams of one session, and the events of all of them by stream and place."""
+class Forgotten(LookupError):
+    """An event that is known no more, or has one after it that is not kept."""
+
+
+class Kept:
+    """What is kept of all sessions."""
 
     def __init__(self) -> None:
+        self.replays: set[Replay] = set()
+
+    def trim(self) -> None:
+        """Where it is too much, those lose of which most is kept."""
+        while sum(map(_bytes, self.replays)) > MAX_BYTES_IN_ALL:
+            max(self.replays, key=_bytes).halve()
+
+
+def _bytes(replay: Replay) -> int:
+    return replay.bytes
+
+
+class Replay:
+    """The streams of one session, and the events of all of them by stream and place. `bytes` is how
+    much is kept.
+    """
+
+    def __init__(self, kept: Kept) -> None:
+        self.bytes = 0
+        self._kept = kept
+        kept.replays.add(self)
         self._events: dict[tuple[int, int], bytes] = {}
-        self._bytes = 0
         self._feeds: dict[int, Feed] = {}
         self._opened = 0
 
@@ -50,24 +77,44 @@ class Replay:
         return feed
 
     def find(self, event_id: str) -> tuple[Feed, int] | None:
-        """The stream that an event was in, and its place there."""
+        """The stream that an event was in, and its place there; None if there never was one.
+
+        Raises Forgotten: it cannot be gone on from there.
+        """
         read = _EVENT_ID.fullmatch(event_id)
-        feed = None if read is None else self._feeds.get(int(read[1]))
-        return None if read is None or feed is None else (feed, int(read[2]))
+        if read is None or int(read[1]) >= self._opened:
+            return None
+        feed, after = self._feeds.get(int(read[1])), int(read[2])
+        if feed is None or not feed.goes_on(after):
+            raise Forgotten
+        return (feed, after) if after <= feed.last else None
 
     def keep(self, number: int, place: int, data: bytes) -> None:
         """Keeps an event, and lets go of the oldest."""
         self._events[number, place] = data
-        self._bytes += len(data)
-        while self._bytes > MAX_BYTES or len(self._events) > MAX_EVENTS:
-            self._bytes -= len(self._events.pop(next(iter(self._events))))
+        self.bytes += len(data)
+        while self.bytes > MAX_BYTES or len(self._events) > MAX_EVENTS:
+            self._forget()
+        self._kept.trim()
+
+    def halve(self) -> None:
+        """Lets go of the older half."""
+        most = self.bytes // 2
+        while self.bytes > most:
+            self._forget()
+
+    def _forget(self) -> None:
+        self.bytes -= len(self._events.pop(next(iter(self._events))))
 
     def event(self, number: int, place: int) -> bytes | None:
         """An event, if it is kept."""
         return self._events.get((number, place))
 
     def end(self) -> None:
-        """Ends every stream: who reads one is told that there is no more."""
+        """Ends every stream: who reads one is told that there is no more. What is kept goes with
+        the last reader.
+        """
+        self._kept.replays.discard(self)
         for feed in self._feeds.values():
             feed.abandon()
 
@@ -91,6 +138,10 @@ class Feed:
     def first(self, after: int = 0, retry_ms: int = RETRY_MS) -> bytes:
         """What a stream begins with: an id to come back to before there is any event."""
         return b"retry: %d\nid: %d-%d\ndata: \n\n" % (retry_ms, self._number, after)
+
+    def goes_on(self, after: int) -> bool:
+        """Whether nothing that came after an event is missing."""
+        return after >= self.last or self._replay.event(self._number, after + 1) is not None
 
     def add(self, message: bytes) -> bytes:
         """A message as an event, which is kept."""

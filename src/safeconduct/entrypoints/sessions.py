@@ -16,7 +16,7 @@ from typing import Final
 
 from safeconduct.core.asks import Capability
 from safeconduct.entrypoints.http import Problem, Request
-from safeconduct.entrypoints.replay import Replay
+from safeconduct.entrypoints.replay import Kept, Replay
 from safeconduct.entrypoints.wire import Id, Reply, encode
 from safeconduct.ports import JSON, AskRefused, Bearer
 
@@ -42,14 +42,16 @@ LEVEL: Final = "info"
 class Session:
     """One session: of one task, one key and one endpoint."""
 
-    def __init__(self, bearer: Bearer, path: str, able: frozenset[Capability], now: float) -> None:
+    def __init__(
+        self, bearer: Bearer, path: str, able: frozenset[Capability], now: float, kept: Kept
+    ) -> None:
         self.id = secrets.token_urlsafe(24)
         self.owner = (bearer.tenant, bearer.task, bearer.key, path)
         self.bearer = bearer
         self.able = able
         self.log_level = LEVEL
         self.used = now
-        self.replay = Replay()
+        self.replay = Replay(kept)
         self.channel = self.replay.open()
         """The stream of what concerns no request."""
         self._asks: dict[Id, asyncio.Future[JSON]] = {}
@@ -129,6 +131,7 @@ class Sessions:
     def __init__(self, over: Callable[[Bearer], bool]) -> None:
         """`over` says whether nothing more may come to a bearer."""
         self._over = over
+        self._kept = Kept()
         self._sessions: dict[str, Session] = {}  # the one used least recently first
 
     def open(self, bearer: Bearer, path: str, able: frozenset[Capability]) -> Session | None:
@@ -149,7 +152,7 @@ class Sessions:
                 self.end(one)
         if len(self._sessions) >= MAX_SESSIONS:
             return None
-        session = Session(bearer, path, able, now)
+        session = Session(bearer, path, able, now, self._kept)
         self._sessions[session.id] = session
         return session
 

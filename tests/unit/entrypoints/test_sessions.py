@@ -625,7 +625,7 @@ async def test_a_reader_that_came_before_the_first_was_seen_to_be_gone_is_not_al
 ) -> None:
     monkeypatch.setattr(replay, "ALONE_S", 0.0)
     alone = asyncio.Event()
-    feed = replay.Replay().open(alone.set)
+    feed = replay.Replay(replay.Kept()).open(alone.set)
     wire = Quiet()
     reading = asyncio.create_task(feed.follow(unconnected(BASE, wire), 0))
     await wire.read.wait()
@@ -654,7 +654,7 @@ class Quiet:
     def start(self, request: Request, headers: Fields, *, lasting: bool) -> NoReturn:
         raise NotImplementedError
 
-    async def send(self, request: Request, data: bytes) -> NoReturn:
+    async def send(self, request: Request, data: bytes) -> None:
         raise NotImplementedError
 
     def finish(self, request: Request, *, close: bool) -> NoReturn:
@@ -712,13 +712,65 @@ async def test_what_is_kept_is_bounded(
     works.release.set()
     await call.run()
     behind = await client.get(("last-event-id", str(primed.id))).run()
-    assert (behind.whole, behind.events) == (False, [])
+    assert (behind.status, behind.events) == (410, [])
     number = str(primed.id).partition("-")[0]
     assert len((await client.get(("last-event-id", f"{number}-1")).run()).events) == 2
     monkeypatch.setattr(replay, "MAX_BYTES", 10)
     await client.call(progressToken="p").run()
     gone = await client.get(("last-event-id", f"{number}-1")).run()
-    assert (gone.status, gone.events) == (200, [])
+    assert (gone.status, gone.events) == (410, [])
+
+
+async def test_a_reader_who_falls_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MAX_EVENTS", 2)
+    feed = replay.Replay(replay.Kept()).open()
+    read: list[bytes] = []
+
+    class Slow(Quiet):
+        async def send(self, request: Request, data: bytes) -> None:
+            read.append(data)
+            for _ in range(3):
+                feed.add(b"{}")
+
+    feed.add(b"{}")
+    assert not await feed.follow(unconnected(BASE, Slow()), 0)
+    assert len(read) == 1
+
+
+def test_of_all_sessions_so_much_is_kept_and_who_has_most_loses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay, "MAX_BYTES_IN_ALL", 10_000)
+    kept = replay.Kept()
+    loud, quiet, ended = (replay.Replay(kept) for _ in range(3))
+    feeds = [one.open() for one in (loud, quiet, ended)]
+    for feed in feeds[1:]:
+        for _ in range(20):
+            feed.add(b"x" * 100)
+    ended.end()
+    for _ in range(200):
+        feeds[0].add(b"x" * 100)
+    assert feeds[1].goes_on(0)
+    assert feeds[2].goes_on(0)
+    assert not feeds[0].goes_on(0)
+    assert feeds[0].goes_on(199)
+    assert 5_000 < loud.bytes + quiet.bytes <= 10_000
+
+
+async def test_what_a_session_missed_and_is_not_kept_is_not_waited_for(
+    site: Site, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "MAX_EVENTS", 1)
+    client = await shaken(site)
+    await client.ask("resources/subscribe", {"uri": URI})
+    await page.subscriptions.begun()
+    for _ in range(3):
+        await page.subscriptions.running[0]("notifications/resources/updated", {"uri": URI})
+    stream = client.get()
+    primed = (await stream.events(1))[0]
+    assert str(primed.id) == "0-3"
+    await page.subscriptions.running[0]("notifications/resources/updated", {"uri": URI})
+    assert (await stream.events(2))[1].message["params"] == {"uri": URI}
 
 
 @pytest.mark.parametrize("event", ["", "x", "0", "0-", "-1", "0-99", "99-0", "1e1-0", "٠-٠"])
