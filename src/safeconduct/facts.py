@@ -236,7 +236,7 @@ class FactFinder:
         elif manifest is not None:
             try:
                 resolved = await self._resolvers.resolve(call, gathered, manifest, provenance)
-            except (FactsUnavailable, TimeoutError):
+            except FactsUnavailable:
                 failures.append(RESOLVER)
         changes: dict[str, int] = {}
         baselines: dict[str, int] = {}

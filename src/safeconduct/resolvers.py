@@ -7,8 +7,9 @@ is not to be had, and the call that needs it is refused.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from functools import partial
+from time import monotonic
 from typing import Any, Final, cast
 
 import msgspec
@@ -31,7 +32,7 @@ from safeconduct.ports import (
 )
 
 RESOLVE_S: Final = 5.0
-"""How long all resolvers of one call may take together, in seconds."""
+"""How long upstreams may take for all resolvers of one call together, in seconds."""
 
 ARGUMENT: Final = "$.arguments."
 """How a resolver's argument names a value of the judged call."""
@@ -68,26 +69,29 @@ class Resolvers:
     async def resolve(
         self, call: Call, gathered: Gathered, manifest: ToolManifest, provenance: Provenance
     ) -> Resolved:
-        """Everything the manifest asks for. Raises FactsUnavailable, TimeoutError."""
+        """Everything the manifest asks for. Raises FactsUnavailable."""
         if not manifest.resolvers and not manifest.sink.allow:
             return Resolved()
         known = {**self._catalogue.resolvers(call.upstream), **manifest.resolvers}
         facts: dict[str, Any] = {}
         allowed: dict[str, frozenset[str]] = {}
-        async with asyncio.timeout(RESOLVE_S):
-            for name, resolver in manifest.resolvers.items():
-                facts[name] = _fact(await self._ask(call, gathered, resolver, provenance))
-            for listed, allow in manifest.sink.allow.items():
-                values: list[object] = list(allow.values)
-                if allow.resolver is not None:
-                    resolver = known[allow.resolver]
-                    values += await self._ask(call, gathered, resolver, provenance)
-                texts = (normalise(value) for value in values)
-                allowed[listed] = frozenset(text for text in texts if text)
+        ask = partial(self._ask, call, gathered, provenance, monotonic() + RESOLVE_S)
+        for name, resolver in manifest.resolvers.items():
+            facts[name] = _fact(await ask(resolver))
+        for listed, allow in manifest.sink.allow.items():
+            values: list[object] = list(allow.values)
+            if allow.resolver is not None:
+                values += await ask(known[allow.resolver])
+            allowed[listed] = frozenset([text for value in values if (text := normalise(value))])
         return Resolved(facts, allowed)
 
     async def _ask(
-        self, call: Call, gathered: Gathered, resolver: Resolver, provenance: Provenance
+        self,
+        call: Call,
+        gathered: Gathered,
+        provenance: Provenance,
+        until_s: float,
+        resolver: Resolver,
     ) -> list[object]:
         upstream, _, tool = resolver.tool.rpartition(".")
         where = upstream or call.upstream
@@ -96,6 +100,9 @@ class Resolvers:
             msgspec.structs.replace(call, method=METHOD, upstream=where, name=tool),
             msgspec.structs.replace(gathered, tool=facts),
         )
+        left_s = until_s - monotonic()
+        if left_s <= 0:
+            raise FactsUnavailable
         try:
             arguments = {
                 name: _filled(value, call.arguments) for name, value in resolver.arguments.items()
@@ -105,7 +112,7 @@ class Resolvers:
                 {"name": tool, "arguments": arguments},
                 owner=owner_of(gathered),
                 credential=await self._broker.credential(errand),
-                timeout_s=RESOLVE_S,
+                timeout_s=left_s,
             )
             structured = result.get("structuredContent")
             if result.get("isError") is True or not isinstance(structured, dict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from safeconduct.core.checks import FIRST, SECOND
+from safeconduct.core.checks import FIRST, NAMES, SECOND
 from safeconduct.core.checks.flow import unvouched
 from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.verdict import (
@@ -28,17 +28,21 @@ GRANT_MS: Final = 60_000
 """How long a grant lasts at most, in milliseconds: one call, not a standing permission."""
 
 
+NOTHING_AGAINST: Final = tuple(Answer(name, None) for name in NAMES)
+"""The answers of checks of which none has anything against a call."""
+
 NO_SECRETS: Final = Redact(("secret.",))
 
 
 def decide(call: Call, facts: Facts) -> Decision:
     """The verdict on a call, with the answer of every check."""
     gathered = facts.gathered
-    answers = (
-        *[Answer(name, first(call, gathered)) for name, first in FIRST],
-        *[Answer(name, second(call, facts)) for name, second in SECOND],
+    asked = (
+        *[first(call, gathered) for _, first in FIRST],
+        *[second(call, facts) for _, second in SECOND],
     )
-    against = [answer.said for answer in answers if answer.said is not None]
+    against = [said for said in asked if said is not None]
+    answers = tuple(map(Answer, NAMES, asked)) if against else NOTHING_AGAINST
     for said in against:
         if isinstance(said, Deny):
             return Decision(said, answers)

@@ -41,7 +41,10 @@ class Origin(msgspec.Struct, frozen=True):
 
 def vouched_for(origins: Iterable[Origin]) -> bool:
     """Whether one of these places may vouch for a control argument."""
-    return not VOUCHING.isdisjoint([origin.place for origin in origins])
+    for origin in origins:  # noqa: SIM110  a generator costs several times as much
+        if origin.place in VOUCHING:
+            return True
+    return False
 
 
 class Vouched(msgspec.Struct, frozen=True):
@@ -67,10 +70,10 @@ def normalise(value: object) -> str | None:
 
     Case and inner spaces are kept: a look-alike is another value.
     """
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, str):
         return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     return None

@@ -11,6 +11,7 @@ from typing import Any, Final, assert_never
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.checks.budget import spends
+from safeconduct.core.decide import NOTHING_AGAINST
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
@@ -68,7 +69,7 @@ def decision_record(
         "digest": call.digest,
         "size": call.size,
         "labels": label_value(task.labels),
-        "checks": [_answer(answer) for answer in decision.answers],
+        "checks": _checks(decision.answers),
     }
     if gathered.unsafe:
         record["unsafe"] = list(gathered.unsafe)
@@ -134,6 +135,11 @@ def _verdict(gathered: Gathered, verdict: Verdict) -> JSON:
             assert_never(verdict)
 
 
+def _checks(answers: tuple[Answer, ...]) -> list[JSON]:
+    # Most decisions are permits, and say the same.
+    return [*_PASSED] if answers is NOTHING_AGAINST else list(map(_answer, answers))
+
+
 def _answer(answer: Answer) -> JSON:
     if answer.said is None:
         said = "nothing against it" if answer.evaluated else "not evaluated"
@@ -145,6 +151,9 @@ def _answer(answer: Answer) -> JSON:
             return {"check": answer.check, "said": "elevate", "asks": list(requirement.sources)}
         case _:
             assert_never(answer.said)
+
+
+_PASSED: Final = tuple(map(_answer, NOTHING_AGAINST))
 
 
 def outcome_record(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from safeconduct.core.checks import FIRST, SECOND
+from safeconduct.core.checks import FIRST, NAMES
 from safeconduct.core.model import Call, Gathered
-from safeconduct.core.verdict import Answer, CheckName, Decision, Deny
+from safeconduct.core.verdict import Answer, Decision, Deny
 
 
 def screen(call: Call, gathered: Gathered) -> Decision | None:
@@ -22,7 +22,6 @@ def screen(call: Call, gathered: Gathered) -> Decision | None:
 
 def _stopped(at: int, refusal: Deny) -> Decision:
     """A refusal by the check at this place: those before it had nothing to say against the call."""
-    names: list[CheckName] = [name for name, _ in (*FIRST, *SECOND)]
-    passed = [Answer(name, None) for name in names[:at]]
-    unasked = [Answer(name, None, evaluated=False) for name in names[at + 1 :]]
-    return Decision(refusal, (*passed, Answer(names[at], refusal), *unasked))
+    passed = [Answer(name, None) for name in NAMES[:at]]
+    unasked = [Answer(name, None, evaluated=False) for name in NAMES[at + 1 :]]
+    return Decision(refusal, (*passed, Answer(NAMES[at], refusal), *unasked))

@@ -33,3 +33,6 @@ SECOND: Final[tuple[tuple[CheckName, Callable[[Call, Facts], Deny | Elevate | No
     ("policy", policy),
     ("elevation", elevation),
 )
+
+NAMES: Final[tuple[CheckName, ...]] = tuple(name for name, _ in (*FIRST, *SECOND))
+"""The checks in their order."""

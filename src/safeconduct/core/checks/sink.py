@@ -29,10 +29,9 @@ def sink(call: Call, facts: Facts) -> Deny | None:
         role = manifest.arguments[name].role if name in manifest.arguments else "content"
         if role in listed and not _allowed(name, value, facts, listed[role]):
             return Deny("destination-not-allowed")
-    refused = frozenset(manifest.sink.categories_refused)
-    if refused & facts.gathered.task.labels.categories and carries(call, facts):
-        return Deny("category-refused")
-    return None
+    refused = manifest.sink.categories_refused
+    mixed = not facts.gathered.task.labels.categories.isdisjoint(refused)
+    return Deny("category-refused") if mixed and carries(call, facts) else None
 
 
 def _allowed(name: str, value: object, facts: Facts, listed: str) -> bool:

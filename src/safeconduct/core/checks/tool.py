@@ -14,10 +14,10 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
     facts, task = gathered.tool, gathered.task
     if facts.manifest is None or not facts.manifest.scopes:
         return Deny("tool-unknown")
-    needed = frozenset(facts.manifest.scopes)
-    if not needed <= task.scopes:
+    needed = facts.manifest.scopes
+    if not task.scopes.issuperset(needed):
         # Only a scope that a new task could have is worth telling: anything else does not exist.
-        return Deny("scope-missing" if needed <= task.obtainable else "tool-unknown")
+        return Deny("scope-missing" if task.obtainable.issuperset(needed) else "tool-unknown")
     if facts.pin == "changed":
         return Deny("definition-changed")
     if facts.effect.changes_state and task.purpose_source == "agent":
