@@ -57,12 +57,12 @@ class StatusFault(UpstreamFault):
 
 
 class Parted(UpstreamFault):
-    """A stream that ended before its answer, and can be taken up again at a place that has an id
-    (MCP 2025-11-25, transports, "Resumability and Redelivery").
+    """A stream that ended, or broke off, before its answer, and can be taken up again at a place
+    that has an id (MCP 2025-11-25, transports, "Resumability and Redelivery").
     """
 
-    def __init__(self, event_id: str, retry_ms: int | None) -> None:
-        super().__init__(UNREACHABLE, _ENDED, may_have_happened=True)
+    def __init__(self, detail: str, event_id: str, retry_ms: int | None) -> None:
+        super().__init__(UNREACHABLE, detail, may_have_happened=True)
         self.event_id = event_id
         self.retry_ms = retry_ms
 
@@ -118,9 +118,14 @@ class Conversation:
     async def _listen(self, exchange: Exchange) -> None:
         stream = MessageStream(exchange, self._max_bytes, self._place)
         while self._answer is None:
-            message = await stream.next()
+            try:
+                message = await stream.next()
+            except UpstreamFault as fault:
+                if fault.reason != UNREACHABLE:
+                    raise
+                raise self._ended(fault) from None
             if message is None:
-                raise self._ended()
+                raise self._ended(UpstreamFault(UNREACHABLE, _ENDED, may_have_happened=True))
             await self._take(message)
         try:
             async with asyncio.timeout(_TAIL_S):
@@ -129,10 +134,11 @@ class Conversation:
         except TimeoutError:
             pass  # the connection is closed on the way out, and what it might still say is unheard
 
-    def _ended(self) -> UpstreamFault:
+    def _ended(self, fault: UpstreamFault) -> UpstreamFault:
+        """The fault of a stream that ended, or broke off, before the answer."""
         if self._place.id is None:
-            return UpstreamFault(UNREACHABLE, _ENDED, may_have_happened=True)
-        return Parted(self._place.id, self._place.retry_ms)
+            return fault
+        return Parted(fault.detail, self._place.id, self._place.retry_ms)
 
     async def _take(self, message: Message) -> None:
         if isinstance(message, Answer):

@@ -1,7 +1,8 @@
 """Answers of the older era that come on more than one stream.
 
-An upstream may end a stream before the answer and have its client come back for the rest (MCP
-2025-11-25, transports, "Resumability and Redelivery"). The request itself is never sent again.
+An upstream may end a stream before the answer and have its client come back for the rest, which is
+also how a stream is mended that broke off (MCP 2025-11-25, transports, "Resumability and
+Redelivery"). The request itself is never sent again.
 """
 
 from __future__ import annotations
