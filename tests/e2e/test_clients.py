@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -22,6 +19,7 @@ from tests.e2e import servers, workshop
 from tests.e2e.parts import AGES, VENV, Part, npm_client, npm_server, python_client
 from tests.e2e.servers import NAMES
 from tests.support.installation import HOST, Gateway, free_port, running
+from tests.support.threads import in_a_thread
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -66,35 +64,6 @@ def played(part: Part, errand: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def relayed(listen: int) -> Generator[tuple[Shim, str]]:
-    """A relay to that port, from a thread of its own, and its URL."""
-    shim = Shim(HOST, listen)
-    ready = threading.Event()
-    loop = asyncio.new_event_loop()
-    closing = asyncio.Event()
-    ports: list[int] = []
-
-    async def serve() -> None:
-        async with shim.listening() as port:
-            ports.append(port)
-            ready.set()
-            await closing.wait()
-
-    def work() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(serve())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    ready.wait()
-    try:
-        yield shim, f"http://{HOST}:{ports[0]}"
-    finally:
-        loop.call_soon_threadsafe(closing.set)
-        thread.join()
-
-
 def nothing(_method: str, _target: str) -> bytes:
     return b""
 
@@ -128,14 +97,19 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Generator[Front]:
     upstreams = [servers.everything("new"), servers.filesystem("new", root)]
     upstreams += [servers.asking(age) for age in AGES]
     listen = free_port()
+    shim = Shim(HOST, listen)
     with (
         workshop.everything_over_http("new", directory / "everything.log") as there,
-        relayed(listen) as (shim, issuer),
+        in_a_thread(shim.listening()) as port,
     ):
         upstreams.append(servers.asking("new", there))
         manifests = workshop.reviewed(upstreams)
         config = workshop.install(
-            directory / "gateway", upstreams, manifests, listen=listen, issuer=issuer
+            directory / "gateway",
+            upstreams,
+            manifests,
+            listen=listen,
+            issuer=f"http://{HOST}:{port}",
         )
         with running(config) as gateway:
             yield Front(gateway, shim)

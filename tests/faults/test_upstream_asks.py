@@ -2,26 +2,27 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import pytest
 
 from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, AskRefused, Upstream, UpstreamError, UpstreamFault
-from safeconduct.upstreams import Limits, asks, open_upstream
+from safeconduct.upstreams import Limits, asks
 from tests.faults.upstream_servers import (
     OWNER,
     Handler,
     Raw,
     Request,
+    connected,
     echo,
     handshaking,
-    raw_server,
+    in_session,
     stateless,
 )
-from tests.support.listeners import Hears
+from tests.support.listeners import Hears, Unanswered, never, three
 
 FORM = frozenset[Capability]({"elicitation.form"})
 ALL = frozenset[Capability]({"elicitation.form", "elicitation.url", "sampling", "roots"})
@@ -41,16 +42,11 @@ def streamless(handler: Handler) -> Handler:
     return handle
 
 
-@asynccontextmanager
-async def connected(
+def in_call(
     handler: Handler, *, session: Callable[[], str] | None = lambda: "s1"
-) -> AsyncGenerator[tuple[Upstream, Raw], None]:
-    async with AsyncExitStack() as stack:
-        served = handshaking(streamless(handler), session=session)
-        raw = await stack.enter_async_context(raw_server(served))
-        upstream = open_upstream("asking", url=raw.url, limits=Limits())
-        stack.push_async_callback(upstream.close)
-        yield upstream, raw
+) -> AbstractAsyncContextManager[tuple[Upstream, Raw]]:
+    """An upstream that can ask in the answer to a call alone, and the server behind it."""
+    return in_session(streamless(handler), session=session)
 
 
 async def call(
@@ -104,17 +100,8 @@ class Asks:
             request.end_stream()
 
 
-async def three(method: str, params: JSON) -> JSON:
-    return {"action": "accept", "content": {"n": 3}}
-
-
-async def never(method: str, params: JSON) -> JSON:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
 async def fault_of(handler: Handler, listener: Hears, *, timeout_s: float = 20) -> tuple[str, bool]:
-    async with connected(handler) as (upstream, _):
+    async with in_call(handler) as (upstream, _):
         with pytest.raises(UpstreamFault) as caught:
             await call(upstream, listener, timeout_s=timeout_s)
     return caught.value.reason, caught.value.may_have_happened
@@ -126,7 +113,7 @@ async def fault_of(handler: Handler, listener: Hears, *, timeout_s: float = 20) 
 @pytest.mark.parametrize("ask_id", ["q1", 0, 7, "7"])
 async def test_an_answer_goes_back_under_the_id_of_its_ask(ask_id: object) -> None:
     listener = Hears(reply=three, able=FORM)
-    async with connected(Asks(question(ask_id))) as (upstream, raw):
+    async with in_call(Asks(question(ask_id))) as (upstream, raw):
         called = await call(upstream, listener)
     assert listener.asks == [("elicitation/create", QUESTION)]
     content = {"action": "accept", "content": {"n": 3}}
@@ -137,7 +124,7 @@ async def test_an_answer_goes_back_under_the_id_of_its_ask(ask_id: object) -> No
 
 
 async def test_a_refusal_goes_back_as_an_error() -> None:
-    async with connected(Asks(question("q"))) as (upstream, _):
+    async with in_call(Asks(question("q"))) as (upstream, _):
         called = await call(upstream, Hears(able=FORM))
     error = {"code": -1, "message": "Refused"}
     assert called["replies"] == [{"jsonrpc": "2.0", "id": "q", "error": error}]
@@ -167,7 +154,7 @@ async def test_progress_is_heard_while_somebody_is_asked() -> None:
         request.end_stream()
 
     replied = asyncio.Event()
-    async with connected(asking) as (upstream, _):
+    async with in_call(asking) as (upstream, _):
         assert await call(upstream, Hears(hear, reply, able=ALL)) == {}
 
 
@@ -178,7 +165,7 @@ async def test_time_spent_on_an_ask_is_not_the_call_s() -> None:
                 await asyncio.Event().wait()
         return {"roots": []}
 
-    async with connected(Asks(question("q", "roots/list"))) as (upstream, _):
+    async with in_call(Asks(question("q", "roots/list"))) as (upstream, _):
         called = await call(upstream, Hears(reply=slow, able=ALL), timeout_s=0.5)
     assert called["replies"][0]["result"] == {"roots": []}
 
@@ -187,33 +174,26 @@ async def test_an_ask_that_nobody_answers_is_refused_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asks, "ASK_S", 0.05)
-    async with connected(Asks(question("q"))) as (upstream, _):
+    async with in_call(Asks(question("q"))) as (upstream, _):
         called = await call(upstream, Hears(reply=never, able=FORM))
     assert called["replies"][0]["error"] == {"code": -1, "message": "Refused"}
 
 
 async def test_an_upstream_can_take_back_what_it_asked() -> None:
-    asked, withdrawn = asyncio.Event(), asyncio.Event()
-
-    async def reply(method: str, params: JSON) -> JSON:
-        asked.set()
-        try:
-            return await never(method, params)
-        finally:
-            withdrawn.set()
+    reply = Unanswered()
 
     async def asking(request: Request) -> None:
         request.start_stream()
         request.event(question("q"))
-        await asked.wait()
+        await reply.asked.wait()
         for other in ("other", None, ["q"], True):
             request.event(notice("notifications/cancelled", {"requestId": other}))
         request.event(notice("notifications/cancelled", {"requestId": "q"}))
-        await withdrawn.wait()
+        await reply.withdrawn.wait()
         request.event(request.reply(result={}))
         request.end_stream()
 
-    async with connected(asking) as (upstream, raw):
+    async with in_call(asking) as (upstream, raw):
         assert await call(upstream, Hears(reply=reply, able=FORM)) == {}
         assert raw.methods.count("POST") == 0
 
@@ -229,7 +209,7 @@ async def test_a_call_given_up_takes_its_asks_along() -> None:
         finally:
             withdrawn.put_nowait(method)
 
-    async with connected(Asks(question(1), question(2, "roots/list"), wait=2)) as (upstream, raw):
+    async with in_call(Asks(question(1), question(2, "roots/list"), wait=2)) as (upstream, raw):
         calling = asyncio.create_task(call(upstream, Hears(reply=reply, able=ALL)))
         assert {await asked.get(), await asked.get()} == {"elicitation/create", "roots/list"}
         calling.cancel()
@@ -261,12 +241,10 @@ async def test_each_owner_and_what_can_be_asked_there_has_a_session() -> None:
             seen.append((request.headers["mcp-session-id"], {}))
         await serve(request)
 
-    async with raw_server(noting) as raw:
-        upstream = open_upstream("x", url=raw.url)
+    async with connected(noting) as (upstream, _):
         for able in (FORM, frozenset[Capability](), FORM, ALL):
             await call(upstream, Hears(able=able))
         await call(upstream, Hears(able=FORM), owner="acme|user:jane|t2")
-        await upstream.close()
     form: JSON = {"elicitation": {"form": {}}}
     assert seen == [
         ("initialize", form),
@@ -282,11 +260,9 @@ async def test_each_owner_and_what_can_be_asked_there_has_a_session() -> None:
 
 
 async def test_a_request_of_the_newer_era_declares_what_can_be_asked() -> None:
-    async with raw_server(stateless(echo)) as raw:
-        upstream = open_upstream("x", url=raw.url)
+    async with connected(stateless(echo)) as (upstream, raw):
         await call(upstream, Hears(able=FORM, log_level="warning"))
         await call(upstream, Hears())
-        await upstream.close()
     first, second = (r.message["params"]["_meta"] for r in raw.requests[1:])
     prefix = "io.modelcontextprotocol/"
     assert first[f"{prefix}clientCapabilities"] == {"elicitation": {"form": {}}}
@@ -305,10 +281,8 @@ async def test_input_that_is_required_is_a_result() -> None:
     async def requiring(request: Request) -> None:
         request.answer(asked)
 
-    async with raw_server(stateless(requiring)) as raw:
-        upstream = open_upstream("x", url=raw.url)
+    async with connected(stateless(requiring)) as (upstream, _):
         assert await call(upstream, Hears(able=ALL)) == asked
-        await upstream.close()
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -319,11 +293,9 @@ async def test_what_an_upstream_would_have_to_ask_is_its_own_answer(status: int)
         error = {"code": -32021, "message": "no", "data": data}
         request.respond(request.reply(error=error), status=status)
 
-    async with raw_server(stateless(lacking)) as raw:
-        upstream = open_upstream("x", url=raw.url)
+    async with connected(stateless(lacking)) as (upstream, _):
         with pytest.raises(UpstreamError) as caught:
             await call(upstream, Hears())
-        await upstream.close()
     assert (caught.value.code, caught.value.data) == (-32021, data)
 
 
@@ -332,7 +304,7 @@ async def test_what_an_upstream_would_have_to_ask_is_its_own_answer(status: int)
 
 @pytest.mark.parametrize("listener", [Hears(reply=three), Hears(reply=three, able=FORM)])
 async def test_nobody_is_asked_without_a_session(listener: Hears) -> None:
-    async with connected(Asks(question("q")), session=None) as (upstream, _):
+    async with in_call(Asks(question("q")), session=None) as (upstream, _):
         called = await call(upstream, listener)
     assert called["replies"][0]["error"]["code"] == -32601
     assert listener.asks == []
@@ -340,7 +312,7 @@ async def test_nobody_is_asked_without_a_session(listener: Hears) -> None:
 
 async def test_who_can_be_asked_nothing_is_not_asked() -> None:
     listener = Hears(reply=three)
-    async with connected(Asks(question("q"))) as (upstream, _):
+    async with in_call(Asks(question("q"))) as (upstream, _):
         called = await call(upstream, listener)
     assert called["replies"][0]["error"]["code"] == -32601
     assert listener.asks == []
@@ -349,7 +321,7 @@ async def test_who_can_be_asked_nothing_is_not_asked() -> None:
 @pytest.mark.parametrize("method", ["tools/call", "tasks/get", "elicitation/Create", "ping"])
 async def test_other_requests_reach_nobody(method: str) -> None:
     listener = Hears(reply=three, able=ALL)
-    async with connected(Asks(question("q", method))) as (upstream, _):
+    async with in_call(Asks(question("q", method))) as (upstream, _):
         called = await call(upstream, listener)
     assert ("result" in called["replies"][0]) is (method == "ping")
     assert listener.asks == []
@@ -395,7 +367,7 @@ async def test_asking_without_end_one_after_the_other_ends_at_the_bound() -> Non
 async def test_an_ask_after_the_answer_reaches_nobody() -> None:
     listener = Hears(reply=three, able=ALL)
     late = Asks(wait=0, then=question("q"))
-    async with connected(late) as (upstream, _):
+    async with in_call(late) as (upstream, _):
         assert await call(upstream, listener) == {"replies": []}
     assert listener.asks == []
     replied = (await late.replies.get()).message
@@ -403,7 +375,7 @@ async def test_an_ask_after_the_answer_reaches_nobody() -> None:
 
 
 async def test_an_answer_of_the_upstream_ends_what_it_asked() -> None:
-    async with connected(Asks(question("q"), wait=0)) as (upstream, raw):
+    async with in_call(Asks(question("q"), wait=0)) as (upstream, raw):
         assert await call(upstream, Hears(reply=never, able=FORM)) == {"replies": []}
     assert raw.methods.count("POST") == 0
 
@@ -432,7 +404,7 @@ async def test_an_answer_reaches_nobody_but_the_call_that_was_asked() -> None:
     replies: asyncio.Queue[str] = asyncio.Queue()
     both: list[Request] = []
     listeners = [Hears(reply=by_message, able=FORM) for _ in range(2)]
-    async with connected(asking) as (upstream, _):
+    async with in_call(asking) as (upstream, _):
         await asyncio.gather(*(call(upstream, listener) for listener in listeners))
     assert [len(listener.asks) for listener in listeners] == [1, 1]
 
@@ -491,7 +463,7 @@ async def test_what_fails_while_somebody_is_asked_is_the_call_s_failure() -> Non
     async def broken(method: str, params: JSON) -> JSON:
         raise RuntimeError("not recorded")
 
-    async with connected(Asks(question("q"))) as (upstream, raw):
+    async with in_call(Asks(question("q"))) as (upstream, raw):
         with pytest.raises(RuntimeError, match="not recorded"):
             await call(upstream, Hears(reply=broken, able=FORM))
         assert raw.methods.count("POST") == 0
@@ -509,7 +481,7 @@ async def test_refusals_say_what_the_page_says() -> None:
     async def reply(method: str, params: JSON) -> JSON:
         raise AskRefused(-32602, "Invalid params")
 
-    async with connected(Asks(question("q"))) as (upstream, _):
+    async with in_call(Asks(question("q"))) as (upstream, _):
         called = await call(upstream, Hears(reply=reply, able=FORM))
     assert called["replies"][0]["error"] == {"code": -32602, "message": "Invalid params"}
 
@@ -520,12 +492,10 @@ async def test_the_newer_era_has_no_requests_of_the_upstream() -> None:
         request.event(question("q"))
         await asyncio.Event().wait()
 
-    async with raw_server(stateless(asking)) as raw:
-        upstream = open_upstream("x", url=raw.url)
+    async with connected(stateless(asking)) as (upstream, _):
         listener = Hears(reply=three, able=ALL)
         with pytest.raises(UpstreamFault) as caught:
             await call(upstream, listener)
-        await upstream.close()
     assert (caught.value.reason, caught.value.may_have_happened) == MALFORMED
     assert listener.asks == []
 
@@ -573,12 +543,10 @@ LINES: list[JSON] = [
 @pytest.mark.parametrize("error", [False, True])
 async def test_a_session_is_told_once_what_log_lines_are_wanted(*, error: bool) -> None:
     levels: list[str] = []
-    async with raw_server(logging_server(levels, LINES, error=error)) as raw:
-        upstream = open_upstream("x", url=raw.url)
+    async with connected(logging_server(levels, LINES, error=error)) as (upstream, _):
         listeners = [Hears(log_level=level) for level in ("error", None, "error", "debug", "alert")]
         for listener in listeners:
             assert await call(upstream, listener) == {}
-        await upstream.close()
     assert levels == ["error", "debug"]
     message = "notifications/message"
     assert [len(listener.heard) for listener in listeners] == [1, 0, 1, 2, 0]
@@ -587,15 +555,16 @@ async def test_a_session_is_told_once_what_log_lines_are_wanted(*, error: bool) 
 
 async def test_floods_of_log_lines_end_at_the_bound() -> None:
     lines: list[JSON] = [{"level": "error", "data": "x" * 1000}] * 200
-    async with raw_server(logging_server([], lines)) as raw:
-        upstream = open_upstream("x", url=raw.url, limits=Limits(max_answer_bytes=100_000))
+    async with connected(logging_server([], lines), Limits(max_answer_bytes=100_000)) as (
+        upstream,
+        _,
+    ):
         with pytest.raises(UpstreamFault) as caught:
             await call(upstream, Hears(log_level="error"))
-        await upstream.close()
     assert (caught.value.reason, caught.value.may_have_happened) == MALFORMED
 
 
 async def test_a_server_without_logging_is_told_no_level() -> None:
-    async with connected(echo) as (upstream, raw):
+    async with in_call(echo) as (upstream, raw):
         await call(upstream, Hears(log_level="debug"))
         assert "logging/setLevel" not in raw.methods

@@ -1,39 +1,24 @@
 """Upstreams of the older era that ask on the stream of a session while a call runs there."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Upstream, UpstreamFault, Wanted
-from safeconduct.upstreams import Limits, listening, open_upstream
+from safeconduct.upstreams import listening
 from tests.faults.test_upstream_asks import (
     ALL,
     FORM,
     QUESTION,
     call,
-    never,
     notice,
     question,
-    three,
 )
-from tests.faults.upstream_servers import OWNER, Handler, Raw, Request, handshaking, raw_server
-from tests.support.listeners import Hears
+from tests.faults.upstream_servers import OWNER, Request, in_session
+from tests.support.listeners import Hears, Unanswered, never, three
 
 NOT_FOUND: JSON = {"code": -32601, "message": "Method not found"}
-
-
-@asynccontextmanager
-async def connected(
-    handler: Handler, *, session: Callable[[], str] | None = lambda: "s1"
-) -> AsyncGenerator[tuple[Upstream, Raw], None]:
-    async with AsyncExitStack() as stack:
-        raw = await stack.enter_async_context(raw_server(handshaking(handler, session=session)))
-        upstream = open_upstream("asking", url=raw.url, limits=Limits())
-        stack.push_async_callback(upstream.close)
-        yield upstream, raw
 
 
 class Aside:
@@ -87,7 +72,7 @@ def listens(upstream: Upstream) -> asyncio.Task[None]:
 
 async def test_what_is_asked_aside_is_for_the_call_that_runs() -> None:
     aside, listener = Aside(), Hears(reply=three, able=FORM)
-    async with connected(aside) as (upstream, raw):
+    async with in_session(aside) as (upstream, raw):
         running = calling(upstream, listener)
         stream, request = await aside.streams.get(), await aside.calls.get()
         assert aside.sent == ["GET", "tools/call"]  # it is open before anything can be asked
@@ -105,23 +90,15 @@ async def test_what_is_asked_aside_is_for_the_call_that_runs() -> None:
 
 
 async def test_it_can_be_taken_back_there() -> None:
-    asked, withdrawn = asyncio.Event(), asyncio.Event()
-
-    async def reply(method: str, params: JSON) -> JSON:
-        asked.set()
-        try:
-            return await never(method, params)
-        finally:
-            withdrawn.set()
-
+    reply = Unanswered()
     aside = Aside()
-    async with connected(aside) as (upstream, _):
+    async with in_session(aside) as (upstream, _):
         running = calling(upstream, Hears(reply=reply, able=FORM))
         stream, request = await aside.streams.get(), await aside.calls.get()
         stream.event(question("q"))
-        await asked.wait()
+        await reply.asked.wait()
         stream.event(notice("notifications/cancelled", {"requestId": "q"}))
-        await withdrawn.wait()
+        await reply.withdrawn.wait()
         end(request)
         assert await running == {}
     assert aside.replies.empty()
@@ -129,7 +106,7 @@ async def test_it_can_be_taken_back_there() -> None:
 
 async def test_who_listens_meanwhile_shares_the_stream() -> None:
     aside, listener = Aside(), Hears(reply=three, able=FORM)
-    async with connected(aside) as (upstream, _):
+    async with in_session(aside) as (upstream, _):
         running = calling(upstream, listener)
         stream, request = await aside.streams.get(), await aside.calls.get()
         hearing = listens(upstream)
@@ -150,7 +127,7 @@ async def test_a_call_does_without_a_stream_that_is_not_there(status: int) -> No
         else:
             request.answer({})
 
-    async with connected(handle) as (upstream, raw):
+    async with in_session(handle) as (upstream, raw):
         for _ in range(3):
             assert await call(upstream, Hears(able=FORM)) == {}
     # 405 says that there never is one.
@@ -166,7 +143,7 @@ async def test_a_call_does_not_wait_for_a_stream_that_does_not_open(
         if request.verb != "GET":
             request.answer({})
 
-    async with connected(handle) as (upstream, raw):
+    async with in_session(handle) as (upstream, raw):
         assert await call(upstream, Hears(able=FORM)) == {}
         assert raw.methods.count("GET") == 1
 
@@ -176,7 +153,7 @@ async def test_a_stream_is_only_opened_where_somebody_can_be_asked() -> None:
         request.answer({})
 
     for session in (lambda: "s1", None):
-        async with connected(handle, session=session) as (upstream, raw):
+        async with in_session(handle, session=session) as (upstream, raw):
             able = frozenset[Capability]() if session else ALL
             await call(upstream, Hears(able=able))
             await upstream.request(
@@ -204,7 +181,7 @@ async def test_a_new_session_has_a_stream_of_its_own() -> None:
         else:
             request.answer({})
 
-    async with connected(handle, session=lambda: f"s{next(numbers)}") as (upstream, _):
+    async with in_session(handle, session=lambda: f"s{next(numbers)}") as (upstream, _):
         for _ in range(2):
             assert await call(upstream, Hears(able=FORM)) == {}
     assert seen == [
@@ -220,7 +197,7 @@ async def test_a_new_session_has_a_stream_of_its_own() -> None:
 async def test_what_is_asked_aside_of_two_calls_is_for_neither() -> None:
     aside = Aside()
     listeners = [Hears(reply=three, able=FORM) for _ in range(2)]
-    async with connected(aside) as (upstream, _):
+    async with in_session(aside) as (upstream, _):
         running = [calling(upstream, listener) for listener in listeners]
         requests = [await aside.calls.get() for _ in running]
         stream = await aside.streams.get()
@@ -241,7 +218,7 @@ async def test_what_is_asked_aside_of_two_calls_is_for_neither() -> None:
 
 async def test_what_is_asked_aside_of_no_call_is_refused() -> None:
     aside, listener = Aside(), Hears(reply=three, able=FORM)
-    async with connected(aside) as (upstream, _):
+    async with in_session(aside) as (upstream, _):
         running = calling(upstream, listener)
         request, stream = await aside.calls.get(), await aside.streams.get()
         hearing = listens(upstream)
@@ -277,7 +254,7 @@ async def test_another_owner_s_call_is_not_asked() -> None:
             replies.put_nowait((named, request.message))
 
     one, other = Hears(reply=three, able=FORM), Hears(reply=three, able=FORM)
-    async with connected(handle, session=lambda: f"s{next(numbers)}") as (upstream, _):
+    async with in_session(handle, session=lambda: f"s{next(numbers)}") as (upstream, _):
         first = asyncio.create_task(call(upstream, one))
         mine = await begun.get()
         second = asyncio.create_task(call(upstream, other, owner="acme|user:jane|t2"))
@@ -299,7 +276,7 @@ async def test_an_ask_on_both_streams_under_one_id_is_malformed() -> None:
         asked.set()
         return await never(method, params)
 
-    async with connected(aside) as (upstream, _):
+    async with in_session(aside) as (upstream, _):
         running = calling(upstream, Hears(reply=reply, able=FORM))
         stream, request = await aside.streams.get(), await aside.calls.get()
         request.event(question("q"))
@@ -312,7 +289,7 @@ async def test_an_ask_on_both_streams_under_one_id_is_malformed() -> None:
 
 async def test_an_upstream_that_asks_aside_without_end_is_malformed() -> None:
     aside = Aside()
-    async with connected(aside) as (upstream, _):
+    async with in_session(aside) as (upstream, _):
         running = calling(upstream, Hears(reply=never, able=FORM))
         stream, _ = await aside.streams.get(), await aside.calls.get()
         for number in range(100):
@@ -324,7 +301,7 @@ async def test_an_upstream_that_asks_aside_without_end_is_malformed() -> None:
 
 async def test_nonsense_aside_is_no_concern_of_the_call() -> None:
     aside = Aside()
-    async with connected(aside) as (upstream, _):
+    async with in_session(aside) as (upstream, _):
         running = calling(upstream, Hears(able=FORM))
         stream, request = await aside.streams.get(), await aside.calls.get()
         stream.event(b"nonsense")

@@ -8,7 +8,7 @@ import pytest
 
 from safeconduct.ports import JSON, Upstream, UpstreamFault
 from safeconduct.upstreams import breaker, http, open_upstream
-from tests.faults.upstream_servers import Request, ask, echo, raw_server, stateless
+from tests.faults.upstream_servers import Request, ask, connected, echo, raw_server, stateless
 
 READS: list[tuple[str, JSON]] = [
     ("tools/list", {}),
@@ -70,25 +70,21 @@ async def test_a_broken_answer_opens_nothing() -> None:
     async def breaking(request: Request) -> None:
         request.hang_up()
 
-    async with raw_server(stateless(breaking)) as raw:
-        upstream = open_upstream("breaking", url=raw.url)
+    async with connected(stateless(breaking)) as (upstream, _):
         for _ in range(breaker.TRIES * 2):
             with pytest.raises(UpstreamFault) as caught:
                 await ask(upstream)
             assert caught.value.may_have_happened
-        await upstream.close()
 
 
 async def test_an_error_answer_shows_that_it_is_there() -> None:
     async def failing(request: Request) -> None:
         request.respond(request.reply(error={"code": -32601, "message": "no"}))
 
-    async with raw_server(stateless(failing)) as raw:
-        upstream = open_upstream("failing", url=raw.url)
+    async with connected(stateless(failing)) as (upstream, _):
         for _ in range(breaker.TRIES * 2):
             with pytest.raises(Exception, match="no"):
                 await ask(upstream)
-        await upstream.close()
 
 
 @pytest.mark.parametrize(("method", "params"), READS)
@@ -107,22 +103,18 @@ async def test_a_read_is_tried_again_where_nothing_was_sent(
                 return
         await stateless(echo)(request)
 
-    async with raw_server(starting) as raw:
-        upstream = open_upstream("starting", url=raw.url)
+    async with connected(starting) as (upstream, raw):
         assert await ask(upstream, method, params)
         assert raw.methods == ["server/discover", "server/discover", method]
-        await upstream.close()
 
 
 async def test_a_tool_is_never_tried_again() -> None:
     async def starting(request: Request) -> None:
         request.respond(status=502)
 
-    async with raw_server(starting) as raw:
-        upstream = open_upstream("starting", url=raw.url)
+    async with connected(starting) as (upstream, raw):
         assert (await fault_of(upstream))[:2] == ("upstream-unreachable", False)
         assert raw.methods == ["server/discover"]
-        await upstream.close()
 
 
 @pytest.mark.parametrize("status", [502, 503, 404, 500])
@@ -130,8 +122,6 @@ async def test_a_read_that_was_sent_is_not_tried_again(status: int) -> None:
     async def failing(request: Request) -> None:
         request.respond(status=status)
 
-    async with raw_server(stateless(failing)) as raw:
-        upstream = open_upstream("failing", url=raw.url)
+    async with connected(stateless(failing)) as (upstream, raw):
         await fault_of(upstream, "resources/read")
         assert raw.methods.count("resources/read") == 1
-        await upstream.close()

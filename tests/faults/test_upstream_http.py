@@ -4,8 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,29 +16,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from safeconduct.ports import JSON, Credential, Upstream, UpstreamError, UpstreamFault
+from safeconduct.ports import JSON, Credential, UpstreamError, UpstreamFault
 from safeconduct.upstreams import Limits, negotiation, open_upstream
 from tests.faults.upstream_servers import (
     Handler,
     Raw,
     Request,
     ask,
+    connected,
     echo,
     handshaking,
     raw_server,
     stateless,
 )
-
-
-@asynccontextmanager
-async def connected(
-    handler: Handler, limits: Limits | None = None
-) -> AsyncGenerator[tuple[Upstream, Raw], None]:
-    async with AsyncExitStack() as stack:
-        raw = await stack.enter_async_context(raw_server(handler))
-        upstream = open_upstream("hostile", url=raw.url, limits=limits or Limits())
-        stack.push_async_callback(upstream.close)
-        yield upstream, raw
 
 
 async def fault_of(handler: Handler, *, timeout_s: float = 20) -> UpstreamFault:

@@ -3,22 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from safeconduct.ports import JSON, Upstream, UpstreamFault, Wanted
-from safeconduct.upstreams import Limits, http, listening, open_upstream
+from safeconduct.upstreams import Limits, http, listening
 from tests.faults.upstream_servers import (
     OWNER,
-    Handler,
     Raw,
     Request,
     ask,
+    connected,
     echo,
     handshaking,
-    raw_server,
     stateless,
 )
 
@@ -31,6 +30,7 @@ ALL = Wanted(tools=True, prompts=True, resources=True, uris=frozenset({"note://b
 MALFORMED = "upstream-malformed"
 UNREACHABLE = "upstream-unreachable"
 REJECTED = "upstream-rejected"
+LIMITS = Limits(max_answer_bytes=100_000)
 
 
 class Ear:
@@ -62,16 +62,6 @@ async def cancelled(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncGenerator[tuple[Upstream, Raw], None]:
-    async with AsyncExitStack() as stack:
-        raw = await stack.enter_async_context(raw_server(handler))
-        limits = Limits(max_answer_bytes=100_000)
-        upstream = open_upstream("told", url=raw.url, limits=limits)
-        stack.push_async_callback(upstream.close)
-        yield upstream, raw
 
 
 def notice(method: str, params: JSON | None = None, tag: object = None) -> bytes:
@@ -116,7 +106,7 @@ async def test_what_is_wanted_is_asked_for_and_heard() -> None:
         notice(UPDATED, {"uri": "note://a", "title": "x"}, "TAG"),
         notice(PROMPTS, {}, "TAG"),
     )
-    async with serving(stateless(telling)) as (upstream, _):
+    async with connected(stateless(telling), LIMITS) as (upstream, _):
         task = listens(upstream, heard=ear)
         request = await telling.begun.get()
         assert [await ear.heard.get() for _ in range(3)] == [
@@ -146,7 +136,7 @@ async def test_what_is_not_wanted_is_not_heard() -> None:
         notice(TOOLS, {}, "TAG"),
     )
     wanted = Wanted(tools=True, uris=frozenset({"note://a"}))
-    async with serving(stateless(telling)) as (upstream, raw):
+    async with connected(stateless(telling), LIMITS) as (upstream, raw):
         task = listens(upstream, wanted, ear)
         assert await ear.heard.get() == (TOOLS, {})
         assert ear.heard.empty()
@@ -158,7 +148,7 @@ async def test_what_is_not_wanted_is_not_heard() -> None:
 
 async def test_the_end_is_a_fault() -> None:
     telling = Telling()
-    async with serving(stateless(telling)) as (upstream, _):
+    async with connected(stateless(telling), LIMITS) as (upstream, _):
         task = listens(upstream)
         await telling.begun.get()
         telling.end.set()
@@ -169,7 +159,7 @@ async def test_a_long_life_has_no_bound_on_bytes() -> None:
     ear = Ear()
     news = [notice(TOOLS, {"padding": "x" * 10_000}, "TAG")] * 30
     telling = Telling(*news)
-    async with serving(stateless(telling)) as (upstream, _):
+    async with connected(stateless(telling), LIMITS) as (upstream, _):
         task = listens(upstream, heard=ear)
         for _ in range(30):
             await ear.heard.get()
@@ -191,7 +181,7 @@ HOSTILE = {
 @pytest.mark.parametrize(("telling", "reason"), HOSTILE.values(), ids=HOSTILE)
 async def test_what_belongs_to_no_subscription_ends_it(telling: Telling, reason: str) -> None:
     ear = Ear()
-    async with serving(stateless(telling)) as (upstream, _):
+    async with connected(stateless(telling), LIMITS) as (upstream, _):
         assert await ends(listens(upstream, heard=ear)) == reason
     assert ear.heard.empty()
 
@@ -207,7 +197,7 @@ async def test_an_upstream_that_has_no_subscriptions_is_a_fault(answer: JSON, re
     async def refusing(request: Request) -> None:
         request.respond(request.reply(**answer))
 
-    async with serving(stateless(refusing)) as (upstream, _):
+    async with connected(stateless(refusing), LIMITS) as (upstream, _):
         assert await ends(listens(upstream)) == reason
 
 
@@ -216,7 +206,7 @@ async def test_an_upstream_that_turns_away_is_a_fault(status: int) -> None:
     async def refusing(request: Request) -> None:
         request.respond(status=status, headers=("location: http://127.0.0.1:1/",))
 
-    async with serving(stateless(refusing)) as (upstream, _):
+    async with connected(stateless(refusing), LIMITS) as (upstream, _):
         with pytest.raises(UpstreamFault) as caught:
             await listens(upstream)
     assert caught.value.reason == REJECTED
@@ -229,14 +219,14 @@ async def test_a_subscription_that_does_not_begin_is_late(monkeypatch: pytest.Mo
         request.start_stream()
         await asyncio.Event().wait()
 
-    async with serving(stateless(stalling)) as (upstream, _):
+    async with connected(stateless(stalling), LIMITS) as (upstream, _):
         assert await ends(listens(upstream)) == "upstream-timeout"
 
 
 async def test_a_subscription_that_began_is_never_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_BEGIN_S", 0.2)
     telling = Telling()
-    async with serving(stateless(telling)) as (upstream, _):
+    async with connected(stateless(telling), LIMITS) as (upstream, _):
         task = listens(upstream)
         await asyncio.wait([task], timeout=0.5)
         assert not task.done()
@@ -246,7 +236,7 @@ async def test_a_subscription_that_began_is_never_late(monkeypatch: pytest.Monke
 async def test_too_many_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_MAX_LISTENERS", 2)
     telling = Telling()
-    async with serving(stateless(telling)) as (upstream, _):
+    async with connected(stateless(telling), LIMITS) as (upstream, _):
         tasks = [listens(upstream) for _ in range(2)]
         for _ in tasks:
             await telling.begun.get()
@@ -259,7 +249,7 @@ async def test_what_fails_in_hearing_ends_it() -> None:
     async def deaf(method: str, params: JSON) -> None:
         raise RuntimeError("cannot be told")
 
-    async with serving(stateless(Telling(notice(TOOLS, {}, "TAG")))) as (upstream, _):
+    async with connected(stateless(Telling(notice(TOOLS, {}, "TAG"))), LIMITS) as (upstream, _):
         with pytest.raises(RuntimeError, match="cannot be told"):
             await listens(upstream, heard=deaf)
 
@@ -305,7 +295,7 @@ class Hub:
 async def older(hub: Hub) -> AsyncGenerator[tuple[Upstream, Raw], None]:
     numbers = iter(range(100))
     handler = handshaking(hub, session=lambda: f"s{next(numbers)}")
-    async with serving(handler) as (upstream, raw):
+    async with connected(handler, LIMITS) as (upstream, raw):
         yield upstream, raw
 
 
@@ -437,7 +427,7 @@ async def test_an_answer_that_is_no_stream_is_malformed() -> None:
         else:
             await echo(request)
 
-    async with serving(handshaking(page, session=lambda: "s1")) as (upstream, _):
+    async with connected(handshaking(page, session=lambda: "s1"), LIMITS) as (upstream, _):
         assert await ends(listens(upstream, Wanted(tools=True))) == MALFORMED
 
 
@@ -456,7 +446,7 @@ async def test_what_fails_in_hearing_ends_it_for_all_of_the_session() -> None:
 
 async def test_one_listens_where_no_session_ids_are_given() -> None:
     hub, ear = Hub(), Ear()
-    async with serving(handshaking(hub)) as (upstream, _):
+    async with connected(handshaking(hub), LIMITS) as (upstream, _):
         task = listens(upstream, Wanted(tools=True), ear)
         stream = await hub.streams.get()
         assert "mcp-session-id" not in stream.headers
@@ -479,7 +469,7 @@ async def test_a_session_that_a_call_has_lost_is_listened_to_no_more(
 
     numbers = iter(range(100))
     handler = handshaking(forgetful, session=lambda: f"s{next(numbers)}")
-    async with serving(handler) as (upstream, _):
+    async with connected(handler, LIMITS) as (upstream, _):
         task = listens(upstream, Wanted(tools=True))
         stream = await hub.streams.get()
         assert await ask(upstream)
@@ -497,6 +487,6 @@ async def test_a_subscription_to_a_resource_that_does_not_begin_is_late(
             request.start_stream()
         await asyncio.Event().wait()
 
-    async with serving(handshaking(stalling, session=lambda: "s1")) as (upstream, raw):
+    async with connected(handshaking(stalling, session=lambda: "s1"), LIMITS) as (upstream, raw):
         assert await ends(listens(upstream, A)) == "upstream-timeout"
         assert await raw.gone.get()

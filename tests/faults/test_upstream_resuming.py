@@ -1,22 +1,19 @@
 """Upstreams of the older era that end a stream before the answer: rightly, and as they like."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 
 import pytest
 
 from safeconduct.core.asks import Capability
-from safeconduct.ports import JSON, Credential, Upstream, UpstreamFault
-from safeconduct.upstreams import Limits, open_upstream, resuming
+from safeconduct.ports import JSON, Credential, UpstreamFault
+from safeconduct.upstreams import Limits, resuming
 from tests.faults.upstream_servers import (
     OWNER,
-    Handler,
-    Raw,
     Request,
     ask,
-    handshaking,
-    raw_server,
+    connected,
+    in_session,
     stateless,
 )
 from tests.support.listeners import Hears
@@ -24,17 +21,7 @@ from tests.support.listeners import Hears
 UNREACHABLE = ("upstream-unreachable", True)
 MALFORMED = ("upstream-malformed", True)
 FORM = frozenset[Capability]({"elicitation.form"})
-
-
-@asynccontextmanager
-async def connected(
-    handler: Handler, *, session: Callable[[], str] | None = lambda: "s1"
-) -> AsyncGenerator[tuple[Upstream, Raw], None]:
-    async with AsyncExitStack() as stack:
-        raw = await stack.enter_async_context(raw_server(handshaking(handler, session=session)))
-        upstream = open_upstream("parting", url=raw.url, limits=Limits(max_answer_bytes=100_000))
-        stack.push_async_callback(upstream.close)
-        yield upstream, raw
+LIMITS = Limits(max_answer_bytes=100_000)
 
 
 class Parts:
@@ -67,7 +54,7 @@ def answers(get: Request, post: Request) -> None:
 
 
 async def fault_of(parts: Parts, *, timeout_s: float = 20) -> tuple[str, bool]:
-    async with connected(parts) as (upstream, raw):
+    async with in_session(parts, limits=LIMITS) as (upstream, raw):
         with pytest.raises(UpstreamFault) as caught:
             await ask(upstream, timeout_s=timeout_s)
     assert raw.methods.count("tools/call") == 1
@@ -83,7 +70,7 @@ async def test_the_answer_is_fetched_from_where_the_stream_ended(
 ) -> None:
     parts = Parts(b"id: e-1\nretry: 20\ndata:\n\n", answers)
     credential = Credential("test", {"authorization": "Bearer x"})
-    async with connected(parts, session=session) as (upstream, raw):
+    async with in_session(parts, session=session, limits=LIMITS) as (upstream, raw):
         assert await ask(upstream, credential=credential) == {"late": True}
     (get,) = parts.gets
     assert raw.methods.count("tools/call") == 1
@@ -106,7 +93,7 @@ async def test_it_comes_back_as_often_as_the_stream_ends_and_from_the_last_event
         get.end_stream()
 
     parts = Parts(b"id: e-1\nretry: 0\ndata:\n\n", then)
-    async with connected(parts) as (upstream, _):
+    async with in_session(parts, limits=LIMITS) as (upstream, _):
         assert await ask(upstream) == {"late": True}
     assert [get.headers["last-event-id"] for get in parts.gets] == ["e-1", "e-2", "e-2"]
 
@@ -133,7 +120,7 @@ async def test_it_stays_away_as_long_as_it_is_told_but_not_for_years(
         await parts(request)
 
     parts = Parts(said + b"id: e-1\ndata:\n\n", then)
-    async with connected(timed) as (upstream, _):
+    async with in_session(timed, limits=LIMITS) as (upstream, _):
         await ask(upstream)
     assert times[1] - times[0] >= waited / 1000
 
@@ -161,7 +148,7 @@ async def test_an_answer_to_an_ask_that_is_lost_ends_the_call_however_many_strea
             request.respond(status=500)
 
     listener = Hears(reply=reply, able=FORM)
-    async with connected(lossy) as (upstream, raw):
+    async with in_session(lossy, limits=LIMITS) as (upstream, raw):
         with pytest.raises(UpstreamFault) as caught:
             await upstream.request(
                 "tools/call", {}, owner=OWNER, credential=None, timeout_s=20, listener=listener
@@ -181,7 +168,7 @@ async def test_who_listens_is_told_when_the_upstream_will_be_back() -> None:
 
     listener = Hears()
     parts = Parts(b"id: e\nretry: 20\ndata:\n\n", then)
-    async with connected(parts) as (upstream, _):
+    async with in_session(parts, limits=LIMITS) as (upstream, _):
         await upstream.request(
             "tools/call", {}, owner=OWNER, credential=None, timeout_s=20, listener=listener
         )
@@ -257,10 +244,8 @@ async def test_an_upstream_that_is_gone_when_it_is_come_back_to_may_have_done_it
 
 async def test_the_newer_revision_has_no_such_thing() -> None:
     parts = Parts(b"retry: 0\nid: e\ndata:\n\n", answers)
-    async with raw_server(stateless(parts)) as raw:
-        upstream = open_upstream("x", url=raw.url)
+    async with connected(stateless(parts)) as (upstream, _):
         with pytest.raises(UpstreamFault) as caught:
             await ask(upstream)
-        await upstream.close()
     assert (caught.value.reason, caught.value.may_have_happened) == UNREACHABLE
     assert parts.gets == []

@@ -14,7 +14,7 @@ from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Upstream, UpstreamFault
 from safeconduct.upstreams import Limits, open_upstream
 from tests.faults.upstream_servers import OWNER
-from tests.support.listeners import Hears
+from tests.support.listeners import Hears, Unanswered, never, three
 
 CHILD = Path(__file__).with_name("upstream_child.py")
 FORM = frozenset[Capability]({"elicitation.form"})
@@ -55,15 +55,6 @@ def notice(method: str, params: JSON) -> str:
 
 def asking(*lines: str, wait: int = 1) -> JSON:
     return {"lines": list(lines), "wait": wait}
-
-
-async def three(method: str, params: JSON) -> JSON:
-    return {"action": "accept", "content": {"n": 3}}
-
-
-async def never(method: str, params: JSON) -> JSON:
-    await asyncio.Event().wait()
-    raise AssertionError
 
 
 async def pid(upstream: Upstream, listener: Hears | None, owner: str = OWNER) -> int:
@@ -141,22 +132,14 @@ async def test_asking_too_much_is_malformed(flood: list[str]) -> None:
 
 
 async def test_a_process_can_take_back_what_it_asked() -> None:
-    asked, withdrawn = asyncio.Event(), asyncio.Event()
-
-    async def reply(method: str, params: JSON) -> JSON:
-        asked.set()
-        try:
-            return await never(method, params)
-        finally:
-            withdrawn.set()
-
+    reply = Unanswered()
     taken_back = notice("notifications/cancelled", {"requestId": "q"})
     async with child() as upstream:
         listener = Hears(reply=reply, able=FORM)
         waiting = asyncio.create_task(call(upstream, "ask", asking(question("q")), listener))
-        await asked.wait()
+        await reply.asked.wait()
         await call(upstream, "lines", {"lines": [taken_back, DONE]}, Hears(able=FORM))
-        await withdrawn.wait()
+        await reply.withdrawn.wait()
         assert not waiting.done()
         waiting.cancel()
         await asyncio.wait([waiting])

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from safeconduct.ports import JSON, Credential, Upstream
+from safeconduct.upstreams import Limits, open_upstream
 from tests.support.listeners import Hear, hears
 
 MODERN = "2026-07-28"
@@ -223,6 +224,29 @@ def handshaking(
 async def echo(request: Request) -> None:
     """Answer anything with its own parameters."""
     request.answer({"params": request.message.get("params")})
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    handler: Handler, limits: Limits | None = None
+) -> AsyncGenerator[tuple[Upstream, Raw], None]:
+    """An upstream, and the server behind it."""
+    async with raw_server(handler) as raw:
+        upstream = open_upstream("raw", url=raw.url, limits=limits or Limits())
+        try:
+            yield upstream, raw
+        finally:
+            await upstream.close()
+
+
+def in_session(
+    handler: Handler,
+    *,
+    session: Callable[[], str] | None = lambda: "s1",
+    limits: Limits | None = None,
+) -> contextlib.AbstractAsyncContextManager[tuple[Upstream, Raw]]:
+    """An upstream of an older revision, and the server behind it."""
+    return connected(handshaking(handler, session=session), limits)
 
 
 # --- a real server --------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from safeconduct.ports import JSON
 from tests.faults.upstream_servers import Request, raw_server, stateless
 from tests.support.bundles import HEADER, PACKAGE
 from tests.support.front import Fields, Reply, modern, replaced
+from tests.support.threads import in_a_thread
 
 ROOT: Final = Path(__file__).parents[2]
 HOST: Final = "127.0.0.1"
@@ -95,29 +96,12 @@ class Office:
 def opened_office() -> Generator[Office]:
     """Serves an office from a thread of its own."""
     office = Office()
-    ready = threading.Event()
-    loop = asyncio.new_event_loop()
-    closing = asyncio.Event()
-
-    async def serve() -> None:
-        async with raw_server(stateless(office.handle)) as server:
-            office.url = server.url
-            ready.set()
-            await closing.wait()
-
-    def work() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(serve())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    ready.wait()
-    try:
-        yield office
-    finally:
-        office.let_go.set()
-        loop.call_soon_threadsafe(closing.set)
-        thread.join()
+    with in_a_thread(raw_server(stateless(office.handle))) as server:
+        office.url = server.url
+        try:
+            yield office
+        finally:
+            office.let_go.set()
 
 
 # --- the directory --------------------------------------------------------------------------------

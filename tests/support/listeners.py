@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from safeconduct.core.asks import Capability
@@ -53,3 +54,29 @@ class Hears:
 def hears(hear: Hear | None) -> Hears | None:
     """A listener for progress alone, where somebody wants it."""
     return None if hear is None else Hears(hear)
+
+
+async def three(method: str, params: JSON) -> JSON:
+    """Fills in a form, whatever it asks."""
+    return {"action": "accept", "content": {"n": 3}}
+
+
+async def never(method: str, params: JSON) -> JSON:
+    """Nobody replies."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+class Unanswered:
+    """A reply that does not come: the question was `asked`, and `withdrawn` at last."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.withdrawn = asyncio.Event()
+
+    async def __call__(self, method: str, params: JSON) -> JSON:
+        self.asked.set()
+        try:
+            return await never(method, params)
+        finally:
+            self.withdrawn.set()

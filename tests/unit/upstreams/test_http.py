@@ -2,33 +2,21 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from safeconduct.ports import JSON, Credential, Upstream, UpstreamFault
-from safeconduct.upstreams import Limits, open_upstream, outbound
+from safeconduct.ports import JSON, Credential, UpstreamFault
+from safeconduct.upstreams import Limits, outbound
 from tests.faults.upstream_servers import (
     Handler,
     Raw,
     Request,
     ask,
+    connected,
     echo,
     handshaking,
-    raw_server,
     stateless,
 )
-
-
-@asynccontextmanager
-async def connected(
-    handler: Handler, limits: Limits | None = None
-) -> AsyncGenerator[tuple[Upstream, Raw], None]:
-    async with raw_server(handler) as raw:
-        upstream = open_upstream("raw", url=raw.url, limits=limits or Limits())
-        yield upstream, raw
-        await upstream.close()
 
 
 class Sessions:
