@@ -9,7 +9,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from safeconduct.config import schema
+from safeconduct.config import schema, workloads
+from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
 from safeconduct.policy.header import Header
@@ -31,6 +32,14 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "upstreams": schema.Upstream,
     "upstreams: credential": schema.CredentialBlock,
     "upstreams: asks": Asks,
+    "attestors": workloads.Attestors,
+    "attestors: kubernetes-sa": workloads.Cluster,
+    "attestors: workload-identity-pool": workloads.Pool,
+    "attestors: hardware": workloads.Maker,
+    "workloads": workloads.Workload,
+    "workloads: kubernetes-sa": workloads.ServiceAccount,
+    "workloads: workload-identity-pool": workloads.PoolIdentity,
+    "workloads: hardware": workloads.HardwareKey,
     "policy": schema.PolicyBlock,
     "audit": schema.AuditBlock,
 }
@@ -46,7 +55,7 @@ MANIFEST: dict[str, type[msgspec.Struct]] = {
     "resolvers": manifest.Resolver,
     "resources and prompts": manifest.ContentManifest,
 }
-WRAPPERS = {schema.Block, schema.AgentFile, schema.ZoneFile, schema.UserFile}
+WRAPPERS = {workloads.Block, schema.Block, schema.AgentFile, schema.ZoneFile, schema.UserFile}
 """Files whose one key is named in the text."""
 
 PAGES = {
@@ -103,12 +112,24 @@ def test_no_other_section_has_a_table_of_keys(page: Path) -> None:
 
 
 def test_no_block_of_the_configuration_is_forgotten() -> None:
-    blocks = {one for _, one in inspect.getmembers(schema, _is_block)}
+    blocks = {
+        one for module in (schema, workloads) for _, one in inspect.getmembers(module, _is_block)
+    }
     assert blocks - WRAPPERS == set(CONFIGURATION.values()) - {Asks}
 
 
 def _is_block(value: object) -> bool:
-    return inspect.isclass(value) and issubclass(value, schema.Block)
+    return inspect.isclass(value) and issubclass(value, (schema.Block, workloads.Block))
+
+
+def test_the_claims_of_every_provider_are_named() -> None:
+    table = tables(
+        sections(DOCS / "reference" / "configuration.md")["workloads: workload-identity-pool"]
+    )[1]
+    assert {codes(row[0])[0]: (codes(row[1]), set(codes(row[2]))) for row in table[1:]} == {
+        name: (list(provided.claims), set(provided.decisive))
+        for name, provided in PROVIDERS.items()
+    }
 
 
 def test_every_role_of_an_argument_is_explained() -> None:

@@ -12,16 +12,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.names import Name, SpiffeId
+from safeconduct.config.workloads import Attestors, Workload
 from safeconduct.core.asks import Asks
 from safeconduct.core.manifest import Manifest
 
-# In Python `$` also matches before a last line break, in JSON Schema (ECMA 262) it does not, and
-# `\Z` is unknown there; what follows the `$` makes both mean the very end.
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$(?!\n)")]
-SpiffeId = Annotated[
-    str,
-    Meta(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[a-zA-Z0-9._-]+)+$(?!\n)", max_length=2048),
-]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -222,6 +217,8 @@ class Root(Block, frozen=True):
     front_ends: dict[Name, JwksRef] = {}
     user_devices: dict[str, JwksRef] = {}
     destinations: dict[Name, tuple[Endpoint, ...]] = {}
+    attestors: Attestors = Attestors()
+    workloads: dict[SpiffeId, Workload] = {}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

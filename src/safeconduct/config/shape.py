@@ -10,12 +10,13 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from safeconduct.config.names import Name, SpiffeId
 from safeconduct.config.problem import Report, YamlFile
-from safeconduct.config.schema import Name, SpiffeId
 from safeconduct.kit.yaml import Place, Value
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -65,6 +66,7 @@ class _Shape:
 
     def fit(self, value: Value, hint: Any, place: Place) -> Value:  # noqa: ANN401 any annotation
         """Report what does not fit; answers the value without its unknown keys."""
+        hint = _without_none(value, hint)
         origin = get_origin(hint)
         if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             return self._struct(value, hint, place)
@@ -140,6 +142,13 @@ def _fix(value: Value, hint: Any) -> str:  # noqa: ANN401 any annotation
         if inner is int and bounds.ge is not None and bounds.le is not None:
             return f"write a whole number from {bounds.ge} to {bounds.le}"
     return "write text, in quotes if it looks like something else"
+
+
+def _without_none(value: Value, hint: Any) -> Any:  # noqa: ANN401 any annotation
+    """What stands for `X | None` when there is a value: X, so that its parts are asked."""
+    inner = [one for one in get_args(hint) if one is not NoneType]
+    optional = get_origin(hint) is UnionType and len(inner) == 1
+    return inner[0] if optional and value is not None else hint
 
 
 def _choices(hint: Any) -> tuple[str, ...]:  # noqa: ANN401 any annotation

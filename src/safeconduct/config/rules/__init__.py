@@ -17,6 +17,7 @@ from safeconduct.config.rules.manifests import manifests
 from safeconduct.config.rules.policy import policy
 from safeconduct.config.rules.scopes import scopes
 from safeconduct.config.rules.upstreams import upstreams
+from safeconduct.config.rules.workloads import attestors, workloads
 from safeconduct.config.rules.zones import destinations, zones
 
 RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
@@ -24,6 +25,8 @@ RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     agents,
     users,
     assignments,
+    attestors,
+    workloads,
     zones,
     destinations,
     scopes,

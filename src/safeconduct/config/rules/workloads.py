@@ -1,0 +1,217 @@
+"""Attestors and workloads: evidence that stands for exactly one agent, and for nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import permutations
+from typing import Final
+
+from safeconduct.config.draft import Draft, Part
+from safeconduct.config.problem import Report
+from safeconduct.config.providers import PROVIDERS, misfit
+from safeconduct.config.rules.address import exposed, split
+from safeconduct.config.schema import Root
+from safeconduct.config.shape import did_you_mean
+from safeconduct.config.workloads import (
+    Block,
+    Cluster,
+    HardwareKey,
+    PoolIdentity,
+    ServiceAccount,
+    Workload,
+)
+from safeconduct.kit.yaml import Place
+
+_REFERENCE: Final = re.compile(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
+_EXACT: Final = "write it out: selectors match exactly"
+
+
+def attestors(draft: Draft, report: Report) -> None:
+    """An attestor knows whose tokens it takes, and what it asks cannot be overheard."""
+    root = draft.root
+    if root is None:
+        return
+    place = ("attestors", "kubernetes-sa")
+    for name, cluster in root.value.attestors.kubernetes_sa.items():
+        _cluster(root, (*place, name), cluster, report)
+    place = ("attestors", "workload-identity-pool")
+    for name, pool in root.value.attestors.workload_identity_pool.items():
+        _keys(root, (*place, name), pool.jwks, report)
+        wrong = misfit(pool)
+        if wrong is not None:
+            key, sentence, fix = wrong
+            report.error(root.file, (*place, name, key), sentence, fix)
+
+
+def _cluster(root: Part[Root], place: Place, cluster: Cluster, report: Report) -> None:
+    if not cluster.issuer.strip():
+        report.error(root.file, (*place, "issuer"), "the issuer is empty", "write its `iss`")
+    if not (cluster.audience or "x").strip():
+        report.error(root.file, (*place, "audience"), "the audience is empty", "leave it out")
+    _keys(root, place, cluster.jwks, report)
+    if (cluster.api is None) != (cluster.token is None):
+        missing = "token" if cluster.token is None else "api"
+        report.error(
+            root.file,
+            (*place, missing),
+            f"a cluster is reviewed with `api` and `token`, and `{missing}` is missing",
+            "add it, or leave both out and review no agent",
+        )
+    parts = None if cluster.api is None else split(cluster.api)
+    if cluster.api is not None and (parts is None or exposed(parts)):
+        report.error(
+            root.file,
+            (*place, "api"),
+            "the API server is not an https URL",
+            "write scheme, host and port: https://10.0.0.1:6443",
+        )
+    if cluster.token is not None and not _REFERENCE.fullmatch(cluster.token):
+        report.error(
+            root.file,
+            (*place, "token"),
+            "the token for the API server is not a reference",
+            "write file:PATH or env:NAME, and keep the token itself out of the configuration",
+        )
+
+
+def _keys(root: Part[Root], place: Place, jwks: str | None, report: Report) -> None:
+    if jwks is None or "://" not in jwks:
+        return
+    parts = split(jwks)
+    if parts is None or exposed(parts):
+        report.error(
+            root.file,
+            (*place, "jwks"),
+            "keys are fetched over https",
+            "write an https URL, or the path of a file",
+        )
+
+
+def workloads(draft: Draft, report: Report) -> None:
+    """A workload is an agent of that kind of attestation, and no other evidence is as good."""
+    root = draft.root
+    if root is None:
+        return
+    for agent, workload in root.value.workloads.items():
+        one = _Workload(root, agent, report)
+        one.kind(draft, workload)
+        if workload.kubernetes_sa is not None:
+            one.service_account(workload.kubernetes_sa)
+        if workload.workload_identity_pool is not None:
+            one.pool_identity(workload.workload_identity_pool)
+        if workload.hardware is not None:
+            one.hardware_key(workload.hardware)
+    _told_apart(root, report)
+
+
+class _Workload:
+    def __init__(self, root: Part[Root], agent: str, report: Report) -> None:
+        self._root = root
+        self._agent = agent
+        self._report = report
+
+    def _error(self, place: Place, sentence: str, fix: str) -> None:
+        where = ("workloads", self._agent, *place)
+        self._report.error(self._root.file, where, sentence, fix)
+
+    def kind(self, draft: Draft, workload: Workload) -> None:
+        """Exactly one kind of evidence, and the one that the agent's file names."""
+        kinds = list(workload.given())
+        if len(kinds) != 1:
+            self._error(
+                (),
+                f"`{self._agent}` is attested in {len(kinds)} ways",
+                "give one: the kind that stands as `attestation` in the agent's file",
+            )
+            return
+        agents = {part.value.agent.spiffe_id: part.value.agent for part in draft.agents}
+        agent = agents.get(self._agent)
+        if agent is not None and agent.attestation != kinds[0]:
+            self._error(
+                (kinds[0],),
+                f"`{self._agent}` is attested by `{agent.attestation}`, as its file says",
+                f"write `{agent.attestation}`, or correct the file",
+            )
+        elif agent is None and draft.whole:
+            fix = did_you_mean(self._agent, agents, f"register it in {self._root.value.agents}")
+            self._error((), f"there is no agent `{self._agent}`", fix)
+
+    def service_account(self, chosen: ServiceAccount) -> None:
+        kind = "kubernetes-sa"
+        clusters = self._root.value.attestors.kubernetes_sa
+        self._known((kind, "cluster"), chosen.cluster, clusters, kind)
+        self._exact((kind, "namespace"), chosen.namespace)
+        self._exact((kind, "service_account"), chosen.service_account)
+        for label, value in chosen.labels.items():
+            self._exact((kind, "labels", label), value)
+        cluster = clusters.get(chosen.cluster)
+        assigned = self._root.value.assignments.get(self._agent)
+        if cluster is None or cluster.api is not None:
+            return
+        if chosen.labels:
+            self._error(
+                (kind, "labels"),
+                "labels are asked of the API server, and the cluster has no `api`",
+                "add `api` and `token` to the cluster",
+            )
+        elif assigned is not None and assigned.tier >= cluster.review_from_tier:
+            self._error(
+                (kind,),
+                f"agents of tier {assigned.tier} are reviewed, and the cluster has no `api`",
+                "add `api` and `token` to the cluster, or raise its `review_from_tier`",
+            )
+
+    def pool_identity(self, chosen: PoolIdentity) -> None:
+        kind = "workload-identity-pool"
+        pools = self._root.value.attestors.workload_identity_pool
+        self._known((kind, "pool"), chosen.pool, pools, kind)
+        for claim, values in chosen.claims.items():
+            for value in ((values,) if isinstance(values, str) else values) or ("",):
+                self._exact((kind, "claims", claim), value)
+        pool = pools.get(chosen.pool)
+        if pool is None:
+            return
+        provided = PROVIDERS[pool.provider]
+        for claim in chosen.claims:
+            if claim not in provided.claims:
+                known = ", ".join(sorted(provided.claims))
+                self._error(
+                    (kind, "claims", claim),
+                    f"no workload of {pool.provider} is told by the claim `{claim}`",
+                    did_you_mean(claim, provided.claims, f"use one of: {known}"),
+                )
+        if provided.decisive.isdisjoint(chosen.claims):
+            self._error(
+                (kind, "claims"),
+                f"these claims fit others at {pool.provider} too",
+                f"add one of: {', '.join(sorted(provided.decisive))}",
+            )
+
+    def hardware_key(self, chosen: HardwareKey) -> None:
+        self._known(
+            ("hardware", "maker"), chosen.maker, self._root.value.attestors.hardware, "hardware"
+        )
+
+    def _known(self, place: Place, name: str, known: Mapping[str, Block], kind: str) -> None:
+        if name not in known:
+            fix = did_you_mean(name, known, f"describe it under `attestors: {kind}`")
+            self._error(place, f"there is no `{name}` under `attestors: {kind}`", fix)
+
+    def _exact(self, place: Place, value: str) -> None:
+        if not value.strip() or "*" in value:
+            self._error(place, f"`{place[-1]}` would match more than one value", _EXACT)
+
+
+def _told_apart(root: Part[Root], report: Report) -> None:
+    """Evidence for two agents is refused, so no agent's may always be another's as well."""
+    demands = {agent: workload.demanded() for agent, workload in root.value.workloads.items()}
+    for agent, other in permutations(demands, 2):
+        narrow, wide = demands[agent], demands[other]
+        if wide and all(name in narrow and narrow[name] <= values for name, values in wide.items()):
+            report.error(
+                root.file,
+                ("workloads", agent),
+                f"whatever is `{agent}` is `{other}` too, so neither is ever accepted",
+                "tell them apart by something that both demand, with different values",
+            )
