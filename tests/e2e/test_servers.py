@@ -280,17 +280,22 @@ def test_both_eras_are_among_the_servers(tmp_path: Path, registry: str, age: Age
         assert agreed(server) == REVISIONS[registry][age], server.name
 
 
-def test_a_server_of_2024_alone_offers_nothing_and_is_named(tmp_path: Path) -> None:
+def test_a_server_of_2024_alone_is_spoken_to_as_a_command(tmp_path: Path) -> None:
     server = servers.memory("2024", tmp_path)
     server.part.required()
-    manifest: JSON = {"upstream": server.name, "tools": server.tools}
-    config = workshop.install(tmp_path / "gateway", [server], {server.name: manifest})
+    assert agreed(server) == "2024-11-05"
+    config = workshop.install(tmp_path / "gateway", [server], workshop.reviewed([server]))
     with running(config) as gateway:
         agent = Agent(gateway, workshop.started(gateway, "Remember the kettle."))
-        assert agent.ask("tools/list").json["result"]["tools"] == []
-        assert agent.call(f"{server.name}__search_nodes", {"query": "kettle"}).code == -32602
-    log = (tmp_path / "gateway" / "gateway.log").read_text()
-    assert f"upstream {server.name}: no agreement on a revision" in log
+        listed = agent.ask("tools/list").json["result"]["tools"]
+        assert {tool["name"] for tool in listed} == {
+            f"{server.name}__{name}" for name in server.tools
+        }
+        entity = {"name": "kettle", "entityType": "thing", "observations": ["It is blue."]}
+        assert done(agent.call(f"{server.name}__create_entities", {"entities": [entity]}))
+        found = agent.call(f"{server.name}__search_nodes", {"query": "kettle"})
+        assert "It is blue." in said(found)
+        assert refusal(agent.call(f"{server.name}__search_nodes", {"what": "kettle"}))
 
 
 def test_everything_that_was_done_is_on_record(shop: Workshop) -> None:

@@ -86,7 +86,7 @@ class Peer:
         if answer.error is not None:
             detail = f"initialize was refused with error {answer.error.code}"
             raise UpstreamFault(REJECTED, detail, may_have_happened=False)
-        revisions.agreed(answer.result or {})
+        revisions.agreed(answer.result or {}, revisions.OVER_STDIO)
         self._offers = revisions.offered(answer.result or {})
         await self.tell(messages.notification(messages.INITIALIZED, {}))
 

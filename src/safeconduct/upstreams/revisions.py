@@ -20,6 +20,11 @@ from safeconduct.upstreams import messages
 ACCEPTED: Final = frozenset({HANDSHAKE, "2025-06-18", "2025-03-26"})
 """The revisions that an upstream may choose in answer to `initialize`."""
 
+OVER_STDIO: Final = ACCEPTED | {"2024-11-05"}
+"""Those that a child process may choose. 2024-11-05 says nothing there that 2025-03-26 does not;
+over HTTP it has another transport, which is not spoken here.
+"""
+
 WITHOUT_VERSION_HEADER: Final = "2025-03-26"
 """The accepted revision that is older than the header naming the revision."""
 
@@ -125,14 +130,14 @@ def check_common(error: UpstreamError) -> None:
         raise no_common_revision()
 
 
-def agreed(initialized: JSON) -> str:
+def agreed(initialized: JSON, accepted: frozenset[str] = ACCEPTED) -> str:
     """The revision that an answer to `initialize` chose.
 
     Raises:
         UpstreamFault: it is not spoken here.
     """
     revision = initialized.get("protocolVersion")
-    if not isinstance(revision, str) or revision not in ACCEPTED:
+    if not isinstance(revision, str) or revision not in accepted:
         raise no_common_revision()
     return revision
 

@@ -89,6 +89,13 @@ def test_older_answers_are_accepted(revision: str) -> None:
     assert revisions.agreed({"protocolVersion": revision}) == revision
 
 
+def test_the_first_revision_is_spoken_over_stdio_alone() -> None:
+    first = {"protocolVersion": "2024-11-05"}
+    assert revisions.agreed(first, revisions.OVER_STDIO) == "2024-11-05"
+    with pytest.raises(UpstreamFault):
+        revisions.agreed(first)
+
+
 @pytest.mark.parametrize("revision", ["2026-07-28", "2024-11-05", "1.0", "", None, 2025, []])
 def test_other_answers_are_not(revision: object) -> None:
     with pytest.raises(UpstreamFault) as caught:
