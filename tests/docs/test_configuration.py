@@ -40,6 +40,8 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "workloads: kubernetes-sa": workloads.ServiceAccount,
     "workloads: workload-identity-pool": workloads.PoolIdentity,
     "workloads: hardware": workloads.HardwareKey,
+    "workloads: unix": workloads.Process,
+    "svids": workloads.Svids,
     "policy": schema.PolicyBlock,
     "audit": schema.AuditBlock,
 }

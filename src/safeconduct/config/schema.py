@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from safeconduct.config.names import Name, SpiffeId
-from safeconduct.config.workloads import Attestors, Workload
+from safeconduct.config.workloads import Attestors, Svids, Workload
 from safeconduct.core.asks import Asks
 from safeconduct.core.manifest import Manifest
 
@@ -219,6 +219,7 @@ class Root(Block, frozen=True):
     destinations: dict[Name, tuple[Endpoint, ...]] = {}
     attestors: Attestors = Attestors()
     workloads: dict[SpiffeId, Workload] = {}
+    svids: Svids = Svids()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,6 +88,27 @@ class HardwareKey(Block, frozen=True):
     key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
+class Process(Block, frozen=True):
+    """Processes on the issuer's own machine. What is given must all hold.
+
+    `path` and `sha256` are of the program that runs, `cgroup` is its path in cgroup v2.
+    """
+
+    uid: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
+    gid: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
+    path: str | None = None
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | None = None
+    cgroup: str | None = None
+
+
+class Svids(Block, frozen=True):
+    """How long what the embedded issuer makes is good for, and how long it signs with a key."""
+
+    x509_ttl_s: Annotated[int, Meta(ge=60, le=86_400)] = 3600
+    jwt_ttl_s: Annotated[int, Meta(ge=30, le=900)] = 300
+    key_ttl_s: Annotated[int, Meta(ge=3600, le=7_776_000)] = 86_400
+
+
 class Workload(Block, frozen=True):
     """What evidence must say of a workload for it to be this agent: one kind of evidence."""
 
@@ -96,6 +117,7 @@ class Workload(Block, frozen=True):
         name="workload-identity-pool", default=None
     )
     hardware: HardwareKey | None = None
+    unix: Process | None = None
 
     def given(self) -> dict[str, Block]:
         """The kinds of evidence that it has, by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import permutations
+from pathlib import PurePosixPath
 from typing import Final
 
 from safeconduct.config.draft import Draft, Part
@@ -18,12 +19,17 @@ from safeconduct.config.workloads import (
     Cluster,
     HardwareKey,
     PoolIdentity,
+    Process,
     ServiceAccount,
     Workload,
 )
 from safeconduct.kit.yaml import Place
 
 _REFERENCE: Final = re.compile(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
+_INTERPRETER: Final = re.compile(
+    r"(python|pypy|node(js)?|deno|bun|perl|ruby|php|lua(jit)?|java|dotnet|(ba|da|k|z|fi)?sh|busybox)"
+    r"[0-9.]*"
+)
 _EXACT: Final = "write it out: selectors match exactly"
 
 
@@ -102,6 +108,8 @@ def workloads(draft: Draft, report: Report) -> None:
             one.pool_identity(workload.workload_identity_pool)
         if workload.hardware is not None:
             one.hardware_key(workload.hardware)
+        if workload.unix is not None:
+            one.process(workload.unix)
     _told_apart(root, report)
 
 
@@ -192,6 +200,27 @@ class _Workload:
         self._known(
             ("hardware", "maker"), chosen.maker, self._root.value.attestors.hardware, "hardware"
         )
+
+    def process(self, chosen: Process) -> None:
+        """Whoever runs a program decides what it does, so that a program alone is nobody."""
+        if chosen.uid is None and chosen.gid is None and chosen.cgroup is None:
+            self._error(
+                ("unix",),
+                "a program alone is nobody: anybody can run it, and make it do something else",
+                "add `uid`, `gid` or `cgroup`: who runs it",
+            )
+        for name, value in (("path", chosen.path), ("cgroup", chosen.cgroup)):
+            if value is not None and (not value.strip("/") or not value.startswith("/")):
+                self._error(
+                    ("unix", name), f"`{name}` is not a whole path", "begin it with `/`, and go on"
+                )
+        if chosen.path is not None and _INTERPRETER.fullmatch(PurePosixPath(chosen.path).name):
+            self._report.warn(
+                self._root.file,
+                ("workloads", self._agent, "unix", "path"),
+                f"`{chosen.path}` runs any program, so naming it narrows nothing",
+                "tell the agent by a `uid` or a `cgroup` of its own",
+            )
 
     def _known(self, place: Place, name: str, known: Mapping[str, Block], kind: str) -> None:
         if name not in known:
