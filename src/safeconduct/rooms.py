@@ -17,6 +17,7 @@ from safeconduct.audit.log import Log
 from safeconduct.config.schema import Config
 from safeconduct.core.calls import LIST_CHANGED
 from safeconduct.core.record import outcome_record
+from safeconduct.delegation import feed
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
 from safeconduct.inspectors.secrets import SecretInspector
@@ -104,6 +105,7 @@ class Rooms:
         self.log = Log.open(
             directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
+        self.feed = feed.Feed(state, self.state.revocations())
         self._broker = broker = Broker(directory, root.upstreams)
         self.offers = Offers(config, upstreams, broker)
         self.catalogue = Catalogue(config, self.offers)
@@ -176,7 +178,8 @@ class Rooms:
         or an inspector never ends, ends the process: a gateway that hangs decides nothing.
         """
         beats = 0
-        listening = [asyncio.create_task(self._listen(where)) for where in self.upstreams]
+        upkeep = [asyncio.create_task(self._listen(where)) for where in self.upstreams]
+        upkeep.append(asyncio.create_task(self._beat()))
         try:
             while True:
                 faulthandler.dump_traceback_later(STALL_S, exit=True)
@@ -186,9 +189,18 @@ class Rooms:
                     await self._refresh(self.offers.refresh(self.pin))
         finally:
             faulthandler.cancel_dump_traceback_later()
-            for task in listening:
+            for task in upkeep:
                 task.cancel()
-            await asyncio.gather(*listening, return_exceptions=True)
+            await asyncio.gather(*upkeep, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        """Tells the other processes that nothing more was revoked until now."""
+        while True:
+            try:
+                self.feed.beat(self.clock_ms())
+            except OSError:
+                _log.exception("other processes cannot hear of revocations, and refuse")
+            await asyncio.sleep(feed.BEAT_S)
 
     async def _listen(self, where: str) -> None:
         """Looks at once when an upstream says that its offers changed, at most once a second."""
@@ -232,9 +244,14 @@ class Rooms:
                 "at_ms": self.clock_ms(),
             }
         )
+        try:
+            self.feed.revoke(what, identifier)
+        except OSError:
+            _log.exception("other processes cannot hear of revocations, and refuse")
 
     async def close(self) -> None:
         """Closes everything, in the reverse order."""
         await asyncio.gather(*(upstream.close() for upstream in self.upstreams.values()))
+        self.feed.close()
         self.log.close()
         self.state.close()

@@ -41,12 +41,12 @@ class Feed:
         self._beat_path.unlink(missing_ok=True)
         aside = self._list_path.with_name(f".{LIST_FILE}.new")
         aside.unlink(missing_ok=True)
-        self._list = _open(aside)
+        self.descriptor = _open(aside)
         self._length = 0
         self._broken = False
         self._write(revoked)
         aside.replace(self._list_path)
-        self._inode = os.fstat(self._list).st_ino
+        self._inode = os.fstat(self.descriptor).st_ino
         self._beat = _open(self._beat_path)
 
     def revoke(self, what: str, identifier: str) -> None:
@@ -65,14 +65,14 @@ class Feed:
 
     def close(self) -> None:
         """Stops the beat at once: followers refuse from now on."""
-        os.close(self._list)
+        os.close(self.descriptor)
         os.close(self._beat)
         self._beat_path.unlink(missing_ok=True)
 
     def _write(self, revoked: Iterable[tuple[str, str]]) -> None:
         data = b"".join(orjson.dumps(one) + b"\n" for one in revoked)
         self._broken = True
-        if os.write(self._list, data) != len(data):
+        if os.write(self.descriptor, data) != len(data):
             raise OSError("the list of revocations could not be written")
         self._broken = False
         self._length += len(data)

@@ -302,6 +302,13 @@ class TaskState:
         names = (f"agent {agent}", f"user {user}", f"key {key}", f"jti {jti}")
         return any(revoked(name) is not None for name in names)
 
+    def revocations(self) -> list[tuple[str, str]]:
+        """What was revoked, and its id."""
+        return [
+            (what, name)
+            for what, _, name in (key.partition(" ") for key, _ in self._revoked.items())
+        ]
+
     def outcome_unknown(self, task: str, digest: str) -> bool:
         """Whether this very call was permitted and nobody knows (yet) whether it took effect."""
         return self._locked.get(f"{task} {digest}") is not None
