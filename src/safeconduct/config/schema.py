@@ -47,14 +47,27 @@ class Delegation(Block, frozen=True):
 
     on_behalf_of: str | tuple[str, ...]
     scope: tuple[str, ...]
-    audience: str
+    audience: str | tuple[str, ...]
     ttl_seconds: Annotated[int, Meta(ge=1, le=900)] = 900
 
     @property
     def users(self) -> frozenset[str]:
         """User ids without their `user:` prefix."""
         given = (self.on_behalf_of,) if isinstance(self.on_behalf_of, str) else self.on_behalf_of
-        return frozenset(user.removeprefix("user:") for user in given)
+        return frozenset(name.removeprefix(prefix) for name in given if name.startswith(prefix))
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """Where tool tokens for the agent may go."""
+        return frozenset((self.audience,) if isinstance(self.audience, str) else self.audience)
+        return self._named("user:")
+
+    @property
+    def agents(self) -> frozenset[str]:
+        """SPIFFE IDs without their `agent:` prefix."""
+        return self._named("agent:")
+
+    def _named(self, prefix: str) -> frozenset[str]:
 
 
 class Agent(Block, frozen=True):
@@ -162,7 +175,29 @@ class CredentialBlock(Block, frozen=True):
     `value` is a reference: `file:<path>` or `env:<NAME>`, never the secret itself.
     """
 
-    kind: Literal["brokered", "none"]
+class OAuthBlock(Block, frozen=True):
+    """How the gateway gets access tokens for an upstream from its authorization server.
+
+    Without `client_id` it is the URL of a metadata document that the gateway serves; without
+    `secret`, a reference, the gateway signs for itself. `resource` is the upstream's URL when left
+    out. `tool_scopes` replaces `scopes` for the tools it names. `lists_as` is the user in whose
+    name the gateway asks what the upstream offers; without one it asks in its own.
+    """
+
+    issuer: str
+    grant: Literal[
+        "client-credentials", "token-exchange", "jwt-bearer", "id-jag", "authorization-code"
+    ]
+    client_id: str | None = None
+    secret: str | None = None
+    resource: str | None = None
+    scopes: tuple[str, ...] = ()
+    tool_scopes: dict[str, tuple[str, ...]] = {}
+    lists_as: str | None = None
+    user_claim: str | None = None
+
+
+    kind: Literal["tool-token", "upstream-oauth", "brokered", "none"]
     header: str | None = None
     value: str | None = None
     scheme: str = "Bearer"
@@ -172,6 +207,9 @@ class Upstream(Block, frozen=True):
     """One upstream: an MCP server over HTTP (`mcp`) or a child process (`command`).
 
     `destination` is the name that zones use for it; its own id when left out.
+    audience: str | None = None
+    ttl_s: Annotated[int, Meta(ge=5, le=60)] = 30
+    oauth: OAuthBlock | None = None
     """
 
     role: Literal["retrieval", "execution", "write-back"]
@@ -232,3 +270,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     users: dict[str, UserEntry]
     manifests: dict[str, Manifest]
     unsafe: tuple[str, ...] = ()
+
+    def bearers(self, upstream: str) -> frozenset[str] | None:
+        """The agents whose tool tokens may go to an upstream; None where it gets none."""
+        credential = self.root.upstreams[upstream].credential
+        if credential.kind != "tool-token":
+            return None
+        return frozenset(
+            agent
+            for agent, registered in self.agents.items()
+            if credential.audience in registered.delegation.audiences
+        )

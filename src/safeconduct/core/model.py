@@ -120,6 +120,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     destination: str
     source: Label
     clearance: Confidentiality
+    `bearers` are the agents whose tool tokens may go there, None where tool tokens are not used.
     credential: str = "none"
     asks: Asks = Asks()
 
@@ -129,6 +130,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.manifest is None or self.pin != "reviewed":
             return Effect.execute
         return self.manifest.effect
+    bearers: frozenset[str] | None = None
 
     @cached_property
     def fields(self) -> dict[str, Label]:

@@ -33,6 +33,7 @@ class Catalogue:
     def __init__(self, config: Config, offers: Offers) -> None:
         self._blocks: Mapping[str, UpstreamBlock] = config.root.upstreams
         self.manifests: Mapping[str, Manifest] = config.manifests
+        self._bearers = {where: config.bearers(where) for where in self._blocks}
         self._offers = offers
         self._judged = offers.known
         self._facts: dict[Key, ToolFacts] = {}
@@ -88,6 +89,7 @@ class Catalogue:
             if said is None
             else clearance(said, reviewed=reviewed),
             credential=block.credential.kind,
+            bearers=self._bearers[key[1]],
             asks=block.asks,
         )
 

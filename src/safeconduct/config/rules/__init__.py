@@ -12,6 +12,7 @@ from typing import Final
 from safeconduct.config.draft import Draft
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.agents import agents, assignments, users
+from safeconduct.config.rules.credentials import credentials
 from safeconduct.config.rules.gateway import gateway
 from safeconduct.config.rules.manifests import manifests
 from safeconduct.config.rules.policy import policy
@@ -31,6 +32,7 @@ RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     destinations,
     scopes,
     upstreams,
+    credentials,
     manifests,
     policy,
 )

@@ -49,12 +49,12 @@ def _trust_domain(root: Part[Root] | None, part: Part[AgentFile], report: Report
 def _delegation(part: Part[AgentFile], report: Report) -> None:
     delegation = part.value.agent.delegation
     place = ("agent", "delegation")
-    if delegation.audience.strip() in {"", "*"}:
+    if any(one.strip() in {"", "*"} for one in delegation.audiences or {""}):
         report.error(
             part.file,
             (*place, "audience"),
             "the delegation has no audience: tool tokens could go anywhere",
-            "name the one API that tool tokens for this agent may go to",
+            "name the APIs that tool tokens for this agent may go to, one by one",
         )
     given = delegation.on_behalf_of
     for user in (given,) if isinstance(given, str) else given:
@@ -62,7 +62,7 @@ def _delegation(part: Part[AgentFile], report: Report) -> None:
             report.error(
                 part.file,
                 (*place, "on_behalf_of"),
-                f"`{user}` names no user: users are named exactly, one by one",
+                f"`{name}` names no user: users are named exactly, one by one",
                 "write `user:` and the user's id, such as user:jane@crm.example",
             )
     if not given:

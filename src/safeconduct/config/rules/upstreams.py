@@ -1,4 +1,4 @@
-"""Upstreams: where they are, and that their credentials are references."""
+"""Upstreams: where they are, and what they are started with."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ from safeconduct.config.problem import Report
 from safeconduct.config.rules.address import exposed, split
 from safeconduct.config.schema import Root, Upstream
 from safeconduct.core.elicitation import origin_of
-
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""RFC 9110 section 5.6.2: a field name is a token."""
-
-_REFERENCE = re.compile(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
@@ -30,7 +25,7 @@ _ONE_WAY = "give one: the URL of an MCP server, or the command that starts one"
 
 
 def upstreams(draft: Draft, report: Report) -> None:
-    """An upstream is one thing, a URL or a command, with a credential that fits it."""
+    """An upstream is one thing, a URL or a command."""
     root = draft.root
     if root is None:
         return
@@ -45,7 +40,6 @@ def upstreams(draft: Draft, report: Report) -> None:
                 one.started(block, command)
             case _:
                 one.error("mcp", f"`{name}` has both `mcp` and `command`", _ONE_WAY)
-        one.credential(block)
         one.asks(block)
 
 
@@ -67,7 +61,7 @@ class _Upstream:
                 f"the URL of `{self._name}` is not http(s), or has a user, query or fragment",
                 "write scheme, host, port and path: https://crm.example/mcp",
             )
-        elif block.credential.kind == "brokered" and exposed(parts):
+        elif block.credential.kind != "none" and exposed(parts):
             self._report.warn(
                 self._file,
                 ("upstreams", self._name, "mcp"),
@@ -115,36 +109,6 @@ class _Upstream:
                     f"`{option}` looks like it is given a secret, which every process here can see",
                     f"let the program read a file, and give it the path: {option}-file",
                 )
-        if block.credential.kind == "brokered":
-            self.error(
-                "credential",
-                f"`{self._name}` is a command: there is no header that could carry a credential",
-                "use `credential: {kind: none}`, and `env` for what the program needs",
-            )
-
-    def credential(self, block: Upstream) -> None:
-        said = block.credential
-        if said.kind == "none":
-            for key, value in (("header", said.header), ("value", said.value)):
-                if value is not None:
-                    self.error(
-                        f"credential/{key}",
-                        f"`{self._name}` has no credential, but a `{key}` for it",
-                        f"use `kind: brokered`, or remove `{key}`",
-                    )
-            return
-        if said.header is None or not _HEADER.fullmatch(said.header):
-            self.error(
-                "credential/header",
-                f"the credential of `{self._name}` has no header to travel in",
-                "add `header: Authorization`",
-            )
-        if said.value is None or not _REFERENCE.fullmatch(said.value):
-            self.error(
-                "credential/value",
-                f"the credential of `{self._name}` is not a reference",
-                "write `value: file:PATH` or `value: env:NAME`, never the secret itself",
-            )
 
     def asks(self, block: Upstream) -> None:
         for index, origin in enumerate(block.asks.url_origins):

@@ -14,6 +14,8 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
     facts, task = gathered.tool, gathered.task
     if facts.manifest is None or not facts.manifest.scopes:
         return Deny("tool-unknown")
+    if facts.bearers is not None and gathered.agent.id not in facts.bearers:
+        return Deny("tool-unknown")
     needed = facts.manifest.scopes
     if not task.scopes.issuperset(needed):
         # Only a scope that a new task could have is worth telling: anything else does not exist.

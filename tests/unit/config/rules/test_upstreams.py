@@ -1,4 +1,4 @@
-"""An upstream is one thing, and its credential a reference."""
+"""An upstream is one thing, with what it is started with."""
 
 import pytest
 
@@ -7,7 +7,6 @@ from tests.support.configs import Gateway
 ROOT = "safeconduct.yaml"
 URL = "mcp: http://127.0.0.1:9101/mcp"
 COMMAND = "command: [mail-server, --stdio]"
-CREDENTIAL = '{kind: brokered, header: Authorization, value: "env:CRM_TOKEN"}'
 
 
 def test_it_is_not_both(gateway: Gateway) -> None:
@@ -77,38 +76,6 @@ def test_a_secret_on_a_command_line_is_refused(gateway: Gateway, words: str) -> 
     gateway.change(ROOT, COMMAND, f"command: [mail-server, {words}] # here")
     problem = gateway.expect("which every process here can see")
     assert "hunter2" not in str(problem)
-
-
-def test_a_command_has_no_headers(gateway: Gateway) -> None:
-    gateway.change(ROOT, "credential: {kind: none}", f"credential: {CREDENTIAL} # here")
-    gateway.expect("no header that could carry")
-
-
-@pytest.mark.parametrize(
-    "value", ["hunter2", "'file:'", "'env:'", "'env:A B'", "'env:1A'", "'vault:x'", "''"]
-)
-def test_a_credential_is_a_reference(gateway: Gateway, value: str) -> None:
-    said = f"{{kind: brokered, header: Authorization, value: {value}}} # here"
-    gateway.change(ROOT, CREDENTIAL, said)
-    problem = gateway.expect("is not a reference")
-    assert "hunter2" not in str(problem)
-
-
-def test_a_brokered_credential_has_a_value(gateway: Gateway) -> None:
-    gateway.change(ROOT, CREDENTIAL, "{kind: brokered, header: Authorization} # here")
-    gateway.expect("is not a reference")
-
-
-@pytest.mark.parametrize("header", ["", "header: '', ", "header: 'A b', ", 'header: "A\\n", '])
-def test_a_brokered_credential_has_a_header(gateway: Gateway, header: str) -> None:
-    gateway.change(ROOT, CREDENTIAL, f"{{kind: brokered, {header}value: 'env:X'}} # here")
-    gateway.expect("no header to travel in")
-
-
-@pytest.mark.parametrize("rest", ["header: Authorization", "value: 'env:X'"])
-def test_no_credential_has_neither(gateway: Gateway, rest: str) -> None:
-    gateway.change(ROOT, CREDENTIAL, f"{{kind: none, {rest}}} # here")
-    gateway.expect("has no credential, but a")
 
 
 @pytest.mark.parametrize(

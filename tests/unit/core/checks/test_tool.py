@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from safeconduct.core.checks.tool import tool as check
 from safeconduct.core.manifest import Effect
@@ -29,6 +30,18 @@ def test_a_scope_that_a_new_task_could_have_is_told() -> None:
 @pytest.mark.parametrize("scopes", [("secret:read",), ("deal:delete", "secret:read")])
 def test_a_tool_out_of_reach_does_not_exist(scopes: tuple[str, ...]) -> None:
     assert check(call(), gathered(tool=tool(scopes=scopes))) == Deny("tool-unknown")
+
+
+def test_where_no_tool_token_of_the_agent_may_go_there_is_no_tool() -> None:
+    for scopes in (("deal:update",), ("deal:delete",)):
+        known = gathered(tool=replace(tool(scopes=scopes), bearers=frozenset({"another"})))
+        assert check(call(), known) == Deny("tool-unknown")
+
+
+def test_where_its_tool_token_may_go_an_agent_may_go() -> None:
+    known = gathered()
+    carried = replace(known.tool, bearers=frozenset({known.agent.id, "another"}))
+    assert check(call(), replace(known, tool=carried)) is None
 
 
 def test_every_scope_is_needed() -> None:
