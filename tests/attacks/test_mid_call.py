@@ -22,8 +22,8 @@ from safeconduct.entrypoints.watch import Watch
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import JSON, AskRefused, Bearer, Delivered, Listener, Refused, Resumed
 from safeconduct.simulation import SimulatedTask
-from tests.support.calls import call as judged
-from tests.support.calls import tool
+from tests.support.facts import call as judged
+from tests.support.facts import tool
 from tests.support.front import ISSUER, Page, bearer, events, front, replaced, served
 from tests.support.listeners import Hears
 from tests.unit.entrypoints.test_listening import TOOLS, listen

@@ -12,7 +12,7 @@ from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import FieldLabel, Returns
 from safeconduct.core.model import Finding
 from safeconduct.core.verdict import Obligation, Redact, Spotlight
-from tests.support.calls import call, manifest, tool
+from tests.support.facts import call, manifest, tool
 
 NAMES = st.sampled_from(["id", "rows", "body", "_meta", "a"])
 STRUCTURED = st.dictionaries(
@@ -138,7 +138,7 @@ def test_nothing_unknown_passes_and_no_label_falls(
 ) -> None:
     method, result = answer
     before = json.dumps(result)
-    got = admit(call(method), facts, obligations, result, findings, vouches=vouches)
+    got = admit(call(method=method), facts, obligations, result, findings, vouches=vouches)
     assert json.dumps(result) == before
     if isinstance(got, Withheld):
         assert got.code in {"result-withheld", "upstream-malformed"}
@@ -180,7 +180,7 @@ def test_nothing_unknown_passes_and_no_label_falls(
     TOOLS,
 )
 def test_any_answer_is_admitted_or_withheld(result: Any, method: str, facts: Any) -> None:
-    got = admit(call(method), facts, (), result, (), vouches=True)
+    got = admit(call(method=method), facts, (), result, (), vouches=True)
     assert isinstance(got, Admitted | Withheld)
 
 
@@ -192,7 +192,7 @@ def structured(value: dict[str, Any], text: str) -> dict[str, Any]:
 @given(STRUCTURED)
 def test_no_member_called_meta_passes_however_deep(value: dict[str, Any]) -> None:
     result = structured({"deep": [value], "_meta": value}, "")
-    got = admit(call("tools/call"), tool(), (), result, ())
+    got = admit(call(), tool(), (), result, ())
     assert isinstance(got, Withheld) or "_meta" not in members(got.result)
 
 
@@ -200,7 +200,7 @@ def test_no_member_called_meta_passes_however_deep(value: dict[str, Any]) -> Non
 def test_text_that_may_say_more_counts_as_all_that_there_is(
     value: dict[str, Any], facts: Any, text: str
 ) -> None:
-    got = admit(call("tools/call"), facts, (), structured(value, text), ())
+    got = admit(call(), facts, (), structured(value, text), ())
     if isinstance(got, Withheld):
         return
     try:

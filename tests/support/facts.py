@@ -25,7 +25,7 @@ from safeconduct.core.provenance import Origin
 NOW_MS: Final = 1_700_000_000_000
 HOUR_MS: Final = 3_600_000
 
-DIGEST: Final = "sha256:" + "1" * 64
+DIGEST: Final = "sha256:" + "1" * 48 + "0123456789abcdef"
 OTHER_DIGEST: Final = "sha256:" + "2" * 64
 
 ASKED: Final = (Origin("user-request"),)
@@ -68,6 +68,9 @@ _TOOL: Final = ToolFacts(
     source=Label(confidentiality=Confidentiality.internal),
     clearance=Confidentiality.confidential,
 )
+
+TRUSTED: Final = _TOOL.source
+"""The label of what the tool returns."""
 
 _TASK: Final = TaskFacts(
     id="t_1",

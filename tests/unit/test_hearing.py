@@ -30,8 +30,8 @@ from safeconduct.ports import (
 )
 from safeconduct.simulation import SimulatedTask
 from safeconduct.upstreams import Limits
-from tests.support.calls import call as judged
 from tests.support.facts import agent, gathered
+from tests.support.facts import call as judged
 from tests.support.facts import task as task_facts
 from tests.support.listeners import Hears
 from tests.unit.test_gateway import caller, records, simulated

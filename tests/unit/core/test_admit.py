@@ -21,7 +21,7 @@ from safeconduct.core.model import Finding, ToolFacts
 from safeconduct.core.paths import MAX_VALUES
 from safeconduct.core.provenance import Vouched
 from safeconduct.core.verdict import Obligation, Redact, Spotlight
-from tests.support.calls import TRUSTED, call, manifest, tool
+from tests.support.facts import TRUSTED, call, manifest, tool
 
 BODY = FieldLabel(integrity="untrusted")
 SECRET = FieldLabel(confidentiality="restricted", categories=("pii",))
@@ -152,7 +152,7 @@ def vouching(**parts: Any) -> ToolFacts:
 def test_trusted_fields_vouch_for_their_exact_values() -> None:
     rows = [{"id": "C-1", "name": "Eve"}, {"id": 7}, {"id": ""}, {"id": None}, {"id": ["C-2"]}]
     got = admitted(answer({"rows": rows, "total": 2}), vouching(), vouches=True)
-    where = "crm.get_case:rows.*.id"
+    where = "crm.update_deal:rows.*.id"
     assert got.vouched == (
         Vouched("object-id", "C-1", where),
         Vouched("object-id", "7", where),

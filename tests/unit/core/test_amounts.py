@@ -7,7 +7,7 @@ import pytest
 from safeconduct.core.amounts import amount_changes, baseline_key
 from safeconduct.core.manifest import Argument, Effect
 from safeconduct.core.model import Call
-from tests.support.calls import call, manifest
+from tests.support.facts import call, manifest
 
 DEAL = manifest(
     effect=Effect.write,

@@ -14,7 +14,7 @@ from safeconduct.core.manifest import (
     clearance,
     source_label,
 )
-from tests.support.calls import manifest
+from tests.support.facts import manifest
 
 
 @pytest.mark.parametrize("effect", Effect)

@@ -17,7 +17,7 @@ from safeconduct.core.model import (
     standing,
 )
 from safeconduct.core.policy import PolicyAnswer
-from tests.support.calls import DIGEST, TRUSTED, call, manifest, tool
+from tests.support.facts import DIGEST, TRUSTED, call, tool
 
 NOW_MS = 1_000_000
 
@@ -104,7 +104,7 @@ def test_labels_that_rose_since_the_person_looked_make_it_another_question() -> 
     [("reviewed", Effect.read), ("unreviewed", Effect.execute), ("changed", Effect.execute)],
 )
 def test_only_a_reviewed_definition_is_believed_to_read(pin: PinState, effect: Effect) -> None:
-    assert tool(pin=pin, manifest=manifest()).effect is effect
+    assert tool(pin=pin, effect=Effect.read).effect is effect
 
 
 def test_a_tool_that_does_not_exist_counts_as_the_worst() -> None:
