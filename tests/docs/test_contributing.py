@@ -1,5 +1,6 @@
-"""CONTRIBUTING.md draws the rooms as the import contracts do, and knows what is fuzzed."""
+"""CONTRIBUTING.md draws the rooms as the import contracts do, and knows what is run and fuzzed."""
 
+import re
 import tomllib
 
 from fuzz.targets import TARGETS
@@ -25,3 +26,13 @@ def test_every_target_of_the_fuzzer_stands_beside_a_module_that_exists() -> None
     assert sorted(name for row in rows for name in codes(row[0])) == sorted(TARGETS)
     for row in rows:
         assert all((ROOT / "src" / "safeconduct" / path).is_file() for path in codes(row[1]))
+
+
+def test_what_has_to_pass_before_a_change_lands_is_named_in_order() -> None:
+    steps = re.findall(
+        r"^make \w+$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    prose = sections(ROOT / "CONTRIBUTING.md")["Setting up"]
+    (told,) = (line for line in prose.splitlines() if line.startswith("`.ci/run`"))
+    assert codes(told) == [".ci/run", *steps]
+    assert "make conformance" in steps
