@@ -194,6 +194,33 @@ class Projection(Protocol):
     def rollback(self) -> None: ...
 
 
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose task it is, as it stands. `key` is the thumbprint that its tokens are bound to, empty
+    for bearer tokens; `parent` is the task above it, and `actors` are the agents of all above it,
+    nearest first.
+    """
+
+    agent: AgentFacts
+    user: UserFacts
+    key: str
+    parent: str | None = None
+    actors: tuple[str, ...] = ()
+
+
+class Tasks(Protocol):
+    """What the token service knows of tasks that run."""
+
+    def task(self, task: str) -> TaskFacts | None: ...
+
+    def holder(self, task: str) -> Holder | None: ...
+
+    def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool: ...
+
+    def latest_ms(self) -> int:
+        """The highest time on record, in milliseconds since the epoch."""
+        ...
+
+
 class TaskState(Protocol):
     """Authoritative reads of task state."""
 

@@ -28,6 +28,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "users: entitlements": schema.UserEntry,
     "scopes": schema.Scope,
     "profiles": schema.Profile,
+    "profiles: window": schema.Window,
     "destinations": schema.Endpoint,
     "upstreams": schema.Upstream,
     "upstreams: credential": schema.CredentialBlock,

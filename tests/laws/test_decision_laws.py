@@ -64,7 +64,7 @@ REFUSALS = {
     "tenant-mismatch", "agent-unregistered", "task-revoked", "task-ended", "token-expired",
     "tool-unknown", "scope-missing", "definition-changed", "purpose-unattested",
     "arguments-invalid", "zone-denied", "zone-label", "budget-exhausted", "refusals-exhausted",
-    "outcome-unknown", "flow-mixed", "flow-confidentiality", "flow-readers",
+    "reattestation-needed", "outcome-unknown", "flow-mixed", "flow-confidentiality", "flow-readers",
     "control-argument-unvouched", "destination-not-allowed", "category-refused",
     "content-secret", "inspector-failed", "policy-error", "facts-unavailable", "policy-denied",
     "approval-denied",

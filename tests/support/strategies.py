@@ -182,6 +182,8 @@ ROOMS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "budgets": st.dictionaries(st.sampled_from(BUDGETS), st.integers(0, 2)),
         "counts": st.builds(dict[str, int], calls=st.sampled_from((1, 9, 10, 11))),
         "refusals": st.integers(0, 4),
+        "reattest_every": st.sampled_from((1, 3)),
+        "unattested": st.integers(0, 4),
         "started_ms": st.sampled_from((NOW_MS, NOW_MS + 1)),
         "expires_ms": st.sampled_from((NOW_MS + 40_000, NOW_MS)),
         "labels": labels,

@@ -117,3 +117,19 @@ def answered(approval: str = "a_1", phase: str = "granted", at_ms: int = 3_000) 
 def revoked(what: str, name: str) -> Record:
     """An operator revokes."""
     return {"kind": "revocation", "what": what, "id": name, "at_ms": 4_000}
+
+
+def child(task: str = "t_2", **changed: Any) -> Record:
+    """A part of the task `t_1` is passed on."""
+    changed.setdefault("agent", "spiffe://crm.example/agents/helper")
+    changed.setdefault("parent", "t_1")
+    return started(task, **changed)
+
+
+def continued(phase: str = "renewed", **changed: Any) -> Record:
+    """The task `t_1` is renewed or amended."""
+    record = started("t_1", stateless=changed.pop("stateless", False))
+    del record["budgets"], record["max_refusals"], record["started_ms"], record["expires_ms"]
+    record["agent"] |= {"attested_ms": changed.pop("attested_ms", 500)}
+    record["user"] |= changed.pop("user", {})
+    return {**record, "phase": phase, "consumes": [], "at_ms": 2_000, **changed}

@@ -12,7 +12,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.keys import JwksRef
 from safeconduct.config.names import Name, SpiffeId
+from safeconduct.config.trust import Trust
+from safeconduct.config.users import Requires, UserEntry, Users
 from safeconduct.config.workloads import Attestors, Svids, Workload
 from safeconduct.core.asks import Asks
 from safeconduct.core.manifest import Manifest
@@ -38,12 +41,16 @@ class GatewayBlock(Block, frozen=True):
     allowed_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 1_048_576
     token_ttl_s: Annotated[int, Meta(ge=10, le=900)] = 900
+    dpop_nonce: bool = False
     unsafe_dev_identity: bool = False
     unsafe_bearer_tokens: bool = False
 
 
 class Delegation(Block, frozen=True):
-    """Who may delegate what to this agent, and where its tool tokens may go."""
+    """Who may delegate what to this agent, and where its tool tokens may go.
+
+    `on_behalf_of` names users (`user:`), and agents (`agent:`) that may pass on a part of a task.
+    """
 
     on_behalf_of: str | tuple[str, ...]
     scope: tuple[str, ...]
@@ -53,13 +60,6 @@ class Delegation(Block, frozen=True):
     @property
     def users(self) -> frozenset[str]:
         """User ids without their `user:` prefix."""
-        given = (self.on_behalf_of,) if isinstance(self.on_behalf_of, str) else self.on_behalf_of
-        return frozenset(name.removeprefix(prefix) for name in given if name.startswith(prefix))
-
-    @property
-    def audiences(self) -> frozenset[str]:
-        """Where tool tokens for the agent may go."""
-        return frozenset((self.audience,) if isinstance(self.audience, str) else self.audience)
         return self._named("user:")
 
     @property
@@ -68,6 +68,13 @@ class Delegation(Block, frozen=True):
         return self._named("agent:")
 
     def _named(self, prefix: str) -> frozenset[str]:
+        given = (self.on_behalf_of,) if isinstance(self.on_behalf_of, str) else self.on_behalf_of
+        return frozenset(name.removeprefix(prefix) for name in given if name.startswith(prefix))
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """Where tool tokens for the agent may go."""
+        return frozenset((self.audience,) if isinstance(self.audience, str) else self.audience)
 
 
 class Agent(Block, frozen=True):
@@ -114,28 +121,6 @@ class Assignment(Block, frozen=True):
     profiles: tuple[str, ...]
 
 
-class JwksRef(Block, frozen=True):
-    """Public keys by file path (JWK Set, RFC 7517)."""
-
-    jwks: str
-
-
-class Users(Block, frozen=True):
-    """Who vouches for users, and what each user is entitled to."""
-
-    issuer: str
-    jwks: str
-    audience: str
-    entitlements: str
-
-
-class UserEntry(Block, frozen=True):
-    """One user's entitlement: the scopes they may delegate at most."""
-
-    scopes: tuple[str, ...]
-    groups: tuple[str, ...] = ()
-
-
 class UserFile(Block, frozen=True):
     """`users.yaml`."""
 
@@ -151,13 +136,26 @@ class Scope(Block, frozen=True):
     qualifier: str | None = None
 
 
+class Window(Block, frozen=True):
+    """What all tasks of one agent, user and profile may use up together, while it lasts."""
+
+    seconds: Annotated[int, Meta(ge=60, le=2_678_400)]
+    budgets: dict[str, Count]
+
+
 class Profile(Block, frozen=True):
-    """What tasks of a kind may need at most. A budget counts calls, or activations of a scope."""
+    """What tasks of a kind may need at most. A budget counts calls, or activations of a scope.
+
+    After `reattest_every` permitted calls the agent must show a fresh SVID.
+    """
 
     scopes: tuple[str, ...]
     budgets: dict[str, Count] = {}
+    window: Window | None = None
+    reattest_every: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     max_task_lifetime: Annotated[int, Meta(ge=60, le=86_400)] = 3600
     max_refusals: Annotated[int, Meta(ge=1, le=10_000)] = 20
+    requires: Requires = Requires()
 
 
 class Endpoint(Block, frozen=True):
@@ -168,12 +166,6 @@ class Endpoint(Block, frozen=True):
     methods: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
 
-
-class CredentialBlock(Block, frozen=True):
-    """Which credential an upstream gets; the agent never sees it.
-
-    `value` is a reference: `file:<path>` or `env:<NAME>`, never the secret itself.
-    """
 
 class OAuthBlock(Block, frozen=True):
     """How the gateway gets access tokens for an upstream from its authorization server.
@@ -197,19 +189,26 @@ class OAuthBlock(Block, frozen=True):
     user_claim: str | None = None
 
 
+class CredentialBlock(Block, frozen=True):
+    """Which credential an upstream gets; the agent never sees it.
+
+    `value` is a reference: `file:<path>` or `env:<NAME>`, never the secret itself.
+    """
+
     kind: Literal["tool-token", "upstream-oauth", "brokered", "none"]
     header: str | None = None
     value: str | None = None
     scheme: str = "Bearer"
+    audience: str | None = None
+    ttl_s: Annotated[int, Meta(ge=5, le=60)] = 30
+    oauth: OAuthBlock | None = None
 
 
 class Upstream(Block, frozen=True):
     """One upstream: an MCP server over HTTP (`mcp`) or a child process (`command`).
 
-    `destination` is the name that zones use for it; its own id when left out.
-    audience: str | None = None
-    ttl_s: Annotated[int, Meta(ge=5, le=60)] = 30
-    oauth: OAuthBlock | None = None
+    `destination` is the name that zones use for it; its own id when left out. By its `spiffe_id` it
+    may ask whether tokens are good.
     """
 
     role: Literal["retrieval", "execution", "write-back"]
@@ -221,6 +220,7 @@ class Upstream(Block, frozen=True):
     destination: str | None = None
     region: str | None = None
     timeout_s: Annotated[int, Meta(ge=1, le=600)] = 30
+    spiffe_id: SpiffeId | None = None
     asks: Asks = Asks()
     unsafe_no_sandbox: bool = False
 
@@ -245,7 +245,7 @@ class Root(Block, frozen=True):
     agents: str
     zones: str
     assignments: dict[str, Assignment]
-    trust: dict[str, JwksRef]
+    trust: dict[str, Trust]
     users: Users
     scopes: dict[str, Scope]
     profiles: dict[str, Profile]

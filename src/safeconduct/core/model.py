@@ -73,7 +73,8 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     registration and entitlement would have allowed.
 
     `version` rises with every change that a decision could depend on; a reservation names the
-    version it was decided on.
+    version it was decided on. `unattested` counts permits since the agent last showed a fresh SVID,
+    which it must after `reattest_every`.
     """
 
     id: str
@@ -92,6 +93,13 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
     refusals: int = 0
     state: Literal["active", "ended", "revoked"] = "active"
+    reattest_every: int | None = None
+    unattested: int = 0
+
+    @property
+    def reattestation_due(self) -> bool:
+        """Whether the agent must show a fresh SVID before it goes on."""
+        return self.reattest_every is not None and self.unattested >= self.reattest_every
 
 
 class ZoneFacts(msgspec.Struct, frozen=True, kw_only=True):

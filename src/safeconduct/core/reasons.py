@@ -115,6 +115,13 @@ REASONS: Final[dict[str, Reason]] = {
             "Too many calls of this task were refused; a person must look at it.",
         ),
         _reason(
+            "reattestation-needed",
+            "budget",
+            _S,
+            "later",
+            "The agent must show a fresh SVID: renew the task, then go on.",
+        ),
+        _reason(
             "outcome-unknown",
             "budget",
             _A,

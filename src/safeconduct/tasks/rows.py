@@ -13,10 +13,14 @@ from safeconduct.core.provenance import PurposeSource
 
 
 class StartRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What never changes about a task. `memory` names whose labels it carries.
+    """The plan of a task: what it started with, as renewals and amendments left it.
 
-    Labels hang on whatever can remember: a task of an agent that is attested stateless, else the
-    agent itself, so that a new task does not shed what an earlier one has read.
+    `memory` names whose labels it carries. Labels hang on whatever can remember: a task of an agent
+    that is attested stateless, else the agent itself, so that a new task does not shed what an
+    earlier one has read. What agents tell each other passes no gateway, so that a child task shares
+    the memories of those above it (`elders`, nearest first), both ways.
+
+    `purse` names what counts beyond this task, and `window` bounds it.
     """
 
     tenant: str
@@ -32,12 +36,24 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
     agent: AgentFacts
     user: UserFacts
     memory: str
+    shared: tuple[str, ...] = ()
+    elders: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+    key: str = ""
+    purse: str = ""
+    window: dict[str, int] = {}
+    reattest_every: int | None = None
 
 
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes about a task. `version` rises with all that a decision depends on."""
+    """What changes about a task. `version` rises with all that a decision depends on, `changes`
+    with what the decisions of its children depend on; `unattested` counts permits since the agent
+    last showed a fresh SVID.
+    """
 
     version: int = 0
+    changes: int = 0
+    unattested: int = 0
     counts: dict[str, int] = {}
     refusals: int = 0
     state: Literal["active", "ended", "revoked"] = "active"
@@ -48,6 +64,13 @@ class LabelRow(msgspec.Struct, frozen=True):
 
     label: Label
     version: int
+
+
+class PurseRow(msgspec.Struct, frozen=True):
+    """What the tasks of one agent, user and profile have used up together since a time."""
+
+    since_ms: int
+    counts: dict[str, int] = {}
 
 
 class ApprovalRow(msgspec.Struct, frozen=True):
@@ -67,10 +90,11 @@ class OpenCall(msgspec.Struct, frozen=True):
     changes_state: bool
 
 
-def start_row(record: Mapping[str, Any]) -> StartRow:
+def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> StartRow:
     """The row of a record of kind `task`, phase `started`."""
-    agent, user = record["agent"], record["user"]
-    stateless: bool = agent["stateless"]
+    agent, user = agent_facts(record["agent"]), user_facts(record["user"])
+    memory = record["task"] if agent.stateless else f"{record['tenant']} {agent.id}"
+    above = () if parent is None else (parent.memory, *parent.shared)
     return StartRow(
         tenant=record["tenant"],
         profile=record["profile"],
@@ -82,22 +106,42 @@ def start_row(record: Mapping[str, Any]) -> StartRow:
         max_refusals=record["max_refusals"],
         started_ms=record["started_ms"],
         expires_ms=record["expires_ms"],
-        agent=AgentFacts(
-            id=agent["id"],
-            registered=True,
-            tier=agent["tier"],
-            zone=agent["zone"],
-            attested_ms=agent["attested_ms"],
-            stateless=stateless,
-            approval_scopes=frozenset(agent["approval_scopes"]),
-        ),
-        user=UserFacts(
-            id=user["id"],
-            groups=tuple(user["groups"]),
-            acr=user["acr"],
-            auth_time_s=user["auth_time_s"],
-        ),
-        memory=record["task"] if stateless else f"{record['tenant']} {agent['id']}",
+        agent=agent,
+        user=user,
+        memory=memory,
+        shared=tuple(one for one in dict.fromkeys(above) if one != memory),
+        elders=() if parent is None else (record["parent"], *parent.elders),
+        actors=() if parent is None else (parent.agent.id, *parent.actors),
+        key=record.get("jkt", ""),
+        purse=f"{record['tenant']} {agent.id} {user.id} {record['profile']}",
+        window=record.get("window", {}).get("budgets", {}),
+        reattest_every=record.get("reattest_every"),
+    )
+
+
+def agent_facts(agent: Mapping[str, Any]) -> AgentFacts:
+    """The agent, as a record of kind `task` describes it."""
+    return AgentFacts(
+        id=agent["id"],
+        registered=True,
+        tier=agent["tier"],
+        zone=agent["zone"],
+        attested_ms=agent["attested_ms"],
+        stateless=agent["stateless"],
+        approval_scopes=frozenset(agent["approval_scopes"]),
+    )
+
+
+def user_facts(user: Mapping[str, Any]) -> UserFacts:
+    """The user, as a record of kind `task` describes them."""
+    return UserFacts(
+        id=user["id"],
+        kind=user.get("kind", "person"),
+        groups=tuple(user["groups"]),
+        acr=user["acr"],
+        amr=tuple(user.get("amr", ())),
+        auth_time_s=user["auth_time_s"],
+        device=tuple(user.get("device", ())),
     )
 
 

@@ -58,6 +58,7 @@ def test_the_start_of_a_task_holds_what_was_fixed_then() -> None:
         ),
         user=UserFacts(id="jane@crm.example", groups=("sales",), acr="mfa", auth_time_s=1),
         memory=f"crm.example {AGENT}",
+        purse=f"crm.example {AGENT} jane@crm.example triage",
     )
 
 

@@ -57,15 +57,17 @@ def _delegation(part: Part[AgentFile], report: Report) -> None:
             "name the APIs that tool tokens for this agent may go to, one by one",
         )
     given = delegation.on_behalf_of
-    for user in (given,) if isinstance(given, str) else given:
-        if not user.startswith("user:") or user == "user:" or "*" in user:
+    for name in (given,) if isinstance(given, str) else given:
+        if name.startswith("agent:spiffe://") and "*" not in name:
+            continue
+        if not name.startswith("user:") or name == "user:" or "*" in name:
             report.error(
                 part.file,
                 (*place, "on_behalf_of"),
                 f"`{name}` names no user: users are named exactly, one by one",
                 "write `user:` and the user's id, such as user:jane@crm.example",
             )
-    if not given:
+    if all(name.startswith("agent:") for name in ((given,) if isinstance(given, str) else given)):
         report.error(
             part.file, (*place, "on_behalf_of"), "nobody may delegate", "name at least one user"
         )

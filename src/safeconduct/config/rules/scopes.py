@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report, YamlFile
@@ -46,9 +46,9 @@ def _named(draft: Draft, root: Part[Root]) -> Iterator[tuple[YamlFile, Place, st
     for name, profile in root.value.profiles.items():
         inside = ("profiles", name)
         yield from _listed(root.file, (*inside, "scopes"), profile.scopes)
-        for budget in profile.budgets:
-            if budget != CALLS:
-                yield root.file, (*inside, "budgets", budget), budget
+        yield from _counted(root.file, (*inside, "budgets"), profile.budgets)
+        if profile.window is not None:
+            yield from _counted(root.file, (*inside, "window", "budgets"), profile.window.budgets)
     for agent in draft.agents:
         block = agent.value.agent
         yield from _listed(agent.file, ("agent", "delegation", "scope"), block.delegation.scope)
@@ -67,6 +67,14 @@ def _named(draft: Draft, root: Part[Root]) -> Iterator[tuple[YamlFile, Place, st
         ):
             for name, offer in offers.items():
                 yield from _listed(manifest.file, (kind, name, "scopes"), offer.scopes)
+
+
+def _counted(
+    file: YamlFile, place: Place, budgets: Iterable[str]
+) -> Iterator[tuple[YamlFile, Place, str]]:
+    for budget in budgets:
+        if budget != CALLS:
+            yield file, (*place, budget), budget
 
 
 def _listed(

@@ -1,4 +1,6 @@
-"""Is there budget left for this call, and is it not a repetition of one whose fate is unknown?"""
+"""Is there budget left for this call, is its agent still who it was, and is it not a repetition of
+one whose fate is unknown?
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,14 @@ def spends(gathered: Gathered) -> dict[str, int]:
 
 
 def budget(call: Call, gathered: Gathered) -> Deny | None:
-    """Refuses what would overspend, refusal loops, and blind repetition."""
+    """Refuses refusal loops, agents that must attest anew, overspending, and blind repetition."""
     del call
     task = gathered.task
     if task.refusals >= task.max_refusals:
         return Deny("refusals-exhausted")
+    # A reply belongs to a call that was counted, and made.
+    if task.reattestation_due and not gathered.reply:
+        return Deny("reattestation-needed")
     for name, amount in spends(gathered).items():
         if name in task.budgets and task.counts.get(name, 0) + amount > task.budgets[name]:
             return Deny("budget-exhausted")

@@ -54,3 +54,15 @@ def test_a_change_whose_fate_is_unknown_is_not_repeated() -> None:
 def test_a_read_may_be_repeated() -> None:
     known = gathered(outcome_unknown=True, tool=tool(effect=Effect.read))
     assert budget(call(), known) is None
+
+
+def test_an_agent_shows_itself_again_after_so_many_calls() -> None:
+    due = gathered(task=task(reattest_every=3, unattested=3))
+    assert budget(call(), due) == Deny("reattestation-needed")
+    assert budget(call(), gathered(task=task(reattest_every=3, unattested=2))) is None
+    assert budget(call(), gathered(task=task(unattested=10**6))) is None
+
+
+def test_a_reply_waits_for_no_attestation() -> None:
+    known = gathered(task=task(reattest_every=3, unattested=3), reply=True)
+    assert budget(call(), known) is None

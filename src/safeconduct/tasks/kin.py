@@ -1,0 +1,75 @@
+"""A task and those above it: what binds the parent binds the child. Pure.
+
+A child task's scopes, budgets, patience and end are never wider than its parent's are right now,
+whatever was granted to it when it started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from safeconduct.tasks.rows import StartRow, TaskRow
+
+
+class Kin(NamedTuple):
+    """One task of a line: its plan and where it stands."""
+
+    start: StartRow
+    row: TaskRow
+
+
+class Bound(NamedTuple):
+    """A limit on what may be used up, by budget, and what has been."""
+
+    budgets: Mapping[str, int]
+    counts: Mapping[str, int]
+
+    def holds(self, spends: Mapping[str, int]) -> bool:
+        """Whether so much more can be used up."""
+        return all(
+            self.counts.get(name, 0) + amount <= self.budgets[name]
+            for name, amount in spends.items()
+            if name in self.budgets
+        )
+
+
+def state_of(line: Sequence[Kin]) -> Literal["active", "ended", "revoked"]:
+    """A task lives while all above it do."""
+    for kin in line:
+        if kin.row.state != "active":
+            return kin.row.state
+    return "active"
+
+
+def scopes_of(line: Sequence[Kin]) -> frozenset[str]:
+    """What the task and all above it have."""
+    own, *elders = line
+    return own.start.scopes.intersection(*(kin.start.scopes for kin in elders))
+
+
+def version_of(line: Sequence[Kin]) -> int:
+    """Grows with the task itself, and with the plans of those above it."""
+    own, *elders = line
+    return own.row.version + sum(kin.row.changes for kin in elders)
+
+
+def reattest_every(line: Iterable[Kin]) -> int | None:
+    """After how many permits a fresh SVID is due: as often as the strictest of the line wants."""
+    wanted = [every for kin in line if (every := kin.start.reattest_every) is not None]
+    return min(wanted, default=None)
+
+
+def patience(line: Sequence[Kin]) -> int:
+    """How many refusals the task may have had at most, given what those above it have left."""
+    return line[0].row.refusals + min(kin.start.max_refusals - kin.row.refusals for kin in line)
+
+
+def budgets_of(own: Mapping[str, int], bounds: Iterable[Bound]) -> dict[str, int]:
+    """By budget, what a task that has used up `own` may have used up at most."""
+    most: dict[str, int] = {}
+    for bound in bounds:
+        for name, budget in bound.budgets.items():
+            left = own.get(name, 0) + budget - bound.counts.get(name, 0)
+            most[name] = min(most.get(name, left), left)
+    return most
