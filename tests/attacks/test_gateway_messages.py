@@ -16,25 +16,10 @@ from tests.support.installation import (
     Office,
     calling,
     done,
-    install,
-    opened_office,
     refusal,
-    running,
 )
 
 SEND = {"to": DANA, "body": "hello"}
-
-
-@pytest.fixture(scope="module")
-def office() -> Iterator[Office]:
-    with opened_office() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def gateway(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(install(tmp_path_factory.mktemp("gateway"), office)) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

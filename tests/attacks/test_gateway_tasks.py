@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
@@ -21,25 +20,12 @@ from tests.support.installation import (
     calling,
     done,
     install,
-    opened_office,
     received,
     refusal,
     running,
 )
 
 SEND = {"to": DANA, "body": "hello"}
-
-
-@pytest.fixture(scope="module")
-def office() -> Iterator[Office]:
-    with opened_office() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def gateway(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(install(tmp_path_factory.mktemp("gateway"), office)) as started:
-        yield started
 
 
 # --- who speaks for the user ----------------------------------------------------------------------

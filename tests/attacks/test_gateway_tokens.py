@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -31,23 +31,8 @@ from tests.support.installation import (
     Office,
     calling,
     done,
-    install,
-    opened_office,
-    running,
 )
 from tests.support.parties import GRANT, JWT
-
-
-@pytest.fixture(scope="module")
-def office() -> Iterator[Office]:
-    with opened_office() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def gateway(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(install(tmp_path_factory.mktemp("gateway"), office)) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
