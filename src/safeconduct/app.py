@@ -32,6 +32,7 @@ from safeconduct.entrypoints.server import Server, listener
 from safeconduct.identity import dev
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
+from safeconduct.kit import jose
 from safeconduct.ports import (
     JSON,
     Caller,
@@ -78,6 +79,7 @@ class Served:
                 for where, block in root.upstreams.items()
             },
             policy=engine(config),
+            sign=lambda claims, typ: jose.sign(claims, key, typ),
             step=step,
         )
         self.exchange = Exchange(

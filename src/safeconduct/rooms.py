@@ -34,6 +34,7 @@ from safeconduct.ports import (
 )
 from safeconduct.recorder import Recorder
 from safeconduct.secrets.broker import Broker
+from safeconduct.secrets.tool_tokens import Sign, unsigned
 from safeconduct.subscriptions import Subscriptions
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
@@ -85,6 +86,7 @@ class Rooms:
         identity: Identity,
         upstreams: Mapping[str, Upstream],
         policy: PolicyEngine,
+        sign: Sign = unsigned,
         clock: Callable[[], int] = clock_ms,
         step: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -106,7 +108,7 @@ class Rooms:
             directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
         self.feed = feed.Feed(state, self.state.revocations())
-        self._broker = broker = Broker(directory, root.upstreams)
+        self._broker = broker = Broker(config, clock_ms=clock, sign=sign)
         self.offers = Offers(config, upstreams, broker)
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)

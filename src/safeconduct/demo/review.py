@@ -8,6 +8,7 @@ import asyncio
 from pathlib import Path
 
 from safeconduct.config import load
+from safeconduct.rooms import clock_ms
 from safeconduct.secrets.broker import Broker
 from safeconduct.tools.catalogue import Catalogue
 from safeconduct.tools.offers import Offers
@@ -25,7 +26,7 @@ async def review(directory: Path) -> None:
         where: open_upstream(where, url=block.mcp, command=block.command, env=block.env)
         for where, block in blocks.items()
     }
-    offers = Offers(config, upstreams, Broker(directory, blocks))
+    offers = Offers(config, upstreams, Broker(config, clock_ms=clock_ms))
     try:
         await offers.refresh(_first_seen)
     finally:

@@ -1,63 +1,61 @@
-"""The broker: fetches the credential of one call from where the configuration points.
-
-The reference is read anew for every call, so a rotated secret is used at once and nothing that a
-memory dump of yesterday held is kept.
-"""
+"""The broker: a credential for one call, of the kind that its upstream declares."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
 
-from safeconduct.config.schema import CredentialBlock, Upstream
-from safeconduct.ports import Credential, CredentialUnavailable, Errand
+from safeconduct.config.schema import Config, CredentialBlock
+from safeconduct.ports import Credential, Errand
+from safeconduct.secrets import references
+from safeconduct.secrets.tool_tokens import Sign, ToolTokens, unsigned
 
-MAX_SECRET: Final = 16_384
-"""How long a secret may be, in bytes."""
+Source = Callable[[Errand], Awaitable[Credential]]
+"""Where the credentials for one upstream come from. Raises CredentialUnavailable."""
 
 
 class Broker:
     """Credentials by upstream (`safeconduct.ports.Broker`).
 
     Args:
-        directory: what `file:` references are relative to.
-        upstreams: the configuration's upstreams.
+        config: the upstreams, and the directory that `file:` references are relative to.
+        clock_ms: the time.
+        sign: the gateway's signature, where one is needed.
     """
 
-    def __init__(self, directory: Path, upstreams: Mapping[str, Upstream]) -> None:
-        self._directory = directory
-        self._blocks = {where: block.credential for where, block in upstreams.items()}
+    def __init__(
+        self, config: Config, *, clock_ms: Callable[[], int], sign: Sign = unsigned
+    ) -> None:
+        self._sources: dict[str, Source | None] = {}
+        for where, block in config.root.upstreams.items():
+            match block.credential.kind:
+                case "none":
+                    self._sources[where] = None
+                case "brokered":
+                    self._sources[where] = _Brokered(Path(config.directory), block.credential)
+                case "tool-token":
+                    self._sources[where] = ToolTokens(config, where, sign, clock_ms)
+                case "upstream-oauth":
+                    raise NotImplementedError
 
     async def credential(self, errand: Errand) -> Credential | None:
         """The credential of one call, or None for an upstream that needs none.
 
-        Raises:
-            CredentialUnavailable: the reference leads nowhere, or to something unusable.
+        Raises CredentialUnavailable.
         """
-        block = self._blocks[errand.upstream]
-        if block.kind == "none":
-            return None
-        secret = self._read(block)
-        return Credential(
-            kind=block.kind,
-            headers={str(block.header): f"{block.scheme} {secret}".lstrip()},
-        )
+        source = self._sources[errand.upstream]
+        return None if source is None else await source(errand)
 
-    def _read(self, block: CredentialBlock) -> str:
-        source, _, where = (block.value or "").partition(":")
-        try:
-            if source == "env":
-                text = os.environ[where]
-            elif source == "file":
-                text = (self._directory / where).read_text(encoding="ascii")
-            else:
-                raise CredentialUnavailable("a credential is a `file:` or `env:` reference")
-        except (OSError, KeyError, UnicodeError) as error:
-            # The message names the kind of fault only: a path or a value may itself be a secret.
-            raise CredentialUnavailable(type(error).__name__) from None
-        secret = text.strip()
-        if not secret or len(secret) > MAX_SECRET or not secret.isprintable():
-            raise CredentialUnavailable("the secret is empty, too long or not printable")
-        return secret
+
+class _Brokered:
+    """A secret that stands somewhere else, and that the upstream always gets."""
+
+    def __init__(self, directory: Path, block: CredentialBlock) -> None:
+        self._directory = directory
+        self._block = block
+
+    async def __call__(self, errand: Errand) -> Credential:
+        del errand
+        block = self._block
+        secret = references.read(self._directory, block.value)
+        return Credential(block.kind, {str(block.header): f"{block.scheme} {secret}".lstrip()})

@@ -7,20 +7,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from safeconduct.config.schema import CredentialBlock, Upstream
+from safeconduct.config.schema import CredentialBlock
 from safeconduct.ports import Credential, CredentialUnavailable, Errand
-from safeconduct.secrets.broker import MAX_SECRET, Broker
+from safeconduct.secrets.broker import Broker
+from safeconduct.secrets.references import MAX_SECRET
+from tests.support.credentials import with_credential
 
 HIDDEN = "hunter2-hunter2"
 CRM = Errand(upstream="crm")
 
 
 def broker(directory: Path, block: CredentialBlock) -> Broker:
-    return Broker(directory, {"crm": Upstream(role="retrieval", credential=block, manifests="x")})
+    return Broker(with_credential(directory, block), clock_ms=lambda: 0)
 
 
-def brokered(value: str | None, **parts: str) -> CredentialBlock:
-    return CredentialBlock(kind="brokered", header="Authorization", value=value, **parts)
+def brokered(value: str | None) -> CredentialBlock:
+    return CredentialBlock(kind="brokered", header="Authorization", value=value)
 
 
 async def refusal(directory: Path, value: str | None) -> str:
