@@ -61,9 +61,12 @@ class UserFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The delegator, as the user issuer described them when the task started."""
 
     id: str
+    kind: Literal["person", "workflow", "service"] = "person"
     groups: tuple[str, ...] = ()
     acr: str | None = None
+    amr: tuple[str, ...] = ()
     auth_time_s: int = 0
+    device: tuple[str, ...] = ()
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +123,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     `source` is the label of what the tool returns before its fields are looked at, `clearance` how
     confidential the data sent to it may be; both are the worst case unless the pin is reviewed.
+    `bearers` are the agents whose tool tokens may go there, None where tool tokens are not used.
     What follows from these alone is worked out once: tools are called more often than they change.
     """
 
@@ -128,8 +132,8 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     destination: str
     source: Label
     clearance: Confidentiality
-    `bearers` are the agents whose tool tokens may go there, None where tool tokens are not used.
     credential: str = "none"
+    bearers: frozenset[str] | None = None
     asks: Asks = Asks()
 
     @cached_property
@@ -138,7 +142,6 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.manifest is None or self.pin != "reviewed":
             return Effect.execute
         return self.manifest.effect
-    bearers: frozenset[str] | None = None
 
     @cached_property
     def fields(self) -> dict[str, Label]:
