@@ -138,6 +138,15 @@ class TokenRefused(Exception):
         self.status = status
 
 
+class SignalRefused(Exception):
+    """A token that is not a signal for us. `code` is one of RFC 8935 section 2.4."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
 class TokenService(Protocol):
     """The security token service."""
 

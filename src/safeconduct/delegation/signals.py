@@ -8,13 +8,14 @@ as the user's next token says it too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, cast
 
 import msgspec
 
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, KeySet
+from safeconduct.ports import SignalRefused
 
 TYPE: Final = "secevent+jwt"
 FUTURE_MS: Final = 5_000
@@ -22,32 +23,21 @@ FUTURE_MS: Final = 5_000
 _CAEP: Final = "https://schemas.openid.net/secevent/caep/event-type/"
 _SSF: Final = "https://schemas.openid.net/secevent/ssf/event-type/"
 
-Code = Literal["invalid_request", "invalid_key", "invalid_issuer", "invalid_audience"]
-
 Event = Mapping[str, Any]
-
-
-class SignalRefused(Exception):
-    """A token that is not a signal for us. `code` is one of RFC 8935 section 2.4."""
-
-    def __init__(self, code: Code, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 class Transmitter(msgspec.Struct, frozen=True, kw_only=True):
     """Who may tell us of users: whose issuer of users it speaks for, and by which keys.
 
     `users` is the issuer whose subjects its signals are about; a transmitter says nothing of other
-    issuers' users.
+    issuers' users. `keys` are what it signs with now, given the `kid` that is looked for.
     """
 
     name: str
     issuer: str
     audience: str
     users: str
-    keys: Callable[[], KeySet | None]
+    keys: Callable[[str | None], Awaitable[KeySet | None]]
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,15 +65,15 @@ class _SetClaims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receiver:
-    """Reads the signals of the configured transmitters."""
+    """Reads the signals of one transmitter."""
 
-    def __init__(self, transmitters: Mapping[str, Transmitter]) -> None:
-        """`transmitters` are known by their issuer."""
-        self._transmitters = transmitters
+    def __init__(self, transmitter: Transmitter) -> None:
+        self._transmitter = transmitter
 
-    def read(self, token: str, now_ms: int) -> Signal:
+    async def read(self, token: str, now_ms: int) -> Signal:
         """What a token tells. Raises SignalRefused."""
-        claims, transmitter = self._verify(token)
+        transmitter = self._transmitter
+        claims = await self._verify(token)
         audiences = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
         if transmitter.audience not in audiences:
             raise SignalRefused("invalid_audience", "This receiver is not the audience.")
@@ -92,11 +82,11 @@ class Receiver:
         if len(claims.events) != 1:
             raise SignalRefused("invalid_request", "A token tells one event.")
         ((kind, event),) = claims.events.items()
-        about = claims.sub_id if claims.sub_id is not None else event.get("subject")
         ends = _ends(kind, event)
+        about = claims.sub_id if claims.sub_id is not None else event.get("subject")
         user = _user(about, transmitter.users)
         if ends and user is None:
-            raise SignalRefused("invalid_request", "The subject is nobody who is known by that.")
+            raise SignalRefused("invalid_request", "The subject is not a user of this issuer.")
         return Signal(
             transmitter=transmitter.name,
             jti=claims.jti,
@@ -106,23 +96,20 @@ class Receiver:
             before_ms=min(int(claims.iat * 1000), now_ms) if ends else None,
         )
 
-    def _verify(self, token: str) -> tuple[_SetClaims, Transmitter]:
-        known: list[Transmitter] = []
-
-        def keys(claims: Mapping[str, Any]) -> KeySet | None:
-            issuer = claims.get("iss")
-            found = self._transmitters.get(issuer) if isinstance(issuer, str) else None
-            if found is None:
-                raise SignalRefused("invalid_issuer", "This issuer is not known here.")
-            known.append(found)
-            return found.keys()
-
+    async def _verify(self, token: str) -> _SetClaims:
         try:
-            signed = jose.verify(token, keys, types=frozenset({TYPE}), shape=_SetClaims)
+            kid, claims = jose.peek(token)
         except JoseError:
-            code: Code = "invalid_key" if known else "invalid_request"
-            raise SignalRefused(code, "The token is not valid here.") from None
-        return signed.claims, known[0]
+            raise SignalRefused("invalid_request", "Not a security event token.") from None
+        if claims.get("iss") != self._transmitter.issuer:
+            raise SignalRefused("invalid_issuer", "This issuer is not known here.")
+        keys = await self._transmitter.keys(kid)
+        try:
+            return jose.verify(
+                token, lambda _: keys, types=frozenset({TYPE}), shape=_SetClaims
+            ).claims
+        except JoseError:
+            raise SignalRefused("invalid_key", "The token is not valid here.") from None
 
 
 def _ends(kind: str, event: Event) -> bool:
@@ -166,3 +153,38 @@ def _user(about: object, issuer: str) -> str | None:
         case _:
             return None
     return named if isinstance(named, str) and 0 < len(named) <= 2048 else None
+
+
+End = Callable[[Signal, str], Awaitable[None]]
+"""Ends what rests on a user's earlier sign-ins; the user is given by our id. Raises LedgerFault."""
+
+
+class Signals:
+    """Takes the signals of one transmitter and ends what they say has ended."""
+
+    def __init__(
+        self,
+        transmitter: Transmitter,
+        users: Mapping[tuple[str, str], str],
+        end: End,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`users` are our ids by issuer and what that calls them."""
+        self._receiver = Receiver(transmitter)
+        self._users = users
+        self._end = end
+        self._clock_ms = clock_ms
+
+    async def take(self, token: str) -> None:
+        """Acts on a token; when this returns, what it ends is over. Taken twice it does nothing
+        more. Of users who may delegate nothing here there is nothing to end.
+
+        Raises:
+            SignalRefused: it is no signal for us.
+            LedgerFault: nothing could be recorded, so it has to be told again.
+        """
+        signal = await self._receiver.read(token, self._clock_ms())
+        if signal.before_ms is not None and signal.user is not None:
+            user = self._users.get((signal.users, signal.user))
+            if user is not None:
+                await self._end(signal, user)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from safeconduct.delegation.signals import FUTURE_MS, Receiver, SignalRefused, Transmitter
+from safeconduct.delegation.signals import FUTURE_MS, Receiver, Signal, Signals, Transmitter
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import KeySet, PrivateKey
+from safeconduct.ports import LedgerFault, SignalRefused
 
 NOW_MS = 1_800_000_000_000
 NOW_S = NOW_MS // 1000
@@ -21,9 +22,19 @@ ABOUT_JANE = {"format": "iss_sub", "iss": IDP, "sub": JANE}
 
 @pytest.fixture
 def receiver() -> Receiver:
-    keys = KeySet({KEY.public.kid: KEY.public})
-    idp = Transmitter(name="idp", issuer=IDP, audience=US, users=IDP, keys=lambda: keys)
-    return Receiver({IDP: idp})
+    return receives(KeySet({KEY.public.kid: KEY.public}))
+
+
+def receives(keys: KeySet | None) -> Receiver:
+    return Receiver(transmitter(keys))
+
+
+def transmitter(keys: KeySet | None) -> Transmitter:
+    async def current(kid: str | None) -> KeySet | None:
+        assert isinstance(kid, str)
+        return keys
+
+    return Transmitter(name="idp", issuer=IDP, audience=US, users=IDP, keys=current)
 
 
 def signal(
@@ -66,10 +77,10 @@ class TestWhatEnds:
             ("risk-level-change", {}),
         ],
     )
-    def test_whatever_may_be_worse(
+    async def test_whatever_may_be_worse(
         self, receiver: Receiver, kind: str, event: dict[str, Any]
     ) -> None:
-        told = receiver.read(signal(kind, event), NOW_MS)
+        told = await receiver.read(signal(kind, event), NOW_MS)
         assert (told.event, told.user, told.users) == (kind, JANE, IDP)
         assert told.before_ms == NOW_MS - 10_000
 
@@ -85,17 +96,17 @@ class TestWhatEnds:
             ("https://example.com/something-else", {}),
         ],
     )
-    def test_what_is_better_or_unknown_does_not(
+    async def test_what_is_better_or_unknown_does_not(
         self, receiver: Receiver, kind: str, event: dict[str, Any]
     ) -> None:
-        assert receiver.read(signal(kind, event), NOW_MS).before_ms is None
+        assert (await receiver.read(signal(kind, event), NOW_MS)).before_ms is None
 
-    def test_a_little_from_the_future_ends_what_is_now(self, receiver: Receiver) -> None:
-        told = receiver.read(signal(iat=NOW_S + FUTURE_MS // 1000), NOW_MS)
+    async def test_a_little_from_the_future_ends_what_is_now(self, receiver: Receiver) -> None:
+        told = await receiver.read(signal(iat=NOW_S + FUTURE_MS // 1000), NOW_MS)
         assert told.before_ms == NOW_MS
 
-    def test_an_exp_counts_for_nothing(self, receiver: Receiver) -> None:
-        assert receiver.read(signal(exp=1), NOW_MS).before_ms is not None
+    async def test_an_exp_counts_for_nothing(self, receiver: Receiver) -> None:
+        assert (await receiver.read(signal(exp=1), NOW_MS)).before_ms is not None
 
 
 class TestSubjects:
@@ -109,12 +120,12 @@ class TestSubjects:
             {"format": "aliases", "identifiers": [{"format": "phone_number"}, ABOUT_JANE]},
         ],
     )
-    def test_that_name_a_user(self, receiver: Receiver, about: dict[str, Any]) -> None:
-        assert receiver.read(signal(sub_id=about), NOW_MS).user == JANE
+    async def test_that_name_a_user(self, receiver: Receiver, about: dict[str, Any]) -> None:
+        assert (await receiver.read(signal(sub_id=about), NOW_MS)).user == JANE
 
-    def test_in_the_event_as_before_the_final_version(self, receiver: Receiver) -> None:
+    async def test_in_the_event_as_before_the_final_version(self, receiver: Receiver) -> None:
         token = signal(event={"subject": ABOUT_JANE}, sub_id=None)
-        assert receiver.read(token, NOW_MS).user == JANE
+        assert (await receiver.read(token, NOW_MS)).user == JANE
 
     @pytest.mark.parametrize(
         "about",
@@ -132,11 +143,13 @@ class TestSubjects:
             {"format": "opaque", "id": "x" * 2049},
         ],
     )
-    def test_that_name_nobody_end_nothing(self, receiver: Receiver, about: Any) -> None:
+    async def test_that_name_nobody_end_nothing(self, receiver: Receiver, about: Any) -> None:
         with pytest.raises(SignalRefused) as refused:
-            receiver.read(signal(sub_id=about), NOW_MS)
+            await receiver.read(signal(sub_id=about), NOW_MS)
         assert refused.value.code == "invalid_request"
-        assert receiver.read(signal(f"{SSF}verification", sub_id=about), NOW_MS).user is None
+        assert (
+            await receiver.read(signal(f"{SSF}verification", sub_id=about), NOW_MS)
+        ).user is None
 
 
 class TestRefusals:
@@ -148,8 +161,8 @@ class TestRefusals:
             (signal(iss="https://evil.example"), "invalid_issuer"),
             (signal(iss=7), "invalid_issuer"),
             (signal(key=PrivateKey.generate()), "invalid_key"),
-            (signal(typ="JWT"), "invalid_request"),
-            (signal(typ="at+jwt"), "invalid_request"),
+            (signal(typ="JWT"), "invalid_key"),
+            (signal(typ="at+jwt"), "invalid_key"),
             (signal(aud="https://other.example"), "invalid_audience"),
             (signal(aud=[]), "invalid_audience"),
             (signal(iat=NOW_S + 60), "invalid_request"),
@@ -160,12 +173,40 @@ class TestRefusals:
             (signal(sub_id="jane"), "invalid_key"),
         ],
     )
-    def test_what_is_no_signal_for_us(self, receiver: Receiver, token: str, code: str) -> None:
+    async def test_what_is_no_signal_for_us(
+        self, receiver: Receiver, token: str, code: str
+    ) -> None:
         with pytest.raises(SignalRefused) as refused:
-            receiver.read(token, NOW_MS)
+            await receiver.read(token, NOW_MS)
         assert refused.value.code == code
 
-    def test_without_keys_nothing_is_believed(self) -> None:
-        idp = Transmitter(name="idp", issuer=IDP, audience=US, users=IDP, keys=lambda: None)
+    async def test_without_keys_nothing_is_believed(self) -> None:
         with pytest.raises(SignalRefused):
-            Receiver({IDP: idp}).read(signal(), NOW_MS)
+            await receives(None).read(signal(), NOW_MS)
+
+
+class TestSignals:
+    async def test_end_what_they_say_of_users_who_are_known_here(self) -> None:
+        ended: list[tuple[str, str, int | None]] = []
+
+        async def end(told: Signal, user: str) -> None:
+            ended.append((told.transmitter, user, told.before_ms))
+
+        keys = KeySet({KEY.public.kid: KEY.public})
+        users = {(IDP, JANE): "jane", ("https://other.example", "joe@crm.example"): "joe"}
+        signals = Signals(transmitter(keys), users, end, lambda: NOW_MS)
+        await signals.take(signal())
+        await signals.take(signal(sub_id={"format": "email", "email": "joe@crm.example"}))
+        await signals.take(signal(f"{SSF}verification", {"state": "x"}))
+        assert ended == [("idp", "jane", NOW_MS - 10_000)]
+        with pytest.raises(SignalRefused):
+            await signals.take("garbage")
+
+    async def test_are_told_again_when_nothing_could_be_recorded(self) -> None:
+        async def end(*_: object) -> None:
+            raise LedgerFault("full")
+
+        keys = KeySet({KEY.public.kid: KEY.public})
+        signals = Signals(transmitter(keys), {(IDP, JANE): "jane"}, end, lambda: NOW_MS)
+        with pytest.raises(LedgerFault):
+            await signals.take(signal())
