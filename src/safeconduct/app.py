@@ -67,7 +67,7 @@ class Served:
         key, created = gateway_key(state)
         # What was proven to the process before us may be replayed to us; a new key has no past.
         proofs = Proofs(since_ms=0 if created else clock_ms())
-        evidence = ConfiguredEvidence(config, proofs)
+        self.evidence = evidence = ConfiguredEvidence(config, proofs)
         self.tokens = TaskTokens(root.gateway, key, evidence)
         self.rooms = Rooms(
             config,
@@ -123,7 +123,7 @@ class Served:
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Serves until the process is told to stop. `ready` gets the address once it listens."""
         gateway = self.rooms.config.root.gateway
-        upkeep = asyncio.ensure_future(self.rooms.keep_up())
+        upkeep = asyncio.gather(self.rooms.keep_up(), self.evidence.keep_up())
         try:
             await self.rooms.start()
             await self.operator.start()

@@ -97,6 +97,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     acr: str | None = None
     auth_time_s: int = 0
+    amr: tuple[str, ...] = ()
+    device: tuple[str, ...] = ()
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,11 +115,11 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(Protocol):
     """Verifies what the parties of a new task show. Every method raises Unauthenticated."""
 
-    def workload(self, token: str, now_ms: int) -> Workload: ...
+    async def workload(self, token: str, now_ms: int) -> Workload: ...
 
-    def person(self, token: str, now_ms: int) -> Person: ...
+    async def person(self, token: str, now_ms: int) -> Person: ...
 
-    def attestation(self, token: str, now_ms: int) -> Attestation: ...
+    async def attestation(self, token: str, now_ms: int) -> Attestation: ...
 
     def possession(self, caller: Caller, now_ms: int, *, token: str | None, key: str | None) -> str:
         """The thumbprint of the key that signed the caller's proof (RFC 9449), which is spent.
@@ -129,13 +131,18 @@ class Evidence(Protocol):
 
 
 class TokenRefused(Exception):
-    """No token is issued. `error` is an OAuth error code (RFC 6749 section 5.2, RFC 8693)."""
+    """No token is issued. `error` is an OAuth error code (RFC 6749 section 5.2, RFC 8693); `told`
+    are further members of the answer.
+    """
 
-    def __init__(self, error: str, sentence: str, *, status: int = 400) -> None:
+    def __init__(
+        self, error: str, sentence: str, *, status: int = 400, told: JSON | None = None
+    ) -> None:
         super().__init__(sentence)
         self.error = error
         self.sentence = sentence
         self.status = status
+        self.told = told or {}
 
 
 class SignalRefused(Exception):
@@ -369,6 +376,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 Heard = Callable[[str, JSON], Awaitable[None]]
 """Takes the method and the parameters of a notification."""
 
+Begun = Callable[[frozenset[str]], object]
+"""Takes the resources of which an upstream has agreed to tell."""
+
 
 class Upstream(Protocol):
     """One upstream server."""
@@ -395,9 +405,16 @@ class Upstream(Protocol):
         ...
 
     async def listen(
-        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+        self,
+        wanted: Wanted,
+        *,
+        owner: str,
+        credential: Credential | None,
+        heard: Heard,
+        begun: Begun = lambda _: None,
     ) -> None:
         """Passes on the notifications that are wanted, and no others, until it is cancelled.
+        `begun` is called once, when the upstream has agreed.
 
         Raises UpstreamFault when the upstream ends it, or cannot do it.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
@@ -432,7 +433,7 @@ def proves_nothing(parties: Parties, token: str) -> None:
     evidence = parties.evidence
     for verify in (evidence.workload, evidence.person, evidence.attestation):
         with pytest.raises(Unauthenticated):
-            verify(token, NOW_MS)
+            asyncio.run(verify(token, NOW_MS))
     with pytest.raises(Unauthenticated):
         evidence.possession(parties.requester(token), NOW_MS, token=None, key=None)
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from safeconduct.config import schema, workloads
+from safeconduct.config import keys, schema, trust, users, workloads
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
@@ -23,11 +23,14 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "agents: delegation": schema.Delegation,
     "zones": schema.Zone,
     "assignments": schema.Assignment,
-    "JWKS files": schema.JwksRef,
-    "users": schema.Users,
-    "users: entitlements": schema.UserEntry,
+    "JWKS files": keys.JwksRef,
+    "trust": trust.Trust,
+    "users": users.Users,
+    "users: claims": users.ClaimNames,
+    "users: entitlements": users.UserEntry,
     "scopes": schema.Scope,
     "profiles": schema.Profile,
+    "profiles: requires": users.Requires,
     "profiles: window": schema.Window,
     "destinations": schema.Endpoint,
     "upstreams": schema.Upstream,
@@ -88,6 +91,8 @@ def default(field: msgspec.structs.FieldInfo) -> str:
             return f"`{str(value).lower()}`"
         case () | [] | {}:
             return "empty"
+        case tuple():
+            return f"`[{', '.join(field.default)}]`"
         case _:
             return f"`{value}`"
 

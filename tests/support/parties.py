@@ -12,6 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from safeconduct.config import schema
+from safeconduct.config.keys import JwksRef
+from safeconduct.config.trust import Trust
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
 from safeconduct.identity import dev
@@ -65,10 +67,10 @@ def configuration(directory: Path, **gateway: bool) -> schema.Config:
         root=replace(
             root,
             gateway=replace(root.gateway, **{"unsafe_dev_identity": True, **gateway}),
-            trust={"crm.example": schema.JwksRef(jwks="state/trust.json")},
+            trust={"crm.example": Trust(jwks="state/trust.json")},
             users=replace(root.users, jwks="state/users.json"),
-            front_ends={DESK: schema.JwksRef(jwks="state/desk.json")},
-            user_devices={USER: schema.JwksRef(jwks="state/jane.json")},
+            front_ends={DESK: JwksRef(jwks="state/desk.json")},
+            user_devices={USER: JwksRef(jwks="state/jane.json")},
         ),
     )
 

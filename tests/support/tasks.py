@@ -39,7 +39,15 @@ def started(
             "stateless": stateless,
             "approval_scopes": ["deal:update"],
         },
-        "user": {"id": "jane@crm.example", "groups": ["sales"], "acr": "mfa", "auth_time_s": 1},
+        "user": {
+            "id": "jane@crm.example",
+            "kind": "workflow",
+            "groups": ["sales"],
+            "acr": "mfa",
+            "amr": ["otp"],
+            "auth_time_s": 1,
+            "device": ["managed"],
+        },
         "consumes": [f"token {task}"],
         **changed,
     }

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from safeconduct.config import schema
+from safeconduct.config.users import UserEntry
 from safeconduct.core.manifest import Manifest
 from safeconduct.core.policy import PolicyAnswer
 
@@ -163,7 +164,7 @@ def config(
         root=msgspec.convert(root, schema.Root),
         agents={AGENT: msgspec.convert(agent, schema.Agent)},
         zones={"office": msgspec.convert(zone, schema.Zone)},
-        users={USER: schema.UserEntry(scopes=SCOPES)},
+        users={USER: UserEntry(scopes=SCOPES)},
         manifests={
             "crm": msgspec.convert(CRM, Manifest),
             "mail": msgspec.convert(MAIL, Manifest),

@@ -62,9 +62,12 @@ def _user(_: Call, facts: Facts) -> JSON:
     user = facts.gathered.user
     return {
         "id": user.id,
+        "kind": user.kind,
         "groups": list(user.groups),
         "acr": user.acr,
+        "amr": list(user.amr),
         "auth_time": user.auth_time_s,
+        "device": list(user.device),
     }
 
 

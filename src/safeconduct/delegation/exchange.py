@@ -7,7 +7,8 @@ A user's live token and an agent's SVID are exchanged for a task token (RFC 8693
  2 agent       the SVID: issued by a trusted domain, to be used here
  3 user        the live token: issued by the user issuer, for this tenant
  4 purpose     who speaks for the user: their device, a front end, or only the agent itself
- 5 delegation  registered, assigned, allowed this profile, allowed to act for this user
+ 5 delegation  registered, assigned, allowed this profile, allowed to act for this user, whose
+               sign-in was as the profile asks for it
  6 scopes      what request, profile, registration and entitlement all have; the plan freezes
  7 key         a proof of possession; the token is bound to its key
  8 record      the task, and what it uses up, in one durable step: SVID, user token and attestation
@@ -25,7 +26,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from safeconduct.config.schema import Agent, Assignment, Config, Profile
+from safeconduct.config.users import UserKind
 from safeconduct.core.provenance import PurposeSource
+from safeconduct.delegation.access import check_access
 from safeconduct.delegation.request import ACCESS_TOKEN_TYPE, Request, parse, readable
 from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.ports import (
@@ -80,16 +83,18 @@ class Exchange:
         request = parse(form, self._names)
         # 2 agent, 3 user
         with _as_refusal():
-            agent = self._evidence.workload(request.actor_token, now_ms)
-            user = self._evidence.person(request.subject_token, now_ms)
+            agent = await self._evidence.workload(request.actor_token, now_ms)
+            user = await self._evidence.person(request.subject_token, now_ms)
         if request.client_id not in {None, agent.id}:
             raise TokenRefused("invalid_request", "client_id is another agent's than actor_token.")
         if user.tenant not in {None, self._gateway.tenant}:
             raise TokenRefused("invalid_request", "The subject token is not valid here.")
         # 4 purpose
-        purpose, source, attested = self._purpose(request, agent, user, now_ms)
+        purpose, source, attested = await self._purpose(request, agent, user, now_ms)
         # 5 delegation
         registered, assigned, profile = self._delegation(agent, user, request.profile)
+        kind, groups = self._kind(user), self._groups(user)
+        check_access(profile.requires, user, kind=kind, groups=groups, now_ms=now_ms)
         # 6 scopes
         obtainable = self._obtainable(registered, profile, user)
         granted = obtainable if request.scopes is None else request.scopes & obtainable
@@ -128,9 +133,12 @@ class Exchange:
                 },
                 "user": {
                     "id": user.id,
-                    "groups": self._groups(user),
+                    "kind": kind,
+                    "groups": groups,
                     "acr": user.acr,
+                    "amr": list(user.amr),
                     "auth_time_s": user.auth_time_s,
+                    "device": list(user.device),
                 },
                 "profile": request.profile,
                 "purpose": purpose,
@@ -162,14 +170,14 @@ class Exchange:
             "task": bearer.task,
         }
 
-    def _purpose(
+    async def _purpose(
         self, request: Request, agent: Workload, user: Person, now_ms: int
     ) -> tuple[str, PurposeSource, tuple[str, ...]]:
         """The purpose, who vouches for it, and what that uses up."""
         if request.purpose_attestation is None:
             return readable(request.purpose), "agent", ()
         with _as_refusal():
-            attested = self._evidence.attestation(request.purpose_attestation, now_ms)
+            attested = await self._evidence.attestation(request.purpose_attestation, now_ms)
         if attested.user != user.id or attested.agent not in {None, agent.id}:
             raise TokenRefused("invalid_request", "The purpose attestation is not valid here.")
         used = f"purpose:{attested.issuer}:{_sha256(attested.jti)}"
@@ -205,6 +213,10 @@ class Exchange:
             return ""
         with _as_refusal():
             return self._evidence.possession(caller, now_ms, token=None, key=None)
+
+    def _kind(self, user: Person) -> UserKind:
+        entry = self._config.users.get(user.id)
+        return "person" if entry is None else entry.kind
 
     def _groups(self, user: Person) -> list[str]:
         entry = self._config.users.get(user.id)

@@ -65,7 +65,7 @@ async def token_endpoint(exchange: TokenService, form: Mapping[str, str], caller
 
 def refusal(refused: TokenRefused) -> Answer:
     """The error response, also for a form that could not be read."""
-    told = {"error": refused.error, "error_description": refused.sentence}
+    told = {"error": refused.error, "error_description": refused.sentence, **refused.told}
     return refused.status, dict(_HEADERS), told
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Generic, TypeVar
 
-from safeconduct.config.schema import Config
+import msgspec
+
+from safeconduct.identity.keys import Source
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, KeySet
 from safeconduct.ports import Unauthenticated
 
-SIGNING: Final[frozenset[str | None]] = frozenset({"sig", None})
+_log = logging.getLogger(__name__)
 
 
 class ForeignClaims(jose.Claims, frozen=True, kw_only=True):
@@ -23,19 +25,14 @@ class ForeignClaims(jose.Claims, frozen=True, kw_only=True):
 Shape = TypeVar("Shape", bound=ForeignClaims)
 
 
-class UnusableKeys(ValueError):
-    """A file of public keys that the configuration names cannot be used; the message says why."""
+class Accepted(msgspec.Struct, Generic[Shape], frozen=True):
+    """A token whose signature and times hold: its claims as a shape, and all of them; `digest` is
+    that of what was signed.
+    """
 
-
-def load_keys(config: Config, jwks: str, uses: frozenset[str | None] = SIGNING) -> KeySet:
-    """Read the public keys of a file that the configuration names. Raises UnusableKeys."""
-    path = Path(config.directory) / jwks
-    try:
-        return KeySet.parse(path.read_bytes(), uses=uses)
-    except OSError as error:
-        raise UnusableKeys(f"{path}: {error.strerror}") from None
-    except JoseError as error:
-        raise UnusableKeys(f"{path}: {error}") from None
+    claims: Shape
+    every: dict[str, Any]
+    digest: str
 
 
 class Acceptance:
@@ -44,29 +41,38 @@ class Acceptance:
     def __init__(
         self,
         what: str,
-        select: Callable[[Mapping[str, Any]], KeySet | None],
+        select: Callable[[Mapping[str, Any]], Source[KeySet] | None],
         *,
         types: frozenset[str | None],
         dev: bool,
     ) -> None:
+        """`select` gets the claims before they are verified, to say whose keys must have signed
+        them; None refuses.
+        """
         self._what = what
         self._select = select
         self._types = types
         self._dev = dev
 
-    def verify(self, token: str, shape: type[Shape], now_ms: int) -> jose.Signed[Shape]:
+    async def verify(self, token: str, shape: type[Shape], now_ms: int) -> Accepted[Shape]:
         """Check everything but audience and subject. Raises Unauthenticated."""
         try:
-            signed = jose.verify(token, self._select, types=self._types, shape=shape)
+            kid, claims = jose.peek(token)
+            source = self._select(claims)
+            keys = None if source is None else await source.current(kid)
+            signed = jose.verify(token, lambda _: keys, types=self._types, shape=shape)
             jose.check_times(signed.claims, now_ms)
         except jose.Expired:
             raise Unauthenticated("invalid_token", f"The {self._what} has expired.") from None
-        except JoseError:
-            raise self.invalid() from None
+        except JoseError as fault:
+            raise self.invalid(str(fault)) from None
         if signed.claims.unsafe_dev_identity and not self._dev:
-            raise self.invalid()
-        return signed
+            raise self.invalid("made by the development issuer, which is off")
+        return Accepted(signed.claims, claims, signed.digest)
 
-    def invalid(self) -> Unauthenticated:
-        """The one answer to every other fault: which check failed is nobody's business."""
+    def invalid(self, why: str) -> Unauthenticated:
+        """The one answer to every other fault: which check failed is the operator's business, whose
+        log gets it. `why` repeats nothing of the token.
+        """
+        _log.info("refused a %s: %s", self._what, why)
         return Unauthenticated("invalid_token", f"The {self._what} is not valid here.")

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import orjson
 
+from safeconduct.config.keys import is_url
 from safeconduct.config.schema import Config
 from safeconduct.identity import front_end
 from safeconduct.kit import jose, keyfile
@@ -105,15 +106,19 @@ def purpose(
 
 
 def _parties(config: Config) -> Iterator[tuple[str, str, str, str]]:
-    """Kind, name, public key file and key use of every party."""
+    """Kind, name, public key file and key use of every party that has a file: nobody plays those
+    who publish their keys themselves.
+    """
     root = config.root
-    for domain, reference in root.trust.items():
-        yield "trust", domain, reference.jwks, "jwt-svid"
-    yield "users", "", root.users.jwks, "sig"
-    for name, reference in root.front_ends.items():
-        yield "front-end", name, reference.jwks, "sig"
-    for user, reference in root.user_devices.items():
-        yield "device", user, reference.jwks, "sig"
+    everyone = (
+        *(("trust", domain, trust.jwks, "jwt-svid") for domain, trust in root.trust.items()),
+        ("users", "", root.users.jwks, "sig"),
+        *(("front-end", name, ref.jwks, "sig") for name, ref in root.front_ends.items()),
+        *(("device", user, ref.jwks, "sig") for user, ref in root.user_devices.items()),
+    )
+    for kind, name, jwks, use in everyone:
+        if jwks is not None and not is_url(jwks):
+            yield kind, name, jwks, use
 
 
 def _require_switch(config: Config) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from safeconduct.config.schema import Config
+from safeconduct.identity.bundles import open_bundles
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.front_end import Purposes
 from safeconduct.identity.svid import Svids
@@ -14,20 +17,26 @@ class ConfiguredEvidence:
     """`safeconduct.ports.Evidence`, by the keys that the configuration names."""
 
     def __init__(self, config: Config, proofs: Proofs) -> None:
-        """Reads all keys. Raises UnusableKeys."""
-        self._svids = Svids(config)
+        """Reads all keys that are in files. Raises UnusableKeys."""
+        self.bundles = open_bundles(config)
+        self._svids = Svids(config, self.bundles)
         self._users = UserTokens(config)
         self._purposes = Purposes(config)
         self._proofs = proofs
 
-    def workload(self, token: str, now_ms: int) -> Workload:
-        return self._svids.verify(token, now_ms)
+    async def workload(self, token: str, now_ms: int) -> Workload:
+        return await self._svids.verify(token, now_ms)
 
-    def person(self, token: str, now_ms: int) -> Person:
-        return self._users.verify(token, now_ms)
+    async def person(self, token: str, now_ms: int) -> Person:
+        return await self._users.verify(token, now_ms)
 
-    def attestation(self, token: str, now_ms: int) -> Attestation:
-        return self._purposes.verify(token, now_ms)
+    async def attestation(self, token: str, now_ms: int) -> Attestation:
+        return await self._purposes.verify(token, now_ms)
 
     def possession(self, caller: Caller, now_ms: int, *, token: str | None, key: str | None) -> str:
         return self._proofs.verify(caller, now_ms, token=token, key=key)
+
+    async def keep_up(self) -> None:
+        """Until cancelled: follows the keys that others publish."""
+        sources = (*self.bundles.values(), *self._users.sources, *self._purposes.sources)
+        await asyncio.gather(*(source.keep_up() for source in sources))

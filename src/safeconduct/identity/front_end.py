@@ -8,12 +8,14 @@ issuer and subject are that same user.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from safeconduct.config.schema import Config
-from safeconduct.identity.accepted import Acceptance, ForeignClaims, load_keys
+from safeconduct.identity.accepted import Acceptance, ForeignClaims
+from safeconduct.identity.keys import Source, signing_keys
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import KeySet
 from safeconduct.ports import Attestation
@@ -39,13 +41,15 @@ class Purposes:
 
     def __init__(self, config: Config) -> None:
         """Reads the keys of front ends and devices. Raises UnusableKeys."""
-        root = config.root
+        root, directory = config.root, Path(config.directory)
         self._front_ends = {
-            name: load_keys(config, reference.jwks) for name, reference in root.front_ends.items()
+            name: signing_keys(directory, reference) for name, reference in root.front_ends.items()
         }
         self._devices = {
-            user: load_keys(config, reference.jwks) for user, reference in root.user_devices.items()
+            user: signing_keys(directory, reference)
+            for user, reference in root.user_devices.items()
         }
+        self.sources = (*self._front_ends.values(), *self._devices.values())
         self._audience = root.gateway.issuer
         self._accepted = Acceptance(
             "purpose attestation",
@@ -54,9 +58,9 @@ class Purposes:
             dev=root.gateway.unsafe_dev_identity,
         )
 
-    def verify(self, token: str, now_ms: int) -> Attestation:
+    async def verify(self, token: str, now_ms: int) -> Attestation:
         """What was attested, and by whom. Raises Unauthenticated."""
-        claims = self._accepted.verify(token, _PurposeClaims, now_ms).claims
+        claims = (await self._accepted.verify(token, _PurposeClaims, now_ms)).claims
         by_app = claims.iss in self._front_ends
         if (
             claims.audiences != (self._audience,)
@@ -64,7 +68,7 @@ class Purposes:
             or claims.exp - claims.iat > MAX_LIFETIME_S
             or not (by_app or claims.iss == claims.sub)
         ):
-            raise self._accepted.invalid()
+            raise self._accepted.invalid("of another audience or lifetime, or for another user")
         return Attestation(
             source="app" if by_app else "user",
             issuer=claims.iss,
@@ -74,7 +78,7 @@ class Purposes:
             purpose=claims.purpose,
         )
 
-    def _keys(self, claims: Mapping[str, Any]) -> KeySet | None:
+    def _keys(self, claims: Mapping[str, Any]) -> Source[KeySet] | None:
         issuer = claims.get("iss")
         if not isinstance(issuer, str):
             return None

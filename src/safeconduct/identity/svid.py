@@ -1,7 +1,8 @@
 """Agents: JWT-SVIDs (SPIFFE JWT-SVID specification).
 
 Narrower than the specification where it leaves a choice: one audience alone, so that nobody else
-who may receive this SVID can use it here, and ES256 or Ed25519 signatures only.
+who may receive this SVID can use it here, and signatures of the algorithms that the configuration
+names for the trust domain, ES256 and Ed25519 if it names none.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from safeconduct.config.schema import Config
-from safeconduct.identity.accepted import Acceptance, ForeignClaims, load_keys
-from safeconduct.kit.jwk import KeySet
+from safeconduct.identity.accepted import Acceptance, ForeignClaims
+from safeconduct.identity.bundles import Bundle
+from safeconduct.identity.keys import Source
 from safeconduct.ports import Workload
 
 TYPES: Final[frozenset[str | None]] = frozenset({"JWT", "JOSE", None})
 
-_USES: Final[frozenset[str | None]] = frozenset({"jwt-svid"})
 # SPIFFE-ID section 2; the last group keeps out the segments `.` and `..`.
 _ID: Final = re.compile(r"spiffe://([a-z0-9._-]{1,255})(?:/(?!\.{1,2}(?:/|$))[a-zA-Z0-9._-]+)+")
 
@@ -31,12 +32,9 @@ class _SvidClaims(ForeignClaims, frozen=True, kw_only=True):
 class Svids:
     """Verifies SVIDs against the keys of their own trust domain."""
 
-    def __init__(self, config: Config) -> None:
-        """Reads the bundles. Raises UnusableKeys."""
-        self._bundles = {
-            domain: load_keys(config, reference.jwks, _USES)
-            for domain, reference in config.root.trust.items()
-        }
+    def __init__(self, config: Config, bundles: Mapping[str, Source[Bundle]]) -> None:
+        """`bundles` by the name of their trust domain."""
+        self._bundles = bundles
         self._audience = config.root.gateway.issuer
         self._accepted = Acceptance(
             "actor token",
@@ -45,17 +43,17 @@ class Svids:
             dev=config.root.gateway.unsafe_dev_identity,
         )
 
-    def verify(self, token: str, now_ms: int) -> Workload:
+    async def verify(self, token: str, now_ms: int) -> Workload:
         """The agent that this SVID was issued to. Raises Unauthenticated."""
-        signed = self._accepted.verify(token, _SvidClaims, now_ms)
-        claims = signed.claims
+        accepted = await self._accepted.verify(token, _SvidClaims, now_ms)
+        claims = accepted.claims
         if claims.audiences != (self._audience,):
-            raise self._accepted.invalid()
+            raise self._accepted.invalid("not for this gateway alone")
         return Workload(
-            id=claims.sub, attested_ms=int((claims.iat or 0) * 1000), digest=signed.digest
+            id=claims.sub, attested_ms=int((claims.iat or 0) * 1000), digest=accepted.digest
         )
 
-    def _bundle(self, claims: Mapping[str, Any]) -> KeySet | None:
+    def _bundle(self, claims: Mapping[str, Any]) -> Source[Bundle] | None:
         subject = claims.get("sub")
         match = _ID.fullmatch(subject) if isinstance(subject, str) else None
         return None if match is None else self._bundles.get(match[1])

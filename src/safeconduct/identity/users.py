@@ -1,59 +1,161 @@
-"""Users: ID tokens (OpenID Connect Core) or access tokens (RFC 9068) of the configured issuer."""
+"""Users: ID tokens (OpenID Connect Core) or access tokens (RFC 9068) of the configured issuers.
+
+A user is who an issuer says, at that issuer alone (OpenID Connect Core section 5.7): the entry of a
+user names the issuer that vouches for them, and what anybody else says of that name is nobody's.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from safeconduct.config.schema import Config
-from safeconduct.identity.accepted import Acceptance, ForeignClaims, load_keys
+from safeconduct.config.users import UserEntry, UserIssuer
+from safeconduct.identity.accepted import Acceptance, ForeignClaims
+from safeconduct.identity.keys import (
+    SIGNING,
+    Source,
+    WebKeys,
+    authorities,
+    discovered,
+    reader,
+    source,
+)
 from safeconduct.kit import jose
+from safeconduct.kit.jwk import JoseError, KeySet
 from safeconduct.ports import Person
 
 TYPES: Final[frozenset[str | None]] = frozenset({"JWT", "at+jwt"})
 
 
-class _UserClaims(ForeignClaims, frozen=True, kw_only=True):
-    iss: jose.Text
-    sub: jose.Text
-    jti: jose.Text
+class _Signed(ForeignClaims, frozen=True, kw_only=True):
+    iss: str
+
+
+class _Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What the issuer says, by our names for it."""
+
+    user: jose.Text
+    jti: jose.Text | None = None
     tenant: jose.Text | None = None
     groups: tuple[jose.Text, ...] = ()
-    acr: jose.Text | None = None
+    acr: jose.Text | tuple[jose.Text, ...] = ()
+    amr: tuple[jose.Text, ...] = ()
     auth_time: Annotated[int, msgspec.Meta(ge=0, lt=2**40)] = 0
+    device: bool | jose.Text | tuple[jose.Text, ...] = False
 
 
 class UserTokens:
-    """Verifies tokens of the user issuer."""
+    """Verifies tokens of all user issuers, each by its own keys and rules."""
 
     def __init__(self, config: Config) -> None:
-        """Reads the issuer's keys. Raises UnusableKeys."""
+        """Reads keys that are in files. Raises UnusableKeys."""
         users = config.root.users
-        keys = load_keys(config, users.jwks)
-        self._issuer, self._audience = users.issuer, users.audience
+        self._issuers = {issuer.issuer: _Issuer(config, issuer) for issuer in users.issuers}
+        self._main = self._issuers[users.issuer]
+        self.sources = tuple(issuer.keys for issuer in self._issuers.values())
+
+    async def verify(self, token: str, now_ms: int) -> Person:
+        """The user whom this token is about. Raises Unauthenticated."""
+        try:
+            _, claims = jose.peek(token)
+        except JoseError:
+            claims = {}
+        named = claims.get("iss")
+        # The main issuer refuses what is nobody's, as it does what is forged.
+        issuer = self._issuers.get(named, self._main) if isinstance(named, str) else self._main
+        return await issuer.verify(token, now_ms)
+
+
+class _Issuer:
+    def __init__(self, config: Config, issuer: UserIssuer) -> None:
+        self.keys = _keys(Path(config.directory), issuer)
+        self._issuer = issuer
+        self._entries = config.users
+        self._known = _known(config.users, config.root.users.issuer, issuer.issuer)
+        untyped: frozenset[str | None] = frozenset({None}) if issuer.untyped else frozenset()
         self._accepted = Acceptance(
             "subject token",
-            lambda _: keys,
-            types=TYPES,
+            lambda _: self.keys,
+            types=TYPES | untyped,
             dev=config.root.gateway.unsafe_dev_identity,
         )
 
-    def verify(self, token: str, now_ms: int) -> Person:
-        """The user whom this token is about. Raises Unauthenticated."""
-        claims = self._accepted.verify(token, _UserClaims, now_ms).claims
-        if (
-            claims.iat is None
-            or claims.iss != self._issuer
-            or self._audience not in claims.audiences
-        ):
-            raise self._accepted.invalid()
+    async def verify(self, token: str, now_ms: int) -> Person:
+        accepted = await self._accepted.verify(token, _Signed, now_ms)
+        self._check(accepted.claims, accepted.every)
+        said = self._described(accepted.every)
+        device = (self._issuer.claims.device,) if said.device is True else _words(said.device)
         return Person(
-            id=claims.sub,
-            issuer=claims.iss,
-            jti=claims.jti,
-            tenant=claims.tenant,
-            groups=claims.groups,
-            acr=claims.acr,
-            auth_time_s=claims.auth_time,
+            id=self._user(said.user),
+            issuer=self._issuer.issuer,
+            # Without a name of its own, a token is known by what was signed.
+            jti=said.jti or f"sha256:{accepted.digest}",
+            tenant=said.tenant,
+            groups=said.groups,
+            acr=" ".join(_words(said.acr)) or None,
+            auth_time_s=said.auth_time,
+            amr=said.amr,
+            device=device,
         )
+
+    def _check(self, signed: _Signed, claims: Mapping[str, Any]) -> None:
+        issuer, names = self._issuer, self._issuer.claims
+        if signed.iat is None:
+            raise self._accepted.invalid("without a time of issue")
+        if signed.iss != issuer.issuer:
+            raise self._accepted.invalid("of an issuer that is not configured")
+        if issuer.audience not in signed.audiences:
+            raise self._accepted.invalid("for another audience")
+        if "events" in claims:
+            # RFC 8417, such as a logout token: for the same audience, and about the same user.
+            raise self._accepted.invalid("a security event, which says nothing for its subject")
+        if any(claims.get(name) != value for name, value in issuer.required.items()):
+            raise self._accepted.invalid("without one of the required claims")
+        if names.user == "email" and claims.get("email_verified") is not True:
+            raise self._accepted.invalid("with an address that nobody verified")
+
+    def _described(self, claims: Mapping[str, Any]) -> _Described:
+        names = msgspec.structs.asdict(self._issuer.claims)
+        given = {ours: claims[theirs] for ours, theirs in names.items() if theirs in claims}
+        try:
+            return msgspec.convert(given, _Described)
+        except msgspec.ValidationError:
+            raise self._accepted.invalid("claims that are missing or of the wrong type") from None
+
+    def _user(self, subject: str) -> str:
+        """Our id of whom the issuer calls so."""
+        known = self._known.get(subject)
+        if known is None and subject in self._entries:
+            raise self._accepted.invalid("about a user for whom another issuer vouches")
+        return known or subject
+
+
+def _known(entries: Mapping[str, UserEntry], main: str, issuer: str) -> dict[str, str]:
+    """Our ids of an issuer's users, by what it calls them."""
+    return {
+        entry.subject or user: user
+        for user, entry in entries.items()
+        if (entry.issuer or main) == issuer
+    }
+
+
+def _keys(directory: Path, issuer: UserIssuer) -> Source[KeySet]:
+    if issuer.jwks is not None:
+        read = reader(issuer, issuer.jwks, SIGNING)
+        return source(directory, issuer, issuer.jwks, read)
+    return WebKeys(
+        issuer.issuer,
+        discovered(issuer.issuer, authorities(directory, issuer)),
+        reader(issuer, None, SIGNING),
+        max_stale_s=issuer.max_stale_s,
+    )
+
+
+def _words(given: bool | str | tuple[str, ...]) -> tuple[str, ...]:  # noqa: FBT001  a claim's value
+    if isinstance(given, tuple):
+        return given
+    return (given,) if isinstance(given, str) else ()

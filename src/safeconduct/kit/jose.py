@@ -115,6 +115,19 @@ def verify(
     return Signed(_read(claims, shape), hashlib.sha256(message).hexdigest())
 
 
+def peek(token: str) -> tuple[str | None, dict[str, Any]]:
+    """The `kid` and the claims of a token that nobody has verified: to find whose keys to try.
+
+    Raises:
+        JoseError: not of a form that `verify` would read.
+    """
+    segment, payload, _, _ = _split(token)
+    kid = _object(segment).get("kid")
+    if not isinstance(kid, str | None):
+        raise JoseError("a kid that is not a string")
+    return kid, _object(payload)
+
+
 def verify_embedded(token: str, *, typ: str, shape: type[Shape]) -> tuple[Shape, str]:
     """Check a token that brings its own key, and return its claims and the key's thumbprint.
 

@@ -9,7 +9,7 @@ algorithm; nothing of ours is signed with one.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, Self, TypeGuard, cast
 
 import msgspec
@@ -216,18 +216,8 @@ class KeySet(msgspec.Struct, frozen=True):
         Raises:
             JoseError: not a JWK Set, a key that cannot be used, a `kid` twice, no key left.
         """
-        try:
-            document = strictjson.loads(data, max_depth=8, max_bytes=_MAX_SET_BYTES)
-        except strictjson.StrictJSONError as error:
-            raise JoseError(str(error)) from None
-        jwks = document.get("keys") if _is_object(document) else None
-        if not _is_array(jwks):
-            raise JoseError("not a JWK Set")
         keys: dict[str, PublicKey] = {}
-        for jwk in jwks:
-            use = jwk.get("use") if _is_object(jwk) else None
-            if isinstance(use, str | None) and use not in uses:
-                continue
+        for jwk in _jwks(data, uses):
             key = PublicKey.parse(jwk, algorithms=algorithms)
             if key.kid in keys:
                 raise JoseError("a kid that two keys share")
@@ -236,11 +226,58 @@ class KeySet(msgspec.Struct, frozen=True):
             raise JoseError("a JWK Set without a key for this use")
         return cls(keys)
 
+    @classmethod
+    def published(
+        cls,
+        data: bytes,
+        *,
+        uses: frozenset[str | None],
+        algorithms: frozenset[Algorithm] = OWN,
+    ) -> Self:
+        """Read what somebody else publishes, who may have keys that are none of our business.
+
+        Whatever cannot be used is left out: keys of other kinds (RFC 7517 section 5), weak ones,
+        those whose private half was published too, and all keys that share a `kid`. None may be
+        left.
+
+        Raises:
+            JoseError: not a JWK Set.
+        """
+        keys: dict[str, PublicKey] = {}
+        shared = set[str]()
+        for jwk in _jwks(data, uses):
+            try:
+                key = PublicKey.parse(jwk, algorithms=algorithms)
+            except JoseError:
+                # The name alone does not say which of two keys is meant, so neither is trusted.
+                if _is_object(jwk) and isinstance(kid := jwk.get("kid"), str):
+                    shared.add(kid)
+                continue
+            if key.kid in keys:
+                shared.add(key.kid)
+            keys[key.kid] = key
+        return cls({kid: key for kid, key in keys.items() if kid not in shared})
+
     def find(self, kid: str | None) -> PublicKey | None:
         """The key of this name; without a name, the only one there is."""
         if kid is not None:
             return self.keys.get(kid)
         return next(iter(self.keys.values())) if len(self.keys) == 1 else None
+
+
+def _jwks(data: bytes, uses: frozenset[str | None]) -> Iterator[object]:
+    """The keys of a JWK Set that are for these uses, or malformed. Raises JoseError."""
+    try:
+        document = strictjson.loads(data, max_depth=8, max_bytes=_MAX_SET_BYTES)
+    except strictjson.StrictJSONError as error:
+        raise JoseError(str(error)) from None
+    jwks = document.get("keys") if _is_object(document) else None
+    if not _is_array(jwks):
+        raise JoseError("not a JWK Set")
+    for jwk in jwks:
+        use = jwk.get("use") if _is_object(jwk) else None
+        if not isinstance(use, str | None) or use in uses:
+            yield jwk
 
 
 def _der(signature: bytes) -> bytes:

@@ -61,9 +61,12 @@ def test_a_rule_sees_exactly_these_facts() -> None:
         },
         "user": {
             "id": "jane@crm.example",
+            "kind": "person",
             "groups": ["sales"],
             "acr": "mfa",
+            "amr": ["pwd", "otp"],
             "auth_time": 1_699_999_000,
+            "device": ["managed"],
         },
         "task": {
             "id": "t_1",

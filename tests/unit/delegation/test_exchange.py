@@ -69,7 +69,15 @@ async def test_the_record_of_a_start(parties: Parties) -> None:
             "stateless": True,
             "approval_scopes": ["deal:update"],
         },
-        "user": {"id": USER, "groups": [], "acr": None, "auth_time_s": NOW_S},
+        "user": {
+            "id": USER,
+            "kind": "person",
+            "groups": [],
+            "acr": None,
+            "amr": [],
+            "auth_time_s": NOW_S,
+            "device": [],
+        },
         "profile": "triage",
         "purpose": "Answer case C-1",
         "purpose_source": "agent",
@@ -84,7 +92,7 @@ async def test_the_record_of_a_start(parties: Parties) -> None:
         "token_expires_ms": NOW_MS + 900_000,
         "unsafe": ["unsafe_dev_identity"],
     }
-    user = parties.evidence.person(user_token, NOW_MS)
+    user = await parties.evidence.person(user_token, NOW_MS)
     assert consumes == [
         f"svid:{jti(svid.rpartition('.')[0].encode()).hexdigest()}",
         f"subject:http://127.0.0.1:8701:{jti(user.jti.encode()).hexdigest()}",

@@ -30,18 +30,18 @@ def test_makes_every_party_once(tmp_path: Path) -> None:
     assert {name: (tmp_path / "state" / name).read_bytes() for name in public} == public
 
 
-def test_its_tokens_hold_and_are_marked(tmp_path: Path) -> None:
+async def test_its_tokens_hold_and_are_marked(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
     evidence = parties.evidence
-    assert evidence.workload(parties.svid(), NOW_MS).id == AGENT
-    assert evidence.person(parties.user_token(), NOW_MS).id == USER
-    assert evidence.attestation(parties.attestation(), NOW_MS).source == "app"
-    assert evidence.attestation(parties.attestation(USER), NOW_MS).source == "user"
+    assert (await evidence.workload(parties.svid(), NOW_MS)).id == AGENT
+    assert (await evidence.person(parties.user_token(), NOW_MS)).id == USER
+    assert (await evidence.attestation(parties.attestation(), NOW_MS)).source == "app"
+    assert (await evidence.attestation(parties.attestation(USER), NOW_MS)).source == "user"
 
 
-def test_two_tokens_of_one_moment_differ(tmp_path: Path) -> None:
+async def test_two_tokens_of_one_moment_differ(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
-    one, two = (parties.evidence.workload(parties.svid(), NOW_MS) for _ in range(2))
+    one, two = [await parties.evidence.workload(parties.svid(), NOW_MS) for _ in range(2)]
     assert one.digest != two.digest
 
 

@@ -23,26 +23,28 @@ BY_DESK: dict[str, Any] = {
 BY_JANE = {**BY_DESK, "iss": USER, "sub": USER}
 
 
-def verify(tmp_path: Path, party: str, claims: dict[str, Any], typ: str = TYPE) -> Attestation:
+async def verify(
+    tmp_path: Path, party: str, claims: dict[str, Any], typ: str = TYPE
+) -> Attestation:
     parties = Parties(tmp_path)
-    return parties.evidence.attestation(parties.signed(party, typ, claims), parties.now_ms)
+    return await parties.evidence.attestation(parties.signed(party, typ, claims), parties.now_ms)
 
 
-def test_a_front_end_speaks_for_any_user(tmp_path: Path) -> None:
-    assert verify(tmp_path, f"front-end-{DESK}", BY_DESK) == Attestation(
+async def test_a_front_end_speaks_for_any_user(tmp_path: Path) -> None:
+    assert await verify(tmp_path, f"front-end-{DESK}", BY_DESK) == Attestation(
         source="app", issuer=DESK, jti="j-1", user=BOB, agent=AGENT, purpose="Answer case C-1"
     )
 
 
-def test_a_device_speaks_for_its_user(tmp_path: Path) -> None:
+async def test_a_device_speaks_for_its_user(tmp_path: Path) -> None:
     claims = {name: value for name, value in BY_JANE.items() if name != "act"}
-    attested = verify(tmp_path, "device-jane%40crm.example", claims)
+    attested = await verify(tmp_path, "device-jane%40crm.example", claims)
     assert (attested.source, attested.user, attested.agent) == ("user", USER, None)
 
 
-def test_a_device_does_not_speak_for_another_user(tmp_path: Path) -> None:
+async def test_a_device_does_not_speak_for_another_user(tmp_path: Path) -> None:
     with pytest.raises(Unauthenticated):
-        verify(tmp_path, "device-jane%40crm.example", {**BY_JANE, "sub": BOB})
+        await verify(tmp_path, "device-jane%40crm.example", {**BY_JANE, "sub": BOB})
 
 
 @pytest.mark.parametrize(
@@ -66,13 +68,13 @@ def test_a_device_does_not_speak_for_another_user(tmp_path: Path) -> None:
         {"act": {}},
     ],
 )
-def test_an_attestation_that_lacks_something_is_refused(
+async def test_an_attestation_that_lacks_something_is_refused(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     with pytest.raises(Unauthenticated):
-        verify(tmp_path, f"front-end-{DESK}", {**BY_DESK, **change})
+        await verify(tmp_path, f"front-end-{DESK}", {**BY_DESK, **change})
 
 
-def test_a_token_of_another_type_attests_nothing(tmp_path: Path) -> None:
+async def test_a_token_of_another_type_attests_nothing(tmp_path: Path) -> None:
     with pytest.raises(Unauthenticated):
-        verify(tmp_path, f"front-end-{DESK}", BY_DESK, "JWT")
+        await verify(tmp_path, f"front-end-{DESK}", BY_DESK, "JWT")

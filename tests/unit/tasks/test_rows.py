@@ -56,7 +56,15 @@ def test_the_start_of_a_task_holds_what_was_fixed_then() -> None:
             stateless=False,
             approval_scopes=frozenset({"deal:update"}),
         ),
-        user=UserFacts(id="jane@crm.example", groups=("sales",), acr="mfa", auth_time_s=1),
+        user=UserFacts(
+            id="jane@crm.example",
+            kind="workflow",
+            groups=("sales",),
+            acr="mfa",
+            amr=("otp",),
+            auth_time_s=1,
+            device=("managed",),
+        ),
         memory=f"crm.example {AGENT}",
         purse=f"crm.example {AGENT} jane@crm.example triage",
     )

@@ -1,0 +1,70 @@
+"""SPIFFE bundles (SPIFFE Trust Domain and Bundle, section 4): what a trust domain signs with.
+
+One source for each trust domain that the configuration names. There is no other: a workload of any
+other domain is nobody here, whoever signs for it.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+from cryptography import x509
+
+from safeconduct.config.schema import Config
+from safeconduct.config.trust import Trust
+from safeconduct.identity.keys import Source, reader, source
+from safeconduct.kit import strictjson
+from safeconduct.kit.jwk import JoseError, KeySet
+
+JWT_USES: Final[frozenset[str | None]] = frozenset({"jwt-svid"})
+
+_MAX_BYTES: Final = 1024 * 1024
+
+
+class Bundle(KeySet, frozen=True):
+    """The keys for JWT-SVIDs of a trust domain, and its X.509 authorities."""
+
+    x509: tuple[x509.Certificate, ...] = ()
+
+
+def read_bundle(jwts: Callable[[bytes], KeySet]) -> Callable[[bytes], Bundle]:
+    """Reads a bundle, its JWT keys by `jwts`."""
+
+    def read(data: bytes) -> Bundle:
+        return Bundle(jwts(data).keys, _authorities(data))
+
+    return read
+
+
+def open_bundles(config: Config) -> dict[str, Source[Bundle]]:
+    """The source of each trust domain that is believed. Raises UnusableKeys."""
+    directory = Path(config.directory)
+    return {domain: _open(directory, reference) for domain, reference in config.root.trust.items()}
+
+
+def _open(directory: Path, trust: Trust) -> Source[Bundle]:
+    where = trust.where
+    # A bundle may have authorities for X.509-SVIDs alone, and belongs to somebody else.
+    jwts = reader(trust, where if trust.bundle is None else None, JWT_USES)
+    return source(directory, trust, where, read_bundle(jwts))
+
+
+def _authorities(data: bytes) -> tuple[x509.Certificate, ...]:
+    """Section 4.2.3: each entry for X.509-SVIDs has exactly one certificate. Raises JoseError."""
+    document = strictjson.loads(data, max_depth=8, max_bytes=_MAX_BYTES)
+    entries = cast("list[dict[str, Any]]", document["keys"])
+    return tuple(_authority(entry) for entry in entries if entry.get("use") == "x509-svid")
+
+
+def _authority(entry: Mapping[str, Any]) -> x509.Certificate:
+    chain = entry.get("x5c")
+    try:
+        (text,) = msgspec.convert(chain, tuple[str, ...])
+        certificate = x509.load_der_x509_certificate(binascii.a2b_base64(text, strict_mode=True))
+    except ValueError:
+        raise JoseError("an X.509 authority that is not exactly one certificate") from None
+    return certificate
