@@ -68,6 +68,7 @@ class TaskState:
         self._approvals = Table("approvals", ApprovalRow)
         self._asked = Table("asked", tuple[str, ...])
         self._revoked = Table("revoked", int)
+        self._signed_out = Table("signed_out", int)
         self._open = Table("open", OpenCall)
         self._locked = Table("locked", str)
         self._pins = Table("pins", str)
@@ -127,6 +128,10 @@ class TaskState:
         self._tables.close()
 
     def _task(self, record: Record) -> str | None:
+        user = record["user"]
+        signed_in_ms = user.get("signed_in_ms", user["auth_time_s"] * 1000)
+        if signed_in_ms <= (self._signed_out.peek(user["id"]) or -1):
+            return "signed-out"
         return self._started(record) if record["phase"] == "started" else self._continued(record)
 
     def _started(self, record: Record) -> str | None:
@@ -311,11 +316,26 @@ class TaskState:
         return None
 
     def _revocation(self, record: Record) -> str | None:
-        self._revoked.put(f"{record['what']} {record['id']}", record["at_ms"])
-        row = self._tasks.peek(record["id"]) if record["what"] == "task" else None
-        if row is not None:
-            self._tasks.put(record["id"], replace(row, state="revoked", version=row.version + 1))
+        what, name = record["what"], record["id"]
+        if what == "sign-in":
+            self._sign_out(name, record["before_ms"])
+            return None
+        self._revoked.put(f"{what} {name}", record["at_ms"])
+        if what == "task":
+            self._revoke_task(name)
         return None
+
+    def _sign_out(self, user: str, before_ms: int) -> None:
+        """Ends what rests on sign-ins until then; a later one starts tasks again."""
+        self._signed_out.put(user, max(before_ms, self._signed_out.peek(user) or 0))
+        for task, start in self._starts.current():
+            if start.user.id == user and start.started_ms <= before_ms:
+                self._revoke_task(task)
+
+    def _revoke_task(self, task: str) -> None:
+        row = self._tasks.peek(task)
+        if row is not None:
+            self._tasks.put(task, replace(row, state="revoked", version=row.version + 1))
 
     def _pin(self, record: Record) -> str | None:
         if self._pins.peek(record["target"]) is None:

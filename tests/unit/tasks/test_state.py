@@ -19,6 +19,7 @@ from tests.support.tasks import (
     DIGEST,
     Record,
     answered,
+    continued,
     deny,
     memory,
     outcome,
@@ -371,6 +372,45 @@ def test_a_revoked_task_permits_nothing_more(state: TaskState) -> None:
     assert known is not None
     assert (known.state, known.version) == ("revoked", 1)
     assert add(state, permit(version=0), permit(version=1)) == ["version", "version"]
+
+
+JANE, JOE = "jane@crm.example", "joe@crm.example"
+
+
+def signed_out(user: str, before_ms: int) -> Record:
+    return {**revoked("sign-in", user), "before_ms": before_ms}
+
+
+def by(user: str, signed_in_ms: int) -> Record:
+    return {**started()["user"], "id": user, "signed_in_ms": signed_in_ms}
+
+
+def states(state: TaskState, *tasks: str) -> list[str]:
+    return [known.state for task in tasks if (known := state.task(task)) is not None]
+
+
+def test_a_sign_out_ends_the_user_s_tasks_of_before(state: TaskState) -> None:
+    fine(state, started("t_1"), started("t_2", started_ms=1_001), started("t_3", user=by(JOE, 900)))
+    fine(state, signed_out(JANE, 1_000))
+    assert states(state, "t_1", "t_2", "t_3") == ["revoked", "active", "active"]
+    assert not state.active("t_1")
+    assert not state.revoked(agent="", user=JANE, key="", jti="")
+
+
+def test_after_a_sign_out_a_user_has_to_sign_in_again(state: TaskState) -> None:
+    fine(state, signed_out(JANE, 5_000))
+    assert add(state, started("t_1", user=by(JANE, 5_000))) == ["signed-out"]
+    fine(state, started("t_2", user=by(JANE, 5_001)), started("t_3", user=by(JOE, 1)))
+    renewed = continued(task="t_2", user=by(JANE, 4_000))
+    assert add(state, renewed) == ["signed-out"]
+    fine(state, signed_out(JANE, 3_000))
+    assert add(state, started("t_4", user=by(JANE, 5_000))) == ["signed-out"]
+
+
+def test_a_sign_in_of_the_same_moment_is_one_of_before(state: TaskState) -> None:
+    fine(state, signed_out(JANE, 1_000))
+    assert add(state, started()) == ["signed-out"]
+    assert started()["user"]["auth_time_s"] == 1
 
 
 def test_revoking_something_of_the_same_name_leaves_the_task(state: TaskState) -> None:
