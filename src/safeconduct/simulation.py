@@ -33,6 +33,7 @@ from safeconduct.core.reasons import REASONS
 from safeconduct.ports import (
     JSON,
     Bearer,
+    Begun,
     Caller,
     Credential,
     Heard,
@@ -298,10 +299,16 @@ class CallableUpstream:
         return await _ran(run, params["arguments"])
 
     async def listen(
-        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+        self,
+        wanted: Wanted,
+        *,
+        owner: str,
+        credential: Credential | None,
+        heard: Heard,
+        begun: Begun = lambda _: None,
     ) -> None:
         """Callables notify nobody."""
-        del wanted, owner, credential, heard
+        del wanted, owner, credential, heard, begun
         raise UpstreamFault("upstream-rejected", "no subscriptions", may_have_happened=False)
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ later carries no text of an upstream, only the name of what changed, which the t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
@@ -30,7 +30,7 @@ from safeconduct.ports import (
     UpstreamFault,
     Wanted,
 )
-from safeconduct.recorder import Recorder
+from safeconduct.recorder import Made, Recorder
 from safeconduct.resolvers import owner_of
 
 TICK_S: Final = 0.5
@@ -39,53 +39,54 @@ TICK_S: Final = 0.5
 MAX_URIS: Final = 64
 """How many resources one subscription may be for; further ones are not agreed to."""
 
-Source = Callable[[Heard], Coroutine[object, object, None]]
-"""Listens at one upstream, until it ends that."""
+BEGIN_S: Final = 30.0
+"""How long an upstream may take to agree, in seconds."""
 
 Watch = Callable[[Callable[[str], None]], AbstractContextManager[None]]
 
 
-class _Agreed(msgspec.Struct, frozen=True):
-    """A resource that a task may hear of: what it is called upstream and on the wire."""
+class _Asked(msgspec.Struct, frozen=True):
+    """A resource that a task may hear of, as it was decided, and what it is called on the wire."""
 
-    upstream: str
-    uri: str
+    made: Made
     wire_uri: str
-    owner: str
-    errand: Errand
 
 
 class Subscription:
     """What was agreed to (`wanted`, with the names on the wire), and how it is heard."""
 
-    def __init__(
-        self,
-        wanted: Wanted,
-        sources: Sequence[Source],
-        watch: Watch,
-        over: Callable[[], bool],
-    ) -> None:
+    def __init__(self, wanted: Wanted, watch: Watch, over: Callable[[], bool]) -> None:
         self.wanted = wanted
-        self._sources = sources
+        self.over = over
+        self._sources: list[asyncio.Task[str]] = []
+        self._closed = False
         self._watch = watch
-        self._over = over
         # What is to be told, each thing once: a slow reader costs no more than that.
         self._pending: dict[tuple[str, str], JSON] = {}
         self._wake = asyncio.Event()
 
+    def heard_from(self, source: asyncio.Task[str]) -> None:
+        """An upstream has agreed; what is heard ends with the first of these that ends."""
+        self._sources.append(source)
+        source.add_done_callback(lambda _: self._wake.set())
+        if self._closed:
+            source.cancel()
+
     async def run(self, heard: Heard) -> None:
         """Tells what changes, until the task is over or an upstream ends it."""
-        sources = [asyncio.create_task(source(self._updated)) for source in self._sources]
-        for source in sources:
-            source.add_done_callback(lambda _: self._wake.set())
         try:
             with self._watch(self._changed):
-                while not self._over() and not any(source.done() for source in sources):
+                while not self.over() and not any(one.done() for one in self._sources):
                     await self._tell(heard)
         finally:
-            for source in sources:
-                source.cancel()
-            await asyncio.gather(*sources, return_exceptions=True)
+            self.close()
+            await asyncio.gather(*self._sources, return_exceptions=True)
+
+    def close(self) -> None:
+        """Listens no more."""
+        self._closed = True
+        for source in self._sources:
+            source.cancel()
 
     async def _tell(self, heard: Heard) -> None:
         """Waits for news for a moment, and passes them on."""
@@ -95,19 +96,17 @@ class Subscription:
         except TimeoutError:
             return
         self._wake.clear()
-        while self._pending and not self._over():
+        while self._pending and not self.over():
             (method, _), params = next(iter(self._pending.items()))
             del self._pending[method, _]
             await heard(method, params)
 
-    async def _updated(self, method: str, params: JSON) -> None:
-        self._note(method, params)
-
     def _changed(self, kind: str) -> None:
         if getattr(self.wanted, kind):
-            self._note(LIST_CHANGED[kind], {})
+            self.note(LIST_CHANGED[kind], {})
 
-    def _note(self, method: str, params: JSON) -> None:
+    def note(self, method: str, params: JSON) -> None:
+        """Something is to be told."""
         self._pending[method, params.get("uri", "")] = params
         self._wake.set()
 
@@ -133,53 +132,94 @@ class Subscriptions:
     async def agree(
         self, who: Caller | Bearer, upstream: str | None, wanted: Wanted
     ) -> Subscription:
-        """A subscription to all of `wanted` that the caller's task may have.
+        """A subscription to all of `wanted` that the caller's task may have and upstreams agree to.
+        It is to be run, or closed.
 
         Raises:
             Unauthenticated: the caller holds no valid task token.
             NotRecorded: the log is not available.
         """
         bearer = self._facts.bearer(who)
-        agreed: list[_Agreed] = []
+        asked: dict[str, list[_Asked]] = {}
         for wire_uri in sorted(wanted.uris)[:MAX_URIS]:
-            one = await self._agreed(bearer, upstream, wire_uri)
-            agreed += [] if one is None else [one]
-        by_upstream: dict[str, list[_Agreed]] = {}
-        for one in agreed:
-            by_upstream.setdefault(one.upstream, []).append(one)
-        return Subscription(
-            msgspec.structs.replace(wanted, uris=frozenset(one.wire_uri for one in agreed)),
-            [partial(self._listen, bearer, where, ones) for where, ones in by_upstream.items()],
-            self._watch,
-            partial(self._gateway.over, bearer),
-        )
+            gather = partial(self._facts.gather, bearer, SUBSCRIBE, upstream, wire_uri, {})
+            made = await self._gateway.judged(bearer, gather)
+            if isinstance(made.decision.verdict, Permit):
+                asked.setdefault(made.call.upstream, []).append(_Asked(made, wire_uri))
+        over = partial(self._gateway.over, bearer)
+        subscription = Subscription(wanted, self._watch, over)
+        try:
+            begun = await asyncio.gather(
+                *(self._begun(subscription, where, ones) for where, ones in asked.items())
+            )
+        except BaseException:
+            subscription.close()
+            raise
+        uris = frozenset[str]().union(*begun)
+        subscription.wanted = msgspec.structs.replace(wanted, uris=uris)
+        return subscription
 
-    async def _agreed(self, bearer: Bearer, upstream: str | None, wire_uri: str) -> _Agreed | None:
-        gather = partial(self._facts.gather, bearer, SUBSCRIBE, upstream, wire_uri, {})
-        made = await self._gateway.judged(bearer, gather)
-        if not isinstance(made.decision.verdict, Permit):
-            return None
-        await self._recorder.passed(made)
-        call, gathered = made.call, made.gathered
-        errand = Errand.of(call, gathered)
-        return _Agreed(call.upstream, call.name, wire_uri, owner_of(gathered), errand)
+    async def _begun(
+        self, subscription: Subscription, where: str, asked: Sequence[_Asked]
+    ) -> frozenset[str]:
+        """Has an upstream asked, and puts on record what it agrees to; the names on the wire."""
+        agreed: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+        source = asyncio.create_task(self._listen(subscription, where, asked, agreed))
+        try:
+            await asyncio.wait(
+                (agreed, source), timeout=BEGIN_S, return_when=asyncio.FIRST_COMPLETED
+            )
+        except asyncio.CancelledError:
+            source.cancel()
+            for one in asked:
+                await asyncio.shield(self._recorder.ended(one.made, "cancelled", "cancelled"))
+            raise
+        if agreed.done():
+            uris, reason = agreed.result(), "upstream-rejected"
+            subscription.heard_from(source)
+        else:
+            uris, reason = frozenset[str](), "upstream-timeout"
+            reason = source.result() if source.done() else reason
+            source.cancel()
+        for one in asked:
+            if one.made.call.name in uris:
+                await self._recorder.passed(one.made)
+            else:
+                await self._recorder.ended(one.made, reason)
+        return frozenset(one.wire_uri for one in asked if one.made.call.name in uris)
 
     async def _listen(
-        self, bearer: Bearer, where: str, agreed: Sequence[_Agreed], heard: Heard
-    ) -> None:
-        wire_uris = {one.uri: one.wire_uri for one in agreed}
+        self,
+        subscription: Subscription,
+        where: str,
+        asked: Sequence[_Asked],
+        agreed: asyncio.Future[frozenset[str]],
+    ) -> str:
+        """Listens at an upstream until it ends that; the reason."""
+        wire_uris = {one.made.call.name: one.wire_uri for one in asked}
+        call, gathered = asked[0].made.call, asked[0].made.gathered
 
         async def passed_on(method: str, params: JSON) -> None:
             wire_uri = wire_uris.get(str(params.get("uri")))
             if method == UPDATED and wire_uri is not None:
-                await heard(UPDATED, {"uri": wire_uri})
+                subscription.note(UPDATED, {"uri": wire_uri})
 
+        def begun(uris: frozenset[str]) -> None:
+            if not agreed.done():
+                agreed.set_result(uris)
+
+        if subscription.over():
+            return "task-revoked"
         try:
             await self._upstreams[where].listen(
                 Wanted(uris=frozenset(wire_uris)),
-                owner=agreed[0].owner,
-                credential=await self._broker.credential(agreed[0].errand),
+                owner=owner_of(gathered),
+                credential=await self._broker.credential(Errand.of(call, gathered)),
                 heard=passed_on,
+                begun=begun,
             )
-        except (UpstreamFault, CredentialUnavailable):
-            return  # the subscription ends, and whoever still wants it asks anew
+        except UpstreamFault as fault:
+            return fault.reason
+        except CredentialUnavailable:
+            return "credential-unavailable"
+        return "upstream-rejected"

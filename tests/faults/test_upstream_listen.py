@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct.ports import JSON, Upstream, UpstreamFault, Wanted
+from safeconduct.ports import JSON, Begun, Upstream, UpstreamFault, Wanted
 from safeconduct.upstreams import Limits, http, listening
 from tests.faults.upstream_servers import (
     OWNER,
@@ -44,10 +44,14 @@ class Ear:
 
 
 def listens(
-    upstream: Upstream, wanted: Wanted = ALL, heard: Any = None, owner: str = OWNER
+    upstream: Upstream,
+    wanted: Wanted = ALL,
+    heard: Any = None,
+    owner: str = OWNER,
+    begun: Begun = lambda _: None,
 ) -> asyncio.Task[None]:
     return asyncio.create_task(
-        upstream.listen(wanted, owner=owner, credential=None, heard=heard or Ear())
+        upstream.listen(wanted, owner=owner, credential=None, heard=heard or Ear(), begun=begun)
     )
 
 
@@ -80,6 +84,7 @@ class Telling:
     def __init__(self, *news: bytes, acknowledge: bool = True) -> None:
         self.news = news
         self.acknowledge = acknowledge
+        self.agreed: JSON = {"notifications": {}}
         self.begun: asyncio.Queue[Request] = asyncio.Queue()
         self.end = asyncio.Event()
 
@@ -90,7 +95,7 @@ class Telling:
         tag = request.message["id"]
         request.start_stream()
         if self.acknowledge:
-            request.event(notice(ACKNOWLEDGED, {"notifications": {}}, tag))
+            request.event(notice(ACKNOWLEDGED, self.agreed, tag))
         for each in self.news:
             request.event(each.replace(b'"TAG"', str(tag).encode()))
         self.begun.put_nowait(request)
@@ -123,6 +128,25 @@ async def test_what_is_wanted_is_asked_for_and_heard() -> None:
         "resourcesListChanged": True,
         "resourceSubscriptions": ["note://a", "note://b"],
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "agreed"),
+    [
+        ({"resourceSubscriptions": ["note://a", "note://c", 7]}, {"note://a"}),
+        ({"resourceSubscriptions": "note://a"}, set[str]()),
+        ({}, set[str]()),
+        ([], set[str]()),
+    ],
+)
+async def test_what_is_acknowledged_is_agreed_to(said: object, agreed: set[str]) -> None:
+    telling, begun = Telling(), list[frozenset[str]]()
+    telling.agreed = {"notifications": said}
+    async with connected(stateless(telling), LIMITS) as (upstream, _):
+        task = listens(upstream, begun=begun.append)
+        telling.end.set()
+        assert await ends(task) == UNREACHABLE
+    assert begun == [agreed]
 
 
 async def test_what_is_not_wanted_is_not_heard() -> None:
@@ -266,7 +290,7 @@ class Hub:
         self.subscribed: list[tuple[str, str, str]] = []
         self.changed: asyncio.Queue[None] = asyncio.Queue()
         self.replies: asyncio.Queue[JSON] = asyncio.Queue()
-        self.refuse = False
+        self.refuse: set[str] = set()
 
     async def __call__(self, request: Request) -> None:
         if request.verb == "GET":
@@ -279,7 +303,7 @@ class Hub:
             session = request.headers.get("mcp-session-id", "")
             verb = request.method.removeprefix("resources/")
             self.subscribed.append((session, verb, request.message["params"]["uri"]))
-            if self.refuse:
+            if request.message["params"]["uri"] in self.refuse:
                 request.respond(request.reply(error={"code": -32602, "message": "no"}))
             else:
                 request.answer({})
@@ -387,11 +411,25 @@ async def test_a_session_that_was_lost_is_opened_anew() -> None:
 
 
 async def test_a_subscription_that_is_refused_is_a_fault() -> None:
-    hub = Hub()
-    hub.refuse = True
+    hub, begun = Hub(), list[frozenset[str]]()
+    hub.refuse = {"note://a", "note://b"}
     async with older(hub) as (upstream, _):
-        assert await ends(listens(upstream, ALL)) == REJECTED
-        assert [verb for _, verb, _ in hub.subscribed] == ["subscribe"]
+        assert await ends(listens(upstream, ALL, begun=begun.append)) == REJECTED
+        assert [verb for _, verb, _ in hub.subscribed] == ["subscribe", "subscribe"]
+    assert begun == []
+
+
+async def test_what_is_refused_is_not_agreed_to_and_the_rest_is() -> None:
+    hub = Hub()
+    hub.refuse = {"note://a"}
+    begun: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+    async with older(hub) as (upstream, _):
+        task = listens(upstream, ALL, begun=begun.put_nowait)
+        assert await begun.get() == {"note://b"}
+        await cancelled(task)
+        for _ in range(3):
+            await hub.changed.get()
+        assert [verb for _, verb, _ in hub.subscribed] == ["subscribe"] * 2 + ["unsubscribe"]
 
 
 async def test_nobody_is_asked_on_the_stream_of_a_session() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from safeconduct.core.asks import Capability
-from safeconduct.ports import JSON, Credential, Upstream, UpstreamFault, Wanted
+from safeconduct.ports import JSON, Begun, Credential, Upstream, UpstreamFault, Wanted
 from safeconduct.upstreams import open_upstream
 from tests.faults.upstream_servers import OWNER, ask
 from tests.support.listeners import Hears
@@ -19,6 +19,7 @@ from tests.support.listeners import Hears
 CHILD = Path(__file__).with_name("upstream_child.py")
 ROOT = Path(__file__).parents[2]
 TAG = "io.modelcontextprotocol/subscriptionId"
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 TOOLS = "notifications/tools/list_changed"
 UPDATED = "notifications/resources/updated"
 A = Wanted(uris=frozenset({"note://a"}))
@@ -41,8 +42,12 @@ class Ear:
         self.heard.put_nowait((method, params))
 
 
-def listens(upstream: Upstream, wanted: Wanted, heard: Any = None) -> asyncio.Task[None]:
-    listening = upstream.listen(wanted, owner=OWNER, credential=None, heard=heard or Ear())
+def listens(
+    upstream: Upstream, wanted: Wanted, heard: Any = None, begun: Begun = lambda _: None
+) -> asyncio.Task[None]:
+    listening = upstream.listen(
+        wanted, owner=OWNER, credential=None, heard=heard or Ear(), begun=begun
+    )
     return asyncio.create_task(listening)
 
 
@@ -108,6 +113,36 @@ async def test_each_subscription_of_the_newer_era_hears_its_own() -> None:
         await cancelled(*tasks)
         given_up = await messages(upstream, "notifications/cancelled")
     assert {each["params"]["requestId"] for each in given_up} == {one["id"], two["id"]}
+
+
+async def test_what_is_acknowledged_is_agreed_to() -> None:
+    begun: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+    async with child("newer") as upstream:
+        task = listens(upstream, BOTH, begun=begun.put_nowait)
+        (asked,) = await until(upstream, "subscriptions/listen", 1)
+        said = {"notifications": {"resourceSubscriptions": ["note://a", "note://c"]}}
+        await says(
+            upstream,
+            notice(ACKNOWLEDGED, {"notifications": {}}, "another"),
+            notice(ACKNOWLEDGED, said, asked["id"]),
+        )
+        assert await begun.get() == {"note://a"}
+        await cancelled(task)
+
+
+async def test_what_is_refused_is_not_agreed_to_and_the_rest_is() -> None:
+    begun: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+    refused = frozenset({"note://refused"})
+    async with child("older") as upstream:
+        task = listens(upstream, Wanted(uris=BOTH.uris | refused), begun=begun.put_nowait)
+        assert await begun.get() == BOTH.uris
+        with pytest.raises(UpstreamFault) as caught:
+            await listens(upstream, Wanted(uris=refused), begun=begun.put_nowait)
+        assert caught.value.reason == "upstream-rejected"
+        await cancelled(task)
+        gone = await until(upstream, "resources/unsubscribe", 2)
+        assert {each["params"]["uri"] for each in gone} == BOTH.uris
+    assert begun.empty()
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ class Asking:
 
 def perform(method: str, request_id: object, params: dict[str, Any]) -> None:
     """Do what a request says; "hang" and whatever is not here gets no answer."""
-    if method in {"echo", "resources/subscribe", "resources/unsubscribe"}:
+    if params.get("uri") == "note://refused":
+        fail(request_id, -32602)
+    elif method in {"echo", "resources/subscribe", "resources/unsubscribe"}:
         answer(request_id, params)
     elif method == "surroundings":
         answer(request_id, surroundings())

@@ -97,6 +97,9 @@ class _Agreed:
         self.wanted = wanted
         self._all = all_
 
+    def close(self) -> None:
+        pass
+
     async def run(self, heard: Heard) -> None:
         self._all.running.append(heard)
         self._all.changed.set()

@@ -14,6 +14,7 @@ from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest
 from safeconduct.ports import (
     JSON,
+    Begun,
     Credential,
     CredentialUnavailable,
     Errand,
@@ -109,7 +110,13 @@ class Fake:
         return {row.lists: self.lists.get(row.lists, [])}
 
     async def listen(
-        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+        self,
+        wanted: Wanted,
+        *,
+        owner: str,
+        credential: Credential | None,
+        heard: Heard,
+        begun: Begun = lambda _: None,
     ) -> None: ...
 
     async def close(self) -> None: ...

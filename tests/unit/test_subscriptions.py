@@ -15,14 +15,17 @@ from safeconduct.config.schema import Config
 from safeconduct.core.calls import LIST_CHANGED, UPDATED
 from safeconduct.core.manifest import ContentManifest, SourceLabel
 from safeconduct.ports import (
+    Begun,
     Caller,
     CredentialUnavailable,
     Heard,
+    NotRecorded,
     Unauthenticated,
     Upstream,
     UpstreamFault,
     Wanted,
 )
+from safeconduct.recorder import Recorder
 from safeconduct.secrets.broker import Broker
 from safeconduct.simulation import SimulatedTask
 from safeconduct.subscriptions import MAX_URIS, Subscription
@@ -41,15 +44,21 @@ class Notifies:
 
     def __init__(self) -> None:
         self.wanted: list[tuple[Wanted, str]] = []
+        self.agrees: frozenset[str] | None = frozenset({ONE, TWO})
+        """To what it agrees; None: it says nothing."""
         self.heard: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.left = asyncio.Event()
 
-    async def listen(self, wanted: Wanted, *, owner: str, credential: object, heard: Heard) -> None:
+    async def listen(
+        self, wanted: Wanted, *, owner: str, credential: object, heard: Heard, begun: Begun
+    ) -> None:
         del credential
         self.wanted.append((wanted, owner))
         self.heard.set_result(heard)
         try:
+            if self.agrees is not None:
+                begun(wanted.uris & self.agrees)
             await self.end
         finally:
             self.left.set()
@@ -112,7 +121,9 @@ class TestAgreement:
         with pytest.raises(Unauthenticated):
             await task.rooms.subscriptions.agree(nobody, "crm", Wanted(uris=frozenset({ONE})))
 
-    async def test_each_resource_is_decided_and_on_record(self, task: SimulatedTask) -> None:
+    async def test_each_resource_is_decided_and_on_record(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
         made = await agree(task, ONE, "kb://closed/x", "kb://nowhere", tools=True)
         assert made.wanted == Wanted(tools=True, uris=frozenset({ONE}))
         decided = {one["tool"]: one["verdict"] for one in records(task, "decision")}
@@ -121,13 +132,91 @@ class TestAgreement:
         (outcome,) = records(task, "outcome")
         assert outcome["status"] == "ok"
 
-    async def test_the_aggregated_wire_has_names_of_its_own(self, task: SimulatedTask) -> None:
+    async def test_the_aggregated_wire_has_names_of_its_own(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
         wire = f"safeconduct://crm/{ONE}"
         assert (await agree(task, wire, ONE, where=None)).wanted.uris == {wire}
 
-    async def test_there_is_a_bound(self, task: SimulatedTask) -> None:
+    async def test_there_is_a_bound(self, task: SimulatedTask, upstream: Notifies) -> None:
         many = [f"kb://open/{n}" for n in range(MAX_URIS + 5)]
+        upstream.agrees = frozenset(many)
         assert len((await agree(task, *many)).wanted.uris) == MAX_URIS
+
+    async def test_is_what_the_upstream_agrees_to_and_the_record_says_so(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
+        upstream.agrees = frozenset({TWO})
+        made = await agree(task, ONE, TWO)
+        assert made.wanted.uris == {TWO}
+        assert outcomes(task) == {ONE: ("refused", "upstream-rejected"), TWO: ("ok", None)}
+
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            (UpstreamFault("upstream-busy", "", may_have_happened=False), "upstream-busy"),
+            (CredentialUnavailable("gone"), "credential-unavailable"),
+            (None, "upstream-rejected"),
+        ],
+    )
+    async def test_is_to_nothing_where_the_upstream_refuses(
+        self, task: SimulatedTask, upstream: Notifies, fault: Exception | None, reason: str
+    ) -> None:
+        upstream.agrees = None
+        if fault is None:
+            upstream.end.set_result(None)
+        else:
+            upstream.end.set_exception(fault)
+        made = await agree(task, ONE, tools=True)
+        assert made.wanted == Wanted(tools=True)
+        assert outcomes(task) == {ONE: ("refused", reason)}
+
+    async def test_is_not_waited_for_without_end(
+        self, task: SimulatedTask, upstream: Notifies, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(subscriptions, "BEGIN_S", 0.01)
+        upstream.agrees = None
+        assert (await agree(task, ONE)).wanted.uris == set()
+        assert outcomes(task) == {ONE: ("refused", "upstream-timeout")}
+        await upstream.left.wait()
+
+    async def test_is_not_waited_for_by_who_has_gone(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
+        upstream.agrees = None
+        agreeing = asyncio.create_task(agree(task, ONE))
+        await upstream.heard
+        agreeing.cancel()
+        await asyncio.wait([agreeing])
+        assert agreeing.cancelled()
+        assert outcomes(task) == {ONE: ("cancelled", "cancelled")}
+        await upstream.left.wait()
+
+    async def test_that_cannot_be_recorded_is_none(
+        self, task: SimulatedTask, upstream: Notifies, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def full(*_: object) -> None:
+            raise NotRecorded("i_1")
+
+        monkeypatch.setattr(Recorder, "passed", full)
+        with pytest.raises(NotRecorded):
+            await agree(task, ONE)
+        await upstream.left.wait()
+
+    async def test_that_nobody_runs_is_closed(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
+        (await agree(task, ONE)).close()
+        await upstream.left.wait()
+
+
+def outcomes(task: SimulatedTask) -> dict[str, tuple[str, str | None]]:
+    """The status and the reason of each outcome, by resource."""
+    decided = {one["decision"]: one["tool"] for one in records(task, "decision")}
+    return {
+        decided[one["decision"]].removeprefix("crm#resource:"): (one["status"], one.get("reason"))
+        for one in records(task, "outcome")
+    }
 
 
 class TestNews:
@@ -157,7 +246,7 @@ class TestNews:
             yield
             left.set()
 
-        reader = Reader(Subscription(Wanted(tools=True), [], watch, over.is_set))
+        reader = Reader(Subscription(Wanted(tools=True), watch, over.is_set))
         tell = await telling
         tell("prompts")
         tell("tools")
@@ -239,25 +328,14 @@ class TestEnd:
             upstream.end.set_exception(fault)
         await reader.over()
 
-    async def test_comes_when_there_is_no_credential(
-        self, task: SimulatedTask, upstream: Notifies, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async def empty(*_: object) -> None:
-            raise CredentialUnavailable("gone")
-
-        subscription = await agree(task, ONE)
-        monkeypatch.setattr(Broker, "credential", empty)
-        await Reader(subscription).over()
-        assert upstream.wanted == []
-
     async def test_of_the_task_leaves_no_credential_to_fetch(
         self, task: SimulatedTask, upstream: Notifies, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def fetched(*_: object) -> None:
             raise AssertionError("fetched a credential for a task that is over")
 
-        subscription = await agree(task, ONE)
-        await task.rooms.revoke("task", task.state.id, "test")
         monkeypatch.setattr(Broker, "credential", fetched)
-        await Reader(subscription).over()
+        monkeypatch.setattr(task.rooms.gateway, "over", lambda _: True)
+        await agree(task, ONE)
         assert upstream.wanted == []
+        assert outcomes(task) == {ONE: ("refused", "task-revoked")}

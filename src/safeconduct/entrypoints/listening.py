@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final
 
 from safeconduct.core.calls import ACKNOWLEDGED
@@ -66,7 +66,7 @@ class Listening:
                 frame({"jsonrpc": "2.0", "method": method, "params": {**told, "_meta": tag}})
             )
 
-        with self._lasting(bearer):
+        with closing(subscription), self._lasting(bearer):
             request.start(HEADERS, lasting=True)
             await tell(ACKNOWLEDGED, {"notifications": params.agreed(subscription.wanted)})
             telling = asyncio.ensure_future(subscription.run(tell))
@@ -85,11 +85,14 @@ class Listening:
         """Has a session told of a resource. False when its task may not read that, or the session
         has too many.
         """
+        if session.subscribed(uri):
+            return True
         wanted = Wanted(uris=frozenset({uri}))
         subscription = await self._subscriptions.agree(bearer, upstream, wanted)
-        return bool(subscription.wanted.uris) and session.subscribe(
-            uri, lambda: subscription.run(session.tell)
-        )
+        if subscription.wanted.uris and session.subscribe(uri, subscription):
+            return True
+        subscription.close()
+        return False
 
     async def follow(self, request: Request, session: Session, bearer: Bearer) -> None:
         """Answers a GET within a session: its one stream, or the rest of one that was lost.

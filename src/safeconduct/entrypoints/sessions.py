@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,6 +19,7 @@ from safeconduct.entrypoints.http import Problem, Request
 from safeconduct.entrypoints.replay import Kept, Replay
 from safeconduct.entrypoints.wire import Id, Reply, encode
 from safeconduct.ports import JSON, AskRefused, Bearer
+from safeconduct.subscriptions import Subscription
 
 HEADER: Final = b"mcp-session-id"
 
@@ -90,13 +91,23 @@ class Session:
         told = {"jsonrpc": "2.0", "method": method, **({"params": params} if params else {})}
         self.channel.add(encode(told))
 
-    def subscribe(self, uri: str, run: Callable[[], Coroutine[object, object, None]]) -> bool:
-        """Runs a subscription until it ends, or is ended. False when there are too many."""
+    def subscribed(self, uri: str) -> bool:
+        """Whether a subscription to a resource runs."""
+        before = self._subscriptions.get(uri)
+        return before is not None and not before.done()
+
+    def subscribe(self, uri: str, subscription: Subscription) -> bool:
+        """Runs a subscription until it ends, or is ended, in place of one that was there. False
+        when there are too many.
+        """
         before = self._subscriptions.get(uri)
         if before is None and len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
             return False
-        if before is None or before.done():
-            self._subscriptions[uri] = asyncio.ensure_future(run())
+        if before is not None:
+            before.cancel()
+        running = self._subscriptions[uri] = asyncio.ensure_future(subscription.run(self.tell))
+        # Also where it is ended before it runs.
+        running.add_done_callback(lambda _: subscription.close())
         return True
 
     def lapsed(self) -> list[str]:

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from safeconduct.core import calls
-from safeconduct.ports import Heard, UpstreamFault, Wanted
+from safeconduct.ports import Begun, Heard, UpstreamFault, Wanted
 from safeconduct.upstreams import messages, revisions, subscribed
 from safeconduct.upstreams.messages import Answer, Notice
 
@@ -24,8 +24,9 @@ _MAX_UNHEARD: Final = 64
 class _Hearer:
     """What one of them wants, and what has come in."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, begun: Begun) -> None:
         self.wanted = wanted
+        self.begun = begun
         self.events: asyncio.Queue[Answer | Notice | UpstreamFault] = asyncio.Queue()
 
 
@@ -38,7 +39,7 @@ class Hearers:
         self._uris: Counter[str] = Counter()
         self._turn = asyncio.Lock()
 
-    async def listen(self, wanted: Wanted, heard: Heard) -> None:
+    async def listen(self, wanted: Wanted, heard: Heard, begun: Begun) -> None:
         """Pass on the notifications that are wanted until cancelled.
 
         Raises:
@@ -46,7 +47,7 @@ class Hearers:
         """
         self._peer.check_usable()
         request_id = next(self._peer.ids)
-        hearer = self._hearers[request_id] = _Hearer(wanted)
+        hearer = self._hearers[request_id] = _Hearer(wanted, begun)
         try:
             if self._peer.modern:
                 await self._subscription(request_id, hearer, heard)
@@ -58,9 +59,12 @@ class Hearers:
     def told(self, notice: Notice) -> None:
         """Hand a notice to those who want it, as far as they keep up."""
         for request_id, hearer in self._hearers.items():
+            if self._peer.modern and not subscribed.belongs(notice, request_id):
+                continue
+            if self._peer.modern and notice.method == calls.ACKNOWLEDGED:
+                hearer.begun(subscribed.acknowledged(notice, hearer.wanted))
             params = subscribed.news(notice, hearer.wanted)
-            mine = not self._peer.modern or subscribed.belongs(notice, request_id)
-            if params is not None and mine and hearer.events.qsize() < _MAX_UNHEARD:
+            if params is not None and hearer.events.qsize() < _MAX_UNHEARD:
                 hearer.events.put_nowait(Notice(notice.method, params))
 
     def answered(self, request_id: int, answer: Answer) -> bool:
@@ -93,9 +97,12 @@ class Hearers:
                 async with self._turn:
                     if not self._uris[uri]:
                         answer = await self._peer.own(calls.SUBSCRIBE, {"uri": uri})
-                        subscribed.check_agreed(answer)
+                        if answer.error is not None:
+                            continue
                     self._uris[uri] += 1
                 counted.append(uri)
+            subscribed.check_begun(hearer.wanted, frozenset(counted))
+            hearer.begun(frozenset(counted))
             await _passed_on(hearer, heard)
         finally:
             self._uris.subtract(counted)

@@ -11,6 +11,7 @@ from safeconduct.core import calls
 from safeconduct.core.calls import MODERN
 from safeconduct.ports import (
     JSON,
+    Begun,
     Credential,
     Heard,
     Listener,
@@ -143,7 +144,13 @@ class HttpUpstream:
         return result
 
     async def listen(
-        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+        self,
+        wanted: Wanted,
+        *,
+        owner: str,
+        credential: Credential | None,
+        heard: Heard,
+        begun: Begun = lambda _: None,
     ) -> None:
         if self._listeners >= _MAX_LISTENERS:
             raise UpstreamFault("upstream-busy", "too many listen", may_have_happened=False)
@@ -156,7 +163,7 @@ class HttpUpstream:
         )
         self._listeners += 1
         try:
-            await self._listening.run(call, wanted, heard)
+            await self._listening.run(call, wanted, heard, begun)
         except TimeoutError:
             if not call.deadline.expired:
                 raise

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from safeconduct.core import calls
 from safeconduct.core.calls import MODERN
-from safeconduct.ports import Heard, UpstreamFault, Wanted
+from safeconduct.ports import Begun, Heard, UpstreamFault, Wanted
 from safeconduct.upstreams import messages, revisions, subscribed
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.conversation import Conversation, StatusFault, is_stream
@@ -75,8 +75,9 @@ class Listening:
         self._max_answer_bytes = max_answer_bytes
         self._hubs: WeakKeyDictionary[Session, _Hub] = WeakKeyDictionary()
 
-    async def run(self, call: Call, wanted: Wanted, heard: Heard) -> None:
-        """Pass on what is wanted until cancelled; the call's deadline is for the beginning.
+    async def run(self, call: Call, wanted: Wanted, heard: Heard, begun: Begun) -> None:
+        """Pass on what is wanted until cancelled; the call's deadline is for the beginning, which
+        `begun` is told of.
 
         Raises:
             UpstreamFault: it cannot be begun, or it ended.
@@ -85,14 +86,14 @@ class Listening:
         with call.deadline:
             era = await self._negotiation.era(call)
             if era is Era.STATELESS:
-                await self._stateless(call, wanted, heard)
+                await self._stateless(call, wanted, heard, begun)
             else:
                 with self._negotiation.joined(call, era) as session:
-                    await self._in_session(call, session, wanted, heard)
+                    await self._in_session(call, session, wanted, heard, begun)
 
     # --- the newer era ----------------------------------------------------------------------------
 
-    async def _stateless(self, call: Call, wanted: Wanted, heard: Heard) -> None:
+    async def _stateless(self, call: Call, wanted: Wanted, heard: Heard, begun: Begun) -> None:
         request_id = next(self._ids)
         asked = subscribed.listen_params(wanted)
         body = revisions.request(request_id, calls.LISTEN, asked, modern=True)
@@ -104,8 +105,10 @@ class Listening:
                 raise subscribed.ended(await conversation.hear(exchange))
             exchange.endless()
             stream = MessageStream(exchange, self._max_answer_bytes)
-            if _notice(await stream.next(), request_id).method != calls.ACKNOWLEDGED:
+            first = _notice(await stream.next(), request_id)
+            if first.method != calls.ACKNOWLEDGED:
                 raise malformed("a subscription that was not acknowledged")
+            begun(subscribed.acknowledged(first, wanted))
             with call.deadline.paused():
                 while True:
                     notice = _notice(await stream.next(), request_id)
@@ -150,7 +153,9 @@ class Listening:
                 hub.reading.cancel()
                 hub.reading = None
 
-    async def _in_session(self, call: Call, session: Session, wanted: Wanted, heard: Heard) -> None:
+    async def _in_session(
+        self, call: Call, session: Session, wanted: Wanted, heard: Heard, begun: Begun
+    ) -> None:
         await self._negotiation.open(call, session)
         head = call.head(session.headers())
         me, counted = object(), list[str]()
@@ -159,10 +164,11 @@ class Listening:
             try:
                 async with hub.turn:
                     for uri in sorted(wanted.uris):
-                        if not hub.uris[uri]:
-                            await self._own(head, calls.SUBSCRIBE, uri)
-                        hub.uris[uri] += 1
-                        counted.append(uri)
+                        if hub.uris[uri] or await self._own(head, calls.SUBSCRIBE, uri):
+                            hub.uris[uri] += 1
+                            counted.append(uri)
+                subscribed.check_begun(wanted, frozenset(counted))
+                begun(frozenset(counted))
                 with call.deadline.paused():
                     await asyncio.wait([reading])
                 reading.result()
@@ -176,12 +182,13 @@ class Listening:
                 if counted:
                     self._courtesies.add(self._unsubscribe(hub, head, counted))
 
-    async def _own(self, head: Head, method: str, uri: str) -> None:
+    async def _own(self, head: Head, method: str, uri: str) -> bool:
+        """Whether the upstream agrees."""
         request_id = next(self._ids)
         conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
         body = messages.request(request_id, method, {"uri": uri})
         async with self._wire.post(head.of("POST", body), body) as exchange:
-            subscribed.check_agreed(await conversation.hear(exchange))
+            return (await conversation.hear(exchange)).error is None
 
     async def _unsubscribe(self, hub: _Hub, head: Head, uris: list[str]) -> None:
         """Unsubscribe from what nobody wants any more when it is this one's turn."""

@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from safeconduct.core.asks import Capability
-from safeconduct.ports import JSON, Credential, Heard, Listener, UpstreamFault, Wanted
+from safeconduct.ports import JSON, Begun, Credential, Heard, Listener, UpstreamFault, Wanted
 from safeconduct.upstreams import revisions
 from safeconduct.upstreams.child import Child
 from safeconduct.upstreams.deadline import Deadline
@@ -123,13 +123,19 @@ class StdioUpstream:
         return revisions.result_of(answer.result, answer.error)
 
     async def listen(
-        self, wanted: Wanted, *, owner: str, credential: Credential | None, heard: Heard
+        self,
+        wanted: Wanted,
+        *,
+        owner: str,
+        credential: Credential | None,
+        heard: Heard,
+        begun: Begun = lambda _: None,
     ) -> None:
         self._check(credential)
         key = self._own.find(lambda key: key[0] == owner)
         with self._shared.lease(_tenant(owner)) if key is None else self._own.lease(key) as seat:
             peer = await self._peer(seat)
-            await peer.hearers.listen(wanted, heard)
+            await peer.hearers.listen(wanted, heard, begun)
 
     async def close(self) -> None:
         self._closed = True

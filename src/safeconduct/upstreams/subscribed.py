@@ -52,10 +52,19 @@ def ended(answer: Answer | None) -> UpstreamFault:
     return UpstreamFault(UNREACHABLE, "the subscription ended", may_have_happened=False)
 
 
-def check_agreed(answer: Answer) -> None:
-    """Let the answer to `resources/subscribe` pass. Raises UpstreamFault: it is a refusal."""
-    if answer.error is not None:
-        raise _refused(answer.error)
+def acknowledged(notice: Notice, wanted: Wanted) -> frozenset[str]:
+    """The resources, of those that are wanted, of which an acknowledgement says to tell."""
+    said = notice.params.get("notifications")
+    uris: object = cast("JSON", said).get("resourceSubscriptions") if isinstance(said, dict) else ()
+    told = cast("list[object]", uris) if isinstance(uris, list) else []
+    return wanted.uris & {uri for uri in told if isinstance(uri, str)}
+
+
+def check_begun(wanted: Wanted, agreed: frozenset[str]) -> None:
+    """Raises UpstreamFault: all resources that are wanted were refused."""
+    if wanted.uris and not agreed:
+        detail = "every resource was refused"
+        raise UpstreamFault(REJECTED, detail, may_have_happened=False)
 
 
 def _refused(error: UpstreamError) -> UpstreamFault:
