@@ -84,12 +84,12 @@ class ToolTokens:
             claims["scope"] = " ".join(errand.scopes)
 
         def bound(http_method: str, body: bytes) -> dict[str, str]:
-            issued_s = self._clock_ms() // 1000
-            ends_s = issued_s + self._ttl_s
+            now_ms = self._clock_ms()
+            ends_s = now_ms // 1000 + self._ttl_s
             if errand.ends_ms is not None:
                 ends_s = min(ends_s, errand.ends_ms // 1000)
             message = {
-                "iat": issued_s,
+                "iat": now_ms / 1000,
                 "exp": ends_s,
                 "jti": secrets.token_urlsafe(16),
                 "htm": http_method,
