@@ -14,6 +14,7 @@ from safeconduct.config.problem import Report
 from safeconduct.config.rules.agents import agents, assignments, users
 from safeconduct.config.rules.credentials import credentials
 from safeconduct.config.rules.gateway import gateway
+from safeconduct.config.rules.issuers import issuers
 from safeconduct.config.rules.manifests import manifests
 from safeconduct.config.rules.policy import policy
 from safeconduct.config.rules.scopes import scopes
@@ -23,6 +24,7 @@ from safeconduct.config.rules.zones import destinations, zones
 
 RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     gateway,
+    issuers,
     agents,
     users,
     assignments,
