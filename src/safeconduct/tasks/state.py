@@ -81,6 +81,7 @@ class TaskState:
             "memory": self._memory,
             "approval": self._approval,
             "revocation": self._revocation,
+            "svid": self._svid,
             "pin": self._pin,
             "config": self._config,
         }
@@ -313,6 +314,18 @@ class TaskState:
             for identifier, row in self._approvals.current():
                 if row.facts.state == "pending":
                     self._approvals.put(identifier, replace(row, used=True))
+        return None
+
+    def _svid(self, record: Record) -> str | None:
+        """Evidence belongs to the key that it is first shown with."""
+        key: str = record["jkt"]
+        names = (f"agent {record['agent']}", f"key {key}")
+        if any(self._revoked.peek(name) is not None for name in names):
+            return "revoked"
+        spent = f"evidence:{record['evidence']}"
+        if (self._consumed.peek(spent) or key) != key:
+            return "consumed"
+        self._consumed.put(spent, key)
         return None
 
     def _revocation(self, record: Record) -> str | None:

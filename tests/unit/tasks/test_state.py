@@ -352,6 +352,29 @@ def test_a_start_asks_anew_what_nobody_had_answered(state: TaskState) -> None:
     fine(state, requested("a_3"))
 
 
+# --- evidence of workloads ------------------------------------------------------------------------
+
+
+def svid(key: str = "k_1", evidence: str = "e_1") -> Record:
+    return {"kind": "svid", "phase": "issued", "agent": AGENT, "evidence": evidence, "jkt": key}
+
+
+def test_evidence_belongs_to_the_key_that_it_was_first_shown_with(state: TaskState) -> None:
+    fine(state, svid("k_1"), svid("k_1"))
+    assert add(state, svid("k_2")) == ["consumed"]
+    fine(state, svid("k_2", "e_2"), svid("k_1"))
+
+
+def test_two_keys_of_one_group_cannot_share_evidence(state: TaskState) -> None:
+    assert add(state, svid("k_1"), svid("k_2")) == [None, "consumed"]
+
+
+@pytest.mark.parametrize(("what", "name"), [("agent", AGENT), ("key", "k_1")])
+def test_nothing_is_issued_to_who_was_revoked(state: TaskState, what: str, name: str) -> None:
+    fine(state, revoked(what, name))
+    assert add(state, svid("k_1")) == ["revoked"]
+
+
 # --- revocations and pins -------------------------------------------------------------------------
 
 
