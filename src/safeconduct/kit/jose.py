@@ -143,6 +143,15 @@ def verify_embedded(token: str, *, typ: str, shape: type[Shape]) -> tuple[Shape,
     return _read(_object(payload), shape), key.thumbprint
 
 
+def embedded(token: str, typ: str) -> PublicKey:
+    """The key that a token brings along, which proves nothing until `verify_embedded` has.
+
+    Raises:
+        JoseError: there is none that could be used.
+    """
+    return _embedded_key(_split(token)[0], typ)
+
+
 def check_times(claims: Claims, now_ms: int) -> None:
     """Check `exp` without leeway, `nbf` and `iat` with 5 s for clocks that differ.
 
