@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.keys import Algorithms, JwksRef, Keys
 from safeconduct.config.names import Name
 
 Provider = Literal["aws", "azure", "github", "google"]
@@ -20,7 +21,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A block of these two."""
 
 
-class Cluster(Block, frozen=True):
+class Cluster(JwksRef, frozen=True, kw_only=True):
     """One Kubernetes cluster: who signs its service account tokens, and who reviews them.
 
     `audience` is what the tokens are for, the gateway's issuer when left out. `api` is the URL of
@@ -28,18 +29,18 @@ class Cluster(Block, frozen=True):
     `review_from_tier` and above are accepted only when the API server says so.
     """
 
+    algorithms: Algorithms = ("RS256", "ES256")
     issuer: str
-    jwks: str
     audience: str | None = None
     api: str | None = None
-    ca: str | None = None
     token: str | None = None
     review_from_tier: Annotated[int, Meta(ge=1, le=9)] = 2
 
 
-class Pool(Block, frozen=True):
+class Pool(Keys, frozen=True, kw_only=True):
     """One issuer of workload identities at a provider. What is left out is the provider's own."""
 
+    algorithms: Algorithms = ("RS256",)
     provider: Provider
     issuer: str | None = None
     jwks: str | None = None

@@ -62,6 +62,12 @@ def _keys(root: Root) -> Iterator[tuple[Place, str | None]]:
         yield ("front_ends", name, "jwks"), reference.jwks
     for user, reference in root.user_devices.items():
         yield ("user_devices", user, "jwks"), reference.jwks
+    for name, reference in root.signals.items():
+        yield ("signals", name, "jwks"), reference.jwks
+    for name, cluster in root.attestors.kubernetes_sa.items():
+        yield ("attestors", "kubernetes-sa", name, "jwks"), cluster.jwks
+    for name, pool in root.attestors.workload_identity_pool.items():
+        yield ("attestors", "workload-identity-pool", name, "jwks"), pool.jwks
 
 
 def _fetchable(root: Part[Root], at: tuple[Place, str | None], report: Report) -> None:

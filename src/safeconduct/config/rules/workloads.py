@@ -15,7 +15,6 @@ from safeconduct.config.rules.address import exposed, split
 from safeconduct.config.schema import Root
 from safeconduct.config.shape import did_you_mean
 from safeconduct.config.workloads import (
-    Block,
     Cluster,
     HardwareKey,
     PoolIdentity,
@@ -43,7 +42,6 @@ def attestors(draft: Draft, report: Report) -> None:
         _cluster(root, (*place, name), cluster, report)
     place = ("attestors", "workload-identity-pool")
     for name, pool in root.value.attestors.workload_identity_pool.items():
-        _keys(root, (*place, name), pool.jwks, report)
         wrong = misfit(pool)
         if wrong is not None:
             key, sentence, fix = wrong
@@ -55,7 +53,6 @@ def _cluster(root: Part[Root], place: Place, cluster: Cluster, report: Report) -
         report.error(root.file, (*place, "issuer"), "the issuer is empty", "write its `iss`")
     if not (cluster.audience or "x").strip():
         report.error(root.file, (*place, "audience"), "the audience is empty", "leave it out")
-    _keys(root, place, cluster.jwks, report)
     if (cluster.api is None) != (cluster.token is None):
         missing = "token" if cluster.token is None else "api"
         report.error(
@@ -78,19 +75,6 @@ def _cluster(root: Part[Root], place: Place, cluster: Cluster, report: Report) -
             (*place, "token"),
             "the token for the API server is not a reference",
             "write file:PATH or env:NAME, and keep the token itself out of the configuration",
-        )
-
-
-def _keys(root: Part[Root], place: Place, jwks: str | None, report: Report) -> None:
-    if jwks is None or "://" not in jwks:
-        return
-    parts = split(jwks)
-    if parts is None or exposed(parts):
-        report.error(
-            root.file,
-            (*place, "jwks"),
-            "keys are fetched over https",
-            "write an https URL, or the path of a file",
         )
 
 
@@ -222,7 +206,7 @@ class _Workload:
                 "tell the agent by a `uid` or a `cgroup` of its own",
             )
 
-    def _known(self, place: Place, name: str, known: Mapping[str, Block], kind: str) -> None:
+    def _known(self, place: Place, name: str, known: Mapping[str, object], kind: str) -> None:
         if name not in known:
             fix = did_you_mean(name, known, f"describe it under `attestors: {kind}`")
             self._error(place, f"there is no `{name}` under `attestors: {kind}`", fix)
