@@ -1,0 +1,185 @@
+"""How a workload gets its SVIDs from the gateway: evidence in, SVIDs out, on one page.
+
+```
+ 1 request   form of the request
+ 2 key       a proof of possession (RFC 9449): the SVID is for its key, and the request works once
+ 3 evidence  judged by its attestor: exactly one agent whose demands it meets, registered for this
+             kind of attestation
+ 4 record    evidence, key and agent, in one durable step: evidence is worth nothing with another
+             key any more, and nothing is issued to who or what was revoked
+ 5 issue     only now is there an SVID
+```
+
+Evidence is spent on the key that it is first shown with. A token of a platform lives for minutes or
+hours and cannot be had anew at will, so the workload may show it again, with that key; whoever else
+got hold of it, in a log or on the way, comes too late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+from safeconduct.config.schema import Config
+from safeconduct.identity import dpop
+from safeconduct.identity.attestors.attested import Attested, Attestor, NotAttested, Unjudged
+from safeconduct.identity.issuer.authority import AuthorityFault
+from safeconduct.kit import jose
+from safeconduct.ports import (
+    JSON,
+    Caller,
+    Evidence,
+    Ledger,
+    LedgerConflict,
+    LedgerFault,
+    RecordTooLarge,
+    TokenRefused,
+    Unauthenticated,
+)
+
+_log = logging.getLogger(__name__)
+
+REMEMBERED: Final = 32
+"""How many refusals are kept for the operator."""
+
+
+class Signer(Protocol):
+    """Signs SVIDs of one trust domain. Every method raises AuthorityFault."""
+
+    def x509_svid(
+        self, spiffe_id: str, key: CertificatePublicKeyTypes, now_ms: int
+    ) -> tuple[bytes, ...]: ...
+
+    def jwt_svid(self, spiffe_id: str, audiences: Sequence[str], now_ms: int) -> str: ...
+
+
+class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    attestor: str
+    evidence: str | JSON
+    audience: jose.Text | None = None
+
+
+class Issuance:
+    """Issues SVIDs to workloads that show evidence."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        attestors: Mapping[str, Attestor],
+        signer: Callable[[str], Signer],
+        evidence: Evidence,
+        ledger: Ledger,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`attestors` are by kind, `signer` is asked by SPIFFE ID."""
+        self._config = config
+        self._attestors = attestors
+        self._signer = signer
+        self._evidence = evidence
+        self._ledger = ledger
+        self._clock_ms = clock_ms
+        self.refusals: deque[JSON] = deque(maxlen=REMEMBERED)
+        """Why the last ones were refused, the newest at the end: for the operator alone."""
+
+    async def issue(self, asked: object, caller: Caller) -> JSON:
+        """An X.509-SVID for the caller's key, and a JWT-SVID for one audience.
+
+        Raises TokenRefused; which check failed is told to the operator.
+        """
+        now_ms = self._clock_ms()
+        # 1 request
+        try:
+            request = msgspec.convert(asked, _Request)
+        except msgspec.ValidationError:
+            raise TokenRefused("invalid_request", "Not a request for an SVID.") from None
+        # 2 key
+        try:
+            thumbprint = self._evidence.possession(caller, now_ms, token=None, key=None)
+        except Unauthenticated as fault:
+            raise TokenRefused(fault.error, fault.sentence) from None
+        # 3 evidence
+        attested = await self._attested(request, thumbprint, now_ms)
+        # 4 record
+        audience = request.audience or self._config.root.gateway.issuer
+        await self._record(request.attestor, attested, thumbprint, audience, now_ms)
+        # 5 issue
+        try:
+            signer = self._signer(attested.agent)
+            key = jose.embedded(caller.dpop[0], dpop.TYPE).key
+            chain = signer.x509_svid(attested.agent, key, now_ms)
+            token = signer.jwt_svid(attested.agent, (audience,), now_ms)
+        except AuthorityFault as fault:
+            raise self._later(request.attestor, f"nothing can be signed: {fault}", now_ms) from None
+        return {
+            "spiffe_id": attested.agent,
+            "x509_svid": [base64.b64encode(one).decode() for one in chain],
+            "jwt_svid": token,
+        }
+
+    async def keep_up(self) -> None:
+        """Until cancelled: follows the keys of those who sign evidence."""
+        await asyncio.gather(*(one.keep_up() for one in self._attestors.values()))
+
+    async def _attested(self, request: _Request, key: str, now_ms: int) -> Attested:
+        attestor = self._attestors.get(request.attestor)
+        if attestor is None:
+            raise self._refused("unknown", "there is no attestor of that kind here", now_ms)
+        try:
+            attested = await attestor.attest(request.evidence, key, now_ms)
+        except NotAttested as fault:
+            raise self._refused(request.attestor, str(fault), now_ms) from None
+        except Unjudged as fault:
+            raise self._later(request.attestor, str(fault), now_ms) from None
+        registered = self._config.agents.get(attested.agent)
+        if registered is None or registered.attestation != request.attestor:
+            why = f"{attested.agent} is not registered for this kind of attestation"
+            raise self._refused(request.attestor, why, now_ms)
+        return attested
+
+    async def _record(
+        self, attestor: str, attested: Attested, key: str, audience: str, now_ms: int
+    ) -> None:
+        record = {
+            "kind": "svid",
+            "phase": "issued",
+            "at_ms": now_ms,
+            "tenant": self._config.root.gateway.tenant,
+            "agent": attested.agent,
+            "attestor": attestor,
+            "evidence": attested.evidence,
+            "jkt": key,
+            "audience": audience,
+        }
+        try:
+            await self._ledger.append(record)
+        except LedgerConflict as conflict:
+            why = {
+                "consumed": "the evidence was shown with another key before",
+                "revoked": f"{attested.agent} or its key was revoked",
+            }.get(conflict.reason, conflict.reason)
+            raise self._refused(attestor, why, now_ms) from None
+        except (LedgerFault, RecordTooLarge) as fault:
+            why = f"nothing can be recorded: {type(fault).__name__}"
+            raise self._later(attestor, why, now_ms) from None
+
+    def _refused(self, attestor: str, why: str, now_ms: int) -> TokenRefused:
+        self._tell(attestor, why, now_ms)
+        return TokenRefused("invalid_grant", "This evidence is not accepted here.")
+
+    def _later(self, attestor: str, why: str, now_ms: int) -> TokenRefused:
+        self._tell(attestor, why, now_ms)
+        return TokenRefused(
+            "temporarily_unavailable", "No evidence can be judged now; try again.", status=503
+        )
+
+    def _tell(self, attestor: str, why: str, now_ms: int) -> None:
+        _log.warning("no SVID by %s: %s", attestor, why)
+        self.refusals.append({"at_ms": now_ms, "attestor": attestor, "why": why})
