@@ -209,7 +209,7 @@ class Rooms:
 
         async def look(method: str, _params: JSON) -> None:
             await self._refresh(self.offers.refresh_one(where, self.pin))
-            self.offers.noticed(kinds[method])
+            self.offers.noticed(where, kinds[method])
             await asyncio.sleep(BEAT_S)
 
         kinds = {method: kind for kind, method in LIST_CHANGED.items()}

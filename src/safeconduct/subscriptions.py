@@ -7,7 +7,7 @@ later carries no text of an upstream, only the name of what changed, which the t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
@@ -42,7 +42,14 @@ MAX_URIS: Final = 64
 BEGIN_S: Final = 30.0
 """How long an upstream may take to agree, in seconds."""
 
-Watch = Callable[[Callable[[str], None]], AbstractContextManager[None]]
+Watch = Callable[[Callable[[str, str], None]], AbstractContextManager[None]]
+
+_LISTS: Final[Mapping[str, Sequence[str]]] = {
+    "tools": ("tools/list",),
+    "prompts": ("prompts/list",),
+    "resources": ("resources/list", "resources/templates/list"),
+}
+"""By kind, the methods that list it."""
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -52,15 +59,54 @@ class _Asked(msgspec.Struct, frozen=True):
     wire_uri: str
 
 
+class Sight:
+    """Of which upstreams a task sees anything, by kind: of lists that it cannot see it is told
+    nothing.
+    """
+
+    def __init__(self, gateway: Gateway, bearer: Bearer, upstreams: Collection[str]) -> None:
+        self._gateway = gateway
+        self._bearer = bearer
+        self._upstreams = upstreams
+        self._seen: set[tuple[str, str]] = set()
+
+    async def begin(self, wanted: Wanted) -> None:
+        """Looks at everything that is wanted."""
+        for kind in _LISTS:
+            for where in self._upstreams if getattr(wanted, kind) else ():
+                await self.changed(where, kind)
+
+    async def changed(self, where: str, kind: str) -> bool:
+        """Looks; whether what the task sees may be other than when last looked."""
+        if where not in self._upstreams:
+            return False
+        before = (where, kind) in self._seen
+        visible = self._gateway.visible
+        if any([await visible(self._bearer, method, where) for method in _LISTS[kind]]):
+            self._seen.add((where, kind))
+            return True
+        self._seen.discard((where, kind))
+        return before
+
+
 class Subscription:
     """What was agreed to (`wanted`, with the names on the wire), and how it is heard."""
 
-    def __init__(self, wanted: Wanted, watch: Watch, over: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        watch: Watch,
+        over: Callable[[], bool],
+        changed: Callable[[str, str], Awaitable[bool]],
+    ) -> None:
+        """`changed` says whether the task may see another list, of an upstream and a kind."""
         self.wanted = wanted
         self.over = over
         self._sources: list[asyncio.Task[str]] = []
         self._closed = False
         self._watch = watch
+        self._sees_changed = changed
+        self._changes: dict[tuple[str, str], None] = {}
         # What is to be told, each thing once: a slow reader costs no more than that.
         self._pending: dict[tuple[str, str], JSON] = {}
         self._wake = asyncio.Event()
@@ -96,14 +142,20 @@ class Subscription:
         except TimeoutError:
             return
         self._wake.clear()
+        while self._changes:
+            where, kind = next(iter(self._changes))
+            del self._changes[where, kind]
+            if await self._sees_changed(where, kind):
+                self.note(LIST_CHANGED[kind], {})
         while self._pending and not self.over():
             (method, _), params = next(iter(self._pending.items()))
             del self._pending[method, _]
             await heard(method, params)
 
-    def _changed(self, kind: str) -> None:
+    def _changed(self, where: str, kind: str) -> None:
         if getattr(self.wanted, kind):
-            self.note(LIST_CHANGED[kind], {})
+            self._changes[where, kind] = None
+            self._wake.set()
 
     def note(self, method: str, params: JSON) -> None:
         """Something is to be told."""
@@ -147,7 +199,9 @@ class Subscriptions:
             if isinstance(made.decision.verdict, Permit):
                 asked.setdefault(made.call.upstream, []).append(_Asked(made, wire_uri))
         over = partial(self._gateway.over, bearer)
-        subscription = Subscription(wanted, self._watch, over)
+        sight = Sight(self._gateway, bearer, self._upstreams if upstream is None else {upstream})
+        await sight.begin(wanted)
+        subscription = Subscription(wanted, self._watch, over, sight.changed)
         try:
             begun = await asyncio.gather(
                 *(self._begun(subscription, where, ones) for where, ones in asked.items())

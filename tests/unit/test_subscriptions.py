@@ -237,24 +237,51 @@ class TestNews:
         assert reader.notices.empty()
 
     async def test_of_lists_is_told_where_it_was_wanted(self) -> None:
-        telling: asyncio.Future[Callable[[str], None]] = asyncio.get_running_loop().create_future()
+        telling: asyncio.Future[Callable[[str, str], None]]
+        telling = asyncio.get_running_loop().create_future()
         over, left = asyncio.Event(), asyncio.Event()
 
         @contextmanager
-        def watch(tell: Callable[[str], None]) -> Generator[None]:
+        def watch(tell: Callable[[str, str], None]) -> Generator[None]:
             telling.set_result(tell)
             yield
             left.set()
 
-        reader = Reader(Subscription(Wanted(tools=True), watch, over.is_set))
+        async def seen(where: str, kind: str) -> bool:
+            return (where, kind) == ("crm", "tools")
+
+        wanted = Wanted(tools=True, prompts=True)
+        reader = Reader(Subscription(wanted, watch, over.is_set, seen))
         tell = await telling
-        tell("prompts")
-        tell("tools")
+        for where, kind in (("crm", "resources"), ("crm", "prompts"), ("kb", "tools")):
+            tell(where, kind)
+        tell("crm", "tools")
         assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
         assert reader.notices.empty()
         over.set()
         await reader.over()
         assert left.is_set()
+
+    async def test_of_lists_is_told_to_a_task_that_sees_any_of_them(
+        self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        everything = {"tools": True, "prompts": True, "resources": True}
+        reader = Reader(await agree(task, where=None, **everything))
+        other = Reader(await agree(task, where="kb", **everything))
+        tell = task.rooms.offers.noticed
+        await asyncio.sleep(0)
+        for kind in ("prompts", "resources", "tools"):
+            tell("crm", kind)
+        assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
+        # The last that it saw goes, and it is told that; after that there is nothing to tell.
+        monkeypatch.setattr(task.rooms.offers, "known", {})
+        tell("crm", "tools")
+        assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
+        tell("crm", "tools")
+        await task.rooms.revoke("task", task.state.id, "test")
+        for one in (reader, other):
+            await one.over()
+            assert one.notices.empty()
 
     async def test_is_told_once_to_a_slow_reader(
         self, task: SimulatedTask, upstream: Notifies

@@ -62,6 +62,9 @@ LIST_S: Final = 20.0
 Pin = Callable[[str, str], Awaitable[str]]
 """Pins a digest to a target the first time, and returns the digest that is pinned."""
 
+Tell = Callable[[str, str], None]
+"""Takes an upstream, and which list of its offers changed."""
+
 Key = tuple[Subject, str, str]
 """What is offered, by which upstream, under which name there."""
 
@@ -87,7 +90,7 @@ class Offers:
         self._manifests: Mapping[str, Manifest] = config.manifests
         self._upstreams = upstreams
         self._broker = broker
-        self._watchers: list[Callable[[str], None]] = []
+        self._watchers: list[Tell] = []
         self.known: Mapping[Key, Offer] = {}
         self.unreachable: dict[str, str] = {}
 
@@ -118,19 +121,19 @@ class Offers:
         self.known = others | found
         changed = {key for key in before.keys() | found.keys() if before.get(key) != found.get(key)}
         for what in sorted({_CHANGES[subject] for subject, _, _ in changed}):
-            self.noticed(what)
+            self.noticed(where, what)
 
-    def noticed(self, what: str) -> None:
+    def noticed(self, where: str, what: str) -> None:
         """Tells who watches that an upstream says its `tools`, `resources` or `prompts` have
         changed: they may be what they were by now.
         """
         for tell in list(self._watchers):
-            tell(what)
+            tell(where, what)
 
     @contextmanager
-    def watch(self, tell: Callable[[str], None]) -> Generator[None]:
-        """While it lasts, `tell` is called with `tools`, `resources` or `prompts` when what some
-        upstream offers of these has changed.
+    def watch(self, tell: Tell) -> Generator[None]:
+        """While it lasts, `tell` is called with an upstream and `tools`, `resources` or `prompts`
+        when what it offers of these has changed.
         """
         self._watchers.append(tell)
         try:

@@ -80,18 +80,18 @@ async def test_an_upstream_learns_what_clients_could_be_asked_and_asks_nobody(
 
 async def test_who_watches_hears_what_changed(company: Company) -> None:
     await company.refresh()
-    seen: list[str] = []
-    with company.offers.watch(seen.append):
+    seen: list[tuple[str, str]] = []
+    with company.offers.watch(lambda *change: seen.append(change)):
         await company.refresh()
         assert seen == []
         company.crm.lists["tools"] = []
         company.crm.lists["resourceTemplates"] = []
         await company.refresh()
-        assert seen == ["resources", "tools"]
-        company.offers.noticed("prompts")
-        assert seen == ["resources", "tools", "prompts"]
-    company.offers.noticed("prompts")
-    assert seen == ["resources", "tools", "prompts"]
+        assert seen == [("crm", "resources"), ("crm", "tools")]
+        company.offers.noticed("kb", "prompts")
+        assert seen[2:] == [("kb", "prompts")]
+    company.offers.noticed("kb", "prompts")
+    assert len(seen) == 3
 
 
 # --- upstreams that misbehave ---------------------------------------------------------------------
