@@ -272,7 +272,7 @@ class FactFinder:
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""
         return tuple(
-            finding for inspector in self._inspectors for finding in inspector.inspect(value)
+            [finding for inspector in self._inspectors for finding in inspector.inspect(value)]
         )
 
     def _inspect(self, value: object, failures: list[str]) -> tuple[Finding, ...]:

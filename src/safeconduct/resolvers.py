@@ -17,7 +17,7 @@ import msgspec
 from safeconduct.core.canonical import NotCanonical, canonical
 from safeconduct.core.checks.zone import zone
 from safeconduct.core.manifest import Resolver, ToolManifest
-from safeconduct.core.model import Call, Gathered, ToolFacts
+from safeconduct.core.model import Call, Gathered
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Origin, normalise, vouched_for
 from safeconduct.ports import (
@@ -95,11 +95,8 @@ class Resolvers:
     ) -> list[object]:
         upstream, _, tool = resolver.tool.rpartition(".")
         where = upstream or call.upstream
-        facts = self._judge(call, gathered, resolver, where, tool, provenance)
-        errand = Errand.of(
-            msgspec.structs.replace(call, method=METHOD, upstream=where, name=tool),
-            msgspec.structs.replace(gathered, tool=facts),
-        )
+        judged = self._judge(call, gathered, resolver, where, tool, provenance)
+        read = msgspec.structs.replace(call, method=METHOD, upstream=where, name=tool)
         left_s = until_s - monotonic()
         if left_s <= 0:
             raise FactsUnavailable
@@ -111,7 +108,7 @@ class Resolvers:
                 METHOD,
                 {"name": tool, "arguments": arguments},
                 owner=owner_of(gathered),
-                credential=await self._broker.credential(errand),
+                credential=await self._broker.credential(Errand.of(read, judged)),
                 timeout_s=left_s,
             )
             structured = result.get("structuredContent")
@@ -135,18 +132,19 @@ class Resolvers:
         where: str,
         tool: str,
         provenance: Provenance,
-    ) -> ToolFacts:
-        """What is known of the tool, if this request may be made. Raises FactsUnavailable."""
+    ) -> Gathered:
+        """What is known of this request, if it may be made. Raises FactsUnavailable."""
         if self._catalogue.locate(METHOD, tool, where) is None:
             raise FactsUnavailable
         facts = self._catalogue.facts(METHOD, where, tool)
         if facts.pin != "reviewed" or facts.effect.changes_state:
             raise FactsUnavailable
-        if zone(call, msgspec.structs.replace(gathered, tool=facts)) is not None:
+        judged = msgspec.structs.replace(gathered, tool=facts)
+        if zone(call, judged) is not None:
             raise FactsUnavailable
         labels = gathered.task.labels
         if labels.has_sink and labels.confidentiality <= facts.clearance:
-            return facts
+            return judged
         names = [
             value.removeprefix(ARGUMENT)
             for value in resolver.arguments.values()
@@ -154,7 +152,7 @@ class Resolvers:
         ]
         if not all(vouched_for(provenance.get(name, ())) for name in names):
             raise FactsUnavailable
-        return facts
+        return judged
 
 
 def owner_of(gathered: Gathered) -> str:

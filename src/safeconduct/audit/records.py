@@ -85,9 +85,11 @@ def _only_exact(values: Iterable[object]) -> None:
         if kind is str or kind is int or value is None or kind is bool:
             continue
         if kind is dict:
-            _only_exact(cast("dict[str, object]", value).values())
+            if value:
+                _only_exact(cast("dict[str, object]", value).values())
         elif kind is list or kind is tuple:
-            _only_exact(cast("Iterable[object]", value))
+            if value:
+                _only_exact(cast("Iterable[object]", value))
         else:
             raise NotCanonical(f"a value of type {kind.__name__}")
 

@@ -31,7 +31,7 @@ class Deadline:
         self.expired = False
 
     def __enter__(self) -> Self:
-        self._timer = asyncio.get_running_loop().call_later(self.seconds, self._expire)
+        self._timer = self._task.get_loop().call_later(self.seconds, self._expire)
         return self
 
     def __exit__(
@@ -51,7 +51,7 @@ class Deadline:
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
         """Time that does not count, spent in the body or in a task that ends before it does."""
-        loop = asyncio.get_running_loop()
+        loop = self._task.get_loop()
         self._pauses += 1
         if self._pauses == 1 and self._timer is not None:
             self._timer.cancel()

@@ -7,6 +7,7 @@ counts only for the id that was asked, with the id's exact JSON type.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, cast
 
 import msgspec
@@ -84,8 +85,11 @@ def request(request_id: int, method: str, params: JSON, meta: bytes = b"") -> by
     written = _encode(params)
     if meta:
         written = b'{"_meta":%b%b%b' % (meta, b"," if params else b"", written[1:])
-    head = b'{"id":%d,"jsonrpc":"2.0","method":%b,"params":' % (request_id, _encode(method))
-    return head + written + b"}"
+    return b'{"id":%d,"jsonrpc":"2.0","method":%b,"params":%b}' % (
+        request_id,
+        _method(method),
+        written,
+    )
 
 
 def notification(method: str, params: JSON) -> bytes:
@@ -199,6 +203,12 @@ def _is_id(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return type(value) is int or isinstance(value, float)
+
+
+# There are as many as the table of calls has.
+@lru_cache(maxsize=64)
+def _method(name: str) -> bytes:
+    return _encode(name)
 
 
 def _encode(message: JSON | str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from time import monotonic
 from typing import Final
 
 from safeconduct.upstreams.connection import Connection, Lost
@@ -39,7 +40,7 @@ class Pool:
         """An idle connection, or None."""
         while self._idle:
             connection = self._idle.pop()
-            age = asyncio.get_running_loop().time() - connection.idle_since
+            age = monotonic() - connection.idle_since
             if connection.usable and age < _IDLE_S:
                 return connection
             connection.abort()
@@ -81,11 +82,10 @@ class Pool:
             connection.abort()
             return
         connection.release()
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = monotonic()
         self._idle.append(connection)
         if self._sweep is None:
-            self._sweep = loop.call_later(_IDLE_S, self._swept)
+            self._sweep = asyncio.get_running_loop().call_later(_IDLE_S, self._swept)
 
     async def close(self) -> None:
         """End all connections, also those in use."""
@@ -104,10 +104,9 @@ class Pool:
 
     def _swept(self) -> None:
         """End what has been idle for too long; the oldest stand first."""
-        loop = asyncio.get_running_loop()
-        while self._idle and loop.time() - self._idle[0].idle_since >= _IDLE_S:
+        while self._idle and monotonic() - self._idle[0].idle_since >= _IDLE_S:
             self._idle.pop(0).abort()
         self._sweep = None
         if self._idle:
-            due = self._idle[0].idle_since + _IDLE_S
-            self._sweep = loop.call_at(due, self._swept)
+            left_s = self._idle[0].idle_since + _IDLE_S - monotonic()
+            self._sweep = asyncio.get_running_loop().call_later(left_s, self._swept)
