@@ -13,7 +13,6 @@ other customers have genuine hardware, too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +35,7 @@ from safeconduct.identity.attestors.shown import (
     challenge,
     octets,
 )
+from safeconduct.identity.attestors.webauthn import Authenticators
 from safeconduct.identity.nonces import Nonces
 from safeconduct.identity.replay import Full, Replays
 
@@ -47,22 +47,13 @@ _CAPACITY: Final = 100_000
 _MIN_RSA_BITS: Final = 2048
 
 
-Judge = Callable[[Authenticated, Roots, bytes, int], HardwareKey]
-"""Gives the key that evidence shows, of a maker with these roots, to have signed a challenge now.
-Raises NotAttested.
-"""
-
-
 class HardwareKeys:
     """Attests keys of the configured makers."""
 
-    def __init__(self, config: Config, nonces: Nonces, authenticator: Judge | None) -> None:
-        """Reads the roots. `authenticator` judges evidence of the form `webauthn`, if it can be.
-
-        Raises UnusableKeys.
-        """
+    def __init__(self, config: Config, nonces: Nonces) -> None:
+        """Reads the roots. Raises UnusableKeys."""
         directory = Path(config.directory)
-        self._authenticator = authenticator
+        self._authenticators = Authenticators(config.root.gateway.issuer)
         self._roots = {
             name: Roots(directory / maker.roots)
             for name, maker in config.root.attestors.hardware.items()
@@ -86,9 +77,7 @@ class HardwareKeys:
         if isinstance(shown, Certified):
             held = _certified(shown, roots, wanted, now_ms)
         else:
-            if self._authenticator is None:
-                raise NotAttested("authenticators need `pip install safeconduct[hardware]`")
-            held = self._authenticator(shown, roots, wanted, now_ms)
+            held = self._authenticators.key(shown, roots, wanted, now_ms)
         facts = {"maker": shown.maker, "key": hashlib.sha256(_spki(held)).hexdigest()}
         agent = self._workloads.only(facts)
         self._spend(shown.nonce, now_ms)
