@@ -15,7 +15,7 @@ from safeconduct.cli.output import FAULT, FOUND, add_format, complain, emit
 
 VERBS: Final = (
     "demo", "init", "serve", "check", "schema", "task", "wrap", "connect", "revoke", "approvals",
-    "audit", "explain", "doctor",
+    "audit", "explain", "doctor", "identity",
 )  # fmt: skip
 
 _TOUR: Final = """\

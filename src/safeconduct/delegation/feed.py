@@ -121,6 +121,15 @@ class Follower:
         self._read = length
 
 
+def left(state: Path) -> set[tuple[str, str]]:
+    """What the last run of the gateway left, kinds and ids: all there is while none runs.
+
+    Raises OSError, ValueError: there is no such list, or it makes no sense.
+    """
+    lines = (state / LIST_FILE).read_bytes().splitlines()
+    return {(what, identifier) for what, identifier in map(orjson.loads, lines)}
+
+
 def _open(path: Path) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     return os.open(path, flags, 0o600)
