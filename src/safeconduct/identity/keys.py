@@ -33,7 +33,7 @@ REFRESH_S: Final = 300.0
 SHORTEST_S: Final = 30.0
 """How often at most in the background; also how soon again after nothing was to be had."""
 
-GAP_S: Final = 5.0
+GAP_S = 5.0
 """How long after one fetch the next one starts at the earliest, whoever asks for it."""
 
 TIMEOUT_S: Final = 5.0
@@ -146,18 +146,17 @@ class WebKeys(Generic[Held]):
         *,
         max_stale_s: float,
         clock: Callable[[], float] = elapsed_s,
-        gap_s: float = GAP_S,
     ) -> None:
         self._name = name
         self._ask = ask
         self._read = read
         self._max_stale_s = max_stale_s
         self._clock = clock
-        self._gap_s = gap_s
         self._turn = asyncio.Lock()
         self._held: Held | None = None
         self._tag: str | None = None
         self._good_s = self._asked_s = float("-inf")
+        self._fetches = 0
         self._complaint = ""
         self.pause_s = SHORTEST_S
 
@@ -181,16 +180,17 @@ class WebKeys(Generic[Held]):
         return held is not None and (kid is None or kid in held.keys)
 
     async def _renew(self, kid: str | None) -> None:
-        """Fetches once for all who wait; what was asked before one came may be older than that."""
-        came_s = self._clock()
+        """Fetches once for all who wait; a fetch that began before one came may be too old."""
+        before = self._fetches
         async with self._turn:
-            if self._knows(kid) or self._asked_s > came_s:
+            if self._knows(kid) or self._fetches > before:
                 return
-            await asyncio.sleep(max(0.0, self._asked_s + self._gap_s - self._clock()))
+            await asyncio.sleep(max(0.0, self._asked_s + GAP_S - self._clock()))
             await self._fetch()
 
     async def _fetch(self) -> None:
         self._asked_s = self._clock()
+        self._fetches += 1
         try:
             answer = await self._ask(self._tag)
             if answer.document is not None:
