@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace, config: Config) -> int:
-    from safeconduct.identity.issuer.authority import authorities
+    from safeconduct.identity.issuer.authority import own_authorities
     from safeconduct.identity.issuer.serving import serve
     from safeconduct.identity.issuer.unix import UnixAttestor
     from safeconduct.identity.issuer.workload_api import WorkloadApi
@@ -103,13 +103,15 @@ def _serve(args: argparse.Namespace, config: Config) -> int:
             f"`workloads: {{AGENT: {{unix: {{uid: {os.getuid()}}}}}}}` to safeconduct.yaml, with "
             "the SPIFFE ID of an agent and the uid that runs it)"
         )
-    opened = authorities(config)
-    for authority in opened.values():
+    authorities = own_authorities(config)
+    for authority in authorities.values():
         authority.bundle(clock_ms())
     path: Path = args.socket
 
     async def until_told_to_stop() -> None:
-        api = WorkloadApi(UnixAttestor(config), opened, revoked=_revoked(config), clock_ms=clock_ms)
+        api = WorkloadApi(
+            UnixAttestor(config), authorities, revoked=_revoked(config), clock_ms=clock_ms
+        )
         serving = asyncio.ensure_future(serve(api, path, ready))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
@@ -172,7 +174,7 @@ def _written(authority: Authority, agent: str, directory: Path) -> list[str]:
 
 
 def _list(args: argparse.Namespace, config: Config) -> int:
-    from safeconduct.identity.issuer.authority import authorities
+    from safeconduct.identity.issuer.authority import own_authorities
     from safeconduct.rooms import clock_ms
 
     agents = {
@@ -182,7 +184,7 @@ def _list(args: argparse.Namespace, config: Config) -> int:
     now_ms = clock_ms()
     keys = [
         {"trust_domain": domain, **key}
-        for domain, authority in authorities(config).items()
+        for domain, authority in own_authorities(config).items()
         for key in authority.described(now_ms)
     ]
     lines = [f"{agent}  {output.plain(demanded)}" for agent, demanded in agents.items()]
@@ -217,16 +219,16 @@ def _look(args: argparse.Namespace, config: Config) -> int:
 
 
 def _authority(config: Config, domain: str | None) -> Authority:
-    """The authority of a trust domain. Raises NoAuthority."""
-    from safeconduct.identity.issuer.authority import AuthorityFault, authorities
+    """The authority of a trust domain. Raises AuthorityFault."""
+    from safeconduct.identity.issuer.authority import AuthorityFault, own_authorities
 
-    opened = authorities(config)
-    if domain is None and len(opened) == 1:
-        (domain,) = opened
-    if domain not in opened:
-        known = ", ".join(opened) or "none has `workloads`"
+    authorities = own_authorities(config)
+    if domain is None and len(authorities) == 1:
+        (domain,) = authorities
+    if domain not in authorities:
+        known = ", ".join(authorities) or "none has `workloads`"
         raise AuthorityFault(f"name a trust domain whose SVIDs are made here: {known}")
-    return opened[domain]
+    return authorities[domain]
 
 
 def _revoked(config: Config) -> Callable[[str], bool]:

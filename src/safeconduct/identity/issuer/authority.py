@@ -237,7 +237,7 @@ class Authority:
             self._bundle = bundle
 
 
-def authorities(config: Config) -> dict[str, Authority]:
+def own_authorities(config: Config) -> dict[str, Authority]:
     """The authorities of the trust domains that have `workloads`, by domain.
 
     Raises AuthorityFault: there is no file to publish the keys of one to.
