@@ -24,8 +24,8 @@ from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import (
     JSON,
     CredentialUnavailable,
-    Identity,
     Errand,
+    Identity,
     LedgerFault,
     PolicyEngine,
     Upstream,
@@ -250,6 +250,23 @@ class Rooms:
             self.feed.revoke(what, identifier)
         except OSError:
             _log.exception("other processes cannot hear of revocations, and refuse")
+
+    async def sign_out(self, user: str, before_ms: int, by: str, **told: str) -> None:
+        """Ends the tasks that a user started until then; `told` goes on record with it.
+
+        Raises LedgerFault.
+        """
+        await self.log.append(
+            {
+                "kind": "revocation",
+                "what": "sign-in",
+                "id": user,
+                "before_ms": before_ms,
+                "by": by,
+                "at_ms": self.clock_ms(),
+                **told,
+            }
+        )
 
     async def close(self) -> None:
         """Closes everything, in the reverse order."""

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from safeconduct.config import keys, schema, trust, users, workloads
+from safeconduct.config import keys, schema, signals, trust, users, workloads
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
@@ -46,6 +46,8 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "workloads: hardware": workloads.HardwareKey,
     "workloads: unix": workloads.Process,
     "svids": workloads.Svids,
+    "signals": signals.SignalIssuer,
+    "signals: poll": signals.Poll,
     "policy": schema.PolicyBlock,
     "audit": schema.AuditBlock,
 }

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast, get_type_hints
 
 import msgspec
 import pytest
 
+from safeconduct.config.schema import Root
 from safeconduct.core.manifest import Manifest
 from safeconduct.kit import yaml
 from safeconduct.policy.header import read_header
@@ -21,6 +23,12 @@ HEADER = "name: snippet\nengine: rego\nentrypoint: agent.tools\n"
 
 def _manifest(text: str, _: Path) -> None:
     msgspec.convert(yaml.load(text, "snippet").value, Manifest)
+
+
+def _keys(text: str, _: Path) -> None:
+    shapes = get_type_hints(Root, include_extras=True)
+    for key, value in cast("dict[str, Any]", yaml.load(text, "snippet").value).items():
+        msgspec.convert(value, shapes[key])
 
 
 def _policy(text: str, _: Path) -> None:
@@ -39,6 +47,7 @@ def _python(text: str, _: Path) -> None:
 
 
 LOADERS: dict[str, Callable[[str, Path], None]] = {
+    "complete: keys of safeconduct.yaml": _keys,
     "complete: manifest": _manifest,
     "complete: policy": _policy,
     "complete: rego": _rego,

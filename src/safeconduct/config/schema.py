@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.names import Name, SpiffeId
+from safeconduct.config.signals import SignalIssuer
 from safeconduct.config.trust import Trust
 from safeconduct.config.users import Requires, UserEntry, Users
 from safeconduct.config.workloads import Attestors, Svids, Workload
@@ -258,6 +259,7 @@ class Root(Block, frozen=True):
     attestors: Attestors = Attestors()
     workloads: dict[SpiffeId, Workload] = {}
     svids: Svids = Svids()
+    signals: dict[Name, SignalIssuer] = {}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

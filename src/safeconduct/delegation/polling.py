@@ -13,7 +13,7 @@ import orjson
 
 from safeconduct.kit import strictjson
 from safeconduct.kit.fetch import FetchError, fetch
-from safeconduct.ports import LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
 
 MAX_EVENTS: Final = 32
 """How many signals are asked for at once."""
@@ -43,8 +43,8 @@ class Polling:
         every_s: float,
         ca: Path | None = None,
     ) -> None:
-        """`authorization` reads the header's value anew for each request; ValueError if it cannot
-        be had.
+        """`authorization` reads the header's value anew for each request; it raises
+        CredentialUnavailable.
         """
         self._url = url
         self._take = take
@@ -61,7 +61,7 @@ class Polling:
         while True:
             try:
                 more = await self.once()
-            except (FetchError, ValueError, LedgerFault) as fault:
+            except (FetchError, ValueError, CredentialUnavailable, LedgerFault) as fault:
                 _log.error("no signals of %s: %s", self._url, fault)
                 pause_s = min(2 * pause_s, max(LONGEST_PAUSE_S, self._every_s))
                 await asyncio.sleep(pause_s)
@@ -75,6 +75,7 @@ class Polling:
 
         Raises:
             FetchError, ValueError: no intelligible answer.
+            CredentialUnavailable: nothing was asked.
             LedgerFault: a signal could not be recorded; it and later ones come again.
         """
         asked: dict[str, Any] = {"maxEvents": MAX_EVENTS, "returnImmediately": True}

@@ -11,7 +11,7 @@ import msgspec
 import orjson
 
 from safeconduct.entrypoints.http import JSON_TYPE, Problem, Request, Response, Route, require_type
-from safeconduct.ports import LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
 
 PATH: Final = "/signals/"
 MAX_BYTES: Final = 64 * 1024
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 class Pushes(msgspec.Struct, frozen=True):
     """What one transmitter's pushes need: who takes them, and the `Authorization` they carry, which
-    is read anew each time; ValueError if it cannot be had, and None if none is asked for.
+    is read anew each time, None if none is asked for. It raises CredentialUnavailable.
     """
 
     take: Callable[[str], Awaitable[None]]
@@ -55,7 +55,7 @@ def routes(transmitters: Mapping[str, Pushes]) -> dict[str, dict[str, Route]]:
 def _authorized(request: Request, to: Pushes) -> bool:
     try:
         wanted = to.authorization()
-    except ValueError:
+    except CredentialUnavailable:
         _log.error("what pushes to %s must carry cannot be read", request.path)
         return False
     given = request.headers.get(b"authorization", b"")

@@ -11,7 +11,7 @@ import pytest
 from safeconduct.delegation import polling
 from safeconduct.delegation.polling import MAX_EVENTS, Polling
 from safeconduct.kit.fetch import FetchError
-from safeconduct.ports import LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
 
 Asked = tuple[str, dict[str, Any]]
 Take = Callable[[str], Awaitable[None]]
@@ -147,9 +147,9 @@ async def test_goes_on_after_failures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_without_its_credential_nothing_is_asked() -> None:
     def missing() -> str:
-        raise ValueError("no such file")
+        raise CredentialUnavailable("no such file")
 
     async with transmits() as idp:
-        with pytest.raises(ValueError, match="no such file"):
+        with pytest.raises(CredentialUnavailable, match="no such file"):
             await Polling(idp.url, Taker(), authorization=missing, every_s=0).once()
     assert idp.asked == []

@@ -8,7 +8,7 @@ import pytest
 
 from safeconduct.entrypoints.http import Problem, Request, Response, Wire
 from safeconduct.entrypoints.signals import PATH, Pushes, routes
-from safeconduct.ports import LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
 
 ONE = b"a.b.c"
 
@@ -73,7 +73,7 @@ async def test_without_what_it_must_carry_nothing_is_taken(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def missing() -> str:
-        raise ValueError("no such file")
+        raise CredentialUnavailable("no such file")
 
     take = Taker()
     request = Request(

@@ -18,6 +18,7 @@ from safeconduct.config.rules.issuers import issuers
 from safeconduct.config.rules.manifests import manifests
 from safeconduct.config.rules.policy import policy
 from safeconduct.config.rules.scopes import scopes
+from safeconduct.config.rules.signals import signals
 from safeconduct.config.rules.upstreams import upstreams
 from safeconduct.config.rules.workloads import attestors, workloads
 from safeconduct.config.rules.zones import destinations, zones
@@ -30,6 +31,7 @@ RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     assignments,
     attestors,
     workloads,
+    signals,
     zones,
     destinations,
     scopes,

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+_REFERENCE: Final = re.compile(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_reference(text: str) -> bool:
+    """Whether this says where a secret is, instead of the secret."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def split(url: str) -> SplitResult | None:
