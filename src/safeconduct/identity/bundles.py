@@ -7,7 +7,7 @@ other domain is nobody here, whoever signs for it.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -35,7 +35,14 @@ def read_bundle(jwts: Callable[[bytes], KeySet]) -> Callable[[bytes], Bundle]:
     """Reads a bundle, its JWT keys by `jwts`."""
 
     def read(data: bytes) -> Bundle:
-        return Bundle(jwts(data).keys, _authorities(data))
+        keys = jwts(data).keys
+        document: dict[str, Any] = strictjson.loads(data, max_depth=8, max_bytes=_MAX_BYTES)
+        hint = document.get("spiffe_refresh_hint")
+        return Bundle(
+            keys,
+            refresh_s=hint if isinstance(hint, int) and hint > 0 else None,
+            x509=tuple(_authorities(document["keys"])),
+        )
 
     return read
 
@@ -53,18 +60,17 @@ def _open(directory: Path, trust: Trust) -> Source[Bundle]:
     return source(directory, trust, where, read_bundle(jwts))
 
 
-def _authorities(data: bytes) -> tuple[x509.Certificate, ...]:
+def _authorities(entries: list[object]) -> Iterator[x509.Certificate]:
     """Section 4.2.3: each entry for X.509-SVIDs has exactly one certificate. Raises JoseError."""
-    document = strictjson.loads(data, max_depth=8, max_bytes=_MAX_BYTES)
-    entries = cast("list[dict[str, Any]]", document["keys"])
-    return tuple(_authority(entry) for entry in entries if entry.get("use") == "x509-svid")
+    for entry in entries:
+        members = cast("dict[str, object]", entry) if isinstance(entry, dict) else {}
+        if members.get("use") == "x509-svid":
+            yield _authority(members)
 
 
-def _authority(entry: Mapping[str, Any]) -> x509.Certificate:
-    chain = entry.get("x5c")
+def _authority(entry: Mapping[str, object]) -> x509.Certificate:
     try:
-        (text,) = msgspec.convert(chain, tuple[str, ...])
-        certificate = x509.load_der_x509_certificate(binascii.a2b_base64(text, strict_mode=True))
+        (text,) = msgspec.convert(entry.get("x5c"), tuple[str, ...])
+        return x509.load_der_x509_certificate(binascii.a2b_base64(text, strict_mode=True))
     except ValueError:
         raise JoseError("an X.509 authority that is not exactly one certificate") from None
-    return certificate

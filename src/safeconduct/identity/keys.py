@@ -202,7 +202,9 @@ class WebKeys(Generic[Held]):
             return
         self._good_s = self._asked_s
         self._complaint = ""
-        refresh_s = REFRESH_S if answer.lasts_s is None else answer.lasts_s
+        refresh_s = answer.lasts_s
+        if refresh_s is None:
+            refresh_s = (self._held and self._held.refresh_s) or REFRESH_S
         # Half of the time, so that a fetch may fail before what is held is too old.
         self.pause_s = max(SHORTEST_S, min(refresh_s, self._max_stale_s / 2))
 

@@ -199,9 +199,12 @@ class PrivateKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeySet(msgspec.Struct, frozen=True):
-    """Public keys by `kid`."""
+    """Public keys by `kid`. `refresh_s` is after how long whoever publishes them wants to be asked
+    again, if they say so with the keys.
+    """
 
     keys: dict[str, PublicKey]
+    refresh_s: float | None = None
 
     @classmethod
     def parse(

@@ -243,6 +243,7 @@ class TestTheWeb:
             ({"Cache-Control": "public, max-age=40"}, 40.0),
             ({"Cache-Control": "max-age=40, must-revalidate"}, 40.0),
             ({"Cache-Control": "Max-Age=40"}, 40.0),
+            ({"Cache-Control": "max-age=1"}, keys.SHORTEST_S),
             ({"Cache-Control": "max-age=0"}, keys.SHORTEST_S),
             ({"Cache-Control": "max-age=999999999"}, 50.0),
             ({"Cache-Control": "max-age=-1"}, 50.0),
@@ -255,6 +256,15 @@ class TestTheWeb:
         publisher.headers = told
         await web.current(None)
         assert web.pause_s == pause_s
+
+    async def test_is_followed_as_the_keys_say(self, publisher: Publisher, clock: Clock) -> None:
+        def hinting(data: bytes) -> KeySet:
+            return KeySet(read(data).keys, refresh_s=45)
+
+        ask = published(publisher.url + KEYS, None)
+        held = WebKeys("them", ask, hinting, max_stale_s=100, clock=clock)
+        await held.current(None)
+        assert held.pause_s == 45
 
     async def test_is_followed_in_the_background(
         self, web: WebKeys[KeySet], publisher: Publisher

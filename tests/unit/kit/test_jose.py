@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from safeconduct.kit import jose
-from safeconduct.kit.jose import Expired, check_times, sign, verify, verify_embedded
+from safeconduct.kit.jose import Expired, check_times, peek, sign, verify, verify_embedded
 from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey, PublicKey, decode, encode
 
 KEY = PrivateKey.generate()
@@ -81,6 +81,15 @@ def test_a_foreign_rsa_signature_is_read_and_one_that_a_token_brings_along_is_no
         proof = jwt.encode(header, {"jti": "1"}, pair, algorithms=[name])
         with pytest.raises(JoseError):
             verify_embedded(proof, typ="at+jwt", shape=Proof)
+
+
+def test_a_look_at_what_nobody_has_verified() -> None:
+    good = sign(GOOD, KEY, "at+jwt")
+    assert peek(good) == (KEY.public.kid, GOOD)
+    assert peek(token({"alg": "none"})) == (None, GOOD)
+    for bad in ("", "a.b", good + "=", token({"kid": 7}), token({"kid": ["k"]}), token(b"[]")):
+        with pytest.raises(JoseError):
+            peek(bad)
 
 
 def test_header_is_exact() -> None:

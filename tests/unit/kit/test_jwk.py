@@ -309,6 +309,48 @@ def test_a_set_that_cannot_be_used_is_refused() -> None:
             KeySet.parse(data, uses=ANY)
 
 
+def test_what_others_publish_is_read_as_far_as_it_can_be_used() -> None:
+    good, private = PrivateKey.generate().public.jwk(), PrivateKey.generate()
+    unusable: list[Any] = [
+        "key",
+        7,
+        {"kty": "RSA"},
+        {"kty": "EC", "crv": "P-384", "kid": "other"},
+        {"kid": ["list"], "kty": "EC"},
+        {**good, "kid": "list", "use": ["sig"]},
+        {**RSA, "kid": "weak", "n": number((1 << 2047) - 1)},
+        private.jwk(),
+        OctKey.generate_key(256).as_dict(),
+    ]
+    for each in ([one] for one in unusable):
+        found = KeySet.published(jwks(good, *each, RSA), uses=ANY, algorithms=FOREIGN)
+        assert list(found.keys) == [good["kid"], RSA["kid"]]
+    found = KeySet.published(jwks(*unusable, good, RSA), uses=ANY)
+    assert list(found.keys) == [good["kid"]]
+
+
+def test_keys_of_others_that_share_a_name_are_all_left_out() -> None:
+    good, one, two = (PrivateKey.generate() for _ in range(3))
+    published = good.public.jwk()
+    named = [{**key.public.jwk(), "kid": "same"} for key in (one, two)]
+    for others in (
+        named,
+        [*named, named[0]],
+        [named[0], {**one.jwk(), "kid": "same"}],
+        [{**one.jwk(), "kid": "same"}, named[1]],
+        [named[0], {**RSA, "kid": "same"}],
+    ):
+        found = KeySet.published(jwks(*others, published), uses=ANY)
+        assert list(found.keys) == [good.public.kid]
+
+
+def test_others_may_publish_no_key_but_not_nonsense() -> None:
+    assert KeySet.published(jwks(), uses=ANY) == KeySet({})
+    for data in (b"", b"[]", b"{}", b'{"keys": {}}', b'{"keys": [], "keys": []}'):
+        with pytest.raises(JoseError):
+            KeySet.published(data, uses=ANY)
+
+
 def test_a_private_half_that_does_not_fit_is_refused() -> None:
     one, two = PrivateKey.generate().jwk(), PrivateKey.generate().jwk()
     with pytest.raises(JoseError):
