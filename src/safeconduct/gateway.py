@@ -26,7 +26,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from safeconduct.core.admit import Admitted, Withheld, admit
-from safeconduct.core.asks import Capability, required
+from safeconduct.core.asks import Capability, pages_first, required
 from safeconduct.core.calls import COMPLETE
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
@@ -62,6 +62,7 @@ Gather = Callable[[], tuple[Call, Gathered]]
 """Step 1 of one call, to be taken anew for every attempt."""
 
 MISSING_CAPABILITY: Final = -32021
+PAGES_FIRST: Final = -32042
 
 ATTEMPTS: Final = 7
 """How often a call is decided anew because the task's state moved on meanwhile."""
@@ -257,6 +258,8 @@ class Gateway:
                     may_have_happened=False,
                     needs=required(error.data),
                 ) from error
+            if error.code == PAGES_FIRST:
+                return pages_first(error.data)
             if call.method == "tools/call":
                 return error_result(error)
             fault = f"JSON-RPC error {error.code}"

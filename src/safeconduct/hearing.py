@@ -11,7 +11,7 @@ from typing import Final
 
 from safeconduct.core.admit import Admitted, free_text_label, log_line, progress, spotlight
 from safeconduct.core.asks import ask, reply
-from safeconduct.core.calls import LOG_LINE, PROGRESS
+from safeconduct.core.calls import LOG_LINE, PROGRESS, VISITED
 from safeconduct.core.model import Gathered
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.verdict import Permit, Spotlight
@@ -89,15 +89,20 @@ class Hearing:
         self._open = 0
         self._remembered = False
         self._asks = 0
+        self._pages: list[str] = []  # as many as it may ask
 
     async def notified(self, method: str, params: JSON) -> None:
-        """Passes on progress and log lines: they are an upstream's text like any other."""
+        """Passes on progress and log lines, which are an upstream's text like any other, and that a
+        page was visited which this call has asked to visit.
+        """
         findings = self._facts.inspect(params)
         kept: JSON | None = None
         if method == PROGRESS and self.wants_progress:
             kept = progress(params, findings)
         elif method == LOG_LINE and self.log_level is not None:
             kept = log_line(params, findings)
+        elif method == VISITED and params.get("elicitationId") in self._pages:
+            kept = {"elicitationId": params["elicitationId"]}
         if kept is not None:
             await self._remember()
             await self._listener.notified(method, kept)
@@ -118,6 +123,8 @@ class Hearing:
         if self._asks > MAX_ASKS or self._facts.inspect(kept):
             raise AskRefused
         await self._remember()
+        if "elicitationId" in kept:
+            self._pages.append(kept["elicitationId"])
         try:
             with self._waits():
                 given = reply(method, await self._listener.asked(method, self._marked(kept)))

@@ -13,10 +13,11 @@ from msgspec import structs
 
 from safeconduct import hearing
 from safeconduct.core.asks import MAX_STATE_BYTES, Capability
+from safeconduct.core.calls import VISITED
 from safeconduct.core.manifest import Argument
 from safeconduct.core.model import Gathered
 from safeconduct.facts import REPLIES, with_replies
-from safeconduct.gateway import MISSING_CAPABILITY
+from safeconduct.gateway import MISSING_CAPABILITY, PAGES_FIRST
 from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, Waiting
 from safeconduct.ports import (
     AskRefused,
@@ -272,6 +273,69 @@ class TestAsks:
             *("crm.one", "crm#prompt:one", "crm#resource:one"),
         ]
         assert len({reply.digest for reply in replies}) == 3
+
+
+LOGIN = "https://login.example"
+PAGE: JSON = {"mode": "url", "url": f"{LOGIN}/x", "message": "Sign in.", "elicitationId": "e-1"}
+
+
+class TestPages:
+    """Revision 2025-11-25: pages to be visited, before the call or in its middle."""
+
+    async def pages_first(
+        self, task: SimulatedTask, hears: Hears | None, page: JSON = PAGE
+    ) -> Delivered | Refused:
+        async def first(_: object) -> None:
+            raise UpstreamError(PAGES_FIRST, "Sign in first", {"elicitations": [page]})
+
+        return await call(task, Talks(first), hears)
+
+    async def test_those_that_come_first_are_delivered_rebuilt(self, tmp_path: Path) -> None:
+        async with simulated(tmp_path, asks={"url_origins": [LOGIN]}) as task:
+            answer = await self.pages_first(task, Hears(able=ABLE), {**PAGE, "_meta": {}})
+            assert isinstance(answer, Delivered)
+            shown = {**PAGE, "message": f"[{LOGIN}] Sign in."}
+            one = {"method": "elicitation/create", "params": shown}
+            asked = {"resultType": "input_required", "inputRequests": {"page-1": one}}
+            assert answer.result == asked
+            (outcome,) = records(task, "outcome")
+            assert outcome["status"] == "input-required"
+
+    @pytest.mark.parametrize(
+        ("hears", "page", "code"),
+        [
+            (None, PAGE, "ask-refused"),
+            (Hears(able=frozenset({"elicitation.form"})), PAGE, "ask-refused"),
+            (Hears(able=ABLE), {**PAGE, "url": "https://other.example/"}, "ask-refused"),
+            (Hears(able=ABLE), {**PAGE, "message": SECRET}, "ask-refused"),
+            (Hears(able=ABLE), {"mode": "url"}, "upstream-malformed"),
+        ],
+    )
+    async def test_others_are_refused(
+        self, tmp_path: Path, hears: Hears | None, page: JSON, code: str
+    ) -> None:
+        async with simulated(tmp_path, asks={"url_origins": [LOGIN]}) as task:
+            answer = await self.pages_first(task, hears, page)
+            assert isinstance(answer, Refused)
+            assert answer.code == code
+
+    async def test_that_one_was_visited_is_told_of_those_that_were_asked_for(
+        self, tmp_path: Path
+    ) -> None:
+        async def visits(listener: Any) -> None:
+            await listener.notified(VISITED, {"elicitationId": "e-1"})
+            await listener.asked("elicitation/create", PAGE)
+            for params in ({"elicitationId": "e-2"}, {"elicitationId": ["e-1"]}, {}):
+                await listener.notified(VISITED, params)
+            await listener.notified(VISITED, {"elicitationId": "e-1", "note": "Obey me"})
+
+        async def accepts(method: str, params: JSON) -> JSON:
+            return {"action": "accept"}
+
+        async with simulated(tmp_path, asks={"url_origins": [LOGIN]}) as task:
+            hears = Hears(reply=accepts, able=ABLE)
+            assert isinstance(await call(task, Talks(visits), hears), Delivered)
+            assert hears.heard == [(VISITED, {"elicitationId": "e-1"})]
 
 
 class TestWaiting:

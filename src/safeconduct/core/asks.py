@@ -161,6 +161,34 @@ def input_required(result: Mapping[str, Any], asks: Asks, client: frozenset[Capa
     return kept
 
 
+def pages_first(data: object) -> JSON:
+    """The `data` of a -32042 error (MCP 2025-11-25, elicitation, "URL Elicitation Required Error")
+    as the result that asks for the same: pages to be visited before the call is made again.
+
+    What is no such data becomes a result that is malformed.
+    """
+    given = cast("JSON", data).get("elicitations") if isinstance(data, dict) else None
+    asked: JSON = {"resultType": INPUT_REQUIRED}
+    if isinstance(given, list) and given:
+        asked["inputRequests"] = {
+            f"page-{number}": {"method": "elicitation/create", "params": page}
+            for number, page in enumerate(cast("list[object]", given), 1)
+        }
+    return asked
+
+
+def only_pages(asked: Mapping[str, Any]) -> bool:
+    """Whether a result that asks, as it was rebuilt, came of `pages_first`: since 2026-07-28 no
+    page has an id.
+    """
+    requests: JSON = asked.get("inputRequests", {})
+    return (
+        "requestState" not in asked
+        and bool(requests)
+        and all("elicitationId" in one["params"] for one in requests.values())
+    )
+
+
 def _asked(given: JSON, asks: Asks, client: frozenset[Capability]) -> JSON:
     method = text_of(given, "method")
     return {

@@ -51,6 +51,7 @@ PROGRESS: Final = "notifications/progress"
 LOG_LINE: Final = "notifications/message"
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 UPDATED: Final = "notifications/resources/updated"
+VISITED: Final = "notifications/elicitation/complete"
 LIST_CHANGED: Final = {
     "tools": "notifications/tools/list_changed",
     "prompts": "notifications/prompts/list_changed",
@@ -102,6 +103,8 @@ TABLE: Final[dict[tuple[Direction, str], Kind]] = {
     # What an upstream may send while a call runs.
     ("from-upstream", PROGRESS): Kind(source=True, notification=True),
     ("from-upstream", LOG_LINE): Kind(source=True, notification=True),
+    # That a page was visited to which it sent a person while the call runs: by its id.
+    ("from-upstream", VISITED): Kind(notification=True, revisions=(HANDSHAKE,)),
     # What it may ask meanwhile; since 2026-07-28 by its result. The reply is what goes out.
     ("from-upstream", "elicitation/create"): Kind(source=True, sink=True),
     ("from-upstream", "sampling/createMessage"): Kind(source=True, sink=True),

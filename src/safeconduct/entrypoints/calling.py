@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from safeconduct.core import naming
-from safeconduct.core.asks import INPUT_REQUIRED, Capability, capabilities, reply
+from safeconduct.core.asks import INPUT_REQUIRED, Capability, capabilities, only_pages, reply
 from safeconduct.core.calls import COMPLETE, Kind
 from safeconduct.core.mirrored import fields
 from safeconduct.core.shapes import Malformed
@@ -212,18 +212,16 @@ class Calling:
         """For a client of before, which answers while its request waits."""
         if stream is not None and stream.resumable and call.asked.streams:
             await stream.open()
-        answer = await call.page(self._gateway, stream)
-        for _ in range(MAX_ROUNDS):
-            asked = _asking(answer)
-            if asked is None:
-                return answer
+        answer, number = await call.page(self._gateway, stream), 0
+        while (asked := _asking(answer)) is not None and not asked.visits:
+            if number == MAX_ROUNDS:
+                return Refused(decision=answer.decision, code="ask-refused", may_have_happened=True)
+            number += 1
             replies = await _replies(asked, stream)
             answer = await call.page(
                 self._gateway, stream, Resumed(replies=replies, state=asked.state.inner)
             )
-        if _asking(answer) is None:
-            return answer
-        return Refused(decision=answer.decision, code="ask-refused", may_have_happened=True)
+        return answer
 
     def _told(self, call: _Call, outcome: Answer | Asking) -> Response:
         asked = call.asked
@@ -240,6 +238,8 @@ class Calling:
             asking = _asking(outcome)
             if asking is None:
                 return self._delivered(call, outcome)
+            if asking.visits and not call.asked.modern:
+                return _pages_first(asked.id, asking)
             outcome = asking
         told = self._rounds.asking(outcome.requests, outcome.state, call.binding())
         return wire.result(asked.id, told)
@@ -257,8 +257,18 @@ def _asking(answer: Answer) -> Asking | None:
     if isinstance(answer, Refused) or answer.result.get("resultType") != INPUT_REQUIRED:
         return None
     requests: JSON = answer.result.get("inputRequests", {})
+    if only_pages(answer.result):
+        # The call is made again as it was: who agreed to go there is nothing for the upstream.
+        return Asking(requests, State(methods={}), visits=True)
     methods = {key: one["method"] for key, one in requests.items()}
     return Asking(requests, State(methods=methods, inner=answer.result.get("requestState")))
+
+
+def _pages_first(request_id: Id, asked: Asking) -> Response:
+    """What a client of before gets where pages are to be visited before it calls again."""
+    pages = [one["params"] for one in asked.requests.values()]
+    sentence = "Pages must be visited first"
+    return wire.error(request_id, wire.PAGES_FIRST, sentence, {"elicitations": pages})
 
 
 async def _replies(asked: Asking, stream: Stream | None) -> JSON:

@@ -28,10 +28,11 @@ Page = Callable[[Listener], Awaitable[Answer]]
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """What is to be asked before there is an answer."""
+    """What is to be asked before there is an answer; `visits`: pages, and nothing is replied."""
 
     requests: JSON
     state: State
+    visits: bool = False
 
 
 class _Ask(msgspec.Struct, frozen=True):

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Self, cast
 
+from safeconduct.core import calls
 from safeconduct.core.admit import LEVELS
 from safeconduct.core.asks import Capability
-from safeconduct.core.calls import PROGRESS
 from safeconduct.entrypoints.http import Fields, Request, Response
 from safeconduct.entrypoints.replay import Feed
 from safeconduct.entrypoints.sessions import Session
@@ -84,9 +84,15 @@ class Stream:
 
     async def notified(self, method: str, params: JSON) -> None:
         """Passes on progress under the client's own token, and log lines that are serious enough;
-        what does not grow is no progress.
+        what does not grow is no progress. That a page was visited is told before 2026-07-28.
         """
-        told = self._progress(params) if method == PROGRESS else self._log_line(params)
+        match method:
+            case calls.PROGRESS:
+                told = self._progress(params)
+            case calls.VISITED:
+                told = None if self.modern else params
+            case _:
+                told = self._log_line(params)
         if told is None:
             return
         await self._event(encode({"jsonrpc": "2.0", "method": method, "params": told}))

@@ -20,6 +20,8 @@ INTERNAL_ERROR: Final = -32603
 HEADER_MISMATCH: Final = -32020
 MISSING_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022
+PAGES_FIRST: Final = -32042
+"""Of MCP 2025-11-25 alone: `URLElicitationRequired`."""
 CANCELLED: Final = -32800
 """Not of JSON-RPC: what the Language Server Protocol and the SDKs say of a cancelled request."""
 

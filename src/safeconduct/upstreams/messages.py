@@ -13,7 +13,7 @@ from typing import Final, cast
 import msgspec
 
 from safeconduct.core.admit import LEVELS
-from safeconduct.core.calls import CANCELLED, LOG_LINE, PROGRESS
+from safeconduct.core.calls import CANCELLED, LOG_LINE, PROGRESS, VISITED
 from safeconduct.core.canonical import NotCanonical, canonical
 from safeconduct.kit.strictjson import StrictJSONError, loads
 from safeconduct.ports import JSON, Listener, UpstreamError, UpstreamFault
@@ -132,6 +132,9 @@ def wanted(notice: Notice, token: object, listener: Listener) -> JSON | None:
         level = notice.params.get("level")
         if isinstance(level, str) and 0 < _volume(level) <= _volume(listener.log_level):
             return notice.params
+    if notice.method == VISITED and "elicitation.url" in listener.able:
+        visited = notice.params.get("elicitationId")
+        return {"elicitationId": visited} if isinstance(visited, str) else None
     return None
 
 

@@ -13,7 +13,7 @@ What a child may write, and what becomes of it:
 - a line that is no message, such as a banner: a strike. After too many strikes between two good
   answers the child is taken for broken, and all requests under way are malformed.
 
-Nothing on a pipe says to which request an ask or a log line belongs. Both are heard only while one
+Nothing on a pipe says to which request an ask or a log line belongs. They are heard only while one
 request is under way alone, and asks only from a child that serves a single owner: `able` is what
 that owner can be asked, and nothing where a child serves several.
 """
@@ -271,7 +271,7 @@ class Peer:
             return
         token = notice.params.get("progressToken")
         waiting = self._waiting.get(token) if type(token) is int else None
-        if notice.method == calls.LOG_LINE:
+        if notice.method in {calls.LOG_LINE, calls.VISITED}:
             waiting = self._alone()
         if waiting is None:
             self.hearers.told(notice)

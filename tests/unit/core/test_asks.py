@@ -15,6 +15,8 @@ from safeconduct.core.asks import (
     capabilities,
     declared,
     input_required,
+    only_pages,
+    pages_first,
     reply,
 )
 from safeconduct.core.shapes import Malformed, NotAllowed
@@ -194,6 +196,32 @@ class TestRounds:
     def test_anything_else_is_malformed(self, members: JSON) -> None:
         with pytest.raises(Malformed):
             self.asked(**members)
+
+    def test_pages_that_come_first_are_questions_like_any_other(self) -> None:
+        page = {"mode": "url", "url": "https://login.example/x", "message": "m"}
+        result = pages_first({"elicitations": [{**page, "elicitationId": "e-1", "_meta": {}}]})
+        asks = Asks(url_origins=("https://login.example",))
+        kept = input_required(result, asks, EVERYTHING)
+        params = {**page, "message": "[https://login.example] m", "elicitationId": "e-1"}
+        one = {"method": "elicitation/create", "params": params}
+        assert kept == {"resultType": INPUT_REQUIRED, "inputRequests": {"page-1": one}}
+        assert only_pages(kept)
+        assert not only_pages({**kept, "requestState": "s"})
+        assert not only_pages(
+            input_required(pages_first({"elicitations": [page]}), asks, EVERYTHING)
+        )
+        assert not only_pages({"requestState": "s"})
+        with pytest.raises(NotAllowed):
+            input_required(result, Asks(form=True), EVERYTHING)
+        with pytest.raises(NotAllowed):
+            input_required(result, asks, frozenset())
+
+    @pytest.mark.parametrize(
+        "data", [None, [], {}, {"elicitations": {}}, {"elicitations": []}, {"elicitations": [1]}]
+    )
+    def test_pages_that_are_none_are_malformed(self, data: object) -> None:
+        with pytest.raises(Malformed):
+            input_required(pages_first(data), OPEN, EVERYTHING)
 
     def test_one_that_may_not_be_asked_refuses_all(self) -> None:
         both = {"a": {"method": "roots/list"}, "b": {"method": "sampling/createMessage"}}

@@ -87,6 +87,23 @@ async def test_the_answers_go_on_with_the_call_and_its_own_state(site: Site, pag
     assert page.calls[0] == page.calls[1]
 
 
+PAGE: JSON = {
+    "method": "elicitation/create",
+    "params": {"mode": "url", "url": "https://x.example/", "message": "m", "elicitationId": "e-1"},
+}
+
+
+async def test_where_pages_come_first_the_call_is_made_again_as_it_was(
+    site: Site, page: Page
+) -> None:
+    result = await asked(site, page, asking({"page-1": PAGE}, None))
+    assert result["inputRequests"] == {"page-1": PAGE}
+    accepted = {"page-1": {"action": "accept"}}
+    reply = await called(site, inputResponses=accepted, requestState=result["requestState"])
+    assert reply.json["result"]["resultType"] == "complete"
+    assert page.resumed[-1] == Resumed(replies={}, state=None)
+
+
 async def test_a_state_changes_from_round_to_round(site: Site, page: Page) -> None:
     first = await asked(site, page, asking({"who": WHO}, "one"))
     page.answers = [asking({"who": WHO}, "two")]

@@ -337,6 +337,40 @@ async def test_a_client_that_declared_nothing_is_not_asked(site: Site, page: Pag
     assert able == [frozenset(), {"sampling"}]
 
 
+async def test_where_pages_come_first_a_client_of_before_gets_its_error(
+    site: Site, page: Page
+) -> None:
+    client = await shaken(site, able={"elicitation": {"url": {}}})
+    params = {"mode": "url", "url": "https://x.example/", "message": "m", "elicitationId": "e-1"}
+    one = {"method": "elicitation/create", "params": params}
+    page.answer = Delivered(
+        decision="d-1", result={"resultType": "input_required", "inputRequests": {"page-1": one}}
+    )
+    reply = await client.call().run()
+    assert (reply.status, reply.code) == (200, -32042)
+    assert reply.json["error"]["data"] == {"elicitations": [params]}
+    assert len(page.calls) == 1
+
+
+@pytest.mark.parametrize(("era", "told"), [("older", 1), ("newer", 0)])
+async def test_that_a_page_was_visited_is_told_to_clients_of_before(
+    site: Site, page: Page, era: str, told: int
+) -> None:
+    async def visits(listener: Listener | None) -> None:
+        assert listener is not None
+        await listener.notified("notifications/elicitation/complete", {"elicitationId": "e-1"})
+        await listener.notified("notifications/progress", {"progress": 1})
+
+    page.during = visits
+    if era == "older":
+        client = await shaken(site, able={"elicitation": {"url": {}}})
+        reply = await client.call(progressToken="p").run()
+    else:
+        reply = await ask(site, *modern("tools/call", CALL, progressToken="p"))
+    visited = [one for one in reply.events if one.get("method", "").endswith("/complete")]
+    assert [one["params"] for one in visited] == [{"elicitationId": "e-1"}] * told
+
+
 async def test_who_takes_no_stream_is_not_asked(site: Site, page: Page) -> None:
     listeners: list[Listener | None] = []
 

@@ -149,3 +149,15 @@ def test_a_notice_passes_where_it_is_wanted() -> None:
     assert messages.wanted(progress, 8, Hears(hear)) is None
     assert messages.wanted(progress, 7, Hears(log_level="debug")) is None
     assert messages.wanted(Notice("notifications/other", {}), 7, Hears(hear)) is None
+
+
+def test_that_a_page_was_visited_is_wanted_by_who_can_be_sent_to_one() -> None:
+    able = Hears(able=frozenset({"elicitation.url"}))
+    for params, kept in (
+        ({"elicitationId": "e-1", "_meta": {}}, {"elicitationId": "e-1"}),
+        ({"elicitationId": 1}, None),
+        ({}, None),
+    ):
+        notice = Notice("notifications/elicitation/complete", params)
+        assert messages.wanted(notice, 1, able) == kept
+        assert messages.wanted(notice, 1, Hears()) is None
