@@ -154,7 +154,8 @@ class Calling:
         if not asked.events:
             token = log_level = session = None
         elif session is not None:
-            able, log_level = session.able, session.log_level
+            able = session.able if message.method in RETRIED else _NOBODY
+            log_level = session.log_level
         if not (able or call.brought or session) and token is None and log_level is None:
             return None
         life = partial(self._watch.add, call.bearer)

@@ -371,6 +371,21 @@ async def test_that_a_page_was_visited_is_told_to_clients_of_before(
     assert [one["params"] for one in visited] == [{"elicitationId": "e-1"}] * told
 
 
+async def test_in_a_completion_nobody_is_asked(site: Site, page: Page) -> None:
+    able: list[frozenset[str]] = []
+
+    async def look(listener: Listener | None) -> None:
+        assert listener is not None
+        able.append(frozenset(listener.able))
+
+    page.during = look
+    page.answer = Delivered(decision="d-1", result={"completion": {"values": []}})
+    ref = {"type": "ref/prompt", "name": "crm__greet"}
+    about = {"ref": ref, "argument": {"name": "who", "value": "A"}}
+    await (await shaken(site)).ask("completion/complete", about)
+    assert able == [frozenset()]
+
+
 async def test_who_takes_no_stream_is_not_asked(site: Site, page: Page) -> None:
     listeners: list[Listener | None] = []
 
