@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
-from safeconduct.config.schema import Config, CredentialBlock
+from safeconduct.config.schema import Config, CredentialBlock, OAuthBlock
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import PrivateKey
 from safeconduct.ports import Errand
 from safeconduct.secrets.tool_tokens import Sign
+from tests.support.web import Answer, Asked, Web, document
 from tests.support.worlds import AGENT, USER, config
 
 ISSUER: Final = "http://127.0.0.1:8700"
@@ -64,3 +65,34 @@ class Clock:
 
     def __call__(self) -> int:
         return self.now_ms
+
+
+def oauth(issuer: str, grant: str = "client-credentials", **more: Any) -> CredentialBlock:
+    """A credential from an authorization server, by secret unless told otherwise."""
+    given = {"issuer": issuer, "grant": grant, "client_id": "gateway", "scopes": ["read"], **more}
+    return CredentialBlock(kind="upstream-oauth", oauth=msgspec.convert(given, OAuthBlock))
+
+
+def authorization_server(web: Web, **metadata: Any) -> None:
+    """Makes a web server one that issues `issued-1`, `issued-2` and so on to anybody."""
+    web.publish(
+        {
+            "/.well-known/oauth-authorization-server": {
+                "issuer": web.url,
+                "token_endpoint": f"{web.url}/token",
+                "authorization_endpoint": f"{web.url}/authorize",
+                **metadata,
+            }
+        }
+    )
+
+    def token(_: Asked) -> Answer:
+        return issued(f"issued-{web.count('/token')}")
+
+    web.pages["/token"] = token
+
+
+def issued(token: str, **more: Any) -> Answer:
+    """A token response; None leaves a member out."""
+    said = {"access_token": token, "token_type": "Bearer", "expires_in": 300, **more}
+    return document({name: value for name, value in said.items() if value is not None})

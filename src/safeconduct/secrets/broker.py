@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from safeconduct.config.schema import Config, CredentialBlock
-from safeconduct.ports import Credential, Errand
-from safeconduct.secrets import references
+from safeconduct.ports import JSON, Credential, CredentialUnavailable, Errand
+from safeconduct.secrets import consents, references
+from safeconduct.secrets.access_tokens import AccessTokens
+from safeconduct.secrets.client import Client
+from safeconduct.secrets.consents import Consents, Tickets
 from safeconduct.secrets.tool_tokens import Sign, ToolTokens, unsigned
+
+CALLBACK_PATH: Final = "/oauth/callback"
+"""Where browsers come back to with a user's consent."""
 
 Source = Callable[[Errand], Awaitable[Credential]]
 """Where the credentials for one upstream come from. Raises CredentialUnavailable."""
 
+_log = logging.getLogger(__name__)
+
 
 class Broker:
     """Credentials by upstream (`safeconduct.ports.Broker`).
+
+    `clients` are the gateway's registrations at authorization servers, `tickets` how users come to
+    consent there.
 
     Args:
         config: the upstreams, and the directory that `file:` references are relative to.
@@ -26,25 +39,65 @@ class Broker:
     def __init__(
         self, config: Config, *, clock_ms: Callable[[], int], sign: Sign = unsigned
     ) -> None:
-        self._sources: dict[str, Source | None] = {}
-        for where, block in config.root.upstreams.items():
-            match block.credential.kind:
-                case "none":
-                    self._sources[where] = None
-                case "brokered":
-                    self._sources[where] = _Brokered(Path(config.directory), block.credential)
-                case "tool-token":
-                    self._sources[where] = ToolTokens(config, where, sign, clock_ms)
-                case "upstream-oauth":
-                    raise NotImplementedError
+        self.clients: dict[str, Client] = {}
+        self._config = config
+        self._clock_ms = clock_ms
+        self._sign = sign
+        self._asked: dict[str, Consents] = {}
+        self._sources = {where: self._source(where) for where in config.root.upstreams}
+        self.tickets = Tickets(self._asked, clock_ms)
 
     async def credential(self, errand: Errand) -> Credential | None:
         """The credential of one call, or None for an upstream that needs none.
 
-        Raises CredentialUnavailable.
+        Raises CredentialUnavailable, and the log says why.
         """
         source = self._sources[errand.upstream]
-        return None if source is None else await source(errand)
+        if source is None:
+            return None
+        try:
+            return await source(errand)
+        except CredentialUnavailable as error:
+            _log.warning("no credential for %s: %s", errand.upstream, error)
+            raise
+
+    def _source(self, where: str) -> Source | None:
+        config, sign, clock_ms = self._config, self._sign, self._clock_ms
+        block = config.root.upstreams[where].credential
+        match block.kind:
+            case "none":
+                return None
+            case "brokered":
+                return _Brokered(Path(config.directory), block)
+            case "tool-token":
+                return ToolTokens(config, where, sign, clock_ms)
+            case "upstream-oauth":
+                client = self.clients[where] = Client(config, where, sign, clock_ms)
+                if client.oauth.grant != "authorization-code":
+                    return AccessTokens(client, clock_ms)
+                gateway = config.root.gateway
+                asked = self._asked[where] = Consents(
+                    client,
+                    where,
+                    Path(config.directory) / gateway.state / consents.DIRECTORY,
+                    gateway.issuer + CALLBACK_PATH,
+                    clock_ms,
+                )
+                return AccessTokens(client, clock_ms, asked)
+
+    def documents(self) -> Mapping[str, JSON]:
+        """The client-id metadata documents, by upstream
+        (draft-ietf-oauth-client-id-metadata-document).
+        """
+        gateway = self._config.root.gateway
+        return {
+            where: client.document(
+                f"Safeconduct of {gateway.tenant}: {where}",
+                gateway.issuer + CALLBACK_PATH if where in self._asked else None,
+            )
+            for where, client in self.clients.items()
+            if client.oauth.client_id is None
+        }
 
 
 class _Brokered:

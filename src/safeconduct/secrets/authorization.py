@@ -1,0 +1,179 @@
+"""Somebody else's authorization server: what it says of itself, and the tokens that it issues.
+
+Whatever it answers that is not exactly a token that ends is no credential: there is no guessing
+what a server meant that decides who may do what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Annotated, Final, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from safeconduct.kit import strictjson
+from safeconduct.kit.fetch import Fetched, FetchError, fetch, spoken_to
+from safeconduct.ports import CredentialUnavailable
+
+TIMEOUT_S: Final = 5.0
+"""How long one request may take."""
+
+METADATA_S: Final = 600.0
+"""How long what a server says of itself is believed without asking again."""
+
+MAX_LIFE_S: Final = 24 * 3600
+"""A token that is said to last longer is used no longer than this."""
+
+_MAX_BYTES: Final = 256 * 1024
+_TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+"""RFC 6750 section 2.1: what can stand behind `Bearer`."""
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """What is needed of RFC 8414 section 2 and RFC 9207 section 3."""
+
+    issuer: str
+    token_endpoint: str
+    authorization_endpoint: str | None = None
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """A token response (RFC 6749 section 5.1, RFC 8693 section 2.2.1). It is never printed."""
+
+    access_token: str
+    token_type: str
+    expires_in: float
+    scope: str | None = None
+    issued_token_type: str | None = None
+    refresh_token: str | None = None
+    id_token: str | None = None
+
+    def __repr__(self) -> str:
+        return "Issued()"
+
+
+class _Error(msgspec.Struct, frozen=True):
+    error: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,64}$(?!\n)")]
+
+
+class Turned(CredentialUnavailable):
+    """The server gave an error of RFC 6749 section 5.2; `error` is its code."""
+
+    def __init__(self, issuer: str, error: str) -> None:
+        super().__init__(f"{issuer} says {error}")
+        self.error = error
+
+
+class AuthorizationServer:
+    """One authorization server, by its issuer. It is asked when a token is needed, not before."""
+
+    def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.issuer = issuer
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._metadata: Metadata | None = None
+        self._asked_s = float("-inf")
+
+    async def metadata(self) -> Metadata:
+        """What the server says of itself. Raises CredentialUnavailable."""
+        async with self._turn:
+            if self._metadata is None or self._clock() - self._asked_s > METADATA_S:
+                self._metadata = await self._discover()
+                self._asked_s = self._clock()
+            return self._metadata
+
+    async def issue(
+        self, form: Mapping[str, str], headers: Mapping[str, str], *, asked: frozenset[str]
+    ) -> Issued:
+        """Asks the token endpoint; `asked` are the scopes that were asked for.
+
+        Raises:
+            Turned: the server refused.
+            CredentialUnavailable: there is no token that can be used.
+        """
+        endpoint = (await self.metadata()).token_endpoint
+        fields = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        answer = await self._ask(endpoint, "POST", fields, urlencode(form).encode())
+        if answer.status != 200:
+            raise self._turned(answer)
+        issued = self._read(answer, Issued)
+        if not _TOKEN.fullmatch(issued.access_token) or issued.token_type.lower() != "bearer":
+            raise CredentialUnavailable(f"{self.issuer}: not a bearer token")
+        if issued.issued_token_type not in {None, "urn:ietf:params:oauth:token-type:access_token"}:
+            raise CredentialUnavailable(f"{self.issuer}: not an access token")
+        if not issued.expires_in > 0:
+            raise CredentialUnavailable(f"{self.issuer}: a token that has ended")
+        if asked and issued.scope is not None and not asked.issuperset(issued.scope.split()):
+            raise CredentialUnavailable(f"{self.issuer}: a token for more than was asked for")
+        return msgspec.structs.replace(issued, expires_in=min(issued.expires_in, MAX_LIFE_S))
+
+    async def _discover(self) -> Metadata:
+        """Looks where RFC 8414 section 3.1 and OpenID Connect Discovery 1.0 section 4.1 say."""
+        parts = urlsplit(self.issuer)
+        root, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+        answer = await self._ask(
+            f"{root}/.well-known/oauth-authorization-server{path}", "GET", {}, None
+        )
+        if answer.status == 404:
+            answer = await self._ask(
+                f"{root}{path}/.well-known/openid-configuration", "GET", {}, None
+            )
+        if answer.status != 200:
+            raise CredentialUnavailable(f"{self.issuer}: metadata with HTTP {answer.status}")
+        found = self._read(answer, Metadata)
+        # RFC 8414 section 3.3: exactly, or one server could send us to another one's clients.
+        if found.issuer != self.issuer:
+            raise CredentialUnavailable(f"{self.issuer}: the metadata of another issuer")
+        for endpoint in (
+            found.token_endpoint,
+            found.authorization_endpoint or found.token_endpoint,
+        ):
+            if not spoken_to(endpoint) or not endpoint.startswith(f"{parts.scheme}:"):
+                raise CredentialUnavailable(f"{self.issuer}: an endpoint that is not asked")
+        return found
+
+    async def _ask(
+        self, url: str, method: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Fetched:
+        fields = {"Accept": "application/json", **headers}
+        try:
+            return await fetch(
+                url,
+                method=method,
+                headers=fields,
+                body=body,
+                timeout_s=TIMEOUT_S,
+                max_bytes=_MAX_BYTES,
+            )
+        except FetchError as error:
+            raise CredentialUnavailable(f"{self.issuer}: {error}") from None
+
+    def _read(self, answer: Fetched, shape: type[Shape]) -> Shape:
+        try:
+            found = strictjson.loads(answer.body, max_depth=16, max_bytes=_MAX_BYTES)
+            return msgspec.convert(found, shape)
+        except (strictjson.StrictJSONError, msgspec.ValidationError):
+            wanted = "metadata" if shape is Metadata else "a token that says when it ends"
+            raise CredentialUnavailable(f"{self.issuer}: not {wanted}") from None
+
+    def _turned(self, answer: Fetched) -> CredentialUnavailable:
+        if answer.status in {400, 401, 403}:
+            with suppress(CredentialUnavailable):
+                return Turned(self.issuer, self._read(answer, _Error).error)
+        return CredentialUnavailable(f"{self.issuer}: HTTP {answer.status}")
+
+
+def basic(client_id: str, secret: str) -> dict[str, str]:
+    """The header field of client_secret_basic (RFC 6749 section 2.3.1)."""
+    pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
