@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import orjson
-from joserfc import jwt
+from joserfc import jws
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, RSAKey
 
@@ -50,7 +50,7 @@ def signed(
     """A token as an issuer signs it; None takes a member of the header out."""
     members = {"alg": alg, "typ": typ, "kid": key.kid, **header}
     given = {name: value for name, value in members.items() if value is not None}
-    return jwt.encode(given, dict(claims), key, algorithms=[alg])
+    return jws.serialize_compact(given, orjson.dumps(claims), key, algorithms=[alg])
 
 
 class Publisher:
