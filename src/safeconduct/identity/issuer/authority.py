@@ -306,12 +306,12 @@ def _content(path: Path) -> bytes | None:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """Changes whenever the file does."""
+    """Changes whenever the file does, and who may read it."""
     try:
         seen = path.stat()
     except FileNotFoundError:
         return None
-    return seen.st_ino, seen.st_mtime_ns, seen.st_size
+    return seen.st_ino, seen.st_ctime_ns, seen.st_size
 
 
 @contextmanager
