@@ -203,6 +203,16 @@ class TestAgreement:
             await agree(task, ONE)
         await upstream.left.wait()
 
+    async def test_that_comes_when_nobody_wants_it_any_more_is_left(
+        self, task: SimulatedTask
+    ) -> None:
+        subscription = await agree(task, tools=True)
+        subscription.close()
+        late = asyncio.create_task(asyncio.Event().wait(), name="late")
+        subscription.heard_from(cast("asyncio.Task[str]", late))
+        await asyncio.wait([late])
+        assert late.cancelled()
+
     async def test_that_nobody_runs_is_closed(
         self, task: SimulatedTask, upstream: Notifies
     ) -> None:
