@@ -45,7 +45,7 @@ conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gate
 fuzz: $(VENV)/.fuzz ## inputs that nobody thought of, for MINUTES=30 (last line: JSON)
 	@$(BIN)/python -m fuzz --minutes $(or $(MINUTES),30) $(OPTIONS)
 
-e2e: $(VENV)/.dev $(VENV)/.rivals $(VENV)/.servers $(VENV)/.npm ## whole programs; needs the packages of scripts/debian-packages.txt
+e2e: $(VENV)/.dev $(VENV)/.rivals $(VENV)/.servers $(VENV)/.issuers $(VENV)/.npm ## whole programs; needs the packages of scripts/debian-packages.txt
 	$(PYTEST) -m debian
 
 docs: $(VENV)/.dev ## links and snippets of the documentation
@@ -103,6 +103,13 @@ $(VENV)/.servers: requirements/servers.txt requirements/servers-old.txt $(VENV)/
 	  $(BIN)/python -m venv --clear $(VENV)/$$age; \
 	  $(PIP) --python $(VENV)/$$age/bin/python install --require-hashes -r requirements/$$age.txt; \
 	done
+	@touch $@
+
+# An issuer of users' tokens that others wrote, likewise.
+$(VENV)/.issuers: requirements/issuers.txt $(VENV)/.base
+	@echo "installing requirements/issuers.txt"
+	@$(BIN)/python -m venv --clear $(VENV)/issuers
+	@$(PIP) --python $(VENV)/issuers/bin/python install --require-hashes -r requirements/issuers.txt
 	@touch $@
 
 NPM_FILES := $(addprefix tests/e2e/npm/,package.json package-lock.json .npmrc)

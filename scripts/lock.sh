@@ -26,3 +26,4 @@ lock bench --extra bench --constraint requirements/runtime.txt "$@"
 # What `make e2e` puts behind the gateway: versions chosen by hand, what they stand on pinned.
 compile servers "$@" requirements/servers.in
 compile servers-old "$@" requirements/servers-old.in
+compile issuers "$@" requirements/issuers.in
