@@ -59,12 +59,14 @@ class Peer:
         """A process by its number, to look at what would be seen of it. Raises NotAttested."""
         try:
             descriptor = os.pidfd_open(pid)
-            uid, gid = _effective(pid)
         except OSError as error:
             raise NotAttested(f"process {pid}: {error.strerror}") from None
-        return cls(pid, uid, gid, descriptor)
+        try:
+            return cls(pid, *_effective(pid), descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise NotAttested(f"process {pid}: {error.strerror}") from None
 
-    @property
     def lives(self) -> bool:
         """Whether this very process still runs."""
         poll = select.poll()
@@ -117,7 +119,7 @@ class UnixAttestor:
         except OSError as error:
             raise NotAttested(f"it cannot be looked at: {error.strerror}") from None
         # What was read is of this process only if it has not ended meanwhile.
-        if not peer.lives:
+        if not peer.lives():
             raise NotAttested("the process has ended")
         return facts
 
