@@ -40,9 +40,6 @@ from safeconduct.identity.nonces import Nonces
 from safeconduct.identity.replay import Full, Replays
 
 KIND: Final = "hardware"
-NONCE_MS: Final = 120_000
-"""How long a nonce is good for, in milliseconds."""
-
 _CAPACITY: Final = 100_000
 _MIN_RSA_BITS: Final = 2048
 
@@ -60,7 +57,7 @@ class HardwareKeys:
         }
         self._workloads = Workloads(config, KIND)
         self._nonces = nonces
-        self._spent = Replays(keep_ms=NONCE_MS, capacity=_CAPACITY)
+        self._spent = Replays(keep_ms=nonces.lifetime_ms, capacity=_CAPACITY)
         self._latest_ms = 0
 
     async def attest(self, evidence: object, key: str, now_ms: int) -> Attested:

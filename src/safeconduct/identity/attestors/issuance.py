@@ -30,12 +30,12 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from safeconduct.config.schema import Config
 from safeconduct.identity import dpop
 from safeconduct.identity.attestors.attested import Attested, Attestor, NotAttested, Unjudged
-from safeconduct.identity.issuer.authority import AuthorityFault
+from safeconduct.identity.issuer.authority import AuthorityFault, domain_of
+from safeconduct.identity.nonces import Nonces
 from safeconduct.kit import jose
 from safeconduct.ports import (
     JSON,
     Caller,
-    Evidence,
     Ledger,
     LedgerConflict,
     LedgerFault,
@@ -74,16 +74,18 @@ class Issuance:
         config: Config,
         *,
         attestors: Mapping[str, Attestor],
-        signer: Callable[[str], Signer],
-        evidence: Evidence,
+        nonces: Nonces,
+        signers: Mapping[str, Signer],
+        proofs: dpop.Proofs,
         ledger: Ledger,
         clock_ms: Callable[[], int],
     ) -> None:
-        """`attestors` are by kind, `signer` is asked by SPIFFE ID."""
+        """`attestors` are by kind, `signers` by trust domain."""
         self._config = config
-        self._attestors = attestors
-        self._signer = signer
-        self._evidence = evidence
+        self.attestors = attestors
+        self._nonces = nonces
+        self._signers = signers
+        self._proofs = proofs
         self._ledger = ledger
         self._clock_ms = clock_ms
         self.refusals: deque[JSON] = deque(maxlen=REMEMBERED)
@@ -102,9 +104,9 @@ class Issuance:
             raise TokenRefused("invalid_request", "Not a request for an SVID.") from None
         # 2 key
         try:
-            thumbprint = self._evidence.possession(caller, now_ms, token=None, key=None)
+            thumbprint = self._proofs.verify(caller, now_ms, token=None, key=None)
         except Unauthenticated as fault:
-            raise TokenRefused(fault.error, fault.sentence) from None
+            raise TokenRefused(fault.error, fault.sentence, nonce=fault.nonce) from None
         # 3 evidence
         attested = await self._attested(request, thumbprint, now_ms)
         # 4 record
@@ -112,7 +114,7 @@ class Issuance:
         await self._record(request.attestor, attested, thumbprint, audience, now_ms)
         # 5 issue
         try:
-            signer = self._signer(attested.agent)
+            signer = self._signers[domain_of(attested.agent)]
             key = jose.embedded(caller.dpop[0], dpop.TYPE).key
             chain = signer.x509_svid(attested.agent, key, now_ms)
             token = signer.jwt_svid(attested.agent, (audience,), now_ms)
@@ -124,12 +126,16 @@ class Issuance:
             "jwt_svid": token,
         }
 
+    def nonce(self) -> str:
+        """A value for evidence that has to be fresh."""
+        return self._nonces.issue(self._clock_ms())
+
     async def keep_up(self) -> None:
         """Until cancelled: follows the keys of those who sign evidence."""
-        await asyncio.gather(*(one.keep_up() for one in self._attestors.values()))
+        await asyncio.gather(*(one.keep_up() for one in self.attestors.values()))
 
     async def _attested(self, request: _Request, key: str, now_ms: int) -> Attested:
-        attestor = self._attestors.get(request.attestor)
+        attestor = self.attestors.get(request.attestor)
         if attestor is None:
             raise self._refused("unknown", "there is no attestor of that kind here", now_ms)
         try:
