@@ -21,12 +21,16 @@ from safeconduct.ports import Workload
 
 TYPES: Final[frozenset[str | None]] = frozenset({"JWT", "JOSE", None})
 
+MAX_ID: Final = 2048
+
 # SPIFFE-ID section 2; the last group keeps out the segments `.` and `..`.
-_ID: Final = re.compile(r"spiffe://([a-z0-9._-]{1,255})(?:/(?!\.{1,2}(?:/|$))[a-zA-Z0-9._-]+)+")
+SPIFFE_ID: Final = re.compile(
+    r"spiffe://([a-z0-9._-]{1,255})(?:/(?!\.{1,2}(?:/|$))[a-zA-Z0-9._-]+)+"
+)
 
 
 class _SvidClaims(ForeignClaims, frozen=True, kw_only=True):
-    sub: Annotated[str, msgspec.Meta(max_length=2048)]
+    sub: Annotated[str, msgspec.Meta(max_length=MAX_ID)]
 
 
 class Svids:
@@ -55,5 +59,5 @@ class Svids:
 
     def _bundle(self, claims: Mapping[str, Any]) -> Source[Bundle] | None:
         subject = claims.get("sub")
-        match = _ID.fullmatch(subject) if isinstance(subject, str) else None
+        match = SPIFFE_ID.fullmatch(subject) if isinstance(subject, str) else None
         return None if match is None else self._bundles.get(match[1])

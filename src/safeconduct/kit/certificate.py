@@ -1,0 +1,42 @@
+"""The certificate that a TLS client showed, before anybody has looked at whom it names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from cryptography import x509
+
+from safeconduct.kit.jwk import encode
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate whose key its sender has, as a TLS handshake proved.
+
+    `chain` is in DER, the certificate itself first. `thumbprint` is what tokens are bound to (RFC
+    8705 section 3.1, `x5t#S256`). It is good from `from_ms` to `until_ms`, if it is good at all.
+    """
+
+    chain: tuple[bytes, ...]
+    thumbprint: str
+    from_ms: int
+    until_ms: int
+
+    @classmethod
+    def read(cls, chain: Sequence[bytes]) -> Certificate:
+        """The first of a chain. Raises ValueError: there is none, or it is no certificate."""
+        if not chain:
+            raise ValueError("an empty chain")
+        leaf = x509.load_der_x509_certificate(chain[0])
+        return cls(
+            chain=tuple(chain),
+            thumbprint=encode(hashlib.sha256(chain[0]).digest()),
+            from_ms=_ms(leaf.not_valid_before_utc),
+            until_ms=_ms(leaf.not_valid_after_utc),
+        )
+
+
+def _ms(time: datetime) -> int:
+    return int(time.timestamp()) * 1000
