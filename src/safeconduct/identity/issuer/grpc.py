@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 MAX_REQUEST: Final = 16 * 1024
 """How long the body of a call may be, in bytes."""
 
+MAX_UNHEARD: Final = 64 * 1024
+"""How much may arrive that comes to nothing yet, in bytes."""
+
 MAX_CALLS: Final = 16
 """How many calls may be open on one connection."""
 
@@ -115,6 +118,7 @@ class Connection(asyncio.Protocol):
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
         self._h2.local_settings = Settings(client=False, initial_values=_SETTINGS)
         self._streams: dict[int, _Stream] = {}
+        self._unheard = 0
         self._room = asyncio.Event()  # to send more, on this connection or one of its streams
         self._writable = asyncio.Event()
         self._writable.set()
@@ -154,7 +158,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Takes what arrived; what is not HTTP/2 ends the connection."""
         try:
-            for event in self._h2.receive_data(data):
+            events = self._h2.receive_data(data)
+            # A frame that is longer than allowed is told only once all of it is here.
+            self._unheard = 0 if events else self._unheard + len(data)
+            if self._unheard > MAX_UNHEARD:
+                self.close()
+            for event in events:
                 self._happened(event)
             self._flush()
         except (H2Error, UnicodeError):
