@@ -53,14 +53,14 @@ def run(args: argparse.Namespace) -> int:
             logging.getLogger("safeconduct").warning(
                 "upstream %s: %s (fix: %s)", upstream, why, output.ask_again(config, upstream)
             )
-        _spare_the_collector()
+        spare_the_collector()
         output.emit(args, {"ready": issuer}, f"ready: {issuer}/mcp")
 
     uvloop.run(served.serve(ready))
     return output.OK
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What a start has made stays to the end, so the collector need not look at it again and again;
     and hardly anything that a call makes refers to itself, so it need not look after each call.
     """
