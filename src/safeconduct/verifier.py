@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from safeconduct.entrypoints.oauth import JWKS_PATH
+from safeconduct.entrypoints.metadata import JWKS_PATH
 from safeconduct.identity.keys import SIGNING, WebKeys, published
 from safeconduct.identity.replay import Full, Replays
 from safeconduct.kit import jose

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from safeconduct.audit.verify import Report, read, verify
 from safeconduct.config import load
@@ -119,7 +119,21 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def install(directory: Path, office: Office, *, tenant: str = TENANT, port: int = 0) -> Config:
+class Serves(Protocol):
+    """Where the tools are, and how they describe themselves."""
+
+    url: str
+    definitions: dict[str, JSON]
+
+
+def install(
+    directory: Path,
+    office: Serves,
+    *,
+    tenant: str = TENANT,
+    port: int = 0,
+    credential: JSON | None = None,
+) -> Config:
     """Writes a configuration directory, its tools reviewed as the office now describes them."""
     issuer = f"{HOST}:{port or free_port()}"
     profile = {"scopes": _SCOPES[:3], "budgets": {"calls": 1000}, "max_refusals": 1000}
@@ -159,7 +173,7 @@ def install(directory: Path, office: Office, *, tenant: str = TENANT, port: int 
                 "office": {
                     "mcp": office.url,
                     "role": "execution",
-                    "credential": {"kind": "none"},
+                    "credential": credential or {"kind": "none"},
                     "manifests": "manifests/office.yaml",
                 }
             },
@@ -198,7 +212,7 @@ def _agent(agent: str, *, stateless: bool) -> JSON:
     }
 
 
-def _manifest(office: Office) -> JSON:
+def _manifest(office: Serves) -> JSON:
     trusted = {"integrity": "trusted", "confidentiality": "internal"}
     tools: dict[str, JSON] = {
         "get_case": {

