@@ -63,7 +63,7 @@ class Client:
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, window: bool = True
     ) -> None:
-        self._reader, self.writer = reader, writer
+        self.reader, self.writer = reader, writer
         self.h2 = H2Connection(H2Configuration(header_encoding="utf-8"))
         self._window = window
         self.calls: dict[int, Call] = {}
@@ -106,7 +106,7 @@ class Client:
 
     async def read(self) -> None:
         """Takes what arrives next."""
-        data = await self._reader.read(65_536)
+        data = await self.reader.read(65_536)
         if not data:
             self.over = True
             return
