@@ -14,6 +14,8 @@ from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.config.schema import Config
 from safeconduct.core.record import label_value
 from safeconduct.delegation.exchange import Exchange
+from safeconduct.delegation.introspection import Introspection
+from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
 from safeconduct.entrypoints import oauth
 from safeconduct.entrypoints.arrival import Limits
@@ -30,7 +32,7 @@ from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
 from safeconduct.entrypoints.server import Server, listener
 from safeconduct.identity import dev
-from safeconduct.identity.dpop import Proofs
+from safeconduct.identity.dpop import NONCE_MS, Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
 from safeconduct.kit import jose
 from safeconduct.ports import (
@@ -41,7 +43,6 @@ from safeconduct.ports import (
 from safeconduct.rooms import Rooms, clock_ms, engine, new_id
 
 WIRE_OVERHEAD: Final = 1_048_576
-TOKEN_FORM_BYTES: Final = 65_536
 
 REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 """What can be revoked."""
@@ -66,7 +67,8 @@ class Served:
             dev.create(state, config)
         key, created = gateway_key(state)
         # What was proven to the process before us may be replayed to us; a new key has no past.
-        proofs = Proofs(since_ms=0 if created else clock_ms())
+        nonces = Nonces(lifetime_ms=NONCE_MS) if root.gateway.dpop_nonce else None
+        proofs = Proofs(since_ms=0 if created else clock_ms(), nonces=nonces)
         self.evidence = evidence = ConfiguredEvidence(config, proofs)
         self.tokens = TaskTokens(root.gateway, key, evidence)
         self.rooms = Rooms(
@@ -82,13 +84,34 @@ class Served:
             sign=lambda claims, typ: jose.sign(claims, key, typ),
             step=step,
         )
-        self.exchange = Exchange(
+        proofs.not_before(self.rooms.state.latest_ms())
+        service = Exchange(
+            Steps(
+                config,
+                evidence=evidence,
+                tokens=self.tokens,
+                ledger=self.rooms.log,
+                tasks=self.rooms.state,
+                clock_ms=clock_ms,
+                new_id=new_id,
+            )
+        )
+        status = Introspection(
             config,
             evidence=evidence,
             tokens=self.tokens,
+            tasks=self.rooms.state,
             ledger=self.rooms.log,
+            revoke=self.rooms.revoke,
             clock_ms=clock_ms,
             new_id=new_id,
+        )
+        self._oauth = oauth.TokenEndpoints(
+            root.gateway,
+            service,
+            status,
+            dict(self.tokens.public_jwks()),
+            id_jag=any(issuer.id_jag for issuer in root.users.issuers),
         )
         self._endpoint = McpEndpoint(
             self.rooms.gateway,
@@ -113,11 +136,8 @@ class Served:
         gateway = self.rooms.config.root.gateway
         return {
             **self._endpoint.routes(),
-            oauth.TOKEN_PATH: {"POST": Route(self._token, TOKEN_FORM_BYTES)},
-            oauth.JWKS_PATH: {"GET": document(dict(self.tokens.public_jwks()))},
-            oauth.SERVER_METADATA_PATH: {"GET": document(oauth.server_metadata(gateway))},
-            oauth.RESOURCE_METADATA_PATH: {"GET": document(oauth.resource_metadata(gateway))},
-            "/healthz": {"GET": document({"status": "ok"})},
+            **self._oauth.routes(),
+            "/healthz": {"GET": oauth.document({"status": "ok"})},
         }
 
     async def serve(self, ready: Callable[[str], None]) -> None:
@@ -140,23 +160,6 @@ class Served:
             await self._endpoint.close()
             await self.operator.close()
             await self.rooms.close()
-
-    async def _token(self, request: Request) -> Response:
-        fields = {name: [v.decode("latin-1") for v in request.every(name)] for name in (b"dpop",)}
-        caller = Caller(
-            http_method="POST",
-            url=self.rooms.config.root.gateway.issuer + oauth.TOKEN_PATH,
-            authorization=None,
-            dpop=tuple(fields[b"dpop"]),
-        )
-        try:
-            form = oauth.parse_form(request.body)
-        except TokenRefused as refused:
-            status, headers, body = oauth.refusal(refused)
-        else:
-            status, headers, body = await oauth.token_endpoint(self.exchange, form, caller)
-        sent = tuple((name.encode(), value.encode()) for name, value in headers.items())
-        return Response(status, orjson.dumps(body), sent)
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who
@@ -221,14 +224,3 @@ class Served:
                 for where, name, state, pin in rooms.catalogue.pins()
             ],
         }
-
-
-def document(value: JSON) -> Route:
-    """Serves one JSON document."""
-    body = orjson.dumps(value)
-
-    async def get(request: Request) -> Response:
-        del request
-        return Response(200, body, (JSON_TYPE,))
-
-    return Route(get)

@@ -32,13 +32,14 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says about its sender: claims, until `Identity.verify` has looked at them.
 
     `url` is the gateway's own public URL of the endpoint (what a DPoP proof's `htu` must name),
-    never one derived from the request's Host header.
+    never one derived from the request's Host header. `body` is what a proof may name the digest of.
     """
 
     http_method: str
     url: str
     authorization: str | None
     dpop: tuple[str, ...] = ()
+    body: bytes = b""
 
 
 class Bearer(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,13 +58,15 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unauthenticated(Exception):
     """The caller proved nothing. `error` is an OAuth error code (RFC 6750, RFC 9449 section 7.1);
-    the sentence says what the caller can see anyway and nothing else.
+    the sentence says what the caller can see anyway and nothing else. `nonce` is what its next
+    proof must carry, where one is wanted (RFC 9449 section 8).
     """
 
-    def __init__(self, error: str, sentence: str) -> None:
+    def __init__(self, error: str, sentence: str, *, nonce: str | None = None) -> None:
         super().__init__(sentence)
         self.error = error
         self.sentence = sentence
+        self.nonce = nonce
 
 
 class Identity(Protocol):
@@ -88,7 +91,9 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A user, as the user issuer describes them in a live token."""
+    """A user, as the user issuer describes them in a live token. It is good in the hands of
+    `may_act` alone, and for `scopes` alone, where it says so.
+    """
 
     id: str
     issuer: str
@@ -99,10 +104,14 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     auth_time_s: int = 0
     amr: tuple[str, ...] = ()
     device: tuple[str, ...] = ()
+    may_act: str | None = None
+    scopes: frozenset[str] | None = None
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asked for, attested by a front end (`app`) or by their own device (`user`)."""
+    """What a user asked for, attested by a front end (`app`) or by their own device (`user`): of a
+    new task, or of the one that is named.
+    """
 
     source: PurposeSource
     issuer: str
@@ -110,6 +119,7 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True):
     user: str
     agent: str | None
     purpose: str
+    task: str | None = None
 
 
 class Evidence(Protocol):
@@ -118,6 +128,10 @@ class Evidence(Protocol):
     async def workload(self, token: str, now_ms: int) -> Workload: ...
 
     async def person(self, token: str, now_ms: int) -> Person: ...
+
+    async def grant(self, token: str, now_ms: int) -> Person:
+        """The user of an identity assertion grant (ID-JAG), for one agent."""
+        ...
 
     async def attestation(self, token: str, now_ms: int) -> Attestation: ...
 
@@ -132,17 +146,24 @@ class Evidence(Protocol):
 
 class TokenRefused(Exception):
     """No token is issued. `error` is an OAuth error code (RFC 6749 section 5.2, RFC 8693); `told`
-    are further members of the answer.
+    are further members of the answer, `nonce` what the next proof must carry, if one is wanted.
     """
 
     def __init__(
-        self, error: str, sentence: str, *, status: int = 400, told: JSON | None = None
+        self,
+        error: str,
+        sentence: str,
+        *,
+        status: int = 400,
+        told: JSON | None = None,
+        nonce: str | None = None,
     ) -> None:
         super().__init__(sentence)
         self.error = error
         self.sentence = sentence
         self.status = status
         self.told = told or {}
+        self.nonce = nonce
 
 
 class SignalRefused(Exception):
@@ -160,6 +181,14 @@ class TokenService(Protocol):
     async def exchange(self, form: Mapping[str, str], caller: Caller) -> JSON:
         """The token response. Raises TokenRefused."""
         ...
+
+
+class TokenStatus(Protocol):
+    """Whether tokens are good, and their end. Both raise TokenRefused."""
+
+    async def introspect(self, form: Mapping[str, str]) -> JSON: ...
+
+    async def revoke(self, form: Mapping[str, str]) -> None: ...
 
 
 # --- what is recorded -----------------------------------------------------------------------------

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from safeconduct.audit.verify import read
+from safeconduct.config.schema import Window
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
+from safeconduct.delegation.request import JWT_SVID
 from safeconduct.ports import UpstreamFault
 from safeconduct.simulation import SimulatedTask
 from tests.support.pages import DOCS, codes, sections, tables
-from tests.support.parties import DESK, Parties
+from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
 from tests.support.worlds import Rules, config
 
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
@@ -55,11 +57,28 @@ async def calls(directory: Path) -> None:
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
 
 
+async def issued(directory: Path) -> Parties:
+    """A task that goes on in every way there is, and is asked about."""
+    config = with_helper(configuration(directory))
+    window = Window(seconds=60, budgets={"calls": 99})
+    parties = Parties(directory, profiled(config, window=window, reattest_every=9))
+    details = '[{"type": "safeconduct_task", "case": "C-1"}]'
+    attestation = parties.attestation(DESK)
+    started = await parties.started(
+        purpose=None, purpose_attestation=attestation, authorization_details=details
+    )
+    await parties.asked(parties.renewal(started["task"]))
+    await parties.asked(parties.amendment(started, "Go on"))
+    await parties.asked(parties.child(started))
+    shown = {"client_assertion_type": JWT_SVID, "client_assertion": parties.svid()}
+    await parties.status.introspect({"token": str(started["access_token"]), **shown})
+    return parties
+
+
 @pytest.fixture
 async def seen(tmp_path: Path) -> dict[str, set[str]]:
     """By kind, every field that was written."""
-    parties = Parties(tmp_path / "sts")
-    await parties.started(purpose=None, purpose_attestation=parties.attestation(DESK))
+    parties = await issued(tmp_path / "sts")
     await calls(tmp_path / "gateway")
     found: dict[str, set[str]] = defaultdict(set)
     written: list[dict[str, Any]] = [*parties.ledger.records, *read(tmp_path / "gateway/audit")]

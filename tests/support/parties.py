@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,17 @@ from safeconduct.config import schema
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.trust import Trust
 from safeconduct.delegation.exchange import Exchange
+from safeconduct.delegation.introspection import Introspection
+from safeconduct.delegation.request import TASK_TOKEN_TYPE
+from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
 from safeconduct.identity import dev
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import PrivateKey, encode
-from safeconduct.ports import JSON, Caller, LedgerConflict
+from safeconduct.ports import JSON, Caller, Evidence, LedgerConflict
+from safeconduct.tasks.state import TaskState
 from tests.support import worlds
 from tests.support.worlds import AGENT, USER
 
@@ -40,22 +45,50 @@ ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 
 
 class MemoryLedger:
-    """A log in memory that refuses what was consumed, and fails when it is told to."""
+    """A log in memory, with the real state of tasks, that fails when it is told to: for every kind
+    of record, or for the one that it `refuses`.
+    """
 
     def __init__(self) -> None:
         self.records: list[JSON] = []
-        self.consumed: set[str] = set()
+        self.state = TaskState(Path(":memory:"))
         self.fault: Exception | None = None
+        self.refuses: str | None = None
+        weakref.finalize(self, self.state.close)
 
     async def append(self, *records: Mapping[str, Any]) -> int:
-        if self.fault is not None:
+        kinds = {record["kind"] for record in records}
+        if self.fault is not None and self.refuses in {None, *kinds}:
             raise self.fault
         for record in records:
-            if not self.consumed.isdisjoint(record["consumes"]):
-                raise LedgerConflict("consumed")
-            self.consumed.update(record["consumes"])
-            self.records.append(dict(record))
+            conflict = self.state.apply(self.state.applied(), record, replay=False)
+            if conflict is not None:
+                self.state.rollback()
+                raise LedgerConflict(conflict)
+        self.state.commit()
+        self.records += map(dict, records)
         return len(self.records) - len(records)
+
+
+def with_helper(config: schema.Config) -> schema.Config:
+    """The same company with a second agent, to which the first one may pass on parts of tasks."""
+    agent = config.agents[AGENT]
+    named = (f"user:{USER}", f"agent:{AGENT}")
+    helper = replace(
+        agent, spiffe_id=OTHER, delegation=replace(agent.delegation, on_behalf_of=named)
+    )
+    assignments = config.root.assignments
+    return replace(
+        config,
+        agents={**config.agents, OTHER: helper},
+        root=replace(config.root, assignments={**assignments, OTHER: assignments[AGENT]}),
+    )
+
+
+def profiled(config: schema.Config, **changes: Any) -> schema.Config:
+    """The same company with another profile for triage."""
+    profile = replace(config.root.profiles["triage"], **changes)
+    return replace(config, root=replace(config.root, profiles={"triage": profile}))
 
 
 def configuration(directory: Path, **gateway: bool) -> schema.Config:
@@ -84,6 +117,7 @@ class Parties:
         config: schema.Config | None = None,
         ledger: MemoryLedger | None = None,
         since_ms: int = 0,
+        evidence: Evidence | None = None,
     ) -> None:
         self.config = config or configuration(directory)
         self.state = directory / "state"
@@ -92,17 +126,24 @@ class Parties:
         self.ledger = ledger or MemoryLedger()
         self.key = PrivateKey.generate()
         self._numbers = itertools.count()
-        self.evidence = ConfiguredEvidence(self.config, Proofs(since_ms=since_ms))
+        self.evidence = evidence or ConfiguredEvidence(self.config, Proofs(since_ms=since_ms))
         self.gateway_key, _ = gateway_key(self.state)
         self.tokens = TaskTokens(self.config.root.gateway, self.gateway_key, self.evidence)
-        self.exchange = Exchange(
-            self.config,
-            evidence=self.evidence,
-            tokens=self.tokens,
-            ledger=self.ledger,
-            clock_ms=lambda: self.now_ms,
-            new_id=lambda kind: f"{kind}_{next(self._numbers)}",
-        )
+        shared: dict[str, Any] = {
+            "evidence": self.evidence,
+            "tokens": self.tokens,
+            "ledger": self.ledger,
+            "tasks": self.ledger.state,
+            "clock_ms": lambda: self.now_ms,
+            "new_id": lambda kind: f"{kind}_{next(self._numbers)}",
+        }
+        self.exchange = Exchange(Steps(self.config, **shared))
+        self.status = Introspection(self.config, revoke=self.revoke, **shared)
+
+    async def revoke(self, what: str, identifier: str, by: str) -> None:
+        """Revokes, as an operator does."""
+        record = {"kind": "revocation", "what": what, "id": identifier, "by": by}
+        await self.ledger.append({**record, "at_ms": self.now_ms})
 
     def svid(self, agent: str = AGENT) -> str:
         return dev.svid(self.state, self.config, agent, self.now_ms)
@@ -110,15 +151,24 @@ class Parties:
     def user_token(self, user: str = USER) -> str:
         return dev.user_token(self.state, self.config, user, self.now_ms)
 
-    def attestation(self, issuer: str = DESK, *, user: str = USER, agent: str = AGENT) -> str:
+    def attestation(
+        self,
+        issuer: str = DESK,
+        *,
+        user: str = USER,
+        agent: str = AGENT,
+        text: str = "Answer case C-1",
+        task: str | None = None,
+    ) -> str:
         return dev.purpose(
             self.state,
             self.config,
             issuer=issuer,
             user=user,
             agent=agent,
-            text="Answer case C-1",
+            text=text,
             now_ms=self.now_ms,
+            task=task,
         )
 
     def signed(self, party: str, typ: str, claims: Mapping[str, Any]) -> str:
@@ -174,4 +224,48 @@ class Parties:
 
     async def started(self, **changes: str | None) -> JSON:
         """The token response of a new task."""
-        return await self.exchange.exchange(self.form(**changes), self.requester())
+        return await self.asked(self.form(**changes))
+
+    async def asked(self, form: Mapping[str, str], *proofs: str) -> JSON:
+        """The token response to a request. Raises TokenRefused."""
+        return await self.exchange.exchange(form, self.requester(*proofs))
+
+    def renewal(self, task: object, **changes: str | None) -> dict[str, str]:
+        """A request for a further token of a task."""
+        return self.form(
+            **{"task": str(task), "task_profile": None, "purpose": None, **changes}
+        )
+
+    def amendment(self, started: JSON, text: str, **changes: str | None) -> dict[str, str]:
+        """A request with what the user says later."""
+        attestation = self.attestation(text=text, task=str(started["task"]))
+        return self.form(
+            **{
+                "task_profile": None,
+                "purpose": None,
+                "subject_token": str(started["access_token"]),
+                "subject_token_type": TASK_TOKEN_TYPE,
+                "purpose_attestation": attestation,
+                **changes,
+            },
+        )
+
+    def handover(
+        self, token: object, to: str = OTHER, key: PrivateKey | None = None, **claims: object
+    ) -> str:
+        """The proof that hands a task token to another agent."""
+        ath = encode(hashlib.sha256(str(token).encode()).digest())
+        return self.proof(key, None, **{"ath": ath, "act": {"sub": to}, **claims})
+
+    def child(self, started: JSON, **changes: str | None) -> dict[str, str]:
+        """A request of `OTHER` for a part of a task that was handed to it."""
+        return self.form(
+            **{
+                "subject_token": str(started["access_token"]),
+                "subject_token_type": TASK_TOKEN_TYPE,
+                "subject_token_proof": self.handover(started["access_token"]),
+                "actor_token": self.svid(OTHER),
+                "purpose": None,
+                **changes,
+            }
+        )

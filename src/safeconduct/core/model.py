@@ -67,6 +67,7 @@ class UserFacts(msgspec.Struct, frozen=True, kw_only=True):
     amr: tuple[str, ...] = ()
     auth_time_s: int = 0
     device: tuple[str, ...] = ()
+    signed_in_ms: int = 0
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Collection
 from typing import Final
 
-from safeconduct.config.users import Requires, UserKind
-from safeconduct.ports import JSON, Person, TokenRefused
+from safeconduct.config.users import Requires
+from safeconduct.core.model import UserFacts
+from safeconduct.ports import JSON, TokenRefused
 
 FUTURE_S: Final = 5
 """How far ahead of ours the issuer's clock may be, in seconds."""
@@ -19,13 +20,11 @@ FUTURE_S: Final = 5
 _log = logging.getLogger(__name__)
 
 
-def check_access(
-    requires: Requires, user: Person, *, kind: UserKind, groups: Collection[str], now_ms: int
-) -> None:
+def check_access(requires: Requires, user: UserFacts, *, now_ms: int) -> None:
     """Raises TokenRefused unless all of it holds of this user, now."""
     for name, wanted, given in (
-        ("kinds", requires.kinds, (kind,)),
-        ("groups", requires.groups, groups),
+        ("kinds", requires.kinds, (user.kind,)),
+        ("groups", requires.groups, user.groups),
         ("device", requires.device, user.device),
     ):
         if not _one_of(wanted, given):

@@ -1,4 +1,11 @@
-"""The token request (RFC 8693 section 2.1) with our parameters, read and narrowed.
+"""Token requests, read and narrowed: what is shown, and which of four things is asked for.
+
+| what         | `subject_token`                | besides the agent's SVID                        |
+|--------------|--------------------------------|-------------------------------------------------|
+| a start      | the user's, or an ID-JAG       | `task_profile`, `purpose` or its attestation    |
+| a renewal    | of the same kind as the start  | `task`                                          |
+| an amendment | the task's own token           | `purpose_attestation`                           |
+| a child      | the parent's, with a proof     | `task_profile`                                  |
 
 Parameters that we do not know are ignored, as RFC 6749 section 3.2 demands.
 """
@@ -7,15 +14,22 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from safeconduct.delegation import details
+from safeconduct.delegation.details import Details
 from safeconduct.ports import TokenRefused
 
-GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE: Final = "urn:ietf:params:oauth:token-type:jwt"
+TASK_TOKEN_TYPE: Final = "urn:safeconduct:token-type:task"
+"""A task token of this gateway as the subject of a request."""
+JWT_SVID: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
+"""A JWT-SVID that authenticates a client (draft-ietf-oauth-spiffe-client-auth)."""
 
 _USER_TOKEN_TYPES: Final = frozenset(
     {ACCESS_TOKEN_TYPE, JWT_TYPE, "urn:ietf:params:oauth:token-type:id_token"}
@@ -25,18 +39,63 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _USEFUL: Final = frozenset("\n\t\u200c\u200d")  # the joiners shape letters of some scripts
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A request in good form. `scopes` is None when the whole profile is asked for; `purpose` is
-    empty when an attestation holds it.
+class UserToken(msgspec.Struct, frozen=True):
+    """A user's live token; `grant`: the identity provider's word that an agent may act for them."""
+
+    token: str
+    grant: bool = False
+
+
+class HandedOver(msgspec.Struct, frozen=True):
+    """A task token, and the proof by its key that it was handed to another agent."""
+
+    token: str
+    proof: str
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What every request shows: the agent's SVIDs, as actor, as client or as both. `scopes` is None
+    when all that can be had is asked for.
     """
 
-    subject_token: str
-    actor_token: str
+    svids: tuple[str, ...]
     client_id: str | None
-    profile: str
     scopes: frozenset[str] | None
+    details: Details | None
+
+
+class Start(Shown, frozen=True, kw_only=True):
+    """A task. `purpose` is empty when an attestation holds it."""
+
+    user: UserToken
+    profile: str
     purpose: str
-    purpose_attestation: str | None
+    attestation: str | None
+
+
+class Child(Shown, frozen=True, kw_only=True):
+    """A part of a task. Without a `purpose` of its own it has its parent's."""
+
+    parent: HandedOver
+    profile: str
+    purpose: str
+
+
+class Renewal(Shown, frozen=True, kw_only=True):
+    """A further token of a task."""
+
+    task: str
+    subject: UserToken | HandedOver
+
+
+class Amendment(Shown, frozen=True, kw_only=True):
+    """What the user said later."""
+
+    token: str
+    attestation: str
+
+
+Request = Start | Child | Renewal | Amendment
 
 
 def parse(form: Mapping[str, str], gateway: frozenset[str]) -> Request:
@@ -45,30 +104,34 @@ def parse(form: Mapping[str, str], gateway: frozenset[str]) -> Request:
     Raises TokenRefused.
     """
     given = {name: value for name, value in form.items() if value}
-    if given.get("grant_type") != GRANT_TYPE:
-        raise TokenRefused("unsupported_grant_type", "Only token exchange is offered.")
-    if given.get("subject_token_type") not in _USER_TOKEN_TYPES:
-        raise TokenRefused("invalid_request", "subject_token_type must be a user's JWT.")
-    if given.get("actor_token_type") != JWT_TYPE:
-        raise TokenRefused("invalid_request", f"actor_token_type must be {JWT_TYPE}.")
+    if given.get("grant_type") not in {TOKEN_EXCHANGE, JWT_BEARER}:
+        raise TokenRefused("unsupported_grant_type", "This grant type is not offered.")
     if given.get("requested_token_type", ACCESS_TOKEN_TYPE) != ACCESS_TOKEN_TYPE:
         raise TokenRefused("invalid_request", "Only access tokens are issued.")
     for name in ("resource", "audience"):
         if name in given and given[name] not in gateway:
             raise TokenRefused("invalid_target", "Tokens are issued for this gateway only.")
-    purpose, attestation = given.get("purpose"), given.get("purpose_attestation")
-    if (purpose is None) == (attestation is None):
+    subject = _subject(given)
+    shown = _shown(given)
+    if isinstance(subject, str):
+        attestation = _required(given, "purpose_attestation")
+        return Amendment(**shown, token=subject, attestation=attestation)
+    if "task" in given:
+        return Renewal(**shown, task=given["task"], subject=subject)
+    profile = _required(given, "task_profile")
+    asked: Details | None = shown["details"]
+    words = [text for text in (given.get("purpose"), asked and asked.purpose) if text]
+    if isinstance(subject, HandedOver):
+        if len(words) > 1 or "purpose_attestation" in given:
+            raise TokenRefused("invalid_request", "A child task has its parent's purpose, or one.")
+        return Child(**shown, parent=subject, profile=profile, purpose="".join(words))
+    vouched = given.get("purpose_attestation")
+    if len(words) + (vouched is not None) != 1:
         raise TokenRefused(
             "invalid_request", "Give either a purpose or a purpose_attestation, not both."
         )
-    return Request(
-        subject_token=_required(given, "subject_token"),
-        actor_token=_required(given, "actor_token"),
-        client_id=given.get("client_id"),
-        profile=_required(given, "task_profile"),
-        scopes=frozenset(given["scope"].split(" ")) - {""} if "scope" in given else None,
-        purpose=purpose or "",
-        purpose_attestation=attestation,
+    return Start(
+        **shown, user=subject, profile=profile, purpose="".join(words), attestation=vouched
     )
 
 
@@ -86,6 +149,52 @@ def readable(purpose: str) -> str:
             "invalid_request", f"A purpose is readable text of at most {_MAX_PURPOSE} characters."
         )
     return purpose
+
+
+def client_svid(form: Mapping[str, str]) -> str | None:
+    """The JWT-SVID that authenticates a client, if it shows one. Raises TokenRefused."""
+    if not form.get("client_assertion"):
+        return None
+    if form.get("client_assertion_type") != JWT_SVID:
+        raise TokenRefused(
+            "invalid_client", f"client_assertion_type must be {JWT_SVID}.", status=401
+        )
+    return form["client_assertion"]
+
+
+def _subject(given: Mapping[str, str]) -> UserToken | HandedOver | str:
+    """Whose token is shown; a string is the task token of the agent itself."""
+    if given["grant_type"] == JWT_BEARER:
+        if "client_assertion" not in given:
+            raise TokenRefused(
+                "invalid_client", "This grant needs the agent's JWT-SVID as client_assertion.",
+                status=401,
+            )  # fmt: skip
+        return UserToken(_required(given, "assertion"), grant=True)
+    kind = given.get("subject_token_type")
+    if kind in _USER_TOKEN_TYPES:
+        return UserToken(_required(given, "subject_token"))
+    if kind != TASK_TOKEN_TYPE:
+        raise TokenRefused("invalid_request", "subject_token_type must be a user's or task's JWT.")
+    token = _required(given, "subject_token")
+    return (
+        HandedOver(token, given["subject_token_proof"]) if "subject_token_proof" in given else token
+    )
+
+
+def _shown(given: Mapping[str, str]) -> dict[str, Any]:
+    svids = [client] if (client := client_svid(given)) is not None else []
+    if "actor_token" in given or not svids:
+        if given.get("actor_token_type") != JWT_TYPE:
+            raise TokenRefused("invalid_request", f"actor_token_type must be {JWT_TYPE}.")
+        svids.append(_required(given, "actor_token"))
+    text = given.get("authorization_details")
+    return {
+        "svids": tuple(dict.fromkeys(svids)),
+        "client_id": given.get("client_id"),
+        "scopes": frozenset(given["scope"].split(" ")) - {""} if "scope" in given else None,
+        "details": None if text is None else details.parse(text),
+    }
 
 
 def _required(given: Mapping[str, str], name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -53,8 +53,16 @@ class TaskTokens:
         self._evidence = evidence
         self._verified: dict[str, Bearer] = {}
 
-    def mint(self, bearer: Bearer, purpose_source: PurposeSource, now_ms: int) -> str:
-        """Sign a token that says what `bearer` says.
+    def mint(
+        self,
+        bearer: Bearer,
+        purpose_source: PurposeSource,
+        now_ms: int,
+        *,
+        actors: Sequence[str] = (),
+    ) -> str:
+        """Sign a token that says what `bearer` says. `actors` are the agents of the tasks above,
+        nearest first; they inform and decide nothing (RFC 8693 section 4.1).
 
         Raises ValueError when it would last longer than 15 minutes.
         """
@@ -68,7 +76,7 @@ class TaskTokens:
             "jti": bearer.jti,
             "client_id": bearer.agent,
             "sub": bearer.user,
-            "act": {"sub": bearer.agent},
+            "act": _chain((bearer.agent, *actors)),
             "txn": bearer.task,
             "tenant": bearer.tenant,
             "scope": " ".join(sorted(bearer.scopes)),
@@ -91,7 +99,7 @@ class TaskTokens:
         scheme, token = _credentials(caller)
         bearer = self._verified.get(token)
         if bearer is None:
-            bearer = self._read(token, now_ms)
+            bearer = self.read(token, now_ms)
             self._remember(token, bearer)
         if bearer.expires_ms <= now_ms:
             raise Unauthenticated("invalid_token", "The task token has expired.")
@@ -106,7 +114,8 @@ class TaskTokens:
         """The key that verifies our tokens, as a JWK Set (RFC 7517 section 5)."""
         return {"keys": [self._key.public.jwk(use="sig")]}
 
-    def _read(self, token: str, now_ms: int) -> Bearer:
+    def read(self, token: str, now_ms: int) -> Bearer:
+        """What a token says; who shows it has proven nothing yet. Raises Unauthenticated."""
         try:
             claims = jose.verify(
                 token, lambda _: self._keys, types=frozenset({TYPE}), shape=_TaskClaims
@@ -155,6 +164,12 @@ def _credentials(caller: Caller) -> tuple[Literal["dpop", "bearer"], str]:
             return known, token
         case _:
             raise Unauthenticated("invalid_token", "A task token is needed.")
+
+
+def _chain(agents: Sequence[str]) -> dict[str, Any]:
+    """Nested actors, the one that acts outermost."""
+    first, *before = agents
+    return {"sub": first, "act": _chain(before)} if before else {"sub": first}
 
 
 def _invalid() -> Unauthenticated:

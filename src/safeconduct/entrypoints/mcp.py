@@ -104,7 +104,7 @@ class McpEndpoint:
             raise Problem(404, "There is nothing here.")
         if b"authorization" not in request.headers:
             # Who shows no token does not get as far as the parser.
-            raise self._unauthenticated(None, "A task token is needed.")
+            raise self._unauthenticated(request, None)
 
     def _caller(self, request: Request) -> Caller:
         return Caller(
@@ -112,6 +112,7 @@ class McpEndpoint:
             url=self._issuer + request.path,
             authorization=request.headers[b"authorization"].decode("latin-1"),
             dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
+            body=request.body,
         )
 
     async def get(self, request: Request) -> None:
@@ -131,14 +132,15 @@ class McpEndpoint:
         try:
             bearer = await self._gateway.authenticate(self._caller(request))
         except Unauthenticated as fault:
-            raise self._unauthenticated(fault.error, fault.sentence) from None
-        self._require_alive(bearer)
+            raise self._unauthenticated(request, fault) from None
+        self._require_alive(request, bearer)
         return bearer, cast("Session", self._sessions.of(request, bearer))
 
-    def _require_alive(self, bearer: Bearer) -> None:
+    def _require_alive(self, request: Request, bearer: Bearer) -> None:
         """What lasts begins for nobody whose task is over. Raises Problem."""
         if self._gateway.over(bearer):
-            raise self._unauthenticated("invalid_token", "The task token is not valid here.")
+            over = Unauthenticated("invalid_token", "The task token is not valid here.")
+            raise self._unauthenticated(request, over)
 
     async def post(self, request: Request) -> Response | None:
         """Answers one message."""
@@ -170,7 +172,7 @@ class McpEndpoint:
         except Rejected as rejected:
             return rejected.response(modern=modern)
         except Unauthenticated as fault:
-            raise self._unauthenticated(fault.error, fault.sentence) from None
+            raise self._unauthenticated(request, fault) from None
 
     async def _replied(self, request: Request, caller: Caller, reply: Reply) -> Response:
         """Takes the reply to a request of ours: only a session has these."""
@@ -198,7 +200,7 @@ class McpEndpoint:
             params.require_no_cursor(asked.message)
         bearer = await self._gateway.authenticate(asked.caller)
         if method in _LASTING:
-            self._require_alive(bearer)
+            self._require_alive(request, bearer)
         if method == LISTEN:
             await self._listening.listen(request, asked, bearer)
             return None
@@ -246,11 +248,14 @@ class McpEndpoint:
             raise rounds.invalid(message, "This resource cannot be subscribed to.")
         return {}
 
-    def _unauthenticated(self, fault: str | None, sentence: str) -> Problem:
-        challenge = answers.token_challenge(fault, self._metadata)
-        return Problem(
-            401, sentence, reason="token-invalid", headers=((b"www-authenticate", challenge),)
-        )
+    def _unauthenticated(self, request: Request, fault: Unauthenticated | None) -> Problem:
+        where = f"{self._metadata}/{request.tail}" if request.tail else self._metadata
+        challenge = answers.token_challenge(None if fault is None else fault.error, where)
+        headers = [(b"www-authenticate", challenge)]
+        if fault is not None and fault.nonce is not None:
+            headers.append((b"dpop-nonce", fault.nonce.encode()))
+        sentence = "A task token is needed." if fault is None else fault.sentence
+        return Problem(401, sentence, reason="token-invalid", headers=tuple(headers))
 
 
 def _row(message: Message, *, modern: bool) -> Kind:

@@ -1,34 +1,106 @@
-"""The security token service over HTTP: its endpoint, and the documents that describe it.
-
-Nothing here knows of a web framework: a request comes in as bytes and a caller, an answer goes out
-as status, headers and a JSON object.
-"""
+"""The security token service over HTTP: its endpoints, and the documents that describe it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
+import orjson
+
 from safeconduct.config.schema import GatewayBlock
-from safeconduct.ports import JSON, Caller, TokenRefused, TokenService
+from safeconduct.entrypoints import metadata
+from safeconduct.entrypoints.http import JSON_TYPE, Problem, Request, Response, Route, Routes
+from safeconduct.entrypoints.metadata import (
+    INTROSPECTION_PATH,
+    JWKS_PATH,
+    RESOURCE_METADATA_PATH,
+    REVOCATION_PATH,
+    SERVER_METADATA_PATH,
+    TOKEN_PATH,
+)
+from safeconduct.ports import JSON, Caller, TokenRefused, TokenService, TokenStatus
 
-TOKEN_PATH: Final = "/oauth/token"
-JWKS_PATH: Final = "/oauth/jwks"
-RESOURCE_PATH: Final = "/mcp"
-SERVER_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
-RESOURCE_METADATA_PATH: Final = f"/.well-known/oauth-protected-resource{RESOURCE_PATH}"
+FORM_BYTES: Final = 64 * 1024
 
-_PROOF_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA")
-_MAX_FORM_BYTES: Final = 64 * 1024
 _MAX_FIELDS: Final = 32
 _HEADERS: Final = {
     "content-type": "application/json",
     "cache-control": "no-store",
     "pragma": "no-cache",
 }
+_UPSTREAM: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 Answer = tuple[int, dict[str, str], JSON]
+
+
+class TokenEndpoints:
+    """All that the token service answers over HTTP."""
+
+    def __init__(
+        self,
+        gateway: GatewayBlock,
+        service: TokenService,
+        status: TokenStatus,
+        keys: JSON,
+        *,
+        id_jag: bool,
+    ) -> None:
+        self._gateway = gateway
+        self._service = service
+        self._status = status
+        self._keys = keys
+        self._id_jag = id_jag
+
+    def routes(self) -> Routes:
+        """This room's part of the routing table."""
+        server = metadata.server_metadata(self._gateway, id_jag=self._id_jag)
+        resource = metadata.resource_metadata(self._gateway)
+        return {
+            TOKEN_PATH: {"POST": Route(self._token, FORM_BYTES)},
+            INTROSPECTION_PATH: {"POST": Route(self._introspection, FORM_BYTES)},
+            REVOCATION_PATH: {"POST": Route(self._revocation, FORM_BYTES)},
+            JWKS_PATH: {"GET": document(self._keys)},
+            SERVER_METADATA_PATH: {"GET": document(server)},
+            RESOURCE_METADATA_PATH: {"GET": document(resource)},
+            f"{RESOURCE_METADATA_PATH}/": {"GET": Route(self._upstream)},
+        }
+
+    async def _token(self, request: Request) -> Response:
+        caller = Caller(
+            http_method="POST",
+            url=self._gateway.issuer + TOKEN_PATH,
+            authorization=None,
+            dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
+            body=request.body,
+        )
+        try:
+            form = parse_form(request.body)
+        except TokenRefused as refused:
+            return _response(refusal(refused))
+        return _response(await token_endpoint(self._service, form, caller))
+
+    async def _introspection(self, request: Request) -> Response:
+        try:
+            told = await self._status.introspect(parse_form(request.body))
+        except TokenRefused as refused:
+            return _response(refusal(refused))
+        return _response((200, dict(_HEADERS), told))
+
+    async def _revocation(self, request: Request) -> Response:
+        try:
+            await self._status.revoke(parse_form(request.body))
+        except TokenRefused as refused:
+            return _response(refusal(refused))
+        return _response((200, dict(_HEADERS), {}))
+
+    async def _upstream(self, request: Request) -> Response:
+        # Any name will do: which upstreams there are is told to who has a task.
+        if _UPSTREAM.fullmatch(request.tail) is None:
+            raise Problem(404, "There is nothing here.")
+        told = metadata.resource_metadata(self._gateway, request.tail)
+        return Response(200, orjson.dumps(told), (JSON_TYPE,))
 
 
 def parse_form(body: bytes) -> dict[str, str]:
@@ -37,7 +109,7 @@ def parse_form(body: bytes) -> dict[str, str]:
 
     Raises TokenRefused.
     """
-    if len(body) > _MAX_FORM_BYTES:
+    if len(body) > FORM_BYTES:
         raise TokenRefused("invalid_request", "The form is too long.")
     try:
         pairs = parse_qsl(
@@ -66,29 +138,24 @@ async def token_endpoint(exchange: TokenService, form: Mapping[str, str], caller
 def refusal(refused: TokenRefused) -> Answer:
     """The error response, also for a form that could not be read."""
     told = {"error": refused.error, "error_description": refused.sentence, **refused.told}
-    return refused.status, dict(_HEADERS), told
+    headers = dict(_HEADERS)
+    if refused.nonce is not None:
+        headers["dpop-nonce"] = refused.nonce
+    return refused.status, headers, told
 
 
-def server_metadata(gateway: GatewayBlock) -> JSON:
-    """Authorization server metadata (RFC 8414 section 2). The actor token authenticates clients."""
-    return {
-        "issuer": gateway.issuer,
-        "token_endpoint": gateway.issuer + TOKEN_PATH,
-        "jwks_uri": gateway.issuer + JWKS_PATH,
-        "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
-        "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": ["none"],
-        "dpop_signing_alg_values_supported": list(_PROOF_ALGORITHMS),
-    }
+def document(value: JSON) -> Route:
+    """Serves one JSON document."""
+    body = orjson.dumps(value)
+
+    async def get(request: Request) -> Response:
+        del request
+        return Response(200, body, (JSON_TYPE,))
+
+    return Route(get)
 
 
-def resource_metadata(gateway: GatewayBlock) -> JSON:
-    """Protected resource metadata of the MCP endpoint (RFC 9728 section 2)."""
-    return {
-        "resource": gateway.issuer + RESOURCE_PATH,
-        "authorization_servers": [gateway.issuer],
-        "jwks_uri": gateway.issuer + JWKS_PATH,
-        "bearer_methods_supported": ["header"],
-        "dpop_signing_alg_values_supported": list(_PROOF_ALGORITHMS),
-        "dpop_bound_access_tokens_required": not gateway.unsafe_bearer_tokens,
-    }
+def _response(answer: Answer) -> Response:
+    status, headers, body = answer
+    sent = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    return Response(status, orjson.dumps(body), sent)

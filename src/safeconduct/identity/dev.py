@@ -84,9 +84,18 @@ def user_token(state: Path, config: Config, user: str, now_ms: int) -> str:
 
 
 def purpose(
-    state: Path, config: Config, *, issuer: str, user: str, agent: str, text: str, now_ms: int
+    state: Path,
+    config: Config,
+    *,
+    issuer: str,
+    user: str,
+    agent: str,
+    text: str,
+    now_ms: int,
+    task: str | None = None,
 ) -> str:
-    """An attestation by a front end, or by the user's device if `issuer` is the user.
+    """An attestation by a front end, or by the user's device if `issuer` is the user; of a new
+    purpose, or of what the user said later in a task.
 
     Raises DevIdentityRefused.
     """
@@ -101,7 +110,8 @@ def purpose(
             "aud": config.root.gateway.issuer,
             "act": {"sub": agent},
             "purpose": text,
-        },
+        }
+        | ({} if task is None else {"txn": task}),
     )
 
 

@@ -3,6 +3,9 @@
 A proof works once. Uses are remembered in this process, so a proof that is older than the process
 is refused: a restart opens no window. The memory runs on the highest time it has seen; when the
 clock steps back, proofs are refused until it has caught up, and nothing is accepted twice.
+
+A proof may name the digest of the body it was made for (`bd`, SHA-256 in base64url): it is then
+good for that body alone.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from safeconduct.identity.nonces import Nonces
 from safeconduct.identity.replay import Full, Replays
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, encode
@@ -22,6 +26,8 @@ from safeconduct.ports import Caller, Unauthenticated
 TYPE: Final = "dpop+jwt"
 PAST_MS: Final = 60_000
 FUTURE_MS: Final = 5_000
+NONCE_MS: Final = 300_000
+"""How long a nonce lasts, and so for how long proofs can be stored up by who holds the key."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -32,20 +38,31 @@ class _ProofClaims(msgspec.Struct, frozen=True, kw_only=True):
     htu: str
     iat: jose.NumericDate
     ath: str | None = None
+    nonce: str | None = None
+    bd: str | None = None
 
 
 class Proofs:
     """Verifies proofs and remembers those that were used."""
 
-    def __init__(self, *, since_ms: int, capacity: int = 500_000) -> None:
+    def __init__(
+        self, *, since_ms: int, capacity: int = 500_000, nonces: Nonces | None = None
+    ) -> None:
         """`since_ms` is when this process began to be the only one that accepts proofs for these
         URLs: when it locked the state, or 0 if the state is new. `capacity` counts proofs within
-        65 s; at that many, further ones are refused.
+        65 s; at that many, further ones are refused. With `nonces`, proofs must carry one.
         """
+        self._nonces = nonces
         self._since_ms = since_ms
         self._latest_ms = 0
         # A proof is acceptable for at most this long after it was first seen.
         self._replays = Replays(keep_ms=PAST_MS + FUTURE_MS, capacity=capacity)
+
+    def not_before(self, latest_ms: int) -> None:
+        """The clock was there once: until it is there again, proofs are refused, so that a clock
+        that steps back across a restart extends no token.
+        """
+        self._latest_ms = max(self._latest_ms, latest_ms)
 
     def verify(self, caller: Caller, now_ms: int, *, token: str | None, key: str | None) -> str:
         """The thumbprint of the key; see `safeconduct.ports.Evidence.possession`.
@@ -71,6 +88,14 @@ class Proofs:
             or issued_ms > now_ms + FUTURE_MS
         ):
             raise _refused("The DPoP proof is too old, or from the future.")
+        if proof.bd is not None and proof.bd != encode(hashlib.sha256(caller.body).digest()):
+            raise _refused("The DPoP proof is for another body.")
+        if self._nonces is not None and not self._nonces.holds(proof.nonce or "", self._latest_ms):
+            raise Unauthenticated(
+                "use_dpop_nonce",
+                "The DPoP proof needs the nonce that comes with this answer.",
+                nonce=self._nonces.issue(self._latest_ms),
+            )
         self._spend(thumbprint, proof.jti)
         return thumbprint
 

@@ -30,6 +30,9 @@ class ConfiguredEvidence:
     async def person(self, token: str, now_ms: int) -> Person:
         return await self._users.verify(token, now_ms)
 
+    async def grant(self, token: str, now_ms: int) -> Person:
+        return await self._users.grant(token, now_ms)
+
     async def attestation(self, token: str, now_ms: int) -> Attestation:
         return await self._purposes.verify(token, now_ms)
 

@@ -2,7 +2,7 @@
 
 A registered front end speaks for any of its users (`app`). A user's device speaks for that user
 alone (`user`): `user_devices` in the configuration is keyed by user id, and such an attestation's
-issuer and subject are that same user.
+issuer and subject are that same user. What names a task (`txn`) is said in that task alone.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class _PurposeClaims(ForeignClaims, frozen=True, kw_only=True):
     jti: jose.Text
     purpose: jose.Text
     act: _Actor | None = None
+    txn: jose.Text | None = None
 
 
 class Purposes:
@@ -76,6 +77,7 @@ class Purposes:
             user=claims.sub,
             agent=None if claims.act is None else claims.act.sub,
             purpose=claims.purpose,
+            task=claims.txn,
         )
 
     def _keys(self, claims: Mapping[str, Any]) -> Source[KeySet] | None:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from safeconduct.config.schema import Config
 from safeconduct.config.users import UserEntry, UserIssuer
-from safeconduct.identity.accepted import Acceptance, ForeignClaims
+from safeconduct.identity.accepted import Acceptance, Accepted, ForeignClaims
 from safeconduct.identity.keys import (
     SIGNING,
     Source,
@@ -29,10 +30,22 @@ from safeconduct.kit.jwk import JoseError, KeySet
 from safeconduct.ports import Person
 
 TYPES: Final[frozenset[str | None]] = frozenset({"JWT", "at+jwt"})
+GRANT_TYPE: Final = "oauth-id-jag+jwt"
+
+
+class _Actor(msgspec.Struct, frozen=True):
+    sub: jose.Text
 
 
 class _Signed(ForeignClaims, frozen=True, kw_only=True):
     iss: str
+    may_act: _Actor | None = None
+
+
+class _Grant(_Signed, frozen=True, kw_only=True):
+    client_id: jose.Text
+    resource: jose.Text | None = None
+    scope: str | None = None
 
 
 class _Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,14 +73,22 @@ class UserTokens:
 
     async def verify(self, token: str, now_ms: int) -> Person:
         """The user whom this token is about. Raises Unauthenticated."""
+        return await self._issuer(token).verify(token, now_ms)
+
+    async def grant(self, token: str, now_ms: int) -> Person:
+        """The user for whom an identity provider lets one agent act (ID-JAG). Raises
+        Unauthenticated.
+        """
+        return await self._issuer(token).grant(token, now_ms)
+
+    def _issuer(self, token: str) -> _Issuer:
         try:
             _, claims = jose.peek(token)
         except JoseError:
             claims = {}
         named = claims.get("iss")
         # The main issuer refuses what is nobody's, as it does what is forged.
-        issuer = self._issuers.get(named, self._main) if isinstance(named, str) else self._main
-        return await issuer.verify(token, now_ms)
+        return self._issuers.get(named, self._main) if isinstance(named, str) else self._main
 
 
 class _Issuer:
@@ -83,9 +104,38 @@ class _Issuer:
             types=TYPES | untyped,
             dev=config.root.gateway.unsafe_dev_identity,
         )
+        self._gateway = config.root.gateway.issuer
+        self._grants = Acceptance(
+            "assertion",
+            lambda _: self.keys,
+            types=frozenset({GRANT_TYPE}),
+            dev=config.root.gateway.unsafe_dev_identity,
+        )
 
     async def verify(self, token: str, now_ms: int) -> Person:
         accepted = await self._accepted.verify(token, _Signed, now_ms)
+        if self._issuer.audience not in accepted.claims.audiences:
+            raise self._accepted.invalid("for another audience")
+        return self._person(accepted)
+
+    async def grant(self, token: str, now_ms: int) -> Person:
+        """An identity assertion grant (draft-ietf-oauth-identity-assertion-authz-grant): for this
+        gateway as the authorization server, and for one agent.
+        """
+        accepted = await self._grants.verify(token, _Grant, now_ms)
+        claims = accepted.claims
+        if not self._issuer.id_jag:
+            raise self._grants.invalid("of an issuer whose grants are not taken")
+        if claims.audiences != (self._gateway,) or claims.resource not in {
+            None,
+            self._gateway,
+            f"{self._gateway}/mcp",
+        }:
+            raise self._grants.invalid("for another audience or resource")
+        scopes = None if claims.scope is None else frozenset(claims.scope.split())
+        return replace(self._person(accepted), may_act=claims.client_id, scopes=scopes)
+
+    def _person(self, accepted: Accepted[Any]) -> Person:
         self._check(accepted.claims, accepted.every)
         said = self._described(accepted.every)
         device = (self._issuer.claims.device,) if said.device is True else _words(said.device)
@@ -100,6 +150,8 @@ class _Issuer:
             auth_time_s=said.auth_time,
             amr=said.amr,
             device=device,
+            may_act=None if accepted.claims.may_act is None else accepted.claims.may_act.sub,
+            issued_ms=int((accepted.claims.iat or 0) * 1000),
         )
 
     def _check(self, signed: _Signed, claims: Mapping[str, Any]) -> None:
@@ -108,8 +160,6 @@ class _Issuer:
             raise self._accepted.invalid("without a time of issue")
         if signed.iss != issuer.issuer:
             raise self._accepted.invalid("of an issuer that is not configured")
-        if issuer.audience not in signed.audiences:
-            raise self._accepted.invalid("for another audience")
         if "events" in claims:
             # RFC 8417, such as a logout token: for the same audience, and about the same user.
             raise self._accepted.invalid("a security event, which says nothing for its subject")

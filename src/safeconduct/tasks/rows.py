@@ -142,6 +142,7 @@ def user_facts(user: Mapping[str, Any]) -> UserFacts:
         amr=tuple(user.get("amr", ())),
         auth_time_s=user["auth_time_s"],
         device=tuple(user.get("device", ())),
+        signed_in_ms=user.get("signed_in_ms", user["auth_time_s"] * 1000),
     )
 
 

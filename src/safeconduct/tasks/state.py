@@ -110,7 +110,7 @@ class TaskState:
         if conflict is None:
             for key in used:
                 self._consumed.put(key, record.get("task", record["kind"]))
-            at_ms = record.get("at_ms", 0)
+            at_ms = record.get("at_ms") or record.get("started_ms", 0)
             if at_ms > (self._log.peek(LATEST) or 0):
                 self._log.put(LATEST, at_ms)
             self._log.put(SIZE, seq + 1)

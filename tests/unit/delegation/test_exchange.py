@@ -77,6 +77,7 @@ async def test_the_record_of_a_start(parties: Parties) -> None:
             "amr": [],
             "auth_time_s": NOW_S,
             "device": [],
+            "signed_in_ms": NOW_MS,
         },
         "profile": "triage",
         "purpose": "Answer case C-1",

@@ -2,11 +2,24 @@ from __future__ import annotations
 
 import pytest
 
-from safeconduct.delegation.request import parse, readable
+from safeconduct.delegation.request import (
+    JWT_BEARER,
+    JWT_SVID,
+    TASK_TOKEN_TYPE,
+    Amendment,
+    Child,
+    HandedOver,
+    Renewal,
+    Start,
+    UserToken,
+    parse,
+    readable,
+)
 from safeconduct.ports import TokenRefused
 from tests.support.parties import ACCESS, GRANT, ISSUER, JWT, MCP_URL
 
 GATEWAY = frozenset({ISSUER, MCP_URL})
+DETAILS = '[{"type": "safeconduct_task", "purpose": "Look"}]'
 GOOD = {
     "grant_type": GRANT,
     "subject_token": "user",
@@ -24,9 +37,15 @@ def error(**changes: str) -> str:
     return refused.value.error
 
 
+def started(form: dict[str, str]) -> Start:
+    request = parse(form, GATEWAY)
+    assert isinstance(request, Start)
+    return request
+
+
 def test_the_least_that_is_needed() -> None:
-    request = parse(GOOD, GATEWAY)
-    assert (request.subject_token, request.actor_token) == ("user", "agent")
+    request = started(GOOD)
+    assert (request.user, request.svids) == (UserToken("user"), ("agent",))
     assert (request.profile, request.purpose, request.scopes) == ("triage", "Answer case C-1", None)
 
 
@@ -43,9 +62,9 @@ def test_everything_that_may_be_given() -> None:
         "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
         "something": "unknown",
     }
-    request = parse(form, GATEWAY)
+    request = started(form)
     assert request.scopes == frozenset({"a:b", "c:d"})
-    assert (request.purpose, request.purpose_attestation) == ("", "signed")
+    assert (request.purpose, request.attestation) == ("", "signed")
     assert request.client_id == "agent"
 
 
@@ -70,6 +89,54 @@ def test_one_purpose() -> None:
 
 def test_blank_scope_asks_for_nothing() -> None:
     assert parse({**GOOD, "scope": " "}, GATEWAY).scopes == frozenset()
+
+
+SVID = {"client_assertion": "client", "client_assertion_type": JWT_SVID}
+TASK = {"subject_token": "task", "subject_token_type": TASK_TOKEN_TYPE}
+
+
+def test_an_svid_is_shown_as_the_client_as_well_as_the_actor() -> None:
+    alone = {name: value for name, value in GOOD.items() if not name.startswith("actor")}
+    assert parse({**alone, **SVID}, GATEWAY).svids == ("client",)
+    assert parse({**GOOD, **SVID}, GATEWAY).svids == ("client", "agent")
+    assert parse({**GOOD, **SVID, "actor_token": "client"}, GATEWAY).svids == ("client",)
+    assert error(client_assertion="client") == "invalid_client"
+    assert error(**{**SVID, "client_assertion_type": "other"}) == "invalid_client"
+
+
+def test_what_is_asked_for_is_what_is_shown() -> None:
+    renewal = parse({**GOOD, "task": "t_1"}, GATEWAY)
+    assert isinstance(renewal, Renewal)
+    assert (renewal.task, renewal.subject) == ("t_1", UserToken("user"))
+    amendment = parse({**GOOD, **TASK, "purpose_attestation": "signed"}, GATEWAY)
+    assert isinstance(amendment, Amendment)
+    assert (amendment.token, amendment.attestation) == ("task", "signed")
+    child = parse({**GOOD, **TASK, "subject_token_proof": "proof"}, GATEWAY)
+    assert isinstance(child, Child)
+    assert (child.parent, child.purpose) == (HandedOver("task", "proof"), "Answer case C-1")
+    renewal = parse({**GOOD, **TASK, "subject_token_proof": "proof", "task": "t_2"}, GATEWAY)
+    assert isinstance(renewal, Renewal)
+    assert renewal.subject == HandedOver("task", "proof")
+
+
+def test_an_assertion_needs_a_client() -> None:
+    grant = {"grant_type": JWT_BEARER, "assertion": "id-jag"}
+    assert started({**GOOD, **grant, **SVID}).user == UserToken("id-jag", grant=True)
+    assert error(**grant) == "invalid_client"
+    assert error(**{**grant, **SVID, "assertion": ""}) == "invalid_request"
+
+
+def test_a_child_task_has_no_attestation_of_its_own() -> None:
+    handed = {**TASK, "subject_token_proof": "proof"}
+    assert error(**handed, purpose_attestation="signed") == "invalid_request"
+    assert error(**handed, authorization_details=DETAILS) == "invalid_request"
+    assert error(**TASK) == "invalid_request"
+
+
+def test_details_may_hold_the_purpose() -> None:
+    assert started({**GOOD, "purpose": "", "authorization_details": DETAILS}).purpose == "Look"
+    assert error(authorization_details=DETAILS) == "invalid_request"
+    assert error(authorization_details="[]") == "invalid_authorization_details"
 
 
 def test_a_purpose_is_readable() -> None:

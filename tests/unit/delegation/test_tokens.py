@@ -195,13 +195,16 @@ def test_the_memory_is_bounded_and_holds_no_failures(
 
 def test_a_dead_proof_check_closes_the_gate(parties: Parties) -> None:
     class Dead:
-        def workload(self, token: str, now_ms: int) -> Workload:
+        async def workload(self, token: str, now_ms: int) -> Workload:
             raise NotImplementedError
 
-        def person(self, token: str, now_ms: int) -> Person:
+        async def person(self, token: str, now_ms: int) -> Person:
             raise NotImplementedError
 
-        def attestation(self, token: str, now_ms: int) -> Attestation:
+        async def grant(self, token: str, now_ms: int) -> Person:
+            raise NotImplementedError
+
+        async def attestation(self, token: str, now_ms: int) -> Attestation:
             raise NotImplementedError
 
         def possession(

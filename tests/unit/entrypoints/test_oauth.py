@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
-from safeconduct.entrypoints.oauth import (
-    parse_form,
-    refusal,
-    resource_metadata,
-    server_metadata,
-    token_endpoint,
-)
+from safeconduct.delegation.request import JWT_SVID
+from safeconduct.entrypoints.http import Site, doors
+from safeconduct.entrypoints.oauth import TokenEndpoints, parse_form, refusal, token_endpoint
+from safeconduct.identity.dpop import Proofs
+from safeconduct.identity.evidence import ConfiguredEvidence
+from safeconduct.identity.nonces import Nonces
 from safeconduct.ports import JSON, Caller, LedgerFault, TokenRefused
-from tests.support.parties import ISSUER, Parties, configuration
+from tests.support.front import Reply, exchange
+from tests.support.parties import ISSUER, Parties
 
 
 async def test_a_token_response(tmp_path: Path) -> None:
@@ -35,7 +36,7 @@ async def test_an_error_response(tmp_path: Path) -> None:
     assert (status, headers["cache-control"]) == (400, "no-store")
     assert body == {
         "error": "unsupported_grant_type",
-        "error_description": "Only token exchange is offered.",
+        "error_description": "This grant type is not offered.",
     }
 
 
@@ -88,14 +89,89 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
     assert refusal(refused.value)[0] == 400
 
 
-def test_the_documents(tmp_path: Path) -> None:
-    gateway = configuration(tmp_path).root.gateway
-    server, resource = server_metadata(gateway), resource_metadata(gateway)
-    assert server["issuer"] == ISSUER
-    assert server["token_endpoint"] == f"{ISSUER}/oauth/token"
-    assert resource["resource"] == f"{ISSUER}/mcp"
-    assert resource["authorization_servers"] == [ISSUER]
-    assert resource["jwks_uri"] == server["jwks_uri"]
-    assert resource["dpop_bound_access_tokens_required"] is True
-    weak = configuration(tmp_path, unsafe_bearer_tokens=True).root.gateway
-    assert resource_metadata(weak)["dpop_bound_access_tokens_required"] is False
+# --- over HTTP ------------------------------------------------------------------------------------
+
+
+def site(parties: Parties) -> Site:
+    gateway = parties.config.root.gateway
+    keys = dict(parties.tokens.public_jwks())
+    endpoints = TokenEndpoints(gateway, parties.exchange, parties.status, keys, id_jag=True)
+    return Site(endpoints.routes(), doors(gateway.issuer, gateway.listen))
+
+
+async def asked(
+    there: Site,
+    path: str,
+    form: Mapping[str, str] | bytes = b"",
+    *proofs: str,
+    method: str = "POST",
+) -> Reply:
+    fields = [("host", "127.0.0.1:8700"), *(("dpop", proof) for proof in proofs)]
+    body = form if isinstance(form, bytes) else urlencode(form).encode()
+    return await exchange(there, body, fields, path=path, method=method).run()
+
+
+async def test_a_task_starts_and_its_token_is_asked_about_and_ended(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    there = site(parties)
+    started = await asked(there, "/oauth/token", parties.form(), parties.proof())
+    assert started.status == 200
+    assert started.headers["cache-control"] == "no-store"
+
+    def client() -> dict[str, str]:
+        shown = {"client_assertion": parties.svid(), "client_assertion_type": JWT_SVID}
+        return {"token": started.json["access_token"], **shown}
+
+    told = await asked(there, "/oauth/introspect", client())
+    assert (told.status, told.json["active"]) == (200, True)
+    assert told.headers["cache-control"] == "no-store"
+    ended = await asked(there, "/oauth/revoke", client())
+    assert (ended.status, ended.json) == (200, {})
+    told = await asked(there, "/oauth/introspect", client())
+    assert told.json == {"active": False}
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/introspect", "/oauth/revoke"])
+async def test_what_is_no_request_is_told_as_oauth_has_it(tmp_path: Path, path: str) -> None:
+    there = site(Parties(tmp_path))
+    for body in (b"a=1&a=2", b"a=1"):
+        reply = await asked(there, path, body)
+        assert reply.status == 400
+        assert set(reply.json) == {"error", "error_description"}
+
+
+async def test_two_proofs_are_not_one(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    reply = await asked(
+        site(parties), "/oauth/token", parties.form(), parties.proof(), parties.proof()
+    )
+    assert (reply.status, reply.json["error"]) == (400, "invalid_dpop_proof")
+
+
+async def test_a_nonce_is_given_to_who_has_none(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    proofs = Proofs(since_ms=0, nonces=Nonces())
+    parties = Parties(tmp_path, evidence=ConfiguredEvidence(parties.config, proofs))
+    there, form = site(parties), parties.form()
+    refused = await asked(there, "/oauth/token", form, parties.proof())
+    assert (refused.status, refused.json["error"]) == (400, "use_dpop_nonce")
+    nonce = refused.headers["dpop-nonce"]
+    again = await asked(there, "/oauth/token", form, parties.proof(nonce=nonce))
+    assert again.status == 200
+
+
+async def test_the_documents_are_served(tmp_path: Path) -> None:
+    parties = Parties(tmp_path)
+    there = site(parties)
+    for path, name, value in (
+        ("/.well-known/oauth-authorization-server", "issuer", ISSUER),
+        ("/.well-known/oauth-protected-resource/mcp", "resource", f"{ISSUER}/mcp"),
+        ("/.well-known/oauth-protected-resource/mcp/crm", "resource", f"{ISSUER}/mcp/crm"),
+        ("/oauth/jwks", "keys", parties.tokens.public_jwks()["keys"]),
+    ):
+        reply = await asked(there, path, method="GET")
+        assert (reply.status, reply.json[name]) == (200, value)
+    # Whether there is such an upstream is not told here.
+    path = "/.well-known/oauth-protected-resource/mcp/"
+    assert (await asked(there, f"{path}nobody", method="GET")).status == 200
+    assert (await asked(there, f"{path}No%20body", method="GET")).status == 404

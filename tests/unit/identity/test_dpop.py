@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from safeconduct.identity.dpop import Proofs
+from safeconduct.identity.dpop import NONCE_MS, Proofs
+from safeconduct.identity.nonces import Nonces
 from safeconduct.kit.jose import sign
 from safeconduct.kit.jwk import PrivateKey, encode
 from safeconduct.ports import Caller, Unauthenticated
@@ -199,3 +200,63 @@ def test_another_type_is_no_proof(proofs: Proofs) -> None:
     refuses(proofs, sign(claims, KEY, "jwt", embed=True))
     refuses(proofs, sign(claims, KEY, "dpop+jwt"))
     refuses(proofs, "")
+
+
+def test_a_clock_that_was_further_once_refuses_until_it_is_there_again(proofs: Proofs) -> None:
+    proofs.not_before(NOW_MS + 3_600_000)
+    assert refuses(proofs, proof())
+    later = NOW_MS // 1000 + 3600
+    assert show(proofs, proof(iat=later), now_ms=NOW_MS + 3_600_000)
+
+
+# --- nonces and bodies ----------------------------------------------------------------------------
+
+
+def wants(proofs: Proofs, *given: str, now_ms: int = NOW_MS) -> str:
+    """The nonce that is asked for."""
+    with pytest.raises(Unauthenticated) as refused:
+        show(proofs, *given, now_ms=now_ms)
+    assert refused.value.error == "use_dpop_nonce"
+    assert refused.value.nonce is not None
+    return refused.value.nonce
+
+
+def test_a_nonce_is_asked_for_and_taken() -> None:
+    proofs = Proofs(since_ms=0, nonces=Nonces())
+    nonce = wants(proofs, proof())
+    assert show(proofs, proof(nonce=nonce)) == KEY.public.thumbprint
+    # It is good for many proofs, each of which is good once.
+    assert refuses(proofs, proof(nonce=nonce))
+    assert show(proofs, proof(nonce=nonce, jti="two"))
+
+
+def test_a_nonce_is_ours_and_new() -> None:
+    proofs = Proofs(since_ms=0, nonces=Nonces(lifetime_ms=NONCE_MS))
+    nonce = wants(proofs, proof())
+    for other in (Nonces().issue(NOW_MS), nonce[:-1], "", "garbage", nonce + "A"):
+        wants(proofs, proof(nonce=other))
+    later_ms = NOW_MS + NONCE_MS
+    stored = proof(nonce=nonce, iat=later_ms // 1000)
+    assert wants(proofs, stored, now_ms=later_ms) != nonce
+
+
+def test_a_refused_proof_is_told_no_nonce() -> None:
+    proofs = Proofs(since_ms=0, nonces=Nonces())
+    assert refuses(proofs, proof(htm="GET"))
+    assert refuses(proofs, proof(iat=0))
+
+
+def test_a_proof_that_names_a_body_is_for_that_body(proofs: Proofs) -> None:
+    def digest(body: bytes) -> str:
+        return encode(hashlib.sha256(body).digest())
+
+    def posted(body: bytes, *given: str) -> Caller:
+        return Caller(http_method="POST", url=URL, authorization=None, dpop=given, body=body)
+
+    good = proof(bd=digest(b"pay 10"))
+    with pytest.raises(Unauthenticated):
+        proofs.verify(posted(b"pay 99", good), NOW_MS, token=None, key=None)
+    assert proofs.verify(posted(b"pay 10", good), NOW_MS, token=None, key=None)
+    with pytest.raises(Unauthenticated):
+        proofs.verify(posted(b"", proof(bd=digest(b"x"), jti="2")), NOW_MS, token=None, key=None)
+    assert proofs.verify(posted(b"x", proof(jti="3")), NOW_MS, token=None, key=None)

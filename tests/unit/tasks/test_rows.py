@@ -62,7 +62,7 @@ def test_the_start_of_a_task_holds_what_was_fixed_then() -> None:
             groups=("sales",),
             acr="mfa",
             amr=("otp",),
-            auth_time_s=1,
+            auth_time_s=1, signed_in_ms=1_000,
             device=("managed",),
         ),
         memory=f"crm.example {AGENT}",

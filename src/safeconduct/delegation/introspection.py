@@ -1,0 +1,156 @@
+"""Whether a task token is good (RFC 7662), and that it shall be no longer (RFC 7009).
+
+Who asks authenticates by a JWT-SVID, which is used up by it like any other. An agent learns of its
+own tokens, a registered upstream of all; anybody else of none, whatever they show.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from safeconduct.config.schema import Config
+from safeconduct.delegation.request import client_svid
+from safeconduct.delegation.tokens import TaskTokens
+from safeconduct.ports import (
+    JSON,
+    Bearer,
+    Evidence,
+    Ledger,
+    LedgerConflict,
+    LedgerFault,
+    Tasks,
+    TokenRefused,
+    Unauthenticated,
+)
+
+_log = logging.getLogger(__name__)
+
+Revoke = Callable[[str, str, str], Awaitable[None]]
+"""Revokes: what, its id, and by whom. Raises LedgerFault."""
+
+_NOBODY: Final = "The client is not authenticated."
+
+
+class Introspection:
+    """`safeconduct.ports.TokenStatus`."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        evidence: Evidence,
+        tokens: TaskTokens,
+        tasks: Tasks,
+        ledger: Ledger,
+        revoke: Revoke,
+        clock_ms: Callable[[], int],
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._upstreams = frozenset(
+            upstream.spiffe_id
+            for upstream in config.root.upstreams.values()
+            if upstream.spiffe_id is not None
+        )
+        self._issuer = config.root.gateway.issuer
+        self._evidence = evidence
+        self._tokens = tokens
+        self._tasks = tasks
+        self._ledger = ledger
+        self._revoke = revoke
+        self._clock_ms = clock_ms
+        self._new_id = new_id
+
+    async def introspect(self, form: Mapping[str, str]) -> JSON:
+        """What is known of a token: `active` alone unless it is good. Raises TokenRefused."""
+        token, client, now_ms = await self._asked(form, "introspection")
+        bearer = self._good(token, now_ms)
+        if bearer is None or client not in {bearer.agent, *self._upstreams}:
+            return {"active": False}
+        told: JSON = {
+            "active": True,
+            "iss": self._issuer,
+            "aud": self._issuer,
+            "sub": bearer.user,
+            "client_id": bearer.agent,
+            "scope": " ".join(sorted(self._scopes(bearer))),
+            "exp": bearer.expires_ms // 1000,
+            "jti": bearer.jti,
+            "txn": bearer.task,
+            "tenant": bearer.tenant,
+            "token_type": "DPoP" if bearer.key else "Bearer",
+        }
+        if bearer.key:
+            told["cnf"] = {"jkt": bearer.key}
+        return told
+
+    async def revoke(self, form: Mapping[str, str]) -> None:
+        """Ends the task of a token, and all of its tokens with it; nothing for one that is not good
+        or not the client's (RFC 7009 section 2.2). Raises TokenRefused.
+        """
+        token, client, now_ms = await self._asked(form, "revocation")
+        bearer = self._good(token, now_ms)
+        if bearer is not None and client == bearer.agent:
+            with_incident = self._revoke("task", bearer.task, client)
+            await self._durably(with_incident)
+
+    async def _asked(self, form: Mapping[str, str], what: str) -> tuple[str, str, int]:
+        """The token, the client and the time; that the client showed its SVID is on record."""
+        now_ms = self._clock_ms()
+        token = form.get("token")
+        if not token:
+            raise TokenRefused("invalid_request", "token is missing.")
+        svid = client_svid(form)
+        if svid is None:
+            raise TokenRefused("invalid_client", _NOBODY, status=401)
+        try:
+            client = await self._evidence.workload(svid, now_ms)
+        except Unauthenticated:
+            raise TokenRefused("invalid_client", _NOBODY, status=401) from None
+        if form.get("client_id", client.id) != client.id:
+            raise TokenRefused("invalid_client", _NOBODY, status=401)
+        record = {
+            "kind": "client",
+            "phase": what,
+            "client": client.id,
+            "at_ms": now_ms,
+            "consumes": [f"svid:{client.digest}"],
+        }
+        await self._durably(self._ledger.append(record))
+        return token, client.id, now_ms
+
+    async def _durably(self, step: Awaitable[object]) -> None:
+        try:
+            await step
+        except LedgerConflict:
+            # An SVID that was used before authenticates nobody.
+            raise TokenRefused("invalid_client", _NOBODY, status=401) from None
+        except LedgerFault:
+            incident = self._new_id("i")
+            _log.exception("nothing can be recorded, incident %s", incident)
+            raise TokenRefused(
+                "temporarily_unavailable", f"Nothing can be recorded: {incident}", status=503
+            ) from None
+
+    def _good(self, token: str, now_ms: int) -> Bearer | None:
+        """What a token says, if a call could be made with it now."""
+        try:
+            bearer = self._tokens.read(token, now_ms)
+        except Unauthenticated:
+            return None
+        task = self._tasks.task(bearer.task)
+        lives = (
+            task is not None
+            and task.state == "active"
+            and task.started_ms <= now_ms < task.expires_ms
+            and not self._tasks.revoked(
+                agent=bearer.agent, user=bearer.user, key=bearer.key, jti=bearer.jti
+            )
+        )
+        return bearer if lives else None
+
+    def _scopes(self, bearer: Bearer) -> frozenset[str]:
+        """What the token still has of its scopes: the task's may have become fewer."""
+        task = self._tasks.task(bearer.task)
+        return frozenset() if task is None else bearer.scopes & task.scopes

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from safeconduct.delegation import details, request
+from safeconduct.delegation.steps import TOKEN_PATH
+from safeconduct.entrypoints import metadata
+from tests.support.parties import ISSUER, configuration
+
+
+def test_the_server_says_what_is_so(tmp_path: Path) -> None:
+    gateway = configuration(tmp_path).root.gateway
+    told = metadata.server_metadata(gateway, id_jag=False)
+    assert told["issuer"] == ISSUER
+    assert told["token_endpoint"] == f"{ISSUER}{TOKEN_PATH}"
+    assert told["grant_types_supported"] == [request.TOKEN_EXCHANGE]
+    assert told["authorization_details_types_supported"] == [details.TYPE]
+    assert told["dpop_signing_alg_values_supported"] == ["ES256", "Ed25519", "EdDSA"]
+    assert "authorization_grant_profiles_supported" not in told
+
+
+def test_grants_of_identity_providers_are_named_where_they_are_taken(tmp_path: Path) -> None:
+    gateway = configuration(tmp_path).root.gateway
+    told = metadata.server_metadata(gateway, id_jag=True)
+    assert request.JWT_BEARER in told["grant_types_supported"]
+    assert told["authorization_grant_profiles_supported"] == [
+        "urn:ietf:params:oauth:grant-profile:id-jag"
+    ]
+
+
+def test_each_endpoint_is_a_resource_of_its_own_name(tmp_path: Path) -> None:
+    gateway = configuration(tmp_path).root.gateway
+    whole, part = metadata.resource_metadata(gateway), metadata.resource_metadata(gateway, "crm")
+    assert (whole["resource"], part["resource"]) == (f"{ISSUER}/mcp", f"{ISSUER}/mcp/crm")
+    assert whole["authorization_servers"] == part["authorization_servers"] == [ISSUER]
+    assert whole["dpop_bound_access_tokens_required"] is True
+    weak = configuration(tmp_path, unsafe_bearer_tokens=True).root.gateway
+    assert metadata.resource_metadata(weak)["dpop_bound_access_tokens_required"] is False
+
+
+def test_nothing_is_told_of_scopes_and_upstreams(tmp_path: Path) -> None:
+    gateway = configuration(tmp_path).root.gateway
+    for told in (
+        metadata.server_metadata(gateway, id_jag=True),
+        metadata.resource_metadata(gateway),
+    ):
+        assert "scopes_supported" not in told
+        assert "crm" not in str(told).replace(gateway.tenant, "")
