@@ -166,6 +166,50 @@ class TokenRefused(Exception):
         self.nonce = nonce
 
 
+class LoginFailed(Exception):
+    """Nobody signed in. The sentence is for the person; `why` is for the operator."""
+
+    def __init__(self, sentence: str, why: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.why = why
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """What is kept of a sign-in while the person is away, by the `state` that was sent along."""
+
+    state: str
+    nonce: str
+    verifier: str
+
+    def __repr__(self) -> str:
+        return "Attempt()"
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """Who came back, and the token that says so."""
+
+    person: Person
+    token: str
+
+    def __repr__(self) -> str:
+        return f"SignedIn({self.person!r})"
+
+
+class SignIn(Protocol):
+    """Sends people to where they sign in. Both methods raise LoginFailed."""
+
+    async def begin(
+        self, *, acr: tuple[str, ...] = (), max_age_s: int | None = None
+    ) -> tuple[str, Attempt]:
+        """Where to send the person. `acr` and `max_age_s` are what the sign-in has to be like."""
+        ...
+
+    async def finish(self, answer: Mapping[str, str], attempt: Attempt, now_ms: int) -> SignedIn:
+        """Who came back with this answer, whose `state` is the attempt's."""
+        ...
+
+
 class SignalRefused(Exception):
     """A token that is not a signal for us. `code` is one of RFC 8935 section 2.4."""
 

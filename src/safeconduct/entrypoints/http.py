@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 import msgspec
 import orjson
 
+from safeconduct.kit.certificate import Certificate
+
 Fields = tuple[tuple[bytes, bytes], ...]
 
 _log = logging.getLogger(__name__)
@@ -30,11 +32,27 @@ _ONCE: Final = frozenset(
 )
 """Header fields that decide something here: two of them would be two requests in one."""
 
+CERTIFICATE_HEADERS: Final = frozenset(
+    {b"client-cert", b"client-cert-chain", b"x-forwarded-client-cert"}
+)
+"""In which load balancers say what certificate they were shown (RFC 9440, and Envoy's own)."""
+
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Who is at the other end of a connection: their IP address, and the certificate that they
+    showed in the handshake, if they did.
+    """
+
+    address: str = ""
+    certificate: Certificate | None = None
 
 
 class Wire(Protocol):
     """The connection that a request came over; the methods of `Request` say what these do."""
+
+    peer: Peer
 
     def start(self, request: Request, headers: Fields, *, lasting: bool) -> None: ...
 
@@ -51,10 +69,10 @@ class Request:
 
     `path` is the target as it was sent: a second spelling of it would be a second name for a thing,
     and a query makes it another one. `tail` is the last path segment where the route ends in a
-    slash, and empty elsewhere.
+    slash, and empty elsewhere. `certificate` is the client's; whose it is, nobody has verified.
     """
 
-    __slots__ = ("_wire", "body", "fields", "headers", "method", "path", "tail")
+    __slots__ = ("_wire", "body", "certificate", "fields", "headers", "method", "path", "tail")
 
     def __init__(
         self, method: str, path: str, fields: list[tuple[bytes, bytes]], wire: Wire
@@ -65,7 +83,13 @@ class Request:
         self.fields = fields
         self.headers = dict(fields)
         self.body = b""
+        self.certificate: Certificate | None = None
         self._wire = wire
+
+    @property
+    def peer(self) -> Peer:
+        """Who sent it to us, though perhaps for somebody else."""
+        return self._wire.peer
 
     def repeats(self, name: bytes) -> bool:
         """Whether a header field stands in the request more than once."""
@@ -117,7 +141,7 @@ Handler = Callable[[Request], Awaitable[Response | None]]
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What answers a request whose body has at most `max_bytes`.
+    """What answers a request whose body has at most `max_bytes`; `query`: its path may have one.
 
     `check` sees the head before the body is read, and raises Problem.
     """
@@ -125,6 +149,7 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     max_bytes: int = 0
     check: Callable[[Request], None] | None = None
+    query: bool = False
 
     def too_long(self) -> Problem:
         """The refusal of a longer body."""
@@ -164,8 +189,24 @@ class Problem(Exception):
         return Response(self.status, orjson.dumps(told), (_PROBLEM_TYPE, *self.headers))
 
 
+def own(request: Request) -> Certificate | None:
+    """The certificate of the connection itself.
+
+    Raises Problem: a header names one. Anybody can write a header, and nobody shall believe that it
+    had been looked at.
+    """
+    if not CERTIFICATE_HEADERS.isdisjoint(request.headers):
+        raise Problem(400, "A certificate in a header is not accepted here.")
+    return request.peer.certificate
+
+
+Clients = Callable[[Request], Certificate | None]
+"""The certificate that a request came with. Raises Problem."""
+
+
 class Doors(msgspec.Struct, frozen=True):
-    """Under which names the gateway may be spoken to, and which web pages may do so.
+    """Under which names the gateway may be spoken to, which web pages may do so, and who says which
+    certificate a client showed.
 
     A browser sends both headers on its own, so they are what stands between a hostile web page and
     a gateway on localhost (DNS rebinding; MCP 2026-07-28, transports).
@@ -173,19 +214,25 @@ class Doors(msgspec.Struct, frozen=True):
 
     hosts: frozenset[bytes]
     origins: frozenset[bytes] = frozenset()
+    clients: Clients = own
 
     def check(self, request: Request) -> None:
-        """Raises Problem: 421 for another host, 403 for a web page that is not on the list."""
+        """Raises Problem: 421 for another host, 403 for a web page that is not on the list, 400 for
+        a certificate that somebody else than `clients` tells of.
+        """
         if request.headers.get(b"host", b"").lower() not in self.hosts:
             raise Problem(421, "This host name is not served here.")
         origin = request.headers.get(b"origin")
         if origin is not None and origin not in self.origins:
             raise Problem(403, "Requests from this origin are not accepted.")
+        request.certificate = self.clients(request)
 
 
-def doors(issuer: str, listen: str, allowed_origins: tuple[str, ...] = ()) -> Doors:
+def doors(
+    issuer: str, listen: str, allowed_origins: tuple[str, ...] = (), clients: Clients = own
+) -> Doors:
     """The names of a gateway: its issuer's host, with and without a default port, and where it
-    listens.
+    listens. Its own pages may speak to it.
     """
     parts = urlsplit(issuer)
     host = parts.netloc.lower()
@@ -197,12 +244,15 @@ def doors(issuer: str, listen: str, allowed_origins: tuple[str, ...] = ()) -> Do
         names.add(host.rpartition(":")[0])
     return Doors(
         frozenset(name.encode() for name in names),
-        frozenset(origin.encode() for origin in allowed_origins),
+        frozenset(
+            origin.encode() for origin in (f"{parts.scheme}://{parts.netloc}", *allowed_origins)
+        ),
+        clients,
     )
 
 
 class Site:
-    """Serves exactly these routes, under these names."""
+    """Serves exactly these routes, under these names.
 
     One that is `opening` has further routes to come, with `open`.
     """
@@ -210,6 +260,12 @@ class Site:
     def __init__(self, routes: Routes, entry: Doors, *, opening: bool = False) -> None:
         self._routes = routes
         self._entry = entry
+        self._opening = opening
+
+    def open(self, routes: Routes) -> None:
+        """Serves these routes from now on."""
+        self._routes = routes
+        self._opening = False
 
     def admit(self, request: Request) -> Route:
         """The route of a request, by its head alone. Raises Problem."""
@@ -225,7 +281,8 @@ class Site:
             methods = self._routes.get(f"{prefix}/") if last else None
             request.tail = last
         if methods is None:
-            raise Problem(404, "There is nothing here.")
+            methods = self._asked(path)
+            request.tail = ""
         route = methods.get(request.method)
         if route is None:
             allow = ", ".join(sorted(methods)).encode()
@@ -238,6 +295,19 @@ class Site:
         if int(headers.get(b"content-length", b"0")) > route.max_bytes:
             raise route.too_long()
         return route
+
+    def _nothing(self) -> Problem:
+        if self._opening:
+            return Problem(503, "The gateway is starting.", headers=((b"retry-after", b"1"),))
+        return Problem(404, "There is nothing here.")
+
+    def _asked(self, path: str) -> Mapping[str, Route]:
+        """The routes of a path with a query, where all of them take one. Raises Problem."""
+        plain, _, query = path.partition("?")
+        methods = self._routes.get(plain) if query else None
+        if methods and all(one.query for one in methods.values()):
+            return methods
+        raise self._nothing()
 
 
 def incident() -> str:
@@ -260,12 +330,6 @@ def head(status: int, headers: Fields) -> bytes:
         lines.append(b"%b: %b\r\n" % (name, value))
     return b"".join(lines)
 
-        self._opening = opening
-
-    def open(self, routes: Routes) -> None:
-        """Serves these routes from now on."""
-        self._routes = routes
-        self._opening = False
 
 def whole(response: Response, *, close: bool, silent: bool = False) -> bytes:
     """The bytes of a response: `close` tells that it is the last one, `silent` leaves out its body,
@@ -288,16 +352,3 @@ def require_type(request: Request, media_type: bytes) -> None:
     charset = parameters.strip().replace(b'"', b"")
     if essence.strip() != media_type or charset not in {b"", b"charset=utf-8"}:
         raise Problem(415, f"The body must be {media_type.decode()} in UTF-8.")
-    def _nothing(self) -> Problem:
-        if self._opening:
-            return Problem(503, "The gateway is starting.", headers=((b"retry-after", b"1"),))
-        return Problem(404, "There is nothing here.")
-
-    def _asked(self, path: str) -> Mapping[str, Route]:
-        """The routes of a path with a query, where all of them take one. Raises Problem."""
-        plain, _, query = path.partition("?")
-        methods = self._routes.get(plain) if query else None
-        if methods and all(one.query for one in methods.values()):
-            return methods
-        raise self._nothing()
-

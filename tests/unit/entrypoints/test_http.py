@@ -47,6 +47,26 @@ async def test_another_path_is_not_found(path: str) -> None:
     assert (await ask(APP, path=path)).status == 404
 
 
+QUERIED = Site(
+    {
+        "/asks": {"GET": Route(ok, query=True)},
+        "/some": {"GET": Route(ok, query=True), "POST": Route(ok)},
+    },
+    HERE,
+)
+
+
+async def test_a_query_is_taken_where_one_is_meant() -> None:
+    got = await exchange(QUERIED, path="/asks?a=b", method="GET").run()
+    assert (got.status, got.body) == (200, b"/asks?a=b ")
+    assert (await exchange(QUERIED, path="/asks", method="GET").run()).status == 200
+
+
+@pytest.mark.parametrize("path", ["/some?a=b", "/asks?", "/asks/?a", "/other?a", "/here?a"])
+async def test_a_query_anywhere_else_is_another_path(path: str) -> None:
+    assert (await exchange(QUERIED, path=path, method="GET").run()).status == 404
+
+
 async def test_another_method_is_told_which_are_allowed() -> None:
     reply = await exchange(APP, path="/here", method="DELETE").run()
     assert (reply.status, reply.headers["allow"]) == (405, "GET, POST")
@@ -219,3 +239,8 @@ def test_a_gateway_answers_to_its_issuer_and_where_it_listens(
     issuer: str, hosts: set[bytes]
 ) -> None:
     assert doors(issuer, "127.0.0.1:1").hosts == hosts
+
+
+def test_a_gateway_takes_requests_of_its_own_pages() -> None:
+    entry = doors("https://gw.example", "127.0.0.1:1", ("https://console.example",))
+    assert entry.origins == {b"https://gw.example", b"https://console.example"}

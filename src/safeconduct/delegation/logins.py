@@ -1,0 +1,279 @@
+"""How a person's program comes to a task: the authorization code flow (RFC 6749, OAuth 2.1).
+
+```
+ program    asks for a code             begin      its id, its redirect URI, PKCE, this gateway
+ person     signs in at their issuer    returned   in the browser that left
+ person     says yes, and what for      answered   on a page of ours, in the same browser
+ program    trades the code for a task  redeem     once, within a minute, by the one who asked
+```
+
+What is remembered meanwhile is in this process and small; a restart makes everybody begin again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from safeconduct.config.schema import Config
+from safeconduct.delegation.clients import Client, Clients, UnknownClient
+from safeconduct.delegation.request import readable
+from safeconduct.kit.jwk import encode
+from safeconduct.ports import Attempt, LoginFailed, SignIn, TokenRefused
+
+LOGIN_S: Final = 600.0
+"""How long a person may take to sign in and to say yes, in seconds."""
+
+CODE_S: Final = 60.0
+"""How long a code is good for, in seconds (RFC 6749 section 4.1.2: at most ten minutes)."""
+
+MAX_OPEN: Final = 10_000
+"""How many people may be on their way at once; the oldest are forgotten."""
+
+_MAX_STATE: Final = 2048
+_CHALLENGE_LENGTH: Final = 43
+
+
+class Redirect(msgspec.Struct, frozen=True):
+    """Where the browser goes next."""
+
+    url: str
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person is asked before a program gets a task."""
+
+    id: str
+    client: Client
+    user: str
+    scopes: tuple[str, ...]
+    redirect_uri: str
+
+
+class Redeemed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a code stands for. `code` names it without being it; `purpose` is the person's own words
+    or empty.
+    """
+
+    client: Client
+    token: str
+    scopes: frozenset[str] | None
+    purpose: str
+    code: str
+    jkt: str | None
+
+    def __repr__(self) -> str:
+        return f"Redeemed({self.client.id!r})"
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    client: Client
+    redirect_uri: str
+    state: str | None
+    challenge: str
+    scopes: frozenset[str] | None
+    jkt: str | None
+
+
+class _Open(msgspec.Struct, kw_only=True):
+    """Somebody on their way. `browser` is the digest of what their browser keeps."""
+
+    asked: _Asked
+    attempt: Attempt
+    browser: bytes
+    since_s: float
+    token: str = ""
+    user: str = ""
+    purpose: str = ""
+
+
+class Logins:
+    """The people who are on their way."""
+
+    def __init__(
+        self,
+        config: Config,
+        clients: Clients,
+        sign_in: SignIn,
+        *,
+        names: frozenset[str],
+        clock_ms: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`names` are those under which tokens for this gateway can be asked for."""
+        self._config = config
+        self._issuer = config.root.gateway.issuer
+        self._clients = clients
+        self._sign_in = sign_in
+        self._names = names
+        self._clock_ms = clock_ms
+        self._clock = clock
+        # By the state that the issuer of users brings back, by question, and by digest of the code.
+        self._leaving: dict[str, _Open] = {}
+        self._asked: dict[str, _Open] = {}
+        self._codes: dict[str, _Open] = {}
+
+    async def begin(self, query: Mapping[str, str], browser: str) -> Redirect:
+        """A program sends a person; off they go to their issuer. `browser` is a secret that this
+        browser alone keeps.
+
+        Raises LoginFailed where nobody can be sent back to: the person is told.
+        """
+        client, redirect_uri = await self._client(query)
+        state = query.get("state")
+        try:
+            asked = self._request(query, client, redirect_uri, state)
+        except TokenRefused as refused:
+            return self._back(redirect_uri, state, error=refused.error, why=refused.sentence)
+        requires = self._config.root.profiles[client.profile].requires
+        url, attempt = await self._sign_in.begin(acr=requires.acr, max_age_s=requires.max_age_s)
+        one = _Open(asked=asked, attempt=attempt, browser=_digest(browser), since_s=self._clock())
+        _keep(self._leaving, attempt.state, one)
+        return Redirect(url)
+
+    async def returned(self, query: Mapping[str, str], browser: str) -> Question:
+        """The person comes back from their issuer; what they are asked next. Raises LoginFailed."""
+        one = self._take(self._leaving, query.get("state", ""), browser, LOGIN_S)
+        signed_in = await self._sign_in.finish(query, one.attempt, self._clock_ms())
+        one.token, one.user = signed_in.token, signed_in.person.id
+        question = secrets.token_urlsafe(32)
+        _keep(self._asked, question, one)
+        profile = self._config.root.profiles[one.asked.client.profile]
+        wanted = frozenset(profile.scopes)
+        scopes = wanted if one.asked.scopes is None else wanted & one.asked.scopes
+        return Question(
+            id=question,
+            client=one.asked.client,
+            user=one.user,
+            scopes=tuple(sorted(scopes)),
+            redirect_uri=one.asked.redirect_uri,
+        )
+
+    def answered(self, question: str, browser: str, *, allowed: bool, purpose: str) -> Redirect:
+        """The person said yes or no; back they go to the program. Raises LoginFailed."""
+        if purpose.strip():
+            try:
+                readable(purpose)
+            except TokenRefused as refused:
+                raise LoginFailed(refused.sentence, "a purpose that is not readable") from None
+        one = self._take(self._asked, question, browser, LOGIN_S)
+        asked = one.asked
+        if not allowed:
+            return self._back(asked.redirect_uri, asked.state, error="access_denied")
+        code = secrets.token_urlsafe(32)
+        one.purpose, one.since_s = purpose.strip(), self._clock()
+        _keep(self._codes, _digest(code).hex(), one)
+        return self._back(asked.redirect_uri, asked.state, code=code)
+
+    def redeem(self, form: Mapping[str, str]) -> Redeemed:
+        """What a code stands for; it is spent, whatever comes of it. Raises TokenRefused."""
+        code = _digest(form.get("code", "")).hex()
+        one = self._codes.pop(code, None)
+        verifier = form.get("code_verifier", "")
+        if (
+            one is None
+            or self._clock() - one.since_s > CODE_S
+            or form.get("client_id") != one.asked.client.id
+            or form.get("redirect_uri", one.asked.redirect_uri) != one.asked.redirect_uri
+            or not 43 <= len(verifier) <= 128
+            or not hmac.compare_digest(_challenge(verifier), one.asked.challenge)
+        ):
+            raise TokenRefused("invalid_grant", "The code is not good, or not for this request.")
+        self._for_us(form)
+        return Redeemed(
+            client=one.asked.client,
+            token=one.token,
+            scopes=one.asked.scopes,
+            purpose=one.purpose,
+            code=code,
+            jkt=one.asked.jkt,
+        )
+
+    async def _client(self, query: Mapping[str, str]) -> tuple[Client, str]:
+        try:
+            client = await self._clients.find(query.get("client_id", ""))
+        except UnknownClient as fault:
+            raise LoginFailed(str(fault), "a client that is not known") from None
+        redirect_uri = query.get("redirect_uri", "")
+        if not client.redirects_to(redirect_uri):
+            raise LoginFailed(
+                "The application wants you sent to a place that it did not register.",
+                f"a redirect URI that {client.id} did not register",
+            )
+        return client, redirect_uri
+
+    def _request(
+        self, query: Mapping[str, str], client: Client, redirect_uri: str, state: str | None
+    ) -> _Asked:
+        if query.get("response_type") != "code":
+            raise TokenRefused("unsupported_response_type", "Only codes are issued.")
+        challenge = query.get("code_challenge", "")
+        if query.get("code_challenge_method") != "S256" or len(challenge) != _CHALLENGE_LENGTH:
+            raise TokenRefused("invalid_request", "PKCE with S256 is required.")
+        if state is not None and len(state) > _MAX_STATE:
+            raise TokenRefused("invalid_request", "The state is too long.")
+        self._for_us(query)
+        return _Asked(
+            client=client,
+            redirect_uri=redirect_uri,
+            state=state,
+            challenge=challenge,
+            scopes=frozenset(query["scope"].split()) if query.get("scope") else None,
+            jkt=query.get("dpop_jkt"),
+        )
+
+    def _for_us(self, asked: Mapping[str, str]) -> None:
+        if asked.get("resource", self._issuer) not in self._names:
+            raise TokenRefused("invalid_target", "Tokens are issued for this gateway only.")
+
+    def _back(
+        self,
+        redirect_uri: str,
+        state: str | None,
+        *,
+        code: str | None = None,
+        error: str | None = None,
+        why: str | None = None,
+    ) -> Redirect:
+        """Back to the program, which is told who answers (RFC 9207)."""
+        told = {"code": code, "error": error, "error_description": why, "state": state}
+        query = urlencode(
+            {name: value for name, value in told.items() if value is not None}
+            | {"iss": self._issuer}
+        )
+        return Redirect(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")
+
+    def _take(self, among: dict[str, _Open], key: str, browser: str, within_s: float) -> _Open:
+        """Somebody who is on their way in this very browser, once."""
+        one = among.pop(key, None)
+        if (
+            one is None
+            or self._clock() - one.since_s > within_s
+            or not hmac.compare_digest(one.browser, _digest(browser))
+        ):
+            raise LoginFailed(
+                "This page is not valid any more. Start again from your application.",
+                "nobody is on their way so, or in another browser",
+            )
+        return one
+
+
+def _keep(among: dict[str, _Open], key: str, one: _Open) -> None:
+    if len(among) >= MAX_OPEN:
+        del among[next(iter(among))]
+    among[key] = one
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _challenge(verifier: str) -> str:
+    return encode(_digest(verifier))

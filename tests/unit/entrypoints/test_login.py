@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+
+from safeconduct.entrypoints.http import Site, doors
+from safeconduct.entrypoints.login import LoginPages
+from safeconduct.ports import LoginFailed
+from tests.support.front import Reply, exchange
+
+ISSUER = "https://gateway.example"
+HOSTILE = '<script>alert("x")</script>&amp;'
+BROWSER = "b" * 43
+
+
+class Client(msgspec.Struct):
+    name: str = "Desk"
+    host: str = ""
+    agent: str = "spiffe://crm.example/agents/copilot"
+    profile: str = "triage"
+
+
+class Question(msgspec.Struct):
+    client: Client = msgspec.field(default_factory=Client)
+    id: str = "q-1"
+    user: str = "jane@crm.example"
+    scopes: tuple[str, ...] = ("case:read",)
+    redirect_uri: str = "http://127.0.0.1:5/callback"
+
+
+class Redirect(msgspec.Struct):
+    url: str
+
+
+class Logins:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+        self.question = Question()
+        self.fault: LoginFailed | None = None
+
+    def _hear(self, *what: object) -> None:
+        self.heard.append(what)
+        if self.fault is not None:
+            raise self.fault
+
+    async def begin(self, query: Mapping[str, str], browser: str) -> Redirect:
+        self._hear("begin", dict(query), browser)
+        return Redirect("https://idp.example/authorize?a=b")
+
+    async def returned(self, query: Mapping[str, str], browser: str) -> Question:
+        self._hear("returned", dict(query), browser)
+        return self.question
+
+    def answered(self, question: str, browser: str, *, allowed: bool, purpose: str) -> Redirect:
+        self._hear("answered", question, browser, allowed, purpose)
+        return Redirect("http://127.0.0.1:5/callback?code=c")
+
+
+@pytest.fixture
+def logins() -> Logins:
+    return Logins()
+
+
+async def get(logins: Logins, path: str, cookie: str = "", issuer: str = ISSUER) -> Reply:
+    fields = [("host", "gateway.example")]
+    fields += [("cookie", cookie)] if cookie else []
+    return await exchange(site(logins, issuer), fields=fields, path=path, method="GET").run()
+
+
+async def post(
+    logins: Logins,
+    body: str,
+    *,
+    origin: str | None = ISSUER,
+    kind: str = "application/x-www-form-urlencoded",
+) -> Reply:
+    fields = [("host", "gateway.example"), ("content-type", kind)]
+    fields += [("cookie", f"other=1; __Host-safeconduct={BROWSER}")]
+    fields += [] if origin is None else [("origin", origin)]
+    return await exchange(site(logins), body.encode(), fields, path="/oauth/consent").run()
+
+
+def site(logins: Logins, issuer: str = ISSUER) -> Site:
+    entry = doors(issuer, "127.0.0.1:8700", ("https://console.example",))
+    return Site(LoginPages(logins, issuer).routes(), entry)
+
+
+class TestLeaving:
+    async def test_for_the_issuer_with_a_cookie_of_this_browser(self, logins: Logins) -> None:
+        reply = await get(logins, "/oauth/authorize?client_id=desk&state=a%20b")
+        assert reply.status == 303
+        assert reply.headers["location"] == "https://idp.example/authorize?a=b"
+        cookie = reply.headers["set-cookie"]
+        value, *flags = cookie.split("; ")
+        name, _, browser = value.partition("=")
+        assert name == "__Host-safeconduct"
+        assert flags == ["Path=/", "Max-Age=600", "HttpOnly", "SameSite=Lax", "Secure"]
+        assert len(browser) == 43
+        assert logins.heard == [("begin", {"client_id": "desk", "state": "a b"}, browser)]
+
+    async def test_again_keeps_the_cookie(self, logins: Logins) -> None:
+        reply = await get(logins, "/oauth/authorize?a=b", f"__Host-safeconduct={BROWSER}")
+        assert reply.headers["set-cookie"].startswith(f"__Host-safeconduct={BROWSER};")
+
+    async def test_without_tls_has_a_cookie_of_another_name(self, logins: Logins) -> None:
+        reply = await get(logins, "/oauth/authorize?a=b", issuer="http://gateway.example")
+        assert reply.headers["set-cookie"].startswith("safeconduct=")
+        assert "Secure" not in reply.headers["set-cookie"]
+
+    async def test_with_a_parameter_twice_is_refused(self, logins: Logins) -> None:
+        assert (await get(logins, "/oauth/authorize?a=b&a=c")).status == 400
+        assert logins.heard == []
+
+    @pytest.mark.parametrize("path", ["/oauth/authorize?a=b", "/oauth/callback?a=b"])
+    async def test_that_fails_is_told_to_the_person(self, logins: Logins, path: str) -> None:
+        logins.fault = LoginFailed(f"No. {HOSTILE}", "secret reason")
+        reply = await get(logins, path)
+        assert reply.status == 400
+        text = reply.body.decode()
+        assert "No. &lt;script&gt;" in text
+        assert "<script" not in text
+        assert "secret reason" not in text
+        assert "set-cookie" not in reply.headers
+
+
+class TestTheQuestion:
+    async def test_says_who_wants_what_for_whom(self, logins: Logins) -> None:
+        reply = await get(logins, "/oauth/callback?state=s&code=c", f"__Host-safeconduct={BROWSER}")
+        assert reply.status == 200
+        assert logins.heard == [("returned", {"state": "s", "code": "c"}, BROWSER)]
+        text = reply.body.decode()
+        for told in ("jane@crm.example", "Desk", "triage", "case:read", "http://127.0.0.1:5/"):
+            assert told in text
+        assert 'name="question" value="q-1"' in text
+
+    async def test_shows_hostile_text_as_text(self, logins: Logins) -> None:
+        client = Client(name=HOSTILE, host=HOSTILE, agent=HOSTILE, profile=HOSTILE)
+        logins.question = Question(client, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE)
+        text = (await get(logins, "/oauth/callback?a=b")).body.decode()
+        assert "<script" not in text
+        assert "&lt;script&gt;" in text
+
+    async def test_lets_nothing_run_load_or_frame_it(self, logins: Logins) -> None:
+        headers = (await get(logins, "/oauth/callback?a=b")).headers
+        policy = headers["content-security-policy"]
+        assert re.fullmatch(
+            r"default-src 'none'; style-src 'sha256-[\w+/=]+'; "
+            r"form-action 'self' http://127\.0\.0\.1:5; frame-ancestors 'none'; base-uri 'none'",
+            policy,
+        )
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "same-origin"
+
+    @pytest.mark.parametrize("cookie", ["", "other=1", "\x01", "__Host-safeconduct"])
+    async def test_comes_without_the_cookie_for_nobody(self, logins: Logins, cookie: str) -> None:
+        await get(logins, "/oauth/callback?a=b", cookie)
+        assert logins.heard in ([("returned", {"a": "b"}, "")], [])
+
+
+class TestTheAnswer:
+    async def test_yes_in_ones_own_words(self, logins: Logins) -> None:
+        reply = await post(logins, "question=q-1&purpose=Read%0D%0Aall.&answer=allow")
+        assert reply.status == 303
+        assert reply.headers["location"] == "http://127.0.0.1:5/callback?code=c"
+        assert logins.heard == [("answered", "q-1", BROWSER, True, "Read\nall.")]
+
+    @pytest.mark.parametrize("answer", ["&answer=deny", "&answer=", "", "&answer=Allow"])
+    async def test_anything_else_is_no(self, logins: Logins, answer: str) -> None:
+        await post(logins, f"question=q-1{answer}")
+        assert logins.heard == [("answered", "q-1", BROWSER, False, "")]
+
+    @pytest.mark.parametrize(
+        "origin",
+        ["https://evil.example", "null", "https://console.example", "http://gateway.example"],
+    )
+    async def test_of_another_page_is_none(self, logins: Logins, origin: str) -> None:
+        reply = await post(logins, "question=q-1&answer=allow", origin=origin)
+        assert reply.status == 403
+        assert logins.heard == []
+
+    async def test_that_is_no_form_is_none(self, logins: Logins) -> None:
+        assert (await post(logins, "question=q&question=r")).status == 400
+        assert (await post(logins, "{}", kind="application/json")).status == 415
+        assert logins.heard == []
+
+    async def test_that_comes_too_late_is_told(self, logins: Logins) -> None:
+        logins.fault = LoginFailed("Too late.", "late")
+        reply = await post(logins, "question=q-1&answer=allow", origin=None)
+        assert reply.status == 400
+        assert b"Too late." in reply.body
