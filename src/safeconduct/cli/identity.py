@@ -110,7 +110,7 @@ def _serve(args: argparse.Namespace, config: Config) -> int:
 
     async def until_told_to_stop() -> None:
         api = WorkloadApi(
-            UnixAttestor(config), authorities, revoked=_revoked(config), clock_ms=clock_ms
+            UnixAttestor(config), authorities, revoked=revocations(config), clock_ms=clock_ms
         )
         serving = asyncio.ensure_future(serve(api, path, ready))
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -134,7 +134,7 @@ def _issue(args: argparse.Namespace, config: Config) -> int:
     if args.agent not in config.agents:
         return output.refused(f"{args.agent} is not a registered agent")
     authority = _authority(config, domain_of(args.agent))
-    if _revoked(config)(args.agent):
+    if revocations(config)(args.agent):
         return output.refused(f"{args.agent} is revoked")
     if args.audience is not None:
         svid = authority.jwt_svid(args.agent, [args.audience], clock_ms())
@@ -231,7 +231,7 @@ def _authority(config: Config, domain: str | None) -> Authority:
     return authorities[domain]
 
 
-def _revoked(config: Config) -> Callable[[str], bool]:
+def revocations(config: Config) -> Callable[[str], bool]:
     """Whether an agent is revoked, as the gateway tells other processes.
 
     While no gateway runs nobody can revoke, and what its last run left is all there is.

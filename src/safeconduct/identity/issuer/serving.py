@@ -42,21 +42,20 @@ def _listening(path: Path) -> Generator[socket.socket]:
         if _answers(path):
             raise OSError(f"another issuer answers at {path}")
         path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o111)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    ours = path.stat().st_ino
-    listener.listen(_BACKLOG)
-    try:
-        yield listener
-    finally:
-        listener.close()
-        # Another issuer may have taken the place meanwhile.
-        if path.is_socket() and path.stat().st_ino == ours:
-            path.unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        before = os.umask(0o111)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        ours = path.stat().st_ino
+        listener.listen(_BACKLOG)
+        try:
+            yield listener
+        finally:
+            # Another issuer may have taken the place meanwhile.
+            if path.is_socket() and path.stat().st_ino == ours:
+                path.unlink()
 
 
 def _answers(path: Path) -> bool:
