@@ -28,7 +28,7 @@ from fido2.attestation.base import (
     InvalidAttestation,
 )
 from fido2.attestation.packed import PackedAttestation
-from fido2.attestation.tpm import TpmAttestation
+from fido2.attestation.tpm import ATTRIBUTES, TpmAttestation, TpmPublicFormat
 from fido2.cose import CoseKey
 from fido2.webauthn import AttestationObject, AuthenticatorData
 
@@ -44,6 +44,8 @@ _STATEMENTS: Final[dict[str, type[Attestation]]] = {
 }
 # COSE names of ES256, EdDSA, ES384, PS256 and RS256; what is built on SHA-1 is not among them.
 _ALGORITHMS: Final = frozenset({-7, -8, -35, -37, -257})
+# A key that was made in this TPM, and that may be moved to no other.
+_STAYS: Final = ATTRIBUTES.FIXED_TPM | ATTRIBUTES.FIXED_PARENT | ATTRIBUTES.SENSITIVE_DATA_ORIGIN
 _BY_OTHERS: Final = frozenset({AttestationType.BASIC, AttestationType.ATT_CA})
 
 
@@ -102,6 +104,10 @@ class Authenticators:
         cose = CoseKey.parse(attested.public_key)
         if made.att_stmt["alg"] not in _ALGORITHMS or cose[3] not in _ALGORITHMS:
             raise NotAttested("the attestation is by an algorithm that is not taken here")
+        if made.fmt == "tpm":
+            attributes = TpmPublicFormat.parse(made.att_stmt["pubArea"]).attributes
+            if attributes & _STAYS != _STAYS:
+                raise NotAttested("the key may be moved to another TPM, or came from elsewhere")
         self._ours(made.auth_data)
         return cose
 

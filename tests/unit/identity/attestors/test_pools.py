@@ -2,125 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import orjson
 import pytest
 
 from safeconduct.ports import TokenRefused
-from tests.support.attesting import CLERK, ISSUER, Attesting, configured
-from tests.support.publishers import public, rsa, signed
+from tests.support.attesting import ISSUER, Attesting
+from tests.support.providers import GUID, KEY, POOL, POOLS, ROLE, TENANT, pool_world, said
+from tests.support.publishers import rsa, signed
 from tests.support.worlds import AGENT
-
-KIND: Final = "workload-identity-pool"
-KEY: Final = rsa("provider")
-TENANT: Final = "72f988bf-86f1-41af-91ab-2d7cd011db47"
-ACCOUNT: Final = "https://abc123-def456.tokens.sts.global.api.aws"
-ROLE: Final = "arn:aws:iam::123456789012:role/Copilot"
-GUID: Final = "7c4d6a3e-1c2b-4f5a-9d8e-0123456789ab"
-
-POOLS: Final[dict[str, dict[str, Any]]] = {
-    "aws": {"provider": "aws", "issuer": ACCOUNT},
-    "azure": {"provider": "azure", "tenant": TENANT},
-    "github": {"provider": "github"},
-    "google": {"provider": "google"},
-}
-CLAIMS: Final[dict[str, dict[str, Any]]] = {
-    "aws": {"sub": ROLE},
-    "azure": {"oid": GUID},
-    "github": {"repository_id": "74", "environment": "prod"},
-    "google": {"email": "copilot@crm.iam.gserviceaccount.com"},
-}
-
-
-def said(provider: str) -> dict[str, Any]:
-    """What a token of the provider says."""
-    now_s = int(time.time())
-    times = {"iat": now_s, "nbf": now_s, "exp": now_s + 300}
-    match provider:
-        case "aws":
-            return times | {
-                "iss": ACCOUNT,
-                "aud": ISSUER,
-                "sub": ROLE,
-                "jti": "f3a1",
-                "https://sts.amazonaws.com/": {
-                    "aws_account": "123456789012",
-                    "source_region": "eu-west-1",
-                    "org_id": "o-abc1234567",
-                    "principal_tags": {"environment": "production"},
-                    "request_tags": {"job-id": "job-1"},
-                },
-            }
-        case "azure":
-            return times | {
-                "iss": f"https://sts.windows.net/{TENANT}/",
-                "aud": ISSUER,
-                "sub": GUID,
-                "oid": GUID,
-                "appid": "11111111-2222-4333-8444-555555555555",
-                "appidacr": "2",
-                "idtyp": "app",
-                "tid": TENANT,
-                "uti": "x",
-                "ver": "1.0",
-                "xms_mirid": "/subscriptions/s/resourcegroups/crm/providers/x/copilot",
-            }
-        case "github":
-            return times | {
-                "iss": "https://token.actions.githubusercontent.com",
-                "aud": ISSUER,
-                "sub": "repo:acme/crm:environment:prod",
-                "jti": "5f2c",
-                "repository": "acme/crm",
-                "repository_id": "74",
-                "repository_owner": "acme",
-                "repository_owner_id": "65",
-                "ref": "refs/heads/main",
-                "ref_protected": "true",
-                "environment": "prod",
-                "workflow_ref": "acme/crm/.github/workflows/agent.yml@refs/heads/main",
-                "job_workflow_ref": "acme/crm/.github/workflows/agent.yml@refs/heads/main",
-                "event_name": "push",
-                "runner_environment": "github-hosted",
-            }
-        case _:
-            return times | {
-                "iss": "https://accounts.google.com",
-                "aud": ISSUER,
-                "azp": "112233445566778899001",
-                "sub": "112233445566778899001",
-                "email": "copilot@crm.iam.gserviceaccount.com",
-                "email_verified": True,
-                "google": {
-                    "compute_engine": {
-                        "project_id": "crm-prod",
-                        "instance_id": "42",
-                        "zone": "europe-west1-b",
-                    }
-                },
-            }
-
-
-def world(
-    directory: Path,
-    provider: str,
-    claims: dict[str, Any] | None = None,
-    others: dict[str, Any] | None = None,
-) -> Attesting:
-    (directory / "keys.json").write_bytes(orjson.dumps({"keys": [public(KEY)]}))
-    pool = {**POOLS[provider], "jwks": "keys.json"}
-    workloads = {AGENT: {KIND: {"pool": "ours", "claims": claims or CLAIMS[provider]}}}
-    if others is not None:
-        workloads[CLERK] = {KIND: {"pool": "ours", "claims": others}}
-    return Attesting(configured(directory, {KIND: {"ours": pool}}, workloads))
 
 
 async def refused(world: Attesting, evidence: object, why: str) -> None:
     with pytest.raises(TokenRefused) as raised:
-        await world.show(KIND, evidence)
+        await world.show(POOL, evidence)
     assert raised.value.error == "invalid_grant"
     assert why in world.why
 
@@ -131,7 +27,7 @@ def without(claims: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("provider", POOLS)
 async def test_a_workload_of_each_provider(tmp_path: Path, provider: str) -> None:
-    issued = await world(tmp_path, provider).show(KIND, signed(KEY, said(provider)))
+    issued = await pool_world(tmp_path, provider).show(POOL, signed(KEY, said(provider)))
     assert issued["spiffe_id"] == AGENT
 
 
@@ -152,7 +48,7 @@ async def test_what_every_token_must_say(
     tmp_path: Path, provider: str, change: dict[str, Any], why: str
 ) -> None:
     token = signed(KEY, without(said(provider), change))
-    await refused(world(tmp_path, provider), token, why)
+    await refused(pool_world(tmp_path, provider), token, why)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +72,7 @@ async def test_another_workload_of_the_same_provider(
     tmp_path: Path, provider: str, change: dict[str, Any]
 ) -> None:
     token = signed(KEY, without(said(provider), change))
-    await refused(world(tmp_path, provider), token, "stands for no workload")
+    await refused(pool_world(tmp_path, provider), token, "stands for no workload")
 
 
 @pytest.mark.parametrize(
@@ -191,9 +87,9 @@ async def test_another_workload_of_the_same_provider(
 async def test_claims_wherever_they_stand(
     tmp_path: Path, provider: str, claims: dict[str, Any]
 ) -> None:
-    await world(tmp_path, provider, claims).show(KIND, signed(KEY, said(provider)))
+    await pool_world(tmp_path, provider, claims).show(POOL, signed(KEY, said(provider)))
     for name in claims:
-        wrong = world(tmp_path, provider, claims | {name: "another"})
+        wrong = pool_world(tmp_path, provider, claims | {name: "another"})
         await refused(wrong, signed(KEY, said(provider)), "stands for no workload")
 
 
@@ -212,16 +108,16 @@ async def test_a_user_of_azure_is_no_workload(
     tmp_path: Path, change: dict[str, Any], why: str
 ) -> None:
     token = signed(KEY, without(said("azure"), change))
-    await refused(world(tmp_path, "azure"), token, why)
+    await refused(pool_world(tmp_path, "azure"), token, why)
 
 
 async def test_both_versions_of_azure_s_tokens(tmp_path: Path) -> None:
     issuer = f"https://login.microsoftonline.com/{TENANT}/v2.0"
-    await world(tmp_path, "azure").show(KIND, signed(KEY, said("azure") | {"iss": issuer}))
+    await pool_world(tmp_path, "azure").show(POOL, signed(KEY, said("azure") | {"iss": issuer}))
 
 
 async def test_evidence_for_two_agents_is_for_none(tmp_path: Path) -> None:
-    attesting = world(tmp_path, "github", others={"repository": "acme/crm"})
+    attesting = pool_world(tmp_path, "github", others={"repository": "acme/crm"})
     await refused(attesting, signed(KEY, said("github")), "stands for 2 workloads")
 
 
@@ -236,7 +132,7 @@ async def test_evidence_for_two_agents_is_for_none(tmp_path: Path) -> None:
     ids=["empty", "x", "object", "long"],
 )
 async def test_what_is_no_token(tmp_path: Path, evidence: object, why: str) -> None:
-    await refused(world(tmp_path, "github"), evidence, why)
+    await refused(pool_world(tmp_path, "github"), evidence, why)
 
 
 @pytest.mark.parametrize(
@@ -251,16 +147,16 @@ async def test_what_is_no_token(tmp_path: Path, evidence: object, why: str) -> N
     ],
 )
 async def test_headers(tmp_path: Path, header: dict[str, Any], why: str) -> None:
-    await refused(world(tmp_path, "github"), signed(KEY, said("github"), **header), why)
+    await refused(pool_world(tmp_path, "github"), signed(KEY, said("github"), **header), why)
 
 
 async def test_somebody_else_s_key_under_this_name(tmp_path: Path) -> None:
     token = signed(rsa("other"), said("github"), kid="provider")
-    await refused(world(tmp_path, "github"), token, "not signed by a key")
+    await refused(pool_world(tmp_path, "github"), token, "not signed by a key")
 
 
 async def test_no_signature_at_all(tmp_path: Path) -> None:
     head, body, signature = signed(KEY, said("github")).split(".")
     none = "eyJhbGciOiJub25lIiwia2lkIjoicHJvdmlkZXIifQ"  # {"alg":"none","kid":"provider"}
     for token in (f"{none}.{body}.", f"{none}.{body}.{signature}", f"{head}.{body}."):
-        await refused(world(tmp_path, "github"), token, "does not hold")
+        await refused(pool_world(tmp_path, "github"), token, "does not hold")
