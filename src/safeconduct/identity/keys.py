@@ -33,7 +33,7 @@ REFRESH_S: Final = 300.0
 SHORTEST_S: Final = 30.0
 """How often at most in the background; also how soon again after nothing was to be had."""
 
-GAP_S = 5.0
+GAP_S = 2.0
 """How long after one fetch the next one starts at the earliest, whoever asks for it."""
 
 TIMEOUT_S: Final = 5.0

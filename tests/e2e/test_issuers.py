@@ -1,0 +1,203 @@
+"""Issuers of users that others wrote: a person signs in there, and the token starts a task here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+
+from safeconduct.config import load
+from safeconduct.identity import dev
+from safeconduct.identity.client import StartedTask, proof
+from safeconduct.kit.jwk import PrivateKey
+from safeconduct.ports import JSON
+from tests.e2e.login import CLIENT, CODE, PASSWORD, Issuer, asked_for, nanoidp, oidc_provider
+from tests.support.installation import (
+    COPILOT,
+    USER,
+    Agent,
+    Gateway,
+    done,
+    install,
+    opened_office,
+    running,
+)
+
+pytestmark = [pytest.mark.debian, pytest.mark.timeout(120)]
+
+WEAK = {"user": "u-1", "password": PASSWORD}
+STRONG = WEAK | {"code": CODE}
+BOB = "bob@partner.example"
+TYPE = "urn:ietf:params:oauth:token-type:"
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Generator[Issuer]:
+    claims = {"groups": ["sales"], "email": USER, "email_verified": True}
+    jane = {"password": PASSWORD, "code": CODE, "claims": claims}
+    with oidc_provider({"u-1": jane}, tmp_path / "issuer.log") as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def partner(tmp_path: Path) -> Generator[Issuer]:
+    users = {name: {"password": PASSWORD, "groups": ["guests"]} for name in ("bob", "u-1", USER)}
+    with nanoidp(users, tmp_path / "partner") as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, main: Issuer, partner: Issuer) -> Generator[Gateway]:
+    """A gateway that finds the keys of both, and wants a strong sign-in for one of its profiles."""
+    with opened_office() as office:
+        directory = tmp_path / "gateway"
+        install(directory, office)
+        change(directory / "safeconduct.yaml", users_of(main, partner))
+        scopes = ["case:read", "mail:send"]
+        jane, bob = {"subject": "u-1"}, {"subject": "bob", "issuer": partner.url, "kind": "service"}
+        entries = {USER: jane | {"scopes": scopes}, BOB: bob | {"scopes": scopes}}
+        change(directory / "users.yaml", {"users": entries})
+        copilot = directory / "agents" / "copilot.yaml"
+        registered = json.loads(copilot.read_text())
+        registered["agent"]["delegation"]["on_behalf_of"] = [f"user:{USER}", f"user:{BOB}"]
+        change(copilot, registered)
+        with running(load(directory)) as gateway:
+            yield gateway
+
+
+def change(path: Path, members: JSON) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | members))
+
+
+def users_of(main: Issuer, partner: Issuer) -> JSON:
+    common = {"audience": CLIENT, "algorithms": ["RS256"]}
+    other = common | {"issuer": partner.url, "required": {"token_use": "id"}}
+    profile: JSON = {"scopes": ["case:read"], "budgets": {}, "max_refusals": 9}
+    return {
+        "users": common
+        | {
+            "issuer": main.url,
+            # Its ID tokens have no type, and no name either.
+            "untyped": True,
+            "entitlements": "users.yaml",
+            "others": [other],
+        },
+        "profiles": {
+            "triage": profile,
+            "once": profile
+            | {"requires": {"acr": ["mfa"], "amr": ["otp"], "max_age_s": 60, "groups": ["sales"]}},
+        },
+    }
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """What the token endpoint says instead of a token."""
+
+    status: int
+    told: dict[str, Any]
+
+
+def start(gateway: Gateway, id_token: str, profile: str = "triage") -> Agent | Refused:
+    """Shows a user's token and an SVID of the copilot's."""
+    config, url = gateway.config, f"{gateway.issuer}/oauth/token"
+    key, now_ms = PrivateKey.generate(), time.time_ns() // 1_000_000
+    state = Path(config.directory) / config.root.gateway.state
+    form: JSON = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": id_token,
+        "subject_token_type": f"{TYPE}id_token",
+        "actor_token": dev.svid(state, config, COPILOT, now_ms),
+        "actor_token_type": f"{TYPE}jwt",
+        "task_profile": profile,
+        "purpose": "Answer case C-1.",
+    }
+    try:
+        told = asked_for(url, urlencode(form).encode(), DPoP=proof(key, "POST", url, None))
+    except HTTPError as error:
+        with error:
+            return Refused(error.code, json.load(error))
+    task = StartedTask(
+        task=told["task"],
+        token=told["access_token"],
+        key=key,
+        scopes=frozenset(told["scope"].split()),
+        expires_ms=now_ms + told["expires_in"] * 1000,
+    )
+    return Agent(gateway, task)
+
+
+def started(gateway: Gateway, id_token: str, profile: str = "triage") -> Agent:
+    agent = start(gateway, id_token, profile)
+    assert isinstance(agent, Agent), agent
+    return agent
+
+
+def refused(gateway: Gateway, id_token: str, profile: str = "triage") -> JSON:
+    answer = start(gateway, id_token, profile)
+    assert isinstance(answer, Refused)
+    assert answer.status == 400
+    return answer.told
+
+
+def user_of(gateway: Gateway, agent: Agent) -> JSON:
+    """The user of a task, as it is on record."""
+    (record,) = [one for one in gateway.records("task") if one["task"] == agent.task.task]
+    user: JSON = record["user"]
+    return user
+
+
+def test_a_sign_in_starts_one_task(gateway: Gateway, main: Issuer) -> None:
+    token = main.sign_in(main.browser(), WEAK)["id_token"]
+    agent = started(gateway, token)
+    assert done(agent.call("office__get_case", {"case_id": "C-1"}))
+    user = user_of(gateway, agent)
+    assert (user["id"], user["kind"], user["groups"]) == (USER, "person", ["sales"])
+    assert (user["acr"], user["amr"], user["device"]) == ("pwd", ["pwd"], [])
+    assert refused(gateway, token)["error"] == "invalid_grant"
+    gateway.verified()
+
+
+def test_what_the_answer_asks_for_is_what_the_issuer_is_asked_for(
+    gateway: Gateway, main: Issuer
+) -> None:
+    browser = main.browser()
+    weak = main.sign_in(browser, WEAK)["id_token"]
+    told = refused(gateway, weak, "once")
+    assert told["error"] == "insufficient_user_authentication"
+    assert (told["acr_values"], told["max_age"]) == ("mfa", 60)
+    # The refused token was not used up; for less it still does.
+    started(gateway, weak)
+    strong = main.sign_in(browser, STRONG, acr=told["acr_values"].split())["id_token"]
+    user = user_of(gateway, started(gateway, strong, "once"))
+    assert (user["acr"], user["amr"]) == ("mfa", ["pwd", "otp"])
+
+
+def test_a_partner_vouches_for_its_own_users_alone(
+    gateway: Gateway, main: Issuer, partner: Issuer
+) -> None:
+    told = partner.sign_in(partner.browser(), {"username": "bob", "password": PASSWORD})
+    user = user_of(gateway, started(gateway, told["id_token"]))
+    assert (user["id"], user["kind"]) == (BOB, "service")
+    assert refused(gateway, told["access_token"])["error"] == "invalid_request"
+    for name in ("u-1", USER):
+        theirs = partner.sign_in(partner.browser(), {"username": name, "password": PASSWORD})
+        answer = refused(gateway, theirs["id_token"])
+        assert answer["error"] in {"invalid_request", "unauthorized_client"}
+    started(gateway, main.sign_in(main.browser(), WEAK)["id_token"])
+
+
+def test_a_rotation_in_mid_flight_refuses_nobody(gateway: Gateway, partner: Issuer) -> None:
+    bob = {"username": "bob", "password": PASSWORD}
+    for _ in range(3):
+        before = partner.sign_in(partner.browser(), bob)["id_token"]
+        assert asked_for(f"{partner.url}/api/keys/rotate", b"")["success"] is True
+        after = partner.sign_in(partner.browser(), bob)["id_token"]
+        started(gateway, after)
+        started(gateway, before)
