@@ -73,7 +73,7 @@ class Attesting:
         self.ledger = MemoryLedger()
         self.key = PrivateKey.generate()
         self.nonces = Nonces()
-        self._secret = secret
+        self.secret = secret
         self._numbers = itertools.count()
         configured = config.root.attestors
         makers: dict[str, tuple[object, Callable[[], Attestor]]] = {
@@ -96,9 +96,9 @@ class Attesting:
         )
 
     def _read(self, reference: str | None) -> str:
-        if self._secret is None:
+        if self.secret is None:
             raise CredentialUnavailable("FileNotFoundError")
-        return self._secret
+        return self.secret
 
     def caller(self, key: PrivateKey | None = None) -> Caller:
         """Who asks for an SVID, with a fresh proof."""

@@ -37,12 +37,19 @@ def routes(service: SvidService, issuer: str) -> dict[str, dict[str, Route]]:
     async def svid(request: Request) -> Response:
         require_type(request, b"application/json")
         proofs = tuple(value.decode("latin-1") for value in request.every(b"dpop"))
-        caller = Caller(http_method="POST", url=issuer + SVID_PATH, authorization=None, dpop=proofs)
+        caller = Caller(
+            http_method="POST",
+            url=issuer + SVID_PATH,
+            authorization=None,
+            dpop=proofs,
+            body=request.body,
+        )
         try:
             return _whole(200, await service.issue(_read(request.body), caller))
         except TokenRefused as refused:
-            status, _, body = oauth.refusal(refused)
-            return _whole(status, body)
+            status, headers, body = oauth.refusal(refused)
+            sent = tuple((name.encode(), value.encode()) for name, value in headers.items())
+            return Response(status, orjson.dumps(body), sent)
 
     async def nonce(request: Request) -> Response:
         del request

@@ -68,18 +68,20 @@ class Issuers:
 
     async def _signer(self, kid: str | None, iss: object) -> tuple[str, KeySet]:
         """Who has the key of this name. Clusters may all call themselves alike, so several issuers
-        are asked; those that have to be asked for new keys come last.
+        are asked; those that have to publish again first come last.
         """
         names = [n for n, one in self._issuers.items() if isinstance(iss, str) and iss in one.names]
         if not names or kid is None:
             raise NotAttested("the token is of another issuer, or names no key")
-        unheard: str | None = None
-        for wanted in (None, kid):
-            for name in names:
+        heard: list[str] = []
+        for wanted, asked in ((None, names), (kid, heard)):
+            for name in asked:
                 held = await self._issuers[name].keys.current(wanted)
                 if held is not None and kid in held.keys:
                     return name, held
-                unheard = name if held is None else unheard
-        if unheard is not None:
-            raise Unjudged(f"the keys of {unheard} are not to be had")
+                if held is not None and wanted is None:
+                    heard.append(name)
+        silent = [name for name in names if name not in heard]
+        if silent:
+            raise Unjudged(f"the keys of {' and '.join(silent)} are not to be had")
         raise NotAttested(f"the token is signed by a key that {' and '.join(names)} have not")
