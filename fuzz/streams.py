@@ -13,7 +13,7 @@ from fuzz import judges
 from fuzz.cuts import cuts
 from safeconduct.entrypoints.arrival import Arrival, Asked, Limits
 from safeconduct.entrypoints.connection import Connection
-from safeconduct.entrypoints.http import Doors, Fields, Request, Response, Route, Site
+from safeconduct.entrypoints.http import Doors, Fields, Peer, Request, Response, Route, Site
 from safeconduct.shim.stdio import Splitter, TooLong
 from safeconduct.upstreams import connection as client
 from safeconduct.upstreams.sse import EventStream, EventTooLarge
@@ -94,6 +94,7 @@ class _Desk:
 
     waiting = 0
     full = False
+    peer = Peer()
 
     def __init__(self) -> None:
         self.taken: list[Taken] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
@@ -436,9 +437,11 @@ def replaced(fields: Fields, name: str, value: str) -> Fields:
 
 
 @asynccontextmanager
-async def listening(site: Site, limits: Limits | None = None) -> AsyncGenerator[int]:
+async def listening(
+    site: Site, limits: Limits | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[int]:
     """The port at which a server serves a site. It waits for nobody when it is stopped."""
-    server = Server(site, msgspec.structs.replace(limits or Limits(), shutdown_s=0))
+    server = Server(site, msgspec.structs.replace(limits or Limits(), shutdown_s=0), tls)
     sock = listener("127.0.0.1:0")
     serving = asyncio.ensure_future(server.serve(sock))
     try:

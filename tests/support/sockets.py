@@ -1,6 +1,7 @@
 """A site behind a real socket, and a client that says to the byte what it means."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -78,8 +79,8 @@ async def connected(site: Site, limits: Limits | None = None) -> AsyncGenerator[
 
 
 @asynccontextmanager
-async def dialled(port: int) -> AsyncGenerator[Socket]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def dialled(port: int, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Socket]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     try:
         yield Socket(reader, writer)
     finally:

@@ -17,6 +17,7 @@ from safeconduct.entrypoints.alarm import Alarm
 from safeconduct.entrypoints.arrival import Arrival, Asked, Limits
 from safeconduct.entrypoints.http import (
     Fields,
+    Peer,
     Problem,
     Request,
     Response,
@@ -26,6 +27,7 @@ from safeconduct.entrypoints.http import (
     incident,
     whole,
 )
+from safeconduct.entrypoints.tls import shown
 
 
 class Connection(asyncio.Protocol):
@@ -44,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._alarm = Alarm(self._late)
         self._timed = True  # the alarm is set for the request that is being read
         self._transport = cast("asyncio.Transport", None)
+        self.peer = Peer()
         self._lost = False
         self._stopping = False
         # What waits for an earlier answer.
@@ -66,6 +69,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a request."""
         self._transport = cast("asyncio.Transport", transport)
+        host, *_ = transport.get_extra_info("peername") or ("",)
+        self.peer = Peer(host, shown(transport))
         self._all.add(self)
         self._alarm.set(self._limits.read_s)
 

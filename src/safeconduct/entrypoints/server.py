@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from typing import Final
@@ -13,6 +14,7 @@ from typing import Final
 from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.connection import Connection
 from safeconduct.entrypoints.http import Site
+from safeconduct.entrypoints.tls import HANDSHAKE_S
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,8 +28,12 @@ class Server:
     says what serves it.
     """
 
-    def __init__(self, site: Site, limits: Limits | None = None) -> None:
+    def __init__(
+        self, site: Site, limits: Limits | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Without `tls` it speaks plain HTTP."""
         self._site = site
+        self._tls = tls
         self._limits = limits or Limits()
         self._connections: set[Connection] = set()
         self._left = asyncio.Event()
@@ -45,6 +51,9 @@ class Server:
             lambda: Connection(self._site, self._limits, self._connections, self._left),
             sock=listening,
             backlog=self._limits.backlog,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_S,
+            ssl_shutdown_timeout=None if self._tls is None else HANDSHAKE_S,
         )
         signalled = threading.current_thread() is threading.main_thread()
         try:

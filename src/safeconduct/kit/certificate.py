@@ -26,10 +26,10 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, chain: Sequence[bytes]) -> Certificate:
-        """The first of a chain. Raises ValueError: there is none, or it is no certificate."""
+        """The first of a chain. Raises ValueError: there is none, or one that is no certificate."""
         if not chain:
             raise ValueError("an empty chain")
-        leaf = x509.load_der_x509_certificate(chain[0])
+        leaf, *_ = [x509.load_der_x509_certificate(one) for one in chain]
         return cls(
             chain=tuple(chain),
             thumbprint=encode(hashlib.sha256(chain[0]).digest()),

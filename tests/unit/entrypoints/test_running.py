@@ -4,7 +4,7 @@ from typing import NoReturn
 
 import pytest
 
-from safeconduct.entrypoints.http import Fields, Request
+from safeconduct.entrypoints.http import Fields, Peer, Request
 from safeconduct.entrypoints.running import Cancelled, Key, Running
 from tests.support.front import BASE, unconnected
 
@@ -13,6 +13,8 @@ KEY = Key("DPoP a", "/mcp", 1)
 
 class Wire:
     """A connection whose client can go away."""
+
+    peer = Peer()
 
     def __init__(self) -> None:
         self.request = unconnected(BASE, self)

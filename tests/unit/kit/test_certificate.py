@@ -8,6 +8,8 @@ from tests.support.certificates import NOW, Authority
 
 NOW_MS = int(NOW.timestamp()) * 1000
 
+GOOD = Authority("crm.example").der
+
 
 def test_a_certificate_is_known_by_its_thumbprint_and_lasts_as_long_as_it_says() -> None:
     authority = Authority("crm.example")
@@ -21,7 +23,7 @@ def test_a_certificate_is_known_by_its_thumbprint_and_lasts_as_long_as_it_says()
     )
 
 
-@pytest.mark.parametrize("chain", [[], [b""], [b"junk"]])
+@pytest.mark.parametrize("chain", [[], [b""], [b"junk"], [GOOD, b"junk"]])
 def test_what_is_no_certificate_is_not_read(chain: list[bytes]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Certificate.read(chain)
