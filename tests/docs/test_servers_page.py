@@ -52,7 +52,7 @@ def test_every_client_stands_with_its_version_and_what_it_agrees_on() -> None:
 def test_every_file_that_pins_is_there() -> None:
     pinning = [file for row in rows("What is pinned") for cell in row[1:] for file in codes(cell)]
     files = [file for file in pinning if "/" in file]
-    assert len(files) == 8
+    assert len(files) == 10
     assert all((ROOT / file).is_file() for file in files)
 
 
