@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
 from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
-from safeconduct.entrypoints import oauth
+from safeconduct.entrypoints import oauth, svids
 from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.http import (
     JSON_TYPE,
@@ -32,8 +33,14 @@ from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
 from safeconduct.entrypoints.server import Server, listener
 from safeconduct.identity import dev
+from safeconduct.identity.attestors.attested import Attestor
+from safeconduct.identity.attestors.issuance import Issuance, Signer
+from safeconduct.identity.attestors.kubernetes import Pods
+from safeconduct.identity.attestors.pools import PoolTokens
 from safeconduct.identity.dpop import NONCE_MS, Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
+from safeconduct.identity.issuer.authority import own_authorities
+from safeconduct.identity.nonces import Nonces
 from safeconduct.kit import jose
 from safeconduct.ports import (
     JSON,
@@ -41,6 +48,7 @@ from safeconduct.ports import (
     TokenRefused,
 )
 from safeconduct.rooms import Rooms, clock_ms, engine, new_id
+from safeconduct.secrets import references
 
 WIRE_OVERHEAD: Final = 1_048_576
 
@@ -69,6 +77,9 @@ class Served:
         # What was proven to the process before us may be replayed to us; a new key has no past.
         nonces = Nonces(lifetime_ms=NONCE_MS) if root.gateway.dpop_nonce else None
         proofs = Proofs(since_ms=0 if created else clock_ms(), nonces=nonces)
+        signers = own_authorities(config)
+        for one in signers.values():
+            one.bundle(clock_ms())
         self.evidence = evidence = ConfiguredEvidence(config, proofs)
         self.tokens = TaskTokens(root.gateway, key, evidence)
         self.rooms = Rooms(
@@ -113,6 +124,7 @@ class Served:
             dict(self.tokens.public_jwks()),
             id_jag=any(issuer.id_jag for issuer in root.users.issuers),
         )
+        self._issuance = self._attesting(signers, proofs)
         self._endpoint = McpEndpoint(
             self.rooms.gateway,
             self.rooms.subscriptions,
@@ -137,13 +149,39 @@ class Served:
         return {
             **self._endpoint.routes(),
             **self._oauth.routes(),
+            **(svids.routes(self._issuance, gateway.issuer) if self._issuance.attestors else {}),
             "/healthz": {"GET": oauth.document({"status": "ok"})},
         }
+
+    def _attesting(self, signers: Mapping[str, Signer], proofs: Proofs) -> Issuance:
+        """Who issues SVIDs for evidence, with an attestor for each kind that is configured."""
+        config, directory = self.rooms.config, Path(self.rooms.config.directory)
+        configured, nonces = config.root.attestors, Nonces()
+        attestors: dict[str, Attestor] = {}
+        if configured.kubernetes_sa:
+            attestors["kubernetes-sa"] = Pods(config, partial(references.read, directory))
+        if configured.workload_identity_pool:
+            attestors["workload-identity-pool"] = PoolTokens(config)
+        if configured.hardware:
+            from safeconduct.identity.attestors.hardware import HardwareKeys
+
+            attestors["hardware"] = HardwareKeys(config, nonces)
+        return Issuance(
+            config,
+            attestors=attestors,
+            nonces=nonces,
+            signers=signers,
+            proofs=proofs,
+            ledger=self.rooms.log,
+            clock_ms=clock_ms,
+        )
 
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Serves until the process is told to stop. `ready` gets the address once it listens."""
         gateway = self.rooms.config.root.gateway
-        upkeep = asyncio.gather(self.rooms.keep_up(), self.evidence.keep_up())
+        upkeep = asyncio.gather(
+            self.rooms.keep_up(), self.evidence.keep_up(), self._issuance.keep_up()
+        )
         try:
             await self.rooms.start()
             await self.operator.start()
@@ -217,6 +255,7 @@ class Served:
             "root": rooms.log.root.hex(),
             "policy": rooms.policy.digest,
             "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
+            "not_attested": list(self._issuance.refusals),
             "unreachable": rooms.offers.unreachable,
             "open_calls": [decision for decision, _ in rooms.state.open_calls()],
             "pins": [
