@@ -16,6 +16,7 @@ from safeconduct.config.schema import Config
 from safeconduct.core.record import label_value
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
+from safeconduct.delegation.issuing import Issuing
 from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
 from safeconduct.entrypoints import oauth, svids
@@ -101,11 +102,10 @@ class Served:
                 config,
                 evidence=evidence,
                 tokens=self.tokens,
-                ledger=self.rooms.log,
                 tasks=self.rooms.state,
                 clock_ms=clock_ms,
-                new_id=new_id,
-            )
+            ),
+            Issuing(root.gateway, tokens=self.tokens, ledger=self.rooms.log, new_id=new_id),
         )
         status = Introspection(
             config,

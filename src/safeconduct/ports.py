@@ -82,17 +82,20 @@ class Identity(Protocol):
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """An agent that proved itself. `digest` names the very SVID it showed; `attested_ms` is when
-    that was issued, 0 if it does not say.
+    that was issued, 0 if it does not say. `key` is the thumbprint of the key that it is bound to, if
+    it is.
     """
 
     id: str
     attested_ms: int
     digest: str
+    key: str | None = None
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """A user, as the user issuer describes them in a live token. It is good in the hands of
-    `may_act` alone, and for `scopes` alone, where it says so.
+    `may_act` alone, with the key of thumbprint `key` alone, and for `scopes` alone, where it says
+    so.
     """
 
     id: str
@@ -104,6 +107,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     auth_time_s: int = 0
     amr: tuple[str, ...] = ()
     device: tuple[str, ...] = ()
+    key: str | None = None
     may_act: str | None = None
     scopes: frozenset[str] | None = None
 

@@ -17,6 +17,7 @@ from safeconduct.config.keys import JwksRef
 from safeconduct.config.trust import Trust
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
+from safeconduct.delegation.issuing import Issuing
 from safeconduct.delegation.request import TASK_TOKEN_TYPE
 from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
@@ -137,8 +138,14 @@ class Parties:
             "clock_ms": lambda: self.now_ms,
             "new_id": lambda kind: f"{kind}_{next(self._numbers)}",
         }
-        self.exchange = Exchange(Steps(self.config, **shared))
-        self.status = Introspection(self.config, revoke=self.revoke, **shared)
+        new_id, ledger = shared.pop("new_id"), shared.pop("ledger")
+        issuing = Issuing(
+            self.config.root.gateway, tokens=self.tokens, ledger=ledger, new_id=new_id
+        )
+        self.exchange = Exchange(Steps(self.config, **shared), issuing)
+        self.status = Introspection(
+            self.config, revoke=self.revoke, ledger=ledger, new_id=new_id, **shared
+        )
 
     async def revoke(self, what: str, identifier: str, by: str) -> None:
         """Revokes, as an operator does."""
@@ -232,9 +239,7 @@ class Parties:
 
     def renewal(self, task: object, **changes: str | None) -> dict[str, str]:
         """A request for a further token of a task."""
-        return self.form(
-            **{"task": str(task), "task_profile": None, "purpose": None, **changes}
-        )
+        return self.form(**{"task": str(task), "task_profile": None, "purpose": None, **changes})
 
     def amendment(self, started: JSON, text: str, **changes: str | None) -> dict[str, str]:
         """A request with what the user says later."""

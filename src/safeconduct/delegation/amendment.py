@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from safeconduct.delegation.issuing import Issuing
 from safeconduct.delegation.request import Amendment, readable
 from safeconduct.delegation.steps import Steps
 from safeconduct.ports import JSON, Caller, TokenRefused
@@ -16,7 +17,9 @@ MAX_PURPOSE: Final = 4000
 """How long all purposes of a task may be together, in characters."""
 
 
-async def amend(steps: Steps, request: Amendment, caller: Caller, now_ms: int) -> JSON:
+async def amend(
+    steps: Steps, issuing: Issuing, request: Amendment, caller: Caller, now_ms: int
+) -> JSON:
     """The token response. Raises TokenRefused."""
     # 2 agent
     agent = await steps.agent(request, now_ms)
@@ -40,9 +43,9 @@ async def amend(steps: Steps, request: Amendment, caller: Caller, now_ms: int) -
     obtainable = steps.obtainable(allowed, holder.user, facts.obtainable)
     granted = steps.granted(request.scopes or facts.scopes, obtainable)
     # 7 key
-    key = steps.key(caller, now_ms, bound=holder.key)
+    key = steps.key(caller, now_ms, agent.keys, bound=holder.key)
     # 8 record
-    bearer = steps.bearer(
+    bearer = issuing.bearer(
         facts.id,
         agent,
         holder.user,
@@ -54,13 +57,13 @@ async def amend(steps: Steps, request: Amendment, caller: Caller, now_ms: int) -
     )
     record: JSON = {
         "phase": "amended",
-        **steps.parties(agent, holder.user, allowed),
+        **issuing.parties(agent, holder.user, allowed),
         "purpose": purpose,
         "purpose_source": attested.source,
         "obtainable": sorted(obtainable),
         "at_ms": now_ms,
         "consumes": [*agent.consumes, used],
     }
-    await steps.record(bearer, record)
+    await issuing.record(bearer, record)
     # 9 issue
-    return steps.issue(bearer, attested.source, now_ms)
+    return issuing.issue(bearer, attested.source, now_ms)

@@ -10,12 +10,15 @@ from __future__ import annotations
 from safeconduct.core.model import TaskFacts
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.delegation import details
+from safeconduct.delegation.issuing import Issuing, granted_details
 from safeconduct.delegation.request import Child, readable
-from safeconduct.delegation.steps import Steps, granted_details
+from safeconduct.delegation.steps import Steps
 from safeconduct.ports import JSON, Caller
 
 
-async def start(steps: Steps, request: Child, caller: Caller, now_ms: int) -> JSON:
+async def start(
+    steps: Steps, issuing: Issuing, request: Child, caller: Caller, now_ms: int
+) -> JSON:
     """The token response. Raises TokenRefused."""
     # 2 agent
     agent = await steps.agent(request, now_ms)
@@ -32,11 +35,11 @@ async def start(steps: Steps, request: Child, caller: Caller, now_ms: int) -> JS
     granted = steps.granted(request.scopes, obtainable)
     budgets = details.budgets(request.details, profile.budgets, granted)
     # 7 key
-    key = steps.key(caller, now_ms)
+    key = steps.key(caller, now_ms, agent.keys)
     # 8 record
     ends_ms = min(now_ms + profile.max_task_lifetime * 1000, parent.facts.expires_ms)
-    bearer = steps.bearer(
-        steps.new_id("t"),
+    bearer = issuing.bearer(
+        issuing.new_id("t"),
         agent,
         user,
         granted,
@@ -48,20 +51,20 @@ async def start(steps: Steps, request: Child, caller: Caller, now_ms: int) -> JS
     record: JSON = {
         "phase": "started",
         "parent": above.task,
-        **steps.parties(agent, user, allowed),
+        **issuing.parties(agent, user, allowed),
         "purpose": purpose,
         "purpose_source": source,
         "obtainable": sorted(obtainable),
-        **steps.plan(request, profile, budgets),
+        **issuing.plan(request, profile, budgets),
         "started_ms": now_ms,
         "expires_ms": ends_ms,
         "consumes": list(agent.consumes),
     }
-    await steps.record(bearer, record)
+    await issuing.record(bearer, record)
     # 9 issue
     told = granted_details(request.details, budgets)
     actors = (above.agent, *parent.holder.actors)
-    return steps.issue(bearer, source, now_ms, actors=actors, details=told)
+    return issuing.issue(bearer, source, now_ms, actors=actors, details=told)
 
 
 def _purpose(request: Child, parent: TaskFacts) -> tuple[str, PurposeSource]:

@@ -4,7 +4,8 @@ A user's live token and an agent's SVID are exchanged for a task token (RFC 8693
 
 ```
  1 request     form of the request, for this gateway alone
- 2 agent       the SVID: issued by a trusted domain, to be used here
+ 2 agent       the SVID: issued by a trusted domain, to be used here; or the code of a program
+               that the person has signed in with
  3 user        the live token: issued by the user issuer, for this tenant, to be used by this agent
  4 purpose     who speaks for the user: their device, a front end, or only the agent itself
  5 delegation  registered, assigned, allowed this profile, allowed to act for this user, who has
@@ -21,42 +22,65 @@ How it goes on takes the same steps: `renewal`, `amendment`, `child`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.delegation import amendment, child, details, renewal
-from safeconduct.delegation.request import Amendment, Child, Renewal, Start, parse, readable
-from safeconduct.delegation.steps import Client, Steps, Subject, granted_details
+from safeconduct.delegation.issuing import Issuing, granted_details
+from safeconduct.delegation.request import (
+    AUTHORIZATION_CODE,
+    Amendment,
+    Child,
+    Renewal,
+    Start,
+    parse,
+    readable,
+)
+from safeconduct.delegation.steps import Client, Steps, Subject
 from safeconduct.ports import JSON, Caller
 
 
 class Exchange:
     """`safeconduct.ports.TokenService`."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(
+        self,
+        steps: Steps,
+        issuing: Issuing,
+        redeem: Callable[[Mapping[str, str]], Start] | None = None,
+    ) -> None:
+        """`redeem` takes a code for what it stands for, where people sign in here. It raises
+        TokenRefused.
+        """
         self._steps = steps
+        self._issuing = issuing
+        self._redeem = redeem
 
     async def exchange(self, form: Mapping[str, str], caller: Caller) -> JSON:
         """Start a task, or let one go on. The answer is a token response with `task`.
 
         Raises TokenRefused; nothing was issued then, and a task that was recorded has no token.
         """
-        now_ms = self._steps.now_ms()
+        steps, issuing = self._steps, self._issuing
+        now_ms = steps.now_ms()
         # 1 request
-        match parse(form, self._steps.names):
+        if self._redeem is not None and form.get("grant_type") == AUTHORIZATION_CODE:
+            return await self._start(self._redeem(form), caller, now_ms)
+        match parse(form, steps.names):
             case Start() as request:
                 return await self._start(request, caller, now_ms)
             case Renewal() as request:
-                return await renewal.renew(self._steps, request, caller, now_ms)
+                return await renewal.renew(steps, issuing, request, caller, now_ms)
             case Amendment() as request:
-                return await amendment.amend(self._steps, request, caller, now_ms)
+                return await amendment.amend(steps, issuing, request, caller, now_ms)
             case Child() as request:
-                return await child.start(self._steps, request, caller, now_ms)
+                return await child.start(steps, issuing, request, caller, now_ms)
 
     async def _start(self, request: Start, caller: Caller, now_ms: int) -> JSON:
-        steps = self._steps
+        steps, issuing = self._steps, self._issuing
         # 2 agent
         agent = await steps.agent(request, now_ms)
+        program = request.program
         # 3 user
         subject = await steps.user(request.user, agent, now_ms)
         user = subject.user
@@ -70,11 +94,11 @@ class Exchange:
         granted = steps.granted(request.scopes, obtainable)
         budgets = details.budgets(request.details, profile.budgets, granted)
         # 7 key
-        key = steps.key(caller, now_ms)
+        key = steps.key(caller, now_ms, agent.keys | subject.keys)
         # 8 record
         ends_ms = now_ms + profile.max_task_lifetime * 1000
-        bearer = steps.bearer(
-            steps.new_id("t"),
+        bearer = issuing.bearer(
+            issuing.new_id("t"),
             agent,
             user,
             granted,
@@ -85,26 +109,30 @@ class Exchange:
         )
         record: JSON = {
             "phase": "started",
-            **steps.parties(agent, user, allowed),
+            **issuing.parties(agent, user, allowed),
             "purpose": purpose,
             "purpose_source": source,
             "obtainable": sorted(obtainable),
-            **steps.plan(request, profile, budgets),
+            **issuing.plan(request, profile, budgets),
             "started_ms": now_ms,
             "expires_ms": ends_ms,
             "consumes": [*agent.consumes, *subject.consumes, *attested],
         }
-        await steps.record(bearer, record)
+        if program is not None:
+            record["program"] = program.id
+        await issuing.record(bearer, record)
         # 9 issue
         told = granted_details(request.details, budgets)
-        return steps.issue(bearer, source, now_ms, details=told)
+        return issuing.issue(bearer, source, now_ms, details=told)
 
     async def _purpose(
         self, request: Start, agent: Client, subject: Subject, now_ms: int
     ) -> tuple[str, PurposeSource, tuple[str, ...]]:
         """The purpose, who vouches for it, and what that uses up."""
         if request.attestation is None:
-            return readable(request.purpose), "agent", ()
+            # What a person wrote on our own page is attested by that page.
+            asked = request.program is not None and request.program.asked
+            return readable(request.purpose), "app" if asked else "agent", ()
         attested, used = await self._steps.attested(
             request.attestation, agent, subject.user.id, None, now_ms
         )

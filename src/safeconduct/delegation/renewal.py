@@ -6,12 +6,15 @@ child task the agent above it a fresh proof; the plan may narrow and never widen
 
 from __future__ import annotations
 
+from safeconduct.delegation.issuing import Issuing
 from safeconduct.delegation.request import HandedOver, Renewal
 from safeconduct.delegation.steps import Client, Running, Steps, Subject
 from safeconduct.ports import JSON, Caller, TokenRefused
 
 
-async def renew(steps: Steps, request: Renewal, caller: Caller, now_ms: int) -> JSON:
+async def renew(
+    steps: Steps, issuing: Issuing, request: Renewal, caller: Caller, now_ms: int
+) -> JSON:
     """The token response. Raises TokenRefused."""
     # 2 agent
     agent = await steps.agent(request, now_ms)
@@ -30,9 +33,9 @@ async def renew(steps: Steps, request: Renewal, caller: Caller, now_ms: int) -> 
     limit = facts.scopes & obtainable
     granted = steps.granted(request.scopes, _narrowed(limit, subject.scopes))
     # 7 key
-    key = steps.key(caller, now_ms, bound=holder.key)
+    key = steps.key(caller, now_ms, agent.keys | subject.keys, bound=holder.key)
     # 8 record
-    bearer = steps.bearer(
+    bearer = issuing.bearer(
         facts.id,
         agent,
         user,
@@ -44,14 +47,14 @@ async def renew(steps: Steps, request: Renewal, caller: Caller, now_ms: int) -> 
     )
     record: JSON = {
         "phase": "renewed",
-        **steps.parties(agent, user, allowed),
+        **issuing.parties(agent, user, allowed),
         "obtainable": sorted(obtainable),
         "at_ms": now_ms,
         "consumes": [*agent.consumes, *subject.consumes],
     }
-    await steps.record(bearer, record)
+    await issuing.record(bearer, record)
     # 9 issue
-    return steps.issue(bearer, facts.purpose_source, now_ms, actors=holder.actors)
+    return issuing.issue(bearer, facts.purpose_source, now_ms, actors=holder.actors)
 
 
 async def _subject(

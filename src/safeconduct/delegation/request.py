@@ -7,6 +7,8 @@
 | an amendment | the task's own token           | `purpose_attestation`                           |
 | a child      | the parent's, with a proof     | `task_profile`                                  |
 
+A start by a program that a person signed in with is asked for by a code instead: `logins`.
+
 Parameters that we do not know are ignored, as RFC 6749 section 3.2 demands.
 """
 
@@ -23,6 +25,7 @@ from safeconduct.delegation.details import Details
 from safeconduct.ports import TokenRefused
 
 TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+AUTHORIZATION_CODE: Final = "authorization_code"
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE: Final = "urn:ietf:params:oauth:token-type:jwt"
@@ -64,6 +67,20 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     details: Details | None
 
 
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that a person signed in with, in the place of an agent's SVID.
+
+    `code` names the code that it traded in, which does so once; `jkt` is the key that it said it
+    would have. `asked` is whether the person said themselves what for, on our page.
+    """
+
+    id: str
+    agent: str
+    code: str
+    jkt: str | None
+    asked: bool
+
+
 class Start(Shown, frozen=True, kw_only=True):
     """A task. `purpose` is empty when an attestation holds it."""
 
@@ -71,6 +88,7 @@ class Start(Shown, frozen=True, kw_only=True):
     profile: str
     purpose: str
     attestation: str | None
+    program: Program | None = None
 
 
 class Child(Shown, frozen=True, kw_only=True):

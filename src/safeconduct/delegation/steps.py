@@ -1,4 +1,4 @@
-"""The steps that all pages of the token service share.
+"""The steps that all pages of the token service share: who asks, and what they may have.
 
 They raise TokenRefused. A sentence says what the caller can see anyway; where several checks could
 have failed, it does not say which.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -16,12 +16,8 @@ import msgspec
 
 from safeconduct.config.schema import Agent, Assignment, Config, Profile
 from safeconduct.core.model import TaskFacts, UserFacts
-from safeconduct.core.provenance import PurposeSource
 from safeconduct.delegation.access import check_access
-from safeconduct.delegation.details import Details
 from safeconduct.delegation.request import (
-    ACCESS_TOKEN_TYPE,
-    Child,
     HandedOver,
     Shown,
     Start,
@@ -31,16 +27,11 @@ from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError
 from safeconduct.ports import (
-    JSON,
     Attestation,
     Bearer,
     Caller,
     Evidence,
     Holder,
-    Ledger,
-    LedgerConflict,
-    LedgerFault,
-    RecordTooLarge,
     Tasks,
     TokenRefused,
     Unauthenticated,
@@ -54,14 +45,15 @@ CLOCK_SLACK_MS: Final = 5_000
 """How far the clock may be behind the log, as clocks are set by a little."""
 
 _NOT_ALLOWED: Final = "This agent may not start such a task for this user."
-_NOT_GOING_ON: Final = "This task does not go on."
+NOT_GOING_ON: Final = "This task does not go on."
 
 
 class Client(msgspec.Struct, frozen=True):
-    """The agent that asks, and what showing itself uses up."""
+    """The agent that asks, what its SVIDs use up, and the keys that they are bound to."""
 
     workload: Workload
     consumes: tuple[str, ...]
+    keys: frozenset[str | None] = frozenset()
 
     @property
     def id(self) -> str:
@@ -71,12 +63,13 @@ class Client(msgspec.Struct, frozen=True):
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """For whom it asks, and what that uses up. `scopes` bounds what the token that was shown is
-    for; `task` is the task above, if it was that one's.
+    for, and `keys` are those that it is bound to; `task` is the task above, if it was that one's.
     """
 
     user: UserFacts
     consumes: tuple[str, ...]
     scopes: frozenset[str] | None = None
+    keys: frozenset[str | None] = frozenset()
     task: str | None = None
 
 
@@ -111,14 +104,11 @@ class Steps:
         *,
         evidence: Evidence,
         tokens: TaskTokens,
-        ledger: Ledger,
         tasks: Tasks,
         clock_ms: Callable[[], int],
-        new_id: Callable[[str], str],
     ) -> None:
         gateway = config.root.gateway
         self.gateway = gateway
-        self.new_id = new_id
         self.tasks = tasks
         self.names = frozenset(
             {gateway.issuer, f"{gateway.issuer}/mcp"}
@@ -127,7 +117,6 @@ class Steps:
         self._config = config
         self._evidence = evidence
         self._tokens = tokens
-        self._ledger = ledger
         self._clock_ms = clock_ms
 
     def now_ms(self) -> int:
@@ -141,7 +130,11 @@ class Steps:
         return now_ms
 
     async def agent(self, shown: Shown, now_ms: int) -> Client:
-        """The agent that shows its SVID."""
+        """The agent that shows its SVID, or that a person's program is."""
+        if isinstance(shown, Start) and shown.program is not None:
+            program = shown.program
+            workload = Workload(id=program.agent, attested_ms=0, digest=program.code)
+            return Client(workload, (f"code:{program.code}",), frozenset({program.jkt}))
         with as_refusal():
             workloads = [await self._evidence.workload(one, now_ms) for one in shown.svids]
         first = workloads[0]
@@ -149,7 +142,8 @@ class Steps:
             raise TokenRefused("invalid_request", "actor_token and client_assertion are of two.")
         if shown.client_id not in {None, first.id}:
             raise TokenRefused("invalid_request", "client_id is another agent's than actor_token.")
-        return Client(first, tuple(f"svid:{one.digest}" for one in workloads))
+        used = tuple(f"svid:{one.digest}" for one in workloads)
+        return Client(first, used, frozenset(one.key for one in workloads))
 
     async def user(self, shown: UserToken, agent: Client, now_ms: int) -> Subject:
         """The user whose live token this is."""
@@ -173,7 +167,8 @@ class Steps:
             signed_in_ms=person.signed_in_ms,
         )
         used = f"subject:{person.issuer}:{_sha256(person.jti)}"
-        return Subject(user=user, consumes=(used,), scopes=person.scopes)
+        keys = frozenset({person.key})
+        return Subject(user=user, consumes=(used,), scopes=person.scopes, keys=keys)
 
     async def attested(
         self, token: str, agent: Client, user: str, task: str | None, now_ms: int
@@ -193,7 +188,7 @@ class Steps:
             agent=bearer.agent, user=bearer.user, key=bearer.key, jti=bearer.jti
         )
         if revoked:
-            raise TokenRefused("invalid_grant", _NOT_GOING_ON)
+            raise TokenRefused("invalid_grant", NOT_GOING_ON)
         return bearer, self.running(bearer.task, now_ms)
 
     def handed_over(self, shown: HandedOver, to: Client, now_ms: int) -> tuple[Bearer, Running]:
@@ -233,7 +228,7 @@ class Steps:
             or facts.tenant != self.gateway.tenant
             or not facts.started_ms <= now_ms < facts.expires_ms
         ):
-            raise TokenRefused("invalid_grant", _NOT_GOING_ON)
+            raise TokenRefused("invalid_grant", NOT_GOING_ON)
         return Running(facts, holder)
 
     def delegation(
@@ -278,148 +273,29 @@ class Steps:
             raise TokenRefused("invalid_scope", "None of these scopes can be had for this task.")
         return granted
 
-    def key(self, caller: Caller, now_ms: int, bound: str | None = None) -> str:
-        """The thumbprint of the caller's key, which must be `bound` where a task has one already;
-        empty where tokens need no key.
+    def key(
+        self,
+        caller: Caller,
+        now_ms: int,
+        shown: frozenset[str | None],
+        bound: str | None = None,
+    ) -> str:
+        """The thumbprint of the caller's key, which must be `bound` where a task has one already,
+        and the one of everything that was `shown` and is bound to a key; empty where tokens need
+        no key.
         """
-        if not caller.dpop and not bound and self.gateway.unsafe_bearer_tokens:
+        wanted = shown - {None}
+        if not caller.dpop and not bound and not wanted and self.gateway.unsafe_bearer_tokens:
             return ""
         with as_refusal():
             key = self._evidence.possession(caller, now_ms, token=None, key=bound or None)
-        if bound == "" or self.tasks.revoked(agent="", user="", key=key, jti=""):
+        if (
+            bound == ""
+            or not wanted <= {key}
+            or self.tasks.revoked(agent="", user="", key=key, jti="")
+        ):
             raise TokenRefused("invalid_dpop_proof", "The DPoP proof is by another key.")
         return key
-
-    def bearer(
-        self,
-        task: str,
-        agent: Client,
-        user: UserFacts,
-        scopes: frozenset[str],
-        *,
-        key: str,
-        ttl_s: int,
-        ends_ms: int,
-        now_ms: int,
-    ) -> Bearer:
-        """What the token will say."""
-        expires_ms = min(now_ms + min(self.gateway.token_ttl_s, ttl_s) * 1000, ends_ms)
-        if expires_ms < now_ms + 1000:
-            raise TokenRefused("invalid_grant", _NOT_GOING_ON)
-        marks = {
-            "unsafe_dev_identity": self.gateway.unsafe_dev_identity,
-            "unsafe_bearer_tokens": not key,
-        }
-        return Bearer(
-            task=task,
-            tenant=self.gateway.tenant,
-            agent=agent.id,
-            user=user.id,
-            scopes=scopes,
-            expires_ms=expires_ms // 1000 * 1000,  # whole seconds, as in the token
-            jti=self.new_id("j"),
-            key=key,
-            unsafe=tuple(name for name, on in marks.items() if on),
-        )
-
-    def parties(self, agent: Client, user: UserFacts, allowed: Allowed) -> JSON:
-        """Who takes part, for the record."""
-        return {
-            "tenant": self.gateway.tenant,
-            "agent": {
-                "id": agent.id,
-                "zone": allowed.assigned.zone,
-                "tier": allowed.assigned.tier,
-                "attested_ms": agent.workload.attested_ms,
-                "stateless": allowed.registered.stateless,
-                "approval_scopes": sorted(allowed.registered.jit_approval_required),
-            },
-            "user": {
-                "id": user.id,
-                "kind": user.kind,
-                "groups": list(user.groups),
-                "acr": user.acr,
-                "amr": list(user.amr),
-                "auth_time_s": user.auth_time_s,
-                "device": list(user.device),
-                "signed_in_ms": user.signed_in_ms,
-            },
-        }
-
-    def plan(self, request: Start | Child, profile: Profile, budgets: dict[str, int]) -> JSON:
-        """What the profile and the request make of a task, for the record."""
-        plan: JSON = {
-            "profile": request.profile,
-            "budgets": budgets,
-            "max_refusals": profile.max_refusals,
-        }
-        if profile.window is not None:
-            plan["window"] = {
-                "seconds": profile.window.seconds,
-                "budgets": profile.window.budgets,
-            }
-        if profile.reattest_every is not None:
-            plan["reattest_every"] = profile.reattest_every
-        if request.details is not None and request.details.case is not None:
-            plan["case"] = request.details.case
-        return plan
-
-    async def record(self, bearer: Bearer, record: JSON) -> None:
-        """Makes the record durable, with what it uses up, before there is a token."""
-        whole: JSON = {
-            "kind": "task",
-            "task": bearer.task,
-            **record,
-            "scopes": sorted(bearer.scopes),
-            "jkt": bearer.key,
-            "token_jti": bearer.jti,
-            "token_expires_ms": bearer.expires_ms,
-            "unsafe": list(bearer.unsafe),
-        }
-        try:
-            await self._ledger.append(whole)
-        except LedgerConflict as conflict:
-            sentence = (
-                "A token or attestation of this request was used before; get new ones."
-                if conflict.reason == "consumed"
-                else "The task cannot be started, or does not go on."
-            )
-            raise TokenRefused("invalid_grant", sentence) from None
-        except RecordTooLarge:
-            raise TokenRefused("invalid_request", "The request is too large to record.") from None
-        except LedgerFault:
-            incident = self.new_id("i")
-            _log.exception("no task can be recorded, incident %s", incident)
-            raise TokenRefused(
-                "temporarily_unavailable", f"No task can be recorded: {incident}", status=503
-            ) from None
-
-    def issue(
-        self,
-        bearer: Bearer,
-        source: PurposeSource,
-        now_ms: int,
-        *,
-        actors: Sequence[str] = (),
-        details: list[JSON] | None = None,
-    ) -> JSON:
-        """The token response (RFC 8693 section 2.2.1) with `task`."""
-        response: JSON = {
-            "access_token": self._tokens.mint(bearer, source, now_ms, actors=actors),
-            "issued_token_type": ACCESS_TOKEN_TYPE,
-            "token_type": "DPoP" if bearer.key else "Bearer",
-            "expires_in": (bearer.expires_ms - now_ms) // 1000,
-            "scope": " ".join(sorted(bearer.scopes)),
-            "task": bearer.task,
-        }
-        if details is not None:
-            response["authorization_details"] = details
-        return response
-
-
-def granted_details(details: Details | None, budgets: dict[str, int]) -> list[JSON] | None:
-    """The details as they were granted, if any were asked for."""
-    return None if details is None else details.granted(budgets)
 
 
 @contextmanager

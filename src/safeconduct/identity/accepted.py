@@ -16,10 +16,24 @@ from safeconduct.ports import Unauthenticated
 _log = logging.getLogger(__name__)
 
 
+class Confirmation(msgspec.Struct, frozen=True):
+    """The key that a token is bound to (RFC 7800). One that is bound otherwise is not understood,
+    and refused.
+    """
+
+    jkt: jose.Text
+
+
 class ForeignClaims(jose.Claims, frozen=True, kw_only=True):
     """Claims of a token from outside. The embedded development issuer marks what it makes."""
 
     unsafe_dev_identity: bool = False
+    cnf: Confirmation | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The thumbprint of the key in whose hands alone the token is good, if it names one."""
+        return None if self.cnf is None else self.cnf.jkt
 
 
 Shape = TypeVar("Shape", bound=ForeignClaims)

@@ -54,7 +54,10 @@ class Svids:
         if claims.audiences != (self._audience,):
             raise self._accepted.invalid("not for this gateway alone")
         return Workload(
-            id=claims.sub, attested_ms=int((claims.iat or 0) * 1000), digest=accepted.digest
+            id=claims.sub,
+            attested_ms=int((claims.iat or 0) * 1000),
+            digest=accepted.digest,
+            key=claims.key,
         )
 
     def _bundle(self, claims: Mapping[str, Any]) -> Source[Bundle] | None:

@@ -114,8 +114,8 @@ class _Issuer:
 
     async def verify(self, token: str, now_ms: int) -> Person:
         accepted = await self._accepted.verify(token, _Signed, now_ms)
-        if self._issuer.audience not in accepted.claims.audiences:
-            raise self._accepted.invalid("for another audience")
+        if accepted.claims.audiences != (self._issuer.audience,):
+            raise self._accepted.invalid("not for this audience alone")
         return self._person(accepted)
 
     async def grant(self, token: str, now_ms: int) -> Person:
@@ -150,6 +150,7 @@ class _Issuer:
             auth_time_s=said.auth_time,
             amr=said.amr,
             device=device,
+            key=accepted.claims.key,
             may_act=None if accepted.claims.may_act is None else accepted.claims.may_act.sub,
             issued_ms=int((accepted.claims.iat or 0) * 1000),
         )

@@ -13,7 +13,7 @@ USERS = "http://127.0.0.1:8701"
 GOOD: dict[str, Any] = {
     "iss": USERS,
     "sub": USER,
-    "aud": ["copilot", "another-client"],
+    "aud": "copilot",
     "exp": NOW_S + 60,
     "iat": NOW_S,
     "jti": "j-1",
@@ -26,7 +26,9 @@ async def verify(tmp_path: Path, claims: dict[str, Any], typ: str = "JWT") -> Pe
 
 
 async def test_a_token_may_say_little(tmp_path: Path) -> None:
-    assert await verify(tmp_path, GOOD) == Person(id=USER, issuer=USERS, jti="j-1")
+    assert await verify(tmp_path, GOOD) == Person(
+        id=USER, issuer=USERS, jti="j-1", issued_ms=NOW_S * 1000
+    )
 
 
 async def test_a_token_may_say_much(tmp_path: Path) -> None:
@@ -39,7 +41,14 @@ async def test_a_token_may_say_much(tmp_path: Path) -> None:
         groups=("sales",),
         acr="mfa",
         auth_time_s=NOW_S - 9,
+        issued_ms=NOW_S * 1000,
     )
+
+
+def test_a_sign_in_is_at_most_as_old_as_the_token() -> None:
+    said = Person(id=USER, issuer=USERS, jti="j-1", auth_time_s=7, issued_ms=9_000)
+    assert said.signed_in_ms == 7_000
+    assert Person(id=USER, issuer=USERS, jti="j-1", issued_ms=9_000).signed_in_ms == 9_000
 
 
 @pytest.mark.parametrize(
@@ -48,6 +57,7 @@ async def test_a_token_may_say_much(tmp_path: Path) -> None:
         {"iss": "http://127.0.0.1:8702"},
         {"iss": None},
         {"aud": "another-client"},
+        {"aud": ["copilot", "another-client"]},
         {"aud": []},
         {"sub": ""},
         {"sub": None},
