@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from safeconduct.config import load
 from safeconduct.delegation.feed import Feed
 from safeconduct.identity.issuer.authority import own_authorities
 from safeconduct.rooms import clock_ms
+from tests.support.issuing import PATIENCE_S, Issuer
 from tests.support.svids import COPILOT, DOMAIN, HOUR_MS, ISSUER, workload
 
 if sys.platform != "linux":
@@ -32,36 +32,6 @@ if sys.platform != "linux":
 
 HERE = TrustDomain(DOMAIN)
 NOBODY = 65534
-PATIENCE_S = 30.0
-
-
-class Issuer:
-    """A running `identity serve`."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.socket = directory / "workload.sock"
-        self.url = f"unix://{self.socket}"
-        self.said = directory / "said"
-
-    @contextmanager
-    def running(self) -> Generator[Issuer]:
-        command = [sys.executable, "-m", "safeconduct", "identity", "serve"]
-        arguments = ["--config", str(self.directory), "--socket", str(self.socket)]
-        with (
-            self.said.open("wb") as said,
-            subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=said) as served,
-        ):
-            assert served.stdout is not None
-            assert (
-                served.stdout.readline() == f"ready: SPIFFE_ENDPOINT_SOCKET={self.url}\n".encode()
-            )
-            try:
-                yield self
-            finally:
-                served.terminate()
-                assert served.wait(PATIENCE_S) == 0
-        assert not self.socket.exists()
 
 
 @pytest.fixture
@@ -227,6 +197,8 @@ def test_a_restart_changes_no_key(tmp_path: Path) -> None:
     issuer = Issuer(workload(tmp_path / "gateway").directory)
     with issuer.running(), WorkloadApiClient(issuer.url, default_timeout=PATIENCE_S) as client:
         before = client.fetch_jwt_svid(audience={ISSUER})
+    assert issuer.process.returncode == 0
+    assert not issuer.socket.exists()
     # The next one has the same keys.
     with issuer.running(), WorkloadApiClient(issuer.url, default_timeout=PATIENCE_S) as client:
         assert client.validate_jwt_svid(before.token, ISSUER).spiffe_id == SpiffeId(COPILOT)

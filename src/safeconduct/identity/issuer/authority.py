@@ -92,7 +92,7 @@ class Authority:
         self._signers: tuple[_Signer, ...] = ()
         self._bundle = Bundle((), KeySet({}), b"", b"")
         self._known = frozenset[str]()
-        self._stamps: tuple[_Stamp, _Stamp] = (None, None)
+        self._stamps: tuple[_Stamp, _Stamp] | None = None
         self._due_ms = 0
         self._latest_ms = 0
 
@@ -168,7 +168,7 @@ class Authority:
             if stamps != self._stamps or now_ms >= self._due_ms:
                 self._renew(now_ms)
         except (OSError, ValueError) as error:
-            self._stamps = (None, None)
+            self._stamps = None
             raise AuthorityFault(f"{self._file}: {_why(error)}") from None
         held = tuple(signer.generation for signer in self._signers)
         now = rotation.current(held, now_ms)
