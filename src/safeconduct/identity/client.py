@@ -65,11 +65,12 @@ def start_task(
     purpose: str,
     source: Source,
     scopes: Sequence[str] | None = None,
+    svid: str | None = None,
 ) -> StartedTask:
     """Start a task at the running gateway. Blocks; use `asyncio.to_thread` in a coroutine.
 
     `source` says who vouches for the purpose: `app` is the first configured front end, `user` the
-    user's device, `agent` nobody.
+    user's device, `agent` nobody. `svid` is the JWT-SVID that the agent has of another issuer.
 
     Raises:
         DevIdentityRefused: this configuration has no development identity for one of the parties.
@@ -78,7 +79,7 @@ def start_task(
     """
     key = PrivateKey.generate()
     url = f"{config.root.gateway.issuer}/oauth/token"
-    form = _form(config, agent=agent, user=user, purpose=purpose, source=source)
+    form = _form(config, agent=agent, user=user, purpose=purpose, source=source, svid=svid)
     form["task_profile"] = profile
     if scopes is not None:
         form["scope"] = " ".join(scopes)
@@ -118,14 +119,16 @@ def proof(key: PrivateKey, method: str, url: str, token: str | None) -> str:
     return jose.sign(claims, key, dpop.TYPE, embed=True)
 
 
-def _form(config: Config, *, agent: str, user: str, purpose: str, source: Source) -> JSON:
+def _form(
+    config: Config, *, agent: str, user: str, purpose: str, source: Source, svid: str | None
+) -> JSON:
     state = Path(config.directory) / config.root.gateway.state
     now_ms = time.time_ns() // 1_000_000
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "subject_token": dev.user_token(state, config, user, now_ms),
         "subject_token_type": f"{_TYPE}jwt",
-        "actor_token": dev.svid(state, config, agent, now_ms),
+        "actor_token": svid or dev.svid(state, config, agent, now_ms),
         "actor_token_type": f"{_TYPE}jwt",
         "resource": config.root.gateway.issuer,
     }

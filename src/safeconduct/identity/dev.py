@@ -117,11 +117,16 @@ def purpose(
 
 def _parties(config: Config) -> Iterator[tuple[str, str, str, str]]:
     """Kind, name, public key file and key use of every party that has a file: nobody plays those
-    who publish their keys themselves.
+    who publish their keys themselves, as the embedded issuer does.
     """
     root = config.root
+    issued = {agent.split("/")[2] for agent in root.workloads}
     everyone = (
-        *(("trust", domain, trust.jwks, "jwt-svid") for domain, trust in root.trust.items()),
+        *(
+            ("trust", domain, trust.jwks, "jwt-svid")
+            for domain, trust in root.trust.items()
+            if domain not in issued
+        ),
         ("users", "", root.users.jwks, "sig"),
         *(("front-end", name, ref.jwks, "sig") for name, ref in root.front_ends.items()),
         *(("device", user, ref.jwks, "sig") for user, ref in root.user_devices.items()),

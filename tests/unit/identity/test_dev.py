@@ -3,8 +3,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from safeconduct.config.workloads import Workload
 from safeconduct.identity import dev
 from safeconduct.identity.dev import DevIdentityRefused
 from tests.support.parties import DESK, NOW_MS, OTHER, Parties, configuration
@@ -77,3 +80,14 @@ def test_plays_no_party_that_the_configuration_does_not_name(tmp_path: Path) -> 
         parties.attestation("unknown-desk")
     with pytest.raises(DevIdentityRefused):
         parties.attestation("../../trust-crm.example")
+
+
+async def test_plays_no_agent_of_a_domain_that_has_workloads(tmp_path: Path) -> None:
+    """The embedded issuer publishes its own keys there, and knows agents by evidence."""
+    config = configuration(tmp_path)
+    workload = {AGENT: msgspec.convert({"unix": {"uid": 1000}}, Workload)}
+    config = replace(config, root=replace(config.root, workloads=workload))
+    dev.create(tmp_path / "state", config)
+    assert not (tmp_path / "state" / "trust.json").exists()
+    with pytest.raises(DevIdentityRefused, match="no development key for trust"):
+        dev.svid(tmp_path / "state", config, AGENT, NOW_MS)

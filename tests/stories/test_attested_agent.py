@@ -1,0 +1,123 @@
+"""An agent in a pod, from the kubelet's token to a tool call, at a gateway that runs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from safeconduct.config import load
+from safeconduct.config.schema import Config
+from safeconduct.identity.client import NotStarted, StartedTask, proof, start_task
+from safeconduct.kit.jwk import PrivateKey
+from tests.support.installation import (
+    COPILOT,
+    USER,
+    Agent,
+    Gateway,
+    Office,
+    done,
+    install,
+    opened_office,
+    running,
+)
+from tests.support.kubernetes import KEYS, REVIEWER, Kubernetes, cluster
+
+KIND: Final = "kubernetes-sa"
+
+
+def attested(directory: Path, office: Office, kubernetes: Kubernetes) -> Config:
+    """The office's gateway, where the copilot runs in a pod."""
+    install(directory, office)
+    root = json.loads((directory / "safeconduct.yaml").read_text())
+    root["attestors"] = {
+        KIND: {
+            "prod": {
+                "issuer": kubernetes.issuer,
+                "jwks": kubernetes.url + KEYS,
+                "api": kubernetes.url,
+                "token": "file:reviewer",
+            }
+        }
+    }
+    root["workloads"] = {
+        COPILOT: {
+            KIND: {"cluster": "prod", "namespace": "crm", "service_account": "copilot"},
+        }
+    }
+    (directory / "safeconduct.yaml").write_text(json.dumps(root, indent=1))
+    agent = directory / "agents" / "copilot.yaml"
+    agent.write_text(agent.read_text().replace('"unix"', f'"{KIND}"'))
+    (directory / "reviewer").write_text(REVIEWER)
+    return load(directory)
+
+
+def shown(gateway: Gateway, evidence: str, key: PrivateKey) -> tuple[int, Any]:
+    """What the gateway answers to evidence and a proof by this key."""
+    url = f"{gateway.issuer}/identity/svid"
+    connection = http.client.HTTPConnection(gateway.config.root.gateway.listen, timeout=30)
+    try:
+        connection.request(
+            "POST",
+            "/identity/svid",
+            json.dumps({"attestor": KIND, "evidence": evidence}),
+            {"Content-Type": "application/json", "DPoP": proof(key, "POST", url, None)},
+        )
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def started(gateway: Gateway, svid: str) -> StartedTask:
+    return start_task(
+        gateway.config,
+        agent=COPILOT,
+        user=USER,
+        profile="triage",
+        purpose="Answer case C-1.",
+        source="app",
+        svid=svid,
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Generator[tuple[Gateway, Kubernetes]]:
+    with ExitStack() as stack:
+        kubernetes = stack.enter_context(cluster())
+        office = stack.enter_context(opened_office())
+        yield stack.enter_context(running(attested(tmp_path, office, kubernetes))), kubernetes
+
+
+def test_from_the_kubelet_s_token_to_a_tool(world: tuple[Gateway, Kubernetes]) -> None:
+    gateway, kubernetes = world
+    key, pod = PrivateKey.generate(), kubernetes.run()
+    token = kubernetes.token(pod, gateway.issuer)
+    status, issued = shown(gateway, token, key)
+    assert (status, issued["spiffe_id"]) == (200, COPILOT)
+    agent = Agent(gateway, started(gateway, issued["jwt_svid"]))
+    assert done(agent.call("office__get_case", {"case_id": "C-1"}))
+    # An SVID starts one task, and the pod's token is good for the next one.
+    with pytest.raises(NotStarted):
+        started(gateway, issued["jwt_svid"])
+    _, again = shown(gateway, token, key)
+    started(gateway, again["jwt_svid"])
+    # Whoever finds the token in a log has another key.
+    status, refused = shown(gateway, token, PrivateKey.generate())
+    assert (status, refused) == (
+        400,
+        {"error": "invalid_grant", "error_description": "This evidence is not accepted here."},
+    )
+    # A pod that is gone gets nothing, although its token is signed and has not ended.
+    kubernetes.delete(pod)
+    assert shown(gateway, token, key)[0] == 400
+    assert [record["agent"] for record in gateway.records("svid")] == [COPILOT, COPILOT]
+    gateway.verified()
+    log = (Path(gateway.config.directory) / "gateway.log").read_text()
+    assert "shown with another key" in log
+    assert "does not know the token" in log
