@@ -180,8 +180,8 @@ class Gateway:
             credential = await self._broker.credential(Errand.of(call, gathered))
             # 8 upstream
             self._step(8)
-            if self.facts.clock_ms() >= permit.grant.expires_ms:
-                return await self._ended(made, "token-expired")
+            if (stop := self._stop(bearer, permit, credential)) is not None:
+                return await self._ended(made, stop)
             sent = True
             hearing = None if listener is None else self._hearing(bearer, made, listener)
             result = await self._request(call, gathered, credential, hearing)
@@ -220,6 +220,12 @@ class Gateway:
                     await asyncio.shield(ended)
             raise
         return self._delivered(bearer, made, admitted)
+
+    def _stop(self, bearer: Bearer, permit: Permit, credential: Credential | None) -> str | None:
+        """Why a call does not leave after all: a credential takes time."""
+        if credential is not None and self.facts.revoked(bearer):
+            return "task-revoked"
+        return "token-expired" if self.facts.clock_ms() >= permit.grant.expires_ms else None
 
     def _delivered(self, bearer: Bearer, made: Made, admitted: Admitted) -> Answer:
         """What the agent gets: nothing when its task was revoked meanwhile."""

@@ -512,6 +512,30 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is what the method is about, if anything, `scopes` what the manifest says it needs, and
     `ends_ms` when the task token ends that it hangs on.
+class NoConsent(Exception):
+    """A user's consent did not come about; the sentence is for the person who tried."""
+
+
+class Consents(Protocol):
+    """How users come to consent to what upstreams let the gateway do for them. A ticket is what one
+    user is asked; its name is what opens it. All methods raise NoConsent.
+    """
+
+    def find(self, name: str) -> tuple[str, str]:
+        """The upstream and the user of an open ticket."""
+        ...
+
+    async def leave(self, name: str) -> tuple[str, str]:
+        """The URL where the browser goes, and what it must bring back."""
+        ...
+
+    async def arrive(self, answer: Mapping[str, str], browser: str) -> tuple[str, str]:
+        """Takes what a browser comes back with: the upstream and the user of a consent that stands
+        from now on, and is on record.
+        """
+        ...
+
+
     """
 
     upstream: str

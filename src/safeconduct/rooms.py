@@ -108,7 +108,9 @@ class Rooms:
             directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
         self.feed = feed.Feed(state, self.state.revocations())
-        self._broker = broker = Broker(config, clock_ms=clock, sign=sign)
+        self.broker = broker = Broker(
+            config, clock_ms=clock, sign=sign, record=self.log.append
+        )
         self.offers = Offers(config, upstreams, broker)
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
@@ -219,7 +221,7 @@ class Rooms:
                 await self.upstreams[where].listen(
                     Wanted(tools=True, prompts=True, resources=True),
                     owner=f"{where}||",
-                    credential=await self._broker.credential(Errand(upstream=where)),
+                    credential=await self.broker.credential(Errand(upstream=where)),
                     heard=look,
                 )
             await asyncio.sleep(BEATS_PER_REFRESH * BEAT_S)

@@ -16,6 +16,7 @@ from safeconduct.core.model import ToolFacts
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.ports import (
     Caller,
+    Credential,
     CredentialUnavailable,
     Delivered,
     Errand,
@@ -28,7 +29,7 @@ from safeconduct.ports import (
 )
 from safeconduct.simulation import SimulatedTask
 from tests.support.listeners import Hears
-from tests.support.worlds import AGENT, Rules, config
+from tests.support.worlds import AGENT, USER, Rules, config
 
 CASE = {
     "id": "C-1",
@@ -569,6 +570,28 @@ async def test_a_credential_that_is_not_there_stops_the_call(
     monkeypatch.setattr(task.rooms.gateway, "_broker", type("B", (), {"credential": none}))
     step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
     assert (step.reason, tool.runs) == ("credential-unavailable", 0)
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+async def test_a_task_that_is_revoked_while_a_credential_is_fetched_does_not_use_it(
+    task: SimulatedTask, monkeypatch: pytest.MonkeyPatch, revoked: bool
+) -> None:
+    class Slow:
+        async def credential(self, errand: Errand) -> Credential:
+            assert (errand.upstream, errand.name, errand.scopes) == (
+                "crm",
+                "get_case",
+                ("case:read",),
+            )
+            assert (errand.agent, errand.user, errand.task) == (AGENT, USER, task.task)
+            if revoked:
+                await task.rooms.revoke("task", task.task, "test")
+            return Credential("brokered", {})
+
+    tool = Spy()
+    monkeypatch.setattr(task.rooms.gateway, "_broker", Slow())
+    step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
+    assert (step.reason, tool.runs) == (("task-revoked", 0) if revoked else (None, 1))
 
 
 class Chatty:

@@ -14,8 +14,8 @@ from safeconduct import __version__
 from safeconduct.cli.output import FAULT, FOUND, add_format, complain, emit
 
 VERBS: Final = (
-    "demo", "init", "serve", "check", "schema", "task", "wrap", "connect", "revoke", "approvals",
-    "audit", "explain", "doctor", "identity",
+    "demo", "init", "serve", "check", "schema", "task", "wrap", "connect", "revoke", "consent",
+    "approvals", "audit", "explain", "doctor", "identity",
 )  # fmt: skip
 
 _TOUR: Final = """\

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -77,9 +78,17 @@ class Turned(CredentialUnavailable):
 class AuthorizationServer:
     """One authorization server, by its issuer. It is asked when a token is needed, not before."""
 
-    def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        ca: Path | None = None,
+    ) -> None:
+        """`ca` is a file of authorities to check its certificate against, not the system's."""
         self.issuer = issuer
         self._clock = clock
+        self._ca = ca
         self._turn = asyncio.Lock()
         self._metadata: Metadata | None = None
         self._asked_s = float("-inf")
@@ -152,6 +161,7 @@ class AuthorizationServer:
                 method=method,
                 headers=fields,
                 body=body,
+                ca=self._ca,
                 timeout_s=TIMEOUT_S,
                 max_bytes=_MAX_BYTES,
             )

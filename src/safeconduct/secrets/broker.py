@@ -12,7 +12,7 @@ from safeconduct.ports import JSON, Credential, CredentialUnavailable, Errand
 from safeconduct.secrets import consents, references
 from safeconduct.secrets.access_tokens import AccessTokens
 from safeconduct.secrets.client import Client
-from safeconduct.secrets.consents import Consents, Tickets
+from safeconduct.secrets.consents import Consents, Record, Tickets, unrecorded
 from safeconduct.secrets.tool_tokens import Sign, ToolTokens, unsigned
 
 CALLBACK_PATH: Final = "/oauth/callback"
@@ -34,10 +34,16 @@ class Broker:
         config: the upstreams, and the directory that `file:` references are relative to.
         clock_ms: the time.
         sign: the gateway's signature, where one is needed.
+        record: the log, where a user's consent is recorded.
     """
 
     def __init__(
-        self, config: Config, *, clock_ms: Callable[[], int], sign: Sign = unsigned
+        self,
+        config: Config,
+        *,
+        clock_ms: Callable[[], int],
+        sign: Sign = unsigned,
+        record: Record = unrecorded,
     ) -> None:
         self.clients: dict[str, Client] = {}
         self._config = config
@@ -45,7 +51,7 @@ class Broker:
         self._sign = sign
         self._asked: dict[str, Consents] = {}
         self._sources = {where: self._source(where) for where in config.root.upstreams}
-        self.tickets = Tickets(self._asked, clock_ms)
+        self.tickets = Tickets(self._asked, clock_ms, record)
 
     async def credential(self, errand: Errand) -> Credential | None:
         """The credential of one call, or None for an upstream that needs none.

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ import msgspec
 
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, encode
-from safeconduct.ports import CredentialUnavailable
+from safeconduct.ports import CredentialUnavailable, LedgerFault, NoConsent
 from safeconduct.secrets.authorization import Issued, Turned
 from safeconduct.secrets.client import Client
 
@@ -33,9 +34,7 @@ TICKET_MS: Final = 600_000
 
 MAX_TICKETS: Final = 100
 
-
-class NoConsent(Exception):
-    """A consent did not come about; the sentence is for the person who tried."""
+_log = logging.getLogger(__name__)
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +139,7 @@ class Consents:
         mark = "&" if "?" in metadata.authorization_endpoint else "?"
         return f"{metadata.authorization_endpoint}{mark}{urlencode(asked)}"
 
-    async def arrived(self, ticket: Ticket, answer: dict[str, str]) -> Consent:
+    async def arrived(self, ticket: Ticket, answer: Mapping[str, str]) -> Consent:
         """What a browser came back with, exchanged for a consent that is not kept yet.
 
         Raises NoConsent.
@@ -161,7 +160,8 @@ class Consents:
             }
             issued = await self._client.granted(form, ())
         except CredentialUnavailable as error:
-            raise NoConsent(f"The server gave no token. The log says why: {error}") from None
+            _log.warning("no consent at %s: %s", self.upstream, error)
+            raise NoConsent("The server gave no token; the gateway's log says why.") from None
         if issued.refresh_token is None:
             raise NoConsent("The server gave nothing that lasts: no refresh token.")
         self._check_user(ticket, issued)
@@ -234,55 +234,104 @@ class Consents:
         aside.replace(path)
 
 
-class Tickets:
-    """The tickets and browsers under way, for all upstreams whose users are asked."""
+Record = Callable[[Mapping[str, Any]], Awaitable[object]]
+"""Makes a record durable. Raises LedgerFault."""
 
-    def __init__(self, consents: dict[str, Consents], clock_ms: Callable[[], int]) -> None:
-        self.consents = consents
+
+async def unrecorded(_record: Mapping[str, Any]) -> None:
+    """Stands for the log where there is none. Raises LedgerFault."""
+    raise LedgerFault
+
+
+class Tickets:
+    """The tickets and browsers under way, for all upstreams whose users are asked
+    (`safeconduct.ports.Consents`).
+    """
+
+    def __init__(
+        self, consents: Mapping[str, Consents], clock_ms: Callable[[], int], record: Record
+    ) -> None:
+        self._consents = consents
         self._clock_ms = clock_ms
+        self._record = record
         self._open: dict[str, Ticket] = {}
 
     def make(self, upstream: str, user: str) -> str:
-        """A ticket's name. Raises NoConsent."""
+        """A new ticket's name. Raises NoConsent."""
+        consents = self._at(upstream)
         self._sweep()
-        if upstream not in self.consents:
-            raise NoConsent(f"Nobody is asked for consent at {upstream}.")
         if len(self._open) >= MAX_TICKETS:
             raise NoConsent("Too many tickets are open.")
         name = secrets.token_urlsafe(24)
-        self._open[name] = self.consents[upstream].ticket(user)
+        self._open[name] = consents.ticket(user)
         return name
 
-    def find(self, name: str) -> Ticket:
-        """An open ticket. Raises NoConsent."""
+    async def withdraw(self, upstream: str, user: str, by: str) -> bool:
+        """Ends a user's consent; whether there was one. It has ended also where that cannot be
+        recorded.
+
+        Raises NoConsent, LedgerFault.
+        """
+        there = self._at(upstream).withdraw(user)
+        if there:
+            await self._noted("withdrawn", upstream, user, by=by)
+        return there
+
+    def find(self, name: str) -> tuple[str, str]:
+        ticket = self._found(name)
+        return ticket.upstream, ticket.user
+
+    async def leave(self, name: str) -> tuple[str, str]:
+        ticket = self._found(name)
+        try:
+            return await self._at(ticket.upstream).url(ticket), ticket.browser
+        except CredentialUnavailable as error:
+            _log.warning("nobody can be asked for consent at %s: %s", ticket.upstream, error)
+            raise NoConsent("The server cannot be asked now.") from None
+
+    async def arrive(self, answer: Mapping[str, str], browser: str) -> tuple[str, str]:
+        self._sweep()
+        found = [name for name, one in self._open.items() if one.state == answer.get("state")]
+        if not found:
+            raise NoConsent("Nobody was sent away from here with this answer.")
+        ticket = self._open[found[0]]
+        if not compare_digest(ticket.browser.encode(), browser.encode()):
+            raise NoConsent("This is another browser than the one that was sent away.")
+        del self._open[found[0]]  # a code is good once, and so is a ticket
+        consents = self._at(ticket.upstream)
+        consent = await consents.arrived(ticket, answer)
+        try:
+            await self._noted("given", ticket.upstream, ticket.user)
+            consents.keep(consent)
+        except (LedgerFault, OSError):
+            _log.exception("a consent could not be kept")
+            raise NoConsent("The consent could not be kept.") from None
+        return ticket.upstream, ticket.user
+
+    async def _noted(self, phase: str, upstream: str, user: str, **more: str) -> None:
+        await self._record(
+            {
+                "kind": "consent",
+                "phase": phase,
+                "upstream": upstream,
+                "user": user,
+                "at_ms": self._clock_ms(),
+                **more,
+            }
+        )
+
+    def _at(self, upstream: str) -> Consents:
+        consents = self._consents.get(upstream)
+        if consents is None:
+            raise NoConsent(f"Nobody is asked for consent at {upstream}.")
+        return consents
+
+    def _found(self, name: str) -> Ticket:
         self._sweep()
         ticket = self._open.get(name)
         if ticket is None:
             raise NoConsent("There is no such ticket, or its time has passed.")
         return ticket
-
-    async def leave(self, name: str) -> tuple[str, str]:
-        """Where the browser goes, and what it must bring back. Raises NoConsent."""
-        ticket = self.find(name)
-        try:
-            return await self.consents[ticket.upstream].url(ticket), ticket.browser
-        except CredentialUnavailable as error:
-            raise NoConsent(f"The server cannot be asked now: {error}") from None
-
-    async def arrive(self, answer: dict[str, str], browser: str) -> Consent:
-        """The consent that a browser brings back, to be recorded and kept; its ticket is used up.
-
-        Raises NoConsent.
-        """
-        self._sweep()
-        found = [name for name, one in self._open.items() if one.state == answer.get("state")]
-        if len(found) != 1:
-            raise NoConsent("Nobody was sent away from here with this answer.")
-        ticket = self._open[found[0]]
-        if not compare_digest(ticket.browser.encode(), browser.encode()):
-            raise NoConsent("This is another browser than the one that was sent away.")
-        del self._open[found[0]]
-        return await self.consents[ticket.upstream].arrived(ticket, answer)
 
     def _sweep(self) -> None:
         now_ms = self._clock_ms()
