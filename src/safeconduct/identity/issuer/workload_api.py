@@ -27,7 +27,7 @@ from safeconduct.kit.jwk import JoseError, decode
 _log = logging.getLogger(__name__)
 
 BEAT_S: Final = 0.25
-"""How often open streams look whether there is something new."""
+"""How often keys are looked after, and open streams told, in seconds."""
 
 MAX_AUDIENCES: Final = 8
 
@@ -90,7 +90,12 @@ class WorkloadApi:
         }
 
     def beat(self) -> None:
-        """Lets every open stream look whether there is something new."""
+        """Renews keys whose time it is, and lets every open stream look what is new."""
+        for authority in self._authorities.values():
+            try:
+                authority.bundle(self._clock_ms())
+            except AuthorityFault as fault:
+                self._say(f"nothing is issued: {fault}")
         before, self._beat = self._beat, asyncio.Event()
         before.set()
 

@@ -155,6 +155,22 @@ async def test_a_new_key_of_the_authority_is_told_at_once(client: Client, world:
     assert len(json.loads(document[ID])["keys"]) == 2
 
 
+async def test_keys_are_looked_after_though_nobody_asks(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.api.beat()
+    published = world.directory / "trust.json"
+    first = published.read_bytes()
+    world.clock.now_ms += 12 * HOUR_MS
+    world.api.beat()
+    assert published.read_bytes() != first
+    (world.directory / "issuer" / f"{DOMAIN}.json").write_bytes(b"garbage")
+    world.api.beat()
+    world.api.beat()
+    (said,) = caplog.records
+    assert "these are no keys" in said.getMessage()
+
+
 async def test_a_jwt_svid_is_for_the_audiences_that_were_asked_for(
     client: Client, world: World
 ) -> None:
