@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import Final
 
 import msgspec
@@ -13,16 +15,23 @@ import orjson
 
 from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.config.schema import Config
+from safeconduct.config.signals import SignalIssuer
 from safeconduct.core.record import label_value
+from safeconduct.delegation.clients import Clients
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
 from safeconduct.delegation.issuing import Issuing
+from safeconduct.delegation.logins import Logins
+from safeconduct.delegation.polling import Polling
+from safeconduct.delegation.signals import Signal, Signals, Transmitter
 from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
-from safeconduct.entrypoints import oauth, svids
+from safeconduct.entrypoints import oauth, signals, svids
 from safeconduct.entrypoints.arrival import Limits
+from safeconduct.entrypoints.consent import TICKET_PATH, ConsentPages
 from safeconduct.entrypoints.http import (
     JSON_TYPE,
+    Problem,
     Request,
     Response,
     Route,
@@ -30,9 +39,12 @@ from safeconduct.entrypoints.http import (
     Site,
     doors,
 )
+from safeconduct.entrypoints.login import LoginPages
 from safeconduct.entrypoints.mcp import McpEndpoint
+from safeconduct.entrypoints.metadata import JWKS_PATH, SIGNED_IN_PATH
 from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
 from safeconduct.entrypoints.server import Server, listener
+from safeconduct.entrypoints.signals import Pushes
 from safeconduct.identity import dev
 from safeconduct.identity.attestors.attested import Attestor
 from safeconduct.identity.attestors.issuance import Issuance, Signer
@@ -41,20 +53,39 @@ from safeconduct.identity.attestors.pools import PoolTokens
 from safeconduct.identity.dpop import NONCE_MS, Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
 from safeconduct.identity.issuer.authority import own_authorities
+from safeconduct.identity.keys import Source, authorities, signing_keys
+from safeconduct.identity.login import Login
 from safeconduct.identity.nonces import Nonces
 from safeconduct.kit import jose
+from safeconduct.kit.jwk import KeySet
 from safeconduct.ports import (
     JSON,
-    Caller,
-    TokenRefused,
+    NoConsent,
 )
 from safeconduct.rooms import Rooms, clock_ms, engine, new_id
 from safeconduct.secrets import references
+from safeconduct.secrets.authorization import AuthorizationServer, basic
+from safeconduct.secrets.broker import CALLBACK_PATH
+from safeconduct.secrets.client import CLIENTS_PATH
+from safeconduct.secrets.consents import TICKET_MS
 
 WIRE_OVERHEAD: Final = 1_048_576
 
 REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 """What can be revoked."""
+
+
+EARLY: Final = (JWKS_PATH, CLIENTS_PATH)
+"""What is served before the upstreams were asked what they offer: they may ask in turn who asks."""
+
+
+class _Transmitter(msgspec.Struct, frozen=True):
+    """One of those who send signals; one that is polled does not push."""
+
+    name: str
+    keys: Source[KeySet]
+    pushes: Pushes
+    polling: Polling | None
 
 
 class Served:
@@ -97,15 +128,18 @@ class Served:
             step=step,
         )
         proofs.not_before(self.rooms.state.latest_ms())
+        steps = Steps(
+            config,
+            evidence=evidence,
+            tokens=self.tokens,
+            tasks=self.rooms.state,
+            clock_ms=clock_ms,
+        )
+        logins = self._logins(steps.names)
         service = Exchange(
-            Steps(
-                config,
-                evidence=evidence,
-                tokens=self.tokens,
-                tasks=self.rooms.state,
-                clock_ms=clock_ms,
-            ),
+            steps,
             Issuing(root.gateway, tokens=self.tokens, ledger=self.rooms.log, new_id=new_id),
+            None if logins is None else logins.redeem,
         )
         status = Introspection(
             config,
@@ -123,6 +157,7 @@ class Served:
             status,
             dict(self.tokens.public_jwks()),
             id_jag=any(issuer.id_jag for issuer in root.users.issuers),
+            login=logins is not None,
         )
         self._issuance = self._attesting(signers, proofs)
         self._endpoint = McpEndpoint(
@@ -132,23 +167,106 @@ class Served:
             max_body_bytes=root.gateway.max_body_bytes,
             clock_ms=clock_ms,
         )
+        self._transmitters = [
+            self._transmitter(name, block) for name, block in root.signals.items()
+        ]
+        self._login = None if logins is None else LoginPages(logins, root.gateway.issuer)
+        self._consent = ConsentPages(
+            self.rooms.broker.tickets,
+            CALLBACK_PATH,
+            secure=root.gateway.issuer.startswith("https:"),
+        )
         self.operator = OperatorSocket(
             directory / root.gateway.operator_socket,
             {
                 "approvals": self._approvals,
                 "answer": self._answer,
                 "revoke": self._revoke,
+                "consent": self._consented,
                 "task": self._task,
                 "status": self._status,
             },
         )
+
+    def _logins(self, names: frozenset[str]) -> Logins | None:
+        """The people who sign in with their programs, where they can."""
+        config, directory = self.rooms.config, Path(self.rooms.config.directory)
+        root, users = config.root, config.root.users
+        block = users.login
+        if block is None:
+            return None
+
+        async def authenticate() -> tuple[Mapping[str, str], Mapping[str, str]]:
+            if block.secret is None:
+                return {"client_id": users.audience}, {}
+            return {}, basic(users.audience, references.read(directory, block.secret))
+
+        login = Login(
+            AuthorizationServer(users.issuer, ca=authorities(directory, users)),
+            client_id=users.audience,
+            authenticate=authenticate,
+            callback=root.gateway.issuer + SIGNED_IN_PATH,
+            scope=block.scope,
+            person=self.evidence.person,
+        )
+        return Logins(config, Clients(root.clients), login, names=names, clock_ms=clock_ms)
+
+    def _transmitter(self, name: str, block: SignalIssuer) -> _Transmitter:
+        config, directory = self.rooms.config, Path(self.rooms.config.directory)
+        users = config.root.users
+
+        async def end(signal: Signal, user: str) -> None:
+            await self.rooms.sign_out(
+                user,
+                signal.before_ms or 0,
+                f"signal:{signal.transmitter}",
+                event=signal.event,
+                jti=signal.jti,
+            )
+
+        def authorization() -> str | None:
+            said = block.authorization
+            return None if said is None else references.read(directory, said)
+
+        keys = signing_keys(directory, block)
+        shared = Signals(
+            Transmitter(
+                name=name,
+                issuer=block.issuer,
+                audience=block.audience or config.root.gateway.issuer,
+                users=block.users or block.issuer,
+                keys=keys.current,
+            ),
+            {
+                (entry.issuer or users.issuer, entry.subject or user): user
+                for user, entry in config.users.items()
+            },
+            end,
+            clock_ms,
+        )
+        polling = None
+        if block.poll is not None:
+            polling = Polling(
+                block.poll.url,
+                shared.take,
+                authorization=authorization,
+                every_s=block.poll.every_s,
+                ca=authorities(directory, block),
+            )
+        return _Transmitter(name, keys, Pushes(shared.take, authorization), polling)
 
     def routes(self) -> Routes:
         """Everything that is served over HTTP."""
         gateway = self.rooms.config.root.gateway
         return {
             **self._endpoint.routes(),
+            **signals.routes(
+                {one.name: one.pushes for one in self._transmitters if one.polling is None}
+            ),
             **self._oauth.routes(),
+            **self._consent.routes(),
+            **({} if self._login is None else self._login.routes()),
+            CLIENTS_PATH: {"GET": Route(self._client)},
             **(svids.routes(self._issuance, gateway.issuer) if self._issuance.attestors else {}),
             "/healthz": {"GET": oauth.document({"status": "ok"})},
         }
@@ -178,26 +296,48 @@ class Served:
 
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Serves until the process is told to stop. `ready` gets the address once it listens."""
-        gateway = self.rooms.config.root.gateway
-        upkeep = asyncio.gather(
-            self.rooms.keep_up(), self.evidence.keep_up(), self._issuance.keep_up()
-        )
         try:
-            await self.rooms.start()
-            await self.operator.start()
-            site = Site(
-                self.routes(), doors(gateway.issuer, gateway.listen, gateway.allowed_origins)
-            )
-            # The whole request on the wire: the largest body, its framing and its head.
-            limits = Limits(message_bytes=gateway.max_body_bytes + WIRE_OVERHEAD)
-            with listener(gateway.listen) as socket:
-                ready(gateway.issuer)
-                await Server(site, limits).serve(socket)
+            with listener(self.rooms.config.root.gateway.listen) as listening:
+                upkeep = asyncio.gather(
+                    self.rooms.keep_up(),
+                    self.evidence.keep_up(),
+                    self._issuance.keep_up(),
+                    *(one.keys.keep_up() for one in self._transmitters),
+                    *(one.polling.run() for one in self._transmitters if one.polling is not None),
+                )
+                try:
+                    await self._serve(listening, ready)
+                finally:
+                    upkeep.cancel()
         finally:
-            upkeep.cancel()
             await self._endpoint.close()
             await self.operator.close()
             await self.rooms.close()
+
+    async def _serve(self, listening: socket, ready: Callable[[str], None]) -> None:
+        gateway, routes = self.rooms.config.root.gateway, self.routes()
+        entry = doors(gateway.issuer, gateway.listen, gateway.allowed_origins)
+        known = {path: routes[path] for path in EARLY if path in routes}
+        site = Site(known, entry, opening=True)
+        # The whole request on the wire: the largest body, its framing and its head.
+        limits = Limits(message_bytes=gateway.max_body_bytes + WIRE_OVERHEAD)
+        server = Server(site, limits)
+
+        async def opened() -> None:
+            try:
+                await self.rooms.start()
+                await self.operator.start()
+                site.open(routes)
+                ready(gateway.issuer)
+            except BaseException:
+                server.stop()
+                raise
+
+        opening = asyncio.create_task(opened())
+        await server.serve(listening)
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await opening
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who
@@ -222,6 +362,28 @@ class Served:
             raise OperatorError(f"revoke one of {', '.join(REVOCABLE)} by its id")
         await self.rooms.revoke(str(what), identifier, who)
         return {"revoked": {"what": what, "id": identifier}}
+
+    async def _consented(self, request: Mapping[str, object], who: str) -> JSON:
+        upstream, user = str(request.get("upstream")), str(request.get("user"))
+        tickets = self.rooms.broker.tickets
+        if user not in self.rooms.config.users:
+            raise OperatorError("no such user is entitled to anything")
+        try:
+            if request.get("withdraw") is True:
+                there = await tickets.withdraw(upstream, user, who)
+                return {"withdrawn": there}
+            name = tickets.make(upstream, user)
+        except NoConsent as refused:
+            raise OperatorError(str(refused)) from None
+        url = self.rooms.config.root.gateway.issuer + TICKET_PATH + name
+        return {"url": url, "ends_in_s": TICKET_MS // 1000}
+
+    async def _client(self, request: Request) -> Response:
+        """The metadata of the gateway as a client of an upstream's authorization server."""
+        found = self.rooms.broker.documents().get(request.tail)
+        if found is None:
+            raise Problem(404, "There is nothing here.")
+        return Response(200, orjson.dumps(found), (JSON_TYPE,))
 
     async def _task(self, request: Mapping[str, object], who: str) -> JSON:
         del who
