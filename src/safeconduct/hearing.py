@@ -113,6 +113,8 @@ class Hearing:
         Raises AskRefused, and UpstreamFault where too many calls wait already.
         """
         self._asks += 1
+        if self._asks > MAX_ASKS:
+            raise AskRefused
         tool = self._made.gathered.tool
         try:
             kept = ask(method, params, tool.asks, self._listener.able)
@@ -120,7 +122,7 @@ class Hearing:
             raise AskRefused from None
         except Malformed:
             raise AskRefused(INVALID_PARAMS, "Invalid params") from None
-        if self._asks > MAX_ASKS or self._facts.inspect(kept):
+        if self._facts.inspect(kept):
             raise AskRefused
         await self._remember()
         if "elicitationId" in kept:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safeconduct.entrypoints import envelope, wire
 from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.wire import (
     HEADER_MISMATCH,
@@ -122,6 +123,28 @@ async def test_a_header_that_tells_a_proxy_something_else_is_refused(name: str, 
     body, fields = modern("tools/call", CALL)
     reply = await attack(body, list(replaced(fields, name, value)))
     assert (reply.status, reply.code) == (400, HEADER_MISMATCH)
+
+
+async def test_the_arguments_are_gone_through_once_however_many_headers_mirror_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = 0
+
+    def counted(value: object) -> JSON | None:
+        nonlocal looked
+        looked += 1
+        return wire.as_object(value)
+
+    monkeypatch.setattr(envelope, "as_object", counted)
+    arguments = {"deep": {f"a{number}": {} for number in range(20)}, "last": "x"}
+    body, fields = modern("tools/call", {"name": "crm__get_case", "arguments": arguments})
+    found: list[int] = []
+    for headers in (1, 50):
+        looked = 0
+        given = [(f"mcp-param-{number}", "x") for number in range(headers)]
+        await ask(front(Page()), body, [*fields, *given])
+        found.append(looked)
+    assert found[0] == found[1] > 20
 
 
 @pytest.mark.parametrize("name", ["mcp-protocol-version", "mcp-method", "mcp-name"])
@@ -294,7 +317,7 @@ async def test_an_oversized_body_is_refused() -> None:
     assert (await attack(body, [*fields, ("content-length", "9" * 18)])).status == 413
 
 
-def wire(body: bytes, *fields: bytes) -> bytes:
+def on_the_wire(body: bytes, *fields: bytes) -> bytes:
     """A request as it stands on the wire."""
     head = [b"POST /mcp HTTP/1.1", *(f"{name}: {value}".encode() for name, value in BASE), *fields]
     return b"\r\n".join([*head, b"", body])
@@ -314,7 +337,7 @@ async def answers(data: bytes, limits: Limits | None = None) -> tuple[bytes, Pag
 async def test_a_body_that_drips_is_given_up() -> None:
     body, _ = handshake("tools/call", CALL)
     length = b"Content-Length: %d" % len(body)
-    said, page = await answers(wire(body[:-1], length), Limits(read_s=0.02))
+    said, page = await answers(on_the_wire(body[:-1], length), Limits(read_s=0.02))
     assert said.startswith(b"HTTP/1.1 408 ")
     assert page.calls == []
 
@@ -331,8 +354,8 @@ async def test_a_body_that_drips_is_given_up() -> None:
 )
 async def test_a_request_hidden_in_another_is_not_found(fields: list[bytes]) -> None:
     body, _ = handshake("tools/call", CALL)
-    hidden = wire(body, b"Content-Length: %d" % len(body))
-    said, page = await answers(wire(b"0\r\n\r\n" + hidden, *fields))
+    hidden = on_the_wire(body, b"Content-Length: %d" % len(body))
+    said, page = await answers(on_the_wire(b"0\r\n\r\n" + hidden, *fields))
     assert said.startswith(b"HTTP/1.1 400 ")
     assert said.count(b"HTTP/1.1 ") == 1
     assert page.callers == []

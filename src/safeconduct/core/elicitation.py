@@ -24,6 +24,9 @@ from safeconduct.core.shapes import (
 MAX_FIELDS: Final = 32
 """How many fields one form may have."""
 
+MAX_TEXT: Final = 16_384
+"""How much text one form may have in all, in characters: each of them is looked at."""
+
 
 _SECRET: Final = re.compile(
     r"pass\W?(?:word|wd|phrase|code|key)|secret|token|credential|(?:api|private|access|recovery"
@@ -73,8 +76,10 @@ def form(params: Mapping[str, Any]) -> JSON:
     if required:
         rebuilt["required"] = required
     asked: JSON = {"message": text_of(params, "message"), "requestedSchema": rebuilt}
+    if sum(map(len, _texts(asked))) > MAX_TEXT:
+        raise Malformed
     # Nobody types a secret into a form that an upstream made up: there is URL mode for that.
-    if any(_SECRET.search(_plain(text)) or _disguised(text) for text in _texts(asked)):
+    if any(_SECRET.search(text) or _disguised(text) for text in map(_plain, _texts(asked))):
         raise NotAllowed
     return {"mode": "form", **asked}
 
@@ -98,11 +103,11 @@ def _plain(text: str) -> str:
     return _WORD_ENDS.sub(" ", unicodedata.normalize("NFKC", shown))
 
 
-def _disguised(text: str) -> bool:
+def _disguised(plain: str) -> bool:
     """Whether a word has letters of several alphabets that look alike."""
     return any(
         len({unicodedata.name(c, "").partition(" ")[0] for c in word} & _ALIKE) > 1
-        for word in _plain(text).split()
+        for word in plain.split()
     )
 
 

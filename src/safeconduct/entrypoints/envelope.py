@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from safeconduct.core.calls import HANDSHAKE, MODERN, Kind, kind_of
@@ -98,9 +98,7 @@ def _agree(request: Request, message: Message, kind: Kind | None, *, required: b
         raise Rejected(
             HEADER_MISMATCH, "Mcp-Name is not what the body says.", request_id=message.id
         )
-    for field in request.headers:
-        if field.startswith(_PARAM):
-            _mirrors_argument(request, message, field)
+    _mirror_arguments(request, message)
 
 
 def require_mirrored(request: Request, message: Message, wanted: Mapping[str, str]) -> None:
@@ -117,32 +115,31 @@ def require_mirrored(request: Request, message: Message, wanted: Mapping[str, st
             )
 
 
-def _mirrors_argument(request: Request, message: Message, field: bytes) -> None:
+def _mirror_arguments(request: Request, message: Message) -> None:
     """An `Mcp-Param-*` header must mirror some argument. Which one only the tool's definition
     knows; nothing here is decided on it, so equality with any of them takes away its power to
-    mislead.
+    mislead. The arguments are gone through once for all: nobody has shown a token yet.
     """
-    value = _decoded(_header(request, message, field) or "")
-    arguments = as_object(message.params.get("arguments"))
-    if value is None or arguments is None or not _mirrored(arguments, value):
+    given = [field for field in request.headers if field.startswith(_PARAM)]
+    if not given:
+        return
+    unmatched = {_decoded(_header(request, message, field) or "") for field in given}
+    unmatched.difference_update(_renderings(message.params.get("arguments")))
+    if unmatched:
         raise Rejected(
             HEADER_MISMATCH, "An Mcp-Param header mirrors no argument.", request_id=message.id
         )
 
 
-def _mirrored(arguments: JSON, value: str) -> bool:
-    """Whether a scalar in an object, at any depth, has this rendering."""
-    for item in arguments.values():
-        inner = as_object(item)
-        if inner is not None:
-            if _mirrored(inner, value):
-                return True
-        elif type(item) is bool:
-            if value == ("true" if item else "false"):
-                return True
-        elif type(item) in {str, int, float} and value == str(item):
-            return True
-    return False
+def _renderings(value: object) -> Iterator[str]:
+    """How the scalars in an object, at any depth, are written in a header."""
+    for item in (as_object(value) or {}).values():
+        if type(item) is bool:
+            yield "true" if item else "false"
+        elif type(item) in {str, int, float}:
+            yield str(item)
+        else:
+            yield from _renderings(item)
 
 
 def _header(request: Request, message: Message, name: bytes) -> str | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct.core.elicitation import MAX_FIELDS, elicited, form, origin_of, page
+from safeconduct.core.elicitation import MAX_FIELDS, MAX_TEXT, elicited, form, origin_of, page
 from safeconduct.core.shapes import Malformed, NotAllowed
 
 JSON = dict[str, Any]
@@ -71,6 +71,8 @@ class TestForms:
             asked(name={"type": "array", "items": {"type": "string"}}),
             asked(required="name"),
             asked(**{f"f{n}": {"type": "string"} for n in range(MAX_FIELDS + 1)}),
+            {**asked(), "message": "m" * (MAX_TEXT + 1)},
+            asked(name={"type": "string", "enum": ["choice"] * MAX_TEXT}),
         ],
     )
     def test_refuses_what_is_no_form(self, given: JSON) -> None:
