@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from safeconduct.config import keys, schema, signals, trust, users, workloads
+from safeconduct.config import keys, schema, signals, tls, trust, users, workloads
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
@@ -19,6 +19,8 @@ from tests.support.pages import DOCS, codes, sections, tables
 CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "safeconduct.yaml": schema.Root,
     "gateway": schema.GatewayBlock,
+    "gateway: tls": tls.Tls,
+    "gateway: forwarded_certificate": tls.Forwarded,
     "agents": schema.Agent,
     "agents: delegation": schema.Delegation,
     "zones": schema.Zone,

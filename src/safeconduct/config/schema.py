@@ -15,6 +15,7 @@ from msgspec import Meta
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.names import Name, SpiffeId
 from safeconduct.config.signals import SignalIssuer
+from safeconduct.config.tls import Forwarded, Tls
 from safeconduct.config.trust import Trust
 from safeconduct.config.users import Requires, UserEntry, Users
 from safeconduct.config.workloads import Attestors, Svids, Workload
@@ -43,6 +44,8 @@ class GatewayBlock(Block, frozen=True):
     max_body_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 1_048_576
     token_ttl_s: Annotated[int, Meta(ge=10, le=900)] = 900
     dpop_nonce: bool = False
+    tls: Tls | None = None
+    forwarded_certificate: Forwarded | None = None
     unsafe_dev_identity: bool = False
     unsafe_bearer_tokens: bool = False
 

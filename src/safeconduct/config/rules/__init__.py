@@ -19,12 +19,14 @@ from safeconduct.config.rules.manifests import manifests
 from safeconduct.config.rules.policy import policy
 from safeconduct.config.rules.scopes import scopes
 from safeconduct.config.rules.signals import signals
+from safeconduct.config.rules.tls import tls
 from safeconduct.config.rules.upstreams import upstreams
 from safeconduct.config.rules.workloads import attestors, workloads
 from safeconduct.config.rules.zones import destinations, zones
 
 RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     gateway,
+    tls,
     issuers,
     agents,
     users,

@@ -48,7 +48,7 @@ def issuer_url(root: Part[Root], issuer: str, place: Place, report: Report) -> N
             root.file,
             place,
             "the issuer is plain http beyond this machine",
-            "write https://..., and let what terminates TLS stand before the gateway",
+            "write https://..., and add `tls`, or let what terminates TLS stand in front",
         )
 
 
