@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from safeconduct.config.draft import Draft, Part
+from safeconduct.config.keys import is_url
 from safeconduct.config.problem import Report
 from safeconduct.config.providers import PROVIDERS, misfit
 from safeconduct.config.rules.address import exposed, split
@@ -95,6 +96,7 @@ def workloads(draft: Draft, report: Report) -> None:
         if workload.unix is not None:
             one.process(workload.unix)
     _told_apart(root, report)
+    _issued(draft, root, report)
 
 
 class _Workload:
@@ -227,4 +229,26 @@ def _told_apart(root: Part[Root], report: Report) -> None:
                 ("workloads", agent),
                 f"whatever is `{agent}` is `{other}` too, so neither is ever accepted",
                 "tell them apart by something that both demand, with different values",
+            )
+
+
+def _issued(draft: Draft, root: Part[Root], report: Report) -> None:
+    """A trust domain that has workloads is ours: we publish its keys, and nobody else issues."""
+    domains = {agent.split("/")[2] for agent in root.value.workloads}
+    for domain in sorted(domains & root.value.trust.keys()):
+        if is_url(root.value.trust[domain].where):
+            report.error(
+                root.file,
+                ("trust", domain),
+                f"the SVIDs of `{domain}` are made here, and its keys are fetched from elsewhere",
+                "name the path of a file to publish the keys in, or remove its `workloads`",
+            )
+    for part in draft.agents:
+        agent = part.value.agent
+        if agent.trust_domain in domains and agent.spiffe_id not in root.value.workloads:
+            report.warn(
+                part.file,
+                ("agent", "attestation"),
+                f"nobody issues an SVID to `{agent.spiffe_id}`",
+                f"say under `workloads:` in {root.file.name} how it is attested",
             )
