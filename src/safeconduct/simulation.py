@@ -30,6 +30,7 @@ from safeconduct.core.manifest import Manifest, ToolManifest
 from safeconduct.core.model import TaskFacts
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.core.reasons import REASONS
+from safeconduct.delegation.issuing import limits
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -186,7 +187,7 @@ class SimulatedTask:
                 "scopes": chosen,
                 "obtainable": obtainable,
                 "budgets": profile.budgets,
-                "max_refusals": profile.max_refusals,
+                **limits(profile),
                 "started_ms": now_ms,
                 "expires_ms": now_ms + profile.max_task_lifetime * 1000,
                 "consumes": [],

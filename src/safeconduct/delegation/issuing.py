@@ -102,18 +102,7 @@ class Issuing:
 
     def plan(self, request: Start | Child, profile: Profile, budgets: dict[str, int]) -> JSON:
         """What the profile and the request make of a task, for the record."""
-        plan: JSON = {
-            "profile": request.profile,
-            "budgets": budgets,
-            "max_refusals": profile.max_refusals,
-        }
-        if profile.window is not None:
-            plan["window"] = {
-                "seconds": profile.window.seconds,
-                "budgets": profile.window.budgets,
-            }
-        if profile.reattest_every is not None:
-            plan["reattest_every"] = profile.reattest_every
+        plan: JSON = {"profile": request.profile, "budgets": budgets, **limits(profile)}
         if request.details is not None and request.details.case is not None:
             plan["case"] = request.details.case
         return plan
@@ -169,6 +158,16 @@ class Issuing:
         if details is not None:
             response["authorization_details"] = details
         return response
+
+
+def limits(profile: Profile) -> JSON:
+    """What bounds a task besides its budgets, for the record."""
+    told: JSON = {"max_refusals": profile.max_refusals}
+    if profile.window is not None:
+        told["window"] = {"seconds": profile.window.seconds, "budgets": profile.window.budgets}
+    if profile.reattest_every is not None:
+        told["reattest_every"] = profile.reattest_every
+    return told
 
 
 def granted_details(details: Details | None, budgets: dict[str, int]) -> list[JSON] | None:
