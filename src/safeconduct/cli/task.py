@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_parties(start)
     start.add_argument("--scope", action="append", help="narrow the task to this scope; repeatable")
     start.add_argument(
+        "--svid",
+        metavar="TOKEN",
+        help="the agent's own JWT-SVID for the gateway, where an issuer knows it by evidence "
+        "(default: one of the development identity)",
+    )
+    start.add_argument(
         "--key-file",
         type=Path,
         required=True,
@@ -56,7 +62,7 @@ def _start(args: argparse.Namespace) -> int:
         )
     config = load(Path(args.config))
     try:
-        started = start_task(config, **parties(args, config), scopes=args.scope)
+        started = start_task(config, **parties(args, config), scopes=args.scope, svid=args.svid)
     except NoSuchParty as fault:
         return output.usage(str(fault))
     except (ConnectionError, TimeoutError) as error:
