@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from safeconduct.config import keys, schema, signals, tls, trust, users, workloads
+from safeconduct.config import clients, keys, schema, signals, tls, trust, users, workloads
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
@@ -28,6 +28,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "JWKS files": keys.JwksRef,
     "trust": trust.Trust,
     "users": users.Users,
+    "users: login": clients.LoginBlock,
     "users: claims": users.ClaimNames,
     "users: entitlements": users.UserEntry,
     "scopes": schema.Scope,
@@ -48,6 +49,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "workloads: hardware": workloads.HardwareKey,
     "workloads: unix": workloads.Process,
     "svids": workloads.Svids,
+    "clients": clients.ClientBlock,
     "signals": signals.SignalIssuer,
     "signals: poll": signals.Poll,
     "policy": schema.PolicyBlock,

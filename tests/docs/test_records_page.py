@@ -54,6 +54,7 @@ async def calls(directory: Path) -> None:
         rules.answer = PolicyAnswer(elevate=(PolicyElevate("ask", "ask", 300),))
         await task.call("crm.get_case", {"case_id": "C-1"}, case)
         await task.rooms.revoke("task", task.task, "uid:0")
+        await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
 
 
@@ -70,6 +71,7 @@ async def issued(directory: Path) -> Parties:
     await parties.asked(parties.renewal(started["task"]))
     await parties.asked(parties.amendment(started, "Go on"))
     await parties.asked(parties.child(started))
+    await parties.signed_in()
     shown = {"client_assertion_type": JWT_SVID, "client_assertion": parties.svid()}
     await parties.status.introspect({"token": str(started["access_token"]), **shown})
     return parties

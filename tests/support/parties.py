@@ -18,7 +18,7 @@ from safeconduct.config.trust import Trust
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
 from safeconduct.delegation.issuing import Issuing
-from safeconduct.delegation.request import TASK_TOKEN_TYPE
+from safeconduct.delegation.request import TASK_TOKEN_TYPE, Program, Start, UserToken
 from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens, gateway_key
 from safeconduct.identity import dev
@@ -133,19 +133,42 @@ class Parties:
         shared: dict[str, Any] = {
             "evidence": self.evidence,
             "tokens": self.tokens,
-            "ledger": self.ledger,
             "tasks": self.ledger.state,
             "clock_ms": lambda: self.now_ms,
+        }
+        records: dict[str, Any] = {
+            "ledger": self.ledger,
             "new_id": lambda kind: f"{kind}_{next(self._numbers)}",
         }
-        new_id, ledger = shared.pop("new_id"), shared.pop("ledger")
-        issuing = Issuing(
-            self.config.root.gateway, tokens=self.tokens, ledger=ledger, new_id=new_id
+        self.issuing = Issuing(self.config.root.gateway, tokens=self.tokens, **records)
+        self.steps = Steps(self.config, **shared)
+        self.exchange = Exchange(self.steps, self.issuing, self.redeem)
+        self.status = Introspection(self.config, revoke=self.revoke, **shared, **records)
+
+    def redeem(self, form: Mapping[str, str]) -> Start:
+        """What every code stands for here: a program of the user's, which is the agent."""
+        return Start(
+            svids=(),
+            client_id="desk",
+            scopes=None,
+            details=None,
+            user=UserToken(self.user_token()),
+            profile="triage",
+            purpose=form.get("purpose", "Signed in with Desk."),
+            attestation=None,
+            program=Program(
+                id="desk",
+                agent=AGENT,
+                code=form["code"],
+                jkt=form.get("dpop_jkt"),
+                asked="purpose" in form,
+            ),
         )
-        self.exchange = Exchange(Steps(self.config, **shared), issuing)
-        self.status = Introspection(
-            self.config, revoke=self.revoke, ledger=ledger, new_id=new_id, **shared
-        )
+
+    async def signed_in(self, *proofs: str, **form: str) -> JSON:
+        """A person's program trades its code."""
+        asked = {"grant_type": "authorization_code", "code": "c-1", **form}
+        return await self.exchange.exchange(asked, self.requester(*proofs))
 
     async def revoke(self, what: str, identifier: str, by: str) -> None:
         """Revokes, as an operator does."""

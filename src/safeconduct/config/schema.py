@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.clients import ClientBlock
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.names import Name, SpiffeId
 from safeconduct.config.signals import SignalIssuer
@@ -263,6 +264,7 @@ class Root(Block, frozen=True):
     workloads: dict[SpiffeId, Workload] = {}
     svids: Svids = Svids()
     signals: dict[Name, SignalIssuer] = {}
+    clients: dict[str, ClientBlock] = {}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

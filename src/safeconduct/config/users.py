@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.clients import LoginBlock
 from safeconduct.config.keys import Keys
 
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -50,10 +51,11 @@ class UserIssuer(Keys, frozen=True, kw_only=True):
 
 class Users(UserIssuer, frozen=True, kw_only=True):
     """Who vouches for users, and what each user is entitled to; `others` vouch for those users
-    whose entry names them.
+    whose entry names them. With `login` people can sign in there from their programs.
     """
 
     entitlements: str
+    login: LoginBlock | None = None
     others: tuple[UserIssuer, ...] = ()
 
     @property

@@ -24,7 +24,7 @@ import msgspec
 
 from safeconduct.config.schema import Config
 from safeconduct.delegation.clients import Client, Clients, UnknownClient
-from safeconduct.delegation.request import readable
+from safeconduct.delegation.request import Program, Start, UserToken, readable
 from safeconduct.kit.jwk import encode
 from safeconduct.ports import Attempt, LoginFailed, SignIn, TokenRefused
 
@@ -55,22 +55,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     user: str
     scopes: tuple[str, ...]
     redirect_uri: str
-
-
-class Redeemed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a code stands for. `code` names it without being it; `purpose` is the person's own words
-    or empty.
-    """
-
-    client: Client
-    token: str
-    scopes: frozenset[str] | None
-    purpose: str
-    code: str
-    jkt: str | None
-
-    def __repr__(self) -> str:
-        return f"Redeemed({self.client.id!r})"
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +156,7 @@ class Logins:
         _keep(self._codes, _digest(code).hex(), one)
         return self._back(asked.redirect_uri, asked.state, code=code)
 
-    def redeem(self, form: Mapping[str, str]) -> Redeemed:
+    def redeem(self, form: Mapping[str, str]) -> Start:
         """What a code stands for; it is spent, whatever comes of it. Raises TokenRefused."""
         code = _digest(form.get("code", "")).hex()
         one = self._codes.pop(code, None)
@@ -187,13 +171,23 @@ class Logins:
         ):
             raise TokenRefused("invalid_grant", "The code is not good, or not for this request.")
         self._for_us(form)
-        return Redeemed(
-            client=one.asked.client,
-            token=one.token,
+        client = one.asked.client
+        return Start(
+            svids=(),
+            client_id=client.id,
             scopes=one.asked.scopes,
-            purpose=one.purpose,
-            code=code,
-            jkt=one.asked.jkt,
+            details=None,
+            user=UserToken(one.token),
+            profile=client.profile,
+            purpose=one.purpose or f"Signed in with {client.name}.",
+            attestation=None,
+            program=Program(
+                id=client.id,
+                agent=client.agent,
+                code=code,
+                jkt=one.asked.jkt,
+                asked=bool(one.purpose),
+            ),
         )
 
     async def _client(self, query: Mapping[str, str]) -> tuple[Client, str]:

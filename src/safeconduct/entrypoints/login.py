@@ -17,12 +17,10 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from safeconduct.entrypoints.http import Fields, Problem, Request, Response, Route, require_type
+from safeconduct.entrypoints.metadata import ALLOW_PATH, AUTHORIZE_PATH, SIGNED_IN_PATH
 from safeconduct.entrypoints.oauth import parse_form
 from safeconduct.ports import LoginFailed, TokenRefused
 
-AUTHORIZE_PATH: Final = "/oauth/authorize"
-CALLBACK_PATH: Final = "/oauth/callback"
-CONSENT_PATH: Final = "/oauth/consent"
 MAX_FORM_BYTES: Final = 16 * 1024
 
 _COOKIE_S: Final = 600
@@ -105,8 +103,8 @@ class LoginPages:
         """Where the pages are."""
         return {
             AUTHORIZE_PATH: {"GET": Route(self._authorize, query=True)},
-            CALLBACK_PATH: {"GET": Route(self._callback, query=True)},
-            CONSENT_PATH: {"POST": Route(self._consent, MAX_FORM_BYTES)},
+            SIGNED_IN_PATH: {"GET": Route(self._callback, query=True)},
+            ALLOW_PATH: {"POST": Route(self._consent, MAX_FORM_BYTES)},
         }
 
     async def _authorize(self, request: Request) -> Response:
@@ -181,7 +179,7 @@ def _asks(question: Question) -> str:
         f"<strong>{html.escape(client.profile)}</strong>. At most it may:</p>"
         f"<ul>{scopes}</ul>"
         f"<p>You will be sent back to <code>{html.escape(question.redirect_uri)}</code>.</p>"
-        f'<form method="post" action="{CONSENT_PATH}">'
+        f'<form method="post" action="{ALLOW_PATH}">'
         f'<input type="hidden" name="question" value="{html.escape(question.id)}">'
         '<label for="purpose">What is the task? Your own words vouch for the names and numbers in '
         "them; without them the application may only read.</label>"

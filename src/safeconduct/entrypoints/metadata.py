@@ -15,6 +15,9 @@ TOKEN_PATH: Final = "/oauth/token"
 INTROSPECTION_PATH: Final = "/oauth/introspect"
 REVOCATION_PATH: Final = "/oauth/revoke"
 JWKS_PATH: Final = "/oauth/jwks"
+AUTHORIZE_PATH: Final = "/oauth/authorize"
+SIGNED_IN_PATH: Final = "/oauth/signed-in"
+ALLOW_PATH: Final = "/oauth/allow"
 RESOURCE_PATH: Final = "/mcp"
 SERVER_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 RESOURCE_METADATA_PATH: Final = f"/.well-known/oauth-protected-resource{RESOURCE_PATH}"
@@ -26,8 +29,8 @@ _CLIENTS: Final = ("spiffe_jwt",)
 token does it as well, which no name is registered for."""
 
 
-def server_metadata(gateway: GatewayBlock, *, id_jag: bool) -> JSON:
-    """Authorization server metadata (RFC 8414 section 2)."""
+def server_metadata(gateway: GatewayBlock, *, id_jag: bool, login: bool) -> JSON:
+    """Authorization server metadata (RFC 8414 section 2); `login`: people sign in here."""
     grants = ["urn:ietf:params:oauth:grant-type:token-exchange"]
     document: JSON = {
         "issuer": gateway.issuer,
@@ -48,6 +51,16 @@ def server_metadata(gateway: GatewayBlock, *, id_jag: bool) -> JSON:
         document["authorization_grant_profiles_supported"] = [
             "urn:ietf:params:oauth:grant-profile:id-jag"
         ]
+    if login:
+        grants.append("authorization_code")
+        document |= {
+            "authorization_endpoint": gateway.issuer + AUTHORIZE_PATH,
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "code_challenge_methods_supported": ["S256"],
+            "client_id_metadata_document_supported": True,
+            "authorization_response_iss_parameter_supported": True,
+        }
     return document
 
 

@@ -46,16 +46,18 @@ class TokenEndpoints:
         keys: JSON,
         *,
         id_jag: bool,
+        login: bool = False,
     ) -> None:
         self._gateway = gateway
         self._service = service
         self._status = status
         self._keys = keys
         self._id_jag = id_jag
+        self._login = login
 
     def routes(self) -> Routes:
         """This room's part of the routing table."""
-        server = metadata.server_metadata(self._gateway, id_jag=self._id_jag)
+        server = metadata.server_metadata(self._gateway, id_jag=self._id_jag, login=self._login)
         resource = metadata.resource_metadata(self._gateway)
         return {
             TOKEN_PATH: {"POST": Route(self._token, FORM_BYTES)},

@@ -13,6 +13,7 @@ from safeconduct.config.users import Requires
 from safeconduct.delegation import logins as module
 from safeconduct.delegation.clients import Clients
 from safeconduct.delegation.logins import CODE_S, LOGIN_S, Logins
+from safeconduct.delegation.request import UserToken
 from safeconduct.kit.jwk import encode
 from safeconduct.ports import Attempt, LoginFailed, Person, SignedIn, TokenRefused
 from tests.support.parties import configuration, profiled
@@ -108,11 +109,25 @@ class TestTheWholeWay:
         assert answer.keys() == {"code", "state", "iss"}
         assert (answer["state"], answer["iss"]) == ("s-1", world.issuer)
         got = world.logins.redeem({**REDEEMED, "code": answer["code"]})
-        assert (got.client.agent, got.client.profile, got.token) == (AGENT, "triage", "id-token")
-        assert got.purpose == "Triage C-1."
+        assert (got.profile, got.purpose, got.user) == (
+            "triage",
+            "Triage C-1.",
+            UserToken("id-token"),
+        )
         assert got.scopes == frozenset({"case:read", "unknown"})
-        assert got.jkt is None
-        assert answer["code"] not in repr(got) + got.code
+        assert got.program is not None
+        assert (got.program.id, got.program.agent, got.program.jkt) == ("desk", AGENT, None)
+        assert got.program.asked
+        assert answer["code"] not in repr(got)
+
+    async def test_without_words_of_the_person_s_the_agent_speaks_for_itself(
+        self, world: World
+    ) -> None:
+        code = await world.code(purpose="  ", dpop_jkt="thumbprint")
+        got = world.logins.redeem({**REDEEMED, "code": code})
+        assert got.purpose == "Signed in with Desk."
+        assert got.program is not None
+        assert (got.program.asked, got.program.jkt) == (False, "thumbprint")
 
     async def test_shows_all_scopes_of_the_profile_where_none_are_asked_for(
         self, world: World

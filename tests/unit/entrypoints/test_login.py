@@ -80,7 +80,7 @@ async def post(
     fields = [("host", "gateway.example"), ("content-type", kind)]
     fields += [("cookie", f"other=1; __Host-safeconduct={BROWSER}")]
     fields += [] if origin is None else [("origin", origin)]
-    return await exchange(site(logins), body.encode(), fields, path="/oauth/consent").run()
+    return await exchange(site(logins), body.encode(), fields, path="/oauth/allow").run()
 
 
 def site(logins: Logins, issuer: str = ISSUER) -> Site:
@@ -114,7 +114,7 @@ class TestLeaving:
         assert (await get(logins, "/oauth/authorize?a=b&a=c")).status == 400
         assert logins.heard == []
 
-    @pytest.mark.parametrize("path", ["/oauth/authorize?a=b", "/oauth/callback?a=b"])
+    @pytest.mark.parametrize("path", ["/oauth/authorize?a=b", "/oauth/signed-in?a=b"])
     async def test_that_fails_is_told_to_the_person(self, logins: Logins, path: str) -> None:
         logins.fault = LoginFailed(f"No. {HOSTILE}", "secret reason")
         reply = await get(logins, path)
@@ -128,7 +128,7 @@ class TestLeaving:
 
 class TestTheQuestion:
     async def test_says_who_wants_what_for_whom(self, logins: Logins) -> None:
-        reply = await get(logins, "/oauth/callback?state=s&code=c", f"__Host-safeconduct={BROWSER}")
+        reply = await get(logins, "/oauth/signed-in?state=s&code=c", f"__Host-safeconduct={BROWSER}")
         assert reply.status == 200
         assert logins.heard == [("returned", {"state": "s", "code": "c"}, BROWSER)]
         text = reply.body.decode()
@@ -139,12 +139,12 @@ class TestTheQuestion:
     async def test_shows_hostile_text_as_text(self, logins: Logins) -> None:
         client = Client(name=HOSTILE, host=HOSTILE, agent=HOSTILE, profile=HOSTILE)
         logins.question = Question(client, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE)
-        text = (await get(logins, "/oauth/callback?a=b")).body.decode()
+        text = (await get(logins, "/oauth/signed-in?a=b")).body.decode()
         assert "<script" not in text
         assert "&lt;script&gt;" in text
 
     async def test_lets_nothing_run_load_or_frame_it(self, logins: Logins) -> None:
-        headers = (await get(logins, "/oauth/callback?a=b")).headers
+        headers = (await get(logins, "/oauth/signed-in?a=b")).headers
         policy = headers["content-security-policy"]
         assert re.fullmatch(
             r"default-src 'none'; style-src 'sha256-[\w+/=]+'; "
@@ -157,7 +157,7 @@ class TestTheQuestion:
 
     @pytest.mark.parametrize("cookie", ["", "other=1", "\x01", "__Host-safeconduct"])
     async def test_comes_without_the_cookie_for_nobody(self, logins: Logins, cookie: str) -> None:
-        await get(logins, "/oauth/callback?a=b", cookie)
+        await get(logins, "/oauth/signed-in?a=b", cookie)
         assert logins.heard in ([("returned", {"a": "b"}, "")], [])
 
 
