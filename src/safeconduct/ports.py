@@ -110,6 +110,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     may_act: str | None = None
     scopes: frozenset[str] | None = None
+    issued_ms: int = 0
+
+    @property
+    def signed_in_ms(self) -> int:
+        """When they signed in, or else when the token was issued: what it rests on is no newer."""
+        return self.auth_time_s * 1000 or self.issued_ms
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):
@@ -506,12 +512,6 @@ class CredentialUnavailable(Exception):
     """
 
 
-class Errand(msgspec.Struct, frozen=True, kw_only=True):
-    """What a credential is for, and in whose name: nobody's where the gateway itself asks what an
-    upstream offers, and what changed there.
-
-    `name` is what the method is about, if anything, `scopes` what the manifest says it needs, and
-    `ends_ms` when the task token ends that it hangs on.
 class NoConsent(Exception):
     """A user's consent did not come about; the sentence is for the person who tried."""
 
@@ -536,6 +536,12 @@ class Consents(Protocol):
         ...
 
 
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """What a credential is for, and in whose name: nobody's where the gateway itself asks what an
+    upstream offers, and what changed there.
+
+    `name` is what the method is about, if anything, `scopes` what the manifest says it needs, and
+    `ends_ms` when the task token ends that it hangs on.
     """
 
     upstream: str
