@@ -12,7 +12,6 @@ from typing import Final
 from safeconduct.core.admit import Admitted, free_text_label, log_line, progress, spotlight
 from safeconduct.core.asks import ask, reply
 from safeconduct.core.calls import LOG_LINE, PROGRESS, VISITED
-from safeconduct.core.model import Gathered
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.verdict import Permit, Spotlight
 from safeconduct.facts import FactFinder
@@ -34,29 +33,39 @@ Judge = Callable[[str, JSON], Awaitable[Made]]
 """Takes the reply to an ask of a method through steps 1 to 5."""
 
 
-class Waiting:
-    """The calls that wait for the replies of their clients."""
+class Places:
+    """How much may go on at once: of a task, of an agent, and in all, so that nobody has it all."""
 
-    def __init__(self) -> None:
-        self._calls: Counter[tuple[str, str]] = Counter()
+    def __init__(self, reason: str, *, of_task: int, of_agent: int, in_all: int) -> None:
+        """`reason` is what one too many is told."""
+        self._most = {"task": of_task, "agent": of_agent, "all": in_all}
+        self._reason = reason
+        self._taken: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
-    def place(self, gathered: Gathered) -> Generator[None]:
+    def place(self, task: str, agent: str) -> Generator[None]:
         """A place among them. Raises UpstreamFault: there is none left."""
-        places = {
-            ("task", gathered.task.id): MAX_WAITING_OF_TASK,
-            ("agent", gathered.agent.id): MAX_WAITING_OF_AGENT,
-            ("all", ""): MAX_WAITING,
-        }
-        if any(self._calls[of] >= most for of, most in places.items()):
-            detail = "too many calls wait for replies"
-            raise UpstreamFault("too-many-questions", detail, may_have_happened=True)
-        self._calls.update(places.keys())
+        places = (("task", task), ("agent", agent), ("all", ""))
+        if any(self._taken[place] >= self._most[place[0]] for place in places):
+            raise UpstreamFault(self._reason, "too many at once", may_have_happened=True)
+        self._taken.update(places)
         try:
             yield
         finally:
-            self._calls.subtract(places.keys())
-            self._calls += Counter()  # keeps those alone that are left
+            self._taken.subtract(places)
+            self._taken += Counter()  # keeps those alone that are left
+
+
+class Waiting(Places):
+    """The calls that wait for the replies of their clients."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too-many-questions",
+            of_task=MAX_WAITING_OF_TASK,
+            of_agent=MAX_WAITING_OF_AGENT,
+            in_all=MAX_WAITING,
+        )
 
 
 class Hearing:
@@ -151,7 +160,8 @@ class Hearing:
     def _waits(self) -> Generator[None]:
         """Takes one place for the call, however much it asks at once."""
         if not self._open:
-            self._place.enter_context(self._waiting.place(self._made.gathered))
+            of = self._made.gathered
+            self._place.enter_context(self._waiting.place(of.task.id, of.agent.id))
         self._open += 1
         try:
             yield

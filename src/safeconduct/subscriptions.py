@@ -18,6 +18,7 @@ from safeconduct.core.calls import LIST_CHANGED, SUBSCRIBE, UPDATED
 from safeconduct.core.verdict import Permit
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
+from safeconduct.hearing import Places
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -38,6 +39,13 @@ TICK_S: Final = 0.5
 
 MAX_URIS: Final = 64
 """How many resources one subscription may be for; further ones are not agreed to."""
+
+MAX_LISTENING: Final = 1_024
+MAX_LISTENING_OF_AGENT: Final = 128
+MAX_LISTENING_OF_TASK: Final = 64
+"""How many subscriptions may be under way with upstreams at once. An agent has at most half of what
+one upstream serves, so that it keeps nobody else from hearing.
+"""
 
 BEGIN_S: Final = 30.0
 """How long an upstream may take to agree, in seconds."""
@@ -180,6 +188,12 @@ class Subscriptions:
         self._broker = broker
         self._upstreams = upstreams
         self._watch = watch
+        self._listening = Places(
+            "upstream-busy",
+            of_task=MAX_LISTENING_OF_TASK,
+            of_agent=MAX_LISTENING_OF_AGENT,
+            in_all=MAX_LISTENING,
+        )
 
     async def agree(
         self, who: Caller | Bearer, upstream: str | None, wanted: Wanted
@@ -265,13 +279,14 @@ class Subscriptions:
         if subscription.over():
             return "task-revoked"
         try:
-            await self._upstreams[where].listen(
-                Wanted(uris=frozenset(wire_uris)),
-                owner=owner_of(gathered),
-                credential=await self._broker.credential(Errand.of(call, gathered)),
-                heard=passed_on,
-                begun=begun,
-            )
+            with self._listening.place(gathered.task.id, gathered.agent.id):
+                await self._upstreams[where].listen(
+                    Wanted(uris=frozenset(wire_uris)),
+                    owner=owner_of(gathered),
+                    credential=await self._broker.credential(Errand.of(call, gathered)),
+                    heard=passed_on,
+                    begun=begun,
+                )
         except UpstreamFault as fault:
             return fault.reason
         except CredentialUnavailable:

@@ -19,8 +19,18 @@ from safeconduct.entrypoints.http import Site, doors
 from safeconduct.entrypoints.listening import MAX_STREAMS
 from safeconduct.entrypoints.sessions import MAX_SESSIONS
 from safeconduct.entrypoints.watch import Watch
+from safeconduct.hearing import MAX_WAITING_OF_TASK
 from safeconduct.inspectors.secrets import SecretInspector
-from safeconduct.ports import JSON, AskRefused, Bearer, Delivered, Listener, Refused, Resumed
+from safeconduct.ports import (
+    JSON,
+    AskRefused,
+    Bearer,
+    Delivered,
+    Listener,
+    Refused,
+    Resumed,
+    UpstreamFault,
+)
 from safeconduct.simulation import SimulatedTask
 from tests.support.facts import call as judged
 from tests.support.facts import tool
@@ -109,6 +119,30 @@ async def test_a_result_that_waited_is_not_given_to_a_task_that_is_over() -> Non
     late = await called(site, requestState=state)
     assert b"done" not in late.body
     assert late.status == 400
+
+
+async def test_results_that_nobody_comes_back_for_do_not_pile_up() -> None:
+    page = Page()
+    site, refused = front(page), list[str]()
+    states: list[str] = []
+    for _ in range(MAX_WAITING_OF_TASK):
+        page.during = upstream = Gives()
+        states.append((await called(site)).json["result"]["requestState"])
+        upstream.enough.set()
+        await upstream.answered.wait()
+
+    async def asks(listener: Listener | None) -> None:
+        assert listener is not None
+        try:
+            await listener.asked(WHO["method"], WHO["params"])
+        except UpstreamFault as fault:
+            refused.append(fault.reason)
+
+    page.during = asks
+    assert b"done" in (await called(site)).body
+    assert refused == ["too-many-questions"]
+    assert b"done" in (await called(site, requestState=states[0])).body
+    assert b"requestState" in (await called(site)).body
 
 
 async def test_nobody_replies_to_an_upstream_that_may_ask_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from safeconduct import hearing
 from safeconduct.core.asks import MAX_STATE_BYTES, Capability
 from safeconduct.core.calls import VISITED
 from safeconduct.core.manifest import Argument
-from safeconduct.core.model import Gathered
 from safeconduct.facts import REPLIES, with_replies
 from safeconduct.gateway import MISSING_CAPABILITY, PAGES_FIRST
 from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, Waiting
@@ -31,9 +30,7 @@ from safeconduct.ports import (
 )
 from safeconduct.simulation import SimulatedTask
 from safeconduct.upstreams import Limits
-from tests.support.facts import agent, gathered
 from tests.support.facts import call as judged
-from tests.support.facts import task as task_facts
 from tests.support.listeners import Hears
 from tests.unit.test_gateway import caller, records, simulated
 
@@ -339,10 +336,14 @@ class TestPages:
 
 
 class TestWaiting:
-    async def test_one_call_too_many_that_asks_ends_with_a_reason(
-        self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def one_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hearing, "MAX_WAITING_OF_TASK", 1)
+
+    @pytest.mark.usefixtures("one_at_once")
+    async def test_one_call_too_many_that_asks_ends_with_a_reason(
+        self, task: SimulatedTask
+    ) -> None:
         asked, answered = asyncio.Event(), asyncio.Event()
 
         async def later(method: str, params: JSON) -> JSON:
@@ -380,20 +381,16 @@ class TestWaiting:
     ) -> None:
         monkeypatch.setattr(hearing, of, 1)
         waiting, found = Waiting(), set[str]()
-        with waiting.place(whose("t1", "a")):
+        with waiting.place("t1", "a"):
             for name, agent_id in (("t1", "a"), ("t2", "a"), ("t3", "b")):
-                with suppress(UpstreamFault), waiting.place(whose(name, agent_id)):
+                with suppress(UpstreamFault), waiting.place(name, agent_id):
                     found.add(name)
         assert found == kept
-        with waiting.place(whose("t1", "a")):
+        with waiting.place("t1", "a"):
             pass
 
     def test_who_waits_keeps_nobody_else_out(self) -> None:
         assert Limits().max_in_flight >= 2 * hearing.MAX_WAITING
-
-
-def whose(name: str, agent_id: str) -> Gathered:
-    return gathered(task=task_facts(id=name), agent=agent(id=agent_id))
 
 
 class TestRounds:

@@ -143,6 +143,20 @@ class TestAgreement:
         upstream.agrees = frozenset(many)
         assert len((await agree(task, *many)).wanted.uris) == MAX_URIS
 
+    @pytest.fixture
+    def one_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(subscriptions, "MAX_LISTENING_OF_TASK", 1)
+
+    @pytest.mark.usefixtures("one_at_once")
+    async def test_of_one_task_keeps_nobody_else_from_hearing(
+        self, task: SimulatedTask, upstream: Notifies
+    ) -> None:
+        first, second = await agree(task, ONE), await agree(task, TWO)
+        assert (first.wanted.uris, second.wanted.uris) == ({ONE}, set())
+        assert outcomes(task) == {ONE: ("ok", None), TWO: ("refused", "upstream-busy")}
+        first.close()
+        await upstream.left.wait()
+
     async def test_is_what_the_upstream_agrees_to_and_the_record_says_so(
         self, task: SimulatedTask, upstream: Notifies
     ) -> None:

@@ -22,7 +22,6 @@ from safeconduct.entrypoints.wire import (
     as_object,
     unsupported,
 )
-from safeconduct.ports import JSON
 
 VERSION: Final = b"mcp-protocol-version"
 _METHOD: Final = b"mcp-method"

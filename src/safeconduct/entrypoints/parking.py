@@ -2,8 +2,8 @@
 
 An upstream of before asks in the middle of a call and waits; such a client is asked by the end of
 its request and answers with the next one. In between the page's own coroutine is parked here, with
-everything that it knows: for a bounded time and no longer than its task. How many of them may wait
-the page itself bounds (`safeconduct.hearing`).
+everything that it knows: for a bounded time and no longer than its task. A call that came to its
+end meanwhile is kept as long, and counts as one that waits.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from safeconduct.core.asks import Capability
 from safeconduct.entrypoints.rounds import State
 from safeconduct.entrypoints.stream import Stream
 from safeconduct.entrypoints.watch import Watch
+from safeconduct.hearing import Waiting
 from safeconduct.ports import JSON, Answer, Bearer, Listener
 
 PARKED_S: Final = 600.0
@@ -72,7 +74,7 @@ class Parked:
         """A client of 2026-07-28 could not come back: it waits."""
 
     async def asked(self, method: str, params: JSON) -> JSON:
-        """Waits for the reply."""
+        """Waits for the reply. Raises UpstreamFault where too many calls wait already."""
         self._park(self)
         self._asked += 1
         key = f"ask-{self._asked}"
@@ -141,7 +143,7 @@ class Parked:
 
 class _Place(msgspec.Struct):
     parked: Parked
-    leave: Callable[[], None]
+    held: ExitStack
     timer: asyncio.TimerHandle | None = None
 
 
@@ -150,6 +152,7 @@ class Parking:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
+        self._waiting = Waiting()
         self._places: dict[str, _Place] = {}
         self._ending: set[Parked] = set()
 
@@ -194,10 +197,13 @@ class Parking:
         return outcome
 
     def _park(self, parked: Parked) -> None:
-        """A place for a call that has to wait."""
+        """A place for a call that has to wait. Raises UpstreamFault: there is none left."""
         if parked.id not in self._places:
-            leave = self._watch.add(parked.bearer, lambda: self._give_up(parked))
-            self._places[parked.id] = _Place(parked, leave)
+            of = parked.bearer
+            held = ExitStack()
+            held.enter_context(self._waiting.place(of.task, of.agent))
+            held.enter_context(self._watch.watching(of, lambda: self._give_up(parked)))
+            self._places[parked.id] = _Place(parked, held)
 
     def _give_up(self, parked: Parked) -> None:
         self._ending.add(parked)
@@ -207,7 +213,7 @@ class Parking:
     def _forget(self, parked: Parked) -> None:
         place = self._places.pop(parked.id, None)
         if place is not None:
-            place.leave()
+            place.held.close()
             if place.timer is not None:
                 place.timer.cancel()
 
