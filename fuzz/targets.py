@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fuzz import documents, streams, texts
+from fuzz import documents, streams, texts, workload
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 
@@ -36,6 +36,8 @@ TARGETS: Final = {
     "tokens": Target(texts.tokens),
     "spellings": Target(texts.spellings),
     "mirrored": Target(texts.mirrored),
+    "workload-requests": Target(workload.requests),
+    "workload-calls": Target(workload.calls),
 }
 
 
