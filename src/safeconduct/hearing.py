@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
+import msgspec
+
 from safeconduct.core.admit import Admitted, free_text_label, log_line, progress, spotlight
 from safeconduct.core.asks import ask, reply
 from safeconduct.core.calls import LOG_LINE, PROGRESS, VISITED
@@ -21,6 +23,9 @@ from safeconduct.recorder import Made, Recorder
 INVALID_PARAMS: Final = -32602
 MAX_ASKS: Final = 32
 """How often an upstream may ask in one call."""
+
+MAX_ASKED_BYTES: Final = 4_194_304
+"""How much it may ask in one call, as JSON: as much as it may answer. All may wait at once."""
 
 MAX_WAITING: Final = 128
 MAX_WAITING_OF_AGENT: Final = 16
@@ -98,6 +103,7 @@ class Hearing:
         self._open = 0
         self._remembered = False
         self._asks = 0
+        self._asked_bytes = 0
         self._pages: list[str] = []  # as many as it may ask
 
     async def notified(self, method: str, params: JSON) -> None:
@@ -131,7 +137,8 @@ class Hearing:
             raise AskRefused from None
         except Malformed:
             raise AskRefused(INVALID_PARAMS, "Invalid params") from None
-        if self._facts.inspect(kept):
+        self._asked_bytes += len(msgspec.json.encode(kept))
+        if self._asked_bytes > MAX_ASKED_BYTES or self._facts.inspect(kept):
             raise AskRefused
         await self._remember()
         if "elicitationId" in kept:

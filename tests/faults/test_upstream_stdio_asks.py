@@ -175,12 +175,16 @@ async def test_who_waits_for_a_reply_keeps_nobody_else_out() -> None:
         listener = Hears(reply=reply, able=FORM)
         waiting = asyncio.create_task(call(upstream, "ask", asking(question("q")), listener))
         await asked.wait()
-        with pytest.raises(UpstreamFault) as caught:
-            await pid(upstream, listener, "acme|bob|t2")
-        assert (caught.value.reason, caught.value.may_have_happened) == ("upstream-busy", False)
-        assert await pid(upstream, None, "acme|bob|t2")
+        other = Hears(reply=three, able=FORM)
+        shared = await pid(upstream, None, "acme|bob|t2")
+        assert await pid(upstream, other, "acme|bob|t2") == shared
+        params = asking(question("q"))
+        called = await call(upstream, "ask", params, other, owner="acme|bob|t2")
+        assert (called["replies"][0]["error"]["code"], other.asks) == (-32601, [])
         waiting.cancel()
         await asyncio.wait([waiting])
+        called = await call(upstream, "ask", params, other, owner="acme|bob|t2")
+        assert "result" in called["replies"][0]
 
 
 async def test_a_process_that_ends_takes_its_asks_along() -> None:
@@ -225,6 +229,22 @@ async def test_log_lines_are_heard_by_the_one_request_under_way() -> None:
         assert second.heard == none.heard == []
         told = [m["params"]["level"] for m in seen if m["method"] == "logging/setLevel"]
         assert told == ["error"]
+
+
+async def test_a_notice_that_would_fill_the_memory_is_unheard() -> None:
+    def progress(number: int, text: str) -> str:
+        told = {"progressToken": "ID", "progress": number, "message": text}
+        return notice("notifications/progress", told).replace('"ID"', "ID")
+
+    listener = Hears(_ignored)
+    async with child() as upstream:
+        lines = [progress(1, "m" * 65_536), progress(2, "short"), DONE]
+        assert await call(upstream, "lines", {"lines": lines}, listener) == {}
+    assert listener.heard == [("notifications/progress", {"progress": 2, "message": "short"})]
+
+
+async def _ignored(params: JSON) -> None:
+    del params
 
 
 async def test_log_lines_are_unheard_where_another_request_may_mean_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -246,6 +247,14 @@ class TestAsks:
         )
         assert code == REFUSED
         assert len(asked) == MAX_ASKS
+
+    async def test_nobody_is_asked_more_than_an_answer_may_hold(
+        self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hearing, "MAX_ASKED_BYTES", 2 * len(json.dumps(FORM)) + 64)
+        hears = Hears(reply=yes, able=ABLE)
+        code, asked = await self.refused(task, hears, "elicitation/create", FORM, times=3)
+        assert (code, len(asked)) == (REFUSED, 2)
 
     async def test_the_digest_of_a_reply_says_what_kind_of_thing_asked(
         self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch

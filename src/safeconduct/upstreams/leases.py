@@ -43,6 +43,10 @@ class Leases(Generic[K, T]):
             if not self._uses[key]:
                 del self._uses[key]
 
+    def has(self, key: K) -> bool:
+        """Whether a lease of this key would be had now."""
+        return key in self._held or len(self._held) < self._limit or len(self._uses) < self._limit
+
     def find(self, wanted: Callable[[K], bool]) -> K | None:
         """The key, of those that there are, which was used last and is wanted."""
         return next((key for key in reversed(self._held) if wanted(key)), None)

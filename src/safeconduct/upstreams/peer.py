@@ -6,7 +6,7 @@ What a child may write, and what becomes of it:
   ignored; any other answer is a strike;
 - an answer that strict JSON refuses: malformed, for the request that it names;
 - progress for a request of ours, log lines: handed on where they are wanted, within a bound; other
-  notifications: ignored;
+  notifications, and longer ones: ignored;
 - a request (`safeconduct.upstreams.asks`; the stateless revision forbids requests: there it is a
   strike);
 - a notification that somebody listens for: handed on, within a bound;
@@ -40,6 +40,7 @@ from safeconduct.upstreams.wire import MALFORMED, REJECTED, UNREACHABLE
 
 _MAX_STRIKES: Final = 100
 _MAX_UNHEARD: Final = 64
+_MAX_NOTICE_BYTES: Final = 65_536  # what is unheard is kept until its reader takes it
 _MAX_GIVEN_UP: Final = 1024
 _PROBE_S: Final = 5.0
 
@@ -237,7 +238,7 @@ class Peer:
             self._answered(message)
         elif isinstance(message, Ask):
             self._asked(message)
-        else:
+        elif len(line) <= _MAX_NOTICE_BYTES:
             self._noticed(message)
 
     def _answered(self, answer: Answer) -> None:

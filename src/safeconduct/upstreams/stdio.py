@@ -1,8 +1,9 @@
 """An upstream that is a child process: one for each tenant, started when it is needed.
 
 A child of the older era learns at its start what it may ask, and could not say later whom. So who
-can be asked something gets a child of its own there; half of the places are for these, so that
-calls that wait for a reply keep nobody else out.
+can be asked something gets a child of its own there; half of the places are for these. Where all
+of them are taken it is served as one that cannot be asked: calls that wait for a reply keep nobody
+else out.
 
 A process that ends is started again at the next request, at once the first time and then after
 growing pauses, until it has answered something. A start goes on when the request that caused it
@@ -158,7 +159,7 @@ class StdioUpstream:
         able = revisions.able(waiting.listener)
         with self._shared.lease(_tenant(owner)) as seat:
             peer = await self._peer(seat)
-            if peer.modern or not able:
+            if peer.modern or not able or not self._own.has((owner, able)):
                 answer = await peer.request(method, params, waiting, deadline)
                 seat.failures = 0
                 return answer
