@@ -127,7 +127,8 @@ class Parties:
         self.ledger = ledger or MemoryLedger()
         self.key = PrivateKey.generate()
         self._numbers = itertools.count()
-        self.evidence = evidence or ConfiguredEvidence(self.config, Proofs(since_ms=since_ms))
+        self.proofs = Proofs(since_ms=since_ms)
+        self.evidence = evidence or ConfiguredEvidence(self.config, self.proofs)
         self.gateway_key, _ = gateway_key(self.state)
         self.tokens = TaskTokens(self.config.root.gateway, self.gateway_key, self.evidence)
         shared: dict[str, Any] = {

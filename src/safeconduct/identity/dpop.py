@@ -86,6 +86,7 @@ class Proofs:
         if (
             issued_ms < max(self._latest_ms - PAST_MS, self._since_ms)
             or issued_ms > now_ms + FUTURE_MS
+            or now_ms < self._latest_ms - FUTURE_MS
         ):
             raise _refused("The DPoP proof is too old, or from the future.")
         if proof.bd is not None and proof.bd != encode(hashlib.sha256(caller.body).digest()):
