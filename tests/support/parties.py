@@ -55,7 +55,7 @@ class MemoryLedger:
         self.state = TaskState(Path(":memory:"))
         self.fault: Exception | None = None
         self.refuses: str | None = None
-        weakref.finalize(self, self.state.close)
+        self.closing = weakref.finalize(self, self.state.close)
 
     async def append(self, *records: Mapping[str, Any]) -> int:
         kinds = {record["kind"] for record in records}
