@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from safeconduct import hearing
@@ -12,6 +13,7 @@ from safeconduct.app import Served
 from safeconduct.cli.init import write
 from safeconduct.config import load
 from safeconduct.config.clients import LoginBlock
+from safeconduct.config.workloads import Attestors
 from safeconduct.core.calls import TABLE
 from safeconduct.entrypoints import calling, parking, replay, seal, sessions, watch, wire
 from safeconduct.entrypoints.arrival import Limits
@@ -25,7 +27,11 @@ async def test_every_route_is_documented_and_no_other(tmp_path: Path) -> None:
     write(tmp_path / "gateway")
     config = load(tmp_path / "gateway")
     users = replace(config.root.users, login=LoginBlock())
-    served = Served(replace(config, root=replace(config.root, users=users)))
+    attestors = msgspec.convert(
+        {"workload-identity-pool": {"actions": {"provider": "github"}}}, Attestors
+    )
+    root = replace(config.root, users=users, attestors=attestors)
+    served = Served(replace(config, root=root))
     routes = {(path, method) for path, methods in served.routes().items() for method in methods}
     await served.rooms.close()
     table = tables(PAGE.read_text(encoding="utf-8"))[0][1:]

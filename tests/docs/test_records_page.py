@@ -16,6 +16,7 @@ from safeconduct.ports import UpstreamFault
 from safeconduct.simulation import SimulatedTask
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
+from tests.support.providers import POOL, pool_world, token
 from tests.support.worlds import Rules, config
 
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
@@ -82,8 +83,14 @@ async def seen(tmp_path: Path) -> dict[str, set[str]]:
     """By kind, every field that was written."""
     parties = await issued(tmp_path / "sts")
     await calls(tmp_path / "gateway")
+    attesting = pool_world(tmp_path, "github")
+    await attesting.show(POOL, token())
     found: dict[str, set[str]] = defaultdict(set)
-    written: list[dict[str, Any]] = [*parties.ledger.records, *read(tmp_path / "gateway/audit")]
+    written: list[dict[str, Any]] = [
+        *parties.ledger.records,
+        *attesting.ledger.records,
+        *read(tmp_path / "gateway/audit"),
+    ]
     for record in written:
         found[record["kind"]] |= set(record) - EVERYWHERE
     return found
