@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -68,15 +69,15 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 class Sight:
-    """Of which upstreams a task sees anything, by kind: of lists that it cannot see it is told
-    nothing.
+    """What a task sees of upstreams, by kind. It is told of a change that it could see for itself,
+    and of none to what it cannot see.
     """
 
     def __init__(self, gateway: Gateway, bearer: Bearer, upstreams: Collection[str]) -> None:
         self._gateway = gateway
         self._bearer = bearer
         self._upstreams = upstreams
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: dict[tuple[str, str], bytes] = {}
 
     async def begin(self, wanted: Wanted) -> None:
         """Looks at everything that is wanted."""
@@ -85,16 +86,14 @@ class Sight:
                 await self.changed(where, kind)
 
     async def changed(self, where: str, kind: str) -> bool:
-        """Looks; whether what the task sees may be other than when last looked."""
+        """Looks; whether what the task sees is other than when last looked."""
         if where not in self._upstreams:
             return False
-        before = (where, kind) in self._seen
         visible = self._gateway.visible
-        if any([await visible(self._bearer, method, where) for method in _LISTS[kind]]):
-            self._seen.add((where, kind))
-            return True
-        self._seen.discard((where, kind))
-        return before
+        lists = [await visible(self._bearer, method, where) for method in _LISTS[kind]]
+        before, now = self._seen.get((where, kind)), sha256(msgspec.json.encode(lists)).digest()
+        self._seen[where, kind] = now
+        return before != now
 
 
 class Subscription:

@@ -286,26 +286,36 @@ class TestNews:
         await reader.over()
         assert left.is_set()
 
-    async def test_of_lists_is_told_to_a_task_that_sees_any_of_them(
+    async def test_of_lists_is_told_to_a_task_that_sees_them_change(
         self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         everything = {"tools": True, "prompts": True, "resources": True}
         reader = Reader(await agree(task, where=None, **everything))
         other = Reader(await agree(task, where="kb", **everything))
-        tell = task.rooms.offers.noticed
+        offers, tell = task.rooms.offers, task.rooms.offers.noticed
         await asyncio.sleep(0)
         for kind in ("prompts", "resources", "tools"):
             tell("crm", kind)
-        assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
-        # The last that it saw goes, and it is told that; after that there is nothing to tell.
-        monkeypatch.setattr(task.rooms.offers, "known", {})
+        listed = await task.rooms.gateway.visible(caller(task), "tools/list", "crm")
+        shown = {definition["name"] for definition in listed}
+        seen = {key: offer for key, offer in offers.known.items() if key[2] in shown}
+        assert 1 < len(seen) < len(offers.known)
+        # Of what it does not see nothing is told.
+        monkeypatch.setattr(offers, "known", seen)
         tell("crm", "tools")
-        assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
+        for _ in range(10):  # as many turns as it takes to be told
+            await asyncio.sleep(0)
+        assert reader.notices.empty()
+        one, *_ = seen
+        for known in ({one: seen[one]}, {}):
+            monkeypatch.setattr(offers, "known", known)
+            tell("crm", "tools")
+            assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
         tell("crm", "tools")
         await task.rooms.revoke("task", task.state.id, "test")
-        for one in (reader, other):
-            await one.over()
-            assert one.notices.empty()
+        for each in (reader, other):
+            await each.over()
+            assert each.notices.empty()
 
     async def test_is_told_once_to_a_slow_reader(
         self, task: SimulatedTask, upstream: Notifies
