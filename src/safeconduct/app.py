@@ -43,6 +43,7 @@ from safeconduct.entrypoints.login import LoginPages
 from safeconduct.entrypoints.mcp import McpEndpoint
 from safeconduct.entrypoints.metadata import JWKS_PATH, SIGNED_IN_PATH
 from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.server import Server, listener
 from safeconduct.entrypoints.signals import Pushes
 from safeconduct.identity import dev
@@ -127,6 +128,7 @@ class Served:
             sign=lambda claims, typ: jose.sign(claims, key, typ),
             step=step,
         )
+        self._refusals = Refusals(clock_ms)
         proofs.not_before(self.rooms.state.latest_ms())
         steps = Steps(
             config,
@@ -156,6 +158,7 @@ class Served:
             service,
             status,
             dict(self.tokens.public_jwks()),
+            self._refusals,
             id_jag=any(issuer.id_jag for issuer in root.users.issuers),
             login=logins is not None,
         )
@@ -166,6 +169,7 @@ class Served:
             issuer=root.gateway.issuer,
             max_body_bytes=root.gateway.max_body_bytes,
             clock_ms=clock_ms,
+            refusals=self._refusals,
         )
         self._transmitters = [
             self._transmitter(name, block) for name, block in root.signals.items()
@@ -185,6 +189,7 @@ class Served:
                 "consent": self._consented,
                 "task": self._task,
                 "status": self._status,
+                "refused": self._refused,
             },
         )
 
@@ -309,6 +314,7 @@ class Served:
                     await self._serve(listening, ready)
                 finally:
                     upkeep.cancel()
+                    await asyncio.gather(upkeep, return_exceptions=True)
         finally:
             await self._endpoint.close()
             await self.operator.close()
@@ -407,6 +413,10 @@ class Served:
             "started_ms": facts.started_ms,
             "expires_ms": facts.expires_ms,
         }
+
+    async def _refused(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        return {"refused": [msgspec.to_builtins(one) for one in self._refusals.last()]}
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who

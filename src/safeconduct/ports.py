@@ -59,14 +59,18 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
 class Unauthenticated(Exception):
     """The caller proved nothing. `error` is an OAuth error code (RFC 6750, RFC 9449 section 7.1);
     the sentence says what the caller can see anyway and nothing else. `nonce` is what its next
-    proof must carry, where one is wanted (RFC 9449 section 8).
+    proof must carry, where one is wanted (RFC 9449 section 8). `why` is for the operator alone,
+    where there is more to say; it repeats nothing of a token.
     """
 
-    def __init__(self, error: str, sentence: str, *, nonce: str | None = None) -> None:
+    def __init__(
+        self, error: str, sentence: str, *, nonce: str | None = None, why: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.error = error
         self.sentence = sentence
         self.nonce = nonce
+        self.why = why
 
 
 class Identity(Protocol):
@@ -156,7 +160,8 @@ class Evidence(Protocol):
 
 class TokenRefused(Exception):
     """No token is issued. `error` is an OAuth error code (RFC 6749 section 5.2, RFC 8693); `told`
-    are further members of the answer, `nonce` what the next proof must carry, if one is wanted.
+    are further members of the answer, `nonce` what the next proof must carry, if one is wanted,
+    and `why` is for the operator alone.
     """
 
     def __init__(
@@ -167,6 +172,7 @@ class TokenRefused(Exception):
         status: int = 400,
         told: JSON | None = None,
         nonce: str | None = None,
+        why: str = "",
     ) -> None:
         super().__init__(sentence)
         self.error = error
@@ -174,6 +180,7 @@ class TokenRefused(Exception):
         self.status = status
         self.told = told or {}
         self.nonce = nonce
+        self.why = why
 
 
 class LoginFailed(Exception):

@@ -108,9 +108,7 @@ class Rooms:
             directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
         )
         self.feed = feed.Feed(state, self.state.revocations())
-        self.broker = broker = Broker(
-            config, clock_ms=clock, sign=sign, record=self.log.append
-        )
+        self.broker = broker = Broker(config, clock_ms=clock, sign=sign, record=self.log.append)
         self.offers = Offers(config, upstreams, broker)
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
@@ -254,7 +252,7 @@ class Rooms:
             _log.exception("other processes cannot hear of revocations, and refuse")
 
     async def sign_out(self, user: str, before_ms: int, by: str, **told: str) -> None:
-        """Ends the tasks that a user started until then; `told` goes on record with it.
+        """Ends the tasks that rest on a sign-in of a user until then; `told` goes on record with it.
 
         Raises LedgerFault.
         """

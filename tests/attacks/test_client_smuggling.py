@@ -13,6 +13,7 @@ from safeconduct.core.labels import Confidentiality, Label
 from safeconduct.core.manifest import ContentManifest, Sink, SourceLabel
 from safeconduct.entrypoints.http import Site, doors
 from safeconduct.entrypoints.mcp import McpEndpoint
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.wire import INVALID_PARAMS
 from safeconduct.ports import JSON, Listener, Upstream
 from safeconduct.simulation import SimulatedTask
@@ -75,6 +76,7 @@ class Attack:
             issuer=ISSUER,
             max_body_bytes=65_536,
             clock_ms=task.rooms.clock_ms,
+            refusals=Refusals(task.rooms.clock_ms),
         )
         self.site = Site(endpoint.routes(), doors(ISSUER, "127.0.0.1:8700"))
 

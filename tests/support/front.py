@@ -16,6 +16,7 @@ from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.connection import Connection
 from safeconduct.entrypoints.http import Request, Site, Wire, doors
 from safeconduct.entrypoints.mcp import McpEndpoint
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.server import Server, listener
 from safeconduct.gateway import Gateway
 from safeconduct.ports import (
@@ -183,6 +184,7 @@ def served(page: Page, *, max_body_bytes: int = MAX_BODY) -> McpEndpoint:
         issuer=ISSUER,
         max_body_bytes=max_body_bytes,
         clock_ms=lambda: page.now_ms,
+        refusals=Refusals(lambda: page.now_ms),
     )
 
 

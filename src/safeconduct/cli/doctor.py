@@ -8,6 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 from urllib.parse import urlsplit
@@ -62,7 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Run it where the agent runs: it tries what an agent there could try. It asks every\n"
         "upstream without a credential, looks for credentials and for MCP clients that are set up\n"
         "past the gateway, and sends a canary through the gateway that must be refused and found\n"
-        "in the log. Exit code 1 means that there is a way round, or that the proof failed."
+        "in the log. Exit code 1 means that there is a way round, or that the proof failed.\n"
+        "With --refused it explains instead why agents and users were not let in: their callers\n"
+        "get one sentence for many faults, and the names are those that their tokens claim."
+    )
+    parser.add_argument(
+        "--refused",
+        action="store_true",
+        help="explain the last requests that proved nothing, instead: what they were told, and why",
     )
     output.add_config(parser)
 
@@ -72,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.config import load
 
     config = load(Path(args.config))
+    if args.refused:
+        return _refused(args, config)
     findings = [
         *_switches(config),
         *_gateway(config),
@@ -92,6 +102,27 @@ def run(args: argparse.Namespace) -> int:
     )
     output.emit(args, {"problems": problems, "findings": findings}, "\n".join(lines))
     return output.FOUND if problems else output.OK
+
+
+def _refused(args: argparse.Namespace, config: Config) -> int:
+    """Says of the last refusals what their callers do not get to know."""
+    socket = Path(config.directory) / config.root.gateway.operator_socket
+    try:
+        refused = ask(socket, "refused")["refused"]
+    except OperatorFault as fault:
+        output.emit(args, {"error": str(fault)}, str(fault))
+        return output.FAULT
+    lines: list[str] = []
+    for one in refused:
+        when = datetime.fromtimestamp(one["at_ms"] / 1000, UTC).isoformat(timespec="seconds")
+        claims = "".join(f", {name} {claimed}" for name, claimed in one["claims"].items())
+        lines.append(output.printable(f"{when} {one['path']}{claims}"))
+        lines.append(f"    told: {output.printable(one['told'])}")
+        if one["why"] != one["told"]:
+            lines.append(f"    why:  {output.printable(one['why'])}")
+    text = "\n".join(lines) or "nobody was refused since the gateway started"
+    output.emit(args, {"refused": refused}, text)
+    return output.FOUND if refused else output.OK
 
 
 def _switches(config: Config) -> Iterator[Finding]:

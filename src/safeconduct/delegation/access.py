@@ -6,7 +6,6 @@ asked for (RFC 9470). What they are, and from which device they come, is not, an
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from typing import Final
 
@@ -17,8 +16,6 @@ from safeconduct.ports import JSON, TokenRefused
 FUTURE_S: Final = 5
 """How far ahead of ours the issuer's clock may be, in seconds."""
 
-_log = logging.getLogger(__name__)
-
 
 def check_access(requires: Requires, user: UserFacts, *, now_ms: int) -> None:
     """Raises TokenRefused unless all of it holds of this user, now."""
@@ -28,9 +25,10 @@ def check_access(requires: Requires, user: UserFacts, *, now_ms: int) -> None:
         ("device", requires.device, user.device),
     ):
         if not _one_of(wanted, given):
-            _log.info("refused a task: the profile's `requires.%s` is not met", name)
             raise TokenRefused(
-                "unauthorized_client", "This agent may not start such a task for this user."
+                "unauthorized_client",
+                "This agent may not start such a task for this user.",
+                why=f"the profile's `requires.{name}` is not met",
             )
     age_s = now_ms / 1000 - user.auth_time_s
     if (
@@ -56,4 +54,5 @@ def _insufficient(requires: Requires) -> TokenRefused:
         "insufficient_user_authentication",
         "The user must sign in again, as this task asks for it.",
         told=told,
+        why="the profile's `requires.acr`, `amr` or `max_age_s` is not met",
     )

@@ -42,7 +42,7 @@ class Transmitter(msgspec.Struct, frozen=True, kw_only=True):
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """What was told. `before_ms` is None where nothing ends. The user is known by the id that their
-    issuer gives them, or by an e-mail address.
+    issuer gives them, or by an e-mail address. Most clocks tell whole seconds: a second ends whole.
     """
 
     transmitter: str
@@ -93,7 +93,7 @@ class Receiver:
             event=kind.removeprefix(_CAEP).removeprefix(_SSF),
             users=transmitter.users,
             user=user,
-            before_ms=min(int(claims.iat * 1000), now_ms) if ends else None,
+            before_ms=min(int(claims.iat) * 1000 + 999, now_ms) if ends else None,
         )
 
     async def _verify(self, token: str) -> _SetClaims:

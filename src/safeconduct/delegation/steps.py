@@ -240,16 +240,16 @@ class Steps:
         registered = self._config.agents.get(agent.id)
         assigned = self._config.root.assignments.get(agent.id)
         chosen = self._config.root.profiles.get(profile)
-        if (
-            registered is None
-            or assigned is None
-            or chosen is None
-            or profile not in assigned.profiles
-            or user.id not in registered.delegation.users
-            or (by is not None and by not in registered.delegation.agents)
-            or self.tasks.revoked(agent=agent.id, user=user.id, key="", jti="")
-        ):
-            raise TokenRefused("unauthorized_client", _NOT_ALLOWED)
+        if registered is None or assigned is None:
+            raise _not_allowed(f"no agent {agent.id} is registered and assigned")
+        if chosen is None or profile not in assigned.profiles:
+            raise _not_allowed(f"{agent.id} is not assigned this profile")
+        if user.id not in registered.delegation.users:
+            raise _not_allowed(f"{user.id} is not among those whom {agent.id} acts for")
+        if by is not None and by not in registered.delegation.agents:
+            raise _not_allowed(f"{by} may not pass on a part of its tasks to {agent.id}")
+        if self.tasks.revoked(agent=agent.id, user=user.id, key="", jti=""):
+            raise _not_allowed(f"{agent.id} or {user.id} was revoked")
         check_access(chosen.requires, user, now_ms=now_ms)
         return Allowed(registered, assigned, chosen)
 
@@ -298,6 +298,10 @@ class Steps:
         return key
 
 
+def _not_allowed(why: str) -> TokenRefused:
+    return TokenRefused("unauthorized_client", _NOT_ALLOWED, why=why)
+
+
 @contextmanager
 def as_refusal() -> Generator[None]:
     """Tokens that do not hold are `invalid_request` at a token endpoint (RFC 8693 section 2.2.2);
@@ -307,7 +311,7 @@ def as_refusal() -> Generator[None]:
         yield
     except Unauthenticated as fault:
         error = "invalid_request" if fault.error == "invalid_token" else fault.error
-        raise TokenRefused(error, fault.sentence, nonce=fault.nonce) from None
+        raise TokenRefused(error, fault.sentence, nonce=fault.nonce, why=fault.why) from None
 
 
 def _sha256(text: str) -> str:

@@ -123,8 +123,8 @@ class TaskTokens:
             jose.check_times(claims, now_ms)
         except jose.Expired:
             raise Unauthenticated("invalid_token", "The task token has expired.") from None
-        except JoseError:
-            raise _invalid() from None
+        except JoseError as fault:
+            raise _invalid(str(fault)) from None
         gateway = self._gateway
         if (
             claims.iss != gateway.issuer
@@ -132,7 +132,7 @@ class TaskTokens:
             or claims.tenant != gateway.tenant
             or claims.act.sub != claims.client_id
         ):
-            raise _invalid()
+            raise _invalid("for another gateway or tenant")
         return Bearer(
             task=claims.txn,
             tenant=claims.tenant,
@@ -172,5 +172,5 @@ def _chain(agents: Sequence[str]) -> dict[str, Any]:
     return {"sub": first, "act": _chain(before)} if before else {"sub": first}
 
 
-def _invalid() -> Unauthenticated:
-    return Unauthenticated("invalid_token", "The task token is not valid here.")
+def _invalid(why: str) -> Unauthenticated:
+    return Unauthenticated("invalid_token", "The task token is not valid here.", why=why)

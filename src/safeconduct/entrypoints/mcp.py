@@ -21,6 +21,7 @@ from safeconduct.entrypoints.calling import Asked, Calling
 from safeconduct.entrypoints.envelope import revision, speaks_modern
 from safeconduct.entrypoints.http import Problem, Request, Response, Route, Routes, require_type
 from safeconduct.entrypoints.listening import Listening
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.running import Key, Running
 from safeconduct.entrypoints.sessions import HEADER, Session, Sessions
 from safeconduct.entrypoints.stream import streamed
@@ -53,8 +54,10 @@ class McpEndpoint:
         issuer: str,
         max_body_bytes: int,
         clock_ms: Callable[[], int],
+        refusals: Refusals,
     ) -> None:
         self._gateway = gateway
+        self._refusals = refusals
         self._issuer = issuer
         self._max_body_bytes = max_body_bytes
         self._metadata = issuer + METADATA_PATH
@@ -252,8 +255,11 @@ class McpEndpoint:
         where = f"{self._metadata}/{request.tail}" if request.tail else self._metadata
         challenge = answers.token_challenge(None if fault is None else fault.error, where)
         headers = [(b"www-authenticate", challenge)]
-        if fault is not None and fault.nonce is not None:
-            headers.append((b"dpop-nonce", fault.nonce.encode()))
+        if fault is not None:
+            shown = request.headers[b"authorization"].decode("latin-1").partition(" ")[2]
+            self._refusals.note(request.path, fault.sentence, fault.why, token=shown)
+            if fault.nonce is not None:
+                headers.append((b"dpop-nonce", fault.nonce.encode()))
         sentence = "A task token is needed." if fault is None else fault.sentence
         return Problem(401, sentence, reason="token-invalid", headers=tuple(headers))
 

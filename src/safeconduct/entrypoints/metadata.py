@@ -29,7 +29,7 @@ _CLIENTS: Final = ("spiffe_jwt",)
 token does it as well, which no name is registered for."""
 
 
-def server_metadata(gateway: GatewayBlock, *, id_jag: bool, login: bool) -> JSON:
+def server_metadata(gateway: GatewayBlock, *, id_jag: bool, login: bool = False) -> JSON:
     """Authorization server metadata (RFC 8414 section 2); `login`: people sign in here."""
     grants = ["urn:ietf:params:oauth:grant-type:token-exchange"]
     document: JSON = {

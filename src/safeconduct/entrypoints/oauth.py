@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -20,6 +19,7 @@ from safeconduct.entrypoints.metadata import (
     SERVER_METADATA_PATH,
     TOKEN_PATH,
 )
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.ports import JSON, Caller, TokenRefused, TokenService, TokenStatus
 
 FORM_BYTES: Final = 64 * 1024
@@ -44,6 +44,7 @@ class TokenEndpoints:
         service: TokenService,
         status: TokenStatus,
         keys: JSON,
+        refusals: Refusals,
         *,
         id_jag: bool,
         login: bool = False,
@@ -52,6 +53,7 @@ class TokenEndpoints:
         self._service = service
         self._status = status
         self._keys = keys
+        self._refusals = refusals
         self._id_jag = id_jag
         self._login = login
 
@@ -81,7 +83,7 @@ class TokenEndpoints:
             form = parse_form(request.body)
         except TokenRefused as refused:
             return _response(refusal(refused))
-        return _response(await token_endpoint(self._service, form, caller))
+        return _response(await token_endpoint(self._service, form, caller, self._refusals))
 
     async def _introspection(self, request: Request) -> Response:
         try:
@@ -129,11 +131,16 @@ def parse_form(body: bytes) -> dict[str, str]:
     return form
 
 
-async def token_endpoint(exchange: TokenService, form: Mapping[str, str], caller: Caller) -> Answer:
+async def token_endpoint(
+    exchange: TokenService, form: Mapping[str, str], caller: Caller, refusals: Refusals
+) -> Answer:
     """Answer a token request (RFC 6749 sections 5.1 and 5.2)."""
     try:
         return 200, dict(_HEADERS), await exchange.exchange(form, caller)
     except TokenRefused as refused:
+        actor = form.get("actor_token") or form.get("client_assertion")
+        subject = form.get("subject_token") or form.get("assertion")
+        refusals.note(TOKEN_PATH, refused.sentence, refused.why, actor=actor, subject=subject)
         return refusal(refused)
 
 

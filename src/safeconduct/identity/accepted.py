@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -12,8 +11,6 @@ from safeconduct.identity.keys import Source
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, KeySet
 from safeconduct.ports import Unauthenticated
-
-_log = logging.getLogger(__name__)
 
 
 class Confirmation(msgspec.Struct, frozen=True):
@@ -85,8 +82,10 @@ class Acceptance:
         return Accepted(signed.claims, claims, signed.digest)
 
     def invalid(self, why: str) -> Unauthenticated:
-        """The one answer to every other fault: which check failed is the operator's business, whose
-        log gets it. `why` repeats nothing of the token.
-        """
-        _log.info("refused a %s: %s", self._what, why)
-        return Unauthenticated("invalid_token", f"The {self._what} is not valid here.")
+        """The one answer to every other fault: which check failed is the operator's business."""
+        return invalid(self._what, why)
+
+
+def invalid(what: str, why: str) -> Unauthenticated:
+    """As above, of a token for which there is no acceptance."""
+    return Unauthenticated("invalid_token", f"The {what} is not valid here.", why=why)

@@ -110,7 +110,7 @@ class Certificates:
 
 def _refuse(why: str) -> NoReturn:
     _log.info("refused a client certificate: %s", why)
-    raise Unauthenticated("invalid_token", "The client certificate is not valid here.")
+    raise Unauthenticated("invalid_token", "The client certificate is not valid here.", why=why)
 
 
 def _named(leaf: x509.Certificate) -> str:

@@ -73,3 +73,58 @@ def test_lines_to_paste_come_in_the_order_of_the_manifest(
     assert pasted == [f"    pin: sha256:{end}" for end in ("03", "01", "02")]
     assert lines[lines.index(pasted[0]) - 1].endswith("below `get_case:` in manifests/crm.yaml")
     assert "note    crm.extra is changed and is refused" in lines
+
+
+REFUSED = {
+    "at_ms": 1_800_000_000_000,
+    "path": "/oauth/token",
+    "told": "The actor token is not valid here.",
+    "why": "not signed by a key\n that is trusted for it",
+    "claims": {"actor": "spiffe://crm.example/a\x1b[31m"},
+}
+
+
+def _explains(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *refused: object,
+) -> tuple[int, str]:
+    monkeypatch.setattr(doctor, "ask", lambda _path, verb: {verb: list(refused)})
+    capsys.readouterr()
+    code = main.main(["doctor", "--refused", "--config", str(directory)])
+    return code, capsys.readouterr().out
+
+
+def test_a_refusal_is_explained_with_all_that_its_caller_does_not_get(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = _explains(directory, monkeypatch, capsys, REFUSED)
+    assert code == output.FOUND
+    first, told, why = said.splitlines()
+    assert first.startswith("2027-01-15T08:00:00+00:00 /oauth/token, actor spiffe://crm.example/a")
+    assert told == "    told: The actor token is not valid here."
+    assert why.startswith("    why:  not signed by a key")
+    assert "\x1b" not in said
+
+
+def test_what_was_told_is_not_said_twice(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, said = _explains(directory, monkeypatch, capsys, {**REFUSED, "why": REFUSED["told"]})
+    assert len(said.splitlines()) == 2
+
+
+def test_nobody_was_refused(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = _explains(directory, monkeypatch, capsys)
+    assert (code, said) == (output.OK, "nobody was refused since the gateway started\n")
+
+
+def test_without_a_gateway_there_is_nobody_to_ask(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main.main(["doctor", "--refused", "--config", str(directory)]) == output.FAULT
+    assert "no gateway answers" in capsys.readouterr().out

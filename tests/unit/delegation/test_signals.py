@@ -82,7 +82,7 @@ class TestWhatEnds:
     ) -> None:
         told = await receiver.read(signal(kind, event), NOW_MS)
         assert (told.event, told.user, told.users) == (kind, JANE, IDP)
-        assert told.before_ms == NOW_MS - 10_000
+        assert told.before_ms == NOW_MS - 10_000 + 999
 
     @pytest.mark.parametrize(
         ("kind", "event"),
@@ -198,7 +198,7 @@ class TestSignals:
         await signals.take(signal())
         await signals.take(signal(sub_id={"format": "email", "email": "joe@crm.example"}))
         await signals.take(signal(f"{SSF}verification", {"state": "x"}))
-        assert ended == [("idp", "jane", NOW_MS - 10_000)]
+        assert ended == [("idp", "jane", NOW_MS - 10_000 + 999)]
         with pytest.raises(SignalRefused):
             await signals.take("garbage")
 

@@ -128,7 +128,9 @@ class TestLeaving:
 
 class TestTheQuestion:
     async def test_says_who_wants_what_for_whom(self, logins: Logins) -> None:
-        reply = await get(logins, "/oauth/signed-in?state=s&code=c", f"__Host-safeconduct={BROWSER}")
+        reply = await get(
+            logins, "/oauth/signed-in?state=s&code=c", f"__Host-safeconduct={BROWSER}"
+        )
         assert reply.status == 200
         assert logins.heard == [("returned", {"state": "s", "code": "c"}, BROWSER)]
         text = reply.body.decode()

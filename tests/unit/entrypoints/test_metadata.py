@@ -28,6 +28,20 @@ def test_grants_of_identity_providers_are_named_where_they_are_taken(tmp_path: P
     ]
 
 
+def test_signing_in_is_offered_where_people_can(tmp_path: Path) -> None:
+    gateway = configuration(tmp_path).root.gateway
+    without = metadata.server_metadata(gateway, id_jag=False)
+    assert "authorization_endpoint" not in without
+    assert without["response_types_supported"] == []
+    told = metadata.server_metadata(gateway, id_jag=False, login=True)
+    assert told["authorization_endpoint"] == f"{ISSUER}/oauth/authorize"
+    assert told["grant_types_supported"] == [request.TOKEN_EXCHANGE, request.AUTHORIZATION_CODE]
+    assert told["response_types_supported"] == ["code"]
+    assert told["code_challenge_methods_supported"] == ["S256"]
+    assert told["authorization_response_iss_parameter_supported"] is True
+    assert told["client_id_metadata_document_supported"] is True
+
+
 def test_each_endpoint_is_a_resource_of_its_own_name(tmp_path: Path) -> None:
     gateway = configuration(tmp_path).root.gateway
     whole, part = metadata.resource_metadata(gateway), metadata.resource_metadata(gateway, "crm")

@@ -9,18 +9,22 @@ import pytest
 from safeconduct.delegation.request import JWT_SVID
 from safeconduct.entrypoints.http import Site, doors
 from safeconduct.entrypoints.oauth import TokenEndpoints, parse_form, refusal, token_endpoint
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
 from safeconduct.identity.nonces import Nonces
 from safeconduct.ports import JSON, Caller, LedgerFault, TokenRefused
 from tests.support.front import Reply, exchange
 from tests.support.parties import ISSUER, Parties
+from tests.support.worlds import AGENT, USER
+
+REFUSALS = Refusals(lambda: 7)
 
 
 async def test_a_token_response(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
     status, headers, body = await token_endpoint(
-        parties.exchange, parties.form(), parties.requester()
+        parties.exchange, parties.form(), parties.requester(), REFUSALS
     )
     assert (status, body["token_type"]) == (200, "DPoP")
     assert headers == {
@@ -32,7 +36,9 @@ async def test_a_token_response(tmp_path: Path) -> None:
 
 async def test_an_error_response(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
-    status, headers, body = await token_endpoint(parties.exchange, {}, parties.requester())
+    status, headers, body = await token_endpoint(
+        parties.exchange, {}, parties.requester(), REFUSALS
+    )
     assert (status, headers["cache-control"]) == (400, "no-store")
     assert body == {
         "error": "unsupported_grant_type",
@@ -40,10 +46,24 @@ async def test_an_error_response(tmp_path: Path) -> None:
     }
 
 
+async def test_a_refusal_is_explained_to_the_operator_alone(tmp_path: Path) -> None:
+    parties, refusals = Parties(tmp_path), Refusals(lambda: 7)
+    form = parties.form(task_profile="other")
+    _, _, body = await token_endpoint(parties.exchange, form, parties.requester(), refusals)
+    (kept,) = refusals.last()
+    assert (kept.at_ms, kept.path) == (7, "/oauth/token")
+    assert kept.told == body["error_description"]
+    assert kept.why == f"{AGENT} is not assigned this profile"
+    assert kept.why not in str(body)
+    assert kept.claims == {"actor": AGENT, "subject": f"{USER} by http://127.0.0.1:8701"}
+
+
 async def test_no_record_is_unavailable(tmp_path: Path) -> None:
     parties = Parties(tmp_path)
     parties.ledger.fault = LedgerFault("disk full")
-    status, _, body = await token_endpoint(parties.exchange, parties.form(), parties.requester())
+    status, _, body = await token_endpoint(
+        parties.exchange, parties.form(), parties.requester(), REFUSALS
+    )
     assert (status, body["error"]) == (503, "temporarily_unavailable")
     assert "access_token" not in body
 
@@ -54,7 +74,7 @@ async def test_what_nobody_expected_is_not_answered_here(tmp_path: Path) -> None
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await token_endpoint(Broken(), {}, Parties(tmp_path).requester())
+        await token_endpoint(Broken(), {}, Parties(tmp_path).requester(), REFUSALS)
 
 
 def test_a_form() -> None:
@@ -95,7 +115,9 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
 def site(parties: Parties) -> Site:
     gateway = parties.config.root.gateway
     keys = dict(parties.tokens.public_jwks())
-    endpoints = TokenEndpoints(gateway, parties.exchange, parties.status, keys, id_jag=True)
+    endpoints = TokenEndpoints(
+        gateway, parties.exchange, parties.status, keys, REFUSALS, id_jag=True
+    )
     return Site(endpoints.routes(), doors(gateway.issuer, gateway.listen))
 
 

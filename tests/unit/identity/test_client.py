@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from safeconduct.config.schema import Config
 from safeconduct.entrypoints.oauth import parse_form, token_endpoint
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.identity.client import NotStarted, StartedTask, proof, start_task
 from safeconduct.identity.dev import DevIdentityRefused
 from safeconduct.ports import Caller
@@ -74,7 +75,9 @@ def parties(tmp_path: Path) -> Generator[Parties]:
             authorization=None,
             dpop=(dpop,),
         )
-        status, _, told = asyncio.run(token_endpoint(there.exchange, parse_form(body), caller))
+        status, _, told = asyncio.run(
+            token_endpoint(there.exchange, parse_form(body), caller, Refusals(lambda: 0))
+        )
         return status, orjson.dumps(told)
 
     with served(answer) as url:
