@@ -26,9 +26,13 @@ SPIFFE_ENDPOINT_SOCKET=unix:///run/safeconduct/workload.sock my-agent"""
 
 _SERVE = """\
 Serve the SPIFFE Workload API on a Unix socket. A process that asks gets the SVID of
-the one agent whose `unix` entry under `workloads` it fits, and everybody else gets
-nothing; this log says why. Any SPIFFE client can ask, such as the package `spiffe`:
-set SPIFFE_ENDPOINT_SOCKET=unix://PATH where the agent runs.
+the one agent whose entry in safeconduct.yaml it fits, such as
+
+  workloads:
+    spiffe://crm.example/agents/copilot: {unix: {uid: 1001}}
+
+and everybody else gets nothing; this log says why. Any SPIFFE client can ask, such as
+the package `spiffe`: set SPIFFE_ENDPOINT_SOCKET=unix://PATH where the agent runs.
 
 Keys are made on the first start below the gateway's state directory, and published in
 the file that `trust` names. Nothing is issued to a revoked agent, nor to anybody while
