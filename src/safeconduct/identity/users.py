@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from safeconduct.config.schema import Config
 from safeconduct.config.users import UserEntry, UserIssuer
-from safeconduct.identity.accepted import Acceptance, Accepted, ForeignClaims
+from safeconduct.identity.accepted import Acceptance, Accepted, ForeignClaims, invalid
 from safeconduct.identity.keys import (
     SIGNING,
     Source,
@@ -68,27 +68,29 @@ class UserTokens:
         """Reads keys that are in files. Raises UnusableKeys."""
         users = config.root.users
         self._issuers = {issuer.issuer: _Issuer(config, issuer) for issuer in users.issuers}
-        self._main = self._issuers[users.issuer]
         self.sources = tuple(issuer.keys for issuer in self._issuers.values())
 
     async def verify(self, token: str, now_ms: int) -> Person:
         """The user whom this token is about. Raises Unauthenticated."""
-        return await self._issuer(token).verify(token, now_ms)
+        return await self._issuer(token, "subject token").verify(token, now_ms)
 
     async def grant(self, token: str, now_ms: int) -> Person:
         """The user for whom an identity provider lets one agent act (ID-JAG). Raises
         Unauthenticated.
         """
-        return await self._issuer(token).grant(token, now_ms)
+        return await self._issuer(token, "assertion").grant(token, now_ms)
 
-    def _issuer(self, token: str) -> _Issuer:
+    def _issuer(self, token: str, what: str) -> _Issuer:
+        """Who must have signed a token. For one of nobody's, nobody is asked for keys."""
         try:
             _, claims = jose.peek(token)
-        except JoseError:
-            claims = {}
+        except JoseError as fault:
+            raise invalid(what, str(fault)) from None
         named = claims.get("iss")
-        # The main issuer refuses what is nobody's, as it does what is forged.
-        return self._issuers.get(named, self._main) if isinstance(named, str) else self._main
+        issuer = self._issuers.get(named) if isinstance(named, str) else None
+        if issuer is None:
+            raise invalid(what, "of an issuer that is not configured")
+        return issuer
 
 
 class _Issuer:
@@ -159,8 +161,6 @@ class _Issuer:
         issuer, names = self._issuer, self._issuer.claims
         if signed.iat is None:
             raise self._accepted.invalid("without a time of issue")
-        if signed.iss != issuer.issuer:
-            raise self._accepted.invalid("of an issuer that is not configured")
         if "events" in claims:
             # RFC 8417, such as a logout token: for the same audience, and about the same user.
             raise self._accepted.invalid("a security event, which says nothing for its subject")

@@ -176,3 +176,11 @@ async def test_each_user_has_one_issuer(idp: Publisher, tmp_path: Path) -> None:
         ):
             await refused(held, other)
         assert (await person(held, signed(KEY, claims(idp, "1234")))).id == "1234"
+
+
+async def test_nobody_is_asked_for_the_keys_of_strangers(idp: Publisher, tmp_path: Path) -> None:
+    held = tokens(tmp_path, issuer(idp.url))
+    for stranger in ("https://attacker.example", f"{idp.url}/", "", None, 7):
+        await refused(held, signed(KEY, claims(idp, iss=stranger)))
+    await refused(held, "garbage")
+    assert idp.asked == []
