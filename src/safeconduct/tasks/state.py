@@ -339,10 +339,12 @@ class TaskState:
         return None
 
     def _sign_out(self, user: str, before_ms: int) -> None:
-        """Ends what rests on sign-ins until then; a later one starts tasks again."""
+        """Ends what rests on sign-ins until then, also what began later: a signal takes its time,
+        and is on another's clock. A later sign-in starts tasks again.
+        """
         self._signed_out.put(user, max(before_ms, self._signed_out.peek(user) or 0))
         for task, start in self._starts.current():
-            if start.user.id == user and start.started_ms <= before_ms:
+            if start.user.id == user and start.user.signed_in_ms <= before_ms:
                 self._revoke_task(task)
 
     def _revoke_task(self, task: str) -> None:

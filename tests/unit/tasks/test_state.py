@@ -413,11 +413,21 @@ def states(state: TaskState, *tasks: str) -> list[str]:
 
 
 def test_a_sign_out_ends_the_user_s_tasks_of_before(state: TaskState) -> None:
-    fine(state, started("t_1"), started("t_2", started_ms=1_001), started("t_3", user=by(JOE, 900)))
+    fine(state, started("t_1"), started("t_2", user=by(JANE, 1_001)))
+    fine(state, started("t_3", user=by(JOE, 900)))
     fine(state, signed_out(JANE, 1_000))
     assert states(state, "t_1", "t_2", "t_3") == ["revoked", "active", "active"]
     assert not state.active("t_1")
     assert not state.revoked(agent="", user=JANE, key="", jti="")
+
+
+def test_a_task_that_began_before_the_signal_came_rests_on_the_sign_in_of_before(
+    state: TaskState,
+) -> None:
+    fine(state, started("t_1", started_ms=60_000), started("t_2", started_ms=60_000))
+    fine(state, continued(task="t_2", user=by(JANE, 30_000)))
+    fine(state, signed_out(JANE, 1_000))
+    assert states(state, "t_1", "t_2") == ["revoked", "active"]
 
 
 def test_after_a_sign_out_a_user_has_to_sign_in_again(state: TaskState) -> None:
