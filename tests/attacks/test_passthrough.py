@@ -7,11 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from safeconduct.identity import dev
-from safeconduct.ports import JSON
 from tests.support.credentials import authorization_server
 from tests.support.guarded import guarding, tokens, type_of
 from tests.support.installation import (
@@ -20,7 +18,6 @@ from tests.support.installation import (
     HOST,
     USER,
     Gateway,
-    Office,
     done,
     free_port,
     install,
@@ -28,34 +25,10 @@ from tests.support.installation import (
     running,
 )
 from tests.support.threads import in_a_thread
-from tests.support.web import Answer, Asked, Web, document, serving
+from tests.support.tools import Tools
+from tests.support.web import Answer, document, serving
 
 OURS = {"client-authentication+jwt", "authorization-grant+jwt", "oauth-id-jag+jwt"}
-
-
-class Tools:
-    """An MCP server at a path of a web server."""
-
-    def __init__(self, web: Web) -> None:
-        self.url = f"{web.url}/mcp"
-        self.definitions = Office().definitions
-        self.status = 200
-        web.pages["/mcp"] = self._serve
-
-    def _serve(self, asked: Asked) -> Answer:
-        said: JSON = msgspec.json.decode(asked.body)
-        results: dict[str, JSON] = {
-            "server/discover": {"supportedVersions": ["2026-07-28"], "capabilities": {}},
-            "tools/list": {"tools": list(self.definitions.values())},
-            "tools/call": {"content": [{"type": "text", "text": "done"}]},
-        }
-        if said["method"] not in results:
-            error = {"code": -32601, "message": "Method not found"}
-            return document({"jsonrpc": "2.0", "id": said.get("id"), "error": error}, 404)
-        if self.status != 200 and said["method"] == "tools/call":
-            return Answer(self.status)
-        result = {"resultType": "complete", **results[said["method"]]}
-        return document({"jsonrpc": "2.0", "id": said["id"], "result": result})
 
 
 def given(gateway: Gateway, task: Any) -> list[str]:

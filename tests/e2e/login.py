@@ -98,7 +98,7 @@ def oidc_provider(users: dict[str, Any], log: Path) -> Generator[Issuer]:
         "redirect": REDIRECT,
         "users": users,
     }
-    with _running([*npm_issuer().required().command, json.dumps(said)], log, b"ready"):
+    with running_issuer([*npm_issuer().required().command, json.dumps(said)], log, b"ready"):
         yield Issuer(url, asked_for(f"{url}/.well-known/openid-configuration"))
 
 
@@ -119,12 +119,13 @@ def nanoidp(users: dict[str, Any], directory: Path) -> Generator[Issuer]:
     (directory / "users.yaml").write_text(json.dumps({"config_version": 1, "users": users}))
     options = ["--config", str(directory), "--port", str(port), "--profile", "oauth21"]
     command = [*python_issuer().required().command, *options]
-    with _running(command, directory / "log", b"Running on"):
+    with running_issuer(command, directory / "log", b"Running on"):
         yield Issuer(url, asked_for(f"{url}/.well-known/openid-configuration"))
 
 
 @contextmanager
-def _running(command: list[str], log: Path, ready: bytes) -> Generator[None]:
+def running_issuer(command: list[str], log: Path, ready: bytes) -> Generator[None]:
+    """Runs a program, which tells when it is ready."""
     process = subprocess.Popen(
         command,
         cwd=log.parent,

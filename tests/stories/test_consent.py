@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.attacks.test_passthrough import Tools
 from tests.support.credentials import authorization_server, issued
 from tests.support.installation import USER, Gateway, done, install, refusal, running
+from tests.support.tools import Tools, consent
 from tests.support.web import Answer, Asked, serving
 
 
@@ -29,14 +27,6 @@ def browse(url: str, cookie: str = "") -> tuple[int, dict[str, str], str]:
         return response.status, headers, response.read().decode()
     finally:
         connection.close()
-
-
-def consent(directory: Path, *words: str) -> dict[str, object]:
-    command = [sys.executable, "-m", "safeconduct", "consent", "office", USER, *words]
-    command += ["--config", str(directory), "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    answer: dict[str, object] = json.loads(done.stdout)
-    return answer
 
 
 def agreed(gateway: Gateway, page: str) -> str:
