@@ -221,7 +221,16 @@ async def test_nesting_of_a_hundred_thousand_is_refused_too(closed: bool) -> Non
     page = Page()
     body = b"[" * 100_000 + (b"]" * 100_000 if closed else b"")
     reply = await ask(front(page, max_body_bytes=1_000_000), body)
-    assert (reply.status, reply.code, page.callers) == (400, PARSE_ERROR, [])
+    assert (reply.status, reply.code, page.calls) == (400, PARSE_ERROR, [])
+
+
+@pytest.mark.parametrize("body", [b"[1.0e0" + b",0" * 9, b'{"jsonrpc":"2.0","id":1}', b""])
+async def test_nobody_s_body_is_parsed(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strictjson, "loads", None)
+    page = Page()
+    stranger = list(replaced(BASE, "authorization", "DPoP anything"))
+    assert (await ask(front(page), body, stranger)).status == 401
+    assert len(page.callers) == 1
 
 
 @pytest.mark.parametrize(

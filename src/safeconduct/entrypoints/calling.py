@@ -59,6 +59,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     modern: bool
     caller: Caller
+    bearer: Bearer
     upstream: str | None
     path: str
     events: bool
@@ -69,7 +70,6 @@ class _Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request for the page, read: `brought` is what only a retry has."""
 
     asked: Asked
-    bearer: Bearer
     name: str
     params: JSON
     brought: JSON
@@ -80,12 +80,12 @@ class _Call(msgspec.Struct, frozen=True, kw_only=True):
         """The page with this call, for the first time or, after a question, again."""
         method, upstream = self.asked.message.method, self.asked.upstream
         return gateway.call(
-            self.bearer, method, upstream, self.name, self.params, listener, resumed
+            self.asked.bearer, method, upstream, self.name, self.params, listener, resumed
         )
 
     def binding(self) -> bytes:
         """What a question within this call belongs to."""
-        return binding(self.bearer, self.asked.path, self.asked.message.method, self.params)
+        return binding(self.asked.bearer, self.asked.path, self.asked.message.method, self.params)
 
 
 class Calling:
@@ -121,12 +121,11 @@ class Calling:
             name, given = params.completed(message)
         else:
             name, given = params.called(message, asked.kind)
-        bearer = await self._gateway.authenticate(asked.caller)
         if asked.modern:
-            wanted = self._gateway.mirrored(bearer, message.method, asked.upstream, name)
+            wanted = self._gateway.mirrored(asked.bearer, message.method, asked.upstream, name)
             if wanted:
                 require_mirrored(request, message, fields(wanted, given.get("arguments")))
-        call = _Call(asked=asked, bearer=bearer, name=name, params=given, brought=brought)
+        call = _Call(asked=asked, name=name, params=given, brought=brought)
         stream = self._stream(request, call)
         if stream is None:
             return await self._answered(request, call, None)
@@ -148,7 +147,7 @@ class Calling:
         token, log_level = params.progress_token(message), params.log_level(message)
         able, session = _NOBODY, None
         if not asked.modern:
-            session = self._sessions.of(request, call.bearer)
+            session = self._sessions.of(request, asked.bearer)
         elif message.method in RETRIED:
             able = capabilities(message.meta.get(CAPABILITIES_KEY))
         if not asked.events:
@@ -158,7 +157,7 @@ class Calling:
             log_level = session.log_level
         if not (able or call.brought or session) and token is None and log_level is None:
             return None
-        life = partial(self._watch.add, call.bearer)
+        life = partial(self._watch.add, asked.bearer)
         return Stream(
             request,
             life,
@@ -207,7 +206,7 @@ class Calling:
             inner = None if state is None else state.inner
             resumed = Resumed(replies=retry.replies, state=inner)
         page = partial(call.page, self._gateway, resumed=resumed)
-        return await self._parking.begin(call.bearer, stream, page)
+        return await self._parking.begin(call.asked.bearer, stream, page)
 
     async def _asking_along(self, call: _Call, stream: Stream | None) -> Answer:
         """For a client of before, which answers while its request waits."""

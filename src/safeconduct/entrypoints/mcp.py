@@ -106,7 +106,7 @@ class McpEndpoint:
         if request.tail and _UPSTREAM.fullmatch(request.tail) is None:
             raise Problem(404, "There is nothing here.")
         if b"authorization" not in request.headers:
-            # Who shows no token does not get as far as the parser.
+            # Nobody's body is not even read.
             raise self._unauthenticated(request, None)
 
     def _caller(self, request: Request) -> Caller:
@@ -146,17 +146,18 @@ class McpEndpoint:
             raise self._unauthenticated(request, over)
 
     async def post(self, request: Request) -> Response | None:
-        """Answers one message."""
+        """Answers one message. Who shows no good token does not get as far as the parser."""
         caller = self._caller(request)
         modern = speaks_modern(request)
         try:
+            bearer = await self._gateway.authenticate(caller)
             message = wire.parse(request.body, self._max_body_bytes)
             if isinstance(message, Reply):
-                return await self._replied(request, caller, message)
+                return self._replied(request, bearer, message)
             modern = revision(request, message) == MODERN
             kind = _row(message, modern=modern)
             if message.id is None:
-                return await self._notified(request, caller, message)
+                return self._notified(request, caller, bearer, message)
             accepted = _accepted(request)
             asked = Asked(
                 message=message,
@@ -164,6 +165,7 @@ class McpEndpoint:
                 kind=kind,
                 modern=modern,
                 caller=caller,
+                bearer=bearer,
                 upstream=request.tail or None,
                 path=request.path,
                 events=accepted.events,
@@ -177,17 +179,17 @@ class McpEndpoint:
         except Unauthenticated as fault:
             raise self._unauthenticated(request, fault) from None
 
-    async def _replied(self, request: Request, caller: Caller, reply: Reply) -> Response:
+    def _replied(self, request: Request, bearer: Bearer, reply: Reply) -> Response:
         """Takes the reply to a request of ours: only a session has these."""
-        bearer = await self._gateway.authenticate(caller)
         session = None if speaks_modern(request) else self._sessions.of(request, bearer)
         if session is None:
             raise Rejected(wire.INVALID_REQUEST, "Nothing was asked of this client.")
         session.replied(reply)
         return Response(202)
 
-    async def _notified(self, request: Request, caller: Caller, message: Message) -> Response:
-        bearer = await self._gateway.authenticate(caller)
+    def _notified(
+        self, request: Request, caller: Caller, bearer: Bearer, message: Message
+    ) -> Response:
         if not speaks_modern(request):
             self._sessions.of(request, bearer)
         if message.method == CANCELLED:
@@ -201,7 +203,7 @@ class McpEndpoint:
         method = asked.message.method
         if asked.kind.lists:
             params.require_no_cursor(asked.message)
-        bearer = await self._gateway.authenticate(asked.caller)
+        bearer = asked.bearer
         if method in _LASTING:
             self._require_alive(request, bearer)
         if method == LISTEN:

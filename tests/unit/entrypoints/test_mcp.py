@@ -238,7 +238,7 @@ async def test_a_method_that_is_not_in_the_table_is_refused(page: Page, method: 
     assert (newer.status, newer.code) == (404, METHOD_NOT_FOUND)
     older = await ask(front(page), *handshake(method))
     assert (older.status, older.code) == (200, METHOD_NOT_FOUND)
-    assert page.callers == []
+    assert (page.calls, page.listed) == ([], [])
 
 
 async def test_a_method_of_the_other_revision_is_refused(page: Page) -> None:
@@ -263,7 +263,7 @@ async def test_what_an_upstream_may_send_a_client_may_not(page: Page) -> None:
 
 async def test_a_call_without_an_id_is_not_made(page: Page) -> None:
     reply = await ask(front(page), *notification("tools/call", CALL))
-    assert (reply.status, reply.code, page.callers) == (400, INVALID_REQUEST, [])
+    assert (reply.status, reply.code, page.calls) == (400, INVALID_REQUEST, [])
 
 
 async def test_a_notification_with_an_id_is_none(page: Page) -> None:
