@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from bench import load, rivals
+from bench import identity, load, rivals
 from bench.figures import Found, Slice, percentile, summary
 from bench.memory import growth
 from bench.processes import cpu_s, free_port, resident_bytes, running
@@ -131,7 +131,12 @@ async def main(given: argparse.Namespace) -> None:
     rounds = max(given.rounds, 2)
     answer = await measured(names, rounds, given.seconds, given.memory)
     report(answer, rounds)
-    print(json.dumps(answer | {"missing": missing}))
+    known = await identity.measured(rounds)
+    print(
+        f"whose call it is: {known['cached_us']} us CPU for a token seen before and its proof, "
+        f"{known['uncached_us']} us for a new token"
+    )
+    print(json.dumps(answer | {"identity": known, "missing": missing}))
 
 
 def options() -> argparse.ArgumentParser:

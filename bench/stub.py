@@ -5,11 +5,11 @@ HTTP/1.1 with keep-alive, and has tools alone. Run as `python -m bench.stub PORT
 """
 
 import asyncio
-import json
 import sys
 from typing import Any, cast
 
 import httptools
+import orjson
 import uvloop
 
 CASE = {
@@ -34,7 +34,17 @@ TOOLS = [
     {"name": "reply", "inputSchema": schema("to", "body")},
     {"name": "customers_on_file", "inputSchema": schema()},
 ]
-RESULTS = {"get_case": CASE, "reply": {"sent": True}, "customers_on_file": ON_FILE}
+RESULTS: dict[str, dict[str, object]] = {
+    name: {
+        "content": [{"type": "text", "text": orjson.dumps(structured).decode()}],
+        "structuredContent": structured,
+    }
+    for name, structured in {
+        "get_case": CASE,
+        "reply": {"sent": True},
+        "customers_on_file": ON_FILE,
+    }.items()
+}
 DISCOVERY: dict[str, object] = {
     "supportedVersions": ["2026-07-28", "2025-11-25"],
     "capabilities": {"tools": {}},
@@ -67,13 +77,7 @@ def answer(message: dict[str, Any]) -> dict[str, object] | None:
         case "tools/list":
             result = {**(CACHEABLE if modern else {}), "tools": TOOLS}
         case "tools/call":
-            structured = RESULTS[params["name"]]
-            content = [{"type": "text", "text": json.dumps(structured)}]
-            result = {
-                **(MODERN if modern else {}),
-                "content": content,
-                "structuredContent": structured,
-            }
+            result = {**(MODERN if modern else {}), **RESULTS[params["name"]]}
         case _:
             unknown = {"code": -32601, "message": "Method not found"}
             return {"jsonrpc": "2.0", "id": message["id"], "error": unknown}
@@ -100,9 +104,9 @@ class Stub(asyncio.Protocol):
     def on_message_complete(self) -> None:
         status, reply = "405 Method Not Allowed", b""
         if self._parser.get_method() == b"POST":
-            found = answer(json.loads(self._body))
+            found = answer(orjson.loads(self._body))
             status = "202 Accepted" if found is None else "200 OK"
-            reply = b"" if found is None else json.dumps(found).encode()
+            reply = b"" if found is None else orjson.dumps(found)
         self._body.clear()
         assert self._transport is not None
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: "
