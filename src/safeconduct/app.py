@@ -262,7 +262,6 @@ class Served:
 
     def routes(self) -> Routes:
         """Everything that is served over HTTP."""
-        gateway = self.rooms.config.root.gateway
         return {
             **self._endpoint.routes(),
             **signals.routes(
@@ -272,9 +271,16 @@ class Served:
             **self._consent.routes(),
             **({} if self._login is None else self._login.routes()),
             CLIENTS_PATH: {"GET": Route(self._client)},
-            **(svids.routes(self._issuance, gateway.issuer) if self._issuance.attestors else {}),
+            **self._svids(),
             "/healthz": {"GET": oauth.document({"status": "ok"})},
         }
+
+    def _svids(self) -> Routes:
+        """Nothing where no evidence is taken."""
+        if not self._issuance.attestors:
+            return {}
+        issuer = self.rooms.config.root.gateway.issuer
+        return svids.routes(self._issuance, issuer, self._refusals)
 
     def _attesting(self, signers: Mapping[str, Signer], proofs: Proofs) -> Issuance:
         """Who issues SVIDs for evidence, with an attestor for each kind that is configured."""
@@ -427,7 +433,6 @@ class Served:
             "root": rooms.log.root.hex(),
             "policy": rooms.policy.digest,
             "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
-            "not_attested": list(self._issuance.refusals),
             "unreachable": rooms.offers.unreachable,
             "open_calls": [decision for decision, _ in rooms.state.open_calls()],
             "pins": [

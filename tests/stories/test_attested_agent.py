@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from safeconduct.cli.operator import ask
 from safeconduct.config import load
 from safeconduct.config.schema import Config
 from safeconduct.identity.client import NotStarted, StartedTask, proof, start_task
@@ -118,6 +119,9 @@ def test_from_the_kubelet_s_token_to_a_tool(world: tuple[Gateway, Kubernetes]) -
     assert shown(gateway, token, key)[0] == 400
     assert [record["agent"] for record in gateway.records("svid")] == [COPILOT, COPILOT]
     gateway.verified()
-    log = (Path(gateway.config.directory) / "gateway.log").read_text()
-    assert "shown with another key" in log
-    assert "does not know the token" in log
+    socket = Path(gateway.config.directory) / gateway.config.root.gateway.operator_socket
+    why = [one["why"] for one in ask(socket, "refused")["refused"]]
+    assert why[-2:] == [
+        "the evidence was shown with another key before",
+        "TokenReview of prod does not know the token (any more)",
+    ]

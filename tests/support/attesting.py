@@ -24,7 +24,7 @@ from safeconduct.identity.issuer.authority import own_authorities
 from safeconduct.identity.nonces import Nonces
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import PrivateKey
-from safeconduct.ports import JSON, Caller, CredentialUnavailable
+from safeconduct.ports import JSON, Caller, CredentialUnavailable, TokenRefused
 from tests.support import worlds
 from tests.support.parties import MemoryLedger
 from tests.support.worlds import AGENT
@@ -72,6 +72,8 @@ class Attesting:
         self.now_ms = time.time_ns() // 1_000_000
         self.ledger = MemoryLedger()
         self.key = PrivateKey.generate()
+        self.why = ""
+        """What the operator is told about the last refusal."""
         self.nonces = Nonces()
         self.secret = secret
         self._numbers = itertools.count()
@@ -116,9 +118,8 @@ class Attesting:
     ) -> JSON:
         """What comes of showing evidence. Raises TokenRefused."""
         asked = {"attestor": attestor, "evidence": evidence, **more}
-        return await self.page.issue(asked, self.caller(key))
-
-    @property
-    def why(self) -> str:
-        """What the operator is told about the last refusal."""
-        return str(self.page.refusals[-1]["why"])
+        try:
+            return await self.page.issue(asked, self.caller(key))
+        except TokenRefused as fault:
+            self.why = fault.why
+            raise

@@ -8,6 +8,7 @@ import orjson
 
 from safeconduct.entrypoints import oauth
 from safeconduct.entrypoints.http import JSON_TYPE, Request, Response, Route, require_type
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.kit import strictjson
 from safeconduct.ports import JSON, Caller, TokenRefused
 
@@ -31,7 +32,7 @@ class SvidService(Protocol):
         ...
 
 
-def routes(service: SvidService, issuer: str) -> dict[str, dict[str, Route]]:
+def routes(service: SvidService, issuer: str, refusals: Refusals) -> dict[str, dict[str, Route]]:
     """The routes of a gateway with this URL."""
 
     async def svid(request: Request) -> Response:
@@ -44,9 +45,12 @@ def routes(service: SvidService, issuer: str) -> dict[str, dict[str, Route]]:
             dpop=proofs,
             body=request.body,
         )
+        asked: object = None
         try:
-            return _whole(200, await service.issue(_read(request.body), caller))
+            asked = _read(request.body)
+            return _whole(200, await service.issue(asked, caller))
         except TokenRefused as refused:
+            refusals.note(SVID_PATH, refused.sentence, refused.why, evidence=_token(asked))
             status, headers, body = oauth.refusal(refused)
             sent = tuple((name.encode(), value.encode()) for name, value in headers.items())
             return Response(status, orjson.dumps(body), sent)
@@ -66,6 +70,15 @@ def _read(body: bytes) -> object:
         return strictjson.loads(body, max_depth=_MAX_DEPTH, max_bytes=MAX_BYTES)
     except strictjson.StrictJSONError as error:
         raise TokenRefused("invalid_request", f"The body is {error}.") from None
+
+
+def _token(asked: object) -> str | None:
+    """The evidence, if it is a token."""
+    match asked:
+        case {"evidence": str(token)}:
+            return token
+        case _:
+            return None
 
 
 def _whole(status: int, body: JSON) -> Response:

@@ -8,11 +8,13 @@ import orjson
 import pytest
 
 from safeconduct.entrypoints.http import Problem, Request, Response, Wire
+from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.svids import MAX_BYTES, NONCE_PATH, SVID_PATH, routes
 from safeconduct.ports import JSON, Caller, TokenRefused
 
 ISSUER = "https://gateway.example"
 NOBODY = cast("Wire", None)
+REFUSALS = Refusals(lambda: 0)
 
 
 class Page:
@@ -36,7 +38,7 @@ async def answered(page: Page, body: bytes, *fields: tuple[bytes, bytes]) -> Res
     given = [(b"content-type", b"application/json"), *fields]
     request = Request("POST", SVID_PATH, given, NOBODY)
     request.body = body
-    response = await routes(page, ISSUER)[SVID_PATH]["POST"].handler(request)
+    response = await routes(page, ISSUER, REFUSALS)[SVID_PATH]["POST"].handler(request)
     assert response is not None
     assert (b"cache-control", b"no-store") in response.headers
     return response
@@ -88,6 +90,21 @@ async def test_a_refusal() -> None:
     }
 
 
+async def test_the_operator_reads_why() -> None:
+    page = Page()
+    page.fault = TokenRefused("invalid_grant", "No.", why="another audience")
+    for body in (b'{"evidence":"x"}', b'{"evidence":{"nonce":"x"}}', b"[]", b"{"):
+        await answered(page, body)
+    kept = REFUSALS.last()[-4:]
+    assert [(one.path, one.why) for one in kept] == [
+        (SVID_PATH, "another audience"),
+        (SVID_PATH, "another audience"),
+        (SVID_PATH, "another audience"),
+        (SVID_PATH, "The body is not JSON at character 1."),
+    ]
+    assert [one.claims for one in kept] == [{"evidence": "not a token"}, {}, {}, {}]
+
+
 async def test_a_nonce_for_the_proof_comes_in_its_header() -> None:
     page = Page()
     page.fault = TokenRefused("use_dpop_nonce", "Again.", nonce="abc")
@@ -98,13 +115,13 @@ async def test_a_nonce_for_the_proof_comes_in_its_header() -> None:
 async def test_another_type_of_body() -> None:
     request = Request("POST", SVID_PATH, [(b"content-type", b"text/plain")], NOBODY)
     with pytest.raises(Problem) as raised:
-        await routes(Page(), ISSUER)[SVID_PATH]["POST"].handler(request)
+        await routes(Page(), ISSUER, REFUSALS)[SVID_PATH]["POST"].handler(request)
     assert raised.value.status == 415
 
 
 async def test_a_nonce() -> None:
     request = Request("GET", NONCE_PATH, [], NOBODY)
-    response = await routes(Page(), ISSUER)[NONCE_PATH]["GET"].handler(request)
+    response = await routes(Page(), ISSUER, REFUSALS)[NONCE_PATH]["GET"].handler(request)
     assert response is not None
     assert (response.status, told(response)) == (200, {"nonce": "fresh"})
     assert (b"cache-control", b"no-store") in response.headers

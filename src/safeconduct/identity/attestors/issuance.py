@@ -20,9 +20,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -45,9 +44,6 @@ from safeconduct.ports import (
 )
 
 _log = logging.getLogger(__name__)
-
-REMEMBERED: Final = 32
-"""How many refusals are kept for the operator."""
 
 
 class Signer(Protocol):
@@ -88,8 +84,6 @@ class Issuance:
         self._proofs = proofs
         self._ledger = ledger
         self._clock_ms = clock_ms
-        self.refusals: deque[JSON] = deque(maxlen=REMEMBERED)
-        """Why the last ones were refused, the newest at the end: for the operator alone."""
 
     async def issue(self, asked: object, caller: Caller) -> JSON:
         """An X.509-SVID for the caller's key, and a JWT-SVID for one audience.
@@ -106,7 +100,9 @@ class Issuance:
         try:
             thumbprint = self._proofs.verify(caller, now_ms, token=None, key=None)
         except Unauthenticated as fault:
-            raise TokenRefused(fault.error, fault.sentence, nonce=fault.nonce) from None
+            raise TokenRefused(
+                fault.error, fault.sentence, nonce=fault.nonce, why=fault.why
+            ) from None
         # 3 evidence
         attested = await self._attested(request, thumbprint, now_ms)
         # 4 record
@@ -119,7 +115,7 @@ class Issuance:
             chain = signer.x509_svid(attested.agent, key, now_ms)
             token = signer.jwt_svid(attested.agent, (audience,), now_ms)
         except AuthorityFault as fault:
-            raise self._later(request.attestor, f"nothing can be signed: {fault}", now_ms) from None
+            raise _later(f"nothing can be signed: {fault}") from None
         return {
             "spiffe_id": attested.agent,
             "x509_svid": [base64.b64encode(one).decode() for one in chain],
@@ -137,17 +133,17 @@ class Issuance:
     async def _attested(self, request: _Request, key: str, now_ms: int) -> Attested:
         attestor = self.attestors.get(request.attestor)
         if attestor is None:
-            raise self._refused("unknown", "there is no attestor of that kind here", now_ms)
+            raise _refused("there is no attestor of that kind here")
         try:
             attested = await attestor.attest(request.evidence, key, now_ms)
         except NotAttested as fault:
-            raise self._refused(request.attestor, str(fault), now_ms) from None
+            raise _refused(str(fault)) from None
         except Unjudged as fault:
-            raise self._later(request.attestor, str(fault), now_ms) from None
+            raise _later(str(fault)) from None
         registered = self._config.agents.get(attested.agent)
         if registered is None or registered.attestation != request.attestor:
             why = f"{attested.agent} is not registered for this kind of attestation"
-            raise self._refused(request.attestor, why, now_ms)
+            raise _refused(why)
         return attested
 
     async def _record(
@@ -171,21 +167,18 @@ class Issuance:
                 "consumed": "the evidence was shown with another key before",
                 "revoked": f"{attested.agent} or its key was revoked",
             }.get(conflict.reason, conflict.reason)
-            raise self._refused(attestor, why, now_ms) from None
+            raise _refused(why) from None
         except (LedgerFault, RecordTooLarge) as fault:
             why = f"nothing can be recorded: {type(fault).__name__}"
-            raise self._later(attestor, why, now_ms) from None
+            raise _later(why) from None
 
-    def _refused(self, attestor: str, why: str, now_ms: int) -> TokenRefused:
-        self._tell(attestor, why, now_ms)
-        return TokenRefused("invalid_grant", "This evidence is not accepted here.")
 
-    def _later(self, attestor: str, why: str, now_ms: int) -> TokenRefused:
-        self._tell(attestor, why, now_ms)
-        return TokenRefused(
-            "temporarily_unavailable", "No evidence can be judged now; try again.", status=503
-        )
+def _refused(why: str) -> TokenRefused:
+    return TokenRefused("invalid_grant", "This evidence is not accepted here.", why=why)
 
-    def _tell(self, attestor: str, why: str, now_ms: int) -> None:
-        _log.warning("no SVID by %s: %s", attestor, why)
-        self.refusals.append({"at_ms": now_ms, "attestor": attestor, "why": why})
+
+def _later(why: str) -> TokenRefused:
+    _log.warning("no SVID is issued: %s", why)
+    return TokenRefused(
+        "temporarily_unavailable", "No evidence can be judged now; try again.", status=503, why=why
+    )

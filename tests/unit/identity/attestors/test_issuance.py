@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +120,12 @@ async def test_what_is_no_request(tmp_path: Path, asked: object) -> None:
     with pytest.raises(TokenRefused) as raised:
         await attesting.page.issue(asked, attesting.caller())
     assert raised.value.error == "invalid_request"
-    assert not attesting.page.refusals
 
 
-async def test_the_caller_never_learns_which_check_failed(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_the_caller_never_learns_which_check_failed(tmp_path: Path) -> None:
     attesting = pool_world(tmp_path, "github", others={"repository": "acme/other"})
     said: set[tuple[str, str, int]] = set()
+    reasons: list[str] = []
     for kind, evidence in (
         ("unix", "x"),
         ("hardware", "x"),
@@ -140,18 +137,10 @@ async def test_the_caller_never_learns_which_check_failed(
     ):
         fault = await refused(attesting, "invalid_grant", kind, evidence)
         said.add((fault.error, fault.sentence, fault.status))
+        reasons.append(fault.why)
     assert len(said) == 1
-    reasons = [one["why"] for one in attesting.page.refusals]
     assert len(set(reasons)) == 6
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 7
     assert attesting.ledger.records == []
-
-
-async def test_only_the_last_refusals_are_kept(tmp_path: Path) -> None:
-    attesting = pool_world(tmp_path, "github")
-    for _ in range(40):
-        await refused(attesting, "invalid_grant", "unix", "x")
-    assert len(attesting.page.refusals) == 32
 
 
 @pytest.mark.parametrize(("what", "name"), [("agent", AGENT), ("key", None)], ids=["agent", "key"])
