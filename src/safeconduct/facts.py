@@ -162,7 +162,11 @@ class FactFinder:
 
     def _anyone_revoked(self, bearer: Bearer) -> bool:
         return self._state.revoked(
-            agent=bearer.agent, user=bearer.user, key=bearer.key, jti=bearer.jti
+            agent=bearer.agent,
+            user=bearer.user,
+            key=bearer.key,
+            jti=bearer.jti,
+            certificate=bearer.certificate,
         )
 
     def _call(

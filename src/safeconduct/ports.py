@@ -22,6 +22,7 @@ from safeconduct.core.model import (
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, PurposeSource
 from safeconduct.core.verdict import Requirement
+from safeconduct.kit.certificate import Certificate
 
 JSON = dict[str, Any]
 
@@ -33,6 +34,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     `url` is the gateway's own public URL of the endpoint (what a DPoP proof's `htu` must name),
     never one derived from the request's Host header. `body` is what a proof may name the digest of.
+    `certificate` is the one whose key they have; whom it names is a claim, too.
     """
 
     http_method: str
@@ -40,10 +42,14 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     authorization: str | None
     dpop: tuple[str, ...] = ()
     body: bytes = b""
+    certificate: Certificate | None = None
 
 
 class Bearer(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified task token: whose task it is and until when the token lasts."""
+    """A verified task token: whose task it is and until when the token lasts.
+
+    It is bound to the key and to the certificate of these thumbprints, each empty where it is not.
+    """
 
     task: str
     tenant: str
@@ -53,6 +59,7 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
     jti: str
     key: str
+    certificate: str = ""
     unsafe: tuple[str, ...] = ()
 
 
@@ -140,6 +147,8 @@ class Evidence(Protocol):
     """Verifies what the parties of a new task show. Every method raises Unauthenticated."""
 
     async def workload(self, token: str, now_ms: int) -> Workload: ...
+
+    async def certified(self, certificate: Certificate, now_ms: int) -> Workload: ...
 
     async def person(self, token: str, now_ms: int) -> Person: ...
 
@@ -302,13 +311,14 @@ class Projection(Protocol):
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """Whose task it is, as it stands. `key` is the thumbprint that its tokens are bound to, empty
-    for bearer tokens; `parent` is the task above it, and `actors` are the agents of all above it,
-    nearest first.
+    where there is none; `certified`: they are bound to certificates. `parent` is the task above
+    it, and `actors` are the agents of all above it, nearest first.
     """
 
     agent: AgentFacts
     user: UserFacts
     key: str
+    certified: bool = False
     parent: str | None = None
     actors: tuple[str, ...] = ()
 
@@ -320,7 +330,9 @@ class Tasks(Protocol):
 
     def holder(self, task: str) -> Holder | None: ...
 
-    def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool: ...
+    def revoked(
+        self, *, agent: str, user: str, key: str, jti: str, certificate: str = ""
+    ) -> bool: ...
 
     def latest_ms(self) -> int:
         """The highest time on record, in milliseconds since the epoch."""
@@ -342,7 +354,9 @@ class TaskState(Protocol):
 
     def approval(self, task: str, digest: str) -> ApprovalFacts | None: ...
 
-    def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool: ...
+    def revoked(
+        self, *, agent: str, user: str, key: str, jti: str, certificate: str = ""
+    ) -> bool: ...
 
     def outcome_unknown(self, task: str, digest: str) -> bool: ...
 

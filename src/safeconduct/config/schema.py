@@ -50,6 +50,12 @@ class GatewayBlock(Block, frozen=True):
     unsafe_dev_identity: bool = False
     unsafe_bearer_tokens: bool = False
 
+    @property
+    def takes_certificates(self) -> bool:
+        """Whether clients may show certificates, here or to a load balancer."""
+        asks = self.tls is not None and self.tls.client_certificates
+        return asks or self.forwarded_certificate is not None
+
 
 class Delegation(Block, frozen=True):
     """Who may delegate what to this agent, and where its tool tokens may go.

@@ -22,7 +22,7 @@ async def amend(
 ) -> JSON:
     """The token response. Raises TokenRefused."""
     # 2 agent
-    agent = await steps.agent(request, now_ms)
+    agent = await steps.agent(request, caller, now_ms)
     # 3 user: theirs is the task, and the attestation
     shown, task = steps.own_token(request.token, now_ms)
     facts, holder = task.facts, task.holder
@@ -30,6 +30,7 @@ async def amend(
         raise TokenRefused("invalid_request", "The task token is another agent's.")
     if holder.parent is not None:
         raise TokenRefused("invalid_request", "A child task follows its parent: amend that one.")
+    steps.going_on(task, agent)
     # 4 purpose
     attested, used = await steps.attested(
         request.attestation, agent, shown.user, shown.task, now_ms
@@ -43,7 +44,7 @@ async def amend(
     obtainable = steps.obtainable(allowed, holder.user, facts.obtainable)
     granted = steps.granted(request.scopes or facts.scopes, obtainable)
     # 7 key
-    key = steps.key(caller, now_ms, agent.keys, bound=holder.key)
+    key = steps.key(caller, now_ms, agent.keys, holder.key, certified=agent.certified)
     # 8 record
     bearer = issuing.bearer(
         facts.id,

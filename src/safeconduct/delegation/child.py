@@ -21,7 +21,7 @@ async def start(
 ) -> JSON:
     """The token response. Raises TokenRefused."""
     # 2 agent
-    agent = await steps.agent(request, now_ms)
+    agent = await steps.agent(request, caller, now_ms)
     # 3 user: the one of the task above
     above, parent = steps.handed_over(request.parent, agent, now_ms)
     user = parent.holder.user
@@ -35,7 +35,7 @@ async def start(
     granted = steps.granted(request.scopes, obtainable)
     budgets = details.budgets(request.details, profile.budgets, granted)
     # 7 key
-    key = steps.key(caller, now_ms, agent.keys)
+    key = steps.key(caller, now_ms, agent.keys, certified=agent.certified)
     # 8 record
     ends_ms = min(now_ms + profile.max_task_lifetime * 1000, parent.facts.expires_ms)
     bearer = issuing.bearer(

@@ -79,7 +79,7 @@ class Exchange:
     async def _start(self, request: Start, caller: Caller, now_ms: int) -> JSON:
         steps, issuing = self._steps, self._issuing
         # 2 agent
-        agent = await steps.agent(request, now_ms)
+        agent = await steps.agent(request, caller, now_ms)
         program = request.program
         # 3 user
         subject = await steps.user(request.user, agent, now_ms)
@@ -94,7 +94,7 @@ class Exchange:
         granted = steps.granted(request.scopes, obtainable)
         budgets = details.budgets(request.details, profile.budgets, granted)
         # 7 key
-        key = steps.key(caller, now_ms, agent.keys | subject.keys)
+        key = steps.key(caller, now_ms, agent.keys | subject.keys, certified=agent.certified)
         # 8 record
         ends_ms = now_ms + profile.max_task_lifetime * 1000
         bearer = issuing.bearer(

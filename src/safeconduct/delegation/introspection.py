@@ -12,7 +12,7 @@ from typing import Final
 
 from safeconduct.config.schema import Config
 from safeconduct.delegation.request import client_svid
-from safeconduct.delegation.tokens import TaskTokens
+from safeconduct.delegation.tokens import TaskTokens, confirmation
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -81,8 +81,8 @@ class Introspection:
             "tenant": bearer.tenant,
             "token_type": "DPoP" if bearer.key else "Bearer",
         }
-        if bearer.key:
-            told["cnf"] = {"jkt": bearer.key}
+        if bound := confirmation(bearer):
+            told["cnf"] = bound
         return told
 
     async def revoke(self, form: Mapping[str, str]) -> None:
@@ -145,7 +145,11 @@ class Introspection:
             and task.state == "active"
             and task.started_ms <= now_ms < task.expires_ms
             and not self._tasks.revoked(
-                agent=bearer.agent, user=bearer.user, key=bearer.key, jti=bearer.jti
+                agent=bearer.agent,
+                user=bearer.user,
+                key=bearer.key,
+                jti=bearer.jti,
+                certificate=bearer.certificate,
             )
         )
         return bearer if lives else None

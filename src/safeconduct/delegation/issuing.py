@@ -57,12 +57,15 @@ class Issuing:
         now_ms: int,
     ) -> Bearer:
         """What the token will say."""
+        shown = agent.certificate
+        if shown is not None:
+            ends_ms = min(ends_ms, shown.until_ms)
         expires_ms = min(now_ms + min(self._gateway.token_ttl_s, ttl_s) * 1000, ends_ms)
         if expires_ms < now_ms + 1000:
             raise TokenRefused("invalid_grant", NOT_GOING_ON)
         marks = {
             "unsafe_dev_identity": self._gateway.unsafe_dev_identity,
-            "unsafe_bearer_tokens": not key,
+            "unsafe_bearer_tokens": not key and shown is None,
         }
         return Bearer(
             task=task,
@@ -73,6 +76,7 @@ class Issuing:
             expires_ms=expires_ms // 1000 * 1000,  # whole seconds, as in the token
             jti=self.new_id("j"),
             key=key,
+            certificate="" if shown is None else shown.thumbprint,
             unsafe=tuple(name for name, on in marks.items() if on),
         )
 
@@ -119,6 +123,8 @@ class Issuing:
             "token_expires_ms": bearer.expires_ms,
             "unsafe": list(bearer.unsafe),
         }
+        if bearer.certificate:
+            whole["x5t"] = bearer.certificate
         try:
             await self._ledger.append(whole)
         except LedgerConflict as conflict:

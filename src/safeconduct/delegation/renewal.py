@@ -17,7 +17,7 @@ async def renew(
 ) -> JSON:
     """The token response. Raises TokenRefused."""
     # 2 agent
-    agent = await steps.agent(request, now_ms)
+    agent = await steps.agent(request, caller, now_ms)
     # 3 user, or the task above
     subject, ends_ms = await _subject(steps, request, agent, now_ms)
     user = subject.user
@@ -25,6 +25,7 @@ async def renew(
     facts, holder = task.facts, task.holder
     if not _same(task, agent, subject):
         raise TokenRefused("invalid_grant", "This task does not go on.")
+    steps.going_on(task, agent)
     # 5 delegation
     by = holder.actors[0] if holder.actors else None
     allowed = steps.delegation(agent, user, facts.profile, now_ms, by=by)
@@ -33,7 +34,9 @@ async def renew(
     limit = facts.scopes & obtainable
     granted = steps.granted(request.scopes, _narrowed(limit, subject.scopes))
     # 7 key
-    key = steps.key(caller, now_ms, agent.keys | subject.keys, bound=holder.key)
+    key = steps.key(
+        caller, now_ms, agent.keys | subject.keys, holder.key, certified=agent.certified
+    )
     # 8 record
     bearer = issuing.bearer(
         facts.id,

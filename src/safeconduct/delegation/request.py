@@ -183,9 +183,10 @@ def client_svid(form: Mapping[str, str]) -> str | None:
 def _subject(given: Mapping[str, str]) -> UserToken | HandedOver | str:
     """Whose token is shown; a string is the task token of the agent itself."""
     if given["grant_type"] == JWT_BEARER:
-        if "client_assertion" not in given:
+        certified = "client_id" in given and "actor_token" not in given
+        if "client_assertion" not in given and not certified:
             raise TokenRefused(
-                "invalid_client", "This grant needs the agent's JWT-SVID as client_assertion.",
+                "invalid_client", "This grant needs the agent's SVID as client authentication.",
                 status=401,
             )  # fmt: skip
         return UserToken(_required(given, "assertion"), grant=True)
@@ -202,7 +203,8 @@ def _subject(given: Mapping[str, str]) -> UserToken | HandedOver | str:
 
 def _shown(given: Mapping[str, str]) -> dict[str, Any]:
     svids = [client] if (client := client_svid(given)) is not None else []
-    if "actor_token" in given or not svids:
+    # With a client_id alone, the certificate of the connection has to say the same (RFC 8705).
+    if "actor_token" in given or not (svids or "client_id" in given):
         if given.get("actor_token_type") != JWT_TYPE:
             raise TokenRefused("invalid_request", f"actor_token_type must be {JWT_TYPE}.")
         svids.append(_required(given, "actor_token"))

@@ -25,6 +25,7 @@ from safeconduct.delegation.request import (
 )
 from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.kit import jose
+from safeconduct.kit.certificate import Certificate
 from safeconduct.kit.jwk import JoseError
 from safeconduct.ports import (
     Attestation,
@@ -49,11 +50,19 @@ NOT_GOING_ON: Final = "This task does not go on."
 
 
 class Client(msgspec.Struct, frozen=True):
-    """The agent that asks, what its SVIDs use up, and the keys that they are bound to."""
+    """The agent that asks, what its SVIDs use up, and the keys that they are bound to; its
+    `certificate`, if it showed an X.509-SVID.
+    """
 
     workload: Workload
     consumes: tuple[str, ...]
     keys: frozenset[str | None] = frozenset()
+    certificate: Certificate | None = None
+
+    @property
+    def certified(self) -> bool:
+        """Whether its tokens are bound to a certificate."""
+        return self.certificate is not None
 
     @property
     def id(self) -> str:
@@ -129,21 +138,46 @@ class Steps:
             raise TokenRefused("temporarily_unavailable", "No token can be issued now.", status=503)
         return now_ms
 
-    async def agent(self, shown: Shown, now_ms: int) -> Client:
-        """The agent that shows its SVID, or that a person's program is."""
+    async def agent(self, shown: Shown, caller: Caller, now_ms: int) -> Client:
+        """The agent that shows its SVIDs, or that a person's program is.
+
+        A JWT-SVID is good once, unless an X.509-SVID of the same agent comes with it: nobody else
+        can show it like that.
+        """
         if isinstance(shown, Start) and shown.program is not None:
             program = shown.program
             workload = Workload(id=program.agent, attested_ms=0, digest=program.code)
             return Client(workload, (f"code:{program.code}",), frozenset({program.jkt}))
         with as_refusal():
             workloads = [await self._evidence.workload(one, now_ms) for one in shown.svids]
+        certified = await self._certified(caller, now_ms)
+        used = tuple(f"svid:{one.digest}" for one in workloads)
+        if certified is not None:
+            workloads.append(certified)
+            used = ()
+        if not workloads:
+            raise TokenRefused("invalid_client", "The agent shows no SVID.", status=401)
         first = workloads[0]
         if any(one.id != first.id for one in workloads):
-            raise TokenRefused("invalid_request", "actor_token and client_assertion are of two.")
+            raise TokenRefused("invalid_request", "These SVIDs are of two agents.")
         if shown.client_id not in {None, first.id}:
-            raise TokenRefused("invalid_request", "client_id is another agent's than actor_token.")
-        used = tuple(f"svid:{one.digest}" for one in workloads)
-        return Client(first, used, frozenset(one.key for one in workloads))
+            raise TokenRefused("invalid_request", "client_id is another agent's than the SVID.")
+        return Client(
+            first,
+            used,
+            frozenset(one.key for one in workloads),
+            None if certified is None else caller.certificate,
+        )
+
+    async def _certified(self, caller: Caller, now_ms: int) -> Workload | None:
+        """Whose certificate came with the request. One that is nobody's is as good as none."""
+        shown = caller.certificate
+        if shown is None or self.tasks.revoked(agent="", user="", key=shown.thumbprint, jti=""):
+            return None
+        try:
+            return await self._evidence.certified(shown, now_ms)
+        except Unauthenticated:
+            return None
 
     async def user(self, shown: UserToken, agent: Client, now_ms: int) -> Subject:
         """The user whose live token this is."""
@@ -185,7 +219,11 @@ class Steps:
         with as_refusal():
             bearer = self._tokens.read(token, now_ms)
         revoked = self.tasks.revoked(
-            agent=bearer.agent, user=bearer.user, key=bearer.key, jti=bearer.jti
+            agent=bearer.agent,
+            user=bearer.user,
+            key=bearer.key,
+            jti=bearer.jti,
+            certificate=bearer.certificate,
         )
         if revoked:
             raise TokenRefused("invalid_grant", NOT_GOING_ON)
@@ -217,6 +255,20 @@ class Steps:
         if said is None or said.act.sub != to.id:
             raise TokenRefused("invalid_request", "The task was handed over to nobody, or another.")
         return bearer, running
+
+    def going_on(self, task: Running, agent: Client) -> None:
+        """Whether the agent shows as much as when the task began, and something new where it has to
+        attest itself anew: certificates, which nothing uses up, can be of before.
+        """
+        holder = task.holder
+        if holder.certified and not agent.certified:
+            raise TokenRefused("invalid_request", "This task goes on with an X.509-SVID.")
+        if (
+            task.facts.reattestation_due
+            and not agent.consumes
+            and agent.workload.attested_ms <= holder.agent.attested_ms
+        ):
+            raise TokenRefused("invalid_request", "The agent has to show a newer SVID.")
 
     def running(self, task: str, now_ms: int) -> Running:
         """A task that lives now."""
@@ -279,13 +331,16 @@ class Steps:
         now_ms: int,
         shown: frozenset[str | None],
         bound: str | None = None,
+        *,
+        certified: bool,
     ) -> str:
         """The thumbprint of the caller's key, which must be `bound` where a task has one already,
         and the one of everything that was `shown` and is bound to a key; empty where tokens need
-        no key.
+        no key, as those do not that are bound to a certificate.
         """
         wanted = shown - {None}
-        if not caller.dpop and not bound and not wanted and self.gateway.unsafe_bearer_tokens:
+        free = certified or self.gateway.unsafe_bearer_tokens
+        if not caller.dpop and not bound and not wanted and free:
             return ""
         with as_refusal():
             key = self._evidence.possession(caller, now_ms, token=None, key=bound or None)

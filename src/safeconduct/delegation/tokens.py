@@ -11,8 +11,9 @@ import msgspec
 from safeconduct.config.schema import GatewayBlock
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.kit import jose, keyfile
+from safeconduct.kit.certificate import Certificate
 from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey
-from safeconduct.ports import Bearer, Caller, Evidence, Unauthenticated
+from safeconduct.ports import JSON, Bearer, Caller, Evidence, Unauthenticated
 
 TYPE: Final = "at+jwt"
 MAX_TTL_S: Final = 900
@@ -26,7 +27,12 @@ class _Actor(msgspec.Struct, frozen=True):
 
 
 class _Confirmation(msgspec.Struct, frozen=True):
-    jkt: jose.Text
+    jkt: jose.Text | None = None
+    x5t: jose.Text | None = msgspec.field(default=None, name="x5t#S256")
+
+    def __post_init__(self) -> None:
+        if self.jkt is None and self.x5t is None:
+            raise ValueError("bound to what nobody here can prove")
 
 
 class _TaskClaims(jose.Claims, frozen=True, kw_only=True):
@@ -82,8 +88,8 @@ class TaskTokens:
             "scope": " ".join(sorted(bearer.scopes)),
             "purpose_source": purpose_source,
         }
-        if bearer.key:
-            claims["cnf"] = {"jkt": bearer.key}
+        if bound := confirmation(bearer):
+            claims["cnf"] = bound
         if bearer.unsafe:
             claims["unsafe"] = list(bearer.unsafe)
         return jose.sign(claims, self._key, TYPE)
@@ -91,8 +97,9 @@ class TaskTokens:
     def verify(self, caller: Caller, now_ms: int) -> Bearer:
         """Whose task the caller acts in.
 
-        A token that is bound to a key is worth nothing without a proof by that key; one that is not
-        bound is accepted only where the configuration says so, and says so itself.
+        A token that is bound to a key is worth nothing without a proof by that key, and one that is
+        bound to a certificate nothing without that one; both, where it is bound to both. One that
+        is not bound is accepted only where the configuration says so, and says so itself.
 
         Raises Unauthenticated.
         """
@@ -103,10 +110,13 @@ class TaskTokens:
             self._remember(token, bearer)
         if bearer.expires_ms <= now_ms:
             raise Unauthenticated("invalid_token", "The task token has expired.")
+        if bearer.certificate:
+            _require(caller.certificate, bearer.certificate, now_ms)
         if scheme == "dpop" and bearer.key:
             self._evidence.possession(caller, now_ms, token=token, key=bearer.key)
             return bearer
-        if scheme == "bearer" and not bearer.key and self._gateway.unsafe_bearer_tokens:
+        free = bearer.certificate or self._gateway.unsafe_bearer_tokens
+        if scheme == "bearer" and not bearer.key and free:
             return bearer
         raise Unauthenticated("invalid_token", "The task token must be sent with a DPoP proof.")
 
@@ -125,7 +135,7 @@ class TaskTokens:
             raise Unauthenticated("invalid_token", "The task token has expired.") from None
         except JoseError as fault:
             raise _invalid(str(fault)) from None
-        gateway = self._gateway
+        gateway, bound = self._gateway, claims.cnf
         if (
             claims.iss != gateway.issuer
             or claims.audiences != (gateway.issuer,)
@@ -141,7 +151,8 @@ class TaskTokens:
             scopes=frozenset(claims.scope.split()),
             expires_ms=int(claims.exp * 1000),
             jti=claims.jti,
-            key="" if claims.cnf is None else claims.cnf.jkt,
+            key="" if bound is None else bound.jkt or "",
+            certificate="" if bound is None else bound.x5t or "",
             unsafe=claims.unsafe,
         )
 
@@ -155,6 +166,22 @@ class TaskTokens:
 def gateway_key(state: Path) -> tuple[PrivateKey, bool]:
     """The key that signs task tokens, and whether it was made just now. Raises KeyFileError."""
     return keyfile.load_or_create(state / KEY_FILE)
+
+
+def confirmation(bearer: Bearer) -> JSON:
+    """What a token is bound to, as it says it (RFC 7800 section 3.1)."""
+    bound = {"jkt": bearer.key, "x5t#S256": bearer.certificate}
+    return {name: thumbprint for name, thumbprint in bound.items() if thumbprint}
+
+
+def _require(shown: Certificate | None, thumbprint: str, now_ms: int) -> None:
+    """RFC 8705 section 3. Raises Unauthenticated."""
+    if shown is None or shown.thumbprint != thumbprint:
+        raise Unauthenticated(
+            "invalid_token", "The task token must be sent with the certificate it is bound to."
+        )
+    if not shown.from_ms <= now_ms < shown.until_ms:
+        raise Unauthenticated("invalid_token", "The client certificate has expired.")
 
 
 def _credentials(caller: Caller) -> tuple[Literal["dpop", "bearer"], str]:

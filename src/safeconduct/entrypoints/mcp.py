@@ -116,6 +116,7 @@ class McpEndpoint:
             authorization=request.headers[b"authorization"].decode("latin-1"),
             dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
             body=request.body,
+            certificate=request.certificate,
         )
 
     async def get(self, request: Request) -> None:

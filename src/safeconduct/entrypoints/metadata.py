@@ -25,8 +25,9 @@ RESOURCE_METADATA_PATH: Final = f"/.well-known/oauth-protected-resource{RESOURCE
 _PROOF_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA")
 _DETAILS: Final = ("safeconduct_task",)
 _CLIENTS: Final = ("spiffe_jwt",)
+_CERTIFIED: Final = ("spiffe_x509",)
 """How clients authenticate (draft-ietf-oauth-spiffe-client-auth). At the token endpoint the actor
-token does it as well, which no name is registered for."""
+token does it as well, which no name is registered for, and a certificate where one is taken."""
 
 
 def server_metadata(gateway: GatewayBlock, *, id_jag: bool, login: bool = False) -> JSON:
@@ -40,11 +41,16 @@ def server_metadata(gateway: GatewayBlock, *, id_jag: bool, login: bool = False)
         "jwks_uri": gateway.issuer + JWKS_PATH,
         "grant_types_supported": grants,
         "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": [*_CLIENTS, "none"],
+        "token_endpoint_auth_methods_supported": [
+            *_CLIENTS,
+            *(_CERTIFIED if gateway.takes_certificates else ()),
+            "none",
+        ],
         "introspection_endpoint_auth_methods_supported": list(_CLIENTS),
         "revocation_endpoint_auth_methods_supported": list(_CLIENTS),
         "dpop_signing_alg_values_supported": list(_PROOF_ALGORITHMS),
         "authorization_details_types_supported": list(_DETAILS),
+        "tls_client_certificate_bound_access_tokens": gateway.takes_certificates,
     }
     if id_jag:
         grants.append("urn:ietf:params:oauth:grant-type:jwt-bearer")
@@ -76,5 +82,8 @@ def resource_metadata(gateway: GatewayBlock, upstream: str | None = None) -> JSO
         "bearer_methods_supported": ["header"],
         "authorization_details_types_supported": list(_DETAILS),
         "dpop_signing_alg_values_supported": list(_PROOF_ALGORITHMS),
-        "dpop_bound_access_tokens_required": not gateway.unsafe_bearer_tokens,
+        "dpop_bound_access_tokens_required": not (
+            gateway.unsafe_bearer_tokens or gateway.takes_certificates
+        ),
+        "tls_client_certificate_bound_access_tokens": gateway.takes_certificates,
     }

@@ -78,6 +78,7 @@ class TokenEndpoints:
             authorization=None,
             dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
             body=request.body,
+            certificate=request.certificate,
         )
         try:
             form = parse_form(request.body)

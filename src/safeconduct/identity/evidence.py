@@ -10,6 +10,8 @@ from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.front_end import Purposes
 from safeconduct.identity.svid import Svids
 from safeconduct.identity.users import UserTokens
+from safeconduct.identity.x509 import Certificates
+from safeconduct.kit.certificate import Certificate
 from safeconduct.ports import Attestation, Caller, Person, Workload
 
 
@@ -20,12 +22,16 @@ class ConfiguredEvidence:
         """Reads all keys that are in files. Raises UnusableKeys."""
         self.bundles = open_bundles(config)
         self._svids = Svids(config, self.bundles)
+        self._certificates = Certificates(self.bundles)
         self._users = UserTokens(config)
         self._purposes = Purposes(config)
         self._proofs = proofs
 
     async def workload(self, token: str, now_ms: int) -> Workload:
         return await self._svids.verify(token, now_ms)
+
+    async def certified(self, certificate: Certificate, now_ms: int) -> Workload:
+        return await self._certificates.verify(certificate, now_ms)
 
     async def person(self, token: str, now_ms: int) -> Person:
         return await self._users.verify(token, now_ms)

@@ -40,6 +40,7 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
     elders: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()
     key: str = ""
+    certified: bool = False
     purse: str = ""
     window: dict[str, int] = {}
     reattest_every: int | None = None
@@ -113,6 +114,7 @@ def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> Star
         elders=() if parent is None else (record["parent"], *parent.elders),
         actors=() if parent is None else (parent.agent.id, *parent.actors),
         key=record.get("jkt", ""),
+        certified="x5t" in record,
         purse=f"{record['tenant']} {agent.id} {user.id} {record['profile']}",
         window=record.get("window", {}).get("budgets", {}),
         reattest_every=record.get("reattest_every"),

@@ -437,7 +437,12 @@ class TaskState:
             return None
         parent = start.elders[0] if start.elders else None
         return Holder(
-            agent=start.agent, user=start.user, key=start.key, parent=parent, actors=start.actors
+            agent=start.agent,
+            user=start.user,
+            key=start.key,
+            certified=start.certified,
+            parent=parent,
+            actors=start.actors,
         )
 
     def latest_ms(self) -> int:
@@ -470,12 +475,16 @@ class TaskState:
         denied = [facts for facts in standing if facts.state == "denied"]
         return next(iter(denied or standing[-1:]), None)
 
-    def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool:
-        """Whether the agent, the user, the key or the token itself was revoked."""
+    def revoked(self, *, agent: str, user: str, key: str, jti: str, certificate: str = "") -> bool:
+        """Whether the agent, the user, the key, that of the certificate, or the token itself was
+        revoked.
+        """
         if self._revoked.empty:
             return False
         revoked = self._revoked.get
-        names = (f"agent {agent}", f"user {user}", f"key {key}", f"jti {jti}")
+        names = [f"agent {agent}", f"user {user}", f"key {key}", f"jti {jti}"]
+        if certificate:
+            names.append(f"key {certificate}")
         return any(revoked(name) is not None for name in names)
 
     def revocations(self) -> list[tuple[str, str]]:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from safeconduct.config.tls import Forwarded, Tls
 from safeconduct.delegation import details, request
 from safeconduct.delegation.steps import TOKEN_PATH
 from safeconduct.entrypoints import metadata
@@ -60,3 +63,21 @@ def test_nothing_is_told_of_scopes_and_upstreams(tmp_path: Path) -> None:
     ):
         assert "scopes_supported" not in told
         assert "crm" not in str(told).replace(gateway.tenant, "")
+
+
+def test_certificates_are_named_where_they_are_taken(tmp_path: Path) -> None:
+    plain = configuration(tmp_path).root.gateway
+    balancer = Forwarded(sources=("10.1.2.3",), header="client-cert")
+    for gateway, taken in (
+        (plain, False),
+        (replace(plain, tls=Tls(svid="spiffe://crm.example/gateway")), False),
+        (replace(plain, tls=Tls(client_certificates=True)), True),
+        (replace(plain, forwarded_certificate=balancer), True),
+    ):
+        server = metadata.server_metadata(gateway, id_jag=False, login=False)
+        resource = metadata.resource_metadata(gateway)
+        assert ("spiffe_x509" in server["token_endpoint_auth_methods_supported"]) is taken
+        assert server["tls_client_certificate_bound_access_tokens"] is taken
+        assert resource["tls_client_certificate_bound_access_tokens"] is taken
+        assert resource["dpop_bound_access_tokens_required"] is not taken
+        assert "mtls_endpoint_aliases" not in server
