@@ -101,6 +101,9 @@ def test_a_key_that_was_made_and_not_published_does_not_sign(
     if late:  # its time has come, and nobody could hear of it
         with pytest.raises(AuthorityFault, match="not published"):
             made.jwt_svid(COPILOT, [ISSUER], NOW_MS + 24 * HOUR_MS)
+    (tmp_path / "trust.json").write_bytes(b"spoilt")
+    with pytest.raises(AuthorityFault, match="not published"):
+        made.jwt_svid(COPILOT, [ISSUER], NOW_MS + 24 * HOUR_MS)
     monkeypatch.setattr(files, "replace", replace)
     made.jwt_svid(COPILOT, [ISSUER], NOW_MS + 24 * HOUR_MS + 2000)
     assert len(kids(tmp_path)) == 2

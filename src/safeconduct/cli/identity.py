@@ -22,7 +22,7 @@ HELP = "issue SVIDs to agents (SPIFFE Workload API), and see who would get one"
 EXAMPLE = """\
 safeconduct identity look $(pgrep -f my-agent) --config ./gateway
 safeconduct identity serve --config ./gateway --socket /run/safeconduct/workload.sock
-SPIFFE_ENDPOINT_SOCKET=unix:///run/safeconduct/workload.sock my-agent"""
+safeconduct identity issue spiffe://crm.example/agents/copilot --audience https://gateway.example"""
 
 _SERVE = """\
 Serve the SPIFFE Workload API on a Unix socket. A process that asks gets the SVID of

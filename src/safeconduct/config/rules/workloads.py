@@ -236,7 +236,9 @@ def _issued(draft: Draft, root: Part[Root], report: Report) -> None:
     """A trust domain that has workloads is ours: we publish its keys, and nobody else issues."""
     domains = {agent.split("/")[2] for agent in root.value.workloads}
     for domain in sorted(domains & root.value.trust.keys()):
-        if is_url(root.value.trust[domain].where):
+        trust = root.value.trust[domain]
+        where = trust.jwks or trust.bundle
+        if where is None or is_url(where):
             report.error(
                 root.file,
                 ("trust", domain),

@@ -246,8 +246,9 @@ def own_authorities(config: Config) -> dict[str, Authority]:
     times = Times.of(config.root.svids)
     made: dict[str, Authority] = {}
     for domain in sorted({domain_of(agent) for agent in config.root.workloads}):
-        where = config.root.trust[domain].where
-        if is_url(where):
+        trust = config.root.trust[domain]
+        where = trust.jwks or trust.bundle
+        if where is None or is_url(where):
             raise AuthorityFault(
                 f"trust.{domain} is fetched from elsewhere, so its SVIDs are not made here; "
                 "name a file to publish the keys to"

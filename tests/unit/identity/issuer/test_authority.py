@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec.structs import replace
 
-from safeconduct.config import load
+from safeconduct.config.trust import Trust
 from safeconduct.identity.issuer.authority import Authority, AuthorityFault, own_authorities
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, KeySet, decode
@@ -24,7 +25,6 @@ from tests.support.svids import (
     NOW_MS,
     authority,
     config,
-    workload,
 )
 
 USES: frozenset[str | None] = frozenset({"jwt-svid"})
@@ -294,9 +294,8 @@ def test_trust_domains_with_workloads_have_an_authority(tmp_path: Path) -> None:
 
 
 def test_a_trust_domain_that_is_somebody_elses_has_none(tmp_path: Path) -> None:
-    gateway = workload(tmp_path / "gateway")
-    gateway.change(
-        "safeconduct.yaml", "{jwks: state/trust.json}", '{bundle: "https://spire.example/bundle"}'
-    )
+    loaded = config(tmp_path / "gateway")
+    elsewhere = {DOMAIN: Trust(bundle="https://spire.example/bundle")}
+    foreign = replace(loaded, root=replace(loaded.root, trust=elsewhere))
     with pytest.raises(AuthorityFault, match="fetched from elsewhere"):
-        own_authorities(load(gateway.directory))
+        own_authorities(foreign)
