@@ -14,7 +14,8 @@ from typing import Any
 from bench.figures import interval
 from bench.subjects import configure
 from safeconduct.config import load
-from safeconduct.delegation.tokens import TaskTokens, gateway_key
+from safeconduct.delegation.signing import SigningKeys
+from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.identity import dev
 from safeconduct.identity.client import proof
 from safeconduct.identity.dpop import Proofs
@@ -37,7 +38,8 @@ class Verifier:
         dev.create(state, config)
         self.issuer = config.root.gateway.issuer
         evidence = ConfiguredEvidence(config, Proofs(since_ms=0))
-        self.tokens = TaskTokens(config.root.gateway, gateway_key(state)[0], evidence)
+        keys = SigningKeys(state, time.time_ns() // 1_000_000)
+        self.tokens = TaskTokens(config.root.gateway, keys, evidence)
         self.key = PrivateKey.generate()
         self.gateway = config.root.gateway
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -23,9 +24,10 @@ from safeconduct.delegation.introspection import Introspection
 from safeconduct.delegation.issuing import Issuing
 from safeconduct.delegation.logins import Logins
 from safeconduct.delegation.polling import Polling
-from safeconduct.delegation.signals import Signal, Signals, Transmitter
+from safeconduct.delegation.signals import Signal, Signals, Transmitter, known
+from safeconduct.delegation.signing import SigningKeys
 from safeconduct.delegation.steps import Steps
-from safeconduct.delegation.tokens import TaskTokens, gateway_key
+from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.entrypoints import oauth, signals, svids
 from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.consent import TICKET_PATH, ConsentPages
@@ -57,7 +59,6 @@ from safeconduct.identity.issuer.authority import own_authorities
 from safeconduct.identity.keys import Source, authorities, signing_keys
 from safeconduct.identity.login import Login
 from safeconduct.identity.nonces import Nonces
-from safeconduct.kit import jose
 from safeconduct.kit.jwk import KeySet
 from safeconduct.ports import (
     JSON,
@@ -70,7 +71,12 @@ from safeconduct.secrets.broker import CALLBACK_PATH
 from safeconduct.secrets.client import CLIENTS_PATH
 from safeconduct.secrets.consents import TICKET_MS
 
+_log = logging.getLogger(__name__)
+
 WIRE_OVERHEAD: Final = 1_048_576
+
+ROTATION_S: Final = 60.0
+"""How often to look whether a key has signed long enough, in seconds."""
 
 REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 """What can be revoked."""
@@ -106,15 +112,15 @@ class Served:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root.gateway.unsafe_dev_identity:
             dev.create(state, config)
-        key, created = gateway_key(state)
+        self.keys = keys = SigningKeys(state, clock_ms())
         # What was proven to the process before us may be replayed to us; a new key has no past.
         nonces = Nonces(lifetime_ms=NONCE_MS) if root.gateway.dpop_nonce else None
-        proofs = Proofs(since_ms=0 if created else clock_ms(), nonces=nonces)
+        proofs = Proofs(since_ms=0 if keys.created else clock_ms(), nonces=nonces)
         signers = own_authorities(config)
         for one in signers.values():
             one.bundle(clock_ms())
         self.evidence = evidence = ConfiguredEvidence(config, proofs)
-        self.tokens = TaskTokens(root.gateway, key, evidence)
+        self.tokens = TaskTokens(root.gateway, keys, evidence)
         self.rooms = Rooms(
             config,
             identity=self.tokens,
@@ -125,7 +131,7 @@ class Served:
                 for where, block in root.upstreams.items()
             },
             policy=engine(config),
-            sign=lambda claims, typ: jose.sign(claims, key, typ),
+            sign=keys.sign,
             step=step,
         )
         self._refusals = Refusals(clock_ms)
@@ -157,7 +163,7 @@ class Served:
             root.gateway,
             service,
             status,
-            dict(self.tokens.public_jwks()),
+            keys.jwks,
             self._refusals,
             id_jag=any(issuer.id_jag for issuer in root.users.issuers),
             login=logins is not None,
@@ -242,10 +248,7 @@ class Served:
                 users=block.users or block.issuer,
                 keys=keys.current,
             ),
-            {
-                (entry.issuer or users.issuer, entry.subject or user): user
-                for user, entry in config.users.items()
-            },
+            known(config.users, users.issuer),
             end,
             clock_ms,
         )
@@ -312,6 +315,7 @@ class Served:
                 upkeep = asyncio.gather(
                     self.rooms.keep_up(),
                     self.evidence.keep_up(),
+                    self._rotate(),
                     self._issuance.keep_up(),
                     *(one.keys.keep_up() for one in self._transmitters),
                     *(one.polling.run() for one in self._transmitters if one.polling is not None),
@@ -350,6 +354,16 @@ class Served:
         opening.cancel()
         with suppress(asyncio.CancelledError):
             await opening
+
+    async def _rotate(self) -> None:
+        """Until cancelled: lets the next key sign when the current one has done so long enough."""
+        while True:
+            if self.keys.due(clock_ms()):
+                try:
+                    self.keys.rotate(clock_ms())
+                except OSError:
+                    _log.exception("the gateway's keys could not be rotated")
+            await asyncio.sleep(ROTATION_S)
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who

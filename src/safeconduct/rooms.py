@@ -252,7 +252,7 @@ class Rooms:
             _log.exception("other processes cannot hear of revocations, and refuse")
 
     async def sign_out(self, user: str, before_ms: int, by: str, **told: str) -> None:
-        """Ends the tasks that rest on a sign-in of a user until then; `told` goes on record with it.
+        """Ends the tasks that rest on a sign-in of a user until then; `told` goes on record too.
 
         Raises LedgerFault.
         """

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct.audit.verify import read
-from safeconduct.delegation.tokens import gateway_key
+from safeconduct.delegation.signing import SigningKeys
 from safeconduct.identity import dev
 from safeconduct.identity.client import proof
 from safeconduct.kit.jose import sign
@@ -47,9 +47,9 @@ SEND = {"to": DANA, "body": "hello"}
 def forged(agent: Agent, **changes: object) -> str:
     """A token by the gateway's own key, with claims of the agent's token changed."""
     config = agent.gateway.config
-    key, _ = gateway_key(Path(config.directory) / config.root.gateway.state)
+    keys = SigningKeys(Path(config.directory) / config.root.gateway.state, 0)
     claims: JSON = orjson.loads(decode(agent.task.token.split(".")[1]))
-    return sign({**claims, **changes}, key, "at+jwt")
+    return sign({**claims, **changes}, keys.current, "at+jwt")
 
 
 def sending(agent: Agent, token: str, *proofs: str, scheme: str = "DPoP") -> tuple[bytes, Fields]:

@@ -90,11 +90,11 @@ async def no_task(parties: Parties, **changes: str | None) -> str:
 
 def test_a_token_for_another_audience(parties: Parties) -> None:
     for audience in ("https://other.example", f"{ISSUER}/", [ISSUER, "https://other.example"], []):
-        rejected(parties, sign(claims(parties, aud=audience), parties.gateway_key, "at+jwt"))
+        rejected(parties, sign(claims(parties, aud=audience), parties.signing.current, "at+jwt"))
 
 
 def test_an_expired_token(parties: Parties) -> None:
-    rejected(parties, sign(claims(parties, exp=NOW_S), parties.gateway_key, "at+jwt"))
+    rejected(parties, sign(claims(parties, exp=NOW_S), parties.signing.current, "at+jwt"))
 
 
 async def test_a_token_that_expired_since_it_was_last_seen(parties: Parties, token: str) -> None:
@@ -115,7 +115,7 @@ async def test_a_signature_taken_off(parties: Parties, token: str) -> None:
 
 
 def test_the_public_key_as_a_shared_secret(parties: Parties) -> None:
-    public = parties.gateway_key.public
+    public = parties.signing.current.public
     pem = ECKey.import_key(public.jwk()).as_pem(private=False)
     for secret in (pem, orjson.dumps(public.jwk()), decode(public.jwk()["x"])):
         for alg in ("HS256", "ES256"):
@@ -131,7 +131,7 @@ async def test_changed_claims_under_an_old_signature(parties: Parties, token: st
 
 def test_a_key_that_the_attacker_brings(parties: Parties) -> None:
     theirs = PrivateKey.generate()
-    kid = parties.gateway_key.public.kid
+    kid = parties.signing.current.public.kid
     rejected(parties, sign(claims(parties), theirs, "at+jwt"))
     rejected(parties, sign(claims(parties), theirs, "at+jwt", embed=True))
     for trick in (
@@ -151,13 +151,13 @@ def test_a_key_that_the_attacker_brings(parties: Parties) -> None:
 def test_a_header_that_demands_to_be_understood(parties: Parties) -> None:
     for extra in ({"crit": ["b64"], "b64": False}, {"crit": ["exp"]}, {"b64": False}):
         body = raw({"alg": "ES256", "typ": "at+jwt", **extra}, claims(parties))
-        rejected(parties, f"{body}.{encode(parties.gateway_key.sign(body.encode()))}")
+        rejected(parties, f"{body}.{encode(parties.signing.current.sign(body.encode()))}")
 
 
 async def test_other_tokens_are_no_task_tokens(parties: Parties) -> None:
     rejected(parties, parties.svid(), parties.user_token(), parties.attestation())
     for typ in ("JWT", "dpop+jwt", "safeconduct-purpose+jwt"):
-        rejected(parties, sign(claims(parties), parties.gateway_key, typ))
+        rejected(parties, sign(claims(parties), parties.signing.current, typ))
 
 
 async def test_two_tenants_on_one_key(tmp_path: Path, token: str) -> None:

@@ -284,7 +284,7 @@ def signed(family: Parties, party: str, claims: dict[str, Any], typ: str = "JWT"
 
 
 def signed_by_gateway(family: Parties, claims: dict[str, Any]) -> str:
-    return jose.sign(claims, family.gateway_key, "at+jwt")
+    return jose.sign(claims, family.signing.current, "at+jwt")
 
 
 async def read(family: Parties, token: str) -> object:

@@ -19,8 +19,9 @@ from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
 from safeconduct.delegation.issuing import Issuing
 from safeconduct.delegation.request import TASK_TOKEN_TYPE, Program, Start, UserToken
+from safeconduct.delegation.signing import SigningKeys
 from safeconduct.delegation.steps import Steps
-from safeconduct.delegation.tokens import TaskTokens, gateway_key
+from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.identity import dev
 from safeconduct.identity.dpop import Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
@@ -129,8 +130,8 @@ class Parties:
         self._numbers = itertools.count()
         self.proofs = Proofs(since_ms=since_ms)
         self.evidence = evidence or ConfiguredEvidence(self.config, self.proofs)
-        self.gateway_key, _ = gateway_key(self.state)
-        self.tokens = TaskTokens(self.config.root.gateway, self.gateway_key, self.evidence)
+        self.signing = SigningKeys(self.state, NOW_MS)
+        self.tokens = TaskTokens(self.config.root.gateway, self.signing, self.evidence)
         shared: dict[str, Any] = {
             "evidence": self.evidence,
             "tokens": self.tokens,

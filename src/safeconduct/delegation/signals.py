@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from safeconduct.config.users import UserEntry
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, KeySet
 from safeconduct.ports import SignalRefused
@@ -157,6 +158,18 @@ def _user(about: object, issuer: str) -> str | None:
 
 End = Callable[[Signal, str], Awaitable[None]]
 """Ends what rests on a user's earlier sign-ins; the user is given by our id. Raises LedgerFault."""
+
+
+def known(entries: Mapping[str, UserEntry], main: str) -> dict[tuple[str, str], str]:
+    """Our ids of users, by their issuer and what that calls them. A transmitter may know them by
+    our id as well, such as an e-mail address.
+    """
+    issuers = {user: entry.issuer or main for user, entry in entries.items()}
+    return {(issuer, user): user for user, issuer in issuers.items()} | {
+        (issuers[user], entry.subject): user
+        for user, entry in entries.items()
+        if entry.subject is not None
+    }
 
 
 class Signals:

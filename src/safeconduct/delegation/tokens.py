@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
 from safeconduct.config.schema import GatewayBlock
 from safeconduct.core.provenance import PurposeSource
-from safeconduct.kit import jose, keyfile
+from safeconduct.delegation.signing import SigningKeys
+from safeconduct.kit import jose
 from safeconduct.kit.certificate import Certificate
-from safeconduct.kit.jwk import JoseError, KeySet, PrivateKey
+from safeconduct.kit.jwk import JoseError
 from safeconduct.ports import JSON, Bearer, Caller, Evidence, Unauthenticated
 
 TYPE: Final = "at+jwt"
 MAX_TTL_S: Final = 900
-KEY_FILE: Final = "gateway.jwk"
 
 _CACHE_SIZE: Final = 4096
 
@@ -52,10 +51,9 @@ class _TaskClaims(jose.Claims, frozen=True, kw_only=True):
 class TaskTokens:
     """Mints and verifies task tokens (`safeconduct.ports.Identity`)."""
 
-    def __init__(self, gateway: GatewayBlock, key: PrivateKey, evidence: Evidence) -> None:
+    def __init__(self, gateway: GatewayBlock, keys: SigningKeys, evidence: Evidence) -> None:
         self._gateway = gateway
-        self._key = key
-        self._keys = KeySet({key.public.kid: key.public})
+        self._keys = keys
         self._evidence = evidence
         self._verified: dict[str, Bearer] = {}
 
@@ -92,7 +90,7 @@ class TaskTokens:
             claims["cnf"] = bound
         if bearer.unsafe:
             claims["unsafe"] = list(bearer.unsafe)
-        return jose.sign(claims, self._key, TYPE)
+        return self._keys.sign(claims, TYPE)
 
     def verify(self, caller: Caller, now_ms: int) -> Bearer:
         """Whose task the caller acts in.
@@ -120,15 +118,14 @@ class TaskTokens:
             return bearer
         raise Unauthenticated("invalid_token", "The task token must be sent with a DPoP proof.")
 
-    def public_jwks(self) -> Mapping[str, Any]:
-        """The key that verifies our tokens, as a JWK Set (RFC 7517 section 5)."""
-        return {"keys": [self._key.public.jwk(use="sig")]}
-
     def read(self, token: str, now_ms: int) -> Bearer:
         """What a token says; who shows it has proven nothing yet. Raises Unauthenticated."""
         try:
             claims = jose.verify(
-                token, lambda _: self._keys, types=frozenset({TYPE}), shape=_TaskClaims
+                token,
+                lambda _: self._keys.accepted(now_ms),
+                types=frozenset({TYPE}),
+                shape=_TaskClaims,
             ).claims
             jose.check_times(claims, now_ms)
         except jose.Expired:
@@ -161,11 +158,6 @@ class TaskTokens:
         if len(self._verified) >= _CACHE_SIZE:
             del self._verified[next(iter(self._verified))]
         self._verified[token] = bearer
-
-
-def gateway_key(state: Path) -> tuple[PrivateKey, bool]:
-    """The key that signs task tokens, and whether it was made just now. Raises KeyFileError."""
-    return keyfile.load_or_create(state / KEY_FILE)
 
 
 def confirmation(bearer: Bearer) -> JSON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -43,7 +44,7 @@ class TokenEndpoints:
         gateway: GatewayBlock,
         service: TokenService,
         status: TokenStatus,
-        keys: JSON,
+        keys: Callable[[], JSON],
         refusals: Refusals,
         *,
         id_jag: bool,
@@ -65,7 +66,7 @@ class TokenEndpoints:
             TOKEN_PATH: {"POST": Route(self._token, FORM_BYTES)},
             INTROSPECTION_PATH: {"POST": Route(self._introspection, FORM_BYTES)},
             REVOCATION_PATH: {"POST": Route(self._revocation, FORM_BYTES)},
-            JWKS_PATH: {"GET": document(self._keys)},
+            JWKS_PATH: {"GET": Route(self._jwks)},
             SERVER_METADATA_PATH: {"GET": document(server)},
             RESOURCE_METADATA_PATH: {"GET": document(resource)},
             f"{RESOURCE_METADATA_PATH}/": {"GET": Route(self._upstream)},
@@ -85,6 +86,10 @@ class TokenEndpoints:
         except TokenRefused as refused:
             return _response(refusal(refused))
         return _response(await token_endpoint(self._service, form, caller, self._refusals))
+
+    async def _jwks(self, request: Request) -> Response:
+        del request
+        return Response(200, orjson.dumps(self._keys()), (JSON_TYPE,))
 
     async def _introspection(self, request: Request) -> Response:
         try:

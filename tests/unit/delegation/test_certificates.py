@@ -272,6 +272,6 @@ async def test_a_confirmation_that_nobody_here_can_check_confirms_nothing(
     _, claims = jose.peek(token)
     unknown: tuple[JSON, ...] = ({}, {"kid": "k"}, {"x5t#S256": ""}, {"jwk": {}})
     for cnf in unknown:
-        forged = jose.sign({**claims, "cnf": cnf}, parties.gateway_key, "at+jwt")
+        forged = jose.sign({**claims, "cnf": cnf}, parties.signing.current, "at+jwt")
         with pytest.raises(Unauthenticated, match="not valid here"):
             parties.tokens.read(forged, parties.now_ms)

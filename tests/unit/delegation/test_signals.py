@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from safeconduct.delegation.signals import FUTURE_MS, Receiver, Signal, Signals, Transmitter
+from safeconduct.config.users import UserEntry
+from safeconduct.delegation.signals import (
+    FUTURE_MS,
+    Receiver,
+    Signal,
+    Signals,
+    Transmitter,
+    known,
+)
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import KeySet, PrivateKey
 from safeconduct.ports import LedgerFault, SignalRefused
@@ -186,6 +194,21 @@ class TestRefusals:
 
 
 class TestSignals:
+    def test_know_a_user_by_what_the_issuer_or_the_configuration_calls_them(self) -> None:
+        entries = {
+            JANE: UserEntry(scopes=(), subject="u-1"),
+            "joe": UserEntry(scopes=(), issuer="https://other.example"),
+            "u-2": UserEntry(scopes=()),
+            "eve": UserEntry(scopes=(), subject="u-2"),
+        }
+        assert known(entries, IDP) == {
+            (IDP, "u-1"): JANE,
+            (IDP, JANE): JANE,
+            ("https://other.example", "joe"): "joe",
+            (IDP, "u-2"): "eve",
+            (IDP, "eve"): "eve",
+        }
+
     async def test_end_what_they_say_of_users_who_are_known_here(self) -> None:
         ended: list[tuple[str, str, int | None]] = []
 

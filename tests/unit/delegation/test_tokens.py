@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct.delegation import tokens as room
-from safeconduct.delegation.tokens import TaskTokens, gateway_key
+from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.kit.jose import sign
 from safeconduct.kit.jwk import PrivateKey, decode
 from safeconduct.ports import Attestation, Bearer, Caller, Person, Unauthenticated, Workload
@@ -62,7 +61,7 @@ def test_the_claims_of_a_token(parties: Parties) -> None:
     assert json.loads(decode(header)) == {
         "typ": "at+jwt",
         "alg": "ES256",
-        "kid": parties.gateway_key.public.thumbprint,
+        "kid": parties.signing.current.public.thumbprint,
     }
     assert json.loads(decode(claims)) == {
         "iss": ISSUER,
@@ -92,7 +91,7 @@ def test_expiry_is_checked_every_time(parties: Parties) -> None:
     parties.tokens.verify(parties.caller(token), NOW_MS)
     parties.now_ms = NOW_MS + 900_000
     assert refused(parties, parties.caller(token)) == "invalid_token"
-    fresh = TaskTokens(parties.config.root.gateway, parties.gateway_key, parties.evidence)
+    fresh = TaskTokens(parties.config.root.gateway, parties.signing, parties.evidence)
     with pytest.raises(Unauthenticated, match="expired"):
         fresh.verify(parties.caller(token), parties.now_ms)
 
@@ -176,9 +175,9 @@ def test_our_own_signature_is_not_enough(parties: Parties, change: dict[str, Any
         "purpose_source": "app",
         "cnf": {"jkt": parties.key.public.thumbprint},
     }
-    good = sign(claims, parties.gateway_key, "at+jwt")
+    good = sign(claims, parties.signing.current, "at+jwt")
     assert parties.tokens.verify(parties.caller(good), NOW_MS).task == "t_1"
-    bad = sign({**claims, **change}, parties.gateway_key, "at+jwt")
+    bad = sign({**claims, **change}, parties.signing.current, "at+jwt")
     assert refused(parties, parties.caller(bad)) == "invalid_token"
 
 
@@ -212,20 +211,22 @@ def test_a_dead_proof_check_closes_the_gate(parties: Parties) -> None:
         ) -> str:
             raise MemoryError
 
-    tokens = TaskTokens(parties.config.root.gateway, parties.gateway_key, Dead())
+    tokens = TaskTokens(parties.config.root.gateway, parties.signing, Dead())
     token = tokens.mint(bearer(parties), "app", NOW_MS)
     with pytest.raises(MemoryError):
         tokens.verify(parties.caller(token), NOW_MS)
 
 
-def test_the_gateways_key_is_made_once(tmp_path: Path) -> None:
-    key, created = gateway_key(tmp_path)
-    again, created_again = gateway_key(tmp_path)
-    assert (created, created_again) == (True, False)
-    assert key.public.kid == again.public.kid
-    assert stat.S_IMODE((tmp_path / "gateway.jwk").stat().st_mode) == 0o600
-
-
-def test_the_public_key_set_verifies_our_tokens(parties: Parties) -> None:
-    (jwk,) = parties.tokens.public_jwks()["keys"]
-    assert (jwk["kid"], jwk["use"], "d" in jwk) == (parties.gateway_key.public.kid, "sig", False)
+def test_a_rotation_refuses_no_valid_token(parties: Parties) -> None:
+    before = parties.tokens.mint(bearer(parties), "app", NOW_MS)
+    parties.signing.rotate(NOW_MS)
+    after = parties.tokens.mint(bearer(parties), "app", NOW_MS)
+    fresh = TaskTokens(parties.config.root.gateway, parties.signing, parties.evidence)
+    for tokens in (parties.tokens, fresh):
+        for token in (before, after):
+            assert tokens.verify(parties.caller(token, parties.proof(token=token)), NOW_MS)
+    parties.signing.rotate(NOW_MS)
+    with pytest.raises(Unauthenticated):
+        TaskTokens(parties.config.root.gateway, parties.signing, parties.evidence).verify(
+            parties.caller(before, parties.proof(token=before)), NOW_MS
+        )

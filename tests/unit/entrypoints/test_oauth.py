@@ -114,7 +114,7 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
 
 def site(parties: Parties) -> Site:
     gateway = parties.config.root.gateway
-    keys = dict(parties.tokens.public_jwks())
+    keys = parties.signing.jwks
     endpoints = TokenEndpoints(
         gateway, parties.exchange, parties.status, keys, REFUSALS, id_jag=True
     )
@@ -189,7 +189,7 @@ async def test_the_documents_are_served(tmp_path: Path) -> None:
         ("/.well-known/oauth-authorization-server", "issuer", ISSUER),
         ("/.well-known/oauth-protected-resource/mcp", "resource", f"{ISSUER}/mcp"),
         ("/.well-known/oauth-protected-resource/mcp/crm", "resource", f"{ISSUER}/mcp/crm"),
-        ("/oauth/jwks", "keys", parties.tokens.public_jwks()["keys"]),
+        ("/oauth/jwks", "keys", parties.signing.jwks()["keys"]),
     ):
         reply = await asked(there, path, method="GET")
         assert (reply.status, reply.json[name]) == (200, value)
