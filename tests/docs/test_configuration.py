@@ -38,6 +38,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "destinations": schema.Endpoint,
     "upstreams": schema.Upstream,
     "upstreams: credential": schema.CredentialBlock,
+    "upstreams: credential: oauth": schema.OAuthBlock,
     "upstreams: asks": Asks,
     "attestors": workloads.Attestors,
     "attestors: kubernetes-sa": workloads.Cluster,

@@ -14,9 +14,11 @@ from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.delegation.request import JWT_SVID
 from safeconduct.ports import UpstreamFault
 from safeconduct.simulation import SimulatedTask
+from tests.support.credentials import consent_records
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
 from tests.support.providers import POOL, pool_world, token
+from tests.support.web import serving
 from tests.support.worlds import Rules, config
 
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
@@ -85,10 +87,13 @@ async def seen(tmp_path: Path) -> dict[str, set[str]]:
     await calls(tmp_path / "gateway")
     attesting = pool_world(tmp_path, "github")
     await attesting.show(POOL, token())
+    with serving() as web:
+        consents = await consent_records(tmp_path / "consents", web)
     found: dict[str, set[str]] = defaultdict(set)
     written: list[dict[str, Any]] = [
         *parties.ledger.records,
         *attesting.ledger.records,
+        *consents,
         *read(tmp_path / "gateway/audit"),
     ]
     for record in written:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -12,6 +13,7 @@ from safeconduct.config.schema import Config, CredentialBlock, OAuthBlock
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import PrivateKey
 from safeconduct.ports import Errand
+from safeconduct.secrets.broker import Broker
 from safeconduct.secrets.tool_tokens import Sign
 from tests.support.web import Answer, Asked, Web, document
 from tests.support.worlds import AGENT, USER, config
@@ -96,3 +98,22 @@ def issued(token: str, **more: Any) -> Answer:
     """A token response; None leaves a member out."""
     said = {"access_token": token, "token_type": "Bearer", "expires_in": 300, **more}
     return document({name: value for name, value in said.items() if value is not None})
+
+
+async def consent_records(directory: Path, web: Web) -> list[dict[str, Any]]:
+    """What is on record of a consent that was given and withdrawn."""
+    records: list[dict[str, Any]] = []
+
+    async def record(one: Mapping[str, Any]) -> None:
+        records.append(dict(one))
+
+    authorization_server(web)
+    web.pages["/token"] = lambda _: issued("token", refresh_token="refresh")
+    config = with_credential(directory, oauth(web.url, "authorization-code", lists_as=USER))
+    sign = signer(PrivateKey.generate())
+    tickets = Broker(config, clock_ms=Clock(), sign=sign, record=record).tickets
+    url, browser = await tickets.leave(tickets.make("crm", USER))
+    state = parse_qs(urlsplit(url).query)["state"][0]
+    await tickets.arrive({"code": "c", "state": state}, browser)
+    await tickets.withdraw("crm", USER, "uid:0")
+    return records

@@ -19,7 +19,7 @@ from safeconduct.cli import output
 from safeconduct.cli.operator import OperatorFault, ask
 
 if TYPE_CHECKING:
-    from safeconduct.config.schema import Config, Upstream
+    from safeconduct.config.schema import Config, CredentialBlock, Upstream
 
 HELP = "prove that the gateway is in the path, and name what could go round it"
 EXAMPLE = "safeconduct doctor --config ./gateway"
@@ -234,13 +234,28 @@ def _local(where: str, block: Upstream) -> Finding:
 
 def _credentials(config: Config) -> Iterator[Finding]:
     for where, block in config.root.upstreams.items():
-        source, _, place = (block.credential.value or "").partition(":")
-        yield Finding("note", f"{where}: credential kind {block.credential.kind}")
+        said = block.credential
+        reference = said.value if said.oauth is None else said.oauth.secret
+        source, _, place = (reference or "").partition(":")
+        yield Finding("note", f"{where}: credential kind {_kind(said)}")
         if source == "env" and place in os.environ:
             fix = "start agents without it"
             yield Finding("problem", f"{where}: its credential is in this environment", fix)
         if source == "file":
             yield from _file(where, Path(config.directory) / place)
+
+
+def _kind(said: CredentialBlock) -> str:
+    """What an upstream gets, so that nobody takes it for something better."""
+    match said.kind:
+        case "tool-token":
+            return f"tool-token: made for each message, for {said.audience}"
+        case "upstream-oauth" if said.oauth is not None:
+            return f"upstream-oauth: {said.oauth.grant} at {said.oauth.issuer}"
+        case "brokered":
+            return "brokered: one secret for everybody"
+        case _:
+            return said.kind
 
 
 def _file(where: str, path: Path) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from hmac import compare_digest
@@ -21,7 +20,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from safeconduct.kit import jose
+from safeconduct.kit import files, jose
 from safeconduct.kit.jwk import JoseError, encode
 from safeconduct.ports import CredentialUnavailable, LedgerFault, NoConsent
 from safeconduct.secrets.authorization import Issued, Turned
@@ -222,16 +221,8 @@ class Consents:
         return consent
 
     def _write(self, consent: Consent) -> None:
-        """Written aside and renamed, so that no crash leaves half of it."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(consent.user)
-        aside = path.with_suffix(f".{secrets.token_hex(4)}")
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(consent))
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        files.replace(self._path(consent.user), msgspec.json.encode(consent), mode=0o600)
 
 
 Record = Callable[[Mapping[str, Any]], Awaitable[object]]

@@ -128,3 +128,50 @@ def test_without_a_gateway_there_is_nobody_to_ask(
     capsys.readouterr()
     assert main.main(["doctor", "--refused", "--config", str(directory)]) == output.FAULT
     assert "no gateway answers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("credential", "said"),
+    [
+        ("{kind: none}", "credential kind none"),
+        (
+            "{kind: brokered, header: Authorization, value: 'env:CRM_TOKEN'}",
+            "credential kind brokered: one secret for everybody",
+        ),
+        (
+            "{kind: tool-token, audience: crm}",
+            "credential kind tool-token: made for each message, for crm",
+        ),
+        (
+            "{kind: upstream-oauth, oauth: {issuer: 'https://as.example', grant: jwt-bearer}}",
+            "credential kind upstream-oauth: jwt-bearer at https://as.example",
+        ),
+    ],
+)
+def test_the_kind_of_every_credential_is_shown(
+    directory: Path, capsys: pytest.CaptureFixture[str], credential: str, said: str
+) -> None:
+    change(directory, credential)
+    assert f"note    crm: {said}\n" in _doctor(directory, capsys)
+
+
+def test_a_client_secret_is_looked_at_like_any_other(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    oauth = "issuer: 'https://as.example', grant: jwt-bearer, client_id: gateway"
+    change(directory, f"{{kind: upstream-oauth, oauth: {{{oauth}, secret: 'env:AS_SECRET'}}}}")
+    assert "in this environment" not in _doctor(directory, capsys)
+    monkeypatch.setenv("AS_SECRET", "hunter2")
+    told = _doctor(directory, capsys)
+    assert "crm: its credential is in this environment" in told
+    assert "hunter2" not in told
+
+
+def change(directory: Path, credential: str) -> None:
+    """Gives the CRM another credential."""
+    root = directory / "safeconduct.yaml"
+    lines = root.read_text(encoding="utf-8").splitlines(keepends=True)
+    (at,) = [at for at, line in enumerate(lines) if line.strip().startswith("credential:")]
+    indentation = lines[at].partition("credential:")[0]
+    lines[at] = f"{indentation}credential: {credential}\n"
+    root.write_text("".join(lines), encoding="utf-8")
