@@ -10,6 +10,7 @@ import pytest
 
 from safeconduct.ports import JSON, Begun, Upstream, UpstreamFault, Wanted
 from safeconduct.upstreams import Limits, http, listening
+from safeconduct.upstreams.pace import PAUSE_S
 from tests.faults.upstream_servers import (
     OWNER,
     Raw,
@@ -18,6 +19,7 @@ from tests.faults.upstream_servers import (
     connected,
     echo,
     handshaking,
+    paced,
     stateless,
 )
 
@@ -177,6 +179,18 @@ async def test_the_end_is_a_fault() -> None:
         await telling.begun.get()
         telling.end.set()
         assert await ends(task) == UNREACHABLE
+
+
+async def test_a_flood_takes_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = paced(monkeypatch, listening)
+    ear = Ear()
+    flood = [notice("notifications/other", {}, "TAG")] * 600
+    telling = Telling(*flood, notice(TOOLS, {}, "TAG"))
+    async with connected(stateless(telling), Limits()) as (upstream, _):
+        task = listens(upstream, heard=ear)
+        assert await ear.heard.get() == (TOOLS, {})
+        await cancelled(task)
+    assert sum(pauses) >= 2 * PAUSE_S
 
 
 async def test_a_long_life_has_no_bound_on_bytes() -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, Upstream, UpstreamFault
-from safeconduct.upstreams import Limits, open_upstream
-from tests.faults.upstream_servers import OWNER
+from safeconduct.upstreams import Limits, open_upstream, peer
+from safeconduct.upstreams.pace import PAUSE_S
+from tests.faults.upstream_servers import OWNER, paced
 from tests.support.listeners import Hears, Unanswered, never, three
 
 CHILD = Path(__file__).with_name("upstream_child.py")
@@ -241,6 +242,18 @@ async def test_a_notice_that_would_fill_the_memory_is_unheard() -> None:
         lines = [progress(1, "m" * 65_536), progress(2, "short"), DONE]
         assert await call(upstream, "lines", {"lines": lines}, listener) == {}
     assert listener.heard == [("notifications/progress", {"progress": 2, "message": "short"})]
+
+
+@pytest.mark.parametrize("line", [notice("notifications/other", {}), question("q", "ping")])
+async def test_a_flood_takes_its_own_time(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = paced(monkeypatch, peer)
+    async with child() as upstream:
+        given = {"lines": [*[line] * 600, DONE]}
+        assert await call(upstream, "lines", given, None) == {}
+        assert pauses == [PAUSE_S, PAUSE_S]
+        for _ in range(300):
+            await call(upstream, "echo", {}, None)
+    assert pauses == [PAUSE_S, PAUSE_S]
 
 
 async def _ignored(params: JSON) -> None:

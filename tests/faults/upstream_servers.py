@@ -9,8 +9,11 @@ import socket
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
+from types import ModuleType
 from typing import Annotated, Any, cast
 
+import pytest
 import uvicorn
 from mcp.server.mcpserver import Context, Elicit, ListRoots, MCPServer, Resolve, Sample
 from mcp.shared.exceptions import MCPDeprecationWarning
@@ -20,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from safeconduct.ports import JSON, Credential, Upstream
 from safeconduct.upstreams import Limits, open_upstream
+from safeconduct.upstreams.pace import Pace
 from tests.support.listeners import Hear, hears
 
 MODERN = "2026-07-28"
@@ -47,6 +51,17 @@ async def ask(
         timeout_s=timeout_s,
         listener=hears(on_progress),
     )
+
+
+def paced(monkeypatch: pytest.MonkeyPatch, where: ModuleType) -> list[float]:
+    """The pauses that upstreams are made to take there, none of which is taken."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(where, "Pace", partial(Pace, sleep))
+    return pauses
 
 
 # --- raw servers ----------------------------------------------------------------------------------

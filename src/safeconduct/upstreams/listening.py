@@ -25,6 +25,7 @@ from safeconduct.upstreams.conversation import Conversation, StatusFault, is_str
 from safeconduct.upstreams.messages import Answer, Ask, Message, Notice
 from safeconduct.upstreams.negotiation import Era, Negotiation, Session
 from safeconduct.upstreams.outbound import Call, Courtesies, Head, tell
+from safeconduct.upstreams.pace import Pace
 from safeconduct.upstreams.stream import MessageStream, malformed
 from safeconduct.upstreams.wire import UNREACHABLE, Exchange, Wire
 
@@ -104,7 +105,7 @@ class Listening:
                 conversation = Conversation(request_id, max_bytes=self._max_answer_bytes)
                 raise subscribed.ended(await conversation.hear(exchange))
             exchange.endless()
-            stream = MessageStream(exchange, self._max_answer_bytes)
+            stream = MessageStream(exchange, self._max_answer_bytes, pace=Pace())
             first = _notice(await stream.next(), request_id)
             if first.method != calls.ACKNOWLEDGED:
                 raise malformed("a subscription that was not acknowledged")
@@ -223,7 +224,7 @@ class Listening:
         if not is_stream(exchange):
             raise malformed("no event stream")
         exchange.endless()
-        return MessageStream(exchange, self._max_answer_bytes)
+        return MessageStream(exchange, self._max_answer_bytes, pace=Pace())
 
     async def _tell(self, hub: _Hub, stream: MessageStream, head: Head) -> None:
         """Tell everybody what they want of one stream, until it ends."""

@@ -13,6 +13,8 @@ What a child may write, and what becomes of it:
 - a line that is no message, such as a banner: a strike. After too many strikes between two good
   answers the child is taken for broken, and all requests under way are malformed.
 
+All but answers is read at a bounded pace (`safeconduct.upstreams.pace`).
+
 Nothing on a pipe says to which request an ask or a log line belongs. They are heard only while one
 request is under way alone, and asks only from a child that serves a single owner: `able` is what
 that owner can be asked, and nothing where a child serves several.
@@ -35,6 +37,7 @@ from safeconduct.upstreams.child import Child, LineTooLong
 from safeconduct.upstreams.deadline import Deadline
 from safeconduct.upstreams.hearers import Hearers
 from safeconduct.upstreams.messages import Answer, Ask, Malformed, Notice
+from safeconduct.upstreams.pace import Pace
 from safeconduct.upstreams.waiting import Waiting, check_only, loose_id
 from safeconduct.upstreams.wire import MALFORMED, REJECTED, UNREACHABLE
 
@@ -208,9 +211,11 @@ class Peer:
 
     async def _read(self) -> None:
         fault = UpstreamFault(UNREACHABLE, "the process ended", may_have_happened=True)
+        pace = Pace()
         try:
             async for line in self.child.lines():
-                self._take(line)
+                if not self._take(line):
+                    await pace.take(len(line))
                 if self._strikes > _MAX_STRIKES:
                     detail = "too many lines that are no answers"
                     fault = UpstreamFault(MALFORMED, detail, may_have_happened=True)
@@ -228,18 +233,21 @@ class Peer:
                 again = UpstreamFault(fault.reason, fault.detail, may_have_happened=True)
                 waiting.events.put_nowait(again)
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> bool:
+        """Whether it was an answer."""
         try:
             message = messages.read(line, self._max_bytes)
         except Malformed as error:
             self._refuse(line, str(error))
-            return
+            return False
         if isinstance(message, Answer):
             self._answered(message)
-        elif isinstance(message, Ask):
+            return True
+        if isinstance(message, Ask):
             self._asked(message)
         elif len(line) <= _MAX_NOTICE_BYTES:
             self._noticed(message)
+        return False
 
     def _answered(self, answer: Answer) -> None:
         request_id = answer.id if type(answer.id) is int else 0

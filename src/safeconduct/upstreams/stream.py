@@ -7,6 +7,7 @@ from collections import deque
 from safeconduct.ports import UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.messages import Malformed, Message
+from safeconduct.upstreams.pace import Pace
 from safeconduct.upstreams.sse import EventStream, EventTooLarge, Place
 from safeconduct.upstreams.wire import MALFORMED, Exchange
 
@@ -14,7 +15,15 @@ from safeconduct.upstreams.wire import MALFORMED, Exchange
 class MessageStream:
     """Reads one message after the other."""
 
-    def __init__(self, exchange: Exchange, max_bytes: int, place: Place | None = None) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        max_bytes: int,
+        place: Place | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        """`place` is where it goes on; `pace` is for one that has no end."""
+        self._pace = pace
         self._exchange = exchange
         self._max_bytes = max_bytes
         self._events = EventStream(max_bytes, place)
@@ -30,10 +39,14 @@ class MessageStream:
             chunk = await self._exchange.chunk()
             if not chunk:
                 return None
+            if self._pace is not None:
+                await self._pace.take(len(chunk))
             try:
                 self._ready.extend(self._events.feed(chunk))
             except EventTooLarge:
                 raise malformed("an event that is too long") from None
+        if self._pace is not None:
+            await self._pace.take(0)
         return taken(self._ready.popleft(), self._max_bytes)
 
 
