@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fuzz import documents, streams, texts, workload
+from fuzz import documents, evidence, streams, texts, workload
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 
@@ -38,6 +38,7 @@ TARGETS: Final = {
     "mirrored": Target(texts.mirrored),
     "workload-requests": Target(workload.requests),
     "workload-calls": Target(workload.calls),
+    "evidence": Target(evidence.evidence, is_json=True),
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.verification import (
     Criticality,
     ExtensionPolicy,
@@ -64,8 +65,11 @@ class Roots:
             raise UnusableKeys(f"{path}: a certificate in it is not that of an authority")
         self._store = Store(roots)
 
-    def verify(self, chain: Sequence[bytes], now_ms: int) -> x509.Certificate:
-        """The first certificate (DER) of a chain that leads to a root. Raises NotAttested."""
+    def verify(self, chain: Sequence[bytes], now_ms: int) -> CertificatePublicKeyTypes:
+        """The key of the first certificate (DER) of a chain that leads to a root.
+
+        Raises NotAttested.
+        """
         if not 1 <= len(chain) <= MAX_CERTIFICATES:
             raise NotAttested(f"a chain of {len(chain)} certificates")
         now = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC)
@@ -80,9 +84,14 @@ class Roots:
                 .build_client_verifier()
             )
             verifier.verify(leaf, others)
-        except (ValueError, VerificationError) as error:
-            raise NotAttested(f"the certificates lead to no root: {error}") from None
-        return leaf
+            return leaf.public_key()
+        except VerificationError as error:
+            # What follows quotes a certificate.
+            why, _, _ = str(error).partition(" (encountered")
+            raise NotAttested(f"the certificates lead to no root: {why}") from None
+        except Exception as error:  # noqa: BLE001 whatever a parser of foreign bytes raises
+            why = type(error).__name__
+            raise NotAttested(f"the certificates lead to no root: {why}") from None
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

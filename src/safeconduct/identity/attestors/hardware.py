@@ -72,7 +72,7 @@ class HardwareKeys:
             raise NotAttested("the nonce is not one of ours, or is too old")
         wanted = challenge(shown.nonce, key)
         if isinstance(shown, Certified):
-            held = _certified(shown, roots, wanted, now_ms)
+            held = certified(shown, roots, wanted, now_ms)
         else:
             held = self._authenticators.key(shown, roots, wanted, now_ms)
         facts = {"maker": shown.maker, "key": hashlib.sha256(_spki(held)).hexdigest()}
@@ -93,8 +93,9 @@ class HardwareKeys:
             raise NotAttested("the nonce was used before")
 
 
-def _certified(shown: Certified, roots: Roots, wanted: bytes, now_ms: int) -> HardwareKey:
-    key = roots.verify([octets(one) for one in shown.chain], now_ms).public_key()
+def certified(shown: Certified, roots: Roots, wanted: bytes, now_ms: int) -> HardwareKey:
+    """The key that a maker certified, and that signed this challenge now. Raises NotAttested."""
+    key = roots.verify([octets(one) for one in shown.chain], now_ms)
     if not isinstance(key, HardwareKey):
         raise NotAttested("a key of a kind that is not taken here")
     if not _signed(key, wanted, octets(shown.signature)):

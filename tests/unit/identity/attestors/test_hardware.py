@@ -144,6 +144,7 @@ async def test_a_device_that_is_none(tmp_path: Path, device: dict[str, Any]) -> 
     attesting = world(tmp_path, maker, key)
     shown = certified(maker.chain(key, **device), key, *fresh(attesting))
     await refused(attesting, shown, "lead to no root")
+    assert "Device 1" not in attesting.why, "it quotes nothing that was sent"
 
 
 async def test_a_device_whose_certificate_says_nothing_of_authorities(tmp_path: Path) -> None:
@@ -333,8 +334,10 @@ async def test_too_many_certificates(tmp_path: Path) -> None:
     for chain in ([], maker.chain(key) * 4):
         shown = certified(chain, key, *fresh(attesting))
         await refused(attesting, shown, f"a chain of {len(chain)} certificates")
-    shown = certified([b"x"], key, *fresh(attesting))
-    await refused(attesting, shown, "lead to no root")
+    leaf, between = maker.chain(key)
+    for strange in (b"x", leaf.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x0d", 1)):
+        shown = certified([strange, between], key, *fresh(attesting))
+        await refused(attesting, shown, "lead to no root")
 
 
 async def test_makers_are_told_apart(tmp_path: Path) -> None:
