@@ -16,7 +16,7 @@ from cryptography import x509
 
 from safeconduct.config.schema import Config
 from safeconduct.config.trust import Trust
-from safeconduct.identity.keys import Source, reader, source
+from safeconduct.identity.keys import Source, WebKeys, reader, source
 from safeconduct.kit import strictjson
 from safeconduct.kit.jwk import JoseError, KeySet
 
@@ -50,11 +50,24 @@ def read_bundle(jwts: Callable[[bytes], KeySet]) -> Callable[[bytes], Bundle]:
 def open_bundles(config: Config) -> dict[str, Source[Bundle]]:
     """The source of each trust domain that is believed. Raises UnusableKeys."""
     directory = Path(config.directory)
-    return {domain: _open(directory, reference) for domain, reference in config.root.trust.items()}
+    return {
+        domain: _open(directory, domain, reference)
+        for domain, reference in config.root.trust.items()
+    }
 
 
-def _open(directory: Path, trust: Trust) -> Source[Bundle]:
+def _open(directory: Path, domain: str, trust: Trust) -> Source[Bundle]:
     where = trust.where
+    if trust.workload_api is not None:
+        from safeconduct.identity import workload_api  # noqa: PLC0415 with it comes HTTP/2
+
+        path = Path(trust.workload_api.removeprefix("unix://"))
+        return WebKeys(
+            where,
+            workload_api.from_workload_api(path, domain),
+            workload_api.reader(frozenset(trust.algorithms)),
+            max_stale_s=trust.max_stale_s,
+        )
     # A bundle may have authorities for X.509-SVIDs alone, and belongs to somebody else.
     jwts = reader(trust, where if trust.bundle is None else None, JWT_USES)
     return source(directory, trust, where, read_bundle(jwts))

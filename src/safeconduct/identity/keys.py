@@ -48,6 +48,10 @@ Held = TypeVar("Held", bound=KeySet)
 Held_co = TypeVar("Held_co", bound=KeySet, covariant=True)
 
 
+Reader = Callable[[bytes], Held]
+"""Reads a document. Raises JoseError."""
+
+
 class UnusableKeys(ValueError):
     """Public keys that the configuration names cannot be used; the message says why."""
 
@@ -77,7 +81,7 @@ class KeyFile(Generic[Held]):
     def __init__(
         self,
         path: Path,
-        read: Callable[[bytes], Held],
+        read: Reader[Held],
         *,
         max_stale_s: float,
         clock: Callable[[], float] = elapsed_s,
@@ -142,7 +146,7 @@ class WebKeys(Generic[Held]):
         self,
         name: str,
         ask: Ask,
-        read: Callable[[bytes], Held],
+        read: Reader[Held],
         *,
         max_stale_s: float,
         clock: Callable[[], float] = elapsed_s,
@@ -266,7 +270,7 @@ def discovered(issuer: str, ca: Path | None) -> Ask:
 
 
 def source(
-    directory: Path, keys: Keys, where: str, read: Callable[[bytes], Held]
+    directory: Path, keys: Keys, where: str, read: Reader[Held]
 ) -> KeyFile[Held] | WebKeys[Held]:
     """The keys in a file below the directory, or at a URL. Raises UnusableKeys for a file."""
     if not is_url(where):
@@ -284,7 +288,7 @@ def signing_keys(directory: Path, keys: JwksRef) -> Source[KeySet]:
     return source(directory, keys, keys.jwks, reader(keys, keys.jwks, SIGNING))
 
 
-def reader(keys: Keys, where: str | None, uses: frozenset[str | None]) -> Callable[[bytes], KeySet]:
+def reader(keys: Keys, where: str | None, uses: frozenset[str | None]) -> Reader[KeySet]:
     """Reads keys: those in a file of the operator strictly, as somebody can correct it."""
     algorithms = frozenset(keys.algorithms)
     strict = where is not None and not is_url(where)

@@ -10,6 +10,7 @@ from safeconduct.config.problem import Report
 from safeconduct.config.rules.address import exposed, split
 from safeconduct.config.schema import Root
 from safeconduct.config.shape import did_you_mean
+from safeconduct.config.trust import Trust
 from safeconduct.config.users import UserIssuer
 from safeconduct.kit.yaml import Place
 
@@ -22,15 +23,27 @@ def issuers(draft: Draft, report: Report) -> None:
     for place, where in _keys(root.value):
         _fetchable(root, (place, where), report)
     for domain, trust in root.value.trust.items():
-        if (trust.jwks is None) == (trust.bundle is None):
-            report.error(
-                root.file,
-                ("trust", domain),
-                f"`{domain}` has not exactly one of `jwks` and `bundle`",
-                "write `jwks:` for keys of JWT-SVIDs, or `bundle:` for a SPIFFE bundle",
-            )
+        _trust(root, domain, trust, report)
     _users(root, report)
     _entries(draft, root, report)
+
+
+def _trust(root: Part[Root], domain: str, trust: Trust, report: Report) -> None:
+    if [trust.jwks, trust.bundle, trust.workload_api].count(None) != 2:
+        report.error(
+            root.file,
+            ("trust", domain),
+            f"`{domain}` has not exactly one of `jwks`, `bundle` and `workload_api`",
+            "write `jwks:` for keys of JWT-SVIDs, `bundle:` for a SPIFFE bundle, or "
+            "`workload_api:` for a socket",
+        )
+    elif trust.workload_api is not None and not trust.workload_api.startswith("unix:///"):
+        report.error(
+            root.file,
+            ("trust", domain, "workload_api"),
+            f"`{trust.workload_api}` is not the absolute path of a socket",
+            "write unix:///run/spire/sockets/agent.sock",
+        )
 
 
 def issuer_url(root: Part[Root], issuer: str, place: Place, report: Report) -> None:

@@ -58,6 +58,14 @@ def validate_jwt_svid_request(data: bytes) -> tuple[str, str]:
     return _last(fields, 1), _last(fields, 2)
 
 
+def bundles(data: bytes, number: int) -> dict[str, bytes]:
+    """The bundles by SPIFFE ID of the trust domain in a JWTBundlesResponse, where they stand under
+    the number 1, or an X509BundlesResponse, 2. Raises Malformed.
+    """
+    entries = (_read(entry) for entry in _read(data).get(number, ()))
+    return {_last(entry, 1): entry[2][-1] if 2 in entry else b"" for entry in entries}
+
+
 def _read(data: bytes) -> dict[int, list[bytes]]:
     """The fields that say their length, by number; others are passed over, as readers must."""
     fields: dict[int, list[bytes]] = {}

@@ -45,11 +45,28 @@ def test_keys_at_a_url_or_by_discovery(gateway: Gateway, keys: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", ["{}", "{jwks: state/trust.json, bundle: https://bundles.example}"]
+    "keys",
+    [
+        "{}",
+        "{jwks: state/trust.json, bundle: https://bundles.example}",
+        "{jwks: state/trust.json, workload_api: unix:///run/agent.sock}",
+        "{jwks: a, bundle: b, workload_api: unix:///run/agent.sock}",
+    ],
 )
 def test_a_trust_domain_has_one_source(gateway: Gateway, keys: str) -> None:
     gateway.change(ROOT, TRUST, f"crm.example: {keys} # here")
     gateway.expect("not exactly one of")
+
+
+@pytest.mark.parametrize("where", ["/run/agent.sock", "unix://agent.sock", "tcp://1.2.3.4:80"])
+def test_a_workload_api_is_a_socket_here(gateway: Gateway, where: str) -> None:
+    gateway.change(ROOT, TRUST, f"crm.example: {{workload_api: {where}}} # here")
+    gateway.expect("not the absolute path of a socket")
+
+
+def test_a_workload_api(gateway: Gateway) -> None:
+    gateway.change(ROOT, TRUST, "crm.example: {workload_api: unix:///run/agent.sock}")
+    assert gateway.problems == []
 
 
 def test_a_federated_bundle(gateway: Gateway) -> None:
