@@ -1,7 +1,7 @@
 """What users have consented to at an upstream's authorization server (RFC 6749 section 4.1).
 
-A consent is a refresh token in a file of the gateway's state that only its owner can read; taking
-the file away ends it. How it comes about: an operator has a ticket made for one user, who opens it,
+A consent is a token in a file of the gateway's state that only its owner can read; taking the file
+away ends it. How it comes about: an operator has a ticket made for one user, who opens it,
 reads what it is for, is sent on, and comes back in the same browser. Tickets and browsers under way
 are gone after a restart.
 """
@@ -37,13 +37,17 @@ _log = logging.getLogger(__name__)
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """One user's consent, as it is kept."""
+    """One user's consent, as it is kept: a refresh token, or where there was none, the access token
+    that was given instead, until it ends.
+    """
 
     upstream: str
     user: str
     issuer: str
-    refresh_token: str
     at_ms: int
+    refresh_token: str | None = None
+    access_token: str = ""
+    ends_ms: int = 0
 
     def __repr__(self) -> str:
         return f"Consent(upstream={self.upstream!r}, user={self.user!r})"
@@ -94,6 +98,8 @@ class Consents:
         # Servers that change the refresh token with each use take a second use for a theft.
         async with self._turns.setdefault(user, asyncio.Lock()):
             consent = self._read(user)
+            if consent.refresh_token is None:
+                return self._left(consent)
             form = {"grant_type": "refresh_token", "refresh_token": consent.refresh_token}
             try:
                 issued = await self._client.granted(form, scopes)
@@ -104,6 +110,14 @@ class Consents:
             if issued.refresh_token is not None and self.given(user):
                 self._write(msgspec.structs.replace(consent, refresh_token=issued.refresh_token))
             return issued
+
+    def _left(self, consent: Consent) -> Issued:
+        """What is left of a token that cannot be had anew. Raises CredentialUnavailable."""
+        left_ms = consent.ends_ms - self._clock_ms()
+        if left_ms <= 0:
+            self.withdraw(consent.user)
+            raise CredentialUnavailable("the user's consent has ended")
+        return Issued(consent.access_token, "Bearer", left_ms / 1000)
 
     def ticket(self, user: str) -> Ticket:
         """What a user will be asked."""
@@ -161,15 +175,21 @@ class Consents:
         except CredentialUnavailable as error:
             _log.warning("no consent at %s: %s", self.upstream, error)
             raise NoConsent("The server gave no token; the gateway's log says why.") from None
-        if issued.refresh_token is None:
-            raise NoConsent("The server gave nothing that lasts: no refresh token.")
         self._check_user(ticket, issued)
-        return Consent(
+        now_ms = self._clock_ms()
+        consent = Consent(
             upstream=self.upstream,
             user=ticket.user,
             issuer=metadata.issuer,
+            at_ms=now_ms,
             refresh_token=issued.refresh_token,
-            at_ms=self._clock_ms(),
+        )
+        if issued.refresh_token is not None:
+            return consent
+        return msgspec.structs.replace(
+            consent,
+            access_token=issued.access_token,
+            ends_ms=now_ms + int(issued.expires_in * 1000),
         )
 
     def keep(self, consent: Consent) -> None:

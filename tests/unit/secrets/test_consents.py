@@ -217,9 +217,19 @@ async def test_a_code_that_the_server_does_not_take_is_no_consent(
     assert caplog.messages == [f"no consent at crm: {web.url} says invalid_grant"]
 
 
-async def test_what_does_not_last_is_no_consent(company: Company) -> None:
+async def test_without_a_refresh_token_a_consent_lasts_as_long_as_its_token(
+    company: Company, web: Web, clock: Clock
+) -> None:
     company.refresh = None
-    assert await refusal(company) == "The server gave nothing that lasts: no refresh token."
+    await company.consent()
+    clock.now_ms += 299_999
+    assert await company.bearer() == "Bearer by-code"
+    clock.now_ms += 1
+    with pytest.raises(CredentialUnavailable, match="consent has ended"):
+        await company.bearer()
+    with pytest.raises(CredentialUnavailable, match="has not consented"):
+        await company.bearer()
+    assert web.count("/token") == 1
 
 
 async def test_where_nobody_can_log_in_nobody_is_sent(
