@@ -15,6 +15,7 @@ from safeconduct.entrypoints.wire import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
     INVALID_REQUEST,
+    MAX_ID,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
 )
@@ -265,6 +266,17 @@ async def test_bytes_that_only_some_parsers_take_are_refused(body: bytes) -> Non
 async def test_a_batch_is_refused(messages: list[JSON], version: str) -> None:
     reply = await attack(orjson.dumps(messages), [*BASE, ("mcp-protocol-version", version)])
     assert (reply.status, reply.code) == (400, INVALID_REQUEST)
+
+
+async def test_an_id_that_would_come_back_again_and_again_is_short() -> None:
+    for size, status in ((MAX_ID, 200), (MAX_ID + 1, 400)):
+        number = b'"%b"' % (b"i" * size)
+        page = Page()
+        body, fields = handshake("tools/call", CALL)
+        reply = await ask(front(page), body.replace(b'"id":1', b'"id":' + number, 1), fields)
+        assert (reply.status, len(page.calls)) == (status, status == 200)
+    body, fields = handshake("tools/call", CALL, progressToken="p" * (MAX_ID + 1))
+    assert (await attack(body, list(fields))).code == INVALID_PARAMS
 
 
 async def test_a_notification_does_not_call() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from safeconduct import hearing
+from safeconduct import hearing, subscriptions
 from safeconduct.app import Served
 from safeconduct.cli.init import write
 from safeconduct.config import load
@@ -64,6 +64,20 @@ def test_the_limits_of_a_connection_are_those_that_are_kept() -> None:
     assert stated["requests behind one that is being answered"] == str(kept.ahead)
     assert stated["connections"].partition(";")[0] == str(kept.connections)
     assert stated["a stop of the gateway, for what is under way"] == f"{kept.shutdown_s} s"
+
+
+def test_the_limits_of_what_passes_in_a_call_are_those_that_hold() -> None:
+    stated = {row[0]: row[1] for row in tables(sections(PAGE)["Limits"])[0][1:]}
+    assert stated["an id, or a progress token"] == f"{wire.MAX_ID} characters"
+    mib = hearing.MAX_ASKED_BYTES >> 20
+    assert stated["what an upstream asks in one call"] == (
+        f"{hearing.MAX_ASKS} questions, {mib} MiB"
+    )
+    assert stated["subscriptions under way with upstreams"] == (
+        f"{subscriptions.MAX_LISTENING_OF_TASK} of a task, "
+        f"{subscriptions.MAX_LISTENING_OF_AGENT} of an agent, "
+        f"{subscriptions.MAX_LISTENING} in all"
+    )
 
 
 def test_the_bounds_of_questions_and_of_what_is_kept_are_those_that_hold() -> None:

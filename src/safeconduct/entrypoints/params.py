@@ -173,7 +173,7 @@ def progress_token(message: Message) -> Id | None:
     given = message.meta.get(TOKEN_KEY)
     token = as_id(given)
     if token is None and given is not None:
-        raise _invalid(message, "progressToken must be a string or an integer.")
+        raise _invalid(message, "progressToken must be a short string or an integer.")
     return token
 
 

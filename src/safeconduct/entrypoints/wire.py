@@ -38,6 +38,9 @@ _MEMBERS: Final = frozenset({"jsonrpc", "id", "method", "params"})
 
 Id = str | int
 
+MAX_ID: Final = 256
+"""How long an id, or a progress token, may be: it comes back with everything that is told."""
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A request, or a notification if it has no id. `params` no longer holds `_meta`."""
@@ -103,7 +106,7 @@ def parse(body: bytes, max_bytes: int) -> Message | Reply:
         raise Rejected(INVALID_REQUEST, "The body must be one JSON-RPC request or notification.")
     request_id = as_id(envelope.get("id"))
     if request_id is None and "id" in envelope:
-        raise Rejected(INVALID_REQUEST, "The id must be a string or an integer.")
+        raise Rejected(INVALID_REQUEST, "The id must be a short string or an integer.")
     method = envelope.get("method")
     params = as_object(envelope.get("params", {}))
     if type(method) is not str or params is None:
@@ -139,8 +142,10 @@ def as_object(value: object) -> JSON | None:
 
 
 def as_id(value: object) -> Id | None:
-    """A decoded value, if it is a string or an integer: an id, or a progress token."""
-    return value if type(value) is str or type(value) is int else None
+    """A decoded value, if it is a short string or an integer: an id, or a progress token."""
+    if type(value) is str:
+        return value if len(value) <= MAX_ID else None
+    return value if type(value) is int else None
 
 
 def result(request_id: Id, value: JSON) -> Response:
