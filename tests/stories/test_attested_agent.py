@@ -75,7 +75,7 @@ def shown(gateway: Gateway, evidence: str, key: PrivateKey) -> tuple[int, Any]:
         connection.close()
 
 
-def started(gateway: Gateway, svid: str) -> StartedTask:
+def started(gateway: Gateway, svid: str, key: PrivateKey) -> StartedTask:
     return start_task(
         gateway.config,
         agent=COPILOT,
@@ -84,6 +84,7 @@ def started(gateway: Gateway, svid: str) -> StartedTask:
         purpose="Answer case C-1.",
         source="app",
         svid=svid,
+        key=key,
     )
 
 
@@ -101,13 +102,16 @@ def test_from_the_kubelet_s_token_to_a_tool(world: tuple[Gateway, Kubernetes]) -
     token = kubernetes.token(pod, gateway.issuer)
     status, issued = shown(gateway, token, key)
     assert (status, issued["spiffe_id"]) == (200, COPILOT)
-    agent = Agent(gateway, started(gateway, issued["jwt_svid"]))
+    # The SVID is the key's as well.
+    with pytest.raises(NotStarted, match="another key"):
+        started(gateway, issued["jwt_svid"], PrivateKey.generate())
+    agent = Agent(gateway, started(gateway, issued["jwt_svid"], key))
     assert done(agent.call("office__get_case", {"case_id": "C-1"}))
     # An SVID starts one task, and the pod's token is good for the next one.
     with pytest.raises(NotStarted):
-        started(gateway, issued["jwt_svid"])
+        started(gateway, issued["jwt_svid"], key)
     _, again = shown(gateway, token, key)
-    started(gateway, again["jwt_svid"])
+    started(gateway, again["jwt_svid"], key)
     # Whoever finds the token in a log has another key.
     status, refused = shown(gateway, token, PrivateKey.generate())
     assert (status, refused) == (

@@ -66,18 +66,20 @@ def start_task(
     source: Source,
     scopes: Sequence[str] | None = None,
     svid: str | None = None,
+    key: PrivateKey | None = None,
 ) -> StartedTask:
     """Start a task at the running gateway. Blocks; use `asyncio.to_thread` in a coroutine.
 
     `source` says who vouches for the purpose: `app` is the first configured front end, `user` the
-    user's device, `agent` nobody. `svid` is the JWT-SVID that the agent has of another issuer.
+    user's device, `agent` nobody. `svid` is the JWT-SVID that the agent has of another issuer,
+    and `key` the one that it is bound to, and that the task will be; a new one if there is none.
 
     Raises:
         DevIdentityRefused: this configuration has no development identity for one of the parties.
         NotStarted: the gateway refused.
         OSError: the gateway cannot be reached.
     """
-    key = PrivateKey.generate()
+    key = key or PrivateKey.generate()
     url = f"{config.root.gateway.issuer}/oauth/token"
     form = _form(config, agent=agent, user=user, purpose=purpose, source=source, svid=svid)
     form["task_profile"] = profile

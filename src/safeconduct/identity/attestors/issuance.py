@@ -12,7 +12,8 @@
 
 Evidence is spent on the key that it is first shown with. A token of a platform lives for minutes or
 hours and cannot be had anew at will, so the workload may show it again, with that key; whoever else
-got hold of it, in a log or on the way, comes too late.
+got hold of it, in a log or on the way, comes too late. The JWT-SVID is bound to the key, too: with
+another one it starts no task.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class Signer(Protocol):
         self, spiffe_id: str, key: CertificatePublicKeyTypes, now_ms: int
     ) -> tuple[bytes, ...]: ...
 
-    def jwt_svid(self, spiffe_id: str, audiences: Sequence[str], now_ms: int) -> str: ...
+    def jwt_svid(
+        self, spiffe_id: str, audiences: Sequence[str], now_ms: int, *, key: str | None = None
+    ) -> str: ...
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,7 +116,7 @@ class Issuance:
             signer = self._signers[domain_of(attested.agent)]
             key = jose.embedded(caller.dpop[0], dpop.TYPE).key
             chain = signer.x509_svid(attested.agent, key, now_ms)
-            token = signer.jwt_svid(attested.agent, (audience,), now_ms)
+            token = signer.jwt_svid(attested.agent, (audience,), now_ms, key=thumbprint)
         except AuthorityFault as fault:
             raise _later(f"nothing can be signed: {fault}") from None
         return {

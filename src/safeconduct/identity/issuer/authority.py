@@ -115,8 +115,12 @@ class Authority:
         )
         return (leaf,)
 
-    def jwt_svid(self, spiffe_id: str, audiences: Sequence[str], now_ms: int) -> str:
-        """A JWT-SVID for these audiences, at least one. Raises AuthorityFault."""
+    def jwt_svid(
+        self, spiffe_id: str, audiences: Sequence[str], now_ms: int, *, key: str | None = None
+    ) -> str:
+        """A JWT-SVID for these audiences, at least one; with the thumbprint of a key, it is bound
+        to that (RFC 7800 `cnf`, RFC 9449 `jkt`). Raises AuthorityFault.
+        """
         self._own(spiffe_id)
         if not audiences:
             raise ValueError("a JWT-SVID is for somebody")
@@ -129,6 +133,8 @@ class Authority:
             # None is asked for; but two of one second would otherwise be one.
             "jti": secrets.token_urlsafe(16),
         }
+        if key is not None:
+            claims["cnf"] = {"jkt": key}
         return jose.sign(claims, self._signer(now_ms).jwt_key, "JWT")
 
     def bundle(self, now_ms: int) -> Bundle:

@@ -38,7 +38,7 @@ async def test_what_is_issued_is_the_caller_s_and_is_accepted_here(tmp_path: Pat
     assert leaf.public_key() == attesting.key.public.key
     svids = Svids(attesting.config, open_bundles(attesting.config))
     workload = await svids.verify(issued["jwt_svid"], attesting.now_ms)
-    assert workload.id == AGENT
+    assert (workload.id, workload.key) == (AGENT, attesting.key.public.thumbprint)
 
 
 async def test_an_svid_for_somebody_else(tmp_path: Path) -> None:
