@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 import warnings
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -108,15 +109,15 @@ class Publisher:
 
 
 @asynccontextmanager
-async def publishing() -> AsyncGenerator[Publisher]:
+async def publishing(tls: ssl.SSLContext | None = None) -> AsyncGenerator[Publisher]:
     """An issuer while the context lasts; afterwards nobody answers."""
     served: list[Publisher] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await served[0].serve(reader, writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        served.append(Publisher(f"http://127.0.0.1:{port}"))
+        served.append(Publisher(f"http{'s' if tls else ''}://127.0.0.1:{port}"))
         yield served[0]

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from cryptography import x509
 
 from safeconduct.config.keys import JwksRef
 from safeconduct.identity import keys
@@ -22,6 +24,7 @@ from safeconduct.identity.keys import (
 )
 from safeconduct.kit.fetch import FetchError
 from safeconduct.kit.jwk import KeySet, PrivateKey, PublicKey
+from tests.support.certificates import Authority, Held
 from tests.support.publishers import KEYS, METADATA, Publisher, public, publishing, rsa
 
 ONE, TWO = (PrivateKey.generate().public for _ in range(2))
@@ -338,6 +341,37 @@ async def test_where_keys_are_decides_how_they_are_had(
     assert await kids(signing_keys(tmp_path, here)) == [ONE.kid]
     secure = JwksRef(jwks=publisher.url.replace("http:", "https:"), ca="absent.pem")
     assert await kids(signing_keys(tmp_path, secure)) is None
+
+
+def shown(held: Held, directory: Path) -> ssl.SSLContext:
+    """How a server shows this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*held.write(directory, "server"))
+    return context
+
+
+async def test_keys_come_from_who_is_certified_to_have_them(tmp_path: Path) -> None:
+    ours, others = Authority("crm.example"), Authority("crm.example")
+    elsewhere = ours.svid("spiffe://crm.example/x", names=[x509.DNSName("elsewhere.example")])
+    async with publishing(shown(elsewhere, tmp_path)) as publisher:
+        publisher.publish(ONE.jwk())
+        ours.write(tmp_path, "ours")
+        held = signing_keys(tmp_path, JwksRef(jwks=publisher.url + KEYS, ca="ours.pem"))
+        assert await kids(held) is None
+    for name, one in (("ours", ours), ("others", others)):
+        one.write(tmp_path, name)
+    async with publishing(shown(ours.server(), tmp_path)) as publisher:
+        publisher.publish(ONE.jwk())
+        url = publisher.url + KEYS
+        assert await kids(signing_keys(tmp_path, JwksRef(jwks=url, ca="ours.pem"))) == [ONE.kid]
+        for ca in (None, "others.pem", "absent.pem"):
+            assert await kids(signing_keys(tmp_path, JwksRef(jwks=url, ca=ca))) is None
+        # Neither by discovery, nor where the metadata leads.
+        publisher.say(METADATA, {"issuer": publisher.url, "jwks_uri": url.replace("https", "http")})
+        with pytest.raises(FetchError, match="not at an https URL"):
+            await discovered(publisher.url, tmp_path / "ours.pem")(None)
+        with pytest.raises(FetchError):
+            await discovered(publisher.url, tmp_path / "others.pem")(None)
 
 
 def test_ages_are_measured_on_a_clock_that_nobody_sets() -> None:
