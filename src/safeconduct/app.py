@@ -31,6 +31,7 @@ from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.entrypoints import oauth, signals, svids
 from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.consent import TICKET_PATH, ConsentPages
+from safeconduct.entrypoints.forwarded import forwarded
 from safeconduct.entrypoints.http import (
     JSON_TYPE,
     Problem,
@@ -40,6 +41,7 @@ from safeconduct.entrypoints.http import (
     Routes,
     Site,
     doors,
+    own,
 )
 from safeconduct.entrypoints.login import LoginPages
 from safeconduct.entrypoints.mcp import McpEndpoint
@@ -48,6 +50,7 @@ from safeconduct.entrypoints.operator import OperatorError, OperatorSocket
 from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.server import Server, listener
 from safeconduct.entrypoints.signals import Pushes
+from safeconduct.entrypoints.tls import Tls, pair
 from safeconduct.identity import dev
 from safeconduct.identity.attestors.attested import Attestor
 from safeconduct.identity.attestors.issuance import Issuance, Signer
@@ -55,10 +58,12 @@ from safeconduct.identity.attestors.kubernetes import Pods
 from safeconduct.identity.attestors.pools import PoolTokens
 from safeconduct.identity.dpop import NONCE_MS, Proofs
 from safeconduct.identity.evidence import ConfiguredEvidence
-from safeconduct.identity.issuer.authority import own_authorities
+from safeconduct.identity.issuer.authority import Authority, domain_of, own_authorities
+from safeconduct.identity.issuer.own import own_svid
 from safeconduct.identity.keys import Source, authorities, signing_keys
 from safeconduct.identity.login import Login
 from safeconduct.identity.nonces import Nonces
+from safeconduct.identity.x509 import Authorities
 from safeconduct.kit.jwk import KeySet
 from safeconduct.ports import (
     JSON,
@@ -102,7 +107,8 @@ class Served:
         """Reads keys and policy, opens log and state, and wires all of it. Nothing listens yet.
 
         Raises:
-            PolicyRefused, UnusableKeys, KeyFileError, DevIdentityRefused: refuse to start.
+            PolicyRefused, UnusableKeys, UnusableCertificate, KeyFileError, DevIdentityRefused:
+                refuse to start.
             LedgerFault, OSError: as for `Rooms`.
         """
         from safeconduct.upstreams.factory import open_upstream
@@ -120,6 +126,8 @@ class Served:
         for one in signers.values():
             one.bundle(clock_ms())
         self.evidence = evidence = ConfiguredEvidence(config, proofs)
+        self._clients = Authorities(evidence.bundles)
+        self._tls = self._shown(config, signers)
         self.tokens = TaskTokens(root.gateway, keys, evidence)
         self.rooms = Rooms(
             config,
@@ -285,6 +293,17 @@ class Served:
         issuer = self.rooms.config.root.gateway.issuer
         return svids.routes(self._issuance, issuer, self._refusals)
 
+    def _shown(self, config: Config, signers: Mapping[str, Authority]) -> Tls | None:
+        """What is shown at our port, if it speaks TLS. Raises UnusableCertificate."""
+        block, directory = config.root.gateway.tls, Path(config.directory)
+        if block is None:
+            return None
+        asked = self._clients.current if block.client_certificates else None
+        if block.svid is not None:
+            authority = signers[domain_of(block.svid)]
+            return Tls(own_svid(authority, block.svid, clock_ms), asked)
+        return Tls(pair(directory / str(block.certificate), directory / str(block.key)), asked)
+
     def _attesting(self, signers: Mapping[str, Signer], proofs: Proofs) -> Issuance:
         """Who issues SVIDs for evidence, with an attestor for each kind that is configured."""
         config, directory = self.rooms.config, Path(self.rooms.config.directory)
@@ -316,6 +335,7 @@ class Served:
                     self.rooms.keep_up(),
                     self.evidence.keep_up(),
                     self._rotate(),
+                    self._clients.keep_up(),
                     self._issuance.keep_up(),
                     *(one.keys.keep_up() for one in self._transmitters),
                     *(one.polling.run() for one in self._transmitters if one.polling is not None),
@@ -332,12 +352,14 @@ class Served:
 
     async def _serve(self, listening: socket, ready: Callable[[str], None]) -> None:
         gateway, routes = self.rooms.config.root.gateway, self.routes()
-        entry = doors(gateway.issuer, gateway.listen, gateway.allowed_origins)
+        told = gateway.forwarded_certificate
+        clients = own if told is None else forwarded(told)
+        entry = doors(gateway.issuer, gateway.listen, gateway.allowed_origins, clients)
         known = {path: routes[path] for path in EARLY if path in routes}
         site = Site(known, entry, opening=True)
         # The whole request on the wire: the largest body, its framing and its head.
         limits = Limits(message_bytes=gateway.max_body_bytes + WIRE_OVERHEAD)
-        server = Server(site, limits)
+        server = Server(site, limits, None if self._tls is None else self._tls.entry)
 
         async def opened() -> None:
             try:

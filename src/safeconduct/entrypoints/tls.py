@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
-from safeconduct.kit.certificate import Certificate
+from safeconduct.kit.certificate import Certificate, UnusableCertificate
 
 _log = logging.getLogger(__name__)
 
@@ -31,10 +31,6 @@ _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 _MAX_BYTES: Final = 1024 * 1024
 _DER: Final = 2  # OpenSSL's name for it: SSL_FILETYPE_ASN1
-
-
-class UnusableCertificate(ValueError):
-    """The gateway cannot show this certificate; the message says why."""
 
 
 Pair = Callable[[], bytes]

@@ -12,6 +12,10 @@ from cryptography import x509
 from safeconduct.kit.jwk import encode
 
 
+class UnusableCertificate(ValueError):
+    """A certificate of our own that cannot be shown; the message says why."""
+
+
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """A certificate whose key its sender has, as a TLS handshake proved.
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from safeconduct.entrypoints.tls import Tls, UnusableCertificate, pair
-from safeconduct.kit.certificate import Certificate
+from safeconduct.entrypoints.tls import Tls, pair
+from safeconduct.kit.certificate import Certificate, UnusableCertificate
 from tests.support.certificates import HOUR, Authority, Held, anonymous
 from tests.support.front import listening
 from tests.support.sockets import WHOLE, Served, Socket, dialled
