@@ -14,12 +14,15 @@ import select
 import socket
 import struct
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
+import msgspec
+
 from safeconduct.config.schema import Config
+from safeconduct.config.workloads import Process
 from safeconduct.identity.attestors.attested import NotAttested, Workloads
 
 KIND: Final = "unix"
@@ -86,10 +89,7 @@ class UnixAttestor:
 
     def __init__(self, config: Config) -> None:
         self._workloads = Workloads(config, KIND)
-        chosen = [one.unix for one in config.root.workloads.values() if one.unix is not None]
-        self._paths = sorted({one.path for one in chosen if one.path is not None})
-        self._hashes = any(one.sha256 is not None for one in chosen)
-        self._cgroups = any(one.cgroup is not None for one in chosen)
+        self._entries = [one.unix for one in config.root.workloads.values() if one.unix is not None]
         self._digests: OrderedDict[tuple[int, ...], str] = OrderedDict()
 
     async def attest(self, peer: Peer) -> str:
@@ -102,16 +102,14 @@ class UnixAttestor:
             raise NotAttested(f"{fault} ({seen})") from None
 
     async def facts(self, peer: Peer) -> dict[str, str]:
-        """What is seen of a process, as far as any entry asks for it. Raises NotAttested."""
+        """What is seen of a process, as far as an entry asks for it. Raises NotAttested."""
         facts = {"uid": str(peer.uid), "gid": str(peer.gid)}
         try:
-            if self._cgroups:
+            if any(entry.cgroup is not None for entry in self._entries):
                 facts |= _cgroup(peer.pid)
-            if self._paths or self._hashes:
-                with _program(peer.pid) as program:
-                    facts |= self._path(program)
-                    if self._hashes:
-                        facts["sha256"] = await self._sha256(program)
+            # A program is looked at for those entries alone whose user it could be: nobody else's
+            # is our business, and reading a large one takes long.
+            facts |= await self._program(peer, [one for one in self._entries if _fits(one, facts)])
         except PermissionError:
             raise NotAttested(
                 "its program cannot be looked at; run the issuer as root or with CAP_SYS_PTRACE"
@@ -123,19 +121,15 @@ class UnixAttestor:
             raise NotAttested("the process has ended")
         return facts
 
-    def _path(self, program: int) -> dict[str, str]:
-        """The path that an entry names and where this very file stands now.
-
-        The name that /proc gives is one inside of the process's own mounts, which it may choose.
-        """
-        running = os.fstat(program)
-        for path in self._paths:
-            try:
-                if os.path.samestat(Path(path).stat(), running):
-                    return {"path": path}
-            except OSError:
-                continue
-        return {}
+    async def _program(self, peer: Peer, entries: Sequence[Process]) -> dict[str, str]:
+        """What is seen of the program, by the entries that ask for it. Raises OSError."""
+        if all(one.path is None and one.sha256 is None for one in entries):
+            return {}
+        with _opened(peer.pid) as program:
+            seen = _path(program, [one.path for one in entries if one.path is not None])
+            if any(one.sha256 is not None and _fits(one, seen) for one in entries):
+                seen["sha256"] = await self._sha256(program)
+        return seen
 
     async def _sha256(self, program: int) -> str:
         seen = os.fstat(program)
@@ -148,6 +142,27 @@ class UnixAttestor:
         return self._digests[key]
 
 
+def _fits(entry: Process, facts: Mapping[str, str]) -> bool:
+    """Whether nothing that is known by now speaks against an entry."""
+    demanded = {
+        name: value for name, value in msgspec.structs.asdict(entry).items() if value is not None
+    }
+    return all(str(demanded.get(name, value)) == value for name, value in facts.items())
+
+
+def _path(program: int, paths: Sequence[str]) -> dict[str, str]:
+    """The path at which this very file stands now, of those that entries name, or `none`.
+
+    The name that /proc gives is one inside of the process's own mounts, which it may choose.
+    """
+    running = os.fstat(program)
+    for path in paths:
+        with suppress(OSError):
+            if os.path.samestat(Path(path).stat(), running):
+                return {"path": path}
+    return {"path": "none"}
+
+
 def everything(peer: Peer) -> dict[str, str]:
     """All that an entry could say of a process, under the names of the entry's keys; of a program
     that cannot be looked at nothing is said.
@@ -155,7 +170,7 @@ def everything(peer: Peer) -> dict[str, str]:
     Raises OSError: there is no such process any more.
     """
     seen = {"uid": str(peer.uid), "gid": str(peer.gid), **_cgroup(peer.pid)}
-    with suppress(PermissionError), _program(peer.pid) as program:
+    with suppress(PermissionError), _opened(peer.pid) as program:
         seen["path"] = str(Path(f"/proc/{peer.pid}/exe").readlink())
         seen["sha256"] = _digest(program)
     return seen
@@ -198,7 +213,7 @@ def _lines(pid: int, name: str) -> list[str]:
 
 
 @contextmanager
-def _program(pid: int) -> Generator[int]:
+def _opened(pid: int) -> Generator[int]:
     """The file that a process runs, whatever stands at its path by now."""
     descriptor = os.open(f"/proc/{pid}/exe", os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -202,11 +202,37 @@ async def test_who_may_not_look_is_told_what_to_do(
     def refused(_: int) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(unix, "_program", refused)
+    monkeypatch.setattr(unix, "_opened", refused)
     with running(SLEEP, 60) as peer:
         attestor = telling(configured, copilot=Process(uid=UID, path=str(SLEEP)))
         assert "CAP_SYS_PTRACE" in await refusal(attestor, peer)
         assert set(unix.everything(peer)) <= {"uid", "gid", "cgroup"}
+
+
+async def test_a_program_is_looked_at_only_for_an_entry_that_could_be_it(
+    configured: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    digest: Callable[[int], str] = vars(unix)["_digest"]
+
+    def counted(program: int) -> str:
+        read.append(program)
+        return digest(program)
+
+    monkeypatch.setattr(unix, "_digest", counted)
+    elsewhere = Process(uid=UID, path="/nowhere", sha256="0" * 64)
+    with running(SLEEP, 60) as peer:
+        told = await refusal(telling(configured, copilot=elsewhere), peer)
+        assert told.endswith(f"(uid {UID}, gid {os.getegid()}, path none)")
+        assert read == []
+
+        def refused(_: int) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(unix, "_opened", refused)
+        others = Process(uid=UID + 1, path=str(SLEEP), sha256="0" * 64)
+        both = telling(configured, copilot=Process(uid=UID), other=others)
+        assert await both.attest(peer) == COPILOT
 
 
 def test_everything_that_an_entry_can_say_is_shown() -> None:
