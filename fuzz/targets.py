@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fuzz import documents, evidence, streams, texts, workload
+from fuzz import documents, evidence, forms, streams, texts, workload
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 
@@ -39,6 +39,7 @@ TARGETS: Final = {
     "workload-requests": Target(workload.requests),
     "workload-calls": Target(workload.calls),
     "evidence": Target(evidence.evidence, is_json=True),
+    "token-requests": Target(forms.token_requests),
 }
 
 

@@ -27,11 +27,11 @@ class Bound(NamedTuple):
 
     def holds(self, spends: Mapping[str, int]) -> bool:
         """Whether so much more can be used up."""
-        return all(
-            self.counts.get(name, 0) + amount <= self.budgets[name]
-            for name, amount in spends.items()
-            if name in self.budgets
-        )
+        for name, amount in spends.items():
+            most = self.budgets.get(name)
+            if most is not None and self.counts.get(name, 0) + amount > most:
+                return False
+        return True
 
 
 def state_of(line: Sequence[Kin]) -> Literal["active", "ended", "revoked"]:
@@ -50,8 +50,10 @@ def scopes_of(line: Sequence[Kin]) -> frozenset[str]:
 
 def version_of(line: Sequence[Kin]) -> int:
     """Grows with the task itself, and with the plans of those above it."""
-    own, *elders = line
-    return own.row.version + sum(kin.row.changes for kin in elders)
+    version = line[0].row.version
+    for kin in line[1:]:
+        version += kin.row.changes
+    return version
 
 
 def reattest_every(line: Iterable[Kin]) -> int | None:

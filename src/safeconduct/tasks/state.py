@@ -218,17 +218,17 @@ class TaskState:
 
     def _spend(self, task: str, line: list[Kin], spends: Mapping[str, int]) -> None:
         """Counts what a permit uses up, in the task, in those above it, and beyond all of them."""
-        start, row = line[0]
-        for name, (_, one) in zip((task, *start.elders), line, strict=True):
-            self._tasks.put(name, replace(one, counts=_spent(one.counts, spends)))
-        row = replace(
+        (start, row), *elders = line
+        own = replace(
             row,
             version=row.version + 1,
             unattested=row.unattested + 1,
             counts=_spent(row.counts, spends),
         )
-        self._tasks.put(task, row)
-        for name in dict.fromkeys(one.start.purse for one in line if one.start.window):
+        self._tasks.put(task, own)
+        for name, (_, one) in zip(start.elders, elders, strict=True):
+            self._tasks.put(name, replace(one, counts=_spent(one.counts, spends)))
+        for name in {one.start.purse for one in line if one.start.window}:
             purse = self._purses.peek(name)
             if purse is not None:
                 self._purses.put(name, PurseRow(purse.since_ms, _spent(purse.counts, spends)))
@@ -512,9 +512,11 @@ def _line(
     starts: Callable[[str], StartRow | None],
     tasks: Callable[[str], TaskRow | None],
 ) -> list[Kin]:
-    own = starts(task)
-    line: list[Kin] = []
-    for name in () if own is None else (task, *own.elders):
+    own, row = starts(task), tasks(task)
+    if own is None or row is None:
+        return []
+    line = [Kin(own, row)]
+    for name in own.elders:
         start, row = starts(name), tasks(name)
         if start is None or row is None:
             return []
