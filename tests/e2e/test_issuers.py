@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urlencode
 
-import msgspec
 import pytest
 
 from safeconduct.config import load
-from safeconduct.identity import dev
-from safeconduct.identity.client import StartedTask, proof
-from safeconduct.kit.jwk import PrivateKey
 from safeconduct.ports import JSON
 from tests.e2e.login import CLIENT, CODE, PASSWORD, Issuer, asked_for, nanoidp, oidc_provider
 from tests.support.installation import (
-    COPILOT,
     USER,
     Agent,
     Gateway,
+    change,
     done,
     install,
     opened_office,
     running,
 )
+from tests.support.starting import Refused, start
 
 pytestmark = [pytest.mark.debian, pytest.mark.timeout(120)]
 
 WEAK = {"user": "u-1", "password": PASSWORD}
 STRONG = WEAK | {"code": CODE}
 BOB = "bob@partner.example"
-TYPE = "urn:ietf:params:oauth:token-type:"
 
 
 @pytest.fixture
@@ -72,10 +64,6 @@ def gateway(tmp_path: Path, main: Issuer, partner: Issuer) -> Generator[Gateway]
             yield gateway
 
 
-def change(path: Path, members: JSON) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | members))
-
-
 def users_of(main: Issuer, partner: Issuer) -> JSON:
     common = {"audience": CLIENT, "algorithms": ["RS256"]}
     other = common | {"issuer": partner.url, "required": {"token_use": "id"}}
@@ -95,42 +83,6 @@ def users_of(main: Issuer, partner: Issuer) -> JSON:
             | {"requires": {"acr": ["mfa"], "amr": ["otp"], "max_age_s": 60, "groups": ["sales"]}},
         },
     }
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """What the token endpoint says instead of a token."""
-
-    status: int
-    told: dict[str, Any]
-
-
-def start(gateway: Gateway, id_token: str, profile: str = "triage") -> Agent | Refused:
-    """Shows a user's token and an SVID of the copilot's."""
-    config, url = gateway.config, f"{gateway.issuer}/oauth/token"
-    key, now_ms = PrivateKey.generate(), time.time_ns() // 1_000_000
-    state = Path(config.directory) / config.root.gateway.state
-    form: JSON = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-        "subject_token": id_token,
-        "subject_token_type": f"{TYPE}id_token",
-        "actor_token": dev.svid(state, config, COPILOT, now_ms),
-        "actor_token_type": f"{TYPE}jwt",
-        "task_profile": profile,
-        "purpose": "Answer case C-1.",
-    }
-    try:
-        told = asked_for(url, urlencode(form).encode(), DPoP=proof(key, "POST", url, None))
-    except HTTPError as error:
-        with error:
-            return Refused(error.code, json.load(error))
-    task = StartedTask(
-        task=told["task"],
-        token=told["access_token"],
-        key=key,
-        scopes=frozenset(told["scope"].split()),
-        expires_ms=now_ms + told["expires_in"] * 1000,
-    )
-    return Agent(gateway, task)
 
 
 def started(gateway: Gateway, id_token: str, profile: str = "triage") -> Agent:

@@ -196,6 +196,11 @@ def install(
     return load(directory)
 
 
+def change(path: Path, members: JSON) -> None:
+    """Replaces members of a document of a configuration directory."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | members))
+
+
 def _agent(agent: str, *, stateless: bool) -> JSON:
     return {
         "agent": {

@@ -149,7 +149,8 @@ def _user(about: object, issuer: str) -> str | None:
             return _user(subject.get("user"), issuer)
         case "aliases":
             each = subject.get("identifiers")
-            found = [_user(one, issuer) for one in each] if isinstance(each, list) else []
+            several = cast("list[object]", each) if isinstance(each, list) else []
+            found = [_user(one, issuer) for one in several]
             return next((one for one in found if one is not None), None)
         case _:
             return None
