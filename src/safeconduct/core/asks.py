@@ -169,12 +169,19 @@ def pages_first(data: object) -> JSON:
     """
     given = cast("JSON", data).get("elicitations") if isinstance(data, dict) else None
     asked: JSON = {"resultType": INPUT_REQUIRED}
-    if isinstance(given, list) and given:
+    pages = cast("list[object]", given) if isinstance(given, list) else []
+    if pages and all(map(_is_page, pages)):
         asked["inputRequests"] = {
             f"page-{number}": {"method": "elicitation/create", "params": page}
-            for number, page in enumerate(cast("list[object]", given), 1)
+            for number, page in enumerate(pages, 1)
         }
     return asked
+
+
+def _is_page(given: object) -> bool:
+    """Whether this is a page with an id: nothing else may come first."""
+    page = cast("JSON", given) if isinstance(given, dict) else {}
+    return page.get("mode") == "url" and "elicitationId" in page
 
 
 def only_pages(asked: Mapping[str, Any]) -> bool:

@@ -207,9 +207,8 @@ class TestRounds:
         assert kept == {"resultType": INPUT_REQUIRED, "inputRequests": {"page-1": one}}
         assert only_pages(kept)
         assert not only_pages({**kept, "requestState": "s"})
-        assert not only_pages(
-            input_required(pages_first({"elicitations": [page]}), asks, EVERYTHING)
-        )
+        anew = {"inputRequests": {"q": {"method": "elicitation/create", "params": page}}}
+        assert not only_pages(input_required(anew, asks, EVERYTHING))
         assert not only_pages({"requestState": "s"})
         with pytest.raises(NotAllowed):
             input_required(result, Asks(form=True), EVERYTHING)
@@ -217,7 +216,13 @@ class TestRounds:
             input_required(result, asks, frozenset())
 
     @pytest.mark.parametrize(
-        "data", [None, [], {}, {"elicitations": {}}, {"elicitations": []}, {"elicitations": [1]}]
+        "data",
+        [
+            *(None, [], {}, {"elicitations": {}}, {"elicitations": []}, {"elicitations": [1]}),
+            {"elicitations": [PAGE]},
+            {"elicitations": [{**FORM, "elicitationId": "e"}]},
+            {"elicitations": [{**PAGE, "elicitationId": "e"}, FORM]},
+        ],
     )
     def test_pages_that_are_none_are_malformed(self, data: object) -> None:
         with pytest.raises(Malformed):
