@@ -157,6 +157,7 @@ async def test_the_operator_sees_what_the_caller_does_not_learn(tmp_path: Path) 
             ({}, None),
             ({"sub": 7}, "JWT"),
             ({"ver": "2"}, "JWT"),
+            ({"groups": [OID] * 200}, "JWT"),
             ({"sub": JANE}, "JWT"),
         ):
             with pytest.raises(Unauthenticated) as refused:

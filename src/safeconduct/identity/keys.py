@@ -204,6 +204,10 @@ class WebKeys(Generic[Held]):
             self.pause_s = SHORTEST_S
             self._complain(str(error))
             return
+        except Exception:  # noqa: BLE001  whatever it is, it ends neither a call nor the following
+            self.pause_s = SHORTEST_S
+            _log.exception("no keys of %s are to be had", self._name)
+            return
         self._good_s = self._asked_s
         self._complaint = ""
         refresh_s = answer.lasts_s

@@ -105,7 +105,8 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, jwk: object, *, algorithms: frozenset[Algorithm] = OWN) -> Self:
-        """Read a public JWK. An RSA key that names no algorithm is one for RS256.
+        """Read a public JWK. An RSA key that names no algorithm is one for RS256, or for PS256
+        where only that is accepted.
 
         Raises:
             JoseError: private members, a key for none of these algorithms, a point not on the
@@ -120,7 +121,8 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
             raise JoseError("a key whose kid or use is not a string")
         key: EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
         if jwk.get("kty") == "RSA":
-            algorithm, members, key = _import_rsa(jwk)
+            otherwise = "PS256" if "RS256" not in algorithms else "RS256"
+            algorithm, members, key = _import_rsa({"alg": otherwise, **jwk})
         else:
             algorithm, members, pair = _import(jwk, ())
             key = cast("EllipticCurvePublicKey | Ed25519PublicKey", pair.public_key)
@@ -328,7 +330,7 @@ def _import(
 
 
 def _import_rsa(jwk: Mapping[str, Any]) -> tuple[Algorithm, dict[str, str], RSAPublicKey]:
-    alg = jwk.get("alg", "RS256")
+    alg = jwk.get("alg")
     algorithm = _RSA_ALGORITHMS.get(alg) if isinstance(alg, str) else None
     if algorithm is None:
         raise JoseError("a key for another algorithm")

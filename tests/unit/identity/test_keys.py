@@ -219,6 +219,19 @@ class TestTheWeb:
         clock.now_s += 1
         assert await kids(web, ONE.kid) == [ONE.kid]
 
+    async def test_whatever_reading_them_raises_changes_nothing(
+        self, publisher: Publisher, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fails(data: bytes) -> KeySet:
+            raise ZeroDivisionError(len(data))
+
+        held = WebKeys(
+            "them", published(publisher.url + KEYS, None), fails, max_stale_s=100, clock=clock
+        )
+        assert await kids(held) is None
+        assert held.pause_s == keys.SHORTEST_S
+        assert "ZeroDivisionError" in caplog.text
+
     async def test_not_modified_is_no_answer_to_who_has_nothing(
         self, web: WebKeys[KeySet], publisher: Publisher
     ) -> None:

@@ -149,6 +149,19 @@ def test_an_rsa_key_is_read_only_where_it_is_named() -> None:
     assert list(KeySet.parse(jwks(RSA), uses=ANY, algorithms=FOREIGN).keys) == ["2011-04-29"]
 
 
+def test_an_rsa_key_without_an_algorithm_is_for_the_one_that_is_accepted() -> None:
+    bare = {name: value for name, value in RSA.items() if name != "alg"}
+    each: list[tuple[frozenset[Algorithm], Algorithm]] = [
+        (FOREIGN, "RS256"),
+        (frozenset({"RS256"}), "RS256"),
+        (frozenset({"PS256"}), "PS256"),
+    ]
+    for algorithms, expected in each:
+        assert PublicKey.parse(bare, algorithms=algorithms).algorithm == expected
+    with pytest.raises(JoseError):
+        PublicKey.parse(bare)
+
+
 def number(value: int) -> str:
     return encode(value.to_bytes((value.bit_length() + 7) // 8))
 
