@@ -25,10 +25,7 @@ from safeconduct.delegation.issuing import Issuing
 from safeconduct.delegation.logins import Logins
 from safeconduct.delegation.polling import Polling
 from safeconduct.delegation.signals import Signal, Signals, Transmitter, known
-<<<<<<< HEAD
 from safeconduct.delegation.signing import SigningKeys
-=======
->>>>>>> d177f30 (wip)
 from safeconduct.delegation.steps import Steps
 from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.entrypoints import oauth, signals, svids
