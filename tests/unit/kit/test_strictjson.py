@@ -147,7 +147,7 @@ def test_what_is_not_json_is_refused(data: bytes, why: str) -> None:
     assert _refused(data) == why
 
 
-@given(st.text(alphabet="secret", min_size=4))
+@given(st.text(alphabet="qwxyz", min_size=4))
 def test_errors_never_repeat_content(word: str) -> None:
     for document in (f'{{"{word}":1,"{word}":2}}', f'["\\ud800{word}"]', f"[{word}]", f'"{word}'):
         assert word not in _refused(document.encode())
