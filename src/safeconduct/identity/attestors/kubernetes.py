@@ -8,6 +8,7 @@ only after its signature and audience held.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
@@ -37,6 +38,9 @@ from safeconduct.kit.jwk import KeySet
 from safeconduct.ports import CredentialUnavailable
 
 KIND: Final = "kubernetes-sa"
+
+_AT_ONCE: Final = 2
+"""How many questions one API server is asked at once: each takes a thread while it lasts."""
 
 _LABEL: Final = "labels "
 _TIMEOUT_S: Final = 5.0
@@ -156,6 +160,7 @@ class _ApiServer:
         self._directory = Path(config.directory)
         self._ca = authorities(self._directory, cluster)
         self._secret = secret
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self.audience = cluster.audience or config.root.gateway.issuer
 
     def keys(self) -> KeyFile[KeySet] | WebKeys[KeySet]:
@@ -221,14 +226,15 @@ class _ApiServer:
     async def _ask(self, path: str, body: bytes | None = None) -> Fetched:
         """Asks the API server. Raises Unjudged."""
         try:
-            return await fetch(
-                f"{self._cluster.api}{path}",
-                method="GET" if body is None else "POST",
-                headers={**self._credential(), "Content-Type": "application/json"},
-                body=body,
-                ca=self._ca,
-                timeout_s=_TIMEOUT_S,
-            )
+            async with self._turns:
+                return await fetch(
+                    f"{self._cluster.api}{path}",
+                    method="GET" if body is None else "POST",
+                    headers={**self._credential(), "Content-Type": "application/json"},
+                    body=body,
+                    ca=self._ca,
+                    timeout_s=_TIMEOUT_S,
+                )
         except FetchError as error:
             raise Unjudged(f"the API server of {self._name} does not answer: {error}") from None
 

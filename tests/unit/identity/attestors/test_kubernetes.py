@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from tests.support.attesting import CLERK, ISSUER, Attesting, configured
 from tests.support.kubernetes import ISSUER as CLUSTER
 from tests.support.kubernetes import KEYS, REVIEWER, REVIEWS, Kubernetes, cluster
 from tests.support.publishers import public, rsa, signed
-from tests.support.web import document, serving
+from tests.support.web import Answer, Asked, document, serving
 from tests.support.worlds import AGENT
 
 KIND = "kubernetes-sa"
@@ -258,3 +261,55 @@ async def test_our_credential_goes_to_the_api_server_alone(
         elsewhere.publish({KEYS: {"keys": [public(kubernetes.key, alg="RS256")]}})
         await world(tmp_path / "other", kubernetes, jwks=elsewhere.url + KEYS).show(KIND, token)
         assert ["authorization" in one.headers for one in elsewhere.asked] == [False]
+
+
+async def test_the_api_server_is_asked_two_things_at_once(
+    tmp_path: Path, kubernetes: Kubernetes
+) -> None:
+    """Whoever has many tokens must not take every thread."""
+    attesting = world(tmp_path, kubernetes)
+    tokens = [kubernetes.token(kubernetes.run(f"pod-{n}"), ISSUER) for n in range(6)]
+    await attesting.show(KIND, tokens[0])
+    inside, most = 0, 0
+    lock, full, review = threading.Lock(), threading.Event(), kubernetes.web.pages[REVIEWS]
+
+    def slow(asked: Asked) -> Answer:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+            if inside == 2:
+                full.set()
+        full.wait(30)
+        answer = review(asked)
+        with lock:
+            inside -= 1
+        return answer
+
+    kubernetes.web.pages[REVIEWS] = slow
+    await asyncio.gather(*(attesting.show(KIND, token) for token in tokens[1:]))
+    assert most == 2
+
+
+async def test_keys_are_followed_in_the_background(tmp_path: Path, kubernetes: Kubernetes) -> None:
+    attesting = world(tmp_path, kubernetes)
+    published, asked = kubernetes.web.pages[KEYS], asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def heard(request: Asked) -> Answer:
+        loop.call_soon_threadsafe(asked.set)
+        return published(request)
+
+    kubernetes.web.pages[KEYS] = heard
+    following = asyncio.create_task(attesting.page.keep_up())
+    await asked.wait()
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+
+
+async def test_an_agent_without_a_tier(tmp_path: Path, kubernetes: Kubernetes) -> None:
+    attesting = world(tmp_path, kubernetes)
+    attesting.config.root.assignments.clear()
+    token = kubernetes.token(kubernetes.run(), ISSUER)
+    await refused(attesting, token, "has no tier")
