@@ -46,6 +46,8 @@ def _listening(path: Path) -> Generator[socket.socket]:
         before = os.umask(0o111)
         try:
             listener.bind(str(path))
+        except OSError as error:
+            raise OSError(f"no socket can be made at {path}: {error.strerror or error}") from None
         finally:
             os.umask(before)
         ours = path.stat().st_ino

@@ -102,3 +102,9 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path, api: Workl
     with pytest.raises(OSError, match="in use"):
         await serve(api, path, lambda: None)
     assert path.read_text() == "precious"
+
+
+async def test_where_there_can_be_no_socket_it_says_so(tmp_path: Path, api: WorkloadApi) -> None:
+    for path in (tmp_path / "nowhere" / "socket", tmp_path / ("x" * 200)):
+        with pytest.raises(OSError, match="no socket can be made at"):
+            await serve(api, path, lambda: None)
