@@ -10,7 +10,8 @@ import pytest
 
 from safeconduct.core.asks import Capability
 from safeconduct.ports import JSON, AskRefused, Upstream, UpstreamError, UpstreamFault
-from safeconduct.upstreams import Limits, asks
+from safeconduct.upstreams import Limits, asks, conversation
+from safeconduct.upstreams.pace import PAUSE_S
 from tests.faults.upstream_servers import (
     OWNER,
     Handler,
@@ -20,6 +21,7 @@ from tests.faults.upstream_servers import (
     echo,
     handshaking,
     in_session,
+    paced,
     stateless,
 )
 from tests.support.listeners import Hears, Unanswered, never, three
@@ -562,6 +564,14 @@ async def test_floods_of_log_lines_end_at_the_bound() -> None:
         with pytest.raises(UpstreamFault) as caught:
             await call(upstream, Hears(log_level="error"))
     assert (caught.value.reason, caught.value.may_have_happened) == MALFORMED
+
+
+async def test_a_flood_within_a_call_takes_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = paced(monkeypatch, conversation)
+    lines: list[JSON] = [{"level": "error", "data": "x"}] * 600
+    async with connected(logging_server([], lines)) as (upstream, _):
+        assert await call(upstream, Hears(log_level="error")) == {}
+    assert pauses == [PAUSE_S, PAUSE_S]
 
 
 async def test_a_server_without_logging_is_told_no_level() -> None:

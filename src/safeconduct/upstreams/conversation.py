@@ -21,6 +21,7 @@ from safeconduct.ports import Listener, UpstreamFault
 from safeconduct.upstreams import messages
 from safeconduct.upstreams.asks import Asking
 from safeconduct.upstreams.messages import Answer, Ask, Malformed, Message, Notice
+from safeconduct.upstreams.pace import Pace
 from safeconduct.upstreams.sse import Place
 from safeconduct.upstreams.stream import MessageStream, malformed, taken
 from safeconduct.upstreams.wire import REJECTED, UNREACHABLE, Exchange
@@ -91,6 +92,7 @@ class Conversation:
         self._asking = asking
         self._answer: Answer | None = None
         self._place = Place()
+        self._pace = Pace()
 
     async def hear(self, exchange: Exchange) -> Answer:
         """Read the response until its one answer, or on from where the one before has ended.
@@ -154,6 +156,7 @@ class Conversation:
                 raise malformed("a request from the upstream")
             self._asking.take(message)
         elif self._answer is None:
+            await self._pace.take(0)
             await self._noticed(message)
 
     async def _noticed(self, notice: Notice) -> None:
