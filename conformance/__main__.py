@@ -1,7 +1,8 @@
 """`make conformance`: the official suite, direct and through the gateway.
 
 Runs the pinned suite twice, as a client of the SDK's everything-server and as a server of the SDK's
-client, and compares (scenario, check, status) of both legs. The last line is JSON.
+client, and compares (scenario, check, status) of both legs; then once as a server that wants tokens
+of the gateway's own client. The last line is JSON.
 Exit codes: 0 without any difference, else 1.
 """
 
@@ -16,10 +17,10 @@ from pathlib import Path
 import msgspec
 
 from conformance import sources
-from conformance.compare import Difference, Role, differences, failing, table
+from conformance.compare import Difference, Role, differences, failing, flawless, table
 from conformance.legs import LEGS
 from conformance.sources import Fixture, Scenarios, Suite
-from conformance.suite import of_client, of_server
+from conformance.suite import of_client, of_server, of_upstream
 
 REQUIRED = {"2026-07-28": 37, "2025-11-25": 30}
 """The revisions, with how many scenarios each requires of servers at least."""
@@ -70,7 +71,13 @@ async def compared(
             if broken := failing(scenarios.required, direct):
                 raise RuntimeError(f"fails without the gateway already: {', '.join(broken)}")
             found += differences(revision, role, names, direct, gateway)
-    return Compared(len(scenarios.server) + len(scenarios.client), tuple(found))
+    names = scenarios.authorization
+    if names:
+        tell(f"{revision}: {len(names)} scenarios about tokens, of the gateway's own client")
+        gateway = await of_upstream(revision, names, suite, logs)
+        found += differences(revision, "authorization", names, flawless(gateway), gateway)
+    count = len(scenarios.server) + len(scenarios.client) + len(names)
+    return Compared(count, tuple(found))
 
 
 async def main(revisions: list[str], only: str | None, logs: Path) -> dict[str, Compared]:
@@ -82,7 +89,7 @@ async def main(revisions: list[str], only: str | None, logs: Path) -> dict[str, 
     answer: dict[str, Compared] = {}
     for revision in revisions:
         scenarios = chosen(suite, revision, only)
-        if not scenarios.server + scenarios.client:
+        if not scenarios.server + scenarios.client + scenarios.authorization:
             tell(f"{revision}: no scenario of that name")
         answer[revision] = await compared(revision, scenarios, suite, fixture, logs)
     return answer

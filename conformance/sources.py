@@ -41,20 +41,24 @@ class _Requirements(msgspec.Struct, frozen=True):
 
 class Scenarios(msgspec.Struct, frozen=True):
     """Scenarios of a revision. `required`: those that it demands; the others are compared as well.
-    `only`: the one that was asked for.
+    `authorization`: those of clients that are about tokens. `only`: the one that was asked for.
     """
 
     required: frozenset[str]
     server: tuple[str, ...]
     client: tuple[str, ...]
+    authorization: tuple[str, ...] = ()
     only: str | None = None
 
     def narrowed(self, only: str) -> Self:
         """That one, wherever it belongs."""
-        server, client = (
-            tuple(name for name in names if name == only) for names in (self.server, self.client)
+        server, client, authorization = (
+            tuple(name for name in names if name == only)
+            for names in (self.server, self.client, self.authorization)
         )
-        return msgspec.structs.replace(self, server=server, client=client, only=only)
+        return msgspec.structs.replace(
+            self, server=server, client=client, authorization=authorization, only=only
+        )
 
     def options(self, revision: str) -> tuple[str, ...]:
         """How the suite is told which ones of servers to run."""
@@ -71,6 +75,25 @@ of their checks take the result by which it says so for the tool's.
 """
 
 
+NOT_OURS: Final = frozenset(
+    {
+        "auth/authorization-server-migration",
+        "auth/dpop",
+        "auth/dpop-nonce",
+        "auth/enterprise-managed-authorization",
+        "auth/resource-mismatch",
+        "auth/scope-step-up",
+        "auth/token-endpoint-auth-basic",
+        "auth/token-endpoint-auth-post",
+        "auth/wif-jwt-bearer",
+    }
+)
+"""Scenarios about tokens that try what the gateway does not do: register itself, take from an
+upstream's answers where its tokens come from and what for, show a token of the user's or its own
+SVID to another server, bind its tokens to a key.
+"""
+
+
 class Suite(msgspec.Struct, frozen=True):
     """The official suite, installed."""
 
@@ -83,9 +106,9 @@ class Suite(msgspec.Struct, frozen=True):
     def scenarios(self, revision: str) -> Scenarios:
         """What the suite says of a revision of MCP.
 
-        Those of OAuth clients (`auth/`) are left out: a client asks the gateway's own authorization
-        server, so what it says to the suite's is nothing that goes through the gateway. Left out
-        are also `WITHOUT_THEIR_TOOLS`.
+        Those about tokens (`auth/`) are for the gateway's own client: a client in front of it asks
+        the gateway's own authorization server, so what it says to the suite's is nothing that goes
+        through the gateway. Left out are `WITHOUT_THEIR_TOOLS` and `NOT_OURS`.
         """
         path = self.directory / "requirements" / f"{revision}.yaml"
         said = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -97,6 +120,11 @@ class Suite(msgspec.Struct, frozen=True):
             ),
             client=tuple(
                 name for name in requirements.of("client") if not name.startswith("auth/")
+            ),
+            authorization=tuple(
+                name
+                for name in requirements.of("client")
+                if name.startswith("auth/") and name not in NOT_OURS
             ),
         )
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,11 @@ AT_ONCE = 2
 CALL_WHAT_IS_NOT_LISTED = frozenset({"request-metadata"})
 """Scenarios in which the suite's server answers calls of a tool that it does not list. Through the
 gateway there is no such tool, so the client ends with that error; the suite's own checks stand.
+"""
+
+NOT_DONE = frozenset({"client-registration"})
+"""Checks that want what the gateway does not do: it is registered by its operator, or known by its
+document.
 """
 
 _STAMPED = re.compile(r"(?P<scenario>.+)-\d{4}-\d\d-\d\dT[\d-]+Z")
@@ -74,6 +80,34 @@ async def of_client(
     found = read(here / "results", "")
     for scenario in found.keys() - CALL_WHAT_IS_NOT_LISTED:
         found[scenario].append(_ended(here / scenario))
+    return found
+
+
+async def of_upstream(revision: str, names: Sequence[str], suite: Suite, logs: Path) -> Checks:
+    """The suite as an upstream and its authorization server, the gateway's own client as theirs."""
+    here = logs / revision / "authorization"
+    here.mkdir(parents=True)
+    client = shlex.join([sys.executable, "-m", "conformance.upstream"])
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(scenario: str) -> None:
+        command: Command = [
+            *suite.command, "client", "--command", client, "--scenario", scenario,
+            "--timeout", TIMEOUT_MS, "--output-dir", here / scenario.partition("/")[2],
+        ]  # fmt: skip
+        async with turns:
+            await run(command, here / f"{scenario.partition('/')[2]}.log")
+
+    await asyncio.gather(*map(one, names))
+    found: Checks = {}
+    for scenario in names:
+        results = sorted((here / scenario.partition("/")[2]).rglob("checks.json"))
+        checks = [
+            check
+            for path in results
+            for check in msgspec.json.decode(path.read_bytes(), type=list[Check])
+        ]
+        found[scenario] = [check for check in checks if check.id not in NOT_DONE]
     return found
 
 

@@ -7,8 +7,8 @@ from typing import get_args
 from conformance.__main__ import REQUIRED, options
 from conformance.compare import ENDS_WELL, Role
 from conformance.legs import LEGS
-from conformance.sources import HERE, WITHOUT_THEIR_TOOLS
-from conformance.suite import CALL_WHAT_IS_NOT_LISTED
+from conformance.sources import HERE, NOT_OURS, WITHOUT_THEIR_TOOLS
+from conformance.suite import CALL_WHAT_IS_NOT_LISTED, NOT_DONE
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = DOCS / "reference" / "conformance.md"
@@ -27,7 +27,7 @@ def test_the_numbers_and_names_of_the_text_are_those_of_the_program() -> None:
     assert f"`{ENDS_WELL}`" in text
     assert all(f"`{scenario}`, has none" in text for scenario in CALL_WHAT_IS_NOT_LISTED)
     assert len(CALL_WHAT_IS_NOT_LISTED) == 1
-    assert all(f"`{scenario}`" in text for scenario in WITHOUT_THEIR_TOOLS)
+    assert all(f"`{one}`" in text for one in (*WITHOUT_THEIR_TOOLS, *NOT_OURS, *NOT_DONE))
 
 
 def test_the_last_line_is_shown_as_it_is() -> None:
