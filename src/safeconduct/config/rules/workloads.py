@@ -11,7 +11,7 @@ from typing import Final
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.keys import is_url
 from safeconduct.config.problem import Report
-from safeconduct.config.providers import PROVIDERS, misfit
+from safeconduct.config.providers import PROVIDERS, issuers, misfit
 from safeconduct.config.rules.address import exposed, split
 from safeconduct.config.schema import Root
 from safeconduct.config.shape import did_you_mean
@@ -42,18 +42,28 @@ def attestors(draft: Draft, report: Report) -> None:
     for name, cluster in root.value.attestors.kubernetes_sa.items():
         _cluster(root, (*place, name), cluster, report)
     place = ("attestors", "workload-identity-pool")
+    seen: dict[tuple[tuple[str, ...], str | None], str] = {}
     for name, pool in root.value.attestors.workload_identity_pool.items():
         wrong = misfit(pool)
         if wrong is not None:
             key, sentence, fix = wrong
             report.error(root.file, (*place, name, key), sentence, fix)
+        _audience(root, (*place, name), pool.audience, report)
+        meant = (issuers(pool), pool.audience)
+        if meant in seen:
+            report.error(
+                root.file,
+                (*place, name),
+                f"the tokens of `{name}` are those of `{seen[meant]}`",
+                "keep one of the pools, or give them different audiences",
+            )
+        seen[meant] = name
 
 
 def _cluster(root: Part[Root], place: Place, cluster: Cluster, report: Report) -> None:
     if not cluster.issuer.strip():
         report.error(root.file, (*place, "issuer"), "the issuer is empty", "write its `iss`")
-    if not (cluster.audience or "x").strip():
-        report.error(root.file, (*place, "audience"), "the audience is empty", "leave it out")
+    _audience(root, place, cluster.audience, report)
     if (cluster.api is None) != (cluster.token is None):
         missing = "token" if cluster.token is None else "api"
         report.error(
@@ -77,6 +87,11 @@ def _cluster(root: Part[Root], place: Place, cluster: Cluster, report: Report) -
             "the token for the API server is not a reference",
             "write file:PATH or env:NAME, and keep the token itself out of the configuration",
         )
+
+
+def _audience(root: Part[Root], place: Place, audience: str | None, report: Report) -> None:
+    if audience is not None and not audience.strip():
+        report.error(root.file, (*place, "audience"), "the audience is empty", "leave it out")
 
 
 def workloads(draft: Draft, report: Report) -> None:

@@ -62,12 +62,12 @@ class Workloads:
         }
         self._kind = kind
 
-    def only(self, facts: Mapping[str, str], *, later: str = "") -> str:
-        """The one agent whose demands these facts meet; what is demanded under names that begin
-        with `later` is looked at elsewhere. Raises NotAttested.
+    def meeting(self, facts: Mapping[str, str], *, later: str = "") -> list[str]:
+        """The agents whose demands these facts meet, but for demands under names that begin with
+        `later`, as long as their facts are not known.
         """
         known = {"attestation": self._kind, **facts}
-        agents = [
+        return [
             agent
             for agent, demands in self._demands.items()
             if all(
@@ -76,10 +76,13 @@ class Workloads:
                 if not (later and name.startswith(later))
             )
         ]
-        match agents:
+
+    def only(self, facts: Mapping[str, str]) -> str:
+        """The one agent whose demands these facts meet. Raises NotAttested."""
+        match self.meeting(facts):
             case [agent]:
                 return agent
             case []:
                 raise NotAttested("the evidence holds, and stands for no workload")
-            case _:
+            case agents:
                 raise NotAttested(f"the evidence stands for {len(agents)} workloads")

@@ -9,7 +9,7 @@ only after its signature and audience held.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -127,24 +127,29 @@ class Pods:
             != f"system:serviceaccount:{bound.namespace}:{bound.serviceaccount.name}"
         ):
             raise NotAttested(f"the token of {name} contradicts itself")
-        agent = self._workloads.only(
-            {
-                "cluster": name,
-                "namespace": bound.namespace,
-                "service_account": bound.serviceaccount.name,
-            },
-            later=_LABEL,
-        )
-        chosen = self._config.root.workloads[agent].kubernetes_sa
-        labels = {} if chosen is None else chosen.labels
+        facts = {
+            "cluster": name,
+            "namespace": bound.namespace,
+            "service_account": bound.serviceaccount.name,
+        }
+        server = self._servers[name]
+        labelled = any(map(self._labelled, self._workloads.meeting(facts, later=_LABEL)))
+        if labelled:
+            await server.review(str(evidence), signed.claims)
+            facts |= {
+                _LABEL + label: value for label, value in (await server.labels(bound)).items()
+            }
+        agent = self._workloads.only(facts)
         assigned = self._config.root.assignments.get(agent)
         if assigned is None:
             raise NotAttested(f"{agent} has no tier")
-        if labels or assigned.tier >= self._clusters[name].review_from_tier:
-            await self._servers[name].review(str(evidence), signed.claims)
-        if labels:
-            await self._servers[name].compare(bound, labels)
+        if not labelled and assigned.tier >= self._clusters[name].review_from_tier:
+            await server.review(str(evidence), signed.claims)
         return Attested(agent=agent, evidence=signed.digest)
+
+    def _labelled(self, agent: str) -> bool:
+        chosen = self._config.root.workloads[agent].kubernetes_sa
+        return chosen is not None and bool(chosen.labels)
 
     async def keep_up(self) -> None:
         """Until cancelled: follows the keys of the clusters."""
@@ -160,6 +165,7 @@ class _ApiServer:
         self._directory = Path(config.directory)
         self._ca = authorities(self._directory, cluster)
         self._secret = secret
+        self._api = (cluster.api or "").rstrip("/")
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self.audience = cluster.audience or config.root.gateway.issuer
 
@@ -175,7 +181,7 @@ class _ApiServer:
         """Asks for the keys, with the credential if they are the API server's own: to strangers it
         shows them seldom, and nobody else gets to see it.
         """
-        own = self._cluster.api is not None and url.startswith(f"{self._cluster.api}/")
+        own = bool(self._api) and url.startswith(f"{self._api}/")
 
         async def ask(tag: str | None) -> Published:
             del tag
@@ -210,8 +216,8 @@ class _ApiServer:
         ):
             raise NotAttested(f"TokenReview of {self._name} speaks of somebody else")
 
-    async def compare(self, bound: _Bound, labels: Mapping[str, str]) -> None:
-        """Looks whether the pod has these labels. Raises: NotAttested, Unjudged."""
+    async def labels(self, bound: _Bound) -> dict[str, str]:
+        """What labels the pod has now. Raises: NotAttested, Unjudged."""
         namespace, pod = quote(bound.namespace, safe=""), quote(bound.pod.name, safe="")
         answer = await self._ask(f"/api/v1/namespaces/{namespace}/pods/{pod}")
         if answer.status == 404:
@@ -219,16 +225,14 @@ class _ApiServer:
         metadata = self._read(answer, (200,), _Pod).metadata
         if metadata.uid != bound.pod.uid:
             raise NotAttested(f"another pod of {self._name} has its name now")
-        wrong = [name for name, value in labels.items() if metadata.labels.get(name) != value]
-        if wrong:
-            raise NotAttested(f"the pod has other labels than {', '.join(wrong)} should be")
+        return metadata.labels
 
     async def _ask(self, path: str, body: bytes | None = None) -> Fetched:
         """Asks the API server. Raises Unjudged."""
         try:
             async with self._turns:
                 return await fetch(
-                    f"{self._cluster.api}{path}",
+                    f"{self._api}{path}",
                     method="GET" if body is None else "POST",
                     headers={**self._credential(), "Content-Type": "application/json"},
                     body=body,

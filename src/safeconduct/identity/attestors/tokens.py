@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Issuers:
             raise NotAttested("the evidence is no token")
         try:
             kid, claims = jose.peek(evidence)
-            name, held = await self._signer(kid, claims.get("iss"))
+            name, held = await self._signer(kid, claims)
             signed = jose.verify(evidence, lambda _: held, types=_TYPES, shape=shape)
             jose.check_times(signed.claims, now_ms)
         except JoseError as error:
@@ -66,11 +66,17 @@ class Issuers:
         """Until cancelled: follows the keys that the issuers publish."""
         await asyncio.gather(*(one.keys.keep_up() for one in self._issuers.values()))
 
-    async def _signer(self, kid: str | None, iss: object) -> tuple[str, KeySet]:
+    async def _signer(self, kid: str | None, claims: Mapping[str, Any]) -> tuple[str, KeySet]:
         """Who has the key of this name. Clusters may all call themselves alike, so several issuers
-        are asked; those that have to publish again first come last.
+        are asked; those that have to publish again first come last. One provider may stand for
+        several audiences.
         """
-        names = [n for n, one in self._issuers.items() if isinstance(iss, str) and iss in one.names]
+        iss, aud = claims.get("iss"), claims.get("aud")
+        named = [n for n, one in self._issuers.items() if isinstance(iss, str) and iss in one.names]
+        meant = [
+            n for n in named if aud in (self._issuers[n].audience, [self._issuers[n].audience])
+        ]
+        names = meant or named
         if not names or kid is None:
             raise NotAttested("the token is of another issuer, or names no key")
         heard: list[str] = []

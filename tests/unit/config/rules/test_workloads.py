@@ -323,3 +323,18 @@ def test_what_is_decisive_is_a_claim() -> None:
     for provided in PROVIDERS.values():
         assert provided.decisive
         assert provided.decisive <= set(provided.claims)
+
+
+def test_two_pools_that_take_the_same_tokens(gateway: Gateway) -> None:
+    gateway.add(ROOT, POOL + "    others: {provider: github} # here\n")
+    gateway.expect("the tokens of `others` are those of `actions`")
+
+
+def test_two_pools_for_two_audiences(gateway: Gateway) -> None:
+    gateway.add(ROOT, POOL + "    others: {provider: github, audience: x}\n")
+    assert gateway.problems == []
+
+
+def test_the_audience_of_a_pool(gateway: Gateway) -> None:
+    gateway.add(ROOT, POOL + "      audience: ' ' # here\n")
+    gateway.expect("the audience is empty")

@@ -184,7 +184,20 @@ async def test_labels_are_the_api_server_s_word(tmp_path: Path, kubernetes: Kube
     assert kubernetes.reviewed == 1
     for labels in ({}, {"app": "copilot-2"}):
         other = kubernetes.token(kubernetes.run("other", **labels), ISSUER)
-        await refused(attesting, other, "other labels than app")
+        await refused(attesting, other, "stands for no workload")
+
+
+async def test_labels_tell_agents_apart(tmp_path: Path, kubernetes: Kubernetes) -> None:
+    workloads = {
+        agent: {KIND: COPILOT | {"labels": {"app": app}}}
+        for agent, app in ((AGENT, "copilot"), (CLERK, "clerk"))
+    }
+    config = configured(tmp_path, {KIND: {"prod": attestor(kubernetes)}}, workloads)
+    attesting = Attesting(config, REVIEWER)
+    for app, agent in (("clerk", CLERK), ("copilot", AGENT)):
+        token = kubernetes.token(kubernetes.run(app, app=app), ISSUER)
+        assert (await attesting.show(KIND, token))["spiffe_id"] == agent
+    assert kubernetes.reviewed == 2
 
 
 async def test_labels_of_a_pod_that_took_the_name_over(
@@ -306,6 +319,14 @@ async def test_keys_are_followed_in_the_background(tmp_path: Path, kubernetes: K
     following.cancel()
     with suppress(asyncio.CancelledError):
         await following
+
+
+async def test_the_api_server_s_url_may_end_in_a_slash(
+    tmp_path: Path, kubernetes: Kubernetes
+) -> None:
+    attesting = world(tmp_path, kubernetes, api=kubernetes.url + "/")
+    await attesting.show(KIND, kubernetes.token(kubernetes.run(), ISSUER))
+    assert kubernetes.reviewed == 1
 
 
 async def test_an_agent_without_a_tier(tmp_path: Path, kubernetes: Kubernetes) -> None:

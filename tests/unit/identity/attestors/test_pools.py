@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from safeconduct.ports import TokenRefused
-from tests.support.attesting import ISSUER, Attesting
-from tests.support.providers import GUID, KEY, POOL, POOLS, ROLE, TENANT, pool_world, said
-from tests.support.publishers import rsa, signed
+from tests.support.attesting import CLERK, ISSUER, Attesting, configured
+from tests.support.providers import GUID, KEY, POOL, POOLS, ROLE, TENANT, pool_world, said, token
+from tests.support.publishers import public, rsa, signed
 from tests.support.worlds import AGENT
 
 
@@ -158,5 +159,23 @@ async def test_somebody_else_s_key_under_this_name(tmp_path: Path) -> None:
 async def test_no_signature_at_all(tmp_path: Path) -> None:
     head, body, signature = signed(KEY, said("github")).split(".")
     none = "eyJhbGciOiJub25lIiwia2lkIjoicHJvdmlkZXIifQ"  # {"alg":"none","kid":"provider"}
-    for token in (f"{none}.{body}.", f"{none}.{body}.{signature}", f"{head}.{body}."):
-        await refused(pool_world(tmp_path, "github"), token, "does not hold")
+    for made in (f"{none}.{body}.", f"{none}.{body}.{signature}", f"{head}.{body}."):
+        await refused(pool_world(tmp_path, "github"), made, "does not hold")
+
+
+async def test_one_provider_for_two_audiences(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_bytes(orjson.dumps({"keys": [public(KEY)]}))
+    pools = {
+        "one": {"provider": "github", "jwks": "keys.json", "audience": "one"},
+        "two": {"provider": "github", "jwks": "keys.json", "audience": "two"},
+    }
+    workloads = {
+        agent: {POOL: {"pool": pool, "claims": {"repository": "acme/crm"}}}
+        for agent, pool in ((AGENT, "one"), (CLERK, "two"))
+    }
+    attesting = Attesting(configured(tmp_path, {POOL: pools}, workloads))
+    for audience, agent in (("two", CLERK), (["one"], AGENT)):
+        issued = await attesting.show(POOL, token(aud=audience))
+        assert issued["spiffe_id"] == agent
+    for audience in ("three", ["one", "two"], []):
+        await refused(attesting, token(aud=audience), "another audience")
