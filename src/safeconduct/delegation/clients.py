@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ KEEP_S: Final = 300.0
 """How long a document is believed without being asked for again, in seconds."""
 
 TIMEOUT_S: Final = 5.0
+
+_NETLOC: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 
 
 class UnknownClient(Exception):
@@ -136,9 +139,9 @@ def acceptable(uri: str) -> bool:
     except ValueError:
         return False
     plain = uri.isascii() and uri.isprintable() and not set(uri) & set(' "<>\\^`{|}')
-    if not plain or not parts.hostname or "@" in parts.netloc or "#" in uri:
+    if not plain or not _NETLOC.fullmatch(parts.netloc) or "#" in uri:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_local(parts.hostname))
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_local(str(parts.hostname)))
 
 
 def shown(name: str) -> str:

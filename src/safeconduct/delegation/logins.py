@@ -3,7 +3,8 @@
 ```
  program    asks for a code             begin      its id, its redirect URI, PKCE, this gateway
  person     signs in at their issuer    returned   in the browser that left
- person     says yes, and what for      answered   on a page of ours, in the same browser
+            sees what is asked      question    as often as the page is loaded
+            says yes, and what for      answered   on a page of ours, in the same browser
  program    trades the code for a task  redeem     once, within a minute, by the one who asked
 ```
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -38,13 +40,14 @@ MAX_OPEN: Final = 10_000
 """How many people may be on their way at once; the oldest are forgotten."""
 
 _MAX_STATE: Final = 2048
-_CHALLENGE_LENGTH: Final = 43
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Redirect(msgspec.Struct, frozen=True):
-    """Where the browser goes next."""
+    """Where the browser goes next; `id` is what it brings when it comes back, if it does."""
 
     url: str
+    id: str = ""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,15 +123,22 @@ class Logins:
         url, attempt = await self._sign_in.begin(acr=requires.acr, max_age_s=requires.max_age_s)
         one = _Open(asked=asked, attempt=attempt, browser=_digest(browser), since_s=self._clock())
         _keep(self._leaving, attempt.state, one)
-        return Redirect(url)
+        return Redirect(url, attempt.state)
 
-    async def returned(self, query: Mapping[str, str], browser: str) -> Question:
-        """The person comes back from their issuer; what they are asked next. Raises LoginFailed."""
+    async def returned(self, query: Mapping[str, str], browser: str) -> str:
+        """The person comes back from their issuer; the id of what they are asked next. Raises
+        LoginFailed.
+        """
         one = self._take(self._leaving, query.get("state", ""), browser, LOGIN_S)
         signed_in = await self._sign_in.finish(query, one.attempt, self._clock_ms())
         one.token, one.user = signed_in.token, signed_in.person.id
         question = secrets.token_urlsafe(32)
         _keep(self._asked, question, one)
+        return question
+
+    def question(self, question: str, browser: str) -> Question:
+        """What the person is asked, as long as they have not answered. Raises LoginFailed."""
+        one = self._here(self._asked.get(question), browser, LOGIN_S)
         profile = self._config.root.profiles[one.asked.client.profile]
         wanted = frozenset(profile.scopes)
         scopes = wanted if one.asked.scopes is None else wanted & one.asked.scopes
@@ -209,7 +219,7 @@ class Logins:
         if query.get("response_type") != "code":
             raise TokenRefused("unsupported_response_type", "Only codes are issued.")
         challenge = query.get("code_challenge", "")
-        if query.get("code_challenge_method") != "S256" or len(challenge) != _CHALLENGE_LENGTH:
+        if query.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
             raise TokenRefused("invalid_request", "PKCE with S256 is required.")
         if state is not None and len(state) > _MAX_STATE:
             raise TokenRefused("invalid_request", "The state is too long.")
@@ -246,7 +256,9 @@ class Logins:
 
     def _take(self, among: dict[str, _Open], key: str, browser: str, within_s: float) -> _Open:
         """Somebody who is on their way in this very browser, once."""
-        one = among.pop(key, None)
+        return self._here(among.pop(key, None), browser, within_s)
+
+    def _here(self, one: _Open | None, browser: str, within_s: float) -> _Open:
         if (
             one is None
             or self._clock() - one.since_s > within_s

@@ -10,6 +10,7 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qsl
 
+from safeconduct.entrypoints.cookies import Cookies
 from safeconduct.entrypoints.http import Fields, Request, Response, Route, Routes
 from safeconduct.ports import Consents, NoConsent
 
@@ -34,8 +35,7 @@ class ConsentPages:
     def __init__(self, consents: Consents, callback: str, *, secure: bool) -> None:
         self._consents = consents
         self._callback_path = callback
-        self._cookie = "__Host-safeconduct-consent" if secure else "safeconduct-consent"
-        self._attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+        self._cookies = Cookies("safeconduct-consent", secure=secure)
 
     def routes(self) -> Routes:
         """This room's part of the routing table."""
@@ -62,25 +62,17 @@ class ConsentPages:
             url, browser = await self._consents.leave(request.tail)
         except NoConsent as refused:
             return _page(400, "No consent", str(refused))
-        cookie = f"{self._cookie}={browser}{self._attributes}".encode()
-        fields = ((b"location", url.encode()), (b"set-cookie", cookie))
+        fields = ((b"location", url.encode()), self._cookies.keep(browser))
         return Response(303, b"", (*fields, *_PAGE))
 
     async def _callback(self, request: Request) -> Response:
         try:
             answer = _query(request.path)
-            upstream, user = await self._consents.arrive(answer, self._brought(request))
+            upstream, user = await self._consents.arrive(answer, self._cookies.brought(request))
         except NoConsent as refused:
             return _page(400, "No consent", str(refused))
         said = f"Agents of {user} may use {upstream} now. You can close this page."
         return _page(200, "Thank you", said)
-
-    def _brought(self, request: Request) -> str:
-        """The cookie; empty if there is none, or more than one."""
-        whole = b"; ".join(request.every(b"cookie")).decode("latin-1")
-        pairs = [pair.strip().partition("=") for pair in whole.split(";")]
-        values = [value for name, _, value in pairs if name == self._cookie]
-        return values[0] if len(values) == 1 else ""
 
 
 def _query(path: str) -> dict[str, str]:

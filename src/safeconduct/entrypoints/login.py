@@ -1,5 +1,8 @@
 """The pages on which people sign in and say yes to a program: plain HTML, no script.
 
+A browser keeps a cookie for each sign-in, so that several can be under way in it, and what it came
+back with leaves the URL at once, so that the page that asks can be loaded again.
+
 What a program calls itself, and what comes in a URL, is text of somebody else: it is escaped, and
 the content security policy lets nothing of it run or load.
 """
@@ -12,12 +15,17 @@ import html
 import logging
 import secrets
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from safeconduct.entrypoints.cookies import Cookies
 from safeconduct.entrypoints.http import Fields, Problem, Request, Response, Route, require_type
-from safeconduct.entrypoints.metadata import ALLOW_PATH, AUTHORIZE_PATH, SIGNED_IN_PATH
+from safeconduct.entrypoints.metadata import (
+    ALLOW_PATH,
+    AUTHORIZE_PATH,
+    QUESTION_PATH,
+    SIGNED_IN_PATH,
+)
 from safeconduct.entrypoints.oauth import parse_form
 from safeconduct.ports import LoginFailed, TokenRefused
 
@@ -36,10 +44,13 @@ _log = logging.getLogger(__name__)
 
 
 class Redirect(Protocol):
-    """Where the browser goes next."""
+    """Where the browser goes next; `id` is what it brings when it comes back, if it does."""
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
 
 
 class Client(Protocol):
@@ -82,7 +93,9 @@ class Logins(Protocol):
 
     async def begin(self, query: Mapping[str, str], browser: str) -> Redirect: ...
 
-    async def returned(self, query: Mapping[str, str], browser: str) -> Question: ...
+    async def returned(self, query: Mapping[str, str], browser: str) -> str: ...
+
+    def question(self, question: str, browser: str) -> Question: ...
 
     def answered(self, question: str, browser: str, *, allowed: bool, purpose: str) -> Redirect: ...
 
@@ -94,36 +107,48 @@ class LoginPages:
         self._logins = logins
         self._origin = issuer.encode()
         secure = issuer.startswith("https:")
-        self._cookie = "__Host-safeconduct" if secure else "safeconduct"
-        self._flags = f"; Path=/; Max-Age={_COOKIE_S}; HttpOnly; SameSite=Lax" + (
-            "; Secure" if secure else ""
-        )
+        self._cookies = Cookies("safeconduct", secure=secure, lifetime_s=_COOKIE_S)
 
     def routes(self) -> dict[str, dict[str, Route]]:
         """Where the pages are."""
         return {
             AUTHORIZE_PATH: {"GET": Route(self._authorize, query=True)},
             SIGNED_IN_PATH: {"GET": Route(self._callback, query=True)},
-            ALLOW_PATH: {"POST": Route(self._consent, MAX_FORM_BYTES)},
+            QUESTION_PATH: {"GET": Route(self._question)},
+            ALLOW_PATH: {"POST": Route(self._answer, MAX_FORM_BYTES)},
         }
 
     async def _authorize(self, request: Request) -> Response:
-        browser = self._browser(request) or secrets.token_urlsafe(32)
+        browser = secrets.token_urlsafe(32)
         try:
             to = await self._logins.begin(_query(request), browser)
         except LoginFailed as failed:
             return _failure(failed)
-        cookie = (b"set-cookie", f"{self._cookie}={browser}{self._flags}".encode())
-        return _redirect(to, cookie)
+        return _redirect(to.url, *([self._cookies.keep(browser, _tab(to.id))] if to.id else []))
 
     async def _callback(self, request: Request) -> Response:
+        query = _query(request)
+        tab = _tab(query.get("state", ""))
+        browser = self._cookies.brought(request, tab)
         try:
-            question = await self._logins.returned(_query(request), self._browser(request))
+            question = await self._logins.returned(query, browser)
+        except LoginFailed as failed:
+            return _failure(failed)
+        return _redirect(
+            f"{QUESTION_PATH}{question}",
+            self._cookies.keep(browser, _tab(question)),
+            self._cookies.drop(tab),
+        )
+
+    async def _question(self, request: Request) -> Response:
+        browser = self._cookies.brought(request, _tab(request.tail))
+        try:
+            question = self._logins.question(request.tail, browser)
         except LoginFailed as failed:
             return _failure(failed)
         return _page("Allow this application?", _asks(question), goes_to=question.redirect_uri)
 
-    async def _consent(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response:
         require_type(request, b"application/x-www-form-urlencoded")
         # Browsers say where a form was, and another page's form says nothing here.
         if request.headers.get(b"origin", self._origin) != self._origin:
@@ -132,24 +157,23 @@ class LoginPages:
             form = parse_form(request.body)
         except TokenRefused as refused:
             raise Problem(400, refused.sentence) from None
+        question = form.get("question", "")
+        tab = _tab(question)
         try:
             to = self._logins.answered(
-                form.get("question", ""),
-                self._browser(request),
+                question,
+                self._cookies.brought(request, tab),
                 allowed=form.get("answer") == "allow",
                 purpose=form.get("purpose", "").replace("\r\n", "\n"),
             )
         except LoginFailed as failed:
             return _failure(failed)
-        return _redirect(to)
+        return _redirect(to.url, self._cookies.drop(tab))
 
-    def _browser(self, request: Request) -> str:
-        try:
-            cookies = SimpleCookie(request.headers.get(b"cookie", b"").decode("latin-1"))
-        except CookieError:
-            return ""
-        found = cookies.get(self._cookie)
-        return "" if found is None else found.value
+
+def _tab(identifier: str) -> str:
+    """By what the cookie for an id of somebody on their way is known."""
+    return identifier[:16]
 
 
 def _query(request: Request) -> dict[str, str]:
@@ -159,8 +183,8 @@ def _query(request: Request) -> dict[str, str]:
         raise Problem(400, "The query cannot be read.") from None
 
 
-def _redirect(to: Redirect, *headers: tuple[bytes, bytes]) -> Response:
-    return Response(303, b"", ((b"location", to.url.encode()), *_HEADERS, *headers))
+def _redirect(to: str, *headers: tuple[bytes, bytes]) -> Response:
+    return Response(303, b"", ((b"location", to.encode()), *_HEADERS, *headers))
 
 
 def _failure(failed: LoginFailed) -> Response:
@@ -190,9 +214,11 @@ def _asks(question: Question) -> str:
 
 
 def _page(title: str, body: str, *, status: int = 200, goes_to: str | None = None) -> Response:
-    # A form's answer may send the browser on, and some browsers hold that to form-action, too.
+    # A form's answer may send the browser on, and some browsers hold that to form-action, too. A
+    # policy has no words for addresses of IPv6.
     parts = urlsplit(goes_to or "")
-    further = f" {parts.scheme}://{parts.netloc}" if goes_to else ""
+    host = "" if "[" in parts.netloc else f"//{parts.netloc}"
+    further = f" {parts.scheme}:{host}" if goes_to else ""
     policy = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'{further}; "
         "frame-ancestors 'none'; base-uri 'none'"

@@ -183,6 +183,9 @@ class TestRedirects:
             ("https://app.example:x/", False),
             ("https:///x", False),
             ("javascript:alert(1)", False),
+            ("https://app.example;sandbox/x", False),
+            ("https://app.example,x/", False),
+            ("http://[::1]:5/x", True),
             ("https://\u00e9.example/x", False),
         ],
     )

@@ -78,7 +78,7 @@ class World:
     async def question(self, **asked: str) -> str:
         await self.logins.begin({**ASKED, **asked}, BROWSER)
         back = {"state": f"state-{self.sign_in.count}", "code": "c"}
-        return (await self.logins.returned(back, BROWSER)).id
+        return await self.logins.returned(back, BROWSER)
 
     async def code(self, purpose: str = "", **asked: str) -> str:
         question = await self.question(**asked)
@@ -98,9 +98,11 @@ def world(tmp_path: Path) -> World:
 class TestTheWholeWay:
     async def test_leads_to_what_the_person_allowed(self, world: World) -> None:
         to = await world.logins.begin({**ASKED, "scope": "case:read unknown"}, BROWSER)
-        assert to.url == f"{IDP}/authorize"
+        assert (to.url, to.id) == (f"{IDP}/authorize", "state-1")
         assert world.sign_in.asked == [(("mfa",), 300)]
-        asks = await world.logins.returned({"state": "state-1", "code": "c"}, BROWSER)
+        question = await world.logins.returned({"state": "state-1", "code": "c"}, BROWSER)
+        asks = world.logins.question(question, BROWSER)
+        assert world.logins.question(question, BROWSER) == asks
         assert (asks.user, asks.client.name, asks.redirect_uri) == (JANE.id, "Desk", HERE)
         assert asks.scopes == ("case:read",)
         back = world.logins.answered(asks.id, BROWSER, allowed=True, purpose=" Triage C-1. \n")
@@ -132,8 +134,7 @@ class TestTheWholeWay:
     async def test_shows_all_scopes_of_the_profile_where_none_are_asked_for(
         self, world: World
     ) -> None:
-        await world.logins.begin(ASKED, BROWSER)
-        asks = await world.logins.returned({"state": "state-1"}, BROWSER)
+        asks = world.logins.question(await world.question(), BROWSER)
         assert asks.scopes == tuple(sorted(world.config.root.profiles["triage"].scopes))
 
     async def test_ends_with_a_no(self, world: World) -> None:
@@ -177,6 +178,7 @@ class TestThePrograms:
             ({"code_challenge_method": ""}, "invalid_request"),
             ({"code_challenge": ""}, "invalid_request"),
             ({"code_challenge": "x" * 44}, "invalid_request"),
+            ({"code_challenge": "\u00e9" * 43}, "invalid_request"),
             ({"resource": "https://other.example"}, "invalid_target"),
         ],
     )
@@ -186,6 +188,7 @@ class TestThePrograms:
         to = await world.logins.begin({**ASKED, **change}, BROWSER)
         answer = told(to.url)
         assert (answer["error"], answer["state"], answer["iss"]) == (error, "s-1", world.issuer)
+        assert to.id == ""
         assert world.sign_in.count == 0
 
     async def test_states_are_bounded(self, world: World) -> None:
@@ -200,6 +203,13 @@ class TestAnotherBrowser:
             await world.logins.returned({"state": "state-1", "code": "c"}, "another")
         with pytest.raises(LoginFailed, match="not valid any more"):
             await world.logins.returned({"state": "state-1", "code": "c"}, BROWSER)
+
+    async def test_cannot_see_what_is_asked(self, world: World) -> None:
+        question = await world.question()
+        for browser in ("", "another"):
+            with pytest.raises(LoginFailed, match="not valid any more"):
+                world.logins.question(question, browser)
+        assert world.logins.question(question, BROWSER).id == question
 
     async def test_cannot_say_yes(self, world: World) -> None:
         question = await world.question()
@@ -230,6 +240,8 @@ class TestOnceAndInTime:
         world.logins.answered(question, BROWSER, allowed=True, purpose="")
         with pytest.raises(LoginFailed):
             world.logins.answered(question, BROWSER, allowed=True, purpose="")
+        with pytest.raises(LoginFailed):
+            world.logins.question(question, BROWSER)
 
     async def test_a_purpose_that_nobody_can_read_can_be_written_again(self, world: World) -> None:
         question = await world.question()
@@ -290,4 +302,4 @@ async def test_a_flood_of_people_pushes_the_oldest_out(
         await world.logins.begin(ASKED, BROWSER)
     with pytest.raises(LoginFailed):
         await world.logins.returned({"state": "state-2"}, BROWSER)
-    assert (await world.logins.returned({"state": "state-3"}, BROWSER)).user == JANE.id
+    assert await world.logins.returned({"state": "state-3"}, BROWSER)

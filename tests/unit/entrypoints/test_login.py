@@ -33,12 +33,14 @@ class Question(msgspec.Struct):
 
 class Redirect(msgspec.Struct):
     url: str
+    id: str = ""
 
 
 class Logins:
     def __init__(self) -> None:
         self.heard: list[object] = []
-        self.question = Question()
+        self.asked = Question()
+        self.state = "s" * 43
         self.fault: LoginFailed | None = None
 
     def _hear(self, *what: object) -> None:
@@ -48,11 +50,15 @@ class Logins:
 
     async def begin(self, query: Mapping[str, str], browser: str) -> Redirect:
         self._hear("begin", dict(query), browser)
-        return Redirect("https://idp.example/authorize?a=b")
+        return Redirect("https://idp.example/authorize?a=b", self.state)
 
-    async def returned(self, query: Mapping[str, str], browser: str) -> Question:
+    async def returned(self, query: Mapping[str, str], browser: str) -> str:
         self._hear("returned", dict(query), browser)
-        return self.question
+        return "q-1" + "x" * 40
+
+    def question(self, question: str, browser: str) -> Question:
+        self._hear("question", question, browser)
+        return self.asked
 
     def answered(self, question: str, browser: str, *, allowed: bool, purpose: str) -> Redirect:
         self._hear("answered", question, browser, allowed, purpose)
@@ -78,7 +84,7 @@ async def post(
     kind: str = "application/x-www-form-urlencoded",
 ) -> Reply:
     fields = [("host", "gateway.example"), ("content-type", kind)]
-    fields += [("cookie", f"other=1; __Host-safeconduct={BROWSER}")]
+    fields += [("cookie", f"other=1; __Host-safeconduct-q-1={BROWSER}")]
     fields += [] if origin is None else [("origin", origin)]
     return await exchange(site(logins), body.encode(), fields, path="/oauth/allow").run()
 
@@ -96,25 +102,34 @@ class TestLeaving:
         cookie = reply.headers["set-cookie"]
         value, *flags = cookie.split("; ")
         name, _, browser = value.partition("=")
-        assert name == "__Host-safeconduct"
-        assert flags == ["Path=/", "Max-Age=600", "HttpOnly", "SameSite=Lax", "Secure"]
+        assert name == f"__Host-safeconduct-{'s' * 16}"
+        assert flags == ["Path=/", "HttpOnly", "SameSite=Lax", "Secure", "Max-Age=600"]
         assert len(browser) == 43
         assert logins.heard == [("begin", {"client_id": "desk", "state": "a b"}, browser)]
 
-    async def test_again_keeps_the_cookie(self, logins: Logins) -> None:
-        reply = await get(logins, "/oauth/authorize?a=b", f"__Host-safeconduct={BROWSER}")
-        assert reply.headers["set-cookie"].startswith(f"__Host-safeconduct={BROWSER};")
+    async def test_again_is_a_sign_in_of_its_own(self, logins: Logins) -> None:
+        held = f"__Host-safeconduct-{'s' * 16}={BROWSER}"
+        reply = await get(logins, "/oauth/authorize?a=b", held)
+        assert BROWSER not in reply.headers["set-cookie"]
+
+    async def test_back_to_the_program_keeps_nothing(self, logins: Logins) -> None:
+        logins.state = ""
+        reply = await get(logins, "/oauth/authorize?a=b")
+        assert reply.status == 303
+        assert "set-cookie" not in reply.headers
 
     async def test_without_tls_has_a_cookie_of_another_name(self, logins: Logins) -> None:
         reply = await get(logins, "/oauth/authorize?a=b", issuer="http://gateway.example")
-        assert reply.headers["set-cookie"].startswith("safeconduct=")
+        assert reply.headers["set-cookie"].startswith("safeconduct-ssss")
         assert "Secure" not in reply.headers["set-cookie"]
 
     async def test_with_a_parameter_twice_is_refused(self, logins: Logins) -> None:
         assert (await get(logins, "/oauth/authorize?a=b&a=c")).status == 400
         assert logins.heard == []
 
-    @pytest.mark.parametrize("path", ["/oauth/authorize?a=b", "/oauth/signed-in?a=b"])
+    @pytest.mark.parametrize(
+        "path", ["/oauth/authorize?a=b", "/oauth/signed-in?a=b", "/oauth/question/q"]
+    )
     async def test_that_fails_is_told_to_the_person(self, logins: Logins, path: str) -> None:
         logins.fault = LoginFailed(f"No. {HOSTILE}", "secret reason")
         reply = await get(logins, path)
@@ -126,27 +141,51 @@ class TestLeaving:
         assert "set-cookie" not in reply.headers
 
 
+class TestComingBack:
+    async def test_leads_to_the_question(self, logins: Logins) -> None:
+        cookie = f"__Host-safeconduct-{'s' * 16}={BROWSER}"
+        reply = await get(logins, f"/oauth/signed-in?state={logins.state}&code=c", cookie)
+        assert logins.heard == [("returned", {"state": logins.state, "code": "c"}, BROWSER)]
+        question = "q-1" + "x" * 40
+        assert (reply.status, reply.headers["location"]) == (
+            303,
+            f"/oauth/question/{question}",
+        )
+
+    async def test_with_another_tab_s_cookie_is_as_without(self, logins: Logins) -> None:
+        cookie = f"__Host-safeconduct-another={BROWSER}; __Host-safeconduct={BROWSER}"
+        await get(logins, "/oauth/signed-in?state=s-1&code=c", cookie)
+        await get(logins, "/oauth/question/q-1", cookie)
+        assert logins.heard == [
+            ("returned", {"state": "s-1", "code": "c"}, ""),
+            ("question", "q-1", ""),
+        ]
+
+
 class TestTheQuestion:
     async def test_says_who_wants_what_for_whom(self, logins: Logins) -> None:
-        reply = await get(
-            logins, "/oauth/signed-in?state=s&code=c", f"__Host-safeconduct={BROWSER}"
-        )
+        reply = await get(logins, "/oauth/question/q-1", f"__Host-safeconduct-q-1={BROWSER}")
         assert reply.status == 200
-        assert logins.heard == [("returned", {"state": "s", "code": "c"}, BROWSER)]
+        assert logins.heard == [("question", "q-1", BROWSER)]
         text = reply.body.decode()
         for told in ("jane@crm.example", "Desk", "triage", "case:read", "http://127.0.0.1:5/"):
             assert told in text
         assert 'name="question" value="q-1"' in text
 
+    async def test_may_send_on_to_an_address_of_ipv6(self, logins: Logins) -> None:
+        logins.asked = Question(redirect_uri="http://[::1]:5/callback")
+        headers = (await get(logins, "/oauth/question/q-1")).headers
+        assert "; form-action 'self' http:; " in headers["content-security-policy"]
+
     async def test_shows_hostile_text_as_text(self, logins: Logins) -> None:
         client = Client(name=HOSTILE, host=HOSTILE, agent=HOSTILE, profile=HOSTILE)
-        logins.question = Question(client, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE)
-        text = (await get(logins, "/oauth/signed-in?a=b")).body.decode()
+        logins.asked = Question(client, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE)
+        text = (await get(logins, "/oauth/question/q-1")).body.decode()
         assert "<script" not in text
         assert "&lt;script&gt;" in text
 
     async def test_lets_nothing_run_load_or_frame_it(self, logins: Logins) -> None:
-        headers = (await get(logins, "/oauth/signed-in?a=b")).headers
+        headers = (await get(logins, "/oauth/question/q-1")).headers
         policy = headers["content-security-policy"]
         assert re.fullmatch(
             r"default-src 'none'; style-src 'sha256-[\w+/=]+'; "
@@ -157,10 +196,12 @@ class TestTheQuestion:
         assert headers["cache-control"] == "no-store"
         assert headers["referrer-policy"] == "same-origin"
 
-    @pytest.mark.parametrize("cookie", ["", "other=1", "\x01", "__Host-safeconduct"])
+    @pytest.mark.parametrize(
+        "cookie", ["", "other=1", "\x01", "__Host-safeconduct-q-1", "safeconduct-q-1=b"]
+    )
     async def test_comes_without_the_cookie_for_nobody(self, logins: Logins, cookie: str) -> None:
-        await get(logins, "/oauth/signed-in?a=b", cookie)
-        assert logins.heard in ([("returned", {"a": "b"}, "")], [])
+        await get(logins, "/oauth/question/q-1", cookie)
+        assert logins.heard in ([("question", "q-1", "")], [])
 
 
 class TestTheAnswer:
@@ -168,6 +209,7 @@ class TestTheAnswer:
         reply = await post(logins, "question=q-1&purpose=Read%0D%0Aall.&answer=allow")
         assert reply.status == 303
         assert reply.headers["location"] == "http://127.0.0.1:5/callback?code=c"
+        assert "Max-Age=0" in reply.headers["set-cookie"]
         assert logins.heard == [("answered", "q-1", BROWSER, True, "Read\nall.")]
 
     @pytest.mark.parametrize("answer", ["&answer=deny", "&answer=", "", "&answer=Allow"])
