@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fuzz import documents, evidence, forms, streams, texts, workload
+from fuzz import documents, evidence, forms, issuers, streams, texts, workload
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 
@@ -40,6 +40,8 @@ TARGETS: Final = {
     "workload-calls": Target(workload.calls),
     "evidence": Target(evidence.evidence, is_json=True),
     "token-requests": Target(forms.token_requests),
+    "issued": Target(issuers.issued, is_json=True),
+    "server-metadata": Target(issuers.server_metadata, is_json=True),
 }
 
 

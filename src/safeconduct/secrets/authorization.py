@@ -115,16 +115,7 @@ class AuthorizationServer:
         answer = await self._ask(endpoint, "POST", fields, urlencode(form).encode())
         if answer.status != 200:
             raise self._turned(answer)
-        issued = self._read(answer, Issued)
-        if not _TOKEN.fullmatch(issued.access_token) or issued.token_type.lower() != "bearer":
-            raise CredentialUnavailable(f"{self.issuer}: not a bearer token")
-        if issued.issued_token_type not in {None, "urn:ietf:params:oauth:token-type:access_token"}:
-            raise CredentialUnavailable(f"{self.issuer}: not an access token")
-        if not issued.expires_in > 0:
-            raise CredentialUnavailable(f"{self.issuer}: a token that has ended")
-        if asked and issued.scope is not None and not asked.issuperset(issued.scope.split()):
-            raise CredentialUnavailable(f"{self.issuer}: a token for more than was asked for")
-        return msgspec.structs.replace(issued, expires_in=min(issued.expires_in, MAX_LIFE_S))
+        return issued_of(self.issuer, answer.body, asked)
 
     async def _discover(self) -> Metadata:
         """Looks where RFC 8414 section 3.1 and OpenID Connect Discovery 1.0 section 4.1 say."""
@@ -139,17 +130,7 @@ class AuthorizationServer:
             )
         if answer.status != 200:
             raise CredentialUnavailable(f"{self.issuer}: metadata with HTTP {answer.status}")
-        found = self._read(answer, Metadata)
-        # RFC 8414 section 3.3: exactly, or one server could send us to another one's clients.
-        if found.issuer != self.issuer:
-            raise CredentialUnavailable(f"{self.issuer}: the metadata of another issuer")
-        for endpoint in (
-            found.token_endpoint,
-            found.authorization_endpoint or found.token_endpoint,
-        ):
-            if not spoken_to(endpoint) or not endpoint.startswith(f"{parts.scheme}:"):
-                raise CredentialUnavailable(f"{self.issuer}: an endpoint that is not asked")
-        return found
+        return metadata_of(self.issuer, answer.body)
 
     async def _ask(
         self, url: str, method: str, headers: Mapping[str, str], body: bytes | None
@@ -168,22 +149,53 @@ class AuthorizationServer:
         except FetchError as error:
             raise CredentialUnavailable(f"{self.issuer}: {error}") from None
 
-    def _read(self, answer: Fetched, shape: type[Shape]) -> Shape:
-        try:
-            found = strictjson.loads(answer.body, max_depth=16, max_bytes=_MAX_BYTES)
-            return msgspec.convert(found, shape)
-        except (strictjson.StrictJSONError, msgspec.ValidationError):
-            wanted = "metadata" if shape is Metadata else "a token that says when it ends"
-            raise CredentialUnavailable(f"{self.issuer}: not {wanted}") from None
-
     def _turned(self, answer: Fetched) -> CredentialUnavailable:
         if answer.status in {400, 401, 403}:
             with suppress(CredentialUnavailable):
-                return Turned(self.issuer, self._read(answer, _Error).error)
+                return Turned(self.issuer, _read(self.issuer, answer.body, _Error).error)
         return CredentialUnavailable(f"{self.issuer}: HTTP {answer.status}")
+
+
+def metadata_of(issuer: str, body: bytes) -> Metadata:
+    """What an issuer says of itself. Raises CredentialUnavailable."""
+    found = _read(issuer, body, Metadata)
+    # RFC 8414 section 3.3: exactly, or one server could send us to another one's clients.
+    if found.issuer != issuer:
+        raise CredentialUnavailable(f"{issuer}: the metadata of another issuer")
+    for endpoint in (found.token_endpoint, found.authorization_endpoint or found.token_endpoint):
+        plain = endpoint.isascii() and endpoint.isprintable() and " " not in endpoint
+        scheme = f"{urlsplit(issuer).scheme}:"
+        if not plain or not spoken_to(endpoint) or not endpoint.startswith(scheme):
+            raise CredentialUnavailable(f"{issuer}: an endpoint that is not asked")
+    return found
+
+
+def issued_of(issuer: str, body: bytes, asked: frozenset[str]) -> Issued:
+    """What a token endpoint issued, where these scopes were asked for.
+
+    Raises CredentialUnavailable.
+    """
+    issued = _read(issuer, body, Issued)
+    if not _TOKEN.fullmatch(issued.access_token) or issued.token_type.lower() != "bearer":
+        raise CredentialUnavailable(f"{issuer}: not a bearer token")
+    if issued.issued_token_type not in {None, "urn:ietf:params:oauth:token-type:access_token"}:
+        raise CredentialUnavailable(f"{issuer}: not an access token")
+    if not issued.expires_in > 0:
+        raise CredentialUnavailable(f"{issuer}: a token that has ended")
+    if asked and issued.scope is not None and not asked.issuperset(issued.scope.split()):
+        raise CredentialUnavailable(f"{issuer}: a token for more than was asked for")
+    return msgspec.structs.replace(issued, expires_in=min(issued.expires_in, MAX_LIFE_S))
 
 
 def basic(client_id: str, secret: str) -> dict[str, str]:
     """The header field of client_secret_basic (RFC 6749 section 2.3.1)."""
     pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}".encode()
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def _read(issuer: str, body: bytes, shape: type[Shape]) -> Shape:
+    try:
+        return msgspec.convert(strictjson.loads(body, max_depth=16, max_bytes=_MAX_BYTES), shape)
+    except (strictjson.StrictJSONError, msgspec.ValidationError):
+        wanted = "metadata" if shape is Metadata else "a token that says when it ends"
+        raise CredentialUnavailable(f"{issuer}: not {wanted}") from None

@@ -92,7 +92,14 @@ async def test_what_is_no_metadata_is_refused(web: Web, answer: Answer, said: st
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["http://as.example/token", "file:///etc/passwd", "https://127.0.0.1/token", "token"],
+    [
+        "http://as.example/token",
+        "http://127.0.0.1/a\r\nb",
+        "http://127.0.0.1/a b",
+        "file:///etc/passwd",
+        "https://127.0.0.1/token",
+        "token",
+    ],
 )
 @pytest.mark.parametrize("member", ["token_endpoint", "authorization_endpoint"])
 async def test_metadata_leads_nowhere_else(web: Web, member: str, endpoint: str) -> None:
