@@ -16,7 +16,8 @@ from safeconduct.core.model import TaskFacts
 from safeconduct.identity.dpop import FUTURE_MS
 from safeconduct.kit import jose
 from safeconduct.ports import Bearer, TokenRefused, Unauthenticated
-from safeconduct.tasks.state import MAX_DEPTH, TaskState
+from safeconduct.tasks.plans import MAX_DEPTH
+from safeconduct.tasks.state import TaskState
 from tests.support.parties import (
     ISSUER,
     NOW_MS,

@@ -6,33 +6,25 @@ that was consumed) is not written to the log either: decision and reservation ar
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from safeconduct.core.labels import BOTTOM, Label
+from safeconduct.core.labels import BOTTOM
 from safeconduct.core.manifest import Role
-from safeconduct.core.model import AgentFacts, ApprovalFacts, TaskFacts, UserFacts
-from safeconduct.core.provenance import Origin, PurposeSource
+from safeconduct.core.model import ApprovalFacts
+from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
-from safeconduct.ports import Holder
 from safeconduct.tasks import kin
-from safeconduct.tasks.kin import Bound, Kin
+from safeconduct.tasks.plans import Plans
 from safeconduct.tasks.rows import (
     ApprovalRow,
     LabelRow,
     OpenCall,
-    PurseRow,
-    StartRow,
-    TaskRow,
-    agent_facts,
     approval_row,
     label_of,
-    start_row,
-    user_facts,
 )
 from safeconduct.tasks.tables import Table, Tables
 
@@ -41,14 +33,8 @@ Record = Mapping[str, Any]
 SIZE: Final = "size"
 LATEST: Final = "latest"
 
-MAX_DEPTH: Final = 4
-"""How many tasks may stand above one another's children."""
 
-UNCOUNTED: Final = frozenset({"busy", "refusals-exhausted", "reattestation-needed"})
-"""Reasons that are no fault of the call's, or say only that refusals ran out."""
-
-
-class TaskState:
+class TaskState(Plans):
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
 
     `apply` and what belongs to it are for who writes the log, one at a time; everything else reads
@@ -57,11 +43,8 @@ class TaskState:
 
     def __init__(self, path: Path) -> None:
         """Opens the state's file. Raises sqlite3.Error, msgspec.DecodeError."""
+        super().__init__()
         self._log = Table("log", int)
-        self._starts = Table("starts", StartRow)
-        self._tasks = Table("tasks", TaskRow)
-        self._purses = Table("purses", PurseRow)
-        self._labels = Table("labels", LabelRow)
         self._vouched = Table("vouched", tuple[str, ...])
         self._baselines = Table("baselines", int)
         self._consumed = Table("consumed", str)
@@ -135,60 +118,6 @@ class TaskState:
             return "signed-out"
         return self._started(record) if record["phase"] == "started" else self._continued(record)
 
-    def _started(self, record: Record) -> str | None:
-        task: str = record["task"]
-        if self._starts.peek(task) is not None:
-            return "task-exists"
-        parent: str | None = record.get("parent")
-        above = [] if parent is None else self._writers_line(parent)
-        if parent is not None and not _fits(record, above):
-            return "parent"
-        start = start_row(record, above[0].start if above else None)
-        self._starts.put(task, start)
-        self._tasks.put(task, TaskRow())
-        purse = self._purses.peek(start.purse)
-        if start.window and (
-            purse is None
-            or record["started_ms"] - purse.since_ms >= record["window"]["seconds"] * 1000
-        ):
-            self._purses.put(start.purse, PurseRow(record["started_ms"]))
-        return None
-
-    def _continued(self, record: Record) -> str | None:
-        """A renewal or an amendment: a plan narrows, or widens within what was obtainable."""
-        task: str = record["task"]
-        line = self._writers_line(task)
-        if not line:
-            return "task-unknown"
-        own = line[0]
-        start, amended = own.start, record["phase"] == "amended"
-        scopes, obtainable = frozenset(record["scopes"]), frozenset(record["obtainable"])
-        if (
-            kin.state_of(line) != "active"
-            or not obtainable <= start.obtainable
-            or not scopes <= (obtainable if amended else start.scopes)
-        ):
-            return "plan"
-        start = replace(
-            start,
-            scopes=scopes,
-            obtainable=obtainable,
-            agent=agent_facts(record["agent"]),
-            user=user_facts(record["user"]),
-        )
-        if amended:
-            start = _told(start, record)
-        self._starts.put(task, start)
-        changed = replace(
-            own.row, version=own.row.version + 1, changes=own.row.changes + 1, unattested=0
-        )
-        self._tasks.put(task, changed)
-        return None
-
-    def _writers_line(self, task: str) -> list[Kin]:
-        """A task and those above it, as the writer sees them; empty if there is no such task."""
-        return _line(task, self._starts.peek, self._tasks.peek)
-
     def _decision(self, record: Record) -> str | None:
         task: str = record["task"]
         line = self._writers_line(task)
@@ -198,11 +127,10 @@ class TaskState:
             return self._denied(record["reason"], task, line)
         if record["verdict"] != "permit":
             return None
-        start, spends = line[0].start, record["spends"]
-        version = kin.version_of(line) + sum(one.version for one in self._label_rows(start))
-        if kin.state_of(line) != "active" or record["version"] != version:
+        spends = record["spends"]
+        if kin.state_of(line) != "active" or record["version"] != self._version(line):
             return "version"
-        if not all(bound.holds(spends) for bound in _bounds(line, self._purses.peek)):
+        if not self._affords(line, spends):
             return "budget"
         if not self._consume(record.get("approval")):
             return "approval"
@@ -216,33 +144,6 @@ class TaskState:
             self._locked.put(f"{task} {call.digest}", record["decision"])
         return None
 
-    def _spend(self, task: str, line: list[Kin], spends: Mapping[str, int]) -> None:
-        """Counts what a permit uses up, in the task, in those above it, and beyond all of them."""
-        (start, row), *elders = line
-        own = replace(
-            row,
-            version=row.version + 1,
-            unattested=row.unattested + 1,
-            counts=_spent(row.counts, spends),
-        )
-        self._tasks.put(task, own)
-        for name, (_, one) in zip(start.elders, elders, strict=True):
-            self._tasks.put(name, replace(one, counts=_spent(one.counts, spends)))
-        for name in {one.start.purse for one in line if one.start.window}:
-            purse = self._purses.peek(name)
-            if purse is not None:
-                self._purses.put(name, PurseRow(purse.since_ms, _spent(purse.counts, spends)))
-
-    def _denied(self, reason: str, task: str, line: list[Kin]) -> str | None:
-        """Counts a refusal; one too many is decided again, and refused for that."""
-        if reason in UNCOUNTED:
-            return None
-        if any(one.row.refusals >= one.start.max_refusals for one in line):
-            return "refusals"
-        for name, (_, row) in zip((task, *line[0].start.elders), line, strict=True):
-            self._tasks.put(name, replace(row, refusals=row.refusals + 1))
-        return None
-
     def _consume(self, approval: str | None) -> bool:
         """Uses an approval up; False when it is not there to be used."""
         if approval is None:
@@ -252,10 +153,6 @@ class TaskState:
             return False
         self._approvals.put(approval, replace(row, used=True))
         return True
-
-    def _label_rows(self, start: StartRow) -> list[LabelRow]:
-        rows = [self._labels.peek(name) for name in (start.memory, *start.shared)]
-        return [row for row in rows if row is not None]
 
     def _outcome(self, record: Record) -> str | None:
         call = self._open.peek(record["decision"])
@@ -347,11 +244,6 @@ class TaskState:
             if start.user.id == user and start.user.signed_in_ms <= before_ms:
                 self._revoke_task(task)
 
-    def _revoke_task(self, task: str) -> None:
-        row = self._tasks.peek(task)
-        if row is not None:
-            self._tasks.put(task, replace(row, state="revoked", version=row.version + 1))
-
     def _pin(self, record: Record) -> str | None:
         if self._pins.peek(record["target"]) is None:
             self._pins.put(record["target"], record["pin"])
@@ -359,102 +251,9 @@ class TaskState:
 
     # --- readers ----------------------------------------------------------------------------------
 
-    def task(self, task: str) -> TaskFacts | None:
-        """The state of a task right now, or None when there is no such task."""
-        row, start = self._tasks.get(task), self._starts.get(task)
-        if row is None or start is None:
-            return None
-        if start.elders or start.window:
-            return self._bound_task(task)
-        # A label that rises between these two reads makes a version that no reservation accepts.
-        labels = self._labels.get(start.memory)
-        return TaskFacts(
-            id=task,
-            tenant=start.tenant,
-            profile=start.profile,
-            purpose=start.purpose,
-            purpose_source=start.purpose_source,
-            scopes=start.scopes,
-            obtainable=start.obtainable,
-            budgets=start.budgets,
-            max_refusals=start.max_refusals,
-            started_ms=start.started_ms,
-            expires_ms=start.expires_ms,
-            version=_version(row, labels),
-            labels=BOTTOM if labels is None else labels.label,
-            counts=row.counts,
-            refusals=row.refusals,
-            state=row.state,
-            reattest_every=start.reattest_every,
-            unattested=row.unattested,
-        )
-
-    def _bound_task(self, task: str) -> TaskFacts:
-        """The state of a task that more than its own row binds."""
-        line = self._line(task)
-        start, row = line[0]
-        labels = [
-            known
-            for name in (start.memory, *start.shared)
-            if (known := self._labels.get(name)) is not None
-        ]
-        return TaskFacts(
-            id=task,
-            tenant=start.tenant,
-            profile=start.profile,
-            purpose=start.purpose,
-            purpose_source=start.purpose_source,
-            scopes=kin.scopes_of(line),
-            obtainable=start.obtainable,
-            budgets=kin.budgets_of(row.counts, _bounds(line, self._purses.get)),
-            max_refusals=kin.patience(line),
-            started_ms=start.started_ms,
-            expires_ms=start.expires_ms,
-            version=kin.version_of(line) + sum(one.version for one in labels),
-            labels=functools.reduce(Label.join, (one.label for one in labels), BOTTOM),
-            counts=row.counts,
-            refusals=row.refusals,
-            state=kin.state_of(line),
-            reattest_every=kin.reattest_every(line),
-            unattested=row.unattested,
-        )
-
-    def _line(self, task: str) -> list[Kin]:
-        """A task and those above it; empty if there is no such task."""
-        return _line(task, self._starts.get, self._tasks.get)
-
-    def active(self, task: str) -> bool:
-        """Whether there is such a task and nobody has ended or revoked it, or one above it."""
-        row, start = self._tasks.get(task), self._starts.get(task)
-        if row is None or start is None or row.state != "active":
-            return False
-        return not start.elders or kin.state_of(self._line(task)) == "active"
-
-    def holder(self, task: str) -> Holder | None:
-        """Whose task it is, for its next token; None when there is no such task."""
-        start = self._starts.get(task)
-        if start is None:
-            return None
-        parent = start.elders[0] if start.elders else None
-        return Holder(
-            agent=start.agent,
-            user=start.user,
-            key=start.key,
-            certified=start.certified,
-            parent=parent,
-            actors=start.actors,
-        )
-
     def latest_ms(self) -> int:
         """The highest time on record: the clock was there once."""
         return self._log.get(LATEST) or 0
-
-    def parties(self, task: str) -> tuple[AgentFacts, UserFacts]:
-        """The agent and the user of a task, as its start recorded them. Raises LookupError."""
-        start = self._starts.get(task)
-        if start is None:
-            raise LookupError(task)
-        return start.agent, start.user
 
     def vouched(self, task: str, role: Role, value: str) -> tuple[Origin, ...]:
         """Where trusted fields vouched for a value in this task."""
@@ -505,61 +304,3 @@ class TaskState:
     def pin(self, target: str) -> str | None:
         """The digest under which a definition was first seen."""
         return self._pins.get(target)
-
-
-def _line(
-    task: str,
-    starts: Callable[[str], StartRow | None],
-    tasks: Callable[[str], TaskRow | None],
-) -> list[Kin]:
-    own, row = starts(task), tasks(task)
-    if own is None or row is None:
-        return []
-    line = [Kin(own, row)]
-    for name in own.elders:
-        start, row = starts(name), tasks(name)
-        if start is None or row is None:
-            return []
-        line.append(Kin(start, row))
-    return line
-
-
-def _bounds(line: list[Kin], purses: Callable[[str], PurseRow | None]) -> list[Bound]:
-    """Everything that limits what a task may use up."""
-    bounds = [Bound(start.budgets, row.counts) for start, row in line]
-    for start, _ in line:
-        purse = purses(start.purse) if start.window else None
-        if purse is not None:
-            bounds.append(Bound(start.window, purse.counts))
-    return bounds
-
-
-def _fits(record: Record, above: list[Kin]) -> bool:
-    """Whether a child task lies within a living parent's plan."""
-    return (
-        0 < len(above) < MAX_DEPTH
-        and kin.state_of(above) == "active"
-        and frozenset(record["scopes"]) <= kin.scopes_of(above)
-        and record["expires_ms"] <= above[0].start.expires_ms
-        and record["user"]["id"] == above[0].start.user.id
-        and record["tenant"] == above[0].start.tenant
-    )
-
-
-def _told(start: StartRow, record: Record) -> StartRow:
-    """The plan with what the user said later. What only the agent said before is no longer said."""
-    source: PurposeSource = record["purpose_source"]
-    if start.purpose_source == "agent":
-        return replace(start, purpose=record["purpose"], purpose_source=source)
-    weaker: PurposeSource = source if start.purpose_source == "user" else "app"
-    purpose = f"{start.purpose}\n\n{record['purpose']}"
-    return replace(start, purpose=purpose, purpose_source=weaker)
-
-
-def _spent(counts: Mapping[str, int], spends: Mapping[str, int]) -> dict[str, int]:
-    return {**counts, **{name: counts.get(name, 0) + amount for name, amount in spends.items()}}
-
-
-def _version(row: TaskRow, labels: LabelRow | None) -> int:
-    """Grows with the task's row and with its labels; equal only when neither has moved."""
-    return row.version + (0 if labels is None else labels.version)

@@ -11,7 +11,8 @@ import pytest
 from safeconduct.core.labels import BOTTOM, Integrity, Label
 from safeconduct.core.model import TaskFacts
 from safeconduct.ports import Tasks
-from safeconduct.tasks.state import MAX_DEPTH, TaskState
+from safeconduct.tasks.plans import MAX_DEPTH
+from safeconduct.tasks.state import TaskState
 from tests.support.tasks import (
     AGENT,
     Record,
@@ -170,6 +171,7 @@ def test_a_child_lies_within_its_parent(state: TaskState) -> None:
         {"tenant": "hr.example"},
         {"user": {"id": "bob@crm.example", "groups": [], "acr": None, "auth_time_s": 0}},
         {"parent": "t_9"},
+        {"purpose_source": "app"},
     ],
 )
 def test_what_lies_not_within_is_no_child(state: TaskState, changed: dict[str, Any]) -> None:
