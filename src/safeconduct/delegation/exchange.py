@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.delegation import amendment, child, details, renewal
 from safeconduct.delegation.issuing import Issuing, granted_details
+from safeconduct.delegation.parties import Client, Subject
 from safeconduct.delegation.request import (
     AUTHORIZATION_CODE,
     Amendment,
@@ -36,7 +37,7 @@ from safeconduct.delegation.request import (
     parse,
     readable,
 )
-from safeconduct.delegation.steps import Client, Steps, Subject
+from safeconduct.delegation.steps import Steps
 from safeconduct.ports import JSON, Caller
 
 

@@ -12,8 +12,8 @@ from safeconduct.config.schema import GatewayBlock, Profile
 from safeconduct.core.model import UserFacts
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.delegation.details import Details
+from safeconduct.delegation.parties import NOT_GOING_ON, Allowed, Client
 from safeconduct.delegation.request import ACCESS_TOKEN_TYPE, Child, Start
-from safeconduct.delegation.steps import NOT_GOING_ON, Allowed, Client
 from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.ports import (
     JSON,

@@ -7,8 +7,9 @@ child task the agent above it a fresh proof; the plan may narrow and never widen
 from __future__ import annotations
 
 from safeconduct.delegation.issuing import Issuing
+from safeconduct.delegation.parties import Client, Running, Subject
 from safeconduct.delegation.request import HandedOver, Renewal
-from safeconduct.delegation.steps import Client, Running, Steps, Subject
+from safeconduct.delegation.steps import Steps
 from safeconduct.ports import JSON, Caller, TokenRefused
 
 

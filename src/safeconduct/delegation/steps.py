@@ -14,9 +14,10 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.config.schema import Agent, Assignment, Config, Profile
-from safeconduct.core.model import TaskFacts, UserFacts
+from safeconduct.config.schema import Config
+from safeconduct.core.model import UserFacts
 from safeconduct.delegation.access import check_access
+from safeconduct.delegation.parties import NOT_GOING_ON, Allowed, Client, Running, Subject
 from safeconduct.delegation.request import (
     HandedOver,
     Shown,
@@ -25,14 +26,12 @@ from safeconduct.delegation.request import (
 )
 from safeconduct.delegation.tokens import TaskTokens
 from safeconduct.kit import jose
-from safeconduct.kit.certificate import Certificate
 from safeconduct.kit.jwk import JoseError
 from safeconduct.ports import (
     Attestation,
     Bearer,
     Caller,
     Evidence,
-    Holder,
     Tasks,
     TokenRefused,
     Unauthenticated,
@@ -46,55 +45,6 @@ CLOCK_SLACK_MS: Final = 5_000
 """How far the clock may be behind the log, as clocks are set by a little."""
 
 _NOT_ALLOWED: Final = "This agent may not start such a task for this user."
-NOT_GOING_ON: Final = "This task does not go on."
-
-
-class Client(msgspec.Struct, frozen=True):
-    """The agent that asks, what its SVIDs use up, and the keys that they are bound to; its
-    `certificate`, if it showed an X.509-SVID.
-    """
-
-    workload: Workload
-    consumes: tuple[str, ...]
-    keys: frozenset[str | None] = frozenset()
-    certificate: Certificate | None = None
-
-    @property
-    def certified(self) -> bool:
-        """Whether its tokens are bound to a certificate."""
-        return self.certificate is not None
-
-    @property
-    def id(self) -> str:
-        """Its SPIFFE ID."""
-        return self.workload.id
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """For whom it asks, and what that uses up. `scopes` bounds what the token that was shown is
-    for, and `keys` are those that it is bound to; `task` is the task above, if it was that one's.
-    """
-
-    user: UserFacts
-    consumes: tuple[str, ...]
-    scopes: frozenset[str] | None = None
-    keys: frozenset[str | None] = frozenset()
-    task: str | None = None
-
-
-class Allowed(msgspec.Struct, frozen=True):
-    """What the configuration says of an agent and a profile."""
-
-    registered: Agent
-    assigned: Assignment
-    profile: Profile
-
-
-class Running(msgspec.Struct, frozen=True):
-    """A task that runs, as it stands now."""
-
-    facts: TaskFacts
-    holder: Holder
 
 
 class _Handover(msgspec.Struct, frozen=True):

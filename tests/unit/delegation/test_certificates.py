@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct.core.model import TaskFacts
-from safeconduct.delegation.steps import Running
+from safeconduct.delegation.parties import Running
 from safeconduct.kit import jose
 from safeconduct.ports import JSON, TokenRefused, Unauthenticated
 from tests.support.certificates import HOUR, Authority, Held
