@@ -11,10 +11,12 @@ from typing import Any, Final
 
 import pytest
 
+from safeconduct.cli.main import main
 from safeconduct.cli.operator import ask
 from safeconduct.config import load
 from safeconduct.config.schema import Config
 from safeconduct.identity.client import NotStarted, StartedTask, proof, start_task
+from safeconduct.kit import keyfile
 from safeconduct.kit.jwk import PrivateKey
 from safeconduct.ports import JSON
 from tests.support.hardware import Maker, certified, ec_key, pin
@@ -151,3 +153,21 @@ def test_from_a_key_in_hardware_to_a_tool(tmp_path: Path) -> None:
             assert done(agent.call("office__get_case", {"case_id": "C-1"}))
             assert shown(gateway, "hardware", evidence, key)[0] == 400
             gateway.verified()
+
+
+def test_from_a_shell_in_the_pod(
+    world: tuple[Gateway, Kubernetes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway, kubernetes = world
+    evidence, out = tmp_path / "token", tmp_path / "svid"
+    evidence.write_text(kubernetes.token(kubernetes.run(), gateway.issuer))
+    code = main(
+        [
+            "identity", "attest", "--gateway", gateway.issuer, "--kind", PODS,
+            "--evidence", str(evidence), "--out", str(out),
+        ]
+    )  # fmt: skip
+    assert (code, len(capsys.readouterr().out.splitlines())) == (0, 3)
+    key = keyfile.load(out / "key.jwk")
+    agent = Agent(gateway, started(gateway, (out / "svid.jwt").read_text(), key))
+    assert done(agent.call("office__get_case", {"case_id": "C-1"}))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safeconduct.cli import output
+from safeconduct.cli import attest, output
 
 if TYPE_CHECKING:
     from safeconduct.config.schema import Config
@@ -79,11 +79,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.formatter_class = argparse.RawDescriptionHelpFormatter
         output.add_config(verb)
         output.add_format(verb)
+    shown = verbs.add_parser(
+        "attest",
+        help="get SVIDs from a gateway by evidence of this workload",
+        description=attest.DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    attest.add_arguments(shown)
+    output.add_format(shown)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves, issues or shows."""
     from safeconduct.config import load
+
+    if args.subverb == "attest":
+        return attest.run(args)
 
     verbs = {"serve": _serve, "issue": _issue, "list": _list, "bundle": _bundle, "look": _look}
     return verbs[args.subverb](args, load(Path(args.config)))

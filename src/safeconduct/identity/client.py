@@ -8,18 +8,21 @@ import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
+import orjson
 
 from safeconduct.config.schema import Config
 from safeconduct.identity import dev, dpop
 from safeconduct.kit import jose, strictjson
+from safeconduct.kit.fetch import fetch
 from safeconduct.kit.jwk import PrivateKey, encode
 from safeconduct.ports import JSON
 
 Source = Literal["user", "app", "agent"]
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 _TIMEOUT_S: Final = 30
 _TYPE: Final = "urn:ietf:params:oauth:token-type:"
@@ -35,8 +38,16 @@ class StartedTask(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
 
 
+class IssuedSvids(msgspec.Struct, frozen=True):
+    """What a workload got for its evidence; certificates are DER in base64, its own first."""
+
+    spiffe_id: str
+    x509_svid: tuple[str, ...]
+    jwt_svid: str
+
+
 class NotStarted(Exception):
-    """The token service issued no token; `error` is its OAuth error code."""
+    """The gateway issued nothing; `error` is its OAuth error code."""
 
     def __init__(self, error: str, sentence: str) -> None:
         super().__init__(f"{error}: {sentence}")
@@ -87,21 +98,42 @@ def start_task(
         form["scope"] = " ".join(scopes)
     now_ms = time.time_ns() // 1_000_000
     status, body = _post(url, form, proof(key, "POST", url, None))
-    try:
-        answer = strictjson.loads(body)
-        if status == 200:
-            issued = msgspec.convert(answer, _TokenResponse)
-            return StartedTask(
-                task=issued.task,
-                token=issued.access_token,
-                key=key,
-                scopes=frozenset(issued.scope.split()),
-                expires_ms=now_ms + issued.expires_in * 1000,
-            )
-        refused = msgspec.convert(answer, _ErrorResponse)
-    except ValueError:
-        raise NotStarted("server_error", f"the answer makes no sense (HTTP {status})") from None
-    raise NotStarted(refused.error, refused.error_description)
+    issued = _answered(status, body, _TokenResponse)
+    return StartedTask(
+        task=issued.task,
+        token=issued.access_token,
+        key=key,
+        scopes=frozenset(issued.scope.split()),
+        expires_ms=now_ms + issued.expires_in * 1000,
+    )
+
+
+async def attest(
+    gateway: str,
+    attestor: str,
+    evidence: str | JSON,
+    key: PrivateKey,
+    *,
+    audience: str | None = None,
+    ca: Path | None = None,
+) -> IssuedSvids:
+    """Get SVIDs for this key from the gateway of this URL, by evidence of what this workload is.
+
+    Raises:
+        NotStarted: the gateway refused.
+        FetchError: the gateway cannot be reached, or not in private.
+    """
+    url = f"{gateway.rstrip('/')}/identity/svid"
+    asked = {"attestor": attestor, "evidence": evidence}
+    answer = await fetch(
+        url,
+        method="POST",
+        headers={"Content-Type": "application/json", "DPoP": proof(key, "POST", url, None)},
+        body=orjson.dumps(asked if audience is None else {**asked, "audience": audience}),
+        ca=ca,
+        timeout_s=_TIMEOUT_S,
+    )
+    return _answered(answer.status, answer.body, IssuedSvids)
 
 
 def proof(key: PrivateKey, method: str, url: str, token: str | None) -> str:
@@ -119,6 +151,18 @@ def proof(key: PrivateKey, method: str, url: str, token: str | None) -> str:
     if token is not None:
         claims["ath"] = encode(hashlib.sha256(token.encode("ascii")).digest())
     return jose.sign(claims, key, dpop.TYPE, embed=True)
+
+
+def _answered(status: int, body: bytes, shape: type[Shape]) -> Shape:
+    """What was asked for. Raises NotStarted."""
+    try:
+        answer = strictjson.loads(body)
+        if status == 200:
+            return msgspec.convert(answer, shape)
+        refused = msgspec.convert(answer, _ErrorResponse)
+    except ValueError:
+        raise NotStarted("server_error", f"the answer makes no sense (HTTP {status})") from None
+    raise NotStarted(refused.error, refused.error_description)
 
 
 def _form(

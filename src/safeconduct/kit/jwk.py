@@ -196,6 +196,10 @@ class PrivateKey(msgspec.Struct, frozen=True, kw_only=True):
         """The private JWK."""
         return {**self.key.as_dict(private=True), "kid": self.public.kid}
 
+    def pem(self) -> bytes:
+        """The private key in PEM (PKCS #8), without a password."""
+        return self.key.as_pem(private=True)
+
     def __repr__(self) -> str:
         return f"PrivateKey(kid={self.public.kid!r})"
 

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from safeconduct.identity.bundles import open_bundles
 from safeconduct.identity.svid import Svids
+from safeconduct.identity.x509 import Certificates
+from safeconduct.kit.certificate import Certificate
 from safeconduct.kit.jwk import PrivateKey
 from safeconduct.ports import Caller, LedgerConflict, LedgerFault, RecordTooLarge, TokenRefused
 from tests.support.attesting import CLERK, ISSUER, SVID_URL, Attesting
@@ -39,6 +41,10 @@ async def test_what_is_issued_is_the_caller_s_and_is_accepted_here(tmp_path: Pat
     svids = Svids(attesting.config, open_bundles(attesting.config))
     workload = await svids.verify(issued["jwt_svid"], attesting.now_ms)
     assert (workload.id, workload.key) == (AGENT, attesting.key.public.thumbprint)
+    chain = [base64.b64decode(one) for one in issued["x509_svid"]]
+    certificates = Certificates(open_bundles(attesting.config))
+    shown = await certificates.verify(Certificate.read(chain), attesting.now_ms)
+    assert shown.id == AGENT
 
 
 async def test_an_svid_for_somebody_else(tmp_path: Path) -> None:
