@@ -14,6 +14,7 @@ from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.delegation.request import JWT_SVID
 from safeconduct.ports import UpstreamFault
 from safeconduct.simulation import SimulatedTask
+from tests.support.certified import Certified
 from tests.support.credentials import consent_records
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
@@ -77,6 +78,9 @@ async def issued(directory: Path) -> Parties:
     await parties.signed_in()
     shown = {"client_assertion_type": JWT_SVID, "client_assertion": parties.svid()}
     await parties.status.introspect({"token": str(started["access_token"]), **shown})
+    certified = Certified(directory / "certified")
+    await certified.certified(certified.bare())
+    parties.ledger.records += certified.ledger.records
     return parties
 
 

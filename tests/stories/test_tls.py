@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +28,7 @@ from tests.support.installation import (
     opened_office,
     running,
 )
-from tests.support.secured import Client, secured, token_of
+from tests.support.secured import CORPORATE, Client, secured, token_of
 
 HOME = Authority("crm.example")
 AGENT = HOME.svid(COPILOT)
@@ -91,3 +94,16 @@ def test_a_gateway_and_its_agents_know_each_other_by_svids(office: Office, tmp_p
         assert done(client.call(token_of(client.start())))
         assert client.shown() == GATEWAY
         gateway.verified()
+
+
+def test_doctor_looks_at_a_gateway_that_speaks_tls(office: Office, tmp_path: Path) -> None:
+    made = secured(tmp_path, office)
+    (tmp_path / "authorities.pem").write_bytes(CORPORATE.pem)
+    with running(made):
+        command = [sys.executable, "-m", "safeconduct", "doctor", "--config", str(tmp_path)]
+        for named, found in ((True, "no way round the gateway was found"), (False, "problem")):
+            known = {"SSL_CERT_FILE": str(tmp_path / "authorities.pem")} if named else {}
+            said = subprocess.run(
+                command, env={**os.environ, **known}, capture_output=True, text=True, check=False
+            )
+            assert found in said.stdout
