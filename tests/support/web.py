@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -70,8 +71,8 @@ class Web:
 
 
 @contextmanager
-def serving() -> Generator[Web]:
-    """Serves from threads of its own."""
+def serving(tls: ssl.SSLContext | None = None) -> Generator[Web]:
+    """Serves from threads of its own, over TLS if there is a context for it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -95,12 +96,14 @@ def serving() -> Generator[Web]:
         def log_message(self, format: str, *args: object) -> None: ...
 
     class Server(ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:
+        def handle_error(self, request: object, client_address: object) -> None:
             """Says nothing of who went away in the middle of an answer."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        web = Web(f"http://127.0.0.1:{server.server_port}")
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        web = Web(f"http{'' if tls is None else 's'}://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
