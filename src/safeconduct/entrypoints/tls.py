@@ -96,7 +96,7 @@ class Tls:
             # An authority of a bundle is one, whether or not it signed itself.
             context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
             for authority in authorities:
-                context.load_verify_locations(cadata=authority)
+                _believe(context, authority)
         return context
 
     def _complain(self, what: str) -> None:
@@ -138,21 +138,30 @@ def _chain(handshake: ssl.SSLObject) -> list[bytes]:
     return [one.public_bytes(_DER) for one in sent]
 
 
+def _believe(context: ssl.SSLContext, authority: bytes) -> None:
+    """One that OpenSSL cannot read signs for nobody, and keeps nobody else from connecting."""
+    try:
+        context.load_verify_locations(cadata=authority)
+    except ssl.SSLError as error:
+        _log.error("an X.509 authority of clients cannot be used: %s", error.reason)
+
+
 def _load(context: ssl.SSLContext, shown: bytes) -> None:
     """Has a context show a certificate. A context reads files alone, so this is one in memory."""
-    file = os.memfd_create("certificate", os.MFD_CLOEXEC)
     try:
-        os.write(file, shown)
-        # Without a password, whoever started the gateway would be asked for one.
-        context.load_cert_chain(f"/proc/self/fd/{file}", password="")
+        with os.fdopen(os.memfd_create("certificate", os.MFD_CLOEXEC), "wb") as file:
+            file.write(shown)
+            file.flush()
+            # Without a password, whoever started the gateway would be asked for one.
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password="")
     except ssl.SSLError as error:
         raise UnusableCertificate(
             "gateway.tls: the key belongs to another certificate"
             if error.reason == "KEY_VALUES_MISMATCH"
             else "gateway.tls: no certificate with its key as PEM, the key without a passphrase"
         ) from None
-    finally:
-        os.close(file)
+    except OSError as error:
+        raise UnusableCertificate(f"gateway.tls: {error.strerror}") from None
 
 
 def _content(path: Path, *, secret: bool) -> bytes:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator
@@ -124,6 +126,29 @@ async def test_without_authorities_every_certificate_is_refused(gateway: Gateway
     gateway.authorities = frozenset()
     await refused(gateway, gateway.client(HOME.svid(ID)))
     assert await gateway.ask(anonymous(CORPORATE)) is None
+
+
+async def test_an_authority_that_cannot_be_used_takes_none_of_the_others_away(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.authorities = frozenset({b"junk", HOME.der})
+    held = HOME.svid(ID)
+    assert await gateway.ask(gateway.client(held)) == held.shown
+    assert "an X.509 authority of clients cannot be used" in caplog.text
+
+
+async def test_where_nothing_can_be_opened_the_one_before_is_shown(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(name: str, flags: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    CORPORATE.server().write(gateway.directory, "gateway")
+    monkeypatch.setattr(os, "memfd_create", full)
+    assert await gateway.shows() == gateway.shown.der
+    assert "stays the one before: gateway.tls: Too many open files" in caplog.text
+    monkeypatch.undo()
+    assert await gateway.shows() not in {None, gateway.shown.der}
 
 
 async def test_where_no_certificates_are_asked_for_none_arrives(gateway: Gateway) -> None:
