@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, MutableMapping
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct import verifier
-from safeconduct.identity.keys import SIGNING, WebKeys, published
 from safeconduct.identity.replay import Replays
 from safeconduct.kit import jose
-from safeconduct.kit.jwk import KeySet, PrivateKey
+from safeconduct.kit.jwk import PrivateKey
 from safeconduct.ports import Errand
 from safeconduct.secrets.broker import Broker
 from safeconduct.secrets.tool_tokens import TYPE, body_digest
@@ -75,12 +73,6 @@ class Minter:
 @pytest.fixture
 def gateway(tmp_path: Path, web: Web, clock: Clock) -> Minter:
     return Minter(tmp_path, web, clock)
-
-
-def at_once(web: Web) -> WebKeys[KeySet]:
-    """The gateway's keys, for which nobody has to wait."""
-    read = partial(KeySet.published, uses=SIGNING)
-    return WebKeys("gateway", published(web.url + JWKS, None), read, max_stale_s=60, gap_s=0)
 
 
 async def refusal(server: Verifier, header: str, how: str = "POST", body: bytes = BODY) -> str:
@@ -169,9 +161,9 @@ async def test_every_claim_is_needed(server: Verifier, gateway: Minter, claim: s
 
 
 async def test_it_is_not_signed_by_anybody_else(
-    server: Verifier, gateway: Minter, web: Web, monkeypatch: pytest.MonkeyPatch
+    server: Verifier, gateway: Minter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_keys", at_once(web))
+    monkeypatch.setattr("safeconduct.identity.keys.GAP_S", 0.0)  # nobody waits in a test
     other = await gateway.changed(key=PrivateKey.generate())
     assert await refusal(server, other) == "not signed by a key that is trusted for it"
 
@@ -249,7 +241,7 @@ async def test_anything_else_is_no_tool_token(server: Verifier, header: str) -> 
 async def test_a_key_that_is_new_is_fetched(
     server: Verifier, gateway: Minter, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_keys", at_once(web))
+    monkeypatch.setattr("safeconduct.identity.keys.GAP_S", 0.0)  # nobody waits in a test
     await server.verify(await gateway.header(), "POST", BODY)
     assert web.count(JWKS) == 1
     new = PrivateKey.generate()

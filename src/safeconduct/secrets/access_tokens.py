@@ -59,6 +59,8 @@ class AccessTokens:
         self._consents = consents
         self._held: dict[Wanted, Held] = {}
         self._coming: dict[Wanted, asyncio.Task[str]] = {}
+        if consents is not None:
+            consents.changed = self._forget_user
 
     async def __call__(self, errand: Errand) -> Credential:
         """The credential of one call. Raises CredentialUnavailable."""
@@ -132,6 +134,9 @@ class AccessTokens:
                 assertion = client.assertion(wanted, GRANT_TYPE)
                 form = {"grant_type": f"{URN}grant-type:jwt-bearer", "assertion": assertion}
         return await client.granted(form, wanted.scopes)
+
+    def _forget_user(self, user: str) -> None:
+        self._held = {one: held for one, held in self._held.items() if one.user != user}
 
     def _forget(self, wanted: Wanted, token: str) -> None:
         held = self._held.get(wanted)

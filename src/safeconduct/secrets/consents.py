@@ -82,6 +82,8 @@ class Consents:
         self._redirect_uri = redirect_uri
         self._clock_ms = clock_ms
         self._turns: dict[str, asyncio.Lock] = {}
+        self.changed: Callable[[str], None] = lambda _: None
+        """Hears of users whose consent came or went: a new one may be for another account."""
 
     def given(self, user: str) -> bool:
         """Whether a user's consent stands."""
@@ -91,6 +93,7 @@ class Consents:
         """Ends a user's consent; whether there was one."""
         there = self.given(user)
         self._path(user).unlink(missing_ok=True)
+        self.changed(user)
         return there
 
     async def issued(self, user: str, scopes: tuple[str, ...]) -> Issued:
@@ -195,6 +198,7 @@ class Consents:
     def keep(self, consent: Consent) -> None:
         """Makes a consent stand. Raises OSError."""
         self._write(consent)
+        self.changed(consent.user)
 
     def _check_user(self, ticket: Ticket, issued: Issued) -> None:
         """Whoever logged in must be the user, where the server says who did.

@@ -47,6 +47,17 @@ async def test_another_path_is_not_found(path: str) -> None:
     assert (await ask(APP, path=path)).status == 404
 
 
+async def test_a_site_that_is_opening_says_so_until_it_is_open() -> None:
+    site = Site({"/keys": {"POST": Route(ok)}}, HERE, opening=True)
+    assert (await ask(site, path="/keys")).status == 200
+    for path in ("/here", "/nowhere", "/here?a=b"):
+        refused = await ask(site, path=path)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    site.open({"/here": {"POST": Route(ok)}})
+    assert (await ask(site, path="/here")).status == 200
+    assert (await ask(site, path="/keys")).status == 404
+
+
 QUERIED = Site(
     {
         "/asks": {"GET": Route(ok, query=True)},

@@ -332,6 +332,13 @@ async def test_a_consent_that_is_withdrawn_ends_at_once(company: Company) -> Non
         await company.bearer()
 
 
+async def test_a_new_consent_may_be_for_another_account(company: Company) -> None:
+    await company.consent()
+    assert await company.bearer() == "Bearer issued-2"
+    await company.consent()
+    assert await company.bearer() == "Bearer issued-4"
+
+
 async def test_a_consent_that_the_server_no_longer_knows_has_ended(
     company: Company, web: Web
 ) -> None:
