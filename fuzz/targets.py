@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fuzz import documents, evidence, forms, issuers, streams, texts, workload
+from fuzz import documents, evidence, forms, issuers, publications, streams, texts, workload
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 
@@ -42,6 +42,9 @@ TARGETS: Final = {
     "token-requests": Target(forms.token_requests),
     "issued": Target(issuers.issued, is_json=True),
     "server-metadata": Target(issuers.server_metadata, is_json=True),
+    "published-keys": Target(publications.keys, is_json=True),
+    "bundles": Target(publications.bundle, is_json=True),
+    "workload-bundles": Target(publications.workload_bundles),
 }
 
 

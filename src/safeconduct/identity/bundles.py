@@ -17,7 +17,7 @@ from cryptography import x509
 from safeconduct.config.schema import Config
 from safeconduct.config.trust import Trust
 from safeconduct.identity.keys import Source, WebKeys, reader, source
-from safeconduct.kit import strictjson
+from safeconduct.kit import certificate, strictjson
 from safeconduct.kit.jwk import JoseError, KeySet
 
 JWT_USES: Final[frozenset[str | None]] = frozenset({"jwt-svid"})
@@ -84,6 +84,6 @@ def _authorities(entries: list[object]) -> Iterator[x509.Certificate]:
 def _authority(entry: Mapping[str, object]) -> x509.Certificate:
     try:
         (text,) = msgspec.convert(entry.get("x5c"), tuple[str, ...])
-        return x509.load_der_x509_certificate(binascii.a2b_base64(text, strict_mode=True))
+        return certificate.parse(binascii.a2b_base64(text, strict_mode=True))
     except ValueError:
         raise JoseError("an X.509 authority that is not exactly one certificate") from None

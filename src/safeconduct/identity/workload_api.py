@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from cryptography import x509
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, ResponseReceived, StreamReset, TrailersReceived
@@ -22,6 +21,7 @@ from safeconduct.identity import keys
 from safeconduct.identity.bundles import Bundle
 from safeconduct.identity.issuer import messages
 from safeconduct.identity.keys import Ask, Published
+from safeconduct.kit import certificate
 from safeconduct.kit.fetch import FetchError
 from safeconduct.kit.jwk import Algorithm, JoseError, KeySet
 
@@ -71,9 +71,7 @@ def reader(algorithms: frozenset[Algorithm]) -> keys.Reader[Bundle]:
         document = msgspec.msgpack.decode(data, type=_Document)
         jwts = KeySet.published(document.jwks, uses=_USES, algorithms=algorithms)
         try:
-            authorities = tuple(
-                x509.load_der_x509_certificate(one) for one in _split(document.certificates)
-            )
+            authorities = tuple(certificate.parse(one) for one in _split(document.certificates))
         except ValueError:
             raise JoseError("X.509 authorities that are no certificates") from None
         return Bundle(jwts.keys, x509=authorities)

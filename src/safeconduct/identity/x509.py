@@ -28,7 +28,7 @@ from cryptography.x509.verification import (
 from safeconduct.identity.bundles import Bundle
 from safeconduct.identity.keys import Source
 from safeconduct.identity.svid import MAX_ID, SPIFFE_ID
-from safeconduct.kit.certificate import Certificate
+from safeconduct.kit.certificate import Certificate, parse
 from safeconduct.ports import Unauthenticated, Workload
 
 _log = logging.getLogger(__name__)
@@ -80,9 +80,14 @@ class Certificates:
         if len(certificate.chain) > MAX_CERTIFICATES:
             _refuse("a chain of too many certificates")
         try:
-            leaf, *others = [x509.load_der_x509_certificate(one) for one in certificate.chain]
+            leaf, *others = [parse(one) for one in certificate.chain]
             name = _named(leaf)
-        except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+        except (
+            ValueError,
+            x509.ExtensionNotFound,
+            x509.DuplicateExtension,
+            x509.UnsupportedGeneralNameType,
+        ) as error:
             _refuse(str(error))
         match = SPIFFE_ID.fullmatch(name) if len(name) <= MAX_ID else None
         source = None if match is None else self._bundles.get(match[1])

@@ -33,13 +33,21 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         """The first of a chain. Raises ValueError: there is none, or one that is no certificate."""
         if not chain:
             raise ValueError("an empty chain")
-        leaf, *_ = [x509.load_der_x509_certificate(one) for one in chain]
+        leaf, *_ = [parse(one) for one in chain]
         return cls(
             chain=tuple(chain),
             thumbprint=encode(hashlib.sha256(chain[0]).digest()),
             from_ms=_ms(leaf.not_valid_before_utc),
             until_ms=_ms(leaf.not_valid_after_utc),
         )
+
+
+def parse(der: bytes) -> x509.Certificate:
+    """A certificate in DER. Raises ValueError, also for a version that does not exist."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
 
 
 def _ms(time: datetime) -> int:

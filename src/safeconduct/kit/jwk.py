@@ -30,6 +30,7 @@ Algorithm = Literal["ES256", "Ed25519", "RS256", "PS256"]
 OWN: Final[frozenset[Algorithm]] = frozenset({"ES256", "Ed25519"})
 """What we sign with, and what keys are accepted for where nothing else is said."""
 
+_SIGNED_BY: Final[tuple[Algorithm, ...]] = ("ES256", "Ed25519", "RS256", "PS256")
 _SIGNATURES: Final = {name: JWSRegistry.algorithms[name] for name in ("ES256", "Ed25519")}
 _ECDSA: Final = ECDSA(SHA256())
 _COORDINATES: Final[dict[object, tuple[str, ...]]] = {
@@ -253,7 +254,7 @@ class KeySet(msgspec.Struct, frozen=True):
             JoseError: not a JWK Set.
         """
         keys: dict[str, PublicKey] = {}
-        shared = set[str]()
+        shared, spoilt = set[str](), set[str]()
         for jwk in _jwks(data, uses):
             try:
                 key = PublicKey.parse(jwk, algorithms=algorithms)
@@ -261,11 +262,18 @@ class KeySet(msgspec.Struct, frozen=True):
                 # The name alone does not say which of two keys is meant, so neither is trusted.
                 if _is_object(jwk) and isinstance(kid := jwk.get("kid"), str):
                     shared.add(kid)
+                spoilt |= _halves(jwk)
                 continue
             if key.kid in keys:
                 shared.add(key.kid)
             keys[key.kid] = key
-        return cls({kid: key for kid, key in keys.items() if kid not in shared})
+        return cls(
+            {
+                kid: key
+                for kid, key in keys.items()
+                if kid not in shared and key.thumbprint not in spoilt
+            }
+        )
 
     def find(self, kid: str | None) -> PublicKey | None:
         """The key of this name; without a name, the only one there is."""
@@ -287,6 +295,17 @@ def _jwks(data: bytes, uses: frozenset[str | None]) -> Iterator[object]:
         use = jwk.get("use") if _is_object(jwk) else None
         if not isinstance(use, str | None) or use in uses:
             yield jwk
+
+
+def _halves(jwk: object) -> set[str]:
+    """The thumbprint of a key whose private half stands there too, which is nobody's any longer."""
+    if not _is_object(jwk) or _PRIVATE.isdisjoint(jwk):
+        return set()
+    public = {name: jwk[name] for name in jwk.keys() - _PRIVATE - {"alg", "kid", "use"}}
+    try:
+        return {PublicKey.parse(public, algorithms=frozenset(_SIGNED_BY)).thumbprint}
+    except JoseError:
+        return set()
 
 
 def _der(signature: bytes) -> bytes:

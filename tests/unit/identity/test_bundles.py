@@ -87,9 +87,16 @@ async def test_a_key_without_use_is_for_nothing(tmp_path: Path) -> None:
     assert found == Bundle({}, refresh_s=60)
 
 
+# Version 6, where there are three.
+UNKNOWN = AUTHORITY.public_bytes(Encoding.DER).replace(
+    b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1
+)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
+        entry(AUTHORITY, x5c=[base64.b64encode(UNKNOWN).decode()]),
         entry(),
         entry(AUTHORITY, AUTHORITY),
         entry(AUTHORITY, x5c=None),

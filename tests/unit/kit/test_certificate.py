@@ -23,7 +23,11 @@ def test_a_certificate_is_known_by_its_thumbprint_and_lasts_as_long_as_it_says()
     )
 
 
-@pytest.mark.parametrize("chain", [[], [b""], [b"junk"], [GOOD, b"junk"]])
+# Version 6, where there are three.
+UNKNOWN = GOOD.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+
+
+@pytest.mark.parametrize("chain", [[], [b""], [b"junk"], [GOOD, b"junk"], [GOOD, UNKNOWN]])
 def test_what_is_no_certificate_is_not_read(chain: list[bytes]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Certificate.read(chain)

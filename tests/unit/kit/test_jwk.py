@@ -357,6 +357,16 @@ def test_keys_of_others_that_share_a_name_are_all_left_out() -> None:
         assert list(found.keys) == [good.public.kid]
 
 
+def test_a_key_of_others_whose_private_half_is_there_is_left_out_under_every_name() -> None:
+    good, spoilt = PrivateKey.generate(), PrivateKey.generate()
+    public, pair = spoilt.public.jwk(), spoilt.jwk()
+    bare = {name: value for name, value in pair.items() if name != "kid"}
+    for private in (pair, bare, {**bare, "kid": "other"}, {**bare, "alg": "HS256", "kid": "other"}):
+        for order in ((private, public), (public, private)):
+            found = KeySet.published(jwks(*order, good.public.jwk()), uses=ANY)
+            assert list(found.keys) == [good.public.kid]
+
+
 def test_others_may_publish_no_key_but_not_nonsense() -> None:
     assert KeySet.published(jwks(), uses=ANY) == KeySet({})
     for data in (b"", b"[]", b"{}", b'{"keys": {}}', b'{"keys": [], "keys": []}'):
