@@ -1,0 +1,123 @@
+"""What the operator can ask of a running gateway, and tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from safeconduct.approvals.desk import NoSuchQuestion
+from safeconduct.core.record import label_value
+from safeconduct.entrypoints.consent import TICKET_PATH
+from safeconduct.entrypoints.operator import Handler, OperatorError
+from safeconduct.entrypoints.refusals import Refusals
+from safeconduct.ports import JSON, NoConsent
+from safeconduct.rooms import Rooms
+from safeconduct.secrets.consents import TICKET_MS
+
+REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
+"""What can be revoked."""
+
+
+class Operating:
+    """The verbs of the operator socket; OperatorError says what is wrong with a request."""
+
+    def __init__(self, rooms: Rooms, refusals: Refusals) -> None:
+        self._rooms = rooms
+        self._refusals = refusals
+
+    def handlers(self) -> dict[str, Handler]:
+        """What answers each verb."""
+        return {
+            "approvals": self._approvals,
+            "answer": self._answer,
+            "revoke": self._revoke,
+            "consent": self._consented,
+            "task": self._task,
+            "status": self._status,
+            "refused": self._refused,
+        }
+
+    async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        return {"pending": [msgspec.to_builtins(one) for one in self._rooms.desk.pending()]}
+
+    async def _answer(self, request: Mapping[str, object], who: str) -> JSON:
+        approval, granted = request.get("approval"), request.get("granted")
+        if not isinstance(approval, str) or type(granted) is not bool:
+            raise OperatorError("answer one approval with yes or no")
+        try:
+            await self._rooms.desk.answer(approval, granted=granted, by=who)
+        except NoSuchQuestion:
+            raise OperatorError(
+                "no such question stands: it was answered, its time has passed, or it was "
+                "never asked"
+            ) from None
+        return {"approval": approval, "granted": granted}
+
+    async def _revoke(self, request: Mapping[str, object], who: str) -> JSON:
+        what, identifier = request.get("what"), request.get("id")
+        if what not in REVOCABLE or not isinstance(identifier, str) or not identifier:
+            raise OperatorError(f"revoke one of {', '.join(REVOCABLE)} by its id")
+        await self._rooms.revoke(str(what), identifier, who)
+        return {"revoked": {"what": what, "id": identifier}}
+
+    async def _consented(self, request: Mapping[str, object], who: str) -> JSON:
+        upstream, user = str(request.get("upstream")), str(request.get("user"))
+        tickets = self._rooms.broker.tickets
+        if user not in self._rooms.config.users:
+            raise OperatorError("no such user is entitled to anything")
+        try:
+            if request.get("withdraw") is True:
+                there = await tickets.withdraw(upstream, user, who)
+                return {"withdrawn": there}
+            name = tickets.make(upstream, user)
+        except NoConsent as refused:
+            raise OperatorError(str(refused)) from None
+        url = self._rooms.config.root.gateway.issuer + TICKET_PATH + name
+        return {"url": url, "ends_in_s": TICKET_MS // 1000}
+
+    async def _task(self, request: Mapping[str, object], who: str) -> JSON:
+        del who
+        facts = self._rooms.state.task(str(request.get("task")))
+        if facts is None:
+            raise OperatorError("no such task")
+        agent, user = self._rooms.state.parties(facts.id)
+        return {
+            "task": facts.id,
+            "state": facts.state,
+            "agent": agent.id,
+            "user": user.id,
+            "profile": facts.profile,
+            "purpose": facts.purpose,
+            "purpose_source": facts.purpose_source,
+            "scopes": sorted(facts.scopes),
+            "labels": label_value(facts.labels),
+            "counts": facts.counts,
+            "budgets": facts.budgets,
+            "refusals": facts.refusals,
+            "started_ms": facts.started_ms,
+            "expires_ms": facts.expires_ms,
+        }
+
+    async def _refused(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        return {"refused": [msgspec.to_builtins(one) for one in self._refusals.last()]}
+
+    async def _status(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        rooms = self._rooms
+        return {
+            "issuer": rooms.config.root.gateway.issuer,
+            "records": rooms.log.size,
+            "root": rooms.log.root.hex(),
+            "policy": rooms.policy.digest,
+            "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
+            "unreachable": rooms.offers.unreachable,
+            "open_calls": [decision for decision, _ in rooms.state.open_calls()],
+            "pins": [
+                {"upstream": where, "tool": name, "state": state, "pin": pin}
+                for where, name, state, pin in rooms.catalogue.pins()
+            ],
+        }

@@ -1,0 +1,255 @@
+"""A gateway that answers, wired from its configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from socket import socket
+from typing import Final
+
+import orjson
+
+from safeconduct.app.attesting import issuance
+from safeconduct.app.logins import logins
+from safeconduct.app.operating import Operating
+from safeconduct.app.showing import tls
+from safeconduct.app.transmitters import transmitters
+from safeconduct.config.schema import Config
+from safeconduct.delegation.exchange import Exchange
+from safeconduct.delegation.introspection import Introspection
+from safeconduct.delegation.issuing import Issuing
+from safeconduct.delegation.signing import SigningKeys
+from safeconduct.delegation.steps import Steps
+from safeconduct.delegation.tokens import TaskTokens
+from safeconduct.entrypoints import oauth, signals, svids
+from safeconduct.entrypoints.arrival import Limits
+from safeconduct.entrypoints.consent import ConsentPages
+from safeconduct.entrypoints.forwarded import forwarded
+from safeconduct.entrypoints.http import (
+    JSON_TYPE,
+    Problem,
+    Request,
+    Response,
+    Route,
+    Routes,
+    Site,
+    doors,
+    own,
+)
+from safeconduct.entrypoints.login import LoginPages
+from safeconduct.entrypoints.mcp import McpEndpoint
+from safeconduct.entrypoints.metadata import JWKS_PATH
+from safeconduct.entrypoints.operator import OperatorSocket
+from safeconduct.entrypoints.refusals import Refusals
+from safeconduct.entrypoints.server import Server, listener
+from safeconduct.identity import dev
+from safeconduct.identity.dpop import NONCE_MS, Proofs
+from safeconduct.identity.evidence import ConfiguredEvidence
+from safeconduct.identity.issuer.authority import AuthorityFault, own_authorities
+from safeconduct.identity.nonces import Nonces
+from safeconduct.identity.x509 import Authorities
+from safeconduct.rooms import Rooms, clock_ms, engine, new_id
+from safeconduct.secrets.broker import CALLBACK_PATH
+from safeconduct.secrets.client import CLIENTS_PATH
+
+_log = logging.getLogger(__name__)
+
+WIRE_OVERHEAD: Final = 1_048_576
+
+ROTATION_S: Final = 60.0
+"""How often to look whether a key has signed long enough, in seconds."""
+
+EARLY: Final = (JWKS_PATH, CLIENTS_PATH)
+"""What is served before the upstreams were asked what they offer: they may ask in turn who asks."""
+
+
+class Served:
+    """A gateway that answers: over HTTP to agents, over the operator socket to its operator."""
+
+    def __init__(self, config: Config, *, step: Callable[[int], None] = lambda _: None) -> None:
+        """Reads keys and policy, opens log and state, and wires all of it. Nothing listens yet.
+
+        Raises:
+            PolicyRefused, UnusableKeys, UnusableCertificate, KeyFileError, DevIdentityRefused:
+                refuse to start.
+            LedgerFault, OSError: as for `Rooms`.
+        """
+        from safeconduct.upstreams.factory import open_upstream
+
+        root, directory = config.root, Path(config.directory)
+        state = directory / root.gateway.state
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if root.gateway.unsafe_dev_identity:
+            dev.create(state, config)
+        self.keys = keys = SigningKeys(state, clock_ms())
+        # What was proven to the process before us may be replayed to us; a new key has no past.
+        nonces = Nonces(lifetime_ms=NONCE_MS) if root.gateway.dpop_nonce else None
+        proofs = Proofs(since_ms=0 if keys.created else clock_ms(), nonces=nonces)
+        self._signers = signers = own_authorities(config)
+        for one in signers.values():
+            one.bundle(clock_ms())
+        self.evidence = evidence = ConfiguredEvidence(config, proofs)
+        self._clients = Authorities(evidence.bundles)
+        self._tls = tls(config, signers, self._clients)
+        self.tokens = TaskTokens(root.gateway, keys, evidence)
+        self.rooms = Rooms(
+            config,
+            identity=self.tokens,
+            upstreams={
+                where: open_upstream(
+                    where, url=block.mcp, command=block.command, env=block.env, cwd=None
+                )
+                for where, block in root.upstreams.items()
+            },
+            policy=engine(config),
+            sign=keys.sign,
+            step=step,
+        )
+        self._refusals = Refusals(clock_ms)
+        proofs.not_before(self.rooms.state.latest_ms())
+        steps = Steps(
+            config,
+            evidence=evidence,
+            tokens=self.tokens,
+            tasks=self.rooms.state,
+            clock_ms=clock_ms,
+        )
+        people = logins(config, steps.names, evidence.person)
+        service = Exchange(
+            steps,
+            Issuing(root.gateway, tokens=self.tokens, ledger=self.rooms.log, new_id=new_id),
+            None if people is None else people.redeem,
+        )
+        status = Introspection(
+            config,
+            evidence=evidence,
+            tokens=self.tokens,
+            tasks=self.rooms.state,
+            ledger=self.rooms.log,
+            revoke=self.rooms.revoke,
+            clock_ms=clock_ms,
+            new_id=new_id,
+        )
+        self._oauth = oauth.TokenEndpoints(
+            root.gateway,
+            service,
+            status,
+            keys.jwks,
+            self._refusals,
+            id_jag=any(issuer.id_jag for issuer in root.users.issuers),
+            login=people is not None,
+        )
+        self._issuance = issuance(config, signers, proofs, self.rooms.log)
+        self._endpoint = McpEndpoint(
+            self.rooms.gateway,
+            self.rooms.subscriptions,
+            issuer=root.gateway.issuer,
+            max_body_bytes=root.gateway.max_body_bytes,
+            clock_ms=clock_ms,
+            refusals=self._refusals,
+        )
+        self._transmitters = transmitters(self.rooms)
+        self._login = None if people is None else LoginPages(people, root.gateway.issuer)
+        self._consent = ConsentPages(
+            self.rooms.broker.tickets,
+            CALLBACK_PATH,
+            secure=root.gateway.issuer.startswith("https:"),
+        )
+        self.operator = OperatorSocket(
+            directory / root.gateway.operator_socket,
+            Operating(self.rooms, self._refusals).handlers(),
+        )
+
+    def routes(self) -> Routes:
+        """Everything that is served over HTTP."""
+        return {
+            **self._endpoint.routes(),
+            **signals.routes(
+                {one.name: one.pushes for one in self._transmitters if one.polling is None}
+            ),
+            **self._oauth.routes(),
+            **self._consent.routes(),
+            **({} if self._login is None else self._login.routes()),
+            CLIENTS_PATH: {"GET": Route(self._client)},
+            **self._svids(),
+            "/healthz": {"GET": oauth.document({"status": "ok"})},
+        }
+
+    def _svids(self) -> Routes:
+        """Nothing where no evidence is taken."""
+        if not self._issuance.attestors:
+            return {}
+        issuer = self.rooms.config.root.gateway.issuer
+        return svids.routes(self._issuance, issuer, self._refusals)
+
+    async def serve(self, ready: Callable[[str], None]) -> None:
+        """Serves until the process is told to stop. `ready` gets the address once it listens."""
+        try:
+            with listener(self.rooms.config.root.gateway.listen) as listening:
+                upkeep = asyncio.gather(
+                    self.rooms.keep_up(),
+                    self.evidence.keep_up(),
+                    self._rotate(),
+                    self._clients.keep_up(),
+                    self._issuance.keep_up(),
+                    *(one.keys.keep_up() for one in self._transmitters),
+                    *(one.polling.run() for one in self._transmitters if one.polling is not None),
+                )
+                try:
+                    await self._serve(listening, ready)
+                finally:
+                    upkeep.cancel()
+                    await asyncio.gather(upkeep, return_exceptions=True)
+        finally:
+            await self._endpoint.close()
+            await self.operator.close()
+            await self.rooms.close()
+
+    async def _serve(self, listening: socket, ready: Callable[[str], None]) -> None:
+        gateway, routes = self.rooms.config.root.gateway, self.routes()
+        told = gateway.forwarded_certificate
+        clients = own if told is None else forwarded(told)
+        entry = doors(gateway.issuer, gateway.listen, gateway.allowed_origins, clients)
+        known = {path: routes[path] for path in EARLY if path in routes}
+        site = Site(known, entry, opening=True)
+        # The whole request on the wire: the largest body, its framing and its head.
+        limits = Limits(message_bytes=gateway.max_body_bytes + WIRE_OVERHEAD)
+        server = Server(site, limits, None if self._tls is None else self._tls.entry)
+
+        async def opened() -> None:
+            try:
+                await self.rooms.start()
+                await self.operator.start()
+                site.open(routes)
+                ready(gateway.issuer)
+            except BaseException:
+                server.stop()
+                raise
+
+        opening = asyncio.create_task(opened())
+        await server.serve(listening)
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await opening
+
+    async def _rotate(self) -> None:
+        """Until cancelled: lets the next keys sign when those of now have done so long enough."""
+        while True:
+            try:
+                if self.keys.due(clock_ms()):
+                    self.keys.rotate(clock_ms())
+                for one in self._signers.values():
+                    one.bundle(clock_ms())
+            except (OSError, AuthorityFault):
+                _log.exception("keys could not be rotated")
+            await asyncio.sleep(ROTATION_S)
+
+    async def _client(self, request: Request) -> Response:
+        """The metadata of the gateway as a client of an upstream's authorization server."""
+        found = self.rooms.broker.documents().get(request.tail)
+        if found is None:
+            raise Problem(404, "There is nothing here.")
+        return Response(200, orjson.dumps(found), (JSON_TYPE,))
