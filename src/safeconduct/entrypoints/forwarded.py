@@ -13,9 +13,6 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from safeconduct.config.tls import Forwarded
 from safeconduct.entrypoints.http import CERTIFICATE_HEADERS, Clients, Problem, Request, own
 from safeconduct.kit.certificate import Certificate
@@ -23,6 +20,9 @@ from safeconduct.kit.certificate import Certificate
 _CHAIN: Final = b"client-cert-chain"
 # Envoy's "HTTP header manipulation": an element for each hop, of parts like `Cert="..."`.
 _PART: Final = re.compile(rb'([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;=]*))(?:;|\Z)')
+_PEM: Final = re.compile(
+    rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----(?:\r?\n|\Z)"
+)
 _BYTES: Final = re.compile(rb":([A-Za-z0-9+/=]*):")  # RFC 8941 section 3.3.5
 
 
@@ -94,6 +94,15 @@ def _envoys(value: bytes, _: bytes | None) -> Certificate:
 
 
 def _pem(encoded: bytes) -> list[bytes]:
-    """Certificates as PEM in percent-encoding, in DER. Raises ValueError."""
-    found = x509.load_pem_x509_certificates(unquote_to_bytes(encoded))
-    return [one.public_bytes(Encoding.DER) for one in found]
+    """Certificates as PEM in percent-encoding, in DER, and nothing else. Raises ValueError."""
+    text = unquote_to_bytes(encoded)
+    found: list[bytes] = []
+    at = 0
+    while at < len(text):
+        block = _PEM.match(text, at)
+        if block is None:
+            raise ValueError("not one certificate after the other")
+        lines = block[1].translate(None, b"\r\n")
+        found.append(binascii.a2b_base64(lines, strict_mode=True))
+        at = block.end()
+    return found

@@ -115,6 +115,10 @@ def test_a_header_that_the_load_balancer_does_not_write_is_its_clients() -> None
         f'Cert="{pem(AGENT)}";Chain="{pem(BALANCER)}"',
         f'Cert="{pem(AGENT)}";;',
         f'=;Cert="{pem(AGENT)}"',
+        f'Cert="%20{pem(AGENT)}"',
+        f'Cert="{pem(AGENT)}%0A"',
+        f'Cert="{pem(AGENT).replace("%0A", "%0A%0A%20", 1)}"',
+        f'Cert="{pem(AGENT)}";Chain=""',
     ],
 )
 def test_an_element_is_read_in_one_way_or_not_at_all(value: str) -> None:
