@@ -1,0 +1,83 @@
+"""What is known of a tool, and who else has a say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from safeconduct.core.manifest import Resolver
+from safeconduct.core.model import (
+    Call,
+    Finding,
+    Gathered,
+    ToolFacts,
+)
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.verdict import Requirement
+from safeconduct.ports.values import JSON
+
+
+class Catalogue(Protocol):
+    """What tools exist, and what reviewers said of them."""
+
+    def facts(self, method: str, upstream: str, name: str) -> ToolFacts: ...
+
+    def locate(self, method: str, wire_name: str, upstream: str | None) -> tuple[str, str] | None:
+        """Upstream id and name behind a name on the wire, or None."""
+        ...
+
+    def definitions(self, method: str, upstream: str | None) -> Sequence[tuple[str, str, JSON]]:
+        """Upstream id, name and pinned definition (its wire name set) of everything listed."""
+        ...
+
+    def pin(self, method: str, upstream: str, name: str) -> str | None:
+        """The digest of the live definition."""
+        ...
+
+    def mirrored(self, upstream: str, name: str) -> Mapping[tuple[str, ...], str]:
+        """Which arguments of a tool are to be repeated in header fields, and the fields' names."""
+        ...
+
+    def resolvers(self, upstream: str) -> Mapping[str, Resolver]:
+        """The resolvers that the tools of an upstream share."""
+        ...
+
+
+class Desk(Protocol):
+    """Where an operator sees what waits for a yes. What it holds is gone after a restart; the agent
+    then asks again.
+    """
+
+    def hold(self, approval: str, call: Call, gathered: Gathered, requirement: Requirement) -> bool:
+        """False when no person could be asked to look at this as well."""
+        ...
+
+    def withdraw(self, approval: str | None) -> None:
+        """Forgets a question whose record was not written."""
+        ...
+
+    def holds(self, approval: str) -> bool:
+        """Whether an operator can still see and answer this request."""
+        ...
+
+
+class PolicyEngine(Protocol):
+    """The operator's rules. `evaluate` never raises: a failure is an answer with `error` set.
+
+    `members` are those of the input that the rules can see; None when they may look at any.
+    """
+
+    digest: str
+    unsafe: tuple[str, ...]
+    members: frozenset[str] | None
+
+    def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
+
+
+class Inspector(Protocol):
+    """Looks for one kind of thing in the strings of a JSON value.
+
+    Whatever it raises refuses the call, or withholds the result.
+    """
+
+    def inspect(self, value: object) -> tuple[Finding, ...]: ...
