@@ -56,6 +56,20 @@ async def test_a_task_goes_on_with_its_key(parties: Parties) -> None:
     assert record["agent"]["attested_ms"] == parties.now_ms
 
 
+async def test_a_token_that_has_ended_is_renewed_while_its_task_lives(parties: Parties) -> None:
+    started = await parties.started()
+    parties.now_ms += 3_000_000
+    renewed = await parties.asked(parties.renewal(started["task"]))
+    assert renewed["expires_in"] == 600
+
+
+async def test_what_was_refused_is_not_used_up(parties: Parties) -> None:
+    started = await parties.started()
+    form = parties.renewal(started["task"], scope="wish:list")
+    assert await refused(parties, form) == "invalid_scope"
+    await parties.asked({**form, "scope": "case:read"})
+
+
 async def test_it_ends_with_the_longest_life_of_its_profile(tmp_path: Path) -> None:
     parties = Parties(tmp_path, profiled(configuration(tmp_path), max_task_lifetime=1000))
     started = await parties.started()

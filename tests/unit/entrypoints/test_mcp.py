@@ -13,7 +13,16 @@ from safeconduct.entrypoints.wire import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
 )
-from safeconduct.ports import JSON, Delivered, Listener, NotRecorded, Refused
+from safeconduct.ports import (
+    JSON,
+    Bearer,
+    Caller,
+    Delivered,
+    Listener,
+    NotRecorded,
+    Refused,
+    Unauthenticated,
+)
 from tests.support.front import (
     BASE,
     CALL,
@@ -171,6 +180,31 @@ async def test_nothing_is_answered_without_a_valid_token(
     )
     assert page.calls == []
     assert page.listed == []
+
+
+async def test_a_proof_is_judged_with_the_body_that_it_came_with(page: Page) -> None:
+    body, fields = modern("tools/call", CALL)
+    await ask(front(page), body, fields)
+    assert [caller.body for caller in page.callers] == [body]
+
+
+async def test_who_needs_a_nonce_is_given_one() -> None:
+    class Wanting(Page):
+        async def authenticate(self, caller: Caller) -> Bearer:
+            raise Unauthenticated("use_dpop_nonce", "A nonce is needed.", nonce="n-1")
+
+    body, fields = modern("tools/list")
+    reply = await ask(front(Wanting()), body, fields)
+    assert (reply.status, reply.headers["dpop-nonce"]) == (401, "n-1")
+    assert 'error="use_dpop_nonce"' in reply.headers["www-authenticate"]
+
+
+async def test_each_endpoint_names_its_own_metadata(page: Page) -> None:
+    body, fields = modern("tools/list")
+    bare = without(fields, "authorization")
+    for path, where in (("/mcp", METADATA), ("/mcp/crm", f"{METADATA}/crm")):
+        reply = await ask(front(page), body, bare, path=path)
+        assert f'resource_metadata="{where}"' in reply.headers["www-authenticate"]
 
 
 async def test_nothing_is_read_from_who_shows_no_token(page: Page) -> None:
