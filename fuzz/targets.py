@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fuzz import documents, evidence, forms, issuers, publications, streams, texts, workload
+from fuzz import (
+    certificates,
+    documents,
+    evidence,
+    forms,
+    issuers,
+    publications,
+    streams,
+    texts,
+    workload,
+)
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 
@@ -39,6 +49,7 @@ TARGETS: Final = {
     "workload-requests": Target(workload.requests),
     "workload-calls": Target(workload.calls),
     "evidence": Target(evidence.evidence, is_json=True),
+    "certificates": Target(certificates.certificates),
     "token-requests": Target(forms.token_requests),
     "issued": Target(issuers.issued, is_json=True),
     "server-metadata": Target(issuers.server_metadata, is_json=True),
