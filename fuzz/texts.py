@@ -13,7 +13,7 @@ import orjson
 from fuzz import judges
 from safeconduct.core.elicitation import origin_of
 from safeconduct.entrypoints import envelope, wire
-from safeconduct.entrypoints.http import Fields, Request
+from safeconduct.entrypoints.http import Fields, Peer, Request
 from safeconduct.entrypoints.seal import Seal, Unsealed
 from safeconduct.kit import jose, jwk, strictjson
 
@@ -141,6 +141,8 @@ _NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": 
 
 
 class _NoWire:
+    peer = Peer()
+
     def start(self, request: Request, headers: Fields, *, lasting: bool) -> None:
         raise AssertionError
 
