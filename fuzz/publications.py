@@ -48,8 +48,8 @@ def keys(data: bytes) -> None:
 
 
 def _as_another_has_it(key: PublicKey, named: list[dict[str, Any]]) -> None:
-    assert [_thumbprint(jwk) for jwk in named] == [key.thumbprint]
-    assert PRIVATE.isdisjoint(named[0])
+    assert {_thumbprint(jwk) for jwk in named} == {key.thumbprint}
+    assert all(PRIVATE.isdisjoint(jwk) for jwk in named)
     if isinstance(key.key, RSAPublicKey):
         assert 2048 <= key.key.key_size <= 8192
         assert key.algorithm in {"RS256", "PS256"}
