@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from safeconduct.entrypoints import replay, sessions
-from safeconduct.entrypoints.http import Fields, Request, Site, doors
+from safeconduct.entrypoints.http import Fields, Peer, Request, Site, doors
 from safeconduct.entrypoints.wire import INVALID_PARAMS, INVALID_REQUEST
 from safeconduct.ports import JSON, AskRefused, Delivered, Listener, Refused, Resumed
 from tests.support.front import (
@@ -690,6 +690,8 @@ async def test_a_reader_that_came_before_the_first_was_seen_to_be_gone_is_not_al
 
 class Quiet:
     """A connection on which nothing is said (`safeconduct.entrypoints.http.Wire`)."""
+
+    peer = Peer()
 
     def __init__(self) -> None:
         self.read = asyncio.Event()
