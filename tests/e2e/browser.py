@@ -15,19 +15,22 @@ import msgspec
 
 
 class _Form(html.parser.HTMLParser):
-    """The first form of a page: where it goes, and what is filled in."""
+    """The first form of a page: where it goes, what is filled in, and its named buttons."""
 
     def __init__(self) -> None:
         super().__init__()
         self.action: str | None = None
         self.fields: dict[str, str] = {}
+        self.buttons: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form" and self.action is None:
             self.action = given.get("action", "")
-        elif tag == "input" and "name" in given:
+        elif tag in {"input", "textarea"} and "name" in given:
             self.fields[given["name"]] = given.get("value", "")
+        elif tag == "button" and "name" in given:
+            self.buttons.add(given["name"])
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -89,10 +92,10 @@ class Browser:
         return Page(url, "")
 
     def submit(self, page: Page, **filled: str) -> Page:
-        """Fills in the first form of a page, and sends it."""
+        """Fills in the first form of a page, and sends it by a button if that is `filled` in."""
         form = _Form()
         form.feed(page.text)
         assert form.action is not None, page.text
-        assert filled.keys() <= form.fields.keys(), form.fields
+        assert filled.keys() <= form.fields.keys() | form.buttons, form.fields
         url = urllib.parse.urljoin(page.url, form.action or page.url)
         return self.open(url, {**form.fields, **filled})

@@ -84,7 +84,7 @@ def asked_for(url: str, body: bytes | None = None, **headers: str) -> JSON:
 
 
 @contextmanager
-def oidc_provider(users: dict[str, Any], log: Path) -> Generator[Issuer]:
+def oidc_provider(users: dict[str, Any], log: Path, redirect: str = REDIRECT) -> Generator[Issuer]:
     """The issuer from npm; it knows these users, with `claims` and how they sign in."""
     port = free_port()
     url = f"http://{HOST}:{port}"
@@ -95,7 +95,7 @@ def oidc_provider(users: dict[str, Any], log: Path) -> Generator[Issuer]:
         "jwks": {"keys": [key.as_dict(private=True)]},
         "client": CLIENT,
         "secret": SECRET,
-        "redirect": REDIRECT,
+        "redirect": redirect,
         "users": users,
     }
     with running_issuer([*npm_issuer().required().command, json.dumps(said)], log, b"ready"):
@@ -103,11 +103,11 @@ def oidc_provider(users: dict[str, Any], log: Path) -> Generator[Issuer]:
 
 
 @contextmanager
-def nanoidp(users: dict[str, Any], directory: Path) -> Generator[Issuer]:
+def nanoidp(users: dict[str, Any], directory: Path, redirect: str = REDIRECT) -> Generator[Issuer]:
     """The issuer from PyPI, in a directory of its own."""
     port = free_port()
     url = f"http://{HOST}:{port}"
-    client = {"client_id": CLIENT, "client_secret": SECRET, "redirect_uris": [REDIRECT]}
+    client = {"client_id": CLIENT, "client_secret": SECRET, "redirect_uris": [redirect]}
     settings = {
         "config_version": 1,
         "server": {"host": HOST, "port": port},

@@ -37,6 +37,9 @@ class Metadata(Protocol):
     @property
     def authorization_response_iss_parameter_supported(self) -> bool: ...
 
+    @property
+    def claims_parameter_supported(self) -> bool: ...
+
 
 class Issued(Protocol):
     """What its token endpoint issued."""
@@ -92,7 +95,8 @@ class Login:
         self, *, acr: tuple[str, ...] = (), max_age_s: int | None = None
     ) -> tuple[str, Attempt]:
         attempt = Attempt(*(secrets.token_urlsafe(32) for _ in range(3)))
-        endpoint = (await self._metadata()).authorization_endpoint
+        metadata = await self._metadata()
+        endpoint = metadata.authorization_endpoint
         if endpoint is None:
             raise LoginFailed(_UNAVAILABLE, "the issuer names no authorization endpoint")
         asked = {
@@ -105,10 +109,16 @@ class Login:
             "code_challenge": challenge(attempt.verifier),
             "code_challenge_method": "S256",
         }
-        if acr:
-            # Section 5.5.1.1: as an essential claim; some issuers look at nothing else.
-            wanted = {"id_token": {"acr": {"essential": True, "values": list(acr)}}}
-            asked["claims"] = orjson.dumps(wanted).decode()
+        if metadata.claims_parameter_supported:
+            # Section 5.5.1.1: an essential acr must be met. What comes of asking for it by
+            # acr_values besides is unspecified, and an issuer may take the weaker one.
+            wanted = {
+                "acr": {"essential": True, "values": list(acr)} if acr else None,
+                "amr": None,
+                "auth_time": {"essential": True},
+            }
+            asked["claims"] = orjson.dumps({"id_token": wanted}).decode()
+        elif acr:
             asked["acr_values"] = " ".join(acr)
         if max_age_s is not None:
             asked["max_age"] = str(max_age_s)

@@ -39,13 +39,14 @@ Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What is needed of RFC 8414 section 2 and RFC 9207 section 3."""
+    """What is needed of RFC 8414 section 2, RFC 9207 section 3 and OpenID Connect Discovery 1.0."""
 
     issuer: str
     token_endpoint: str
     authorization_endpoint: str | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
+    claims_parameter_supported: bool = False
 
 
 class Issued(msgspec.Struct, frozen=True):

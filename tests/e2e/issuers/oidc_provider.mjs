@@ -51,7 +51,7 @@ async function interaction(request, response) {
     response.end(
       `<form method="post"><input name="user"><input name="password" type="password">${
         strong ? '<input name="code">' : ""
-      }</form>`,
+      }<button>Sign in</button></form>`,
     );
     return;
   }

@@ -30,6 +30,7 @@ NOW_MS = 1_800_000_000_000
 class Metadata(msgspec.Struct):
     authorization_endpoint: str | None = f"{IDP}/authorize"
     authorization_response_iss_parameter_supported: bool = False
+    claims_parameter_supported: bool = False
 
 
 class Issued(msgspec.Struct):
@@ -124,8 +125,24 @@ async def test_a_sign_in_is_asked_to_be_strong_and_recent(idp: Idp, login: Login
     url, _ = await login.begin(acr=("mfa", "hwk"), max_age_s=300)
     asked = dict(parse_qsl(urlsplit(url).query))
     assert (asked["tenant"], asked["acr_values"], asked["max_age"]) == ("x", "mfa hwk", "300")
-    wanted = {"id_token": {"acr": {"essential": True, "values": ["mfa", "hwk"]}}}
-    assert orjson.loads(asked["claims"]) == wanted
+    assert "claims" not in asked
+
+
+async def test_where_claims_can_be_asked_for_the_strength_is_essential(
+    idp: Idp, login: Login
+) -> None:
+    idp.says = Metadata(claims_parameter_supported=True)
+    url, _ = await login.begin(acr=("mfa", "hwk"))
+    asked = dict(parse_qsl(urlsplit(url).query))
+    wanted = {"acr": {"essential": True, "values": ["mfa", "hwk"]}, "amr": None}
+    assert orjson.loads(asked["claims"])["id_token"].items() >= wanted.items()
+    # Both at once would be unspecified (OpenID Connect Core section 5.5.1.1).
+    assert "acr_values" not in asked
+    url, _ = await login.begin()
+    asked = dict(parse_qsl(urlsplit(url).query))
+    # When somebody signed in is what signals about them are about.
+    wanted = {"acr": None, "amr": None, "auth_time": {"essential": True}}
+    assert orjson.loads(asked["claims"]) == {"id_token": wanted}
 
 
 async def test_who_comes_back_is_who_the_id_token_is_about(idp: Idp, login: Login) -> None:
