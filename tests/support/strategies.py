@@ -184,6 +184,8 @@ ROOMS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "refusals": st.integers(0, 4),
         "reattest_every": st.sampled_from((1, 3)),
         "unattested": st.integers(0, 4),
+        "reattest_on_refusals": st.sampled_from((1, 3)),
+        "suspect": st.integers(0, 4),
         "started_ms": st.sampled_from((NOW_MS, NOW_MS + 1)),
         "expires_ms": st.sampled_from((NOW_MS + 40_000, NOW_MS)),
         "labels": labels,

@@ -157,13 +157,15 @@ class Window(Block, frozen=True):
 class Profile(Block, frozen=True):
     """What tasks of a kind may need at most. A budget counts calls, or activations of a scope.
 
-    After `reattest_every` permitted calls the agent must show a fresh SVID.
+    After `reattest_every` permitted calls, or `reattest_on_refusals` refused ones, the agent must
+    show a fresh SVID.
     """
 
     scopes: tuple[str, ...]
     budgets: dict[str, Count] = {}
     window: Window | None = None
     reattest_every: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    reattest_on_refusals: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     max_task_lifetime: Annotated[int, Meta(ge=60, le=86_400)] = 3600
     max_refusals: Annotated[int, Meta(ge=1, le=10_000)] = 20
     requires: Requires = Requires()

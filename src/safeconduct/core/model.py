@@ -77,8 +77,8 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     registration and entitlement would have allowed.
 
     `version` rises with every change that a decision could depend on; a reservation names the
-    version it was decided on. `unattested` counts permits since the agent last showed a fresh SVID,
-    which it must after `reattest_every`.
+    version it was decided on. `unattested` and `suspect` count permits and refusals since the agent
+    last showed a fresh SVID, which it must after `reattest_every` or `reattest_on_refusals`.
     """
 
     id: str
@@ -99,11 +99,15 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["active", "ended", "revoked"] = "active"
     reattest_every: int | None = None
     unattested: int = 0
+    reattest_on_refusals: int | None = None
+    suspect: int = 0
 
     @property
     def reattestation_due(self) -> bool:
         """Whether the agent must show a fresh SVID before it goes on."""
-        return self.reattest_every is not None and self.unattested >= self.reattest_every
+        return (self.reattest_every is not None and self.unattested >= self.reattest_every) or (
+            self.reattest_on_refusals is not None and self.suspect >= self.reattest_on_refusals
+        )
 
 
 class ZoneFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -171,8 +171,10 @@ def limits(profile: Profile) -> JSON:
     told: JSON = {"max_refusals": profile.max_refusals}
     if profile.window is not None:
         told["window"] = {"seconds": profile.window.seconds, "budgets": profile.window.budgets}
-    if profile.reattest_every is not None:
-        told["reattest_every"] = profile.reattest_every
+    for name in ("reattest_every", "reattest_on_refusals"):
+        bound: int | None = getattr(profile, name)
+        if bound is not None:
+            told[name] = bound
     return told
 
 

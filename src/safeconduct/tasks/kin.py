@@ -56,10 +56,9 @@ def version_of(line: Sequence[Kin]) -> int:
     return version
 
 
-def reattest_every(line: Iterable[Kin]) -> int | None:
-    """After how many permits a fresh SVID is due: as often as the strictest of the line wants."""
-    wanted = [every for kin in line if (every := kin.start.reattest_every) is not None]
-    return min(wanted, default=None)
+def strictest(bounds: Iterable[int | None]) -> int | None:
+    """The least of what the tasks of a line say, if any says something."""
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 def patience(line: Sequence[Kin]) -> int:

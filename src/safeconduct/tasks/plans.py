@@ -93,7 +93,11 @@ class Plans:
             start = _told(start, record)
         self._starts.put(task, start)
         changed = replace(
-            own.row, version=own.row.version + 1, changes=own.row.changes + 1, unattested=0
+            own.row,
+            version=own.row.version + 1,
+            changes=own.row.changes + 1,
+            unattested=0,
+            suspect=0,
         )
         self._tasks.put(task, changed)
         return None
@@ -126,7 +130,8 @@ class Plans:
         if any(one.row.refusals >= one.start.max_refusals for one in line):
             return "refusals"
         for name, (_, row) in zip((task, *line[0].start.elders), line, strict=True):
-            self._tasks.put(name, replace(row, refusals=row.refusals + 1))
+            suspect = row.suspect + (name == task)
+            self._tasks.put(name, replace(row, refusals=row.refusals + 1, suspect=suspect))
         return None
 
     def _version(self, line: list[Kin]) -> int:
@@ -176,6 +181,8 @@ class Plans:
             state=row.state,
             reattest_every=start.reattest_every,
             unattested=row.unattested,
+            reattest_on_refusals=start.reattest_on_refusals,
+            suspect=row.suspect,
         )
 
     def _bound_task(self, task: str) -> TaskFacts:
@@ -204,8 +211,10 @@ class Plans:
             counts=row.counts,
             refusals=row.refusals,
             state=kin.state_of(line),
-            reattest_every=kin.reattest_every(line),
+            reattest_every=kin.strictest(one.start.reattest_every for one in line),
             unattested=row.unattested,
+            reattest_on_refusals=kin.strictest(one.start.reattest_on_refusals for one in line),
+            suspect=row.suspect,
         )
 
     def _line(self, task: str) -> list[Kin]:

@@ -44,17 +44,19 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
     purse: str = ""
     window: dict[str, int] = {}
     reattest_every: int | None = None
+    reattest_on_refusals: int | None = None
 
 
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     """What changes about a task. `version` rises with all that a decision depends on, `changes`
-    with what the decisions of its children depend on; `unattested` counts permits since the agent
-    last showed a fresh SVID.
+    with what the decisions of its children depend on; `unattested` and `suspect` count permits and
+    refusals since the agent last showed a fresh SVID.
     """
 
     version: int = 0
     changes: int = 0
     unattested: int = 0
+    suspect: int = 0
     counts: dict[str, int] = {}
     refusals: int = 0
     state: Literal["active", "ended", "revoked"] = "active"
@@ -118,6 +120,7 @@ def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> Star
         purse=f"{record['tenant']} {agent.id} {user.id} {record['profile']}",
         window=record.get("window", {}).get("budgets", {}),
         reattest_every=record.get("reattest_every"),
+        reattest_on_refusals=record.get("reattest_on_refusals"),
     )
 
 

@@ -35,8 +35,8 @@ def test_a_version_follows_the_plans_above_and_not_their_calls() -> None:
 
 
 def test_the_strictest_of_a_line_says_when_to_attest_again() -> None:
-    assert kin.reattest_every([one(), one()]) is None
-    assert kin.reattest_every([one(), one(reattest_every=5), one(reattest_every=3)]) == 3
+    assert kin.strictest([None, None]) is None
+    assert kin.strictest([None, 5, 3]) == 3
 
 
 def test_patience_is_the_least_of_the_line() -> None:

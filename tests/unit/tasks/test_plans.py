@@ -83,6 +83,21 @@ def test_a_renewal_narrows_and_attests_anew(state: TaskState) -> None:
     assert (agent.attested_ms, user.acr) == (700, "hardware")
 
 
+def test_refusals_make_an_agent_suspect_until_it_attests_anew(state: TaskState) -> None:
+    fine(state, started(reattest_on_refusals=2, max_refusals=9), child())
+    fine(state, deny(), deny("busy"))
+    assert not known(state).reattestation_due
+    fine(state, deny())
+    assert known(state).reattestation_due
+    fine(state, continued())
+    assert not known(state).reattestation_due
+    # The refusals of a child are its own agent's; they count as refusals above.
+    fine(state, deny(task="t_2"), deny(task="t_2"))
+    assert known(state, "t_2").reattestation_due
+    assert not known(state).reattestation_due
+    assert known(state).refusals == 4
+
+
 @pytest.mark.parametrize(
     "changed",
     [

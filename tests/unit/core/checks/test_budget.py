@@ -63,6 +63,13 @@ def test_an_agent_shows_itself_again_after_so_many_calls() -> None:
     assert budget(call(), gathered(task=task(unattested=10**6))) is None
 
 
+def test_an_agent_shows_itself_again_after_so_many_refusals() -> None:
+    due = gathered(task=task(reattest_on_refusals=2, suspect=2))
+    assert budget(call(), due) == Deny("reattestation-needed")
+    assert budget(call(), gathered(task=task(reattest_on_refusals=2, suspect=1))) is None
+    assert budget(call(), gathered(task=task(suspect=10**6))) is None
+
+
 def test_a_reply_waits_for_no_attestation() -> None:
     known = gathered(task=task(reattest_every=3, unattested=3), reply=True)
     assert budget(call(), known) is None
