@@ -34,6 +34,7 @@ class Issuer(msgspec.Struct, frozen=True):
 
     url: str
     metadata: JSON
+    process: subprocess.Popen[bytes]
 
     def browser(self) -> Browser:
         """A browser of somebody who has not signed in yet."""
@@ -52,6 +53,8 @@ class Issuer(msgspec.Struct, frozen=True):
             "redirect_uri": REDIRECT,
             "scope": "openid",
             "state": state,
+            # Without one, two tokens of one second can be one.
+            "nonce": secrets.token_urlsafe(16),
             "code_challenge": challenge.rstrip(b"=").decode(),
             "code_challenge_method": "S256",
             "claims": json.dumps({"id_token": {"amr": None, "acr": wanted or None}}),
@@ -84,7 +87,9 @@ def asked_for(url: str, body: bytes | None = None, **headers: str) -> JSON:
 
 
 @contextmanager
-def oidc_provider(users: dict[str, Any], log: Path, redirect: str = REDIRECT) -> Generator[Issuer]:
+def oidc_provider(
+    users: dict[str, Any], log: Path, redirect: str = REDIRECT
+) -> Generator[Issuer]:
     """The issuer from npm; it knows these users, with `claims` and how they sign in."""
     port = free_port()
     url = f"http://{HOST}:{port}"
@@ -98,12 +103,15 @@ def oidc_provider(users: dict[str, Any], log: Path, redirect: str = REDIRECT) ->
         "redirect": redirect,
         "users": users,
     }
-    with running_issuer([*npm_issuer().required().command, json.dumps(said)], log, b"ready"):
-        yield Issuer(url, asked_for(f"{url}/.well-known/openid-configuration"))
+    command = [*npm_issuer().required().command, json.dumps(said)]
+    with running_issuer(command, log, b"ready") as process:
+        yield Issuer(url, asked_for(f"{url}/.well-known/openid-configuration"), process)
 
 
 @contextmanager
-def nanoidp(users: dict[str, Any], directory: Path, redirect: str = REDIRECT) -> Generator[Issuer]:
+def nanoidp(
+    users: dict[str, Any], directory: Path, redirect: str = REDIRECT
+) -> Generator[Issuer]:
     """The issuer from PyPI, in a directory of its own."""
     port = free_port()
     url = f"http://{HOST}:{port}"
@@ -119,12 +127,14 @@ def nanoidp(users: dict[str, Any], directory: Path, redirect: str = REDIRECT) ->
     (directory / "users.yaml").write_text(json.dumps({"config_version": 1, "users": users}))
     options = ["--config", str(directory), "--port", str(port), "--profile", "oauth21"]
     command = [*python_issuer().required().command, *options]
-    with running_issuer(command, directory / "log", b"Running on"):
-        yield Issuer(url, asked_for(f"{url}/.well-known/openid-configuration"))
+    with running_issuer(command, directory / "log", b"Running on") as process:
+        yield Issuer(url, asked_for(f"{url}/.well-known/openid-configuration"), process)
 
 
 @contextmanager
-def running_issuer(command: list[str], log: Path, ready: bytes) -> Generator[None]:
+def running_issuer(
+    command: list[str], log: Path, ready: bytes
+) -> Generator[subprocess.Popen[bytes]]:
     """Runs a program, which tells when it is ready."""
     process = subprocess.Popen(
         command,
@@ -136,7 +146,7 @@ def running_issuer(command: list[str], log: Path, ready: bytes) -> Generator[Non
     try:
         assert process.stdout is not None
         assert any(ready in line for line in process.stdout)
-        yield
+        yield process
     finally:
         process.kill()
         said, _ = process.communicate()

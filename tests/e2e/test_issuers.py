@@ -153,3 +153,17 @@ def test_a_rotation_in_mid_flight_refuses_nobody(gateway: Gateway, partner: Issu
         after = partner.sign_in(partner.browser(), bob)["id_token"]
         started(gateway, after)
         started(gateway, before)
+
+
+def test_an_issuer_that_died_still_vouches_for_whom_it_has_vouched(
+    gateway: Gateway, main: Issuer, partner: Issuer
+) -> None:
+    before, after = (main.sign_in(main.browser(), WEAK)["id_token"] for _ in range(2))
+    started(gateway, before)
+    main.process.kill()
+    main.process.wait()
+    started(gateway, after)
+    forged = after[:-8] + "AAAAAAAA"
+    assert refused(gateway, forged)["error"] == "invalid_request"
+    bob = {"username": "bob", "password": PASSWORD}
+    started(gateway, partner.sign_in(partner.browser(), bob)["id_token"])
