@@ -66,7 +66,9 @@ async def issued(directory: Path) -> Parties:
     """A task that goes on in every way there is, and is asked about."""
     config = with_helper(configuration(directory))
     window = Window(seconds=60, budgets={"calls": 99})
-    parties = Parties(directory, profiled(config, window=window, reattest_every=9, reattest_on_refusals=9))
+    parties = Parties(
+        directory, profiled(config, window=window, reattest_every=9, reattest_on_refusals=9)
+    )
     details = '[{"type": "safeconduct_task", "case": "C-1"}]'
     attestation = parties.attestation(DESK)
     started = await parties.started(
