@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from safeconduct.delegation import tokens as room
 from safeconduct.delegation.tokens import TaskTokens
+from safeconduct.kit.certificate import Certificate
 from safeconduct.kit.jose import sign
 from safeconduct.kit.jwk import PrivateKey, decode
 from safeconduct.ports import Attestation, Bearer, Caller, Person, Unauthenticated, Workload
@@ -197,6 +198,9 @@ def test_a_dead_proof_check_closes_the_gate(parties: Parties) -> None:
         async def workload(self, token: str, now_ms: int) -> Workload:
             raise NotImplementedError
 
+        async def certified(self, certificate: Certificate, now_ms: int) -> Workload:
+            raise NotImplementedError
+
         async def person(self, token: str, now_ms: int) -> Person:
             raise NotImplementedError
 
@@ -224,7 +228,8 @@ def test_a_rotation_refuses_no_valid_token(parties: Parties) -> None:
     fresh = TaskTokens(parties.config.root.gateway, parties.signing, parties.evidence)
     for tokens in (parties.tokens, fresh):
         for token in (before, after):
-            assert tokens.verify(parties.caller(token, parties.proof(token=token)), NOW_MS)
+            caller = parties.caller(token, parties.proof(token=token))
+            assert tokens.verify(caller, NOW_MS).agent == AGENT
     parties.signing.rotate(NOW_MS)
     with pytest.raises(Unauthenticated):
         TaskTokens(parties.config.root.gateway, parties.signing, parties.evidence).verify(
