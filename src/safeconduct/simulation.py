@@ -362,7 +362,10 @@ def simulated(config: Config, directory: Path) -> Config:
     }
     root = config.root
     upstreams = {
-        where: msgspec.structs.replace(block, credential=NO_CREDENTIAL)
+        # Which agents a tool token may be made for is decided here as well; none is ever sent.
+        where: block
+        if block.credential.kind == "tool-token"
+        else msgspec.structs.replace(block, credential=NO_CREDENTIAL)
         for where, block in root.upstreams.items()
     }
     audit = msgspec.structs.replace(root.audit, directory="audit")

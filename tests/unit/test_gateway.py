@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from safeconduct.config.schema import CredentialBlock
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import Effect, ToolManifest
 from safeconduct.core.model import ToolFacts
@@ -28,6 +29,7 @@ from safeconduct.ports import (
     UpstreamFault,
 )
 from safeconduct.simulation import SimulatedTask
+from tests.support.credentials import with_credential
 from tests.support.listeners import Hears
 from tests.support.worlds import AGENT, USER, Rules, config
 
@@ -592,6 +594,17 @@ async def test_a_task_that_is_revoked_while_a_credential_is_fetched_does_not_use
     monkeypatch.setattr(task.rooms.gateway, "_broker", Slow())
     step = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
     assert (step.reason, tool.runs) == (("task-revoked", 0) if revoked else (None, 1))
+
+
+@pytest.mark.parametrize(("audience", "reason"), [("crm", None), ("payments", "tool-unknown")])
+async def test_a_tool_is_there_only_where_the_agent_s_tool_tokens_may_go(
+    tmp_path: Path, audience: str, reason: str | None
+) -> None:
+    block = CredentialBlock(kind="tool-token", audience=audience)
+    made = with_credential(tmp_path, block)
+    async with SimulatedTask(made, "Answer C-1.", policy=Rules()) as task:
+        step = await task.call("crm.get_case", {"case_id": "C-1"}, Spy())
+        assert step.reason == reason
 
 
 class Chatty:
