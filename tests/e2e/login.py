@@ -87,9 +87,7 @@ def asked_for(url: str, body: bytes | None = None, **headers: str) -> JSON:
 
 
 @contextmanager
-def oidc_provider(
-    users: dict[str, Any], log: Path, redirect: str = REDIRECT
-) -> Generator[Issuer]:
+def oidc_provider(users: dict[str, Any], log: Path, redirect: str = REDIRECT) -> Generator[Issuer]:
     """The issuer from npm; it knows these users, with `claims` and how they sign in."""
     port = free_port()
     url = f"http://{HOST}:{port}"
@@ -109,9 +107,7 @@ def oidc_provider(
 
 
 @contextmanager
-def nanoidp(
-    users: dict[str, Any], directory: Path, redirect: str = REDIRECT
-) -> Generator[Issuer]:
+def nanoidp(users: dict[str, Any], directory: Path, redirect: str = REDIRECT) -> Generator[Issuer]:
     """The issuer from PyPI, in a directory of its own."""
     port = free_port()
     url = f"http://{HOST}:{port}"

@@ -35,7 +35,7 @@ class ClaimNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class UserIssuer(Keys, frozen=True, kw_only=True):
     """One issuer of users' tokens. Without `jwks` its keys are discovered (OpenID Connect).
 
-    `audience` is what the `aud` claim must hold. `required` claims must have exactly these values,
+    `audience` is what the `aud` claim must be. `required` claims must have exactly these values,
     such as the tenant at an issuer that serves many. `untyped` accepts tokens whose header has no
     `typ`, `id_jag` this issuer's identity assertion grants.
     """
@@ -44,7 +44,7 @@ class UserIssuer(Keys, frozen=True, kw_only=True):
     audience: str
     jwks: str | None = None
     claims: ClaimNames = ClaimNames()
-    required: dict[Text, Text] = msgspec.field(default_factory=dict)
+    required: dict[Text, Text] = msgspec.field(default_factory=dict[Text, Text])
     untyped: bool = False
     id_jag: bool = False
 
