@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from safeconduct.delegation.details import Details
 from safeconduct.delegation.request import Amendment, Renewal, Request, Start, parse
@@ -28,7 +28,7 @@ def token_requests(data: bytes) -> None:
     assert parse({name: value for name, value in form.items() if value}, GATEWAY) == request
     assert request.svids
     assert set(request.svids) <= {form.get("actor_token"), form.get("client_assertion")}
-    assert form.get("resource", "") in {"", *GATEWAY}
+    assert urlsplit(form.get("resource", "")).netloc in {"", "gateway.example"}
     assert request.scopes is None or request.scopes <= set(form["scope"].split(" "))
     _one_thing(request, form)
     _details(request.details, form.get("authorization_details", ""))

@@ -139,7 +139,8 @@ ALIKE: dict[str, tuple[Mistake, ...]] = {
     ),
     "a resource of others": (
         lambda p, _: p.form(resource="https://crm.internal"),
-        lambda p, _: p.form(resource=f"{ISSUER}/mcp/nobody"),
+        lambda p, _: p.form(resource=f"{ISSUER}/mcp/crm/more"),
+        lambda p, _: p.form(resource=f"{ISSUER}/mcp?upstream=crm"),
         lambda p, _: p.form(audience="crm"),
     ),
 }
@@ -162,6 +163,13 @@ async def test_no_answer_repeats_what_was_sent_or_is_known(parties: Parties) -> 
             assert status == 400
             sent = {value for name, value in form.items() if "type" not in name and len(value) > 3}
             assert not any(word in sentence for word in known | sent), sentence
+
+
+async def test_which_upstreams_there_are_is_told_to_nobody(parties: Parties) -> None:
+    for upstream in ("crm", "nobody"):
+        assert await parties.started(resource=f"{ISSUER}/mcp/{upstream}")
+        stranger = parties.form(resource=f"{ISSUER}/mcp/{upstream}", actor_token="garbage")
+        assert (await told(parties, stranger))[0] == "invalid_request"
 
 
 async def test_the_end_of_a_task_is_told_like_a_task_that_never_was(tmp_path: Path) -> None:

@@ -67,4 +67,5 @@ async def amend(
     }
     await issuing.record(bearer, record)
     # 9 issue
-    return issuing.issue(bearer, attested.source, now_ms)
+    source = steps.running(facts.id, now_ms).facts.purpose_source
+    return issuing.issue(bearer, source, now_ms)

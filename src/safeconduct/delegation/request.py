@@ -14,6 +14,7 @@ Parameters that we do not know are ignored, as RFC 6749 section 3.2 demands.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
@@ -37,6 +38,7 @@ JWT_SVID: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
 _USER_TOKEN_TYPES: Final = frozenset(
     {ACCESS_TOKEN_TYPE, JWT_TYPE, "urn:ietf:params:oauth:token-type:id_token"}
 )
+_UPSTREAM: Final = re.compile(r"[a-z0-9-]{1,64}")
 _MAX_PURPOSE: Final = 2000
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _USEFUL: Final = frozenset("\n\t\u200c\u200d")  # the joiners shape letters of some scripts
@@ -122,15 +124,13 @@ def parse(form: Mapping[str, str], gateway: frozenset[str]) -> Request:
     Raises TokenRefused.
     """
     given = {name: value for name, value in form.items() if value}
-    if given.get("grant_type") not in {TOKEN_EXCHANGE, JWT_BEARER}:
-        raise TokenRefused("unsupported_grant_type", "This grant type is not offered.")
-    if given.get("requested_token_type", ACCESS_TOKEN_TYPE) != ACCESS_TOKEN_TYPE:
-        raise TokenRefused("invalid_request", "Only access tokens are issued.")
-    for name in ("resource", "audience"):
-        if name in given and given[name] not in gateway:
-            raise TokenRefused("invalid_target", "Tokens are issued for this gateway only.")
+    _check(given, gateway)
     subject = _subject(given)
     shown = _shown(given)
+    if shown["details"] is not None and (isinstance(subject, str) or "task" in given):
+        raise TokenRefused(
+            "invalid_authorization_details", "The details of a task are fixed when it starts."
+        )
     if isinstance(subject, str):
         attestation = _required(given, "purpose_attestation")
         return Amendment(**shown, token=subject, attestation=attestation)
@@ -151,6 +151,26 @@ def parse(form: Mapping[str, str], gateway: frozenset[str]) -> Request:
     return Start(
         **shown, user=subject, profile=profile, purpose="".join(words), attestation=vouched
     )
+
+
+def _check(given: Mapping[str, str], gateway: frozenset[str]) -> None:
+    """What holds of every request."""
+    if given.get("grant_type") not in {TOKEN_EXCHANGE, JWT_BEARER}:
+        raise TokenRefused("unsupported_grant_type", "This grant type is not offered.")
+    if given.get("requested_token_type", ACCESS_TOKEN_TYPE) != ACCESS_TOKEN_TYPE:
+        raise TokenRefused("invalid_request", "Only access tokens are issued.")
+    for name in ("resource", "audience"):
+        if name in given and not _ours(given[name], gateway):
+            raise TokenRefused("invalid_target", "Tokens are issued for this gateway only.")
+
+
+def _ours(resource: str, gateway: frozenset[str]) -> bool:
+    """Whether a token for this gateway is asked for, or for one of its endpoints: any name of an
+    upstream will do, as which there are is told to who has a task.
+    """
+    above, _, last = resource.rpartition("/")
+    endpoint = above in gateway and above.endswith("/mcp") and _UPSTREAM.fullmatch(last)
+    return resource in gateway or bool(endpoint)
 
 
 def readable(purpose: str) -> str:

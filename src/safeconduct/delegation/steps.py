@@ -69,10 +69,7 @@ class Steps:
         gateway = config.root.gateway
         self.gateway = gateway
         self.tasks = tasks
-        self.names = frozenset(
-            {gateway.issuer, f"{gateway.issuer}/mcp"}
-            | {f"{gateway.issuer}/mcp/{upstream}" for upstream in config.root.upstreams}
-        )
+        self.names = frozenset({gateway.issuer, f"{gateway.issuer}/mcp"})
         self._config = config
         self._evidence = evidence
         self._tokens = tokens

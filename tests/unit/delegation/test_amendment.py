@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from safeconduct.delegation.amendment import MAX_PURPOSE
-from safeconduct.kit.jwk import PrivateKey
+from safeconduct.kit.jwk import PrivateKey, decode
 from safeconduct.ports import JSON, TokenRefused
 from tests.support.parties import (
     BOB,
@@ -123,6 +124,14 @@ async def test_a_child_is_not_amended(parties: Parties) -> None:
     said = parties.attestation(task=str(child["task"]), agent=OTHER)
     form = parties.amendment(child, "", actor_token=parties.svid(OTHER), purpose_attestation=said)
     assert await refused(parties, form) == "invalid_request"
+
+
+async def test_a_token_says_what_the_task_does_of_who_speaks(parties: Parties) -> None:
+    started = await attested(parties)
+    later = parties.attestation(USER, task=str(started["task"]), text="More")
+    response = await parties.asked(parties.amendment(started, "", purpose_attestation=later))
+    claims = msgspec.json.decode(decode(str(response["access_token"]).split(".")[1]))
+    assert claims["purpose_source"] == "app"
 
 
 async def test_a_device_speaks_too(parties: Parties) -> None:

@@ -119,6 +119,12 @@ def test_what_is_asked_for_is_what_is_shown() -> None:
     assert renewal.subject == HandedOver("task", "proof")
 
 
+def test_details_are_fixed_at_the_start() -> None:
+    later = {"authorization_details": '[{"type": "safeconduct_task"}]'}
+    assert error(**later, task="t_1") == "invalid_authorization_details"
+    assert error(**later, **TASK, purpose_attestation="x") == "invalid_authorization_details"
+
+
 def test_an_assertion_needs_a_client() -> None:
     grant = {"grant_type": JWT_BEARER, "assertion": "id-jag"}
     assert started({**GOOD, **grant, **SVID}).user == UserToken("id-jag", grant=True)
