@@ -14,8 +14,8 @@ from fuzz import judges
 from safeconduct.core.elicitation import origin_of
 from safeconduct.entrypoints import envelope, wire
 from safeconduct.entrypoints.http import Fields, Peer, Request
-from safeconduct.entrypoints.seal import Seal, Unsealed
 from safeconduct.kit import jose, jwk, strictjson
+from safeconduct.kit.seal import Seal, Unsealed
 
 JSON = dict[str, Any]
 

@@ -8,7 +8,8 @@
  program    trades the code for a task  redeem     once, within a minute, by the one who asked
 ```
 
-What is remembered meanwhile is in this process and small; a restart makes everybody begin again.
+What is known of somebody who has not signed in yet is sealed in their browser, so that nobody can
+crowd them out here. The rest is in this process and small; a restart makes everybody begin again.
 """
 
 from __future__ import annotations
@@ -23,31 +24,43 @@ from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec.structs import replace
 
 from safeconduct.config.schema import Config
 from safeconduct.delegation.clients import Client, Clients, UnknownClient
 from safeconduct.delegation.request import Program, Start, UserToken, readable
 from safeconduct.kit.jwk import encode
+from safeconduct.kit.seal import Seal, Unsealed
 from safeconduct.ports import Attempt, LoginFailed, SignIn, TokenRefused
 
-LOGIN_S: Final = 600.0
-"""How long a person may take to sign in and to say yes, in seconds."""
+ANSWER_S: Final = 600.0
+"""How long a person may take to say yes, in seconds."""
 
 CODE_S: Final = 60.0
 """How long a code is good for, in seconds (RFC 6749 section 4.1.2: at most ten minutes)."""
 
 MAX_OPEN: Final = 10_000
-"""How many people may be on their way at once; the oldest are forgotten."""
+"""How many people may be asked at once; the oldest are forgotten."""
+
+MAX_KEPT: Final = 3800
+"""How much a browser is given to keep: it takes cookies of 4096 bytes (RFC 6265 section 6.1)."""
 
 _MAX_STATE: Final = 2048
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """What a browser alone keeps until it comes back with this id."""
+
+    id: str
+    value: str
+
+
 class Redirect(msgspec.Struct, frozen=True):
-    """Where the browser goes next; `id` is what it brings when it comes back, if it does."""
+    """Where the browser goes next, and what it keeps if it comes back."""
 
     url: str
-    id: str = ""
+    kept: Kept | None = None
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,15 +82,21 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     jkt: str | None
 
 
-class _Open(msgspec.Struct, kw_only=True):
-    """Somebody on their way. `browser` is the digest of what their browser keeps."""
+class _Away(msgspec.Struct, frozen=True):
+    """Somebody who is at their issuer."""
 
     asked: _Asked
     attempt: Attempt
+
+
+class _Open(msgspec.Struct, kw_only=True):
+    """Somebody who has signed in. `browser` is the digest of what their browser keeps."""
+
+    asked: _Asked
     browser: bytes
     since_s: float
-    token: str = ""
-    user: str = ""
+    token: str
+    user: str
     purpose: str = ""
 
 
@@ -102,14 +121,13 @@ class Logins:
         self._names = names
         self._clock_ms = clock_ms
         self._clock = clock
-        # By the state that the issuer of users brings back, by question, and by digest of the code.
-        self._leaving: dict[str, _Open] = {}
+        self._seal = Seal(_Away, clock_ms)
+        # By question, and by digest of the code.
         self._asked: dict[str, _Open] = {}
         self._codes: dict[str, _Open] = {}
 
-    async def begin(self, query: Mapping[str, str], browser: str) -> Redirect:
-        """A program sends a person; off they go to their issuer. `browser` is a secret that this
-        browser alone keeps.
+    async def begin(self, query: Mapping[str, str]) -> Redirect:
+        """A program sends a person; off they go to their issuer.
 
         Raises LoginFailed where nobody can be sent back to: the person is told.
         """
@@ -121,24 +139,34 @@ class Logins:
             return self._back(redirect_uri, state, error=refused.error, why=refused.sentence)
         requires = self._config.root.profiles[client.profile].requires
         url, attempt = await self._sign_in.begin(acr=requires.acr, max_age_s=requires.max_age_s)
-        one = _Open(asked=asked, attempt=attempt, browser=_digest(browser), since_s=self._clock())
-        _keep(self._leaving, attempt.state, one)
-        return Redirect(url, attempt.state)
+        kept = self._seal.seal(_Away(asked, attempt), attempt.state.encode())
+        if len(kept) > MAX_KEPT:
+            return self._back(redirect_uri, state, error="invalid_request", why="It is too long.")
+        return Redirect(url, Kept(attempt.state, kept))
 
-    async def returned(self, query: Mapping[str, str], browser: str) -> str:
-        """The person comes back from their issuer; the id of what they are asked next. Raises
-        LoginFailed.
+    async def returned(self, query: Mapping[str, str], kept: str) -> Kept:
+        """The person comes back from their issuer; the id is that of what they are asked next.
+        Raises LoginFailed.
         """
-        one = self._take(self._leaving, query.get("state", ""), browser, LOGIN_S)
-        signed_in = await self._sign_in.finish(query, one.attempt, self._clock_ms())
-        one.token, one.user = signed_in.token, signed_in.person.id
-        question = secrets.token_urlsafe(32)
+        try:
+            away = self._seal.open(kept, query.get("state", "").encode())
+        except Unsealed:
+            raise _lost() from None
+        signed_in = await self._sign_in.finish(query, away.attempt, self._clock_ms())
+        question, browser = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        one = _Open(
+            asked=away.asked,
+            browser=_digest(browser),
+            since_s=self._clock(),
+            token=signed_in.token,
+            user=signed_in.person.id,
+        )
         _keep(self._asked, question, one)
-        return question
+        return Kept(question, browser)
 
     def question(self, question: str, browser: str) -> Question:
         """What the person is asked, as long as they have not answered. Raises LoginFailed."""
-        one = self._here(self._asked.get(question), browser, LOGIN_S)
+        one = self._here(self._asked.get(question), browser)
         profile = self._config.root.profiles[one.asked.client.profile]
         wanted = frozenset(profile.scopes)
         scopes = wanted if one.asked.scopes is None else wanted & one.asked.scopes
@@ -157,7 +185,7 @@ class Logins:
                 readable(purpose)
             except TokenRefused as refused:
                 raise LoginFailed(refused.sentence, "a purpose that is not readable") from None
-        one = self._take(self._asked, question, browser, LOGIN_S)
+        one = self._here(self._asked.pop(question, None), browser)
         asked = one.asked
         if not allowed:
             return self._back(asked.redirect_uri, asked.state, error="access_denied")
@@ -225,7 +253,7 @@ class Logins:
             raise TokenRefused("invalid_request", "The state is too long.")
         self._for_us(query)
         return _Asked(
-            client=client,
+            client=replace(client, redirect_uris=()),
             redirect_uri=redirect_uri,
             state=state,
             challenge=challenge,
@@ -254,21 +282,22 @@ class Logins:
         )
         return Redirect(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")
 
-    def _take(self, among: dict[str, _Open], key: str, browser: str, within_s: float) -> _Open:
-        """Somebody who is on their way in this very browser, once."""
-        return self._here(among.pop(key, None), browser, within_s)
-
-    def _here(self, one: _Open | None, browser: str, within_s: float) -> _Open:
+    def _here(self, one: _Open | None, browser: str) -> _Open:
+        """Somebody who is asked in this very browser."""
         if (
             one is None
-            or self._clock() - one.since_s > within_s
+            or self._clock() - one.since_s > ANSWER_S
             or not hmac.compare_digest(one.browser, _digest(browser))
         ):
-            raise LoginFailed(
-                "This page is not valid any more. Start again from your application.",
-                "nobody is on their way so, or in another browser",
-            )
+            raise _lost()
         return one
+
+
+def _lost() -> LoginFailed:
+    return LoginFailed(
+        "This page is not valid any more. Start again from your application.",
+        "nobody is on their way so, or in another browser",
+    )
 
 
 def _keep(among: dict[str, _Open], key: str, one: _Open) -> None:

@@ -13,7 +13,6 @@ import base64
 import hashlib
 import html
 import logging
-import secrets
 from collections.abc import Mapping
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -43,14 +42,24 @@ _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).
 _log = logging.getLogger(__name__)
 
 
+class Kept(Protocol):
+    """What a browser alone keeps until it comes back with this id."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+
 class Redirect(Protocol):
-    """Where the browser goes next; `id` is what it brings when it comes back, if it does."""
+    """Where the browser goes next, and what it keeps if it comes back."""
 
     @property
     def url(self) -> str: ...
 
     @property
-    def id(self) -> str: ...
+    def kept(self) -> Kept | None: ...
 
 
 class Client(Protocol):
@@ -91,9 +100,9 @@ class Question(Protocol):
 class Logins(Protocol):
     """The people who are on their way. Every method raises LoginFailed."""
 
-    async def begin(self, query: Mapping[str, str], browser: str) -> Redirect: ...
+    async def begin(self, query: Mapping[str, str]) -> Redirect: ...
 
-    async def returned(self, query: Mapping[str, str], browser: str) -> str: ...
+    async def returned(self, query: Mapping[str, str], kept: str) -> Kept: ...
 
     def question(self, question: str, browser: str) -> Question: ...
 
@@ -119,26 +128,20 @@ class LoginPages:
         }
 
     async def _authorize(self, request: Request) -> Response:
-        browser = secrets.token_urlsafe(32)
         try:
-            to = await self._logins.begin(_query(request), browser)
+            to = await self._logins.begin(_query(request))
         except LoginFailed as failed:
             return _failure(failed)
-        return _redirect(to.url, *([self._cookies.keep(browser, _tab(to.id))] if to.id else []))
+        return _redirect(to.url, *([] if to.kept is None else [self._keep(to.kept)]))
 
     async def _callback(self, request: Request) -> Response:
         query = _query(request)
         tab = _tab(query.get("state", ""))
-        browser = self._cookies.brought(request, tab)
         try:
-            question = await self._logins.returned(query, browser)
+            kept = await self._logins.returned(query, self._cookies.brought(request, tab))
         except LoginFailed as failed:
             return _failure(failed)
-        return _redirect(
-            f"{QUESTION_PATH}{question}",
-            self._cookies.keep(browser, _tab(question)),
-            self._cookies.drop(tab),
-        )
+        return _redirect(f"{QUESTION_PATH}{kept.id}", self._keep(kept), self._cookies.drop(tab))
 
     async def _question(self, request: Request) -> Response:
         browser = self._cookies.brought(request, _tab(request.tail))
@@ -169,6 +172,9 @@ class LoginPages:
         except LoginFailed as failed:
             return _failure(failed)
         return _redirect(to.url, self._cookies.drop(tab))
+
+    def _keep(self, kept: Kept) -> tuple[bytes, bytes]:
+        return self._cookies.keep(kept.value, _tab(kept.id))
 
 
 def _tab(identifier: str) -> str:

@@ -15,8 +15,8 @@ import orjson
 
 from safeconduct.core.asks import INPUT_REQUIRED, reply
 from safeconduct.core.shapes import Malformed
-from safeconduct.entrypoints.seal import Seal, Unsealed
 from safeconduct.entrypoints.wire import INVALID_PARAMS, Message, Rejected, as_object
+from safeconduct.kit.seal import Seal, Unsealed
 from safeconduct.ports import JSON, Bearer
 
 RETRIED: Final = frozenset({"tools/call", "resources/read", "prompts/get"})

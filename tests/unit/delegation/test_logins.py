@@ -12,9 +12,10 @@ from safeconduct.config.clients import ClientBlock
 from safeconduct.config.users import Requires
 from safeconduct.delegation import logins as module
 from safeconduct.delegation.clients import Clients
-from safeconduct.delegation.logins import CODE_S, LOGIN_S, Logins
+from safeconduct.delegation.logins import ANSWER_S, CODE_S, Kept, Logins
 from safeconduct.delegation.request import UserToken
 from safeconduct.kit.jwk import encode
+from safeconduct.kit.seal import TTL_MS
 from safeconduct.ports import Attempt, LoginFailed, Person, SignedIn, TokenRefused
 from tests.support.parties import configuration, profiled
 from tests.support.worlds import AGENT
@@ -23,7 +24,6 @@ IDP = "https://idp.example"
 HERE = "http://127.0.0.1:51234/callback"
 VERIFIER = "v" * 43
 CHALLENGE = encode(hashlib.sha256(VERIFIER.encode()).digest())
-BROWSER = "b" * 43
 ASKED = {
     "response_type": "code",
     "client_id": "desk",
@@ -71,18 +71,26 @@ class World:
             Clients({"desk": block, "other": replace(block, name="Other")}),
             self.sign_in,
             names=frozenset({self.issuer}),
-            clock_ms=lambda: 1,
+            clock_ms=lambda: int(self.now_s * 1000) + 1,
             clock=lambda: self.now_s,
         )
 
-    async def question(self, **asked: str) -> str:
-        await self.logins.begin({**ASKED, **asked}, BROWSER)
-        back = {"state": f"state-{self.sign_in.count}", "code": "c"}
-        return await self.logins.returned(back, BROWSER)
+    async def away(self, **asked: str) -> Kept:
+        """What the browser keeps of somebody who has left for their issuer."""
+        kept = (await self.logins.begin({**ASKED, **asked})).kept
+        assert kept is not None
+        return kept
+
+    async def back(self, kept: Kept) -> Kept:
+        """The same of somebody who has come back."""
+        return await self.logins.returned({"state": kept.id, "code": "c"}, kept.value)
+
+    async def question(self, **asked: str) -> Kept:
+        return await self.back(await self.away(**asked))
 
     async def code(self, purpose: str = "", **asked: str) -> str:
         question = await self.question(**asked)
-        to = self.logins.answered(question, BROWSER, allowed=True, purpose=purpose)
+        to = self.logins.answered(question.id, question.value, allowed=True, purpose=purpose)
         return told(to.url)["code"]
 
 
@@ -97,15 +105,17 @@ def world(tmp_path: Path) -> World:
 
 class TestTheWholeWay:
     async def test_leads_to_what_the_person_allowed(self, world: World) -> None:
-        to = await world.logins.begin({**ASKED, "scope": "case:read unknown"}, BROWSER)
-        assert (to.url, to.id) == (f"{IDP}/authorize", "state-1")
+        to = await world.logins.begin({**ASKED, "scope": "case:read unknown"})
+        assert to.url == f"{IDP}/authorize"
+        assert to.kept is not None
+        assert to.kept.id == "state-1"
         assert world.sign_in.asked == [(("mfa",), 300)]
-        question = await world.logins.returned({"state": "state-1", "code": "c"}, BROWSER)
-        asks = world.logins.question(question, BROWSER)
-        assert world.logins.question(question, BROWSER) == asks
+        kept = await world.back(to.kept)
+        asks = world.logins.question(kept.id, kept.value)
+        assert world.logins.question(kept.id, kept.value) == asks
         assert (asks.user, asks.client.name, asks.redirect_uri) == (JANE.id, "Desk", HERE)
         assert asks.scopes == ("case:read",)
-        back = world.logins.answered(asks.id, BROWSER, allowed=True, purpose=" Triage C-1. \n")
+        back = world.logins.answered(asks.id, kept.value, allowed=True, purpose=" Triage C-1. \n")
         assert back.url.startswith(f"{HERE}?")
         answer = told(back.url)
         assert answer.keys() == {"code", "state", "iss"}
@@ -134,18 +144,19 @@ class TestTheWholeWay:
     async def test_shows_all_scopes_of_the_profile_where_none_are_asked_for(
         self, world: World
     ) -> None:
-        asks = world.logins.question(await world.question(), BROWSER)
+        kept = await world.question()
+        asks = world.logins.question(kept.id, kept.value)
         assert asks.scopes == tuple(sorted(world.config.root.profiles["triage"].scopes))
 
     async def test_ends_with_a_no(self, world: World) -> None:
         question = await world.question()
-        to = world.logins.answered(question, BROWSER, allowed=False, purpose="")
+        to = world.logins.answered(question.id, question.value, allowed=False, purpose="")
         assert told(to.url) == {"error": "access_denied", "state": "s-1", "iss": world.issuer}
 
     async def test_keeps_the_query_of_a_redirect_uri(self, tmp_path: Path) -> None:
         uri = "https://app.example/cb?x=y"
         asked = {**ASKED, "redirect_uri": uri, "response_type": "token"}
-        to = await World(tmp_path, uri).logins.begin(asked, BROWSER)
+        to = await World(tmp_path, uri).logins.begin(asked)
         assert to.url.startswith(f"{uri}&error=unsupported_response_type&")
 
 
@@ -164,7 +175,7 @@ class TestNobodyIsSentBack:
         self, world: World, change: dict[str, str]
     ) -> None:
         with pytest.raises(LoginFailed):
-            await world.logins.begin({**ASKED, **change}, BROWSER)
+            await world.logins.begin({**ASKED, **change})
         assert world.sign_in.count == 0
 
 
@@ -185,70 +196,80 @@ class TestThePrograms:
     async def test_faults_are_told_to_them(
         self, world: World, change: dict[str, str], error: str
     ) -> None:
-        to = await world.logins.begin({**ASKED, **change}, BROWSER)
+        to = await world.logins.begin({**ASKED, **change})
         answer = told(to.url)
         assert (answer["error"], answer["state"], answer["iss"]) == (error, "s-1", world.issuer)
-        assert to.id == ""
+        assert to.kept is None
         assert world.sign_in.count == 0
 
     async def test_states_are_bounded(self, world: World) -> None:
-        to = await world.logins.begin({**ASKED, "state": "x" * 2049}, BROWSER)
+        to = await world.logins.begin({**ASKED, "state": "x" * 2049})
         assert told(to.url)["error"] == "invalid_request"
+
+    async def test_what_a_browser_has_to_keep_is_bounded(self, world: World) -> None:
+        for scope, fine in (("x" * 100, True), ("x" * 4000, False)):
+            to = await world.logins.begin({**ASKED, "scope": scope})
+            assert (to.kept is not None) is fine
+            assert told(to.url).get("error") == (None if fine else "invalid_request")
 
 
 class TestAnotherBrowser:
     async def test_cannot_come_back(self, world: World) -> None:
-        await world.logins.begin(ASKED, BROWSER)
-        with pytest.raises(LoginFailed, match="not valid any more"):
-            await world.logins.returned({"state": "state-1", "code": "c"}, "another")
-        with pytest.raises(LoginFailed, match="not valid any more"):
-            await world.logins.returned({"state": "state-1", "code": "c"}, BROWSER)
+        mine, other = await world.away(), await world.away()
+        for value in ("", "another", other.value, mine.value[:-1], mine.value + "A"):
+            with pytest.raises(LoginFailed, match="not valid any more"):
+                await world.back(Kept(mine.id, value))
+        # It does not keep the one that left from coming back.
+        assert (await world.back(mine)).id
 
     async def test_cannot_see_what_is_asked(self, world: World) -> None:
-        question = await world.question()
+        kept = await world.question()
         for browser in ("", "another"):
             with pytest.raises(LoginFailed, match="not valid any more"):
-                world.logins.question(question, browser)
-        assert world.logins.question(question, BROWSER).id == question
+                world.logins.question(kept.id, browser)
+        assert world.logins.question(kept.id, kept.value).id == kept.id
 
     async def test_cannot_say_yes(self, world: World) -> None:
-        question = await world.question()
+        kept = await world.question()
         with pytest.raises(LoginFailed, match="not valid any more"):
-            world.logins.answered(question, "", allowed=True, purpose="")
+            world.logins.answered(kept.id, "", allowed=True, purpose="")
 
 
 class TestOnceAndInTime:
     async def test_a_sign_in(self, world: World) -> None:
-        await world.logins.begin(ASKED, BROWSER)
-        world.now_s = LOGIN_S + 1
+        kept = await world.away()
+        world.now_s = TTL_MS / 1000 + 1
         with pytest.raises(LoginFailed):
-            await world.logins.returned({"state": "state-1"}, BROWSER)
+            await world.back(kept)
         with pytest.raises(LoginFailed):
-            await world.logins.returned({}, BROWSER)
+            await world.logins.returned({}, kept.value)
 
     async def test_a_sign_in_that_failed(self, world: World) -> None:
-        await world.logins.begin(ASKED, BROWSER)
         world.sign_in.fault = LoginFailed("No.", "no")
         with pytest.raises(LoginFailed, match="No"):
-            await world.logins.returned({"state": "state-1"}, BROWSER)
-        world.sign_in.fault = None
+            await world.question()
+
+    async def test_a_question(self, world: World) -> None:
+        kept = await world.question()
+        world.now_s = ANSWER_S + 1
         with pytest.raises(LoginFailed):
-            await world.logins.returned({"state": "state-1"}, BROWSER)
+            world.logins.question(kept.id, kept.value)
 
     async def test_a_yes(self, world: World) -> None:
-        question = await world.question()
-        world.logins.answered(question, BROWSER, allowed=True, purpose="")
+        kept = await world.question()
+        world.logins.answered(kept.id, kept.value, allowed=True, purpose="")
         with pytest.raises(LoginFailed):
-            world.logins.answered(question, BROWSER, allowed=True, purpose="")
+            world.logins.answered(kept.id, kept.value, allowed=True, purpose="")
         with pytest.raises(LoginFailed):
-            world.logins.question(question, BROWSER)
+            world.logins.question(kept.id, kept.value)
 
     async def test_a_purpose_that_nobody_can_read_can_be_written_again(self, world: World) -> None:
-        question = await world.question()
+        kept = await world.question()
         for purpose in ("hidden \u202e text", "x" * 2001):
             with pytest.raises(LoginFailed, match="readable text"):
-                world.logins.answered(question, BROWSER, allowed=True, purpose=purpose)
-        assert world.logins.answered(question, BROWSER, allowed=True, purpose="Readable.").url
+                world.logins.answered(kept.id, kept.value, allowed=True, purpose=purpose)
+        to = world.logins.answered(kept.id, kept.value, allowed=True, purpose="Readable.")
+        assert to.url
 
     async def test_a_code(self, world: World) -> None:
         code = await world.code()
@@ -298,8 +319,11 @@ async def test_a_flood_of_people_pushes_the_oldest_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_OPEN", 3)
-    for _ in range(5):
-        await world.logins.begin(ASKED, BROWSER)
+    kept = [await world.question() for _ in range(5)]
     with pytest.raises(LoginFailed):
-        await world.logins.returned({"state": "state-2"}, BROWSER)
-    assert await world.logins.returned({"state": "state-3"}, BROWSER)
+        world.logins.question(kept[1].id, kept[1].value)
+    assert world.logins.question(kept[2].id, kept[2].value).user == JANE.id
+    # Who has not signed in yet takes no place here.
+    left = [await world.away() for _ in range(5)]
+    assert world.logins.question(kept[2].id, kept[2].value).user == JANE.id
+    assert (await world.back(left[0])).id

@@ -9,8 +9,8 @@ from safeconduct.core.asks import MAX_ASKS, MAX_STATE_BYTES
 from safeconduct.entrypoints import parking
 from safeconduct.entrypoints.http import Site, doors
 from safeconduct.entrypoints.rounds import MAX_REPLIES
-from safeconduct.entrypoints.seal import TTL_MS
 from safeconduct.entrypoints.wire import INTERNAL_ERROR, INVALID_PARAMS
+from safeconduct.kit.seal import TTL_MS
 from safeconduct.ports import JSON, AskRefused, Delivered, Listener, Resumed
 from tests.support.front import (
     CALL,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safeconduct.entrypoints.seal import MAX_BYTES, TTL_MS, Seal, Unsealed
+from safeconduct.kit.seal import MAX_BYTES, TTL_MS, Seal, Unsealed
 
 
 class State(msgspec.Struct):

@@ -1,9 +1,9 @@
-"""State that a client carries between two requests, sealed so that it can only carry it.
+"""State that others carry between two requests, sealed so that they can only carry it.
 
-In revision 2026-07-28 a question to the client ends its request; the client comes back with the
-answers and a `requestState`. What is in there is ours and the upstream's, so it is encrypted and
-authenticated (AES-256-GCM, NIST SP 800-38D) and bound to what the question belonged to. The key
-lives as long as the process: a restart voids every question, which the client may ask for again.
+In revision 2026-07-28 of MCP a question to the client ends its request; the client comes back with
+the answers and a `requestState`. A person's browser carries their sign-in to their issuer and back.
+What is in there is ours, so it is encrypted and authenticated (AES-256-GCM, NIST SP 800-38D) and
+bound to what it belonged to. The key lives as long as the process: a restart voids everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safeconduct.kit.jwk import JoseError, decode, encode
 
 TTL_MS: Final = 600_000
-"""How long the answers to a question may take, in milliseconds."""
+"""How long it may be away, in milliseconds."""
 
 MAX_BYTES: Final = 65_536
 """How long a sealed state may be."""
