@@ -109,7 +109,8 @@ class Follower:
                 raise ValueError("another list than the beat is about")
             if inode != self._inode or length < self._read:
                 # The gateway has started anew.
-                self._revoked, self._read, self._inode = set(), 0, inode
+                self._revoked.clear()
+                self._read, self._inode = 0, inode
             file.seek(self._read)
             news = file.read(length - self._read)
         if len(news) != length - self._read:

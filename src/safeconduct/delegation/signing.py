@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 import orjson
@@ -40,6 +40,27 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     previous: dict[str, Any] | None = None
 
 
+class _Ring(msgspec.Struct, frozen=True):
+    """The keys of one time: what signs, what will, and what did."""
+
+    since_ms: int
+    current: PrivateKey
+    next: PrivateKey
+    previous: PrivateKey | None
+    one: KeySet
+    both: KeySet
+
+    @classmethod
+    def of(
+        cls, since_ms: int, current: PrivateKey, following: PrivateKey, previous: PrivateKey | None
+    ) -> Self:
+        """With what tokens may be signed by: alone, and while the one before is accepted."""
+        one = {current.public.kid: current.public}
+        older = {} if previous is None else {previous.public.kid: previous.public}
+        both = KeySet({**one, **older})
+        return cls(since_ms, current, following, previous, KeySet(one), both)
+
+
 class SigningKeys:
     """The keys in a state directory; one process has them, the one that holds the log."""
 
@@ -57,12 +78,18 @@ class SigningKeys:
             found = None
         self.created = found is None
         if found is None:
-            self._use(now_ms, PrivateKey.generate(), PrivateKey.generate(), None)
-            self._write()
+            fresh = (PrivateKey.generate(), PrivateKey.generate())
+            self._ring = _Ring.of(now_ms, *fresh, None)
+            self._write(self._ring)
         else:
             previous = None if found.previous is None else PrivateKey.parse(found.previous)
             keys = (PrivateKey.parse(found.current), PrivateKey.parse(found.next))
-            self._use(found.since_ms, *keys, previous)
+            self._ring = _Ring.of(found.since_ms, *keys, previous)
+
+    @property
+    def current(self) -> PrivateKey:
+        """The key that signs."""
+        return self._ring.current
 
     def sign(self, claims: Mapping[str, Any], typ: str) -> str:
         """A token of ours."""
@@ -70,11 +97,13 @@ class SigningKeys:
 
     def accepted(self, now_ms: int) -> KeySet:
         """What tokens of ours may be signed by now."""
-        return self._both if now_ms < self._since_ms + OVERLAP_MS else self._one
+        ring = self._ring
+        return ring.both if now_ms < ring.since_ms + OVERLAP_MS else ring.one
 
     def jwks(self) -> JSON:
         """What is published, as a JWK Set (RFC 7517 section 5)."""
-        keys = (self.current, self._next, *([] if self._previous is None else [self._previous]))
+        ring = self._ring
+        keys = (ring.current, ring.next, *([] if ring.previous is None else [ring.previous]))
         return {"keys": [key.public.jwk(use="sig") for key in keys]}
 
     def rotate(self, now_ms: int) -> None:
@@ -82,26 +111,13 @@ class SigningKeys:
 
         Raises OSError; the keys are as they were then.
         """
-        before = (self._since_ms, self.current, self._next, self._previous)
-        self._use(now_ms, self._next, PrivateKey.generate(), self.current)
-        try:
-            self._write()
-        except OSError:
-            self._use(*before)
-            raise
+        ring = _Ring.of(now_ms, self._ring.next, PrivateKey.generate(), self._ring.current)
+        self._write(ring)
+        self._ring = ring
 
     def due(self, now_ms: int) -> bool:
         """Whether the current key has signed long enough."""
-        return now_ms >= self._since_ms + ROTATE_MS
-
-    def _use(
-        self, since_ms: int, current: PrivateKey, following: PrivateKey, previous: PrivateKey | None
-    ) -> None:
-        self.current = current
-        self._since_ms, self._next, self._previous = since_ms, following, previous
-        self._one = KeySet({current.public.kid: current.public})
-        older = {} if previous is None else {previous.public.kid: previous.public}
-        self._both = KeySet({**self._one.keys, **older})
+        return now_ms >= self._ring.since_ms + ROTATE_MS
 
     def _read(self) -> _File:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -118,11 +134,11 @@ class SigningKeys:
             raise KeyFileError(f"{self._path}: not the keys of a gateway") from None
         return found
 
-    def _write(self) -> None:
+    def _write(self, ring: _Ring) -> None:
         document = {
-            "since_ms": self._since_ms,
-            "current": self.current.jwk(),
-            "next": self._next.jwk(),
-            "previous": None if self._previous is None else self._previous.jwk(),
+            "since_ms": ring.since_ms,
+            "current": ring.current.jwk(),
+            "next": ring.next.jwk(),
+            "previous": None if ring.previous is None else ring.previous.jwk(),
         }
         files.replace(self._path, orjson.dumps(document), mode=0o600)
