@@ -85,7 +85,7 @@ class Follower:
         self._list_path = state / LIST_FILE
         self._beat_path = state / BEAT_FILE
         self._clock_ms = clock_ms
-        self._inode = 0
+        self._inode: int = 0
         self._read = 0
         self._revoked: set[tuple[str, str]] = set()
 
@@ -93,7 +93,7 @@ class Follower:
         """Whether this was revoked as of a second ago. Raises Stale."""
         try:
             beat = self._beat_path.read_bytes()
-            at_ms, length, inode = map(int, beat.split())
+            at_ms, length, inode = (int(part) for part in beat.split())
             if len(beat) != _BEAT_BYTES or abs(self._clock_ms() - at_ms) > STALE_MS:
                 raise Stale("nothing was heard of the gateway for a second")
             self._catch_up(length, inode)
