@@ -110,6 +110,7 @@ class Rooms:
         self.feed = feed.Feed(state, self.state.revocations())
         self.broker = broker = Broker(config, clock_ms=clock, sign=sign, record=self.log.append)
         self.offers = Offers(config, upstreams, broker)
+        broker.tickets.given = self._consented
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
         self.facts = FactFinder(
@@ -223,6 +224,10 @@ class Rooms:
                     heard=look,
                 )
             await asyncio.sleep(BEATS_PER_REFRESH * BEAT_S)
+
+    async def _consented(self, where: str) -> None:
+        """Looks what an upstream offers: with the consent it may be what had none to ask with."""
+        await self._refresh(self.offers.refresh_one(where, self.pin))
 
     async def _refresh(self, refresh: Awaitable[None]) -> None:
         try:

@@ -70,9 +70,6 @@ def test_a_consent_begins_and_ends_with_the_user(tmp_path: Path) -> None:
             assert document["redirect_uris"] == [f"{gateway.issuer}/oauth/callback"]
             assert browse(document["jwks_uri"])[0] == 200
             assert browse(f"{gateway.issuer}/oauth/clients/another")[0] == 404
-        # The gateway asks at its start what is offered, and again every half minute.
-        with running(config) as gateway:
-            agent = gateway.task()
             assert done(agent.call("office__get_case", {"case_id": "C-1"}))
             assert consent(tmp_path, "--withdraw") == {"withdrawn": True}
             reply = gateway.task().call("office__get_case", {"case_id": "C-2"})

@@ -253,6 +253,10 @@ Record = Callable[[Mapping[str, Any]], Awaitable[object]]
 """Makes a record durable. Raises LedgerFault."""
 
 
+async def nobody(_upstream: str) -> None:
+    """Hears of a consent where nobody has to."""
+
+
 async def unrecorded(_record: Mapping[str, Any]) -> None:
     """Stands for the log where there is none. Raises LedgerFault."""
     raise LedgerFault
@@ -270,6 +274,8 @@ class Tickets:
         self._clock_ms = clock_ms
         self._record = record
         self._open: dict[str, Ticket] = {}
+        self.given: Callable[[str], Awaitable[None]] = nobody
+        """Hears of each consent, by its upstream, before the user is thanked."""
 
     def make(self, upstream: str, user: str) -> str:
         """A new ticket's name. Raises NoConsent."""
@@ -321,6 +327,7 @@ class Tickets:
         except (LedgerFault, OSError):
             _log.exception("a consent could not be kept")
             raise NoConsent("The consent could not be kept.") from None
+        await self.given(ticket.upstream)
         return ticket.upstream, ticket.user
 
     async def _noted(self, phase: str, upstream: str, user: str, **more: str) -> None:

@@ -143,6 +143,17 @@ async def test_a_consent_is_on_record_and_then_kept(company: Company, web: Web) 
     assert stat.S_IMODE(company.directory.stat().st_mode) == 0o700
 
 
+async def test_who_has_to_hears_of_a_consent_that_stands(company: Company) -> None:
+    heard: list[tuple[str, str]] = []
+
+    async def given(upstream: str) -> None:
+        heard.append((upstream, await company.bearer()))
+
+    company.tickets.given = given
+    await company.consent()
+    assert heard == [("crm", "Bearer issued-2")]
+
+
 async def test_what_is_not_on_record_is_not_kept(company: Company) -> None:
     company.broken = True
     assert await refusal(company) == "The consent could not be kept."
