@@ -77,7 +77,13 @@ def world(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with serving() as web, serving() as elsewhere, serving(tls) as published:
         install(directory, office)
         app = {"agent": COPILOT, "profile": "triage"}
-        names = ["client", "bad", "loose", *(f"hostile-{index}" for index in range(len(HOSTILE)))]
+        names = [
+            "client",
+            "loose",
+            "elsewhere",
+            *(f"hostile-{index}" for index in range(len(HOSTILE))),
+        ]
+        names += [f"bad-{index}" for index in range(len(BENT))]
         clients = {f"{published.url}/{name}.json": app for name in names}
         configure(directory, {"issuer": web.url}, clients)
         with pytest.MonkeyPatch.context() as patch:
@@ -475,41 +481,43 @@ def test_a_program_with_a_name_that_is_more_than_a_name(world: World, index: int
     assert f"(of {world.published.url.removeprefix('https://')})" in page.text
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"client_id": "desk"},
-        {"client_id": f"{EVIL}/client.json"},
-        {"client_id": None},
-        {"redirect_uris": DESK},
-        {"redirect_uris": [{"uri": DESK}]},
-        {"token_endpoint_auth_method": "client_secret_post"},
-        {"client_secret": "s"},
-        {"client_name": ["App"]},
-        {"padding": "x" * 20_000},
-    ],
+BENT: tuple[dict[str, Any], ...] = (
+    {"client_id": "desk"},
+    {"client_id": f"{EVIL}/client.json"},
+    {"client_id": None},
+    {"redirect_uris": DESK},
+    {"redirect_uris": [{"uri": DESK}]},
+    {"token_endpoint_auth_method": "client_secret_post"},
+    {"client_secret": "s"},
+    {"client_name": ["App"]},
+    {"padding": "x" * 20_000},
 )
-def test_a_document_that_is_another_s_or_makes_no_sense(
-    world: World, changes: dict[str, Any]
-) -> None:
-    client_id = f"{world.published.url}/bad.json"
-    said = {"client_id": client_id, "client_name": "App", "redirect_uris": [DESK], **changes}
-    world.published.publish({"/bad.json": said})
-    page = Browser().get(world.program(client_id).url())
-    assert told(page).startswith(("What the application says", "The application does not say"))
-    assert page.header("location") == ""
+
+
+@pytest.mark.parametrize("index", range(len(BENT)))
+def test_a_document_that_is_another_s_or_makes_no_sense(world: World, index: int) -> None:
+    path = f"/bad-{index}.json"
+    client_id = world.published.url + path
+    good = {"client_id": client_id, "client_name": "App", "redirect_uris": [DESK]}
+    world.published.publish({path: good | BENT[index]})
+    for _ in range(3):
+        page = Browser().get(world.program(client_id).url())
+        assert told(page).startswith(("What the application says", "The application does not say"))
+        assert page.header("location") == ""
+    # Nobody has it asked for again and again.
+    assert world.published.count(path) == 1
 
 
 def test_a_document_that_is_elsewhere(world: World) -> None:
     """The URL of a registered program leads on to another server, or to one that is not public."""
-    client_id = f"{world.published.url}/bad.json"
+    client_id = f"{world.published.url}/elsewhere.json"
     said = {"client_id": client_id, "client_name": "App", "redirect_uris": [DESK]}
     world.elsewhere.publish({"/secret.json": said})
 
     def away(_: Asked) -> Answer:
         return Answer(302, b"", {"Location": f"{world.elsewhere.url}/secret.json"})
 
-    world.published.pages["/bad.json"] = away
+    world.published.pages["/elsewhere.json"] = away
     page = Browser().get(world.program(client_id).url())
     assert told(page) == "What the application says of itself cannot be read."
     assert world.elsewhere.count("/secret.json") == 0

@@ -27,6 +27,11 @@ MAX_DOCUMENT: Final = 16 * 1024
 KEEP_S: Final = 300.0
 """How long a document is believed without being asked for again, in seconds."""
 
+RETRY_S: Final = 5.0
+"""How long after a failure it is not asked for again, so that nobody has it asked for all the time
+through us, in seconds.
+"""
+
 TIMEOUT_S: Final = 5.0
 
 _NETLOC: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
@@ -34,6 +39,9 @@ _NETLOC: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 
 class UnknownClient(Exception):
     """No such program, or nothing intelligible is to be had of it; the message is for its user."""
+
+
+_NEVER_ASKED: Final = UnknownClient("What the application says of itself was never asked for.")
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +83,7 @@ class Clients:
         self._ca = ca
         self._clock = clock
         self._turns = {client_id: asyncio.Lock() for client_id in blocks}
-        self._known: dict[str, tuple[float, Client]] = {}
+        self._known: dict[str, tuple[float, Client | UnknownClient]] = {}
 
     async def find(self, client_id: str) -> Client:
         """The program of this id. Raises UnknownClient."""
@@ -92,11 +100,16 @@ class Clients:
                 redirect_uris=block.redirect_uris,
             )
         async with self._turns[client_id]:
-            asked_s, known = self._known.get(client_id, (float("-inf"), None))
-            if known is None or self._clock() - asked_s > KEEP_S:
-                known = await self._fetch(client_id, block)
-                self._known[client_id] = (self._clock(), known)
-            return known
+            until_s, known = self._known.get(client_id, (float("-inf"), _NEVER_ASKED))
+            if self._clock() > until_s:
+                try:
+                    known, keep_s = await self._fetch(client_id, block), KEEP_S
+                except UnknownClient as fault:
+                    known, keep_s = fault, RETRY_S
+                self._known[client_id] = (self._clock() + keep_s, known)
+        if isinstance(known, UnknownClient):
+            raise UnknownClient(str(known))
+        return known
 
     async def _fetch(self, client_id: str, block: ClientBlock) -> Client:
         try:

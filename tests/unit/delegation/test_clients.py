@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from safeconduct.config.clients import ClientBlock
-from safeconduct.delegation.clients import KEEP_S, Client, Clients, UnknownClient, acceptable
+from safeconduct.delegation.clients import (
+    KEEP_S,
+    RETRY_S,
+    Client,
+    Clients,
+    UnknownClient,
+    acceptable,
+)
 
 AGENT = "spiffe://crm.example/agents/copilot"
 DESK = "http://127.0.0.1/callback"
@@ -98,6 +105,17 @@ class TestMetadataDocuments:
             server.status = 500
             with pytest.raises(UnknownClient):
                 await known.find(server.url)
+
+    async def test_that_are_not_to_be_had_are_not_asked_for_all_the_time(self) -> None:
+        now = [0.0]
+        async with publishes() as server:
+            known, server.status = clients(server, now), 500
+            for _ in range(3):
+                with pytest.raises(UnknownClient, match="does not say"):
+                    await known.find(server.url)
+            assert server.asked == 1
+            now[0], server.status = RETRY_S + 1, 200
+            assert (await known.find(server.url)).name == "Desk"
 
     @pytest.mark.parametrize("name", ["", "x" * 65, "two\nlines", "\u202eksed"])
     async def test_with_a_name_that_cannot_be_shown_have_none(self, name: str) -> None:
