@@ -15,8 +15,9 @@ from safeconduct.config import load
 from safeconduct.config.clients import LoginBlock
 from safeconduct.config.workloads import Attestors
 from safeconduct.core.calls import TABLE
-from safeconduct.entrypoints import calling, parking, replay, seal, sessions, watch, wire
+from safeconduct.entrypoints import calling, parking, replay, sessions, watch, wire
 from safeconduct.entrypoints.arrival import Limits
+from safeconduct.kit import seal
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = DOCS / "reference" / "http.md"
