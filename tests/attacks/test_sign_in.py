@@ -7,6 +7,7 @@ OAuth Client ID Metadata Document section 6.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -16,8 +17,20 @@ import pytest
 
 from safeconduct.config import load
 from safeconduct.kit.jwk import PrivateKey
+from tests.support import transmitters
 from tests.support.certificates import Authority
-from tests.support.installation import COPILOT, USER, Agent, Gateway, Office, done, install, running
+from tests.support.installation import (
+    COPILOT,
+    HOST,
+    USER,
+    Agent,
+    Gateway,
+    Office,
+    done,
+    free_port,
+    install,
+    running,
+)
 from tests.support.publishers import rsa
 from tests.support.signing_in import (
     CLIENT,
@@ -30,6 +43,7 @@ from tests.support.signing_in import (
     told,
 )
 from tests.support.starting import Refused, asked, begun
+from tests.support.transmitters import Transmitter
 from tests.support.web import Answer, Asked, Web, serving
 
 AGAIN = "This page is not valid any more. Start again from your application."
@@ -42,6 +56,7 @@ class World(msgspec.Struct, frozen=True):
 
     gateway: Gateway
     issuer: Issuer
+    signals: Transmitter
     elsewhere: Web
     published: Web
 
@@ -75,7 +90,8 @@ def world(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with serving() as web, serving() as elsewhere, serving(tls) as published:
-        install(directory, office)
+        port = free_port()
+        install(directory, office, port=port)
         app = {"agent": COPILOT, "profile": "triage"}
         names = [
             "client",
@@ -86,10 +102,12 @@ def world(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         names += [f"bad-{index}" for index in range(len(BENT))]
         clients = {f"{published.url}/{name}.json": app for name in names}
         configure(directory, {"issuer": web.url}, clients)
+        told_of = Transmitter(web, receiver=f"http://{HOST}:{port}", users=web.url)
+        transmitters.configure(directory, {"idp": told_of.block})
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", str(directory / "authority.pem"))
             with running(load(directory)) as gateway:
-                made = World(gateway, Issuer(web), elsewhere, published)
+                made = World(gateway, Issuer(web), told_of, elsewhere, published)
                 made.publishes()
                 yield made
                 gateway.verified()
@@ -378,6 +396,24 @@ def test_an_id_token_that_was_used(world: World) -> None:
     first, second = world.program(), world.program()
     assert isinstance(first.redeem(first.code(Browser())), Agent)
     refused(second.redeem(second.code(Browser())))
+
+
+def test_a_sign_in_that_has_ended_meanwhile(world: World) -> None:
+    """The person has said yes, and their issuer says that their session is over."""
+    idp, now_s = world.signals, int(time.time())
+    before, after = world.program(), world.program()
+    world.issuer.says = {"auth_time": now_s - 30}
+    code = before.code(Browser())
+    waiting = Browser()
+    page = waiting.open(before.url())
+    pushed = idp.push(f"{world.gateway.issuer}/signals/idp", idp.says(USER, ago_s=10))
+    assert pushed.status == 202
+    refused(before.redeem(code))
+    refused(before.redeem(waiting.answer(page).query["code"]))
+    # An issuer that goes by an old sign-in lets nobody in again; a new one does.
+    refused(after.redeem(after.code(Browser())))
+    world.issuer.says = {}
+    assert isinstance(after.redeem(after.code(Browser())), Agent)
 
 
 def test_somebody_whom_nobody_here_knows(world: World) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from safeconduct.config import load
 from safeconduct.identity import dev
+from safeconduct.ports import JSON
 from tests.support.front import Reply
 from tests.support.installation import (
     HOST,
@@ -151,6 +152,14 @@ def ended(agent: Agent) -> bool:
     return not done(reply) and refusal(reply) == "task-revoked"
 
 
+def configure(directory: Path, signals: JSON) -> None:
+    """Lets these transmitters tell of users."""
+    secret = directory / "signals"
+    secret.touch(mode=0o600)
+    secret.write_text(SECRET)
+    change(directory / "safeconduct.yaml", {"signals": signals})
+
+
 @contextmanager
 def signalling(directory: Path, office: Office) -> Generator[World]:
     """Runs all of them; several people are known to the gateway."""
@@ -160,11 +169,7 @@ def signalling(directory: Path, office: Office) -> Generator[World]:
         pushing = Transmitter(web, receiver=receiver, users=USERS)
         polled = Transmitter(other, receiver=receiver, users=USERS)
         install(directory, office, port=port)
-        secret = directory / "signals"
-        secret.touch(mode=0o600)
-        secret.write_text(SECRET)
-        signals = {"pushing": pushing.block, "polled": polled.polled}
-        change(directory / "safeconduct.yaml", {"signals": signals})
+        configure(directory, {"pushing": pushing.block, "polled": polled.polled})
         users = {name: {"scopes": ["case:read", "mail:send"]} for name in PEOPLE}
         change(directory / "users.yaml", {"users": users})
         copilot = directory / "agents" / "copilot.yaml"
