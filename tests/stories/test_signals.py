@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.front import modern
+from safeconduct.identity.client import proof
+from tests.support.front import handshake, modern
 from tests.support.installation import (
     Agent,
     Office,
@@ -54,18 +55,47 @@ def subscribed(agent: Agent) -> Generator[http.client.HTTPResponse]:
         connection.close()
 
 
+@contextmanager
+def in_session(agent: Agent) -> Generator[http.client.HTTPResponse]:
+    """The open stream of a session of 2025-11-25."""
+    client = {"name": "c", "version": "1"}
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    body, fields = handshake("initialize", params)
+    session = agent.post(body, agent.fields(fields)).headers["mcp-session-id"]
+    headers = {
+        "Accept": "text/event-stream",
+        "MCP-Protocol-Version": "2025-11-25",
+        "MCP-Session-Id": session,
+        "Authorization": f"DPoP {agent.task.token}",
+        "DPoP": proof(agent.task.key, "GET", agent.url, agent.task.token),
+    }
+    connection = http.client.HTTPConnection(agent.gateway.config.root.gateway.listen, timeout=30)
+    try:
+        connection.request("GET", "/mcp", headers=headers)
+        with connection.getresponse() as stream:
+            assert stream.status == 200
+            yield stream
+    finally:
+        connection.close()
+
+
 def test_a_session_that_is_revoked_takes_all_with_it(world: World) -> None:
     gateway, idp = world.gateway, world.pushing
     one, two, joe = world.working(JANE), world.working(JANE, ago_s=30), world.working(JOE)
     old = world.signed_in(JANE, ago_s=20)
     told = idp.says(JANE, ago_s=10)
-    with subscribed(one) as stream, subscribed(joe) as another:
+    with (
+        subscribed(one) as stream,
+        in_session(two) as session,
+        subscribed(joe) as another,
+    ):
         assert world.push(told).status == 202
         assert ended(one)
         assert ended(two)
-        # The stream is cut, without an end of its own; that of another user goes on.
-        with pytest.raises(http.client.IncompleteRead):
-            stream.read()
+        # Streams are cut, without an end of their own; that of another user goes on.
+        for cut in (stream, session):
+            with pytest.raises(http.client.IncompleteRead):
+                cut.read()
         assert not ended(joe)
         assert not another.closed
     answer = start(gateway, old)
