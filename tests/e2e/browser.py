@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import html.parser
 import http.client
 import http.cookiejar
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,6 +14,8 @@ from collections.abc import Mapping
 from typing import IO
 
 import msgspec
+
+_REFRESH = re.compile(r'http-equiv="refresh" content="0;url=([^"]+)"')
 
 
 class _Form(html.parser.HTMLParser):
@@ -75,7 +79,7 @@ class Browser:
         )
 
     def open(self, url: str, form: Mapping[str, str] | None = None) -> Page:
-        """Goes there, along redirects."""
+        """Goes there, along redirects, and where a page goes by itself."""
         data = None if form is None else urllib.parse.urlencode(form).encode()
         while not url.startswith(self._stop):
             try:
@@ -87,7 +91,10 @@ class Browser:
             with answer:
                 where, text = answer.headers.get("Location"), answer.read().decode()
             if where is None:
-                return Page(url, text)
+                refresh = _REFRESH.search(text)
+                if refresh is None:
+                    return Page(url, text)
+                where = html.unescape(refresh[1])
             url, data = urllib.parse.urljoin(url, where), None
         return Page(url, "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import http.client
 import re
 import secrets
@@ -150,7 +151,8 @@ class Browser:
         headers = {} if origin is None else {"Origin": origin or here}
         given = {"question": page.question, "purpose": "", "answer": answer, **form}
         done = self._ask("POST", f"{here}/oauth/allow", given, headers)
-        return done if done.status != 303 else Page(done.header("location"), 303, done.fields, "")
+        there = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', done.text)
+        return done if there is None else Page(html.unescape(there[1]), 200, done.fields, done.text)
 
     def _ask(self, method: str, url: str, form: JSON | None, headers: Mapping[str, str]) -> Page:
         parts = urlsplit(url)

@@ -15,7 +15,6 @@ import html
 import logging
 from collections.abc import Mapping
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from safeconduct.entrypoints.cookies import Cookies
 from safeconduct.entrypoints.http import Fields, Problem, Request, Response, Route, require_type
@@ -149,7 +148,7 @@ class LoginPages:
             question = self._logins.question(request.tail, browser)
         except LoginFailed as failed:
             return _failure(failed)
-        return _page("Allow this application?", _asks(question), goes_to=question.redirect_uri)
+        return _page("Allow this application?", _asks(question))
 
     async def _answer(self, request: Request) -> Response:
         require_type(request, b"application/x-www-form-urlencoded")
@@ -171,7 +170,8 @@ class LoginPages:
             )
         except LoginFailed as failed:
             return _failure(failed)
-        return _redirect(to.url, self._cookies.drop(tab))
+        link = f'<p><a href="{html.escape(to.url)}">Go back to the application</a></p>'
+        return _page("Thank you", link, goes_to=to.url, headers=(self._cookies.drop(tab),))
 
     def _keep(self, kept: Kept) -> tuple[bytes, bytes]:
         return self._cookies.keep(kept.value, _tab(kept.id))
@@ -219,27 +219,34 @@ def _asks(question: Question) -> str:
     )
 
 
-def _page(title: str, body: str, *, status: int = 200, goes_to: str | None = None) -> Response:
-    # A form's answer may send the browser on, and some browsers hold that to form-action, too. A
-    # policy has no words for addresses of IPv6.
-    parts = urlsplit(goes_to or "")
-    host = "" if "[" in parts.netloc else f"//{parts.netloc}"
-    further = f" {parts.scheme}:{host}" if goes_to else ""
+def _page(
+    title: str,
+    body: str,
+    *,
+    status: int = 200,
+    goes_to: str | None = None,
+    headers: Fields = (),
+) -> Response:
+    """A page; one that goes on does so by itself. A redirect would be held to form-action by some
+    browsers, also where the program sends people on.
+    """
     policy = (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'{further}; "
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
         "frame-ancestors 'none'; base-uri 'none'"
     )
+    refresh = f'<meta http-equiv="refresh" content="0;url={html.escape(goes_to or "")}">'
     text = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{refresh if goes_to else ""}'
         f'<meta name="viewport" content="width=device-width"><title>{title}</title>'
         f"<style>{_STYLE}</style><main><h1>{title}</h1>{body}</main></html>"
     )
-    headers: Fields = (
+    fields: Fields = (
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-security-policy", policy.encode()),
         *_HEADERS,
+        *headers,
     )
-    return Response(status, text.encode(), headers)
+    return Response(status, text.encode(), fields)
 
 
 _HEADERS: Final[Fields] = (
