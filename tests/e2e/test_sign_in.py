@@ -265,10 +265,18 @@ def test_the_page_in_a_real_browser_with_the_keyboard_alone(
     gateway = world.gateway(world.oidc_provider())
 
     def arrived(_: Asked) -> Answer:
+        return Answer(302, b"", {"Location": f"{further.url}/back"})
+
+    def back(_: Asked) -> Answer:
         return Answer(200, b"<title>Back</title>", {"Content-Type": "text/html"})
 
-    with serving() as desk, chromium(driver, tmp_path / "driver.log") as window:
-        desk.pages["/callback"] = arrived
+    with (
+        serving() as desk,
+        serving() as further,
+        chromium(driver, tmp_path / "driver.log") as window,
+    ):
+        # A program may send people on to where nobody here knows.
+        desk.pages["/callback"], further.pages["/back"] = arrived, back
         program = Program(gateway, redirect_uri=f"{desk.url}/callback")
         window.open(program.url())
         window.press(TAB, *WEAK["user"], TAB, *WEAK["password"], ENTER)
@@ -278,11 +286,13 @@ def test_the_page_in_a_real_browser_with_the_keyboard_alone(
         assert window.run("return document.title") == "Allow this application?"
         assert window.run("return document.querySelector('label').htmlFor") == "purpose"
         window.press(TAB, *WORDS, TAB, ENTER)
-        window.until(f"{desk.url}/callback?")
+        window.until(f"{further.url}/back")
         assert window.run("return document.title") == "Back"
         said = window.complaints()
         assert [one for one in said if gateway.issuer in one or "Security Policy" in one] == []
-        code = dict(httpx2.URL(window.url).params)["code"]
+        (asked,) = [one for one in desk.asked if one.path.startswith("/callback?")]
+        assert "referer" not in asked.headers
+        code = dict(httpx2.URL(desk.url + asked.path).params)["code"]
         assert window.run("return document.cookie") == ""
     assert isinstance(program.redeem(code), Agent)
     (record,) = gateway.records("task")
