@@ -18,9 +18,9 @@ EXAMPLE = (
 )
 
 _CLIENTS = ("claude", "claude-code", "vscode", "cursor", "inspector")
-_NOT_YET = (
-    "Not yet: a client that speaks HTTP itself and signs its user in with OAuth. The gateway has\n"
-    "no authorization endpoint and registers no clients, and such clients send no proofs by a key."
+_WITHOUT = (
+    "A client that speaks HTTP itself and signs its user in with OAuth needs no entry: name it\n"
+    "under `clients` in safeconduct.yaml, and point it at the gateway's /mcp."
 )
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Print the entry by which a client starts `safeconduct wrap`, or merge it into the\n"
         "client's own file with --write; what else stands there stays, and a copy is kept.\n"
-        "Each start of the client is a task with this purpose.\n" + _NOT_YET
+        "Each start of the client is a task with this purpose.\n" + _WITHOUT
     )
     parser.add_argument("client", choices=_CLIENTS, help="claude is Claude Desktop")
     output.add_config(parser)

@@ -190,7 +190,8 @@ def _canary(config: Config, socket: Path, before: int) -> Finding:
             source="agent",
         )
     except (NotStarted, OSError) as error:
-        return Finding("problem", f"the canary's task was not started: {error}", "see the log")
+        said = f"the canary's task was not started: {error}"
+        return Finding("problem", said, "`safeconduct doctor --refused` says why")
     url = f"{config.root.gateway.issuer}/mcp"
     params: dict[str, object] = {"name": "doctor__canary", "arguments": {}}
     call: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
