@@ -20,7 +20,8 @@ EXAMPLE = (
 _CLIENTS = ("claude", "claude-code", "vscode", "cursor", "inspector")
 _WITHOUT = (
     "A client that speaks HTTP itself and signs its user in with OAuth needs no entry: name it\n"
-    "under `clients` in safeconduct.yaml, and point it at the gateway's /mcp."
+    "under `clients` in safeconduct.yaml, and point it at the gateway's /mcp. One that knows no\n"
+    "DPoP gets a token only where `unsafe_bearer_tokens` is on."
 )
 
 
