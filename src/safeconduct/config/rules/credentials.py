@@ -9,7 +9,7 @@ import msgspec
 
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
-from safeconduct.config.rules.address import exposed, split
+from safeconduct.config.rules.address import exposed, is_reference, split
 from safeconduct.config.schema import CredentialBlock, OAuthBlock, Root
 from safeconduct.config.shape import did_you_mean
 from safeconduct.kit.yaml import Place
@@ -17,7 +17,6 @@ from safeconduct.kit.yaml import Place
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110 section 5.6.2: a field name is a token."""
 
-_REFERENCE: Final = re.compile(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749 section 3.3: a scope token."""
 
@@ -89,7 +88,7 @@ class _Credential:
                 f"the credential of `{self._name}` has no header to travel in",
                 "add `header: Authorization`",
             )
-        if said.value is None or not _REFERENCE.fullmatch(said.value):
+        if said.value is None or not is_reference(said.value):
             self.error(("value",), f"the credential of `{self._name}` is not a reference", _HELD)
 
     def tool_token(self, said: CredentialBlock, first: dict[str, str]) -> None:
@@ -162,7 +161,7 @@ class _Credential:
             )
 
     def _client(self, said: OAuthBlock) -> None:
-        if said.secret is not None and not _REFERENCE.fullmatch(said.secret):
+        if said.secret is not None and not is_reference(said.secret):
             self.error(
                 ("oauth", "secret"),
                 f"the client secret for `{self._name}` is not a reference",

@@ -12,7 +12,7 @@ from safeconduct.config.draft import Draft, Part
 from safeconduct.config.keys import is_url
 from safeconduct.config.problem import Report
 from safeconduct.config.providers import PROVIDERS, issuers, misfit
-from safeconduct.config.rules.address import exposed, split
+from safeconduct.config.rules.address import exposed, is_reference, split
 from safeconduct.config.schema import Root
 from safeconduct.config.shape import did_you_mean
 from safeconduct.config.workloads import (
@@ -25,7 +25,6 @@ from safeconduct.config.workloads import (
 )
 from safeconduct.kit.yaml import Place
 
-_REFERENCE: Final = re.compile(r"file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
 _INTERPRETER: Final = re.compile(
     r"(python|pypy|node(js)?|deno|bun|perl|ruby|php|lua(jit)?|java|dotnet|(ba|da|k|z|fi)?sh|busybox)"
     r"[0-9.]*"
@@ -80,7 +79,7 @@ def _cluster(root: Part[Root], place: Place, cluster: Cluster, report: Report) -
             "the API server is not an https URL",
             "write scheme, host and port: https://10.0.0.1:6443",
         )
-    if cluster.token is not None and not _REFERENCE.fullmatch(cluster.token):
+    if cluster.token is not None and not is_reference(cluster.token):
         report.error(
             root.file,
             (*place, "token"),
