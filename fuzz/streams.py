@@ -256,7 +256,9 @@ def responses(data: bytes) -> None:
     assert (told.status, told.body) == (int(heard.start[0]), heard.body)
     assert told.headers.keys() == joined.keys()
     for key, text in told.headers.items():
-        assert _parts(text) == _parts(joined[key])
+        # h11 tells the codings in lower case, which is another spelling of the same.
+        plain = text.lower() if key == "transfer-encoding" else text
+        assert _parts(plain) == _parts(joined[key])
     # Empty lines say nothing, and the parser skips them.
     assert not (told.reusable and behind.strip(b"\r\n")), "used again with more to be read"
 
