@@ -21,7 +21,7 @@ NO_SUCH_QUESTION: Final = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
-    verbs = parser.add_subparsers(dest="subverb", required=True)
+    verbs = parser.add_subparsers(dest="subverb", metavar="VERB", required=True)
     for name, text in (
         ("show", "show every question, or one, with the exact arguments"),
         ("approve", "approve one call: these bytes, once, within its time"),

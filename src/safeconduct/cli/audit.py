@@ -17,7 +17,7 @@ EXAMPLE = "safeconduct audit verify ./gateway/state/audit"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
-    verbs = parser.add_subparsers(dest="subverb", required=True)
+    verbs = parser.add_subparsers(dest="subverb", metavar="VERB", required=True)
     verify = verbs.add_parser(
         "verify",
         help="re-read every byte; exit 0 intact, 10 truncated, 11 edited, 12 forked",

@@ -235,15 +235,30 @@ def _local(where: str, block: Upstream) -> Finding:
 
 def _credentials(config: Config) -> Iterator[Finding]:
     for where, block in config.root.upstreams.items():
-        said = block.credential
-        reference = said.value if said.oauth is None else said.oauth.secret
-        source, _, place = (reference or "").partition(":")
-        yield Finding("note", f"{where}: credential kind {_kind(said)}")
+        yield Finding("note", f"{where}: credential kind {_kind(block.credential)}")
+    for where, reference in _references(config):
+        source, _, place = reference.partition(":")
         if source == "env" and place in os.environ:
             fix = "start agents without it"
             yield Finding("problem", f"{where}: its credential is in this environment", fix)
         if source == "file":
             yield from _file(where, Path(config.directory) / place)
+
+
+def _references(config: Config) -> Iterator[tuple[str, str]]:
+    """Where each secret of the gateway is, and what it is for."""
+    root = config.root
+    found = {
+        where: said.value if said.oauth is None else said.oauth.secret
+        for where, said in ((where, block.credential) for where, block in root.upstreams.items())
+    }
+    found["users.login"] = None if root.users.login is None else root.users.login.secret
+    found |= {f"signals.{name}": one.authorization for name, one in root.signals.items()}
+    clusters = root.attestors.kubernetes_sa.items()
+    found |= {f"attestors.kubernetes-sa.{name}": one.token for name, one in clusters}
+    for where, reference in found.items():
+        if reference:
+            yield where, reference
 
 
 def _kind(said: CredentialBlock) -> str:

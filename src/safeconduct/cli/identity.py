@@ -49,7 +49,7 @@ Show what the attestor `unix` sees of a process, which is what an entry under
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
-    verbs = parser.add_subparsers(dest="subverb", required=True)
+    verbs = parser.add_subparsers(dest="subverb", metavar="VERB", required=True)
     serve = verbs.add_parser(
         "serve", help="serve the Workload API to the processes here", description=_SERVE
     )

@@ -17,7 +17,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
-    verbs = parser.add_subparsers(dest="subverb", required=True)
+    verbs = parser.add_subparsers(dest="subverb", metavar="VERB", required=True)
     start = verbs.add_parser(
         "start",
         help="start a task at the running gateway, with the development identity",

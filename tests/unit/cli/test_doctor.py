@@ -175,3 +175,16 @@ def change(directory: Path, credential: str) -> None:
     indentation = lines[at].partition("credential:")[0]
     lines[at] = f"{indentation}credential: {credential}\n"
     root.write_text("".join(lines), encoding="utf-8")
+
+
+def test_every_secret_of_the_gateway_is_looked_for(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = directory / "safeconduct.yaml"
+    text = root.read_text(encoding="utf-8")
+    issuer = text.split("users:")[1].split("issuer: ")[1].split("\n")[0].split(",")[0].strip(' "{}')
+    text += (
+        f'signals: {{idp: {{issuer: "{issuer}", jwks: k.json, authorization: "file:no-push"}}}}\n'
+    )
+    root.write_text(text, encoding="utf-8")
+    assert "signals.idp" in _doctor(directory, capsys)
