@@ -227,7 +227,7 @@ async def test_an_unauthenticated_client_is_told_nothing_of_the_token(parties: P
                 "client_assertion_type": JWT_SVID,
             }
             with pytest.raises(TokenRefused) as refused:
-                await parties.status.introspect(form)
+                await parties.status.introspect(form, parties.requester())
             fault = refused.value
             answers.add((fault.error, fault.sentence, fault.status))
     assert answers == {("invalid_client", "The client is not authenticated.", 401)}

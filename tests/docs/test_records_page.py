@@ -79,7 +79,9 @@ async def issued(directory: Path) -> Parties:
     await parties.asked(parties.child(started))
     await parties.signed_in()
     shown = {"client_assertion_type": JWT_SVID, "client_assertion": parties.svid()}
-    await parties.status.introspect({"token": str(started["access_token"]), **shown})
+    await parties.status.introspect(
+        {"token": str(started["access_token"]), **shown}, parties.requester()
+    )
     certified = Certified(directory / "certified")
     await certified.certified(certified.bare())
     parties.ledger.records += certified.ledger.records

@@ -109,7 +109,9 @@ class Served:
             step=step,
         )
         self._refusals = Refusals(clock_ms)
-        proofs.not_before(self.rooms.state.latest_ms())
+        latest_ms = self.rooms.state.latest_ms()
+        proofs.not_before(latest_ms)
+        self.tokens.not_before(latest_ms)
         steps = Steps(
             config,
             evidence=evidence,

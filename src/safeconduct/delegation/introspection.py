@@ -1,6 +1,7 @@
 """Whether a task token is good (RFC 7662), and that it shall be no longer (RFC 7009).
 
-Who asks authenticates by a JWT-SVID, which is used up by it like any other. An agent learns of its
+Who asks authenticates by a JWT-SVID, which is used up by it like any other, and by a proof where
+that names a key. An agent learns of its
 own tokens, a registered upstream of all; anybody else of none, whatever they show.
 """
 
@@ -16,6 +17,7 @@ from safeconduct.delegation.tokens import TaskTokens, confirmation
 from safeconduct.ports import (
     JSON,
     Bearer,
+    Caller,
     Evidence,
     Ledger,
     LedgerConflict,
@@ -62,9 +64,9 @@ class Introspection:
         self._clock_ms = clock_ms
         self._new_id = new_id
 
-    async def introspect(self, form: Mapping[str, str]) -> JSON:
+    async def introspect(self, form: Mapping[str, str], caller: Caller) -> JSON:
         """What is known of a token: `active` alone unless it is good. Raises TokenRefused."""
-        token, client, now_ms = await self._asked(form, "introspection")
+        token, client, now_ms = await self._asked(form, caller, "introspection")
         bearer = self._good(token, now_ms)
         if bearer is None or client not in {bearer.agent, *self._upstreams}:
             return {"active": False}
@@ -85,17 +87,19 @@ class Introspection:
             told["cnf"] = bound
         return told
 
-    async def revoke(self, form: Mapping[str, str]) -> None:
+    async def revoke(self, form: Mapping[str, str], caller: Caller) -> None:
         """Ends the task of a token, and all of its tokens with it; nothing for one that is not good
         or not the client's (RFC 7009 section 2.2). Raises TokenRefused.
         """
-        token, client, now_ms = await self._asked(form, "revocation")
+        token, client, now_ms = await self._asked(form, caller, "revocation")
         bearer = self._good(token, now_ms)
         if bearer is not None and client == bearer.agent:
             with_incident = self._revoke("task", bearer.task, client)
             await self._durably(with_incident)
 
-    async def _asked(self, form: Mapping[str, str], what: str) -> tuple[str, str, int]:
+    async def _asked(
+        self, form: Mapping[str, str], caller: Caller, what: str
+    ) -> tuple[str, str, int]:
         """The token, the client and the time; that the client showed its SVID is on record."""
         now_ms = self._clock_ms()
         token = form.get("token")
@@ -106,9 +110,12 @@ class Introspection:
             raise TokenRefused("invalid_client", _NOBODY, status=401)
         try:
             client = await self._evidence.workload(svid, now_ms)
-        except Unauthenticated:
-            raise TokenRefused("invalid_client", _NOBODY, status=401) from None
-        if form.get("client_id", client.id) != client.id:
+            if client.key is not None:
+                self._evidence.possession(caller, now_ms, token=None, key=client.key)
+        except Unauthenticated as fault:
+            raise TokenRefused("invalid_client", _NOBODY, status=401, nonce=fault.nonce) from None
+        gone = self._tasks.revoked(agent=client.id, user="", key=client.key or "", jti="")
+        if gone or form.get("client_id", client.id) != client.id:
             raise TokenRefused("invalid_client", _NOBODY, status=401)
         record = {
             "kind": "client",

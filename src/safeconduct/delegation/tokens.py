@@ -17,6 +17,8 @@ from safeconduct.ports import JSON, Bearer, Caller, Evidence, Unauthenticated
 
 TYPE: Final = "at+jwt"
 MAX_TTL_S: Final = 900
+CLOCK_SLACK_MS: Final = 5_000
+"""How far the clock may go back, as clocks are set by a little."""
 
 _CACHE_SIZE: Final = 4096
 
@@ -56,6 +58,13 @@ class TaskTokens:
         self._keys = keys
         self._evidence = evidence
         self._verified: dict[str, Bearer] = {}
+        self._latest_ms = 0
+
+    def not_before(self, latest_ms: int) -> None:
+        """The clock was there once: a token that comes without a proof, which has a time of its
+        own, is refused until it is there again, as what has ended would live again.
+        """
+        self._latest_ms = max(self._latest_ms, latest_ms)
 
     def mint(
         self,
@@ -106,6 +115,7 @@ class TaskTokens:
         if bearer is None:
             bearer = self.read(token, now_ms)
             self._remember(token, bearer)
+        self.not_before(now_ms)
         if bearer.expires_ms <= now_ms:
             raise Unauthenticated("invalid_token", "The task token has expired.")
         if bearer.certificate:
@@ -115,6 +125,8 @@ class TaskTokens:
             return bearer
         free = bearer.certificate or self._gateway.unsafe_bearer_tokens
         if scheme == "bearer" and not bearer.key and free:
+            if now_ms < self._latest_ms - CLOCK_SLACK_MS:
+                raise _invalid("the clock went back: no bearer tokens until it has caught up")
             return bearer
         raise Unauthenticated("invalid_token", "The task token must be sent with a DPoP proof.")
 

@@ -73,14 +73,7 @@ class TokenEndpoints:
         }
 
     async def _token(self, request: Request) -> Response:
-        caller = Caller(
-            http_method="POST",
-            url=self._gateway.issuer + TOKEN_PATH,
-            authorization=None,
-            dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
-            body=request.body,
-            certificate=request.certificate,
-        )
+        caller = self._caller(request, TOKEN_PATH)
         try:
             form = parse_form(request.body)
         except TokenRefused as refused:
@@ -93,17 +86,29 @@ class TokenEndpoints:
 
     async def _introspection(self, request: Request) -> Response:
         try:
-            told = await self._status.introspect(parse_form(request.body))
+            caller = self._caller(request, INTROSPECTION_PATH)
+            told = await self._status.introspect(parse_form(request.body), caller)
         except TokenRefused as refused:
             return _response(refusal(refused))
         return _response((200, dict(_HEADERS), told))
 
     async def _revocation(self, request: Request) -> Response:
         try:
-            await self._status.revoke(parse_form(request.body))
+            caller = self._caller(request, REVOCATION_PATH)
+            await self._status.revoke(parse_form(request.body), caller)
         except TokenRefused as refused:
             return _response(refusal(refused))
         return _response((200, dict(_HEADERS), {}))
+
+    def _caller(self, request: Request, path: str) -> Caller:
+        return Caller(
+            http_method="POST",
+            url=self._gateway.issuer + path,
+            authorization=None,
+            dpop=tuple(value.decode("latin-1") for value in request.every(b"dpop")),
+            body=request.body,
+            certificate=request.certificate,
+        )
 
     async def _upstream(self, request: Request) -> Response:
         # Any name will do: which upstreams there are is told to who has a task.

@@ -59,6 +59,8 @@ class Plans:
         start = start_row(record, above[0].start if above else None)
         self._starts.put(task, start)
         self._tasks.put(task, TaskRow())
+        if above:
+            self._remember(start)
         purse = self._purses.peek(start.purse)
         if start.window and (
             purse is None
@@ -133,6 +135,17 @@ class Plans:
             suspect = row.suspect + (name == task)
             self._tasks.put(name, replace(row, refusals=row.refusals + 1, suspect=suspect))
         return None
+
+    def _remember(self, start: StartRow, brought: Label = BOTTOM) -> None:
+        """Raises the memories of a line to what was brought, and to what any of them has: agents
+        of a line tell each other what they like, and are asked for what they read before.
+        """
+        names = (start.memory, *start.shared)
+        known = {name: self._labels.peek(name) or LabelRow(BOTTOM, 0) for name in names}
+        whole = functools.reduce(Label.join, (one.label for one in known.values()), brought)
+        for name, before in known.items():
+            if whole != before.label:
+                self._labels.put(name, LabelRow(whole, before.version + 1))
 
     def _version(self, line: list[Kin]) -> int:
         """What a decision must have known."""

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from safeconduct.core.labels import BOTTOM
 from safeconduct.core.manifest import Role
 from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.provenance import Origin
@@ -21,8 +20,8 @@ from safeconduct.tasks import kin
 from safeconduct.tasks.plans import Plans
 from safeconduct.tasks.rows import (
     ApprovalRow,
-    LabelRow,
     OpenCall,
+    StartRow,
     approval_row,
     label_of,
 )
@@ -169,12 +168,7 @@ class TaskState(Plans):
         start = self._starts.peek(task)
         if start is None:
             return "task-unknown"
-        brought = label_of(record["labels"])
-        for name in (start.memory, *start.shared):
-            before = self._labels.peek(name) or LabelRow(BOTTOM, 0)
-            after = before.label.join(brought)
-            if after != before.label:
-                self._labels.put(name, LabelRow(after, before.version + 1))
+        self._remember(start, label_of(record["labels"]))
         for one in record["vouched"]:
             key = f"{task} {one['role']} {one['value']}"
             places = self._vouched.peek(key) or ()
@@ -231,8 +225,17 @@ class TaskState(Plans):
             self._sign_out(name, record["before_ms"])
             return None
         self._revoked.put(f"{what} {name}", record["at_ms"])
-        if what == "task":
-            self._revoke_task(name)
+        match what:
+            case "task":
+                self._revoke_task(name)
+            case "agent":
+                self._end(lambda start: start.agent.id == name)
+            case "user":
+                self._end(lambda start: start.user.id == name)
+            case "key":
+                self._end(lambda start: start.key == name)
+            case _:
+                pass  # a token, of which a task may have others
         return None
 
     def _sign_out(self, user: str, before_ms: int) -> None:
@@ -240,8 +243,12 @@ class TaskState(Plans):
         and is on another's clock. A later sign-in starts tasks again.
         """
         self._signed_out.put(user, max(before_ms, self._signed_out.peek(user) or 0))
+        self._end(lambda start: start.user.id == user and start.user.signed_in_ms <= before_ms)
+
+    def _end(self, ends: Callable[[StartRow], bool]) -> None:
+        """Ends tasks, and so all below them, whoever's those are."""
         for task, start in self._starts.current():
-            if start.user.id == user and start.user.signed_in_ms <= before_ms:
+            if ends(start):
                 self._revoke_task(task)
 
     def _pin(self, record: Record) -> str | None:

@@ -93,7 +93,8 @@ async def test_what_is_told_of_a_token_says_what_it_is_bound_to(parties: Certifi
             "token": answer["access_token"],
             "client_assertion": parties.svid(),
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe",
-        }
+        },
+        parties.requester(),
     )
     assert told["token_type"] == "Bearer"
     assert told["cnf"] == {"x5t#S256": parties.held.shown.thumbprint}

@@ -33,14 +33,14 @@ def form(parties: Parties, started: JSON, client: str = AGENT, **changes: Any) -
 
 
 async def active(parties: Parties, started: JSON, client: str = AGENT) -> bool:
-    told = await parties.status.introspect(form(parties, started, client))
+    told = await parties.status.introspect(form(parties, started, client), parties.requester())
     assert told["active"] or told == {"active": False}
     return bool(told["active"])
 
 
 async def test_an_agent_learns_of_its_own_token(parties: Parties) -> None:
     started = await parties.started(scope="case:read mail:send")
-    told = await parties.status.introspect(form(parties, started))
+    told = await parties.status.introspect(form(parties, started), parties.requester())
     assert told == {
         "active": True,
         "iss": ISSUER,
@@ -67,7 +67,9 @@ async def test_an_upstream_learns_of_all_and_nobody_else_of_any(parties: Parties
 async def test_scopes_that_the_task_gave_up_are_not_told(parties: Parties) -> None:
     started = await parties.started()
     await parties.asked(parties.renewal(started["task"], scope="case:read"))
-    assert (await parties.status.introspect(form(parties, started)))["scope"] == "case:read"
+    assert (await parties.status.introspect(form(parties, started), parties.requester()))[
+        "scope"
+    ] == "case:read"
 
 
 async def test_what_is_not_good_is_not_active(parties: Parties) -> None:
@@ -87,7 +89,7 @@ async def test_what_was_revoked_is_not_active(parties: Parties, what: str) -> No
         "jti": record["token_jti"],
     }
     await parties.revoke(what, names[what], "uid:0")
-    assert not await active(parties, started)
+    assert not await active(parties, started, CRM)
 
 
 async def test_an_expired_token_is_not_active(parties: Parties) -> None:
@@ -106,7 +108,7 @@ async def refused(parties: Parties, asked: Mapping[str, str]) -> TokenRefused:
     faults: list[TokenRefused] = []
     for ask in (parties.status.introspect, parties.status.revoke):
         with pytest.raises(TokenRefused) as fault:
-            await ask(asked)
+            await ask(asked, parties.requester())
         faults.append(fault.value)
     assert faults[0].args == faults[1].args
     return faults[0]
@@ -131,7 +133,7 @@ async def test_who_asks_must_be_somebody(parties: Parties) -> None:
 async def test_an_svid_asks_once_and_then_starts_nothing(parties: Parties) -> None:
     started = await parties.started()
     asked = form(parties, started)
-    await parties.status.introspect(asked)
+    await parties.status.introspect(asked, parties.requester())
     assert (await refused(parties, asked)).error == "invalid_client"
     with pytest.raises(TokenRefused):
         await parties.started(actor_token=asked["client_assertion"])
@@ -153,7 +155,7 @@ async def refused_each(parties: Parties, started: JSON) -> list[TokenRefused]:
     faults: list[TokenRefused] = []
     for ask in (parties.status.introspect, parties.status.revoke):
         with pytest.raises(TokenRefused) as fault:
-            await ask(form(parties, started))
+            await ask(form(parties, started), parties.requester())
         faults.append(fault.value)
     return faults
 
@@ -161,20 +163,20 @@ async def refused_each(parties: Parties, started: JSON) -> list[TokenRefused]:
 async def test_an_agent_ends_its_task(parties: Parties) -> None:
     started = await parties.started()
     child = await parties.asked(parties.child(started))
-    await parties.status.revoke(form(parties, started))
+    await parties.status.revoke(form(parties, started), parties.requester())
     state = parties.ledger.state
     assert not state.active(str(started["task"]))
     assert not state.active(str(child["task"]))
     assert parties.ledger.records[-1]["by"] == AGENT
     # Again, it is over already (RFC 7009 section 2.2).
-    await parties.status.revoke(form(parties, started))
+    await parties.status.revoke(form(parties, started), parties.requester())
 
 
 @pytest.mark.parametrize("client", [OTHER, CRM])
 async def test_nobody_ends_the_task_of_another(parties: Parties, client: str) -> None:
     started = await parties.started()
-    await parties.status.revoke(form(parties, started, client))
-    await parties.status.revoke(form(parties, started, token="garbage"))
+    await parties.status.revoke(form(parties, started, client), parties.requester())
+    await parties.status.revoke(form(parties, started, token="garbage"), parties.requester())
     assert parties.ledger.state.active(str(started["task"]))
 
 
@@ -182,7 +184,7 @@ async def test_a_revocation_that_is_not_recorded_is_not_done(parties: Parties) -
     started = await parties.started()
     parties.ledger.fault, parties.ledger.refuses = LedgerFault("disk full"), "revocation"
     with pytest.raises(TokenRefused) as fault:
-        await parties.status.revoke(form(parties, started))
+        await parties.status.revoke(form(parties, started), parties.requester())
     assert fault.value.status == 503
     assert parties.ledger.state.active(str(started["task"]))
 
@@ -191,6 +193,6 @@ async def test_an_unbound_token_says_so(tmp_path: Path) -> None:
     parties = Parties(tmp_path, configuration(tmp_path, unsafe_bearer_tokens=True))
     bare = replace(parties.requester(), dpop=())
     started = await parties.exchange.exchange(parties.form(), bare)
-    told = await parties.status.introspect(form(parties, started))
+    told = await parties.status.introspect(form(parties, started), parties.requester())
     assert told["token_type"] == "Bearer"
     assert "cnf" not in told

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct.core.labels import BOTTOM, Integrity, Label
+from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.model import TaskFacts
 from safeconduct.ports import Tasks
 from safeconduct.tasks.plans import MAX_DEPTH
@@ -28,6 +28,7 @@ from tests.support.tasks import (
 HELPER = "spiffe://crm.example/agents/helper"
 UNTRUSTED = Label(integrity=Integrity.untrusted)
 PII = Label(categories=frozenset({"pii"}))
+SECRET = Label(confidentiality=Confidentiality.restricted)
 
 
 @pytest.fixture
@@ -214,14 +215,22 @@ def test_labels_are_shared_both_ways_at_once(state: TaskState) -> None:
     assert known(state, "t_2").labels == UNTRUSTED.join(PII)
 
 
-def test_a_child_has_also_what_its_agent_remembers(state: TaskState) -> None:
+def test_a_line_has_all_that_its_agents_remember(state: TaskState) -> None:
     fine(state, started("t_0", agent=HELPER), memory(PII, task="t_0"))
     fine(state, started(), child())
-    assert known(state, "t_1").labels == BOTTOM
-    assert known(state, "t_2").labels == PII
-    # What the child reads anew comes to the parent; what its agent had read before did not.
+    assert known(state, "t_1").labels == known(state, "t_2").labels == PII
+    # What its agent reads elsewhere meanwhile comes with the next thing that it reads here.
+    fine(state, memory(SECRET, task="t_0"))
+    assert known(state, "t_1").labels == PII
     fine(state, memory(UNTRUSTED, task="t_2"))
-    assert known(state, "t_1").labels == UNTRUSTED
+    assert known(state, "t_1").labels == known(state, "t_0").labels
+    assert known(state, "t_1").labels == PII.join(SECRET).join(UNTRUSTED)
+
+
+def test_a_child_s_agent_keeps_what_it_was_told(state: TaskState) -> None:
+    fine(state, started(), memory(PII), child())
+    fine(state, started("t_3", agent=HELPER))
+    assert known(state, "t_3").labels == PII
 
 
 def test_labels_that_rise_above_make_another_version_below(state: TaskState) -> None:

@@ -97,9 +97,19 @@ def test_a_task_is_active_from_its_start_until_it_is_revoked(state: TaskState) -
     assert not state.active("t_1")
     fine(state, started())
     assert state.active("t_1")
-    fine(state, revoked("agent", AGENT))
+    fine(state, revoked("jti", "j_1"))
     assert state.active("t_1")
     fine(state, revoked("task", "t_1"))
+    assert not state.active("t_1")
+
+
+@pytest.mark.parametrize(
+    ("what", "name"), [("agent", AGENT), ("user", "jane@crm.example"), ("key", "thumbprint")]
+)
+def test_a_task_ends_with_whom_or_what_it_hangs_on(state: TaskState, what: str, name: str) -> None:
+    fine(state, started(jkt="thumbprint"), revoked(what, "another"))
+    assert state.active("t_1")
+    fine(state, revoked(what, name))
     assert not state.active("t_1")
 
 
