@@ -1,8 +1,10 @@
 """`make conformance`: the official suite, direct and through the gateway.
 
-Runs the pinned suite twice, as a client of the SDK's everything-server and as a server of the SDK's
-client, and compares (scenario, check, status) of both legs; then once as a server that wants tokens
-of the gateway's own client. The last line is JSON.
+Runs the pinned suite once as a program that gets a token from the gateway's own authorization
+server. Then runs it twice, as a client of the SDK's everything-server and as a server of the SDK's
+client, and compares (scenario, check, status) of both legs; and once as a server that wants tokens
+of the gateway's own client.
+The last two lines are JSON.
 Exit codes: 0 without any difference, else 1.
 """
 
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from conformance import sources
+from conformance import authorization, sources
 from conformance.compare import Difference, Role, differences, failing, flawless, table
 from conformance.legs import LEGS
 from conformance.sources import Fixture, Scenarios, Suite
@@ -27,10 +29,14 @@ REQUIRED = {"2026-07-28": 37, "2025-11-25": 30}
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """What one revision came to."""
+    """What a revision came to, or the authorization server."""
 
     scenarios: int
     differences: tuple[Difference, ...]
+
+    @property
+    def count(self) -> dict[str, int]:
+        return {"scenarios": self.scenarios, "differences": len(self.differences)}
 
 
 def tell(said: str) -> None:
@@ -80,35 +86,54 @@ async def compared(
     return Compared(count, tuple(found))
 
 
-async def main(revisions: list[str], only: str | None, logs: Path) -> dict[str, Compared]:
+async def of_tokens(suite: Suite, only: str | None, logs: Path) -> Compared:
+    """Run what is the same in every revision: the gateway's own authorization server. Its scenarios
+    go together, so any of them is asked for with all.
+
+    Raises:
+        RuntimeError: the run cannot be finished.
+    """
+    known = authorization.SCENARIOS
+    if only is not None and only not in known:
+        return Compared(0, ())
+    tell(f"{len(known)} scenarios of the gateway's own authorization server")
+    ran = await authorization.of_authorization_server(suite, logs)
+    names = tuple(dict.fromkeys((*known, *ran)))
+    found = differences("every revision", "authorization-server", names, flawless(ran), ran)
+    return Compared(len(names), tuple(found))
+
+
+async def main(
+    revisions: list[str], only: str | None, logs: Path
+) -> tuple[dict[str, Compared], Compared]:
+    """What each revision came to, and the authorization server."""
     task = asyncio.current_task()
     assert task is not None
     # Told to stop, it takes its processes along.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     suite, fixture = await sources.suite(), await sources.fixture()
+    tokens = await of_tokens(suite, only, logs)
     answer: dict[str, Compared] = {}
     for revision in revisions:
         scenarios = chosen(suite, revision, only)
         if not scenarios.server + scenarios.client + scenarios.authorization:
             tell(f"{revision}: no scenario of that name")
         answer[revision] = await compared(revision, scenarios, suite, fixture, logs)
-    return answer
+    return answer, tokens
 
 
-def report(answer: dict[str, Compared], *, as_json: bool) -> bool:
+def report(answer: dict[str, Compared], tokens: Compared, *, as_json: bool) -> bool:
     """Print what was found; whether there is no difference, and something was compared."""
-    found = [one for compared in answer.values() for one in compared.differences]
+    everything = [*answer.values(), tokens]
+    found = [one for compared in everything for one in compared.differences]
     if as_json:
         for one in found:
             print(msgspec.json.encode(one).decode())
     elif found:
         print(table(found))
-    summary = {
-        revision: {"scenarios": one.scenarios, "differences": len(one.differences)}
-        for revision, one in answer.items()
-    }
-    print(msgspec.json.encode(summary).decode())
-    return not found and any(one.scenarios for one in answer.values())
+    for summary in ({"authorization-server": tokens}, answer):
+        print(msgspec.json.encode({name: one.count for name, one in summary.items()}).decode())
+    return not found and any(one.scenarios for one in everything)
 
 
 def options() -> argparse.ArgumentParser:
@@ -128,9 +153,9 @@ if __name__ == "__main__":
         )
         revisions = [chose.revision] if chose.revision else list(REQUIRED)
         try:
-            answer = asyncio.run(main(revisions, chose.scenario, logs.absolute()))
+            answer, tokens = asyncio.run(main(revisions, chose.scenario, logs.absolute()))
         except RuntimeError as fault:
             raise SystemExit(str(fault)) from None
         except asyncio.CancelledError:
             raise SystemExit("stopped") from None
-        raise SystemExit(0 if report(answer, as_json=chose.format == "json") else 1)
+        raise SystemExit(0 if report(answer, tokens, as_json=chose.format == "json") else 1)

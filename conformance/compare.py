@@ -30,8 +30,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 Ran = Mapping[str, Collection[Check]]
 """The checks of each scenario that a leg ran."""
 
-Role = Literal["server", "client", "authorization"]
-"""What the suite tests: a server, a client, or how a client comes by its tokens."""
+Role = Literal["server", "client", "authorization", "authorization-server"]
+"""What the suite tests: a server, a client, how a client comes by its tokens, or who issues them.
+"""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

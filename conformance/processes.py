@@ -25,8 +25,10 @@ def free_port() -> int:
 @asynccontextmanager
 async def serving(
     command: Command, port: int, log: Path, *, cwd: Path = ROOT
-) -> AsyncGenerator[None]:
-    """A server that has begun to listen at a port. Raises RuntimeError if it never does."""
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """The process of a server that has begun to listen at a port. Raises RuntimeError if it never
+    does.
+    """
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -42,7 +44,7 @@ async def serving(
                 if process.returncode is not None:
                     raise RuntimeError(f"{command[0]} did not start, see {log}:\n{_end(log)}")
                 await asyncio.sleep(0.05)
-        yield
+        yield process
     finally:
         with suppress(ProcessLookupError):
             process.terminate()

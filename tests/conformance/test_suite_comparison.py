@@ -8,7 +8,16 @@ import pytest
 from packaging.requirements import Requirement
 
 from conformance.__main__ import REQUIRED, Compared, chosen, report
-from conformance.compare import ENDS_WELL, NO_CHECK, Check, Role, differences, failing, table
+from conformance.compare import (
+    ENDS_WELL,
+    NO_CHECK,
+    Check,
+    Role,
+    differences,
+    failing,
+    flawless,
+    table,
+)
 from conformance.legs import PROFILE, configure
 from conformance.sources import HERE, Fixture, Suite
 from conformance.suite import read
@@ -119,21 +128,38 @@ def test_a_direct_leg_that_fails_what_is_required_proves_nothing() -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_the_last_line_is_the_answer(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
     found = differences(REVISION, "server", ["s"], {"s": checks("a SUCCESS")}, {})
-    good, bad = Compared(30, ()), Compared(37, tuple(found))
-    assert not report({REVISION: bad, "2025-11-25": good}, as_json=as_json)
-    *before, last = capsys.readouterr().out.splitlines()
+    good, bad, tokens = Compared(30, ()), Compared(37, tuple(found)), Compared(2, ())
+    assert not report({REVISION: bad, "2025-11-25": good}, tokens, as_json=as_json)
+    *before, other, last = capsys.readouterr().out.splitlines()
+    assert other == '{"authorization-server":{"scenarios":2,"differences":0}}'
     assert last == (
         '{"2026-07-28":{"scenarios":37,"differences":1},'
         '"2025-11-25":{"scenarios":30,"differences":0}}'
     )
     if as_json:
         assert [json.loads(line)["check"] for line in before] == ["a"]
-    assert report({"2025-11-25": good}, as_json=as_json)
-    assert capsys.readouterr().out == '{"2025-11-25":{"scenarios":30,"differences":0}}\n'
+    assert report({"2025-11-25": good}, tokens, as_json=as_json)
+    assert capsys.readouterr().out.endswith('\n{"2025-11-25":{"scenarios":30,"differences":0}}\n')
+
+
+@pytest.mark.parametrize("status", ["FAILURE", "WARNING"])
+def test_a_check_of_the_authorization_server_that_does_not_succeed_fails_the_run(
+    capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    ran = {"s": checks("a SUCCESS", f"b {status}")}
+    role: Role = "authorization-server"
+    found = differences("every revision", role, ["s", "t"], flawless(ran), ran)
+    assert [(one.scenario, one.check) for one in found] == [("s", "b"), ("t", NO_CHECK)]
+    assert not report({REVISION: Compared(37, ())}, Compared(2, tuple(found)), as_json=False)
+    *rows, other, _ = capsys.readouterr().out.splitlines()
+    assert rows[0] == "every revision  authorization-server  s  b"
+    assert other == '{"authorization-server":{"scenarios":2,"differences":2}}'
 
 
 def test_a_scenario_that_nobody_knows_proves_nothing() -> None:
-    assert not report({REVISION: Compared(0, ())}, as_json=False)
+    nothing = Compared(0, ())
+    assert not report({REVISION: nothing}, nothing, as_json=False)
+    assert report({REVISION: nothing}, Compared(2, ()), as_json=False)
 
 
 def suite_of(place: Path, servers: int) -> Suite:

@@ -2,13 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 from typing import get_args
 
 from conformance.__main__ import REQUIRED, options
+from conformance.authorization import CLIENT, SCENARIOS, configure
 from conformance.compare import ENDS_WELL, Role
 from conformance.legs import LEGS
 from conformance.sources import HERE, NOT_OURS, WITHOUT_THEIR_TOOLS
 from conformance.suite import CALL_WHAT_IS_NOT_LISTED, NOT_DONE
+from safeconduct.config import load
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = DOCS / "reference" / "conformance.md"
@@ -30,12 +33,28 @@ def test_the_numbers_and_names_of_the_text_are_those_of_the_program() -> None:
     assert all(f"`{one}`" in text for one in (*WITHOUT_THEIR_TOOLS, *NOT_OURS, *NOT_DONE))
 
 
-def test_the_last_line_is_shown_as_it_is() -> None:
-    (shown,) = re.findall(r"```json\n(.*)\n```", PAGE.read_text(encoding="utf-8"))
-    answer = json.loads(shown)
+def test_the_last_lines_are_shown_as_they_are() -> None:
+    shown = re.findall(r"```json\n(.*)\n```", PAGE.read_text(encoding="utf-8"))
+    answer, tokens = map(json.loads, shown)
+    assert tokens == {"authorization-server": {"scenarios": len(SCENARIOS), "differences": 0}}
     assert list(answer) == list(REQUIRED)
     assert all(set(one) == {"scenarios", "differences"} for one in answer.values())
-    assert json.dumps(answer, separators=(",", ":")) == shown
+    assert [json.dumps(one, separators=(",", ":")) for one in (answer, tokens)] == shown
+
+
+def test_the_configuration_of_the_authorization_server_is_the_one_that_is_told(
+    tmp_path: Path,
+) -> None:
+    prose = sections(PAGE)["The authorization server"]
+    issuer, port = configure(tmp_path, "http://127.0.0.1:1")
+    root = load(tmp_path).root
+    assert issuer == f"http://127.0.0.1:{port}" == root.gateway.issuer
+    assert root.gateway.unsafe_bearer_tokens
+    assert root.clients[CLIENT].redirect_uris == ("http://127.0.0.1/callback",)
+    assert {"`unsafe_bearer_tokens`", "`http://127.0.0.1/callback`"} <= set(
+        re.findall("`[^`]+`", prose)
+    )
+    assert all(f"`{scenario}`" in prose for scenario in SCENARIOS)
 
 
 def test_what_is_pinned_is_named() -> None:
