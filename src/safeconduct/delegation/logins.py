@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from safeconduct.config.schema import Config
 from safeconduct.delegation.clients import Client, Clients, UnknownClient
-from safeconduct.delegation.request import Program, Start, UserToken, readable
+from safeconduct.delegation.request import Program, Start, UserToken, ours, readable
 from safeconduct.kit.jwk import encode
 from safeconduct.kit.seal import Seal, Unsealed
 from safeconduct.ports import Attempt, LoginFailed, SignIn, TokenRefused
@@ -262,7 +262,7 @@ class Logins:
         )
 
     def _for_us(self, asked: Mapping[str, str]) -> None:
-        if asked.get("resource", self._issuer) not in self._names:
+        if not ours(asked.get("resource", self._issuer), self._names):
             raise TokenRefused("invalid_target", "Tokens are issued for this gateway only.")
 
     def _back(

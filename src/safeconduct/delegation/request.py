@@ -160,11 +160,11 @@ def _check(given: Mapping[str, str], gateway: frozenset[str]) -> None:
     if given.get("requested_token_type", ACCESS_TOKEN_TYPE) != ACCESS_TOKEN_TYPE:
         raise TokenRefused("invalid_request", "Only access tokens are issued.")
     for name in ("resource", "audience"):
-        if name in given and not _ours(given[name], gateway):
+        if name in given and not ours(given[name], gateway):
             raise TokenRefused("invalid_target", "Tokens are issued for this gateway only.")
 
 
-def _ours(resource: str, gateway: frozenset[str]) -> bool:
+def ours(resource: str, gateway: frozenset[str]) -> bool:
     """Whether a token for this gateway is asked for, or for one of its endpoints: any name of an
     upstream will do, as which there are is told to who has a task.
     """

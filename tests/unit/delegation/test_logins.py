@@ -70,7 +70,7 @@ class World:
             self.config,
             Clients({"desk": block, "other": replace(block, name="Other")}),
             self.sign_in,
-            names=frozenset({self.issuer}),
+            names=frozenset({self.issuer, f"{self.issuer}/mcp"}),
             clock_ms=lambda: int(self.now_s * 1000) + 1,
             clock=lambda: self.now_s,
         )
@@ -177,6 +177,13 @@ class TestNobodyIsSentBack:
         with pytest.raises(LoginFailed):
             await world.logins.begin({**ASKED, **change})
         assert world.sign_in.count == 0
+
+
+@pytest.mark.parametrize("path", ["", "/mcp", "/mcp/crm"])
+async def test_a_program_may_name_the_endpoint_that_it_wants(world: World, path: str) -> None:
+    resource = f"{world.issuer}{path}"
+    code = await world.code(resource=resource)
+    assert world.logins.redeem({**REDEEMED, "code": code, "resource": resource}).profile
 
 
 class TestThePrograms:
