@@ -27,6 +27,8 @@ SECRET: Final = "a-secret-of-this-test-alone"
 REDIRECT: Final = "http://127.0.0.1:9/callback"
 PASSWORD: Final = "correct horse"
 CODE: Final = "123456"
+_BASIC: Final = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+AUTHENTICATION: Final = {"Authorization": f"Basic {_BASIC}"}
 
 
 class Issuer(msgspec.Struct, frozen=True):
@@ -72,9 +74,8 @@ class Issuer(msgspec.Struct, frozen=True):
             "redirect_uri": REDIRECT,
             "code_verifier": verifier,
         }
-        basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         url, body = str(self.metadata["token_endpoint"]), urlencode(form).encode()
-        return asked_for(url, body, Authorization=f"Basic {basic}")
+        return asked_for(url, body, **AUTHENTICATION)
 
 
 def asked_for(url: str, body: bytes | None = None, **headers: str) -> JSON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from safeconduct.config import load
 from safeconduct.ports import JSON
+from tests.e2e.backchannel import ask, shown
 from tests.e2e.login import CLIENT, CODE, PASSWORD, Issuer, asked_for, nanoidp, oidc_provider
 from tests.support.installation import (
     USER,
@@ -28,13 +30,15 @@ pytestmark = [pytest.mark.debian, pytest.mark.timeout(120)]
 WEAK = {"user": "u-1", "password": PASSWORD}
 STRONG = WEAK | {"code": CODE}
 BOB = "bob@partner.example"
+JOE = "joe@crm.example"
 
 
 @pytest.fixture
 def main(tmp_path: Path) -> Generator[Issuer]:
     claims = {"groups": ["sales"], "email": USER, "email_verified": True}
     jane = {"password": PASSWORD, "code": CODE, "claims": claims}
-    with oidc_provider({"u-1": jane}, tmp_path / "issuer.log") as issuer:
+    joe = {"password": PASSWORD, "code": CODE, "claims": {}}
+    with oidc_provider({"u-1": jane, "u-2": joe}, tmp_path / "issuer.log") as issuer:
         yield issuer
 
 
@@ -54,11 +58,12 @@ def gateway(tmp_path: Path, main: Issuer, partner: Issuer) -> Generator[Gateway]
         change(directory / "safeconduct.yaml", users_of(main, partner))
         scopes = ["case:read", "mail:send"]
         jane, bob = {"subject": "u-1"}, {"subject": "bob", "issuer": partner.url, "kind": "service"}
-        entries = {USER: jane | {"scopes": scopes}, BOB: bob | {"scopes": scopes}}
+        users = {USER: jane, JOE: {"subject": "u-2"}, BOB: bob}
+        entries = {name: entry | {"scopes": scopes} for name, entry in users.items()}
         change(directory / "users.yaml", {"users": entries})
         copilot = directory / "agents" / "copilot.yaml"
         registered = json.loads(copilot.read_text())
-        registered["agent"]["delegation"]["on_behalf_of"] = [f"user:{USER}", f"user:{BOB}"]
+        registered["agent"]["delegation"]["on_behalf_of"] = [f"user:{name}" for name in users]
         change(copilot, registered)
         with running(load(directory)) as gateway:
             yield gateway
@@ -129,6 +134,45 @@ def test_what_the_answer_asks_for_is_what_the_issuer_is_asked_for(
     strong = main.sign_in(browser, STRONG, acr=told["acr_values"].split())["id_token"]
     user = user_of(gateway, started(gateway, strong, "once"))
     assert (user["acr"], user["amr"]) == ("mfa", ["pwd", "otp"])
+
+
+def test_a_yes_on_a_device_starts_one_task_of_who_said_it(gateway: Gateway, main: Issuer) -> None:
+    jane, joe = ask(main, "u-1", "case-C-1"), ask(main, "u-2", "case-C-2")
+    assert (shown(main, "u-1"), shown(main, "u-2")) == (["case-C-1"], ["case-C-2"])
+    for request in (jane, joe):
+        told = request.poll()
+        assert (told.status, told.json["error"]) == (400, "authorization_pending")
+    signed_in_s = int(time.time()) - 90
+    joe.says("yes", signed_in_s=signed_in_s)
+    # Nobody's yes is another's.
+    assert jane.poll().json["error"] == "authorization_pending"
+    answer = joe.poll()
+    assert answer.status == 200, answer.body
+    token = answer.json["id_token"]
+    again = joe.poll()
+    assert (again.status, again.json["error"]) == (400, "invalid_grant")
+    agent = started(gateway, token)
+    assert done(agent.call("office__get_case", {"case_id": "C-1"}))
+    user = user_of(gateway, agent)
+    assert (user["id"], user["kind"], user["auth_time_s"]) == (JOE, "person", signed_in_s)
+    assert (user["acr"], user["amr"]) == ("mfa", ["swk", "mca"])
+    assert refused(gateway, token)["error"] == "invalid_grant"
+    assert len(gateway.records("task")) == 1
+    gateway.verified()
+
+
+def test_a_no_on_a_device_starts_nothing(gateway: Gateway, main: Issuer) -> None:
+    request = ask(main, "u-1", "case-C-1")
+    request.says("no")
+    assert shown(main, "u-1") == []
+    told = request.poll()
+    assert (told.status, told.json["error"]) == (400, "access_denied")
+    assert "id_token" not in told.json
+    again = request.poll()
+    assert (again.status, again.json["error"]) == (400, "invalid_grant")
+    # The name of a request is no token of its user.
+    assert refused(gateway, request.auth_req_id)["error"] == "invalid_request"
+    assert gateway.records("task") == []
 
 
 def test_a_partner_vouches_for_its_own_users_alone(
