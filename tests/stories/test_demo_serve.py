@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,17 @@ SERVE = ("-m", "safeconduct", "demo", "--serve", "--format", "json")
 async def served(*more: str) -> AsyncGenerator[tuple[asyncio.subprocess.Process, Any]]:
     """A demo that serves, and what it says."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *SERVE, *more), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, *SERVE, *more),
+        stdout=asyncio.subprocess.PIPE,
+        # What runs these tests in the background has it ignored, and that is passed on.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     try:
         yield process, json.loads(await process.stdout.readline())
     finally:
         if process.returncode is None:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
         await process.wait()
 
 
