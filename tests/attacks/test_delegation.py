@@ -507,6 +507,10 @@ async def test_a_grant_starts_a_task_within_its_scope(federated: Parties) -> Non
     assert await nothing(federated, by_grant(federated)) == "invalid_grant"
 
 
+async def test_a_grant_may_be_for_one_endpoint(federated: Parties) -> None:
+    await federated.asked(by_grant(federated, resource=f"{ISSUER}/mcp/crm"))
+
+
 async def test_a_grant_without_the_agent_it_is_for(federated: Parties) -> None:
     form = by_grant(federated)
     del form["client_assertion"]
@@ -525,6 +529,7 @@ async def test_a_grant_without_the_agent_it_is_for(federated: Parties) -> None:
         {"client_id": OTHER},
         {"client_id": None},
         {"resource": "https://other.example"},
+        {"resource": f"{ISSUER}/mcp/crm/x"},
         {"exp": NOW_S},
         {"iss": "https://attacker.example"},
         {"tenant": "hr.example"},

@@ -174,3 +174,13 @@ def comes(ask: str, *proofs: str) -> Caller:
 
 def at(parties: Parties, ask: str, key: PrivateKey) -> str:
     return parties.proof(key, htu=f"{ISSUER}/oauth/{ask}")
+
+
+async def test_a_clock_that_steps_back_makes_no_ended_token_active(parties: Parties) -> None:
+    started = await parties.started()
+    for step_ms in (900_000, -600_000):
+        parties.now_ms += step_ms
+        now_s = parties.now_ms // 1000
+        form = asking(parties, started, iat=now_s, exp=now_s + 60)
+        told = await parties.status.introspect(form, comes("introspect"))
+        assert told == {"active": False}

@@ -13,7 +13,7 @@ from typing import Final
 
 from safeconduct.config.schema import Config
 from safeconduct.delegation.request import client_svid
-from safeconduct.delegation.tokens import TaskTokens, confirmation
+from safeconduct.delegation.tokens import CLOCK_SLACK_MS, TaskTokens, confirmation
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -149,6 +149,7 @@ class Introspection:
         task = self._tasks.task(bearer.task)
         lives = (
             task is not None
+            and now_ms >= self._tasks.latest_ms() - CLOCK_SLACK_MS
             and task.state == "active"
             and task.started_ms <= now_ms < task.expires_ms
             and not self._tasks.revoked(

@@ -28,8 +28,9 @@ from msgspec.structs import replace
 
 from safeconduct.config.schema import Config
 from safeconduct.delegation.clients import Client, Clients, UnknownClient
-from safeconduct.delegation.request import Program, Start, UserToken, ours, readable
+from safeconduct.delegation.request import Program, Start, UserToken, readable
 from safeconduct.kit.jwk import encode
+from safeconduct.kit.resources import ours
 from safeconduct.kit.seal import Seal, Unsealed
 from safeconduct.ports import Attempt, LoginFailed, SignIn, TokenRefused
 

@@ -14,7 +14,6 @@ Parameters that we do not know are ignored, as RFC 6749 section 3.2 demands.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,6 +22,7 @@ import msgspec
 
 from safeconduct.delegation import details
 from safeconduct.delegation.details import Details
+from safeconduct.kit.resources import ours
 from safeconduct.ports import TokenRefused
 
 TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -38,7 +38,6 @@ JWT_SVID: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
 _USER_TOKEN_TYPES: Final = frozenset(
     {ACCESS_TOKEN_TYPE, JWT_TYPE, "urn:ietf:params:oauth:token-type:id_token"}
 )
-_UPSTREAM: Final = re.compile(r"[a-z0-9-]{1,64}")
 _MAX_PURPOSE: Final = 2000
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _USEFUL: Final = frozenset("\n\t\u200c\u200d")  # the joiners shape letters of some scripts
@@ -162,15 +161,6 @@ def _check(given: Mapping[str, str], gateway: frozenset[str]) -> None:
     for name in ("resource", "audience"):
         if name in given and not ours(given[name], gateway):
             raise TokenRefused("invalid_target", "Tokens are issued for this gateway only.")
-
-
-def ours(resource: str, gateway: frozenset[str]) -> bool:
-    """Whether a token for this gateway is asked for, or for one of its endpoints: any name of an
-    upstream will do, as which there are is told to who has a task.
-    """
-    above, _, last = resource.rpartition("/")
-    endpoint = above in gateway and above.endswith("/mcp") and _UPSTREAM.fullmatch(last)
-    return resource in gateway or bool(endpoint)
 
 
 def readable(purpose: str) -> str:

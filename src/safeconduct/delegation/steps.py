@@ -24,7 +24,7 @@ from safeconduct.delegation.request import (
     Start,
     UserToken,
 )
-from safeconduct.delegation.tokens import TaskTokens
+from safeconduct.delegation.tokens import CLOCK_SLACK_MS, TaskTokens
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError
 from safeconduct.ports import (
@@ -41,8 +41,6 @@ from safeconduct.ports import (
 _log = logging.getLogger(__name__)
 
 TOKEN_PATH: Final = "/oauth/token"
-CLOCK_SLACK_MS: Final = 5_000
-"""How far the clock may be behind the log, as clocks are set by a little."""
 
 _NOT_ALLOWED: Final = "This agent may not start such a task for this user."
 

@@ -27,6 +27,7 @@ from safeconduct.identity.keys import (
 )
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, KeySet
+from safeconduct.kit.resources import ours
 from safeconduct.ports import Person
 
 TYPES: Final[frozenset[str | None]] = frozenset({"JWT", "at+jwt"})
@@ -128,11 +129,10 @@ class _Issuer:
         claims = accepted.claims
         if not self._issuer.id_jag:
             raise self._grants.invalid("of an issuer whose grants are not taken")
-        if claims.audiences != (self._gateway,) or claims.resource not in {
-            None,
-            self._gateway,
-            f"{self._gateway}/mcp",
-        }:
+        names = frozenset({self._gateway, f"{self._gateway}/mcp"})
+        if claims.audiences != (self._gateway,) or not ours(
+            claims.resource or self._gateway, names
+        ):
             raise self._grants.invalid("for another audience or resource")
         scopes = None if claims.scope is None else frozenset(claims.scope.split())
         return replace(self._person(accepted), may_act=claims.client_id, scopes=scopes)
@@ -171,7 +171,7 @@ class _Issuer:
 
     def _described(self, claims: Mapping[str, Any]) -> _Described:
         names = msgspec.structs.asdict(self._issuer.claims)
-        given = {ours: claims[theirs] for ours, theirs in names.items() if theirs in claims}
+        given = {our: claims[their] for our, their in names.items() if their in claims}
         try:
             return msgspec.convert(given, _Described)
         except msgspec.ValidationError:
