@@ -24,7 +24,9 @@ def signals(draft: Draft, report: Report) -> None:
                 root.file,
                 (*place, "issuer" if one.users is None else "users"),
                 f"`{users}` vouches for no user here",
-                did_you_mean(users, known, "write one of `users.issuer` and its `others` as `users`"),
+                did_you_mean(
+                    users, known, "write one of `users.issuer` and its `others` as `users`"
+                ),
             )
         if one.authorization is not None and not is_reference(one.authorization):
             report.error(
