@@ -117,7 +117,9 @@ class Steps:
     async def _certified(self, caller: Caller, now_ms: int) -> Workload | None:
         """Whose certificate came with the request. One that is nobody's is as good as none."""
         shown = caller.certificate
-        if shown is None or self.tasks.revoked(agent="", user="", key=shown.thumbprint, jti=""):
+        if shown is None or self.tasks.revoked(
+            agent="", user="", key=shown.key or "", jti="", certificate=shown.thumbprint
+        ):
             return None
         try:
             return await self._evidence.certified(shown, now_ms)

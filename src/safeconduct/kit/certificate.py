@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 from cryptography import x509
 
-from safeconduct.kit.jwk import encode
+from safeconduct.kit.jwk import encode, thumbprint_of
 
 
 class UnusableCertificate(ValueError):
@@ -40,6 +40,11 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
             from_ms=_ms(leaf.not_valid_before_utc),
             until_ms=_ms(leaf.not_valid_after_utc),
         )
+
+    @property
+    def key(self) -> str | None:
+        """The thumbprint of its key, if proofs may be by such a one: it may be known by both."""
+        return thumbprint_of(parse(self.chain[0]).public_key())
 
 
 def parse(der: bytes) -> x509.Certificate:

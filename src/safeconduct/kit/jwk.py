@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Self, TypeGuard, cast
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -88,6 +88,20 @@ def decode(text: str) -> bytes:
     if over and text[-1] not in _LAST[over]:
         raise JoseError("not base64url in its one spelling")
     return data
+
+
+def thumbprint_of(key: object) -> str | None:
+    """The thumbprint (RFC 7638) of a key that proofs may be by; None for any other kind."""
+    match key:
+        case EllipticCurvePublicKey(curve=SECP256R1()):
+            numbers = key.public_numbers()
+            x, y = (encode(one.to_bytes(_SCALAR_BYTES)) for one in (numbers.x, numbers.y))
+            return thumbprint({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+        case Ed25519PublicKey():
+            x = encode(key.public_bytes_raw())
+            return thumbprint({"kty": "OKP", "crv": "Ed25519", "x": x})
+        case _:
+            return None
 
 
 class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
