@@ -97,7 +97,8 @@ class AccessTokens:
             raise CredentialUnavailable(f"{self._client.server.issuer}: too late") from None
 
     def _came(self, wanted: Wanted, coming: asyncio.Task[str]) -> None:
-        del self._coming[wanted]
+        if self._coming.get(wanted) is coming:
+            del self._coming[wanted]
         if not coming.cancelled():
             coming.exception()  # seen, also where nobody waits any more
 
@@ -106,8 +107,9 @@ class AccessTokens:
         issued = await self._issued(wanted)
         while len(self._held) >= _MAX_TOKENS:
             del self._held[next(iter(self._held))]
-        ends_ms = asked_ms + int(issued.expires_in * 1000)
-        self._held[wanted] = Held(issued.access_token, ends_ms)
+        if self._coming.get(wanted) is asyncio.current_task():
+            ends_ms = asked_ms + int(issued.expires_in * 1000)
+            self._held[wanted] = Held(issued.access_token, ends_ms)
         return issued.access_token
 
     async def _issued(self, wanted: Wanted) -> Issued:
@@ -136,7 +138,9 @@ class AccessTokens:
         return await client.granted(form, wanted.scopes)
 
     def _forget_user(self, user: str) -> None:
+        """Forgets what there is, and what is asked for now: it may be another account's."""
         self._held = {one: held for one, held in self._held.items() if one.user != user}
+        self._coming = {one: task for one, task in self._coming.items() if one.user != user}
 
     def _forget(self, wanted: Wanted, token: str) -> None:
         held = self._held.get(wanted)

@@ -107,12 +107,19 @@ class Consents:
             try:
                 issued = await self._client.granted(form, scopes)
             except Turned as turned:
-                if turned.error == "invalid_grant":
+                if turned.error == "invalid_grant" and self._stands(consent):
                     self._path(user).unlink(missing_ok=True)
                 raise
-            if issued.refresh_token is not None and self.given(user):
+            if issued.refresh_token is not None and self._stands(consent):
                 self._write(msgspec.structs.replace(consent, refresh_token=issued.refresh_token))
             return issued
+
+    def _stands(self, consent: Consent) -> bool:
+        """Whether this very consent does: meanwhile there may be another, or none."""
+        try:
+            return self._read(consent.user) == consent
+        except CredentialUnavailable:
+            return False
 
     def _left(self, consent: Consent) -> Issued:
         """What is left of a token that cannot be had anew. Raises CredentialUnavailable."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -348,6 +350,35 @@ async def test_a_new_consent_may_be_for_another_account(company: Company) -> Non
     assert await company.bearer() == "Bearer issued-2"
     await company.consent()
     assert await company.bearer() == "Bearer issued-4"
+
+
+@pytest.mark.parametrize("said", ["issued", "invalid_grant"])
+async def test_a_new_consent_is_not_undone_by_what_the_old_one_was_asked_for(
+    company: Company, web: Web, said: str
+) -> None:
+    """The old account's answer comes after the user has chosen another account."""
+    await company.consent()
+    asked, answered = threading.Event(), threading.Event()
+
+    def slow(request: Asked) -> Answer:
+        if request.form.get("refresh_token") != "refresh-0":
+            return company.token(request)
+        asked.set()
+        answered.wait(5)
+        if said == "issued":
+            return issued("of-the-old", refresh_token="of-the-old")
+        return document({"error": said}, 400)
+
+    web.pages["/token"] = slow
+    company.refresh = "of-the-new"
+    call = asyncio.create_task(company.bearer())
+    assert await asyncio.to_thread(asked.wait, 5)
+    await company.consent()
+    answered.set()
+    await asyncio.wait([call])
+    assert (call.exception() is None) == (said == "issued")
+    assert await company.bearer() == f"Bearer issued-{web.count('/token')}"
+    assert web.asked[-1].form["refresh_token"] == "of-the-new"
 
 
 async def test_a_consent_that_the_server_no_longer_knows_has_ended(
