@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Final
 
+from conformance.legs import served
 from conformance.processes import Command, free_port, serving
 from conformance.sources import Suite
 from conformance.suite import Checks, read
@@ -38,16 +38,13 @@ async def of_authorization_server(suite: Suite, logs: Path) -> Checks:
     with web.serving() as login:
         signing_in.Issuer(login)
         issuer, listen = configure(here / "gateway", login.url)
-        gateway: Command = [
-            sys.executable, "-m", "safeconduct", "serve", "--config", here / "gateway",
-        ]  # fmt: skip
         back, log = free_port(), here / "suite.log"
         program: Command = [
             *suite.command, "authorization", "--url", issuer, "--client-id", CLIENT,
             "--resource", f"{issuer}/mcp", "--port", str(back), "--output-dir", here / "results",
         ]  # fmt: skip
         async with (
-            serving(gateway, listen, here / "gateway.log"),
+            served(here / "gateway", listen, here / "gateway.log"),
             serving(program, back, log) as running,
         ):
             # It has said where the person goes by the time that it listens for them.

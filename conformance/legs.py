@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from string import Template
 from typing import Literal
@@ -61,8 +61,7 @@ async def _through(url: str, manifest: str, logs: Path) -> AsyncGenerator[str]:
                 manifest=manifest,
                 url=url,
             )
-            command: Command = [sys.executable, "-m", "safeconduct", "serve", "--config", directory]
-            async with serving(command, listen, logs / "gateway.log"):
+            async with served(directory, listen, logs / "gateway.log"):
                 task = await asyncio.to_thread(
                     start_task,
                     load(directory),
@@ -74,6 +73,14 @@ async def _through(url: str, manifest: str, logs: Path) -> AsyncGenerator[str]:
                 )
                 shim.lines = _proving(task, issuer)
                 yield f"{issuer}/mcp/server"
+
+
+def served(
+    directory: Path, listen: int, log: Path
+) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """A gateway that is ready: it listens before, for those whom its upstreams send to ask."""
+    command: Command = [sys.executable, "-m", "safeconduct", "serve", "--config", directory]
+    return serving(command, listen, log, says="ready: ")
 
 
 def configure(directory: Path, **names: str) -> None:

@@ -24,10 +24,10 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def serving(
-    command: Command, port: int, log: Path, *, cwd: Path = ROOT
+    command: Command, port: int, log: Path, *, cwd: Path = ROOT, says: str = ""
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """The process of a server that has begun to listen at a port. Raises RuntimeError if it never
-    does.
+    """The process of a server that has begun to listen at a port, and has said that in its log.
+    Raises RuntimeError if it never does.
     """
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
@@ -40,9 +40,11 @@ async def serving(
         )
     try:
         async with asyncio.timeout(START_S):
-            while not await _listens(port):
+            while not (await _listens(port) and says in _read(log)):
                 if process.returncode is not None:
-                    raise RuntimeError(f"{command[0]} did not start, see {log}:\n{_end(log)}")
+                    raise RuntimeError(
+                        f"{command[0]} did not start, see {log}:\n{_read(log)[-2000:]}"
+                    )
                 await asyncio.sleep(0.05)
         yield process
     finally:
@@ -92,5 +94,5 @@ async def _listens(port: int) -> bool:
     return True
 
 
-def _end(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-2000:]
+def _read(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
