@@ -13,7 +13,7 @@ import orjson
 
 from safeconduct.kit import strictjson
 from safeconduct.kit.fetch import FetchError, fetch
-from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused, SignalUnjudged
 
 MAX_EVENTS: Final = 32
 """How many signals are asked for at once."""
@@ -61,7 +61,9 @@ class Polling:
         while True:
             try:
                 more = await self.once()
-            except (FetchError, ValueError, CredentialUnavailable, LedgerFault) as fault:
+            except (
+                FetchError, ValueError, CredentialUnavailable, LedgerFault, SignalUnjudged
+            ) as fault:  # fmt: skip
                 _log.error("no signals of %s: %s", self._url, fault)
                 pause_s = min(2 * pause_s, max(LONGEST_PAUSE_S, self._every_s))
                 await asyncio.sleep(pause_s)
@@ -76,7 +78,8 @@ class Polling:
         Raises:
             FetchError, ValueError: no intelligible answer.
             CredentialUnavailable: nothing was asked.
-            LedgerFault: a signal could not be recorded; it and later ones come again.
+            LedgerFault, SignalUnjudged: a signal could not be recorded, or judged; it and later
+                ones come again.
         """
         asked: dict[str, Any] = {"maxEvents": MAX_EVENTS, "returnImmediately": True}
         taken, refused = list(self._taken), dict(self._refused)

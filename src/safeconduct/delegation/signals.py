@@ -16,7 +16,7 @@ import msgspec
 from safeconduct.config.users import UserEntry
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError, KeySet
-from safeconduct.ports import SignalRefused
+from safeconduct.ports import SignalRefused, SignalUnjudged
 
 TYPE: Final = "secevent+jwt"
 FUTURE_MS: Final = 5_000
@@ -72,7 +72,7 @@ class Receiver:
         self._transmitter = transmitter
 
     async def read(self, token: str, now_ms: int) -> Signal:
-        """What a token tells. Raises SignalRefused."""
+        """What a token tells. Raises SignalRefused, SignalUnjudged."""
         transmitter = self._transmitter
         claims = await self._verify(token)
         audiences = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
@@ -105,6 +105,9 @@ class Receiver:
         if claims.get("iss") != self._transmitter.issuer:
             raise SignalRefused("invalid_issuer", "This issuer is not known here.")
         keys = await self._transmitter.keys(kid)
+        if keys is None:
+            # Who refuses is not told again, and what it would have ended would go on.
+            raise SignalUnjudged(f"the keys of {self._transmitter.issuer} are not to be had")
         try:
             return jose.verify(
                 token, lambda _: keys, types=frozenset({TYPE}), shape=_SetClaims
@@ -195,6 +198,7 @@ class Signals:
 
         Raises:
             SignalRefused: it is no signal for us.
+            SignalUnjudged: it has to be told again.
             LedgerFault: nothing could be recorded, so it has to be told again.
         """
         signal = await self._receiver.read(token, self._clock_ms())

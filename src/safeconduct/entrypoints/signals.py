@@ -11,7 +11,7 @@ import msgspec
 import orjson
 
 from safeconduct.entrypoints.http import JSON_TYPE, Problem, Request, Response, Route, require_type
-from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused, SignalUnjudged
 
 PATH: Final = "/signals/"
 MAX_BYTES: Final = 64 * 1024
@@ -45,6 +45,9 @@ def routes(transmitters: Mapping[str, Pushes]) -> dict[str, dict[str, Route]]:
             return _refusal(fault.code, fault.sentence)
         except UnicodeDecodeError:
             return _refusal("invalid_request", "Not a security event token.")
+        except SignalUnjudged as fault:
+            _log.error("a signal pushed to %s cannot be judged: %s", request.path, fault)
+            raise Problem(503, "Nothing can be judged now; send it again.") from None
         except LedgerFault:
             raise Problem(503, "Nothing can be recorded now; send it again.") from None
         return Response(202)

@@ -167,6 +167,10 @@ class SignalRefused(Exception):
         self.sentence = sentence
 
 
+class SignalUnjudged(Exception):
+    """Nobody can say now whether a token is a signal for us: it has to be told again."""
+
+
 class TokenService(Protocol):
     """The security token service."""
 

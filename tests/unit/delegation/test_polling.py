@@ -11,7 +11,7 @@ import pytest
 from safeconduct.delegation import polling
 from safeconduct.delegation.polling import MAX_EVENTS, Polling
 from safeconduct.kit.fetch import FetchError
-from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused, SignalUnjudged
 
 Asked = tuple[str, dict[str, Any]]
 Take = Callable[[str], Awaitable[None]]
@@ -80,11 +80,12 @@ async def test_what_was_taken_is_acknowledged_once() -> None:
     assert take.tokens == ["good", "bad"]
 
 
-async def test_what_could_not_be_recorded_is_not_acknowledged() -> None:
-    take = Taker(lost=LedgerFault("full"))
+@pytest.mark.parametrize("fault", [LedgerFault("full"), SignalUnjudged("no keys")])
+async def test_what_could_not_be_taken_is_not_acknowledged(fault: Exception) -> None:
+    take = Taker(lost=fault)
     async with transmits({"sets": {"1": "good", "2": "lost", "3": "late"}}) as idp:
         poll = polls(idp.url, take, authorization=None)
-        with pytest.raises(LedgerFault):
+        with pytest.raises(type(fault)):
             await poll.once()
         await poll.once()
     assert idp.asked[1] == ("", {"maxEvents": MAX_EVENTS, "returnImmediately": True, "ack": ["1"]})

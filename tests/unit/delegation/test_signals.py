@@ -15,7 +15,7 @@ from safeconduct.delegation.signals import (
 )
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import KeySet, PrivateKey
-from safeconduct.ports import LedgerFault, SignalRefused
+from safeconduct.ports import LedgerFault, SignalRefused, SignalUnjudged
 
 NOW_MS = 1_800_000_000_000
 NOW_S = NOW_MS // 1000
@@ -188,8 +188,8 @@ class TestRefusals:
             await receiver.read(token, NOW_MS)
         assert refused.value.code == code
 
-    async def test_without_keys_nothing_is_believed(self) -> None:
-        with pytest.raises(SignalRefused):
+    async def test_without_keys_nothing_is_believed_and_nothing_lost(self) -> None:
+        with pytest.raises(SignalUnjudged):
             await receives(None).read(signal(), NOW_MS)
 
 

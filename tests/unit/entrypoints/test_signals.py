@@ -8,7 +8,7 @@ import pytest
 
 from safeconduct.entrypoints.http import Problem, Request, Response, Wire
 from safeconduct.entrypoints.signals import PATH, Pushes, routes
-from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused
+from safeconduct.ports import CredentialUnavailable, LedgerFault, SignalRefused, SignalUnjudged
 
 ONE = b"a.b.c"
 
@@ -108,7 +108,8 @@ async def test_somewhere_or_something_else() -> None:
     assert take.tokens == []
 
 
-async def test_what_cannot_be_recorded_is_to_be_sent_again() -> None:
+@pytest.mark.parametrize("fault", [LedgerFault("full"), SignalUnjudged("no keys")])
+async def test_what_cannot_be_taken_now_is_to_be_sent_again(fault: Exception) -> None:
     with pytest.raises(Problem) as problem:
-        await push(Taker(LedgerFault("full")))
+        await push(Taker(fault))
     assert problem.value.status == 503
