@@ -17,7 +17,16 @@ from safeconduct.delegation.request import JWT_SVID
 from safeconduct.kit.jwk import PrivateKey
 from safeconduct.ports import JSON, Caller, TokenRefused, Unauthenticated
 from tests.support.certified import Certified
-from tests.support.parties import ISSUER, NOW_S, OTHER, Parties, configuration, with_helper
+from tests.support.parties import (
+    ISSUER,
+    NOW_S,
+    OTHER,
+    Parties,
+    configuration,
+    profiled,
+    with_helper,
+)
+from tests.support.tasks import deny
 from tests.support.worlds import AGENT, USER
 
 EVERYBODY = (f"user:{USER}", f"agent:{AGENT}")
@@ -48,6 +57,23 @@ async def test_a_child_outlives_neither_the_agent_nor_the_key_above_it(
     await parties.revoke(what, ended, "uid:0")
     assert not parties.ledger.state.active(above["task"])
     assert not parties.ledger.state.active(child["task"])
+
+
+async def test_an_agent_that_has_to_attest_itself_anew_has_nothing_done_by_another(
+    tmp_path: Path,
+) -> None:
+    """Refused often enough to be suspect, it passes on what it wants done."""
+    config = profiled(with_helper(configuration(tmp_path)), reattest_on_refusals=1)
+    parties = Parties(tmp_path, config)
+    above = await parties.started()
+    child = await parties.asked(parties.child(above))
+    await parties.ledger.append(deny(task=str(above["task"])))
+    again = {"task": str(child["task"]), "task_profile": None}
+    for form in (parties.child(above), parties.child(above, **again)):
+        with pytest.raises(TokenRefused, match="has to show a newer SVID"):
+            await parties.asked(form)
+    above = await parties.asked(parties.renewal(above["task"]))
+    await parties.asked(parties.child(above))
 
 
 # --- what agents remember, and tell each other ----------------------------------------------------

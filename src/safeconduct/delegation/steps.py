@@ -201,6 +201,9 @@ class Steps:
             said = None
         if said is None or said.act.sub != to.id:
             raise TokenRefused("invalid_request", "The task was handed over to nobody, or another.")
+        if running.facts.reattestation_due:
+            # It may make no call itself, so it has none made.
+            raise TokenRefused("invalid_request", "The agent above has to show a newer SVID first.")
         return bearer, running
 
     def going_on(self, task: Running, agent: Client) -> None:
