@@ -100,7 +100,14 @@ class _Credential:
                 "add `audience: NAME`, which only this upstream accepts",
             )
             return
-        if audience in {root.gateway.issuer, root.users.audience}:
+        # A server that takes assertions may look at less than we do, such as not at their type.
+        servers = {
+            one.credential.oauth.issuer
+            for one in root.upstreams.values()
+            if one.credential.oauth is not None
+        }
+        people = {one.audience for one in root.users.issuers}
+        if audience in {root.gateway.issuer} | people | servers:
             self.error(
                 ("audience",),
                 f"tool tokens for `{self._name}` would have the audience of other tokens",

@@ -82,6 +82,19 @@ def test_tool_tokens_are_never_taken_for_others(gateway: Gateway, audience: str)
     gateway.expect("the audience of other tokens")
 
 
+def test_tool_tokens_are_no_assertions_for_a_server_that_issues_tokens(gateway: Gateway) -> None:
+    server = "https://auth.example"
+    oauth = f"{{issuer: '{server}', grant: client-credentials, client_id: gateway}}"
+    gateway.change(AGENT, "audience: crm-api", f"audience: ['{server}']")
+    gateway.change(ROOT, CREDENTIAL, f"{{kind: tool-token, audience: '{server}'}} # here")
+    gateway.change(ROOT, "command: [mail-server, --stdio]", "mcp: http://127.0.0.1:9102/mcp")
+    gateway.change(ROOT, "    env: {MAIL_HOST: 127.0.0.1}\n", "")
+    gateway.change(ROOT, "    unsafe_no_sandbox: true\n", "")
+    asked = f"credential: {{kind: upstream-oauth, oauth: {oauth}}}"
+    gateway.change(ROOT, "credential: {kind: none}", asked)
+    gateway.expect("the audience of other tokens")
+
+
 def test_two_upstreams_do_not_share_an_audience(gateway: Gateway) -> None:
     gateway.change(ROOT, CREDENTIAL, TOOL_TOKEN)
     gateway.change(ROOT, "command: [mail-server, --stdio]", "mcp: http://127.0.0.1:9102/mcp")
