@@ -66,7 +66,8 @@ def emit(args: argparse.Namespace, value: object, text: str) -> None:
     if args.format == "json":
         import msgspec
 
-        text = msgspec.json.encode(value).decode()
+        # Escaped it is the same JSON, and steers no terminal either.
+        text = printable(msgspec.json.encode(value).decode())
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -105,6 +106,8 @@ def printable(value: object) -> str:
     What is not a string is shown as JSON.
     """
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
 
 

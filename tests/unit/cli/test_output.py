@@ -17,6 +17,14 @@ def test_an_answer_is_text_or_one_line_of_json(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == 'two\nlines\n{"a":["é",null]}\n'
 
 
+def test_json_steers_no_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = {"claims": "a\x1b[31m\x9b2J\u202eb\U000e0041"}
+    output.emit(argparse.Namespace(format="json"), hostile, "")
+    line = capsys.readouterr().out.removesuffix("\n")
+    assert line.isprintable()
+    assert json.loads(line) == hostile
+
+
 def test_refusals_and_misuse_are_one_line_and_an_exit_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
