@@ -81,7 +81,7 @@ async def test_an_agent_that_has_to_attest_itself_anew_has_nothing_done_by_anoth
 
 async def remembered(parties: Parties, task: object, labels: Label) -> None:
     record = {"kind": "memory", "task": task, "labels": label_value(labels), "vouched": []}
-    await parties.ledger.append(record)
+    await parties.ledger.append({**record, "at_ms": parties.now_ms})
 
 
 def labels_of(parties: Parties, task: object) -> Label:

@@ -45,7 +45,7 @@ async def test_every_part_of_the_input_is_documented_and_no_other(tmp_path: Path
         every = Label(readers=frozenset(), tenants=frozenset({"t"}), regions=frozenset({"r"}))
         await task.rooms.log.append(
             {
-                "kind": "memory",
+                "kind": "memory", "at_ms": 0,
                 "task": task.task,
                 "labels": {**msgspec.to_builtins(every), "integrity": "trusted",
                            "confidentiality": "public", "categories": []},

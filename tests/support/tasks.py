@@ -88,11 +88,12 @@ def outcome(
     }
 
 
-def memory(label: Label = BOTTOM, task: str = "t_1", **vouched: str) -> Record:
+def memory(label: Label = BOTTOM, task: str = "t_1", at_ms: int = 2_000, **vouched: str) -> Record:
     """What a task has read; `vouched` are values by the place that vouches for them."""
     return {
         "kind": "memory",
         "task": task,
+        "at_ms": at_ms,
         "labels": label_value(label),
         "vouched": [
             {"role": "recipient", "value": value_digest(value), "where": where}

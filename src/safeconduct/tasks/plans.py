@@ -17,6 +17,7 @@ from safeconduct.core.provenance import PurposeSource
 from safeconduct.ports import Holder
 from safeconduct.tasks import kin
 from safeconduct.tasks.kin import Bound, Kin
+from safeconduct.tasks.memories import Memories
 from safeconduct.tasks.rows import (
     LabelRow,
     PurseRow,
@@ -37,14 +38,14 @@ UNCOUNTED: Final = frozenset({"busy", "refusals-exhausted", "reattestation-neede
 """Reasons that are no fault of the call's, or say only that refusals ran out."""
 
 
-class Plans:
+class Plans(Memories):
     """The tables of plans: their part of task state."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._starts = Table("starts", StartRow)
         self._tasks = Table("tasks", TaskRow)
         self._purses = Table("purses", PurseRow)
-        self._labels = Table("labels", LabelRow)
 
     # --- the writer -------------------------------------------------------------------------------
 
@@ -60,7 +61,8 @@ class Plans:
         self._starts.put(task, start)
         self._tasks.put(task, TaskRow())
         if above:
-            self._remember(start)
+            self._introduce(start)
+            self._remember(start, BOTTOM, record["started_ms"])
         purse = self._purses.peek(start.purse)
         if start.window and (
             purse is None
@@ -135,17 +137,6 @@ class Plans:
             suspect = row.suspect + (name == task)
             self._tasks.put(name, replace(row, refusals=row.refusals + 1, suspect=suspect))
         return None
-
-    def _remember(self, start: StartRow, brought: Label = BOTTOM) -> None:
-        """Raises the memories of a line to what was brought, and to what any of them has: agents
-        of a line tell each other what they like, and are asked for what they read before.
-        """
-        names = (start.memory, *start.shared)
-        known = {name: self._labels.peek(name) or LabelRow(BOTTOM, 0) for name in names}
-        whole = functools.reduce(Label.join, (one.label for one in known.values()), brought)
-        for name, before in known.items():
-            if whole != before.label:
-                self._labels.put(name, LabelRow(whole, before.version + 1))
 
     def _version(self, line: list[Kin]) -> int:
         """What a decision must have known."""

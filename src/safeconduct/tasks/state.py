@@ -168,7 +168,7 @@ class TaskState(Plans):
         start = self._starts.peek(task)
         if start is None:
             return "task-unknown"
-        self._remember(start, label_of(record["labels"]))
+        self._remember(start, label_of(record["labels"]), record["at_ms"])
         for one in record["vouched"]:
             key = f"{task} {one['role']} {one['value']}"
             places = self._vouched.peek(key) or ()

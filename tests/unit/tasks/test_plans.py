@@ -26,6 +26,7 @@ from tests.support.tasks import (
 )
 
 HELPER = "spiffe://crm.example/agents/helper"
+OTHER = "spiffe://crm.example/agents/other"
 UNTRUSTED = Label(integrity=Integrity.untrusted)
 PII = Label(categories=frozenset({"pii"}))
 SECRET = Label(confidentiality=Confidentiality.restricted)
@@ -219,12 +220,21 @@ def test_a_line_has_all_that_its_agents_remember(state: TaskState) -> None:
     fine(state, started("t_0", agent=HELPER), memory(PII, task="t_0"))
     fine(state, started(), child())
     assert known(state, "t_1").labels == known(state, "t_2").labels == PII
-    # What its agent reads elsewhere meanwhile comes with the next thing that it reads here.
+    before = known(state, "t_1").version
     fine(state, memory(SECRET, task="t_0"))
+    assert known(state, "t_1").labels == known(state, "t_2").labels == PII.join(SECRET)
+    assert add(state, permit("d_1", before)) == "version"
+
+
+def test_agents_hear_of_each_other_until_what_they_share_has_ended(state: TaskState) -> None:
+    fine(state, started(), child(), started("t_3", agent=OTHER))
+    fine(state, child("t_4", parent="t_3", expires_ms=5_000))
+    fine(state, memory(PII, task="t_3", at_ms=4_999))
+    assert known(state, "t_1").labels == known(state, "t_4").labels == PII
+    fine(state, memory(SECRET, task="t_3", at_ms=5_000))
     assert known(state, "t_1").labels == PII
-    fine(state, memory(UNTRUSTED, task="t_2"))
-    assert known(state, "t_1").labels == known(state, "t_0").labels
-    assert known(state, "t_1").labels == PII.join(SECRET).join(UNTRUSTED)
+    fine(state, memory(UNTRUSTED, task="t_1", at_ms=9_000), started("t_5", agent=HELPER))
+    assert known(state, "t_5").labels == PII
 
 
 def test_a_child_s_agent_keeps_what_it_was_told(state: TaskState) -> None:
