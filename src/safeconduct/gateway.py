@@ -333,6 +333,11 @@ class Gateway:
             if listable(call, gathered)
         ]
 
+    def hides(self, bearer: Bearer, method: str, upstream: str) -> bool:
+        """Whether this task does not see all that an upstream offers."""
+        listed = self.facts.listed(bearer, method, upstream)
+        return not all(listable(call, gathered) for _, call, gathered in listed)
+
 
 def listable(call: Call, gathered: Gathered) -> bool:
     """Whether a definition is shown: the checks of token, pins and zone have nothing against it."""

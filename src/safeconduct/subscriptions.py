@@ -70,14 +70,16 @@ class _Asked(msgspec.Struct, frozen=True):
 
 class Sight:
     """What a task sees of upstreams, by kind. It is told of a change that it could see for itself,
-    and of none to what it cannot see.
+    also of one that is over when it looks if nothing was or is hidden from it, and of none to what
+    it cannot see.
     """
 
     def __init__(self, gateway: Gateway, bearer: Bearer, upstreams: Collection[str]) -> None:
         self._gateway = gateway
         self._bearer = bearer
         self._upstreams = upstreams
-        self._seen: dict[tuple[str, str], bytes] = {}
+        # What it saw last, and whether that was all there was.
+        self._seen: dict[tuple[str, str], tuple[bytes, bool]] = {}
 
     async def begin(self, wanted: Wanted) -> None:
         """Looks at everything that is wanted."""
@@ -86,14 +88,17 @@ class Sight:
                 await self.changed(where, kind)
 
     async def changed(self, where: str, kind: str) -> bool:
-        """Looks; whether what the task sees is other than when last looked."""
+        """Looks; whether what the task sees may be other than when last looked."""
         if where not in self._upstreams:
             return False
-        visible = self._gateway.visible
-        lists = [await visible(self._bearer, method, where) for method in _LISTS[kind]]
-        before, now = self._seen.get((where, kind)), sha256(msgspec.json.encode(lists)).digest()
-        self._seen[where, kind] = now
-        return before != now
+        gateway, bearer, methods = self._gateway, self._bearer, _LISTS[kind]
+        lists = [await gateway.visible(bearer, method, where) for method in methods]
+        now = sha256(msgspec.json.encode(lists)).digest()
+        hidden = any(gateway.hides(bearer, method, where) for method in methods)
+        whole = any(lists) and not hidden
+        before, was_whole = self._seen.get((where, kind), (b"", False))
+        self._seen[where, kind] = (now, whole)
+        return before != now or (whole and was_whole)
 
 
 class Subscription:

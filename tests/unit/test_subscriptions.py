@@ -291,22 +291,29 @@ class TestNews:
         self, task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         everything = {"tools": True, "prompts": True, "resources": True}
-        reader = Reader(await agree(task, where=None, **everything))
-        other = Reader(await agree(task, where="kb", **everything))
         offers, tell = task.rooms.offers, task.rooms.offers.noticed
-        await asyncio.sleep(0)
-        for kind in ("prompts", "resources", "tools"):
-            tell("crm", kind)
         listed = await task.rooms.gateway.visible(caller(task), "tools/list", "crm")
         shown = {definition["name"] for definition in listed}
         seen = {key: offer for key, offer in offers.known.items() if key[2] in shown}
-        assert 1 < len(seen) < len(offers.known)
+        (subject, where, _), offer = next(iter(seen.items()))
+        assert (len(seen) > 1, where) == (True, "crm")
+        # A tool that nobody said anything of is hidden.
+        known = {**offers.known, (subject, where, "unsaid"): offer}
+        monkeypatch.setattr(offers, "known", known)
+        reader = Reader(await agree(task, where=None, **everything))
+        other = Reader(await agree(task, where="kb", **everything))
+        await asyncio.sleep(0)
+        for kind in ("prompts", "resources", "tools"):
+            tell("crm", kind)
         # Of what it does not see nothing is told.
         monkeypatch.setattr(offers, "known", seen)
         tell("crm", "tools")
         for _ in range(10):  # as many turns as it takes to be told
             await asyncio.sleep(0)
         assert reader.notices.empty()
+        # Nothing is hidden from it now, so it may hear of what it could not see in time either.
+        tell("crm", "tools")
+        assert await reader.notices.get() == (LIST_CHANGED["tools"], {})
         one, *_ = seen
         for known in ({one: seen[one]}, {}):
             monkeypatch.setattr(offers, "known", known)
