@@ -113,9 +113,13 @@ class Introspection:
             if client.key is not None:
                 self._evidence.possession(caller, now_ms, token=None, key=client.key)
         except Unauthenticated as fault:
-            raise TokenRefused("invalid_client", _NOBODY, status=401, nonce=fault.nonce) from None
-        gone = self._tasks.revoked(agent=client.id, user="", key=client.key or "", jti="")
-        if gone or form.get("client_id", client.id) != client.id:
+            raise TokenRefused(
+                "invalid_client", _NOBODY, status=401, nonce=fault.nonce, why=fault.why
+            ) from None
+        if self._tasks.revoked(agent=client.id, user="", key=client.key or "", jti=""):
+            why = f"{client.id} or its key was revoked"
+            raise TokenRefused("invalid_client", _NOBODY, status=401, why=why)
+        if form.get("client_id", client.id) != client.id:
             raise TokenRefused("invalid_client", _NOBODY, status=401)
         record = {
             "kind": "client",

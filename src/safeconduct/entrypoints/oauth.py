@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -34,6 +34,7 @@ _HEADERS: Final = {
 _UPSTREAM: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 Answer = tuple[int, dict[str, str], JSON]
+_Ask = Callable[[Mapping[str, str], Caller], Awaitable[JSON | None]]
 
 
 class TokenEndpoints:
@@ -85,20 +86,21 @@ class TokenEndpoints:
         return Response(200, orjson.dumps(self._keys()), (JSON_TYPE,))
 
     async def _introspection(self, request: Request) -> Response:
-        try:
-            caller = self._caller(request, INTROSPECTION_PATH)
-            told = await self._status.introspect(parse_form(request.body), caller)
-        except TokenRefused as refused:
-            return _response(refusal(refused))
-        return _response((200, dict(_HEADERS), told))
+        return await self._status_of(request, INTROSPECTION_PATH, self._status.introspect)
 
     async def _revocation(self, request: Request) -> Response:
+        return await self._status_of(request, REVOCATION_PATH, self._status.revoke)
+
+    async def _status_of(self, request: Request, path: str, ask: _Ask) -> Response:
+        form: Mapping[str, str] = {}
         try:
-            caller = self._caller(request, REVOCATION_PATH)
-            await self._status.revoke(parse_form(request.body), caller)
+            form = parse_form(request.body)
+            told = await ask(form, self._caller(request, path))
         except TokenRefused as refused:
+            client, token = form.get("client_assertion"), form.get("token")
+            self._refusals.note(path, refused.sentence, refused.why, client=client, token=token)
             return _response(refusal(refused))
-        return _response((200, dict(_HEADERS), {}))
+        return _response((200, dict(_HEADERS), told or {}))
 
     def _caller(self, request: Request, path: str) -> Caller:
         return Caller(

@@ -153,6 +153,19 @@ async def test_a_task_starts_and_its_token_is_asked_about_and_ended(tmp_path: Pa
     assert told.json == {"active": False}
 
 
+@pytest.mark.parametrize("path", ["/oauth/introspect", "/oauth/revoke"])
+async def test_why_a_client_is_nobody_is_told_to_the_operator(tmp_path: Path, path: str) -> None:
+    parties = Parties(tmp_path)
+    await parties.revoke("agent", AGENT, "uid:0")
+    shown = {"client_assertion": parties.svid(), "client_assertion_type": JWT_SVID}
+    reply = await asked(site(parties), path, {"token": "garbage", **shown})
+    assert (reply.status, reply.json["error"]) == (401, "invalid_client")
+    assert "revoked" not in reply.json["error_description"]
+    kept = REFUSALS.last()[-1]
+    assert (kept.path, kept.why) == (path, f"{AGENT} or its key was revoked")
+    assert kept.claims == {"client": AGENT, "token": "not a token"}
+
+
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/introspect", "/oauth/revoke"])
 async def test_what_is_no_request_is_told_as_oauth_has_it(tmp_path: Path, path: str) -> None:
     there = site(Parties(tmp_path))
