@@ -37,6 +37,7 @@ def test_everybody_is_measured() -> None:
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout.splitlines()[-1])
     assert answer.pop("missing") == []
+    assert answer.pop("identity").keys() >= {"cached_us", "uncached_us"}
     assert list(answer) == ["direct", "null", "full", "full_2025", *rivals.PROGRAMS]
     for name in rivals.PROGRAMS:
         assert answer[name].keys() == answer["null"].keys() | {"ratio"}
