@@ -175,6 +175,9 @@ class Connection(asyncio.Protocol):
         if self._read_paused:
             self._read_paused = False
             self._transport.resume_reading()
+            if self._timed:
+                # Only now can the client go on with what we did not read.
+                self._alarm.set(self._limits.read_s)
         if not self._timed:
             self._alarm.set(self._limits.idle_s)
         asked = self._arrival.asked
