@@ -162,11 +162,9 @@ class Plans(Memories):
         row, start = self._tasks.get(task), self._starts.get(task)
         if row is None or start is None:
             return None
-        if start.elders or start.window:
-            return self._bound_task(task)
         # A label that rises between these two reads makes a version that no reservation accepts.
         labels = self._labels.get(start.memory)
-        return TaskFacts(
+        facts = TaskFacts(
             id=task,
             tenant=start.tenant,
             profile=start.profile,
@@ -188,28 +186,22 @@ class Plans(Memories):
             reattest_on_refusals=start.reattest_on_refusals,
             suspect=row.suspect,
         )
+        return self._bound(facts) if start.elders or start.window else facts
 
-    def _bound_task(self, task: str) -> TaskFacts:
+    def _bound(self, facts: TaskFacts) -> TaskFacts:
         """The state of a task that more than its own row binds."""
-        line = self._line(task)
+        line = self._line(facts.id)
         start, row = line[0]
         labels = [
             known
             for name in (start.memory, *start.shared)
             if (known := self._labels.get(name)) is not None
         ]
-        return TaskFacts(
-            id=task,
-            tenant=start.tenant,
-            profile=start.profile,
-            purpose=start.purpose,
-            purpose_source=start.purpose_source,
+        return replace(
+            facts,
             scopes=kin.scopes_of(line),
-            obtainable=start.obtainable,
             budgets=kin.budgets_of(row.counts, _bounds(line, self._purses.get)),
             max_refusals=kin.patience(line),
-            started_ms=start.started_ms,
-            expires_ms=start.expires_ms,
             version=kin.version_of(line) + sum(one.version for one in labels),
             labels=functools.reduce(Label.join, (one.label for one in labels), BOTTOM),
             counts=row.counts,

@@ -222,7 +222,7 @@ async def test_a_certificate_is_revoked_like_a_key(parties: Certified) -> None:
 
 
 async def unproven(parties: Certified, *args: object, **kwargs: object) -> str:
-    caller = parties.comes(*args, **kwargs)  # type: ignore[arg-type]
+    caller = parties.comes(*args, **kwargs)  # type: ignore[arg-type]  # they are passed on as they come
     with pytest.raises(Unauthenticated) as fault:
         parties.tokens.verify(caller, parties.now_ms)
     return fault.value.sentence

@@ -181,7 +181,7 @@ async def test_a_weak_key(tmp_path: Path) -> None:
 async def test_a_key_that_cannot_sign(tmp_path: Path) -> None:
     maker, key = Maker(), ec_key()
     attesting = world(tmp_path, maker, key)
-    chain = maker.chain(X25519PrivateKey.generate())  # type: ignore[arg-type]
+    chain = maker.chain(X25519PrivateKey.generate())  # type: ignore[arg-type]  # a key that cannot sign
     await refused(attesting, certified(chain, key, *fresh(attesting)), "a kind that is not taken")
 
 

@@ -320,4 +320,4 @@ def test_a_process_that_is_not_seen_from_here_is_nobody() -> None:
             return bytes(12)
 
     with pytest.raises(NotAttested, match="PID namespace"):
-        Peer.of(Elsewhere())  # type: ignore[arg-type]
+        Peer.of(Elsewhere())  # type: ignore[arg-type]  # a peer that is none
