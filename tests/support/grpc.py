@@ -114,7 +114,7 @@ class Client:
             match event:
                 case ResponseReceived() | TrailersReceived():
                     headers = dict(event.headers or [])
-                    self.calls[event.stream_id or 0].headers.update(headers)  # type: ignore[arg-type]  # h2 is told bytes or text, and told nothing else here
+                    self.calls[event.stream_id or 0].headers.update(headers)  # type: ignore[arg-type]  # h2 types them as bytes or text
                 case DataReceived():
                     number = event.stream_id or 0
                     self.calls[number].data += event.data or b""
