@@ -60,13 +60,20 @@ class FactFinder:
         self.clock_ms = clock_ms
         self._tenant = config.root.gateway.tenant
         self._zones = zones(config)
-        self._unsafe = tuple(dict.fromkeys(config.unsafe + policy.unsafe))
+        self._configured_unsafe = config.unsafe
         self._registered = frozenset(config.agents) & frozenset(config.root.assignments)
         self._identity = identity
         self._state = state
         self._policy = policy
+        self._unsafe: tuple[str, ...] = ()
+        self.use(policy)
         self._inspectors = inspectors
         self._resolvers = Resolvers(catalogue, upstreams, broker)
+
+    def use(self, policy: PolicyEngine) -> None:
+        """Judge by this policy from the next call on; a call that is being judged is not mixed."""
+        self._policy = policy
+        self._unsafe = tuple(dict.fromkeys(self._configured_unsafe + policy.unsafe))
 
     def bearer(self, who: Caller | Bearer) -> Bearer:
         """Whose task token this is; a proof is spent, so it is looked at once.
@@ -229,6 +236,7 @@ class FactFinder:
 
     async def enrich(self, call: Call, gathered: Gathered) -> Facts:
         """Step 3: resolvers, provenance, inspectors, approvals, policy; bounded in time."""
+        policy = self._policy
         manifest = gathered.tool.manifest
         failures: list[str] = []
         provenance = self._provenance(call, gathered)
@@ -259,19 +267,12 @@ class FactFinder:
             baselines=baselines,
         )
         try:
-            given = policy_input(call, facts, self._policy.members)
+            given = policy_input(call, facts, policy.members)
         except orjson.JSONEncodeError as error:
-            answer = PolicyAnswer(bundle=self._policy.digest, error=f"no policy input: {error}")
+            answer = PolicyAnswer(bundle=policy.digest, error=f"no policy input: {error}")
         else:
-            answer = self._judged(given, gathered.now_ms)
+            answer = await judged(policy, given, gathered.now_ms)
         return msgspec.structs.replace(facts, policy=answer)
-
-    def _judged(self, given: bytes, now_ms: int) -> PolicyAnswer:
-        try:
-            return self._policy.evaluate(given, now_ms)
-        except Exception as error:  # noqa: BLE001  an engine that breaks its word refuses, on record
-            name = type(error).__name__
-            return PolicyAnswer(bundle=self._policy.digest, error=f"the engine raised {name}")
 
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""
@@ -314,6 +315,16 @@ class FactFinder:
         asked = request_origin(task.purpose, task.purpose_source, text)
         known = self._state.vouched(task.id, role, text)
         return known if asked is None else (asked, *known)
+
+
+async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswer:
+    """What the rules say; a refusal where an engine breaks its word."""
+    try:
+        answer = policy.evaluate(given, now_ms)
+        return answer if isinstance(answer, PolicyAnswer) else await answer
+    except Exception as error:  # noqa: BLE001  an engine that breaks its word refuses, on record
+        name = type(error).__name__
+        return PolicyAnswer(bundle=policy.digest, error=f"the engine raised {name}")
 
 
 REPLIES: Final = "inputResponses"

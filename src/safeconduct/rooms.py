@@ -71,9 +71,9 @@ _RANDOM: Final = _randoms()
 
 def engine(config: Config) -> PolicyEngine:
     """The engine for the configured policy bundle. Raises PolicyRefused."""
-    from safeconduct.policy.rego import RegoEngine
+    from safeconduct.policy.loading import load
 
-    return RegoEngine.load(Path(config.directory) / config.root.policy.bundle)
+    return load(Path(config.directory) / config.root.policy.bundle)
 
 
 class Rooms:

@@ -13,7 +13,7 @@ from safeconduct.config import clients, keys, schema, signals, tls, trust, users
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
-from safeconduct.policy.header import Header
+from safeconduct.policy.bundles.header import Header
 from tests.support.pages import DOCS, codes, sections, tables
 
 CONFIGURATION: dict[str, type[msgspec.Struct]] = {

@@ -14,8 +14,8 @@ import pytest
 from safeconduct.config.schema import Root
 from safeconduct.core.manifest import Manifest
 from safeconduct.kit import yaml
-from safeconduct.policy.header import read_header
-from safeconduct.policy.rego import RegoEngine
+from safeconduct.policy.bundles.header import read_header
+from safeconduct.policy.loading import load
 from tests.support.pages import FENCE, PAGES, ROOT, Snippet, marked
 
 HEADER = "name: snippet\nengine: rego\nentrypoint: agent.tools\n"
@@ -39,7 +39,7 @@ def _rego(text: str, directory: Path) -> None:
     (directory / "rules").mkdir()
     (directory / "rules" / "snippet.rego").write_text(text, encoding="utf-8")
     (directory / "policy.yaml").write_text(HEADER, encoding="utf-8")
-    RegoEngine.load(directory)
+    load(directory)
 
 
 def _python(text: str, _: Path) -> None:

@@ -14,8 +14,10 @@ import pytest
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy import preflight
-from safeconduct.policy.engine import Evaluator
-from safeconduct.policy.rego import MAX_INPUT_BYTES, PolicyRefused, RegoEngine
+from safeconduct.policy.loading import load
+from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.rego.engine import MAX_INPUT_BYTES, RegoEngine
+from safeconduct.policy.rego.evaluator import Evaluator
 from tests.support.bundles import GUARDED, PACKAGE, bundle, write
 
 READ = b'{"call":{"tool":"crm.get_case"}}'
@@ -157,7 +159,7 @@ def test_without_the_wheel_nothing_loads(tmp_path: Path, monkeypatch: pytest.Mon
     directory = write(tmp_path, "# without the wheel\n")
     for look in (True, False):
         with pytest.raises(PolicyRefused, match="gordon-to-regorus"):
-            RegoEngine.load(directory, preflight=look)
+            load(directory, preflight=look)
 
 
 def test_an_engine_that_cannot_be_built_in_a_thread_permits_nothing(
@@ -173,7 +175,7 @@ def test_an_engine_that_cannot_be_built_in_a_thread_permits_nothing(
 
 
 def test_a_bundle_that_vanishes_goes_on_deciding(tmp_path: Path) -> None:
-    engine = RegoEngine.load(write(tmp_path / "policy"))
+    engine = load(write(tmp_path / "policy"))
     shutil.rmtree(tmp_path / "policy")
     answers: list[PolicyAnswer] = []
     thread = threading.Thread(target=lambda: answers.append(engine.evaluate(READ, 0)))
@@ -208,7 +210,7 @@ def test_a_bundle_that_vanishes_goes_on_deciding(tmp_path: Path) -> None:
 )
 def test_a_bundle_that_breaks_engines_is_refused(tmp_path: Path, rules: str) -> None:
     with pytest.raises(PolicyRefused) as caught:
-        RegoEngine.load(write(tmp_path, rules))
+        load(write(tmp_path, rules))
     assert caught.value.fix
     assert caught.value.line >= 1
 
@@ -244,12 +246,12 @@ def test_without_a_child_there_is_no_verdict(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
     with pytest.raises(PolicyRefused, match="could not be judged"):
-        RegoEngine.load(write(tmp_path / "policy"))
+        load(write(tmp_path / "policy"))
 
 
 STALLED = f"""
 import faulthandler
-from safeconduct.policy.rego import RegoEngine
+from safeconduct.policy.rego.engine import RegoEngine
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 rules = 'permit contains {{"id": "x"}} if endless' + {ENDLESS!r}
 engine = RegoEngine(bundle(GUARDED, PACKAGE + rules))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.policy_input import MEMBERS, policy_input
-from safeconduct.policy.rego import RegoEngine
+from safeconduct.policy.rego.engine import RegoEngine
 from tests.support.bundles import PACKAGE, bundle
 from tests.support.strategies import anything
 

@@ -6,7 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from safeconduct.policy.bundle import Bundle, RuleFile
+from safeconduct.policy.bundles.header import Header
+from safeconduct.policy.bundles.reading import Bundle, RuleFile
 
 HEADER = "name: test\nengine: rego\nentrypoint: agent.tools\n"
 
@@ -39,9 +40,9 @@ def bundle(*texts: str, data: str = "{}", unsafe: bool = False) -> Bundle:
     """A bundle that nobody checked, of files `0.rego`, `1.rego`, …"""
     digest = hashlib.sha256("\0".join((*texts, data)).encode()).hexdigest()
     return Bundle(
-        name="test",
-        entrypoint="agent.tools",
-        unsafe_permit_all=unsafe,
+        header=Header(
+            name="test", engine="rego", entrypoint="agent.tools", unsafe_permit_all=unsafe
+        ),
         rules=tuple(RuleFile(f"{number}.rego", text) for number, text in enumerate(texts)),
         data=data,
         digest=digest,

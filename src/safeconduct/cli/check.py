@@ -69,10 +69,11 @@ def _sorted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _policy(directory: Path, config: Config) -> list[Problem]:
     """What the policy engine finds in the bundle."""
     from safeconduct.config import Problem
-    from safeconduct.policy.rego import PolicyRefused, RegoEngine
+    from safeconduct.policy.loading import load
+    from safeconduct.policy.refusal import PolicyRefused
 
     try:
-        RegoEngine.load(directory / config.root.policy.bundle)
+        load(directory / config.root.policy.bundle)
     except PolicyRefused as refused:
         return [
             Problem(

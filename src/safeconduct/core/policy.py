@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+Said = Literal["permit", "elevate", "deny"]
+"""What a set of rules amounts to: deny over elevate over permit; nothing means deny."""
 
 
 class PolicyElevate(msgspec.Struct, frozen=True):
@@ -14,13 +19,28 @@ class PolicyElevate(msgspec.Struct, frozen=True):
 
 
 class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules said. When `error` is set the three sets are empty.
+    """What the rules said. When `error` is set all sets are empty.
 
-    `bundle` is the lower-case hexadecimal SHA-256 of the policy bundle.
+    `obligations` are names from the bundle that rules which permit or elevate demand. `log_only`
+    are rules that spoke and do not count yet, and `would_have` is what the policy had said if they
+    did; None where no such rule spoke. `bundle` is the lower-case hexadecimal SHA-256 of the policy
+    bundle.
     """
 
     permit: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     elevate: tuple[PolicyElevate, ...] = ()
+    obligations: tuple[str, ...] = ()
+    log_only: tuple[str, ...] = ()
+    would_have: Said | None = None
     bundle: str = ""
     error: str | None = None
+
+    @property
+    def said(self) -> Said:
+        """Deny over elevate over permit; an error, or nothing, means deny."""
+        if self.error is not None or self.deny:
+            return "deny"
+        if self.elevate:
+            return "elevate"
+        return "permit" if self.permit else "deny"

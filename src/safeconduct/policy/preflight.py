@@ -22,19 +22,16 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.policy import lint, probes
-from safeconduct.policy.bundle import Bundle
-from safeconduct.policy.engine import Evaluator, message, place
-from safeconduct.policy.header import FILE
+from safeconduct.policy.bundles.header import FILE
+from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.syntax import rules
 
 CPU_S: Final = 5
 WALL_S: Final = 60
 """Only for a child that waits for something; a slow machine must not refuse a sound bundle."""
 
 _MEMORY_BYTES: Final = 512 * 1024 * 1024
-_FIX: Final = "simplify the rules that were added last; look for nesting and large iterations"
+FIX: Final = "simplify the rules that were added last; look for nesting and large iterations"
 
 
 class _Finding(msgspec.Struct, frozen=True):
@@ -67,63 +64,10 @@ def run(bundle: Bundle, *, cpu_s: int = CPU_S) -> None:
         )
         verdict = msgspec.json.decode(child.stdout, type=_Verdict)
     except (subprocess.SubprocessError, OSError, msgspec.DecodeError) as error:
-        raise PolicyRefused(_failure(error, cpu_s), file=FILE, fix=_FIX) from None
+        raise PolicyRefused(_failure(error, cpu_s), file=FILE, fix=FIX) from None
     if verdict.refused is not None:
         found = verdict.refused
         raise PolicyRefused(found.sentence, file=found.file, line=found.line, fix=found.fix)
-
-
-def judge(bundle: Bundle) -> None:
-    """Judge the bundle in this process.
-
-    Raises:
-        PolicyRefused: at the first finding.
-    """
-    try:
-        evaluator = Evaluator(bundle)
-    except RecursionError:
-        raise PolicyRefused("the rules are nested too deep", file=FILE, fix=_FIX) from None
-    lint.check(evaluator.modules, bundle.entrypoint)
-    for when, given in probes.typed():
-        try:
-            permitted = evaluator.ask(given, 0).permit
-        except (RuntimeError, msgspec.ValidationError) as error:
-            raise _failed(error, when) from None
-        if permitted:
-            _refuse_vacuous(bundle, evaluator, permitted[0].id, when)
-    for rule in rules(evaluator.modules):
-        if rule.kind in {"set", "value"} and None not in rule.path:
-            # An error here can be a guard that stands in the caller; only coming back counts.
-            with contextlib.suppress(RuntimeError):
-                evaluator.run(".".join(("data", *filter(None, rule.path))))
-    for when, given in probes.mistyped(evaluator.modules):
-        # An error refuses the call, which is what a mistyped fact must do.
-        with contextlib.suppress(RuntimeError, msgspec.ValidationError):
-            permitted = evaluator.ask(given, 0).permit
-            if permitted:
-                _refuse_vacuous(bundle, evaluator, permitted[0].id, when)
-
-
-def _refuse_vacuous(bundle: Bundle, evaluator: Evaluator, identity: str, when: str) -> None:
-    if bundle.unsafe_permit_all:
-        return
-    rule = lint.find(evaluator.modules, bundle.entrypoint, identity)
-    raise PolicyRefused(
-        f"the rule `{identity}` permits {when}",
-        file=rule.file,
-        line=rule.line,
-        fix="name the tools that it is for, and compare facts with literals",
-    )
-
-
-def _failed(error: Exception, when: str) -> PolicyRefused:
-    file, line = place(error) or (FILE, 1)
-    return PolicyRefused(
-        f"the rules fail {when}: {message(error)}",
-        file=file,
-        line=line,
-        fix="check that a fact is there, and its type, before using it",
-    )
 
 
 def _failure(error: Exception, cpu_s: int) -> str:
@@ -141,6 +85,13 @@ def _failure(error: Exception, cpu_s: int) -> str:
             return f"the rules could not be judged: {error}"
 
 
+def _judge(bundle: Bundle) -> None:
+    """Judge the bundle in this process. Raises PolicyRefused at the first finding."""
+    from safeconduct.policy.rego.judging import judge  # noqa: PLC0415 the native code of one engine
+
+    judge(bundle)
+
+
 def _main() -> None:
     cpu_s = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
@@ -149,7 +100,7 @@ def _main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     refused = None
     try:
-        judge(msgspec.json.decode(sys.stdin.buffer.read(), type=Bundle))
+        _judge(msgspec.json.decode(sys.stdin.buffer.read(), type=Bundle))
     except PolicyRefused as error:
         refused = _Finding(error.sentence, error.file, error.line, error.fix)
     sys.stdout.buffer.write(msgspec.json.encode(_Verdict(refused)))

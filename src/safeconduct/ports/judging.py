@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from safeconduct.core.manifest import Resolver
@@ -64,14 +64,17 @@ class Desk(Protocol):
 class PolicyEngine(Protocol):
     """The operator's rules. `evaluate` never raises: a failure is an answer with `error` set.
 
-    `members` are those of the input that the rules can see; None when they may look at any.
+    `members` are those of the input that the rules can see; None when they may look at any. An
+    engine outside this process answers with something to wait for, which ends in bounded time.
     """
 
     digest: str
     unsafe: tuple[str, ...]
     members: frozenset[str] | None
 
-    def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
+    def evaluate(
+        self, input_json: bytes, now_ms: int
+    ) -> PolicyAnswer | Awaitable[PolicyAnswer]: ...
 
 
 class Inspector(Protocol):

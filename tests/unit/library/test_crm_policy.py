@@ -12,7 +12,7 @@ import pytest
 
 import safeconduct
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
-from safeconduct.policy.rego import RegoEngine
+from safeconduct.policy.loading import LocalEngine, load
 
 POLICY = Path(safeconduct.__file__).parent / "library" / "policies" / "crm"
 NOW_MS: Final = 1_762_000_000_000
@@ -24,8 +24,8 @@ MISSING: Final = object()
 
 
 @pytest.fixture(scope="module")
-def engine() -> RegoEngine:
-    return RegoEngine.load(POLICY)
+def engine() -> LocalEngine:
+    return load(POLICY)
 
 
 def given(tool: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def given(tool: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
     return value
 
 
-def ask(engine: RegoEngine, value: dict[str, Any]) -> Answer:
+def ask(engine: LocalEngine, value: dict[str, Any]) -> Answer:
     answer = engine.evaluate(orjson.dumps(value), NOW_MS)
     return answer.permit, tuple(rule.id for rule in answer.elevate)
 
@@ -84,23 +84,23 @@ UPDATE: Final = "crm.update_opportunity"
 @pytest.mark.parametrize(
     "tool", ["crm.get_case", "crm.get_opportunity", "crm.list_customers", "crm.customers_on_file"]
 )
-def test_records_may_be_read(engine: RegoEngine, tool: str, tier: int) -> None:
+def test_records_may_be_read(engine: LocalEngine, tool: str, tier: int) -> None:
     assert ask(engine, given(tool, {"agent.tier": tier})) == (("crm.read",), ())
 
 
 @pytest.mark.parametrize("confidentiality", ["public", "internal", "confidential"])
-def test_mail_may_be_sent(engine: RegoEngine, confidentiality: str) -> None:
+def test_mail_may_be_sent(engine: LocalEngine, confidentiality: str) -> None:
     value = given("mail.send", {"labels.confidentiality": confidentiality, "agent.tier": 1})
     assert ask(engine, value) == (("mail.send",), ())
 
 
 @pytest.mark.parametrize("fields", [["stage"], ["next_step"], ["close_date", "next_step", "stage"]])
-def test_harmless_fields_may_be_set(engine: RegoEngine, fields: list[str]) -> None:
+def test_harmless_fields_may_be_set(engine: LocalEngine, fields: list[str]) -> None:
     assert ask(engine, given(UPDATE, {"call.fields": fields})) == (("opportunity.fields",), ())
 
 
 @pytest.mark.parametrize("delta_bps", [-999, -1, 0, 1, 999])
-def test_a_small_change_of_the_amount_needs_a_yes(engine: RegoEngine, delta_bps: int) -> None:
+def test_a_small_change_of_the_amount_needs_a_yes(engine: LocalEngine, delta_bps: int) -> None:
     value = given(UPDATE, AMOUNT | {"facts.delta_bps": delta_bps})
     answer = engine.evaluate(orjson.dumps(value), NOW_MS)
     assert answer.permit == ()
@@ -108,12 +108,12 @@ def test_a_small_change_of_the_amount_needs_a_yes(engine: RegoEngine, delta_bps:
 
 
 @pytest.mark.parametrize("age_ms", [0, 1, 299_999])
-def test_a_yes_to_exactly_this_call_permits_it(engine: RegoEngine, age_ms: int) -> None:
+def test_a_yes_to_exactly_this_call_permits_it(engine: LocalEngine, age_ms: int) -> None:
     value = given(UPDATE, APPROVED | {"approval.granted_at_ms": NOW_MS - age_ms})
     assert ask(engine, value) == (("opportunity.amount.approved",), ())
 
 
-def test_an_approved_amount_may_come_with_harmless_fields(engine: RegoEngine) -> None:
+def test_an_approved_amount_may_come_with_harmless_fields(engine: LocalEngine) -> None:
     value = given(UPDATE, APPROVED | {"call.fields": ["amount_minor", "stage"]})
     assert ask(engine, value) == (("opportunity.amount.approved",), ())
 
@@ -182,7 +182,7 @@ HOLES: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("hole", HOLES)
-def test_what_must_stay_closed_stays_closed(engine: RegoEngine, hole: str) -> None:
+def test_what_must_stay_closed_stays_closed(engine: LocalEngine, hole: str) -> None:
     answer = engine.evaluate(orjson.dumps(given(UPDATE, HOLES[hole])), NOW_MS)
     # Closed by what the rules say: an error would refuse as well, but with another reason.
     assert answer == PolicyAnswer(bundle=engine.digest)
@@ -202,7 +202,7 @@ NO_APPROVAL: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", NO_APPROVAL)
-def test_an_approval_that_is_none_does_not_permit(engine: RegoEngine, case: str) -> None:
+def test_an_approval_that_is_none_does_not_permit(engine: LocalEngine, case: str) -> None:
     value = given(UPDATE, APPROVED | NO_APPROVAL[case])
     assert ask(engine, value) == ((), ("opportunity.amount",))
 
@@ -220,7 +220,7 @@ MISTYPED_APPROVAL: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", MISTYPED_APPROVAL)
-def test_a_mistyped_approval_never_permits(engine: RegoEngine, case: str) -> None:
+def test_a_mistyped_approval_never_permits(engine: LocalEngine, case: str) -> None:
     permit, _ = ask(engine, given(UPDATE, APPROVED | MISTYPED_APPROVAL[case]))
     assert permit == ()
 
@@ -239,7 +239,7 @@ def test_a_mistyped_approval_never_permits(engine: RegoEngine, case: str) -> Non
     ],
 )
 def test_no_mail_after_something_restricted_or_unknown(
-    engine: RegoEngine, changes: dict[str, Any]
+    engine: LocalEngine, changes: dict[str, Any]
 ) -> None:
     assert ask(engine, given("mail.send", changes)) == NOTHING
 
@@ -249,16 +249,16 @@ def test_no_mail_after_something_restricted_or_unknown(
     [{"call.effect": "execute"}, {"call.effect": MISSING}, {"agent.tier": None}, {"agent.tier": 4}],
 )
 def test_reading_needs_a_reviewed_tool_and_a_known_tier(
-    engine: RegoEngine, changes: dict[str, Any]
+    engine: LocalEngine, changes: dict[str, Any]
 ) -> None:
     assert ask(engine, given("crm.get_case", changes)) == NOTHING
 
 
-def test_other_tools_are_nobodys(engine: RegoEngine) -> None:
+def test_other_tools_are_nobodys(engine: LocalEngine) -> None:
     assert ask(engine, given("warehouse.query", {"call.effect": "read"})) == NOTHING
 
 
-def test_nothing_of_the_library_is_unsafe(engine: RegoEngine) -> None:
+def test_nothing_of_the_library_is_unsafe(engine: LocalEngine) -> None:
     assert engine.unsafe == ()
 
 
@@ -268,6 +268,6 @@ def test_which_tiers_may_do_what_is_data(tmp_path: Path) -> None:
     data = json.loads(path.read_text(encoding="utf-8"))
     data["tiers"]["fields"] = [1, 2, 3]
     path.write_text(json.dumps(data), encoding="utf-8")
-    engine = RegoEngine.load(copy)
+    engine = load(copy)
     assert ask(engine, given(UPDATE, {"agent.tier": 1})) == (("opportunity.fields",), ())
     assert ask(engine, given(UPDATE, APPROVED | {"agent.tier": 1})) == NOTHING

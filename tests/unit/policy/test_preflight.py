@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from safeconduct.policy.preflight import judge, run
+from safeconduct.policy.preflight import run
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.rego.judging import judge
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 
 

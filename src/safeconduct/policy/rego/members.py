@@ -5,7 +5,7 @@ Handing a value to the engine costs more than most rules do, so it is not given 
 
 from __future__ import annotations
 
-from safeconduct.policy.syntax import Node, references
+from safeconduct.policy.rego.syntax import Node, references
 
 
 def members(modules: list[Node]) -> frozenset[str] | None:

@@ -3,8 +3,9 @@ import sys
 import msgspec
 import pytest
 
-from safeconduct.policy.engine import Asked, Evaluator, Named, Sets, place
+from safeconduct.policy.contract import Asked, Denied, Permitted, Sets
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.rego.evaluator import Evaluator, place
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 
 READ = b'{"call":{"tool":"crm.get_case"}}'
@@ -21,12 +22,14 @@ def test_rules_of_all_files_add_to_the_sets() -> None:
     elevate contains {"id": "d", "template": "t", "ttl_s": 60} if true
     """
     assert ask(text, data='{"crm":{"closed":true}}') == Sets(
-        permit=(Named("b"), Named("read")), deny=(Named("c"),), elevate=(Asked("d", "t", 60),)
+        permit=(Permitted("b"), Permitted("read")),
+        deny=(Denied("c"),),
+        elevate=(Asked("d", "t", 60),),
     )
 
 
 def test_a_set_without_rules_is_empty() -> None:
-    assert ask("") == Sets(permit=(Named("read"),))
+    assert ask("") == Sets(permit=(Permitted("read"),))
 
 
 def test_a_rule_that_is_undefined_adds_nothing() -> None:
@@ -35,14 +38,14 @@ def test_a_rule_that_is_undefined_adds_nothing() -> None:
 
 def test_an_evaluator_remembers_nothing() -> None:
     evaluator = Evaluator(bundle(GUARDED))
-    assert evaluator.ask(READ, 0).permit == (Named("read"),)
+    assert evaluator.ask(READ, 0).permit == (Permitted("read"),)
     assert evaluator.ask(b"{}", 0).permit == ()
-    assert evaluator.ask(READ, 0).permit == (Named("read"),)
+    assert evaluator.ask(READ, 0).permit == (Permitted("read"),)
 
 
 def test_time_stands_still_at_the_decision() -> None:
     text = 'deny contains {"id": "x"} if time.now_ns() == 1700000000123000000'
-    assert ask(text, now_ms=1_700_000_000_123).deny == (Named("x"),)
+    assert ask(text, now_ms=1_700_000_000_123).deny == (Denied("x"),)
     assert ask(text, now_ms=1_700_000_000_124).deny == ()
 
 

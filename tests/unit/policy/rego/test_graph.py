@@ -1,9 +1,9 @@
 import pytest
 
-from safeconduct.policy.engine import Evaluator
-from safeconduct.policy.graph import MAX_CHAIN, check_graph
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.syntax import rules
+from safeconduct.policy.rego.evaluator import Evaluator
+from safeconduct.policy.rego.graph import MAX_CHAIN, check_graph
+from safeconduct.policy.rego.syntax import rules
 from tests.support.bundles import PACKAGE, bundle
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from safeconduct.policy import bundle
-from safeconduct.policy.bundle import read
+from safeconduct.policy.bundles import reading
+from safeconduct.policy.bundles.reading import read
 from safeconduct.policy.refusal import PolicyRefused
 from tests.support.bundles import HEADER, write
 
@@ -19,7 +19,7 @@ def test_a_bundle_is_rules_and_data_under_the_name_of_their_file(tmp_path: Path)
     found = read(write(tmp_path, files=files, data={"crm": {"tiers": [1, 2]}}))
     assert [rule.path for rule in found.rules] == ["rules/more/deep.rego", "rules/test.rego"]
     assert found.data == '{"crm":{"tiers":[1,2]}}'
-    assert found.entrypoint == "agent.tools"
+    assert found.header.entrypoint == "agent.tools"
 
 
 def test_the_digest_names_exactly_what_decides(tmp_path: Path) -> None:
@@ -112,11 +112,11 @@ def test_a_file_that_may_not_be_read_is_refused(
 
 
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "MAX_FILE_BYTES", 200)
+    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 200)
     assert "larger than 200" in refused(write(tmp_path / "a", "#" * 200)).sentence
-    monkeypatch.setattr(bundle, "MAX_BUNDLE_BYTES", 100)
+    monkeypatch.setattr(reading, "MAX_BUNDLE_BYTES", 100)
     assert "or 100 bytes" in refused(write(tmp_path / "b")).sentence
-    monkeypatch.setattr(bundle, "MAX_FILES", 1)
+    monkeypatch.setattr(reading, "MAX_FILES", 1)
     assert "more than 1 files" in refused(write(tmp_path / "c")).sentence
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from safeconduct.policy.engine import Evaluator
-from safeconduct.policy.members import members
+from safeconduct.policy.rego.evaluator import Evaluator
+from safeconduct.policy.rego.members import members
 from tests.support.bundles import PACKAGE, bundle
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from safeconduct.policy.builtins import FORBIDDEN, PERMITTED
-from safeconduct.policy.engine import Evaluator
+from safeconduct.policy.rego.builtins import FORBIDDEN, PERMITTED
+from safeconduct.policy.rego.evaluator import Evaluator
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
-from safeconduct.policy.bundle import Bundle
-from safeconduct.policy.engine import Evaluator
-from safeconduct.policy.rego import PolicyRefused, RegoEngine
+from safeconduct.policy.bundles.reading import Bundle
+from safeconduct.policy.loading import load
+from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.rego.engine import RegoEngine
+from safeconduct.policy.rego.evaluator import Evaluator
 from tests.support.bundles import GUARDED, HEADER, PACKAGE, bundle, write
 
 READ = b'{"call":{"tool":"crm.get_case"}}'
@@ -15,7 +17,7 @@ ELEVATE = 'elevate contains {"id": "ask", "template": "t", "ttl_s": 60} if input
 
 
 def test_a_loaded_bundle_answers(tmp_path: Path) -> None:
-    engine = RegoEngine.load(write(tmp_path, ELEVATE))
+    engine = load(write(tmp_path, ELEVATE))
     assert engine.evaluate(READ, 0) == PolicyAnswer(permit=("read",), bundle=engine.digest)
     assert engine.evaluate(b'{"x":1}', 0) == PolicyAnswer(
         elevate=(PolicyElevate("ask", "t", 60),), bundle=engine.digest
@@ -26,20 +28,20 @@ def test_a_loaded_bundle_answers(tmp_path: Path) -> None:
 
 def test_a_refusal_names_the_file_in_its_directory(tmp_path: Path) -> None:
     with pytest.raises(PolicyRefused) as caught:
-        RegoEngine.load(write(tmp_path, 'permit contains {"id": "all"} if true'))
+        load(write(tmp_path, 'permit contains {"id": "all"} if true'))
     assert caught.value.file == str(tmp_path / "rules" / "test.rego")
     assert caught.value.line == 6
 
 
 def test_form_is_checked_without_preflight_too(tmp_path: Path) -> None:
     with pytest.raises(PolicyRefused, match="not Rego"):
-        RegoEngine.load(write(tmp_path, "a :="), preflight=False)
+        load(write(tmp_path, "a :="), preflight=False)
 
 
 def test_an_unsafe_bundle_says_so(tmp_path: Path) -> None:
     everything = 'permit contains {"id": "all"} if true'
     header = HEADER + "unsafe_permit_all: true\n"
-    engine = RegoEngine.load(write(tmp_path, everything, header=header))
+    engine = load(write(tmp_path, everything, header=header))
     assert engine.unsafe == ("unsafe_permit_all",)
     assert engine.evaluate(b"{}", 0).permit == ("all",)
 
@@ -90,7 +92,7 @@ def test_bundles_that_were_replaced_are_forgotten(monkeypatch: pytest.MonkeyPatc
             made.append(made_of.digest)
             super().__init__(made_of)
 
-    monkeypatch.setattr("safeconduct.policy.rego.Evaluator", Counting)
+    monkeypatch.setattr("safeconduct.policy.rego.engine.Evaluator", Counting)
     engines = [RegoEngine(bundle(GUARDED + f"# {number}")) for number in range(6)]
     assert len(made) == 6
     engines[5].evaluate(READ, 0)

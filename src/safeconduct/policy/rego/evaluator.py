@@ -8,44 +8,20 @@ interpreter's lock while it evaluates.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
-from safeconduct.policy.builtins import FORBIDDEN
-from safeconduct.policy.bundle import Bundle
-from safeconduct.policy.header import FILE, RESERVED
+from safeconduct.policy.bundles.header import FILE, RESERVED
+from safeconduct.policy.bundles.reading import Bundle
+from safeconduct.policy.contract import Sets
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.syntax import Node, decode, rules
+from safeconduct.policy.rego.builtins import FORBIDDEN
+from safeconduct.policy.rego.syntax import Node, decode, rules
 
 _RULE: Final = f"data.{RESERVED}.answer"
 _PLACE: Final = re.compile(r"--> (?P<file>.+):(?P<line>\d+):\d+$", re.MULTILINE)
 _MESSAGE: Final = re.compile(r"^error: (.*)", re.MULTILINE)
-
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-
-
-class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An element of `permit` or `deny`."""
-
-    id: _Name
-
-
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An element of `elevate`; `ttl_s` in seconds."""
-
-    id: _Name
-    template: _Name
-    ttl_s: Annotated[int, msgspec.Meta(gt=0, le=3600)]
-
-
-class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the rules contributed; a set without rules is empty."""
-
-    permit: tuple[Named, ...] = ()
-    deny: tuple[Named, ...] = ()
-    elevate: tuple[Asked, ...] = ()
-
 
 _DECODER: Final = msgspec.json.Decoder(Sets)
 
@@ -93,7 +69,7 @@ class Evaluator:
             for rule in bundle.rules:
                 self._parse(rule.path, rule.text)
             self.modules: list[Node] = decode(self._engine.get_ast_as_json())
-            self._parse("answer", _answer(bundle.entrypoint, self.modules))
+            self._parse("answer", _answer(bundle.header.entrypoint, self.modules))
             self._engine.add_data_json(bundle.data)
         except BaseException:
             self.close()

@@ -1,6 +1,6 @@
 import pytest
 
-from safeconduct.policy.header import read_header
+from safeconduct.policy.bundles.header import read_header
 from safeconduct.policy.refusal import PolicyRefused
 
 GOOD = "name: test\nengine: rego\nentrypoint: agent.tools\n"

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from safeconduct.policy.syntax import Node, references, static
+from safeconduct.policy.rego.syntax import Node, references, static
 
 Tree = dict[str, Any]
 

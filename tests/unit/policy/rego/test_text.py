@@ -1,7 +1,7 @@
 import pytest
 
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.text import MAX_NESTING, check_text
+from safeconduct.policy.rego.text import MAX_NESTING, check_text
 
 
 def nested(depth: int) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from safeconduct.policy.builtins import PERMITTED
-from safeconduct.policy.graph import check_graph
-from safeconduct.policy.header import FILE, RESERVED
+from safeconduct.policy.bundles.header import FILE, RESERVED
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.syntax import (
+from safeconduct.policy.rego.builtins import PERMITTED
+from safeconduct.policy.rego.graph import check_graph
+from safeconduct.policy.rego.syntax import (
     Node,
     Rule,
     depth,
@@ -29,7 +29,8 @@ SETS: Final = {
     "deny": ("id",),
     "elevate": ("id", "template", "ttl_s"),
 }
-"""The sets of the contract, and the keys that their elements have."""
+"""The sets of the contract, and the keys that their elements have; `obligations` may be another one
+where something may happen."""
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -98,7 +99,8 @@ def _check_answer(rule: Rule, target: tuple[str, ...], name: str, places: dict[s
             f"an element of `{name}` without an id",
             'give it an `"id"`: a literal of lower-case letters, digits, `.`, `_` and `-`',
         )
-    if sorted(key or "" for key, _ in _fields(rule)) != sorted(SETS[name]):
+    keys = [key for key, _ in _fields(rule) if key != "obligations" or name == "deny"]
+    if sorted(key or "" for key in keys) != sorted(SETS[name]):
         raise rule.refused(f"elements of `{name}` have {_list(SETS[name])}", "add or remove keys")
     if identity in places:
         first = places[identity]

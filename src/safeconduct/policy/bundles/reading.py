@@ -20,9 +20,10 @@ import msgspec
 
 from safeconduct.core.canonical import canonical
 from safeconduct.kit import strictjson
-from safeconduct.policy.header import FILE, RESERVED, Header, read_header
+from safeconduct.policy.bundles.header import FILE, RESERVED, Header, read_header
+from safeconduct.policy.contract import Contract
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.text import check_text
+from safeconduct.policy.rego.text import check_text
 
 MAX_FILES: Final = 256
 MAX_FILE_BYTES: Final = 1024 * 1024
@@ -43,17 +44,25 @@ class RuleFile(msgspec.Struct, frozen=True):
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """What decides, and nothing that is not read from the bundle again.
 
-    `entrypoint` is the package with the sets `permit`, `deny` and `elevate`; `data` is one JSON
-    object. `digest` is the lower-case hexadecimal SHA-256 of the canonical JSON object that maps
-    each file's path to the SHA-256 of its bytes.
+    `data` is one JSON object. `digest` is the lower-case hexadecimal SHA-256 of the canonical JSON
+    object that maps each file's path to the SHA-256 of its bytes.
     """
 
-    name: str
-    entrypoint: str
-    unsafe_permit_all: bool
+    header: Header
     rules: tuple[RuleFile, ...]
     data: str
     digest: str
+
+    @property
+    def contract(self) -> Contract:
+        """What the header says of the rules."""
+        return Contract(
+            digest=self.digest,
+            log_only=frozenset(
+                identity for identity, mode in self.header.modes.items() if mode == "log_only"
+            ),
+            obligations=frozenset(self.header.obligations),
+        )
 
 
 def read(directory: Path) -> Bundle:
@@ -93,9 +102,7 @@ def read(directory: Path) -> Bundle:
     }
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return Bundle(
-        name=header.name,
-        entrypoint=header.entrypoint,
-        unsafe_permit_all=header.unsafe_permit_all,
+        header=header,
         rules=rules,
         data=canonical(data).decode(),
         digest=hashlib.sha256(canonical(digests)).hexdigest(),

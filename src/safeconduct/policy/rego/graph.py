@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from safeconduct.policy.syntax import Path, Rule, dotted, references, resolve, static
+from safeconduct.policy.rego.syntax import Path, Rule, dotted, references, resolve, static
 
 MAX_CHAIN: Final = 16
 

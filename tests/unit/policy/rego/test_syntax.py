@@ -1,7 +1,7 @@
 import pytest
 
-from safeconduct.policy.engine import Evaluator
-from safeconduct.policy.syntax import (
+from safeconduct.policy.rego.evaluator import Evaluator
+from safeconduct.policy.rego.syntax import (
     Node,
     Path,
     Rule,

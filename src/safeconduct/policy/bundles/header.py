@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -18,13 +18,27 @@ _ENTRYPOINT: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*){0,7}")
 _PLACE: Final = re.compile(r"\$\.(\w+)")
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`entrypoint` is a package. `unsafe_permit_all` admits rules that permit whatever is asked."""
+Mode = Literal["active", "log_only"]
+RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`entrypoint` is a package of Rego rules. A rule that is `log_only` speaks without effect.
+
+    `unsafe_permit_all` admits rules that permit whatever is asked.
+    """
 
     name: str
     engine: Literal["rego"]
     entrypoint: str
+    modes: dict[RuleId, Mode] = {}
+    obligations: dict[RuleId, dict[str, Any]] = {}
     unsafe_permit_all: bool = False
+
+    @property
+    def unsafe(self) -> tuple[str, ...]:
+        """The switches that weaken the policy."""
+        return ("unsafe_permit_all",) if self.unsafe_permit_all else ()
 
 
 def read_header(text: str) -> Header:

@@ -1,8 +1,8 @@
 import pytest
 
-from safeconduct.policy.engine import Evaluator
-from safeconduct.policy.lint import check, find
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.rego.evaluator import Evaluator
+from safeconduct.policy.rego.lint import check, find
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 
 
@@ -49,7 +49,6 @@ def test_every_rule_that_answers_carries_an_id(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        'permit contains {"id": "x", "obligations": []}',
         'deny contains {"id": "x", "reason": "y"}',
         'elevate contains {"id": "x"}',
         'elevate contains {"id": "x", "template": "y"}',

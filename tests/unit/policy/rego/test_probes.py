@@ -3,9 +3,9 @@ from typing import Any
 import orjson
 import pytest
 
-from safeconduct.policy import probes
-from safeconduct.policy.engine import Evaluator
-from safeconduct.policy.syntax import Node
+from safeconduct.policy.rego import probes
+from safeconduct.policy.rego.evaluator import Evaluator
+from safeconduct.policy.rego.syntax import Node
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 
 

@@ -1,0 +1,1 @@
+"""Bundles: how policy is packaged, read, signed, fetched and swapped."""

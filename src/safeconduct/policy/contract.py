@@ -1,0 +1,110 @@
+"""The decision contract, the same for every engine: what its rules say, and what that amounts to.
+
+An engine contributes three sets, `permit`, `deny` and `elevate`, of elements with the id of a rule.
+Here, and nowhere else, they become the answer that the gateway sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import Annotated
+
+import msgspec
+
+from safeconduct.core.policy import PolicyAnswer, PolicyElevate
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Permitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An element of `permit`. `obligations` are names that the bundle's header explains."""
+
+    id: Name
+    obligations: tuple[Name, ...] = ()
+
+
+class Denied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An element of `deny`."""
+
+    id: Name
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An element of `elevate`; `ttl_s` in seconds."""
+
+    id: Name
+    template: Name
+    ttl_s: Annotated[int, msgspec.Meta(gt=0, le=3600)]
+    obligations: tuple[Name, ...] = ()
+
+
+class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the rules contributed; a set without rules is empty."""
+
+    permit: tuple[Permitted, ...] = ()
+    deny: tuple[Denied, ...] = ()
+    elevate: tuple[Asked, ...] = ()
+
+    def without(self, ids: AbstractSet[str]) -> Sets:
+        """The sets as they were if these rules did not exist."""
+        return Sets(
+            permit=tuple([rule for rule in self.permit if rule.id not in ids]),
+            deny=tuple([rule for rule in self.deny if rule.id not in ids]),
+            elevate=tuple([rule for rule in self.elevate if rule.id not in ids]),
+        )
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all rules that spoke."""
+        spoke: tuple[Permitted | Denied | Asked, ...] = (*self.permit, *self.deny, *self.elevate)
+        return frozenset(rule.id for rule in spoke)
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bundle's header says of its rules.
+
+    `log_only` are rules that speak without effect; `obligations` the names that rules may demand.
+    """
+
+    digest: str
+    log_only: frozenset[str] = frozenset()
+    obligations: frozenset[str] = frozenset()
+
+    def answer(self, sets: Sets, everything: Sets | None = None) -> PolicyAnswer:
+        """What the sets amount to.
+
+        `sets` may hold rules that are only logged, which do not count here. An engine in which one
+        rule can hide another passes the sets of the active rules, and those of all rules as
+        `everything`.
+        """
+        if everything is None:
+            everything = sets
+        if self.log_only:
+            sets = sets.without(self.log_only)
+        answer = _answer(sets, self.digest)
+        unknown = set(answer.obligations) - self.obligations
+        if unknown:
+            return self.failed("a rule demands an obligation that the bundle does not explain")
+        logged = everything.ids & self.log_only
+        if not logged:
+            return answer
+        return msgspec.structs.replace(
+            answer,
+            log_only=tuple(sorted(logged)),
+            would_have=_answer(everything, self.digest).said,
+        )
+
+    def failed(self, error: str) -> PolicyAnswer:
+        """The answer of an engine that could not say anything; `error` quotes no input."""
+        return PolicyAnswer(bundle=self.digest, error=error)
+
+
+def _answer(sets: Sets, digest: str) -> PolicyAnswer:
+    demanding: tuple[Permitted | Asked, ...] = (*sets.permit, *sets.elevate)
+    return PolicyAnswer(
+        permit=tuple([rule.id for rule in sets.permit]),
+        deny=tuple([rule.id for rule in sets.deny]),
+        elevate=tuple([PolicyElevate(rule.id, rule.template, rule.ttl_s) for rule in sets.elevate]),
+        obligations=tuple(sorted({name for rule in demanding for name in rule.obligations})),
+        bundle=digest,
+    )

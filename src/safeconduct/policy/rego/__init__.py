@@ -1,0 +1,1 @@
+"""The Rego engine (regorus), behind JSON text only."""
