@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from safeconduct.core.policy import PolicyAnswer, PolicyElevate
+from safeconduct.core.policy import PolicyAnswer, PolicyElevate, Said
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -58,6 +58,15 @@ class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The ids of all rules that spoke."""
         spoke: tuple[Permitted | Denied | Asked, ...] = (*self.permit, *self.deny, *self.elevate)
         return frozenset(rule.id for rule in spoke)
+
+
+class RuleAt(msgspec.Struct, frozen=True):
+    """Where a rule stands: `set` is the one that it adds to, `file` is relative to the bundle."""
+
+    id: str
+    set: Said
+    file: str
+    line: int
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
