@@ -14,8 +14,8 @@ from fuzz.cuts import cuts
 from safeconduct.entrypoints.arrival import Arrival, Asked, Limits
 from safeconduct.entrypoints.connection import Connection
 from safeconduct.entrypoints.http import Doors, Fields, Peer, Request, Response, Route, Site
+from safeconduct.kit.http1 import connection as client
 from safeconduct.shim.stdio import Splitter, TooLong
-from safeconduct.upstreams import connection as client
 from safeconduct.upstreams.sse import EventStream, EventTooLarge
 
 T = TypeVar("T")

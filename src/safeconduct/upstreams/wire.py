@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
+from safeconduct.kit.http1.connection import Connection, NotHTTP
+from safeconduct.kit.http1.pool import Full, Pool
+from safeconduct.kit.http1.target import Target, Unwritable
 from safeconduct.ports import UpstreamFault
-from safeconduct.upstreams.connection import Connection, NotHTTP
-from safeconduct.upstreams.pool import Full, Pool
-from safeconduct.upstreams.target import Target, Unwritable
 
 UNREACHABLE: Final = "upstream-unreachable"
 MALFORMED: Final = "upstream-malformed"

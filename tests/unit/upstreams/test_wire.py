@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from safeconduct.kit.http1 import pool
 from safeconduct.ports import UpstreamFault
-from safeconduct.upstreams import pool
 from safeconduct.upstreams.wire import Wire
 from tests.faults.upstream_servers import Handler, Raw, Request, raw_server
 

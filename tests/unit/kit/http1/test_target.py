@@ -2,7 +2,7 @@
 
 import pytest
 
-from safeconduct.upstreams.target import Target, Unwritable
+from safeconduct.kit.http1.target import Target, Unwritable
 
 FIXED = {"accept": "application/json"}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from safeconduct.upstreams.connection import Connection, Lost
-from safeconduct.upstreams.target import Target
+from safeconduct.kit.http1.connection import Connection, Lost
+from safeconduct.kit.http1.target import Target
 
 # Below the 5 s after which uvicorn and Node.js close idle connections: a POST that crosses the
 # server's FIN has an unknown outcome, so it is better not to be the later of the two.
@@ -23,12 +24,16 @@ class Full(Exception):
 class Pool:
     """Lends connections, the one used last first."""
 
-    def __init__(self, target: Target, limit: int) -> None:
+    def __init__(self, target: Target, limit: int, ca: Path | None = None) -> None:
+        """`ca` is a file of PEM certificates to trust instead of the system's.
+
+        Raises OSError: the file cannot be read, or holds no certificate.
+        """
         self._target = target
         self._limit = limit
         self._tls: ssl.SSLContext | None = None
         if target.tls:
-            self._tls = ssl.create_default_context()
+            self._tls = ssl.create_default_context(cafile=ca)
             self._tls.set_alpn_protocols(["http/1.1"])
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()

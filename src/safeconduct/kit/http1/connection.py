@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to an upstream, and the response that is arriving on it (RFC 9112).
+"""One HTTP/1.1 connection, and the response that is arriving on it (RFC 9112).
 
 The parser is strict: no bare line feeds, no folded fields, one framing. On top of that the head is
 bounded, informational responses are skipped and trailer fields are dropped. What comes after the
