@@ -9,10 +9,10 @@ WORKERS ?= auto
 CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check story bench conformance fuzz e2e lock docs clean
+.PHONY: help demo test check story bench conformance conformance-policy fuzz e2e lock docs clean
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(VENV)/.demo ## one injected e-mail, with and without the gateway (offline, no keys)
 	@$(BIN)/safeconduct demo
@@ -41,6 +41,9 @@ bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its r
 
 conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
 	@$(BIN)/python -m conformance $(OPTIONS)
+
+conformance-policy: $(VENV)/.dev ## the suites of OPA and others, through our policy engines (last line: JSON)
+	@$(BIN)/python -m conformance.policy $(OPTIONS)
 
 fuzz: $(VENV)/.fuzz ## inputs that nobody thought of, for MINUTES=30 (last line: JSON)
 	@$(BIN)/python -m fuzz --minutes $(or $(MINUTES),30) $(OPTIONS)
