@@ -15,7 +15,7 @@ from safeconduct.cli.output import FAULT, FOUND, add_format, complain, emit
 
 VERBS: Final = (
     "demo", "init", "serve", "check", "schema", "task", "wrap", "connect", "revoke", "consent",
-    "approvals", "audit", "explain", "doctor", "identity",
+    "approvals", "audit", "explain", "doctor", "identity", "policy",
 )  # fmt: skip
 
 _TOUR: Final = """\
@@ -78,7 +78,7 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
         if only is None:
             verbs.add_parser(name, help=_load(name).HELP)
         elif name == only:
-            _declare(verbs.add_parser(name, allow_abbrev=False), _load(name))
+            declare(verbs.add_parser(name, allow_abbrev=False), _load(name))
         else:
             verbs.add_parser(name)
     return parser
@@ -93,7 +93,8 @@ def _hint(args: argparse.Namespace, unknown: Sequence[str]) -> str:
     return ""
 
 
-def _declare(parser: argparse.ArgumentParser, verb: Verb) -> None:
+def declare(parser: argparse.ArgumentParser, verb: Verb) -> None:
+    """What a parser gets from the module of its verb."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = f"{verb.HELP[0].upper()}{verb.HELP[1:]}."
     parser.epilog = _examples(verb.EXAMPLE)

@@ -2,7 +2,9 @@
 
     policy.yaml      name, engine, entrypoint
     rules/**.rego    the rules
+    lib/**.rego      what rules share
     data/<name>.json what the rules see as `data.<name>`; optional
+    masks.yaml       what a record hides of the policy input; optional
 
 Anything else in it is refused, so that a misspelt file is not a rule that silently does not apply.
 Names that begin with a dot are skipped, as are `tests/` and `README.md`.
@@ -29,6 +31,10 @@ MAX_FILES: Final = 256
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_BUNDLE_BYTES: Final = 8 * 1024 * 1024
 
+MASKS: Final = "masks.yaml"
+
+_RULES: Final = frozenset({"rules", "lib"})
+_SINGLE: Final = frozenset({FILE, MASKS})
 _SKIPPED: Final = frozenset({"README.md", "tests"})
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _FILE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -44,14 +50,16 @@ class RuleFile(msgspec.Struct, frozen=True):
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """What decides, and nothing that is not read from the bundle again.
 
-    `data` is one JSON object. `digest` is the lower-case hexadecimal SHA-256 of the canonical JSON
-    object that maps each file's path to the SHA-256 of its bytes.
+    `data` is one JSON object, `masks` the text of `masks.yaml`. `digest` is the lower-case
+    hexadecimal SHA-256 of the canonical JSON object that maps each file's path to the SHA-256 of
+    its bytes.
     """
 
     header: Header
     rules: tuple[RuleFile, ...]
     data: str
     digest: str
+    masks: str | None = None
 
     @property
     def contract(self) -> Contract:
@@ -106,6 +114,7 @@ def read(directory: Path) -> Bundle:
         rules=rules,
         data=canonical(data).decode(),
         digest=hashlib.sha256(canonical(digests)).hexdigest(),
+        masks=_text(files[MASKS], MASKS) if MASKS in files else None,
     )
 
 
@@ -113,19 +122,19 @@ def _paths(directory: Path) -> Iterator[Path]:
     for path in _entries(directory, directory):
         if path.name in _SKIPPED:
             continue
-        if path.name == "rules":
+        if path.name in _RULES:
             yield from _below(path, directory)
         elif path.name == "data":
             for entry in _entries(path, directory):
                 _expect(entry, directory, ".json", path.name)
                 yield entry
-        elif path.name == FILE:
+        elif path.name in _SINGLE:
             yield path
         else:
             raise PolicyRefused(
                 "this does not belong to a bundle",
                 file=path.name,
-                fix=f"keep {FILE}, rules/, data/, tests/ and README.md only",
+                fix=f"keep {FILE}, rules/, lib/, data/, tests/, {MASKS} and README.md only",
             )
 
 

@@ -22,6 +22,16 @@ def test_a_bundle_is_rules_and_data_under_the_name_of_their_file(tmp_path: Path)
     assert found.header.entrypoint == "agent.tools"
 
 
+def test_what_rules_share_is_rules_and_masks_are_part_of_the_bundle(tmp_path: Path) -> None:
+    shared: dict[str, str | bytes] = {"lib/money.rego": "package lib.money\n"}
+    found = read(write(tmp_path / "a", files=shared))
+    assert [rule.path for rule in found.rules] == ["lib/money.rego", "rules/test.rego"]
+    assert found.masks is None
+    masked = read(write(tmp_path / "b", files={**shared, "masks.yaml": "erase: []\n"}))
+    assert masked.masks == "erase: []\n"
+    assert masked.digest != found.digest
+
+
 def test_the_digest_names_exactly_what_decides(tmp_path: Path) -> None:
     first = read(write(tmp_path / "a", data={"crm": 1})).digest
     same = write(tmp_path / "b", data={"crm": 1}, files={"tests/x.rego": "", ".git/x": ""})
