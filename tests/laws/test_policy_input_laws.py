@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.policy_input import MEMBERS, policy_input
+from safeconduct.core.policy_shape import PolicyInputShape
 from safeconduct.policy.rego.engine import RegoEngine
 from tests.support.bundles import PACKAGE, bundle
 from tests.support.strategies import anything
@@ -63,3 +65,10 @@ def test_a_part_of_the_input_is_that_part_of_the_whole(
     part = {name: value for name, value in whole.items() if name in members}
     given = policy_input(*situation, members)
     assert given == orjson.dumps(part, option=orjson.OPT_SORT_KEYS)
+
+
+@given(anything)
+def test_an_input_has_the_shape_that_is_written_down(situation: tuple[Call, Facts]) -> None:
+    value = msgspec.json.decode(policy_input(*situation))
+    shaped = msgspec.convert(value, PolicyInputShape)
+    assert msgspec.json.decode(msgspec.json.encode(shaped)) == value

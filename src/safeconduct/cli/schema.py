@@ -1,4 +1,4 @@
-"""`safeconduct schema`: the JSON Schemas of the configuration's files."""
+"""`safeconduct schema`: the JSON Schemas of the configuration's files and the policy input."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 
 from safeconduct.cli.output import OK, emit
 
-HELP: Final = "print the JSON Schema of a configuration file, for editors"
+HELP: Final = "print the JSON Schema of a configuration file or of the policy input"
 EXAMPLE: Final = """\
 safeconduct schema manifest
 safeconduct schema --write gateway/schema"""
 
-NAMES: Final = ("safeconduct", "agent", "zones", "users", "manifest")
+NAMES: Final = ("safeconduct", "agent", "zones", "users", "manifest", "policy-input")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

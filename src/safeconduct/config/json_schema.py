@@ -1,4 +1,4 @@
-"""JSON Schemas of the configuration's files, made from their structs, for editors."""
+"""JSON Schemas of the configuration's files and of the policy input, made from their structs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 
 from safeconduct.config.schema import AgentFile, Root, UserFile, ZoneFile
 from safeconduct.core.manifest import Manifest
+from safeconduct.core.policy_shape import PolicyInputShape
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -18,6 +19,7 @@ KINDS: Final[dict[str, type[msgspec.Struct]]] = {
     "zones": ZoneFile,
     "users": UserFile,
     "manifest": Manifest,
+    "policy-input": PolicyInputShape,
 }
 """The kinds of files by the name of their schema."""
 
