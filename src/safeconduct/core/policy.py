@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from safeconduct.core.obligations import NO_DEMANDS, Demands
+
 Said = Literal["permit", "elevate", "deny"]
 """What a set of rules amounts to: deny over elevate over permit; nothing means deny."""
 
@@ -21,7 +23,8 @@ class PolicyElevate(msgspec.Struct, frozen=True):
 class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules said. When `error` is set all sets are empty.
 
-    `obligations` are names from the bundle that rules which permit or elevate demand. `log_only`
+    `obligations` are names from the bundle that rules which permit or elevate demand, `demands`
+    what these come to together. `log_only`
     are rules that spoke and do not count yet, and `would_have` is what the policy had said if they
     did; None where no such rule spoke. `bundle` is the lower-case hexadecimal SHA-256 of the policy
     bundle.
@@ -31,6 +34,7 @@ class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     deny: tuple[str, ...] = ()
     elevate: tuple[PolicyElevate, ...] = ()
     obligations: tuple[str, ...] = ()
+    demands: Demands = NO_DEMANDS
     log_only: tuple[str, ...] = ()
     would_have: Said | None = None
     bundle: str = ""

@@ -6,11 +6,13 @@ Here, and nowhere else, they become the answer that the gateway sees.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Annotated
 
 import msgspec
 
+from safeconduct.core.obligations import Demands, together
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate, Said
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -72,12 +74,13 @@ class RuleAt(msgspec.Struct, frozen=True):
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """What a bundle's header says of its rules.
 
-    `log_only` are rules that speak without effect; `obligations` the names that rules may demand.
+    `log_only` are rules that speak without effect; `obligations` the names that rules may demand,
+    with what they come to.
     """
 
     digest: str
     log_only: frozenset[str] = frozenset()
-    obligations: frozenset[str] = frozenset()
+    obligations: Mapping[str, Demands] = {}
 
     def answer(self, sets: Sets, everything: Sets | None = None) -> PolicyAnswer:
         """What the sets amount to.
@@ -91,9 +94,11 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         if self.log_only:
             sets = sets.without(self.log_only)
         answer = _answer(sets, self.digest)
-        unknown = set(answer.obligations) - self.obligations
-        if unknown:
-            return self.failed("a rule demands an obligation that the bundle does not explain")
+        if answer.obligations:
+            if not self.obligations.keys() >= {*answer.obligations}:
+                return self.failed("a rule demands an obligation that the bundle does not explain")
+            demands = together(self.obligations[name] for name in answer.obligations)
+            answer = msgspec.structs.replace(answer, demands=demands)
         logged = everything.ids & self.log_only
         if not logged:
             return answer

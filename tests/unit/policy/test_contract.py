@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+
+from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.policy.contract import Asked, Contract, Denied, Permitted, Sets
 
@@ -5,8 +8,8 @@ PERMIT, DENY = Sets(permit=(Permitted("p"),)), Sets(deny=(Denied("d"),))
 ALL = Sets(permit=(Permitted("p"),), deny=(Denied("d"),), elevate=(Asked("e", "t", 60),))
 
 
-def contract(*log_only: str, obligations: frozenset[str] = frozenset()) -> Contract:
-    return Contract(digest="b", log_only=frozenset(log_only), obligations=obligations)
+def contract(*log_only: str, obligations: Mapping[str, Demands] | None = None) -> Contract:
+    return Contract(digest="b", log_only=frozenset(log_only), obligations=obligations or {})
 
 
 def test_the_sets_are_the_answer() -> None:
@@ -43,8 +46,22 @@ def test_obligations_of_all_rules_that_spoke_hold() -> None:
     sets = Sets(
         permit=(Permitted("p", ("own",)), Permitted("q")), elevate=(Asked("e", "t", 60, ("b",)),)
     )
-    known = frozenset({"own", "b"})
-    assert contract(obligations=known).answer(sets).obligations == ("b", "own")
+    own = Constrain(("tenant_id",), "task.tenant")
+    fixed = Constrain(("limit",), Constant(10))
+    known = {
+        "own": Demands(constrain=(own,), redact=("pii",)),
+        "b": Demands(constrain=(fixed, own), spotlight=True),
+        "unused": Demands(redact=("pricing",)),
+    }
+    answer = contract(obligations=known).answer(sets)
+    assert answer.obligations == ("b", "own")
+    assert answer.demands == Demands(constrain=(fixed, own), redact=("pii",), spotlight=True)
+
+
+def test_what_a_rule_that_is_only_logged_demands_does_not_hold() -> None:
+    sets = Sets(permit=(Permitted("p"), Permitted("logged", ("own",))))
+    answer = contract("logged", obligations={"own": Demands(redact=("pii",))}).answer(sets)
+    assert (answer.obligations, answer.demands) == ((), Demands())
 
 
 def test_an_obligation_that_nobody_explains_is_an_error() -> None:

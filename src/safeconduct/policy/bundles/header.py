@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from safeconduct.kit import yaml
+from safeconduct.policy.bundles.obligations import Obligation
 from safeconduct.policy.refusal import PolicyRefused
 
 FILE: Final = "policy.yaml"
@@ -32,7 +33,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     engine: Literal["rego"]
     entrypoint: str
     modes: dict[RuleId, Mode] = {}
-    obligations: dict[RuleId, dict[str, Any]] = {}
+    obligations: dict[RuleId, Obligation] = {}
     unsafe_permit_all: bool = False
 
     @property

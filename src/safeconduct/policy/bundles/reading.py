@@ -69,7 +69,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
             log_only=frozenset(
                 identity for identity, mode in self.header.modes.items() if mode == "log_only"
             ),
-            obligations=frozenset(self.header.obligations),
+            obligations={name: one.demands for name, one in self.header.obligations.items()},
         )
 
 

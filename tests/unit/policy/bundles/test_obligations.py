@@ -1,0 +1,62 @@
+import pytest
+
+from safeconduct.core.obligations import Constant, Constrain, Demands
+from safeconduct.policy.bundles.header import read_header
+from safeconduct.policy.refusal import PolicyRefused
+
+HEADER = "name: test\nengine: rego\nentrypoint: agent.tools\nobligations:\n"
+
+
+def demands(text: str) -> dict[str, Demands]:
+    return {name: one.demands for name, one in read_header(HEADER + text).obligations.items()}
+
+
+def test_names_stand_for_what_they_demand() -> None:
+    assert demands(
+        "  own-tenant: {constrain: {tenant_id: task.tenant, filter.owner: user.id}}\n"
+        "  mask-pii: {redact: [pii]}\n"
+        "  mark: {spotlight: delimit}\n"
+        "  few: {constrain: {page.limit: {const: 50}, dry_run: {const: true}}, redact: [pricing]}\n"
+    ) == {
+        "own-tenant": Demands(
+            constrain=(
+                Constrain(("tenant_id",), "task.tenant"),
+                Constrain(("filter", "owner"), "user.id"),
+            )
+        ),
+        "mask-pii": Demands(redact=("pii",)),
+        "mark": Demands(spotlight=True),
+        "few": Demands(
+            constrain=(
+                Constrain(("page", "limit"), Constant(50)),
+                Constrain(("dry_run",), Constant(True)),
+            ),
+            redact=("pricing",),
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("own: {}", "demands nothing"),
+        ("own: {constrain: {}}", "demands nothing"),
+        ("own: {redact: []}", "demands nothing"),
+        ("own: {spotlight: none}", "none"),
+        ("own: {encrypt: [pii]}", "unknown field `encrypt`"),
+        ("own: {constrain: {tenant_id: task.purpose}}", "task.purpose"),
+        ("own: {constrain: {tenant_id: {const: 1.5}}}", "Expected"),
+        ("own: {constrain: {tenant_id: {const: null}}}", "Expected"),
+        ("own: {constrain: {tenant_id: {const: a, or: b}}}", "unknown field `or`"),
+        ("own: {constrain: {'rows.*.tenant_id': task.tenant}}", "Expected `str` matching"),
+        ("own: {constrain: {'$.tenant_id': task.tenant}}", "Expected `str` matching"),
+        ("own: {constrain: {a..b: task.tenant}}", "Expected `str` matching"),
+        ("own: {redact: ['']}", "Expected `str` matching"),
+        ("Own: {redact: [pii]}", "Expected `str` matching"),
+    ],
+)
+def test_what_is_not_understood_is_refused(text: str, words: str) -> None:
+    with pytest.raises(PolicyRefused) as caught:
+        demands(f"  {text}\n")
+    assert caught.value.line == 4
+    assert words in caught.value.sentence
