@@ -11,7 +11,7 @@ import msgspec
 from safeconduct.core.labels import Label
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.policy.rego.builtins import FORBIDDEN, PERMITTED
-from safeconduct.policy.rego.lint import SETS
+from safeconduct.policy.rego.elements import SETS
 from safeconduct.simulation import SimulatedTask
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.worlds import Rules, config

@@ -7,6 +7,7 @@ from typing import Final
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
+from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, place
 from safeconduct.policy.rego.members import members
 
@@ -31,7 +32,8 @@ _HERE: Final = _Here()
 
 class RegoEngine:
     """The rules of one bundle. `digest` names it; `unsafe` are its switches that weaken it;
-    `members` are those of the input that its rules can see, or None for all.
+    `members` are those of the input that its rules can see, or None for all; `rules` are those that
+    answer, and where they stand.
 
     Usable from any thread: each thread that evaluates parses the bundle once for itself.
     """
@@ -46,7 +48,9 @@ class RegoEngine:
         self.digest = bundle.digest
         self._contract = bundle.contract
         self.unsafe = bundle.header.unsafe
-        self.members = members(self._evaluator().modules)
+        modules = self._evaluator().modules
+        self.members = members(modules)
+        self.rules = answering(modules, bundle.header.entrypoint)
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
         """What the rules say to one input, a JSON object of at most `MAX_INPUT_BYTES`.

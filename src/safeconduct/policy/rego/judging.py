@@ -11,6 +11,7 @@ from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.preflight import FIX
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego import lint, probes
+from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, message, place
 from safeconduct.policy.rego.syntax import rules
 
@@ -49,7 +50,8 @@ def judge(bundle: Bundle) -> None:
 def _refuse_vacuous(bundle: Bundle, evaluator: Evaluator, identity: str, when: str) -> None:
     if bundle.header.unsafe_permit_all:
         return
-    rule = lint.find(evaluator.modules, bundle.header.entrypoint, identity)
+    found = answering(evaluator.modules, bundle.header.entrypoint)
+    rule = next(rule for rule in found if (rule.set, rule.id) == ("permit", identity))
     raise PolicyRefused(
         f"the rule `{identity}` permits {when}",
         file=rule.file,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from safeconduct.core.policy import Said
 from safeconduct.policy.bundles.header import FILE, RESERVED
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.builtins import PERMITTED
+from safeconduct.policy.rego.elements import SETS, fields, identity, targets
 from safeconduct.policy.rego.graph import check_graph
 from safeconduct.policy.rego.syntax import (
     Node,
@@ -18,19 +20,10 @@ from safeconduct.policy.rego.syntax import (
     reference,
     resolve,
     rules,
-    string,
 )
 
 MAX_DEPTH: Final = 256
 """Of the syntax tree. The engine recurses with it, on a stack that it shares with the gateway."""
-
-SETS: Final = {
-    "permit": ("id",),
-    "deny": ("id",),
-    "elevate": ("id", "template", "ttl_s"),
-}
-"""The sets of the contract, and the keys that their elements have; `obligations` may be another one
-where something may happen."""
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -43,12 +36,11 @@ def check(modules: list[Node], entrypoint: str) -> None:
     """
     _check_depth(modules)
     found = rules(modules)
-    targets = {(*entrypoint.split("."), name): name for name in SETS}
     places: dict[str, Rule] = {}
     for rule in found:
         if rule.path[0] == RESERVED:
             raise rule.refused("a package of the gateway's own", "choose another package")
-        for target, name in targets.items():
+        for target, name in targets(entrypoint).items():
             if _reaches(rule, target):
                 _check_answer(rule, target, name, places)
     if not any(rule.path[-1] == "permit" for rule in places.values()):
@@ -61,14 +53,6 @@ def check(modules: list[Node], entrypoint: str) -> None:
     for rule in found:
         _check_calls(rule, functions)
     check_graph(found)
-
-
-def find(modules: list[Node], entrypoint: str, identity: str) -> Rule:
-    """The rule of `permit` with this id, in a bundle that passed `check`."""
-    target = (*entrypoint.split("."), "permit")
-    return next(
-        rule for rule in rules(modules) if rule.path == target and _identity(rule) == identity
-    )
 
 
 def _check_depth(modules: list[Node]) -> None:
@@ -86,40 +70,29 @@ def _reaches(rule: Rule, target: tuple[str, ...]) -> bool:
     return all(name in {None, wanted} for name, wanted in zip(rule.path, target, strict=False))
 
 
-def _check_answer(rule: Rule, target: tuple[str, ...], name: str, places: dict[str, Rule]) -> None:
+def _check_answer(rule: Rule, target: tuple[str, ...], name: Said, places: dict[str, Rule]) -> None:
     if rule.path != target or rule.kind != "set":
         example = ", ".join(f'"{key}": …' for key in SETS[name])
         raise rule.refused(
             f"this could change `{name}` in a way that a reviewer does not expect",
             f"write `{name} contains {{{example}}} if {{ … }}` in the entrypoint's package",
         )
-    identity = _identity(rule)
-    if identity is None or not _ID.fullmatch(identity):
+    named = identity(rule)
+    if named is None or not _ID.fullmatch(named):
         raise rule.refused(
             f"an element of `{name}` without an id",
             'give it an `"id"`: a literal of lower-case letters, digits, `.`, `_` and `-`',
         )
-    keys = [key for key, _ in _fields(rule) if key != "obligations" or name == "deny"]
+    keys = [key for key, _ in fields(rule) if key != "obligations" or name == "deny"]
     if sorted(key or "" for key in keys) != sorted(SETS[name]):
         raise rule.refused(f"elements of `{name}` have {_list(SETS[name])}", "add or remove keys")
-    if identity in places:
-        first = places[identity]
+    if named in places:
+        first = places[named]
         raise rule.refused(
-            f"the id `{identity}` stands at {first.file}:{first.line} too",
+            f"the id `{named}` stands at {first.file}:{first.line} too",
             "name each rule differently, so that a record tells which one it was",
         )
-    places[identity] = rule
-
-
-def _fields(rule: Rule) -> list[tuple[str | None, Node]]:
-    """Keys and values of the object that a rule adds to a set."""
-    element: Node = rule.head.get("key") or {}
-    fields: list[tuple[object, Node, Node]] = element.get("Object", {}).get("fields", [])
-    return [(string(key), value) for _, key, value in fields]
-
-
-def _identity(rule: Rule) -> str | None:
-    return next((string(value) for key, value in _fields(rule) if key == "id"), None)
+    places[named] = rule
 
 
 def _check_calls(rule: Rule, functions: set[tuple[str | None, ...]]) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.evaluator import Evaluator
-from safeconduct.policy.rego.lint import check, find
+from safeconduct.policy.rego.lint import check
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 
 
@@ -148,9 +148,3 @@ def test_long_expressions_are_refused(text: str) -> None:
 
 def test_recursion_is_refused() -> None:
     assert "needs it in turn" in refused(GUARDED + "f(x) := f(x)").sentence
-
-
-def test_a_rule_is_found_by_its_id() -> None:
-    modules = Evaluator(bundle(GUARDED, PACKAGE + 'permit contains {"id": "x"} if true')).modules
-    rule = find(modules, "agent.tools", "x")
-    assert (rule.file, rule.line) == ("1.rego", 5)
