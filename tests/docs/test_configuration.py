@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from safeconduct.config import clients, keys, schema, signals, tls, trust, users, workloads
+from safeconduct.config import authzen, clients, keys, schema, signals, tls, trust, users, workloads
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
@@ -54,6 +54,8 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "signals": signals.SignalIssuer,
     "signals: poll": signals.Poll,
     "policy": schema.PolicyBlock,
+    "authzen": authzen.AuthzenBlock,
+    "authzen: drafts": authzen.Drafts,
     "audit": schema.AuditBlock,
 }
 MANIFEST: dict[str, type[msgspec.Struct]] = {
@@ -130,7 +132,7 @@ def test_no_other_section_has_a_table_of_keys(page: Path) -> None:
 
 
 def test_no_block_of_the_configuration_is_forgotten() -> None:
-    modules = (clients, keys, schema, signals, tls, trust, users, workloads)
+    modules = (authzen, clients, keys, schema, signals, tls, trust, users, workloads)
     blocks = {one for module in modules for _, one in inspect.getmembers(module, _is_block)}
     assert blocks - WRAPPERS == set(CONFIGURATION.values())
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.authzen import AuthzenBlock
 from safeconduct.config.clients import ClientBlock
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.names import Name, SpiffeId
@@ -273,6 +274,7 @@ class Root(Block, frozen=True):
     svids: Svids = Svids()
     signals: dict[Name, SignalIssuer] = {}
     clients: dict[str, ClientBlock] = {}
+    authzen: AuthzenBlock | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

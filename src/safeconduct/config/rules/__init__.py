@@ -12,6 +12,7 @@ from typing import Final
 from safeconduct.config.draft import Draft
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.agents import agents, assignments, users
+from safeconduct.config.rules.authzen import authzen
 from safeconduct.config.rules.clients import clients
 from safeconduct.config.rules.credentials import credentials
 from safeconduct.config.rules.gateway import gateway
@@ -43,6 +44,7 @@ RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     credentials,
     manifests,
     policy,
+    authzen,
 )
 
 
