@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from safeconduct.config import schema
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.trust import Trust
+from safeconduct.delegation.asking import Asking
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
 from safeconduct.delegation.issuing import Issuing
@@ -132,20 +133,18 @@ class Parties:
         self.evidence = evidence or ConfiguredEvidence(self.config, self.proofs)
         self.signing = SigningKeys(self.state, NOW_MS)
         self.tokens = TaskTokens(self.config.root.gateway, self.signing, self.evidence)
-        shared: dict[str, Any] = {
-            "evidence": self.evidence,
-            "tokens": self.tokens,
-            "tasks": self.ledger.state,
-            "clock_ms": lambda: self.now_ms,
-        }
+        on_time: dict[str, Any] = {"tasks": self.ledger.state, "clock_ms": lambda: self.now_ms}
         records: dict[str, Any] = {
             "ledger": self.ledger,
             "new_id": lambda kind: f"{kind}_{next(self._numbers)}",
         }
         self.issuing = Issuing(self.config.root.gateway, tokens=self.tokens, **records)
-        self.steps = Steps(self.config, **shared)
+        self.steps = Steps(self.config, evidence=self.evidence, tokens=self.tokens, **on_time)
         self.exchange = Exchange(self.steps, self.issuing, self.redeem)
-        self.status = Introspection(self.config, revoke=self.revoke, **shared, **records)
+        self.asking = Asking(evidence=self.evidence, **on_time, **records)
+        self.status = Introspection(
+            self.config, asking=self.asking, tokens=self.tokens, revoke=self.revoke, **on_time
+        )
 
     def redeem(self, form: Mapping[str, str]) -> Start:
         """What every code stands for here: a program of the user's, which is the agent."""

@@ -18,6 +18,7 @@ from safeconduct.app.operating import Operating
 from safeconduct.app.showing import tls
 from safeconduct.app.transmitters import transmitters
 from safeconduct.config.schema import Config
+from safeconduct.delegation.asking import Asking
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
 from safeconduct.delegation.issuing import Issuing
@@ -125,15 +126,20 @@ class Served:
             Issuing(root.gateway, tokens=self.tokens, ledger=self.rooms.log, new_id=new_id),
             None if people is None else people.redeem,
         )
-        status = Introspection(
-            config,
+        asking = Asking(
             evidence=evidence,
-            tokens=self.tokens,
             tasks=self.rooms.state,
             ledger=self.rooms.log,
-            revoke=self.rooms.revoke,
             clock_ms=clock_ms,
             new_id=new_id,
+        )
+        status = Introspection(
+            config,
+            asking=asking,
+            tokens=self.tokens,
+            tasks=self.rooms.state,
+            revoke=self.rooms.revoke,
+            clock_ms=clock_ms,
         )
         self._oauth = oauth.TokenEndpoints(
             root.gateway,

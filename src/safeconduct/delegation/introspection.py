@@ -7,32 +7,23 @@ own tokens, a registered upstream of all; anybody else of none, whatever they sh
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
 
 from safeconduct.config.schema import Config
+from safeconduct.delegation.asking import Asking
 from safeconduct.delegation.request import client_svid
 from safeconduct.delegation.tokens import CLOCK_SLACK_MS, TaskTokens, confirmation
 from safeconduct.ports import (
     JSON,
     Bearer,
     Caller,
-    Evidence,
-    Ledger,
-    LedgerConflict,
-    LedgerFault,
     Tasks,
     TokenRefused,
     Unauthenticated,
 )
 
-_log = logging.getLogger(__name__)
-
 Revoke = Callable[[str, str, str], Awaitable[None]]
 """Revokes: what, its id, and by whom. Raises LedgerFault."""
-
-_NOBODY: Final = "The client is not authenticated."
 
 
 class Introspection:
@@ -42,13 +33,11 @@ class Introspection:
         self,
         config: Config,
         *,
-        evidence: Evidence,
+        asking: Asking,
         tokens: TaskTokens,
         tasks: Tasks,
-        ledger: Ledger,
         revoke: Revoke,
         clock_ms: Callable[[], int],
-        new_id: Callable[[str], str],
     ) -> None:
         self._upstreams = frozenset(
             upstream.spiffe_id
@@ -56,13 +45,11 @@ class Introspection:
             if upstream.spiffe_id is not None
         )
         self._issuer = config.root.gateway.issuer
-        self._evidence = evidence
+        self._asking = asking
         self._tokens = tokens
         self._tasks = tasks
-        self._ledger = ledger
         self._revoke = revoke
         self._clock_ms = clock_ms
-        self._new_id = new_id
 
     async def introspect(self, form: Mapping[str, str], caller: Caller) -> JSON:
         """What is known of a token: `active` alone unless it is good. Raises TokenRefused."""
@@ -94,8 +81,7 @@ class Introspection:
         token, client, now_ms = await self._asked(form, caller, "revocation")
         bearer = self._good(token, now_ms)
         if bearer is not None and client == bearer.agent:
-            with_incident = self._revoke("task", bearer.task, client)
-            await self._durably(with_incident)
+            await self._asking.durably(self._revoke("task", bearer.task, client))
 
     async def _asked(
         self, form: Mapping[str, str], caller: Caller, what: str
@@ -105,44 +91,10 @@ class Introspection:
         token = form.get("token")
         if not token:
             raise TokenRefused("invalid_request", "token is missing.")
-        svid = client_svid(form)
-        if svid is None:
-            raise TokenRefused("invalid_client", _NOBODY, status=401)
-        try:
-            client = await self._evidence.workload(svid, now_ms)
-            if client.key is not None:
-                self._evidence.possession(caller, now_ms, token=None, key=client.key)
-        except Unauthenticated as fault:
-            raise TokenRefused(
-                "invalid_client", _NOBODY, status=401, nonce=fault.nonce, why=fault.why
-            ) from None
-        if self._tasks.revoked(agent=client.id, user="", key=client.key or "", jti=""):
-            why = f"{client.id} or its key was revoked"
-            raise TokenRefused("invalid_client", _NOBODY, status=401, why=why)
-        if form.get("client_id", client.id) != client.id:
-            raise TokenRefused("invalid_client", _NOBODY, status=401)
-        record = {
-            "kind": "client",
-            "phase": what,
-            "client": client.id,
-            "at_ms": now_ms,
-            "consumes": [f"svid:{client.digest}"],
-        }
-        await self._durably(self._ledger.append(record))
-        return token, client.id, now_ms
-
-    async def _durably(self, step: Awaitable[object]) -> None:
-        try:
-            await step
-        except LedgerConflict:
-            # An SVID that was used before authenticates nobody.
-            raise TokenRefused("invalid_client", _NOBODY, status=401) from None
-        except LedgerFault:
-            incident = self._new_id("i")
-            _log.exception("nothing can be recorded, incident %s", incident)
-            raise TokenRefused(
-                "temporarily_unavailable", f"Nothing can be recorded: {incident}", status=503
-            ) from None
+        client = await self._asking.shown(
+            client_svid(form), caller, what, named=form.get("client_id")
+        )
+        return token, client, now_ms
 
     def _good(self, token: str, now_ms: int) -> Bearer | None:
         """What a token says, if a call could be made with it now."""

@@ -13,6 +13,7 @@ from safeconduct.ports.credentials import (
 from safeconduct.ports.delegation import (
     Attempt,
     Attestation,
+    Enforcers,
     Evidence,
     LoginFailed,
     Person,
@@ -65,6 +66,7 @@ __all__ = [
     "CredentialUnavailable",
     "Delivered",
     "Desk",
+    "Enforcers",
     "Errand",
     "Evidence",
     "Heard",

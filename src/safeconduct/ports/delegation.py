@@ -9,7 +9,7 @@ import msgspec
 
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.kit.certificate import Certificate
-from safeconduct.ports.callers import Caller
+from safeconduct.ports.callers import Bearer, Caller
 from safeconduct.ports.values import JSON
 
 
@@ -185,3 +185,15 @@ class TokenStatus(Protocol):
     async def introspect(self, form: Mapping[str, str], caller: Caller) -> JSON: ...
 
     async def revoke(self, form: Mapping[str, str], caller: Caller) -> None: ...
+
+
+class Enforcers(Protocol):
+    """Enforcement points that ask for decisions, and the tasks that they ask about."""
+
+    async def enforcer(self, svid: str | None, caller: Caller) -> str:
+        """The SPIFFE ID of who asks. Raises TokenRefused."""
+        ...
+
+    def bearer(self, task: str, user: str, agent: str) -> Bearer:
+        """Who holds a task that lives. Raises Unauthenticated: it is not theirs, or none."""
+        ...
