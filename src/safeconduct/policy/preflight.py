@@ -12,25 +12,17 @@ interpreter's lock; whoever owns the process can have it end a process that stan
 
 from __future__ import annotations
 
-import contextlib
-import os
-import resource
-import signal
-import subprocess
-import sys
 from typing import Final
 
 import msgspec
 
+from safeconduct.policy import confined
 from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.refusal import PolicyRefused
 
 CPU_S: Final = 5
-WALL_S: Final = 60
-"""Only for a child that waits for something; a slow machine must not refuse a sound bundle."""
 
-_MEMORY_BYTES: Final = 512 * 1024 * 1024
 FIX: Final = "simplify the rules that were added last; look for nesting and large iterations"
 
 
@@ -51,59 +43,32 @@ def run(bundle: Bundle, *, cpu_s: int = CPU_S) -> None:
     Raises:
         PolicyRefused: the child found something, crashed, or took too long.
     """
-    command = [sys.executable, "-P", "-m", "safeconduct.policy.preflight", str(cpu_s)]
-    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "RUST_BACKTRACE": "0"}
     try:
-        child = subprocess.run(  # noqa: S603 our own module, and no text of the bundle
-            command,
-            input=msgspec.json.encode(bundle),
-            capture_output=True,
-            env=environment,
-            timeout=WALL_S,
-            check=True,
-        )
-        verdict = msgspec.json.decode(child.stdout, type=_Verdict)
-    except (subprocess.SubprocessError, OSError, msgspec.DecodeError) as error:
-        raise PolicyRefused(_failure(error, cpu_s), file=FILE, fix=FIX) from None
+        verdict = confined.ask(__name__, bundle, _Verdict, cpu_s=cpu_s)
+    except confined.NoAnswer as error:
+        raise PolicyRefused(str(error), file=FILE, fix=FIX) from None
     if verdict.refused is not None:
         found = verdict.refused
         raise PolicyRefused(found.sentence, file=found.file, line=found.line, fix=found.fix)
 
 
-def _failure(error: Exception, cpu_s: int) -> str:
-    match error:
-        case subprocess.CalledProcessError(returncode=code) if code < 0:
-            if -code == signal.SIGXCPU:
-                return f"the rules did not come back within {cpu_s} s"
-            return f"the engine crashed on the rules (signal {-code})"
-        case subprocess.TimeoutExpired():
-            return f"the rules did not come back within {WALL_S} s"
-        case subprocess.CalledProcessError(stderr=bytes(complaint)):
-            last = complaint.decode(errors="replace").strip().splitlines()[-1:]
-            return f"the rules could not be judged: {''.join(last)[:200]}"
-        case _:
-            return f"the rules could not be judged: {error}"
-
-
 def _judge(bundle: Bundle) -> None:
     """Judge the bundle in this process. Raises PolicyRefused at the first finding."""
-    from safeconduct.policy.rego.judging import judge  # noqa: PLC0415 the native code of one engine
-
+    # The native code of one engine is all that the child loads.
+    if bundle.header.engine == "rego":
+        from safeconduct.policy.rego.judging import judge  # noqa: PLC0415
+    else:
+        from safeconduct.policy.cedar.judging import judge  # noqa: PLC0415
     judge(bundle)
 
 
 def _main() -> None:
-    cpu_s = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(ValueError, OSError):  # macOS does not bound address space
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     refused = None
     try:
-        _judge(msgspec.json.decode(sys.stdin.buffer.read(), type=Bundle))
+        _judge(confined.question(Bundle))
     except PolicyRefused as error:
         refused = _Finding(error.sentence, error.file, error.line, error.fix)
-    sys.stdout.buffer.write(msgspec.json.encode(_Verdict(refused)))
+    confined.answer(_Verdict(refused))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def refused(text: str) -> tuple[int, str]:
 
 def test_without_a_change_the_input_is_the_whole_call_to_start_from() -> None:
     value = only(CASES)
-    assert msgspec.convert(value, PolicyInputShape)
+    msgspec.convert(value, PolicyInputShape)
     assert value == settle(base())
     assert value["now_ms"] == NOW_MS
     assert value["agent"]["attested_at"] == NOW_MS - 600_000
