@@ -21,6 +21,7 @@ from safeconduct.core.record import (
     memory_records,
     outcome_record,
 )
+from safeconduct.core.recorded_input import without_input
 from safeconduct.core.verdict import Decision, Deny, Elevate, Permit
 from safeconduct.ports import (
     JSON,
@@ -72,9 +73,9 @@ class Recorder:
         question: JSON | None = None
         if isinstance(decision.verdict, Elevate) and facts is not None:
             made, question = self._asked(made, facts, decision.verdict)
-        records = [decision_record(made.id, call, gathered, facts, made.decision)]
+        record = decision_record(made.id, call, gathered, facts, made.decision)
         try:
-            await self._append(*records, *([] if question is None else [question]))
+            await self._append_decision(record, [] if question is None else [question])
         except LedgerConflict:
             if question is not None:
                 self._desk.withdraw(made.approval)
@@ -160,6 +161,18 @@ class Recorder:
 
     def _memory(self, made: Made, admitted: Admitted) -> list[JSON]:
         return memory_records(made.id, made.gathered.task.id, self._clock_ms(), admitted)
+
+    async def _append_decision(self, record: JSON, questions: list[JSON]) -> None:
+        """What resolvers and issuers tell can be more than a record holds: the policy input is for
+        replays, and a decision is evidence without it.
+        """
+        try:
+            await self._append(record, *questions)
+        except ValueError:
+            shorter = without_input(record)
+            if shorter is None:
+                raise
+            await self._append(shorter, *questions)
 
     async def _append(self, *records: JSON) -> None:
         try:

@@ -415,6 +415,25 @@ async def test_a_decision_that_cannot_be_recorded_in_full_is_a_refusal(tmp_path:
         assert (step.reason, tool.runs) == ("record-too-large", 0)
 
 
+@pytest.mark.parametrize("amount", [{"\N{GRINNING FACE}": 1}, [0.5]])
+async def test_facts_that_a_record_cannot_hold_are_left_out_and_the_call_goes_on(
+    tmp_path: Path, amount: object
+) -> None:
+    def deal(**_: object) -> dict[str, Any]:
+        return {"id": "D-7", "amount_minor": amount}
+
+    tool = Spy()
+    async with simulated(
+        tmp_path, purpose="Set D-7", resolvers={**RESOLVERS, "crm.get_deal": deal}
+    ) as task:
+        step = await task.call("crm.update_deal", {"id": "D-7", "next_step": "x"}, tool)
+        assert (step.verdict, tool.runs) == ("done", 1)
+        (decision,) = records(task, "decision")
+        assert decision["policy"] == {
+            "bundle": "", "permit": ["all"], "deny": [], "elevate": [], "masked": [""],
+        }  # fmt: skip
+
+
 async def test_a_grant_that_ran_out_before_the_upstream_is_not_used(tmp_path: Path) -> None:
     late = 0
 

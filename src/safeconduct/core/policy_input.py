@@ -7,10 +7,16 @@ from typing import Any, Final
 
 import orjson
 
-from safeconduct.core.checks.policy import ASKS
-from safeconduct.core.manifest import ToolManifest
-from safeconduct.core.model import Call, Facts, standing
+from safeconduct.core.model import Call, Facts
 from safeconduct.core.record import label_value, places
+from safeconduct.core.recorded_input import (
+    agent_rest,
+    asked_for,
+    fields,
+    scopes,
+    task_rest,
+    user_rest,
+)
 
 JSON = dict[str, Any]
 
@@ -40,7 +46,7 @@ def _call(call: Call, facts: Facts) -> JSON:
         "tool": call.target,
         "upstream": call.upstream,
         "effect": tool.effect.value,
-        "scopes": [] if tool.manifest is None else list(tool.manifest.scopes),
+        "scopes": scopes(tool.manifest),
         "digest": call.digest,
         "fields": fields(call, tool.manifest),
         "sizes": {"arguments": call.size},
@@ -49,38 +55,27 @@ def _call(call: Call, facts: Facts) -> JSON:
 
 def _agent(_: Call, facts: Facts) -> JSON:
     agent = facts.gathered.agent
-    return {
-        "id": agent.id,
-        "tier": agent.tier,
-        "zone": agent.zone,
-        "attested_at": agent.attested_ms,
-        "stateless": agent.stateless,
-    }
+    value = agent_rest(agent)
+    value["id"] = agent.id
+    value["tier"] = agent.tier
+    value["zone"] = agent.zone
+    return value
 
 
 def _user(_: Call, facts: Facts) -> JSON:
     user = facts.gathered.user
-    return {
-        "id": user.id,
-        "kind": user.kind,
-        "groups": list(user.groups),
-        "acr": user.acr,
-        "amr": list(user.amr),
-        "auth_time": user.auth_time_s,
-        "device": list(user.device),
-    }
+    value = user_rest(user)
+    value["id"] = user.id
+    return value
 
 
 def _task(_: Call, facts: Facts) -> JSON:
     task = facts.gathered.task
-    return {
-        "id": task.id,
-        "purpose_source": task.purpose_source,
-        "profile": task.profile,
-        "tenant": task.tenant,
-        "started_at": task.started_ms,
-        "counts": task.counts,
-    }
+    value = task_rest(task)
+    value["id"] = task.id
+    value["purpose_source"] = task.purpose_source
+    value["tenant"] = task.tenant
+    return value
 
 
 MEMBERS: Final[dict[str, Callable[[Call, Facts], object]]] = {
@@ -97,18 +92,7 @@ MEMBERS: Final[dict[str, Callable[[Call, Facts], object]]] = {
 
 
 def _approval(call: Call, facts: Facts) -> JSON:
-    """A rule that takes a yes for granted must see only one that its own asking could have got."""
-    approval = standing(call, facts)
-    if approval is None or not any(source.startswith(ASKS) for source in approval.sources):
+    granted_ms = asked_for(call, facts)
+    if granted_ms is None:
         return {}
-    return {"approval": {"digest": approval.digest, "granted_at_ms": approval.granted_ms}}
-
-
-def fields(call: Call, manifest: ToolManifest | None) -> list[str]:
-    """The arguments that say what to do, without those that say to which object."""
-    declared = {} if manifest is None else manifest.arguments
-    return sorted(
-        name
-        for name in call.arguments
-        if name not in declared or declared[name].role != "object-id"
-    )
+    return {"approval": {"digest": call.digest, "granted_at_ms": granted_ms}}

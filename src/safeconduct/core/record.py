@@ -13,7 +13,9 @@ from safeconduct.core.admit import Admitted
 from safeconduct.core.checks.budget import spends
 from safeconduct.core.decide import NOTHING_AGAINST
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
-from safeconduct.core.model import Call, Facts, Gathered
+from safeconduct.core.model import Call, Facts, Gathered, standing
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.recorded_input import unrecorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
 
 JSON = dict[str, Any]
@@ -81,25 +83,38 @@ def decision_record(
 
 def _enriched(call: Call, facts: Facts) -> JSON:
     """What step 3 added."""
-    said = facts.policy
     value: JSON = {
-        "policy": {
-            "bundle": said.bundle,
-            "permit": list(said.permit),
-            "deny": list(said.deny),
-            "elevate": [rule.id for rule in said.elevate],
-        },
+        "policy": {**policy_value(facts.policy), "input": unrecorded(call, facts)},
         "provenance": places(call, facts),
         "facts": {name: item for name, item in facts.resolved.items() if isinstance(item, int)},
     }
-    if said.error is not None:
-        value["policy"]["error"] = said.error[:200]
     if facts.findings:
         value["findings"] = sorted({finding.kind for finding in facts.findings})
     if facts.failures:
         value["failures"] = list(facts.failures)
     if facts.baselines:
         value["baselines"] = facts.baselines
+    approval = None if facts.approval is None else standing(call, facts)
+    if approval is not None:
+        value["approved"] = list(approval.sources)
+    return value
+
+
+def policy_value(said: PolicyAnswer) -> JSON:
+    """What the rules said, as a record holds it."""
+    value: JSON = {
+        "bundle": said.bundle,
+        "permit": list(said.permit),
+        "deny": list(said.deny),
+        "elevate": [rule.id for rule in said.elevate],
+    }
+    if said.obligations:
+        value["obligations"] = list(said.obligations)
+    if said.log_only:
+        value["log_only"] = list(said.log_only)
+        value["would_have"] = said.would_have
+    if said.error is not None:
+        value["error"] = said.error[:200]
     return value
 
 

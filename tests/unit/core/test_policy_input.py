@@ -7,7 +7,8 @@ import pytest
 
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.model import ApprovalFacts
-from safeconduct.core.policy_input import fields, policy_input
+from safeconduct.core.policy_input import policy_input
+from safeconduct.core.recorded_input import fields
 from tests.support.facts import (
     ASKED,
     CLAIMED,

@@ -28,6 +28,7 @@ from tests.support.facts import (
     ASKING,
     CLAIMED,
     DIGEST,
+    HOUR_MS,
     NOW_MS,
     agent,
     approval,
@@ -102,7 +103,26 @@ def test_the_record_of_a_permit_says_all_that_a_replay_needs() -> None:
                 "elevation",
             )
         ],
-        "policy": {"bundle": "", "permit": ["all"], "deny": [], "elevate": []},
+        "policy": {
+            "bundle": "",
+            "permit": ["all"],
+            "deny": [],
+            "elevate": [],
+            "input": {
+                "call": {"fields": ["next_step"], "scopes": ["deal:update"]},
+                "agent": {"attested_at": NOW_MS - HOUR_MS, "stateless": False},
+                "user": {
+                    "kind": "person",
+                    "groups": ["sales"],
+                    "acr": "mfa",
+                    "amr": ["pwd", "otp"],
+                    "auth_time": 1_699_999_000,
+                    "device": ["managed"],
+                },
+                "task": {"profile": "triage", "started_at": NOW_MS - HOUR_MS, "counts": {}},
+                "facts": {"owner": "Dana", "list": [1]},
+            },
+        },
         "provenance": {"id": ["agent-request", "user-request"]},
         "facts": {"old_amount_minor": 5, "known": True},
         "verdict": "permit",
@@ -139,9 +159,26 @@ def test_what_is_rare_is_recorded_when_it_is_there() -> None:
     assert record["findings"] == ["iban", "pii.email"]
     assert record["failures"] == ["resolver"]
     assert record["baselines"] == {"k": 7}
-    assert record["policy"] == {
+    assert {name: said for name, said in record["policy"].items() if name != "input"} == {
         "bundle": "ab", "permit": [], "deny": [], "elevate": [], "error": "e" * 200,
     }  # fmt: skip
+
+
+def test_what_rules_demand_and_what_logged_ones_would_say_is_recorded_where_they_spoke() -> None:
+    said = PolicyAnswer(
+        permit=("all",), obligations=("mask",), log_only=("strict",), would_have="deny"
+    )
+    policy = recorded(facts(policy=said))["policy"]
+    assert (policy["obligations"], policy["log_only"], policy["would_have"]) == (
+        ["mask"], ["strict"], "deny",
+    )  # fmt: skip
+    assert {"obligations", "log_only", "would_have"}.isdisjoint(recorded(facts())["policy"])
+
+
+def test_what_a_standing_yes_was_asked_for_is_recorded() -> None:
+    assert recorded(facts(approval=approval()))["approved"] == ["policy:discount"]
+    assert "approved" not in recorded(facts(approval=approval(state="pending")))
+    assert "approved" not in recorded(facts())
 
 
 def test_a_refusal_in_the_first_group_is_recorded_without_any_fetched_fact() -> None:
