@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
+from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy import preflight as child
+from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle, read
+from safeconduct.policy.contract import RuleAt
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import RegoEngine
 
-LocalEngine = RegoEngine
-"""An engine that answers in the process that asks."""
+
+class LocalEngine(Protocol):
+    """An engine that answers in the process that asks. `evaluate` never raises.
+
+    `members` are those of the input that the rules can see, None for any; `rules` says where the
+    rules stand.
+    """
+
+    digest: str
+    unsafe: tuple[str, ...]
+    members: frozenset[str] | None
+    rules: tuple[RuleAt, ...]
+
+    def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
 
 
 def engine(bundle: Bundle) -> LocalEngine:
     """The engine of a bundle that passed. Raises PolicyRefused."""
-    return RegoEngine(bundle)
+    if bundle.header.engine == "rego":
+        return RegoEngine(bundle)
+    try:
+        from safeconduct.policy.cedar.engine import CedarEngine  # noqa: PLC0415 native code
+    except ImportError as error:
+        raise PolicyRefused(
+            f"the Cedar engine cannot be loaded: {error}", file=FILE, fix="install cedarpy"
+        ) from None
+    return CedarEngine(bundle)
 
 
 def load(directory: Path, *, preflight: bool = True) -> LocalEngine:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from safeconduct import __version__
 from safeconduct.kit import yaml
 from safeconduct.policy.bundles.obligations import Obligation
 from safeconduct.policy.refusal import PolicyRefused
@@ -20,18 +21,23 @@ _PLACE: Final = re.compile(r"\$\.(\w+)")
 
 
 Mode = Literal["active", "log_only"]
+Version = Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
+"""Three numbers (https://semver.org)."""
 RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`entrypoint` is a package of Rego rules. A rule that is `log_only` speaks without effect.
+    """`entrypoint` is a package of Rego rules; Cedar has none. A rule that is `log_only` speaks
+    without effect.
 
     `unsafe_permit_all` admits rules that permit whatever is asked.
     """
 
     name: str
-    engine: Literal["rego"]
-    entrypoint: str
+    engine: Literal["rego", "cedar"]
+    entrypoint: str = ""
+    version: Version | None = None
+    min_gateway: Version | None = None
     modes: dict[RuleId, Mode] = {}
     obligations: dict[RuleId, Obligation] = {}
     unsafe_permit_all: bool = False
@@ -70,8 +76,17 @@ def read_header(text: str) -> Header:
             str(error).split(" - at ")[0],
             file=FILE,
             line=document.line((place[1],) if place else ()),
-            fix="write `name`, `engine: rego` and `entrypoint`, a package such as agent.tools",
+            fix="write `name` and `engine`, which is `rego` or `cedar`",
         ) from None
+    if header.engine == "cedar":
+        if header.entrypoint:
+            raise PolicyRefused(
+                "an entrypoint, which Cedar does not have",
+                file=FILE,
+                line=document.line(("entrypoint",)),
+                fix="remove it",
+            )
+        return header
     first = header.entrypoint.split(".")[0]
     if not _ENTRYPOINT.fullmatch(header.entrypoint) or first in {RESERVED, "data", "input"}:
         raise PolicyRefused(
@@ -80,4 +95,15 @@ def read_header(text: str) -> Header:
             line=document.line(("entrypoint",)),
             fix="write a package of the rules, such as agent.tools",
         )
+    if header.min_gateway is not None and _numbers(header.min_gateway) > _numbers(__version__):
+        raise PolicyRefused(
+            f"made for Safeconduct {header.min_gateway} or later; this is {__version__}",
+            file=FILE,
+            line=document.line(("min_gateway",)),
+            fix="update Safeconduct",
+        )
     return header
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))

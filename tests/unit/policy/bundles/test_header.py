@@ -30,13 +30,14 @@ def test_the_unsafe_switch_must_be_thrown_on_purpose() -> None:
         (GOOD + "entry: x\n", 4, "unknown key `entry`"),
         (GOOD + "name: again\n", 4, "twice"),
         ("name: test\nentrypoint: agent.tools\n", 1, "`engine`"),
-        (GOOD.replace("rego", "cedar"), 2, "cedar"),
+        (GOOD.replace("rego", "polar"), 2, "polar"),
+        (GOOD.replace("rego", "cedar"), 3, "an entrypoint, which Cedar does not have"),
         (GOOD.replace("test", "1"), 1, "Expected `str`"),
         ("", 1, "Expected `object`"),
         ("- name\n", 1, "Expected `object`"),
         ("name: [\n", 2, "not YAML"),
     ],
-    ids=["unknown", "twice", "missing", "engine", "type", "empty", "list", "broken"],
+    ids=["unknown", "twice", "missing", "engine", "cedar", "type", "empty", "list", "broken"],
 )
 def test_a_header_that_is_not_understood_is_refused(text: str, line: int, words: str) -> None:
     found = refused(text)

@@ -1,0 +1,1 @@
+"""The Cedar engine (cedarpy), never without a schema."""

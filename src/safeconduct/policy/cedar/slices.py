@@ -1,0 +1,214 @@
+"""The part of a bundle that one action needs: its rules, and what those look at.
+
+Most of what a decision costs is reading the request and checking it against the schema. A rule
+cannot tell a request from one that has only what rules look at, so the request is cut down to that,
+and the schema with it: each decision is checked against a schema, a small one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, cast
+
+import orjson
+from cedarpy import Decision, Entities, PolicySet, is_authorized, pst
+from cedarpy import Schema as Compiled
+
+from safeconduct.policy.cedar.rules import Rule
+from safeconduct.policy.cedar.schema import (
+    ACTION,
+    AGENT,
+    TOOL,
+    Action,
+    Path,
+    Record,
+    Schema,
+    SetOf,
+    Type,
+    only,
+    write,
+)
+
+JSON = dict[str, Any]
+Shape = dict[str, Any] | list[Any] | None
+"""What is kept of a value: some members of an object, something of all items of an array, or it."""
+
+_KEPT: Final = 256
+
+
+class Failed(Exception):
+    """The engine could not decide. `rule` is the id of the rule that failed, if it was one."""
+
+    def __init__(self, text: str, rule: str | None) -> None:
+        super().__init__(text)
+        self.rule = rule
+
+
+class Slice:
+    """The rules for one action, ready to be asked."""
+
+    def __init__(self, action: str, schema: Schema, rules: Sequence[Rule]) -> None:
+        known = schema.actions[action]
+        read = {name: {path for rule in rules for path in reads(rule, name)} for name in VARIABLES}
+        agent = only(schema.entities[AGENT] or Record({}), read["principal"])
+        tool = only(schema.entities[TOOL] or Record({}), read["resource"])
+        context = only(known.context, read["context"])
+        above = schema.above(action) - {action}
+        self.rules = tuple(rules)
+        self.members = frozenset(context.fields)
+        self._action = action
+        self._schema = Compiled.from_str(
+            write(
+                {AGENT: agent, TOOL: tool},
+                {action: Action(above, known.applies, context)},
+                above,
+            )
+        )
+        self._context = cast("dict[str, Shape]", _shape(context))
+        self._agent = tuple(agent.fields)
+        self._tool = tuple(tool.fields)
+        self._entities: dict[bytes, Entities] = {}
+
+    def policies(self, keep: Callable[[Rule], bool] = lambda _: True) -> PolicySet:
+        """The engine's form of some of the rules."""
+        kept = {rule.at.id: rule.policy for rule in self.rules if keep(rule)}
+        return PolicySet.from_pst(pst.PolicySet({}, kept, ()))
+
+    def ask(self, policies: PolicySet, value: JSON) -> list[str]:
+        """The ids of the rules that decided; `value` is a policy input.
+
+        May raise anything, and `Failed` when a rule failed.
+        """
+        call, agent = value["call"], value["agent"]
+        result = is_authorized(
+            {
+                "principal": {"type": AGENT, "id": agent["id"]},
+                "action": {"type": ACTION, "id": self._action},
+                "resource": {"type": TOOL, "id": self._action},
+                "context": orjson.dumps(_seen(value, self._context)).decode(),
+            },
+            policies,
+            self._known(agent, call),
+            self._schema,
+        )
+        # INVARIANT: no answer counts that comes with an error: a forbid that fails is skipped.
+        errors = result.diagnostics.errors
+        if errors or result.decision is Decision.NoDecision:
+            raise Failed("; ".join(errors), _failed(errors, self.rules))
+        return result.diagnostics.reasons
+
+    def _known(self, agent: JSON, call: JSON) -> Entities:
+        attributes = [_some(agent, self._agent), _some(call, self._tool)]
+        key = orjson.dumps([agent["id"], *attributes])
+        found = self._entities.get(key)
+        if found is None:
+            if len(self._entities) >= _KEPT:
+                self._entities = {}
+            names = [(AGENT, agent["id"]), (TOOL, self._action)]
+            entities: list[JSON] = [
+                {"uid": {"type": type_, "id": name}, "attrs": attrs, "parents": []}
+                for (type_, name), attrs in zip(names, attributes, strict=True)
+            ]
+            found = Entities.from_json_str(orjson.dumps(entities).decode(), self._schema)
+            self._entities[key] = found
+        return found
+
+
+def slices(schema: Schema, rules: Sequence[Rule]) -> dict[str, Slice]:
+    """A slice for each action that applies to something."""
+    return {
+        name: Slice(name, schema, [rule for rule in rules if applies(rule, name, schema)])
+        for name, action in schema.actions.items()
+        if action.applies is not None
+    }
+
+
+def applies(rule: Rule, action: str, schema: Schema) -> bool:
+    """Whether the head of a rule leaves room for an action, on the tool of the same name."""
+    match rule.policy.action:
+        case pst.ActionEq(entity):
+            named = {entity.id} & {action}
+        case pst.ActionIn(entities):
+            named = {entity.id for entity in entities} & schema.above(action)
+        case _:
+            named = {action}
+    match rule.policy.resource:
+        case pst.ScopeEq(pst.EntityUid() as entity):
+            return bool(named) and entity.id == action
+        case _:
+            return bool(named)
+
+
+VARIABLES: Final = ("principal", "resource", "context")
+
+
+def reads(rule: Rule, variable: str) -> Iterator[Path]:
+    """The paths into a variable that a rule looks at; the empty one if it may look at all of it."""
+    for root, path in chains(rule.policy.clauses):
+        if isinstance(root, pst.Var) and root.name == variable:
+            yield path
+
+
+def chains(node: object) -> Iterator[tuple[object, Path]]:
+    """All that attributes are taken of below a node, with the names that follow, and all else that
+    has no parts.
+    """
+    waiting = [node]
+    while waiting:
+        root = waiting.pop()
+        path: Path = ()
+        while isinstance(root, pst.GetAttr | pst.HasAttr):
+            path = ((root.attr,) if isinstance(root, pst.GetAttr) else root.attrs) + path
+            root = root.base
+        parts = list(_parts(root))
+        if path or not parts:
+            yield root, path
+        waiting.extend(parts)
+
+
+def _parts(node: object) -> Iterable[object]:
+    if isinstance(node, tuple):
+        return cast("tuple[object, ...]", node)
+    if isinstance(node, pst.Record):
+        return node.fields.values()
+    if dataclasses.is_dataclass(node) and not isinstance(node, pst.Var | pst.EntityLit):
+        return [getattr(node, field.name) for field in dataclasses.fields(node)]
+    return ()
+
+
+def _shape(type_: Type) -> Shape:
+    match type_:
+        case Record(fields):
+            return {name: _shape(field.type) for name, field in fields.items()}
+        case SetOf(inner):
+            shape = _shape(inner)
+            return None if shape is None else [shape]
+        case _:
+            return None
+
+
+def _seen(value: Any, shape: Shape) -> Any:  # noqa: ANN401 any JSON
+    """The part of a value that the schema has. What is null is not there, as Cedar has no null."""
+    if isinstance(shape, dict) and isinstance(value, dict):
+        members = cast("JSON", value)
+        found: JSON = {}
+        for name, inner in shape.items():
+            member = members.get(name)
+            if member is not None:
+                found[name] = member if inner is None else _seen(member, inner)
+        return found
+    if isinstance(shape, list) and isinstance(value, list):
+        items: list[Any] = value
+        return [_seen(item, shape[0]) for item in items]
+    return value
+
+
+def _some(value: JSON, names: tuple[str, ...]) -> JSON:
+    return {name: value[name] for name in names if value.get(name) is not None}
+
+
+def _failed(errors: Sequence[str], rules: Iterable[Rule]) -> str | None:
+    """The rule that the engine names; what else it says quotes values, which are the caller's."""
+    ids = {f"`{rule.at.id}`": rule.at.id for rule in rules}
+    return next((ids[quoted] for quoted in ids for text in errors if quoted in text), None)

@@ -1,0 +1,92 @@
+"""What is looked at in the text of a Cedar file before the engine's parser sees it.
+
+The parser recurses with what it reads, on a stack that it shares with the gateway: a process that
+runs out of it ends instead of raising. Brackets nest, and so do chains of operators.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from safeconduct.policy.refusal import PolicyRefused
+
+MAX_NESTING: Final = 32
+MAX_OPERATORS: Final = 500
+
+# A string that spans lines is one here too: what the two lexers could read differently is then a
+# syntax error for the engine.
+_TOKEN: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|//[^\n]*|\s+|&&|\|\||[A-Za-z_]\w*|.', re.DOTALL | re.ASCII
+)
+_OPENING: Final = frozenset("[({")
+_CLOSING: Final = frozenset("])}")
+_OPERATORS: Final = frozenset({"&&", "||", "+", "-", "*", ".", "[", "!", "if", "in", "is"})
+
+# Control characters, and what makes a text look different from what it is.
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+    "|\r(?!\n)"
+)
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One policy, or one declaration of a schema: all up to its semicolon. `line` counts from 1."""
+
+    line: int
+    text: str
+
+
+def check_text(text: str, file: str) -> None:
+    """Refuse text that the engine's parser must not see. Raises PolicyRefused."""
+    statements(text, file)
+
+
+def statements(text: str, file: str) -> tuple[Statement, ...]:
+    """The statements of a file, once it is known that the engine can read them.
+
+    Raises:
+        PolicyRefused: the text shows something else than it says, or is nested too deep.
+    """
+    hidden = _HIDDEN.search(text)
+    if hidden is not None:
+        raise PolicyRefused(
+            f"an invisible character stands here (U+{ord(hidden[0][0]):04X})",
+            file=file,
+            line=_line(text, hidden.start()),
+            fix="remove it, or write it as an escape in a string",
+        )
+    found: list[Statement] = []
+    start: int | None = None
+    depth = operators = 0
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token.isspace() or token.startswith("//"):
+            continue
+        if start is None:
+            start, operators = match.start(), 0
+        if token in _OPENING:
+            depth += 1
+        elif token in _CLOSING:
+            depth -= 1
+        operators += token in _OPERATORS
+        if depth > MAX_NESTING or operators > MAX_OPERATORS:
+            raise PolicyRefused(
+                f"brackets nested deeper than {MAX_NESTING}, or more than {MAX_OPERATORS} "
+                "operators in one policy",
+                file=file,
+                line=_line(text, match.start()),
+                fix="write several policies, or compare with a set",
+            )
+        if token == ";" and depth <= 0:
+            found.append(Statement(_line(text, start), text[start : match.end()]))
+            start, depth = None, 0
+    if start is not None:
+        found.append(Statement(_line(text, start), text[start:]))
+    return tuple(found)
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
