@@ -62,7 +62,7 @@ TimedShape = TypeVar("TimedShape", bound=Claims)
 
 
 class Signed(msgspec.Struct, Generic[Shape], frozen=True):
-    """A token whose signature holds.
+    """A token whose signature holds; `kid` names the key that made it.
 
     `digest` is the SHA-256 of what was signed. Unlike a digest of the whole token it cannot be
     changed without the key: an ECDSA signature has a second spelling that anybody can compute.
@@ -70,6 +70,7 @@ class Signed(msgspec.Struct, Generic[Shape], frozen=True):
 
     claims: Shape
     digest: str
+    kid: str
 
 
 def sign(claims: Mapping[str, Any], key: PrivateKey, typ: str, *, embed: bool = False) -> str:
@@ -90,16 +91,18 @@ def verify(
     *,
     types: frozenset[str | None],
     shape: type[Shape],
+    max_bytes: int = MAX_BYTES,
 ) -> Signed[Shape]:
     """Check form, header, key and signature, and read the claims as `shape`; no times are checked.
 
     `select` gets the claims before they are verified, only to choose whose keys to try; None
     refuses. `types` lists the acceptable `typ` headers, None among them if it may be absent.
+    `max_bytes` bounds the token.
 
     Raises:
         JoseError: anything is wrong with the token.
     """
-    segment, payload, message, signature = _split(token)
+    segment, payload, message, signature = _split(token, max_bytes)
     header = _object(segment)
     if not _REFUSED.isdisjoint(header):
         raise JoseError("a header that is not supported")
@@ -112,7 +115,7 @@ def verify(
     key = None if keys is None else keys.find(kid)
     if key is None or key.algorithm != algorithm or not key.verify(message, signature):
         raise JoseError("not signed by a key that is trusted for it")
-    return Signed(_read(claims, shape), hashlib.sha256(message).hexdigest())
+    return Signed(_read(claims, shape), hashlib.sha256(message).hexdigest(), key.kid)
 
 
 def peek(token: str) -> tuple[str | None, dict[str, Any]]:
@@ -188,9 +191,9 @@ def _check_header(header: Mapping[str, Any], types: frozenset[str | None]) -> st
     return _SINGLE_NAME[alg]
 
 
-def _split(token: str) -> tuple[str, str, bytes, bytes]:
-    if len(token) > MAX_BYTES:
-        raise JoseError("longer than 8 KiB")
+def _split(token: str, max_bytes: int = MAX_BYTES) -> tuple[str, str, bytes, bytes]:
+    if len(token) > max_bytes:
+        raise JoseError(f"longer than {max_bytes // 1024} KiB")
     segments = token.split(".")
     if len(segments) != 3 or not token.isascii():
         raise JoseError("not a compact JWS")
@@ -200,7 +203,7 @@ def _split(token: str) -> tuple[str, str, bytes, bytes]:
 
 def _object(segment: str) -> dict[str, Any]:
     try:
-        value = strictjson.loads(decode(segment), max_depth=_MAX_DEPTH, max_bytes=MAX_BYTES)
+        value = strictjson.loads(decode(segment), max_depth=_MAX_DEPTH, max_bytes=len(segment))
     except strictjson.StrictJSONError as error:
         raise JoseError(str(error)) from None
     if not isinstance(value, dict):

@@ -28,7 +28,7 @@ RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`entrypoint` is a package of Rego rules; Cedar has none. A rule that is `log_only` speaks
-    without effect.
+    without effect. `version` is for people; `min_gateway` is the oldest gateway that may read it.
 
     `unsafe_permit_all` admits rules that permit whatever is asked.
     """
@@ -78,6 +78,13 @@ def read_header(text: str) -> Header:
             line=document.line((place[1],) if place else ()),
             fix="write `name` and `engine`, which is `rego` or `cedar`",
         ) from None
+    if header.min_gateway is not None and _numbers(header.min_gateway) > _numbers(__version__):
+        raise PolicyRefused(
+            f"made for Safeconduct {header.min_gateway} or later; this is {__version__}",
+            file=FILE,
+            line=document.line(("min_gateway",)),
+            fix="update Safeconduct",
+        )
     if header.engine == "cedar":
         if header.entrypoint:
             raise PolicyRefused(
@@ -94,13 +101,6 @@ def read_header(text: str) -> Header:
             file=FILE,
             line=document.line(("entrypoint",)),
             fix="write a package of the rules, such as agent.tools",
-        )
-    if header.min_gateway is not None and _numbers(header.min_gateway) > _numbers(__version__):
-        raise PolicyRefused(
-            f"made for Safeconduct {header.min_gateway} or later; this is {__version__}",
-            file=FILE,
-            line=document.line(("min_gateway",)),
-            fix="update Safeconduct",
         )
     return header
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from safeconduct.policy.bundles import reading
+from safeconduct.policy.bundles import layout
 from safeconduct.policy.bundles.reading import read
 from safeconduct.policy.refusal import PolicyRefused
 from tests.support.bundles import HEADER, write
@@ -60,7 +60,7 @@ def test_a_link_to_a_folder_is_refused(tmp_path: Path) -> None:
     [
         "rules/deny.reg0",
         "rules/notes.txt",
-        "data/crm.yaml",
+        "data/crm.yml",
         "data/deep/crm.json",
         "deny.rego",
         "policy.yml",
@@ -122,11 +122,11 @@ def test_a_file_that_may_not_be_read_is_refused(
 
 
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 200)
+    monkeypatch.setattr(layout, "MAX_FILE_BYTES", 200)
     assert "larger than 200" in refused(write(tmp_path / "a", "#" * 200)).sentence
-    monkeypatch.setattr(reading, "MAX_BUNDLE_BYTES", 100)
+    monkeypatch.setattr(layout, "MAX_BUNDLE_BYTES", 100)
     assert "or 100 bytes" in refused(write(tmp_path / "b")).sentence
-    monkeypatch.setattr(reading, "MAX_FILES", 1)
+    monkeypatch.setattr(layout, "MAX_FILES", 1)
     assert "more than 1 files" in refused(write(tmp_path / "c")).sentence
 
 
