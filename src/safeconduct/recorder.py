@@ -14,6 +14,7 @@ import msgspec
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.asks import INPUT_REQUIRED
+from safeconduct.core.labels import Label
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.record import (
     approval_request,
@@ -141,6 +142,18 @@ class Recorder:
             made.id, made.gathered.task.id, at_ms, "ok", may_have_happened=True
         )
         await self._append(outcome)
+
+    async def handed_over(self, made: Made, label: Label) -> None:
+        """Steps 10 and 11 of a call that another enforcement point makes: nobody here will see what
+        comes of it, and the task is taken to know what brings this label.
+        """
+        memory = (
+            [] if label <= made.gathered.task.labels else self._memory(made, Admitted(label=label))
+        )
+        at_ms = self._clock_ms()
+        task = made.gathered.task.id
+        outcome = outcome_record(made.id, task, at_ms, "handed-over", may_have_happened=True)
+        await self._append(*memory, outcome)
 
     async def ended(
         self, made: Made, reason: str, status: str = "refused", *, happened: bool = False

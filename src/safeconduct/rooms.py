@@ -20,6 +20,7 @@ from safeconduct.core.record import outcome_record
 from safeconduct.delegation import feed
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
+from safeconduct.handover import Handover
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import (
     JSON,
@@ -133,6 +134,7 @@ class Rooms:
             timeouts_s={where: float(block.timeout_s) for where, block in root.upstreams.items()},
             step=step,
         )
+        self.handover = Handover(self.gateway, recorder)
         self.subscriptions = Subscriptions(
             self.gateway, recorder, broker, upstreams, self.offers.watch
         )
