@@ -20,8 +20,9 @@ lock() { compile "$@" pyproject.toml; }
 lock build --all-build-deps --only-build-deps "$@"
 lock runtime "$@"
 lock demo --extra demo --constraint requirements/runtime.txt "$@"
-lock dev --extra demo --extra dev --constraint requirements/demo.txt "$@"
-lock fuzz --extra demo --extra dev --extra fuzz --constraint requirements/dev.txt "$@"
+lock cedar-schema --extra cedar-schema --constraint requirements/runtime.txt "$@"
+lock dev --extra demo --extra cedar-schema --extra dev --constraint requirements/demo.txt --constraint requirements/cedar-schema.txt "$@"
+lock fuzz --extra demo --extra cedar-schema --extra dev --extra fuzz --constraint requirements/dev.txt "$@"
 lock bench --extra bench --constraint requirements/runtime.txt "$@"
 # What `make e2e` puts behind the gateway: versions chosen by hand, what they stand on pinned.
 compile servers "$@" requirements/servers.in

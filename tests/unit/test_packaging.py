@@ -20,7 +20,7 @@ import safeconduct
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
-LOCKS = ("build", "runtime", "demo", "dev", "fuzz", "bench")
+LOCKS = ("build", "runtime", "demo", "cedar-schema", "dev", "fuzz", "bench")
 SERVERS = ("servers", "servers-old", "issuers")  # started by `make e2e`: not ours, so not declared
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = [
@@ -30,6 +30,7 @@ PLATFORMS = [
 ]
 # Where the name to import is not the name to install.
 IMPORT_NAMES = {
+    "cedar-policy-mcp-schema-generator": {"cedar_mcp_schema_generator"},
     "gordon-to-regorus": {"regorus"},
     "mcp": {"mcp", "mcp_types"},
     "ruamel.yaml": {"ruamel"},
@@ -95,6 +96,7 @@ def test_every_pin_is_exact_and_hashed_and_no_line_names_a_place(name: str) -> N
 
 def test_each_lock_holds_all_of_the_one_before() -> None:
     assert _locked("runtime").items() <= _locked("demo").items() <= _locked("dev").items()
+    assert _locked("runtime").items() <= _locked("cedar-schema").items() <= _locked("dev").items()
     assert _locked("dev").items() <= _locked("fuzz").items()
     assert _locked("runtime").items() <= _locked("bench").items()
 
@@ -169,9 +171,11 @@ def test_every_import_is_a_declared_dependency_and_only_the_demo_uses_its_extra(
         return {i for name in declared for i in IMPORT_NAMES.get(name, {name})}
 
     common = {"safeconduct"} | sys.stdlib_module_names | names("runtime")
-    demo = common | names("demo")
+    # What work on policies uses where it is installed; a gateway that runs needs none of it.
+    policy = common | names("cedar-schema") | {"opa_bindings"}
+    extras = {"demo": common | names("demo"), "policy": policy}
     for module in PACKAGE.rglob("*.py"):
-        allowed = demo if module.is_relative_to(PACKAGE / "demo") else common
+        allowed = extras.get(module.relative_to(PACKAGE).parts[0], common)
         assert _imports(module) <= allowed, module
 
 
