@@ -124,9 +124,10 @@ def write(
     parts = [f"entity {name} = {_written(attributes)};" for name, attributes in entities.items()]
     parts += [f"action {quoted(name)};" for name in sorted(within)]
     for name, action in actions.items():
-        above = ", ".join(quoted(parent) for parent in sorted(action.parents))
+        parents = ", ".join(quoted(parent) for parent in sorted(action.parents))
+        above = f" in [{parents}]" if parents else ""
         parts.append(
-            f"action {quoted(name)} in [{above}] appliesTo "
+            f"action {quoted(name)}{above} appliesTo "
             f"{{principal: {AGENT}, resource: {TOOL}, context: {_written(action.context)}}};"
         )
     return "\n".join(parts)

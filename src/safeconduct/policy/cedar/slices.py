@@ -34,6 +34,9 @@ JSON = dict[str, Any]
 Shape = dict[str, Any] | list[Any] | None
 """What is kept of a value: some members of an object, something of all items of an array, or it."""
 
+UTC: Final = "utc"
+"""A member of the context that is worked out of `now_ms`, as Cedar cannot divide."""
+
 _KEPT: Final = 256
 
 
@@ -56,7 +59,7 @@ class Slice:
         context = only(known.context, read["context"])
         above = schema.above(action) - {action}
         self.rules = tuple(rules)
-        self.members = frozenset(context.fields)
+        self.members = frozenset("now_ms" if name == UTC else name for name in context.fields)
         self._action = action
         self._schema = Compiled.from_str(
             write(
@@ -81,6 +84,8 @@ class Slice:
         May raise anything, and `Failed` when a rule failed.
         """
         call, agent = value["call"], value["agent"]
+        if UTC in self._context:
+            value = {**value, UTC: _utc(value["now_ms"])}
         result = is_authorized(
             {
                 "principal": {"type": AGENT, "id": agent["id"]},
@@ -199,9 +204,18 @@ def _seen(value: Any, shape: Shape) -> Any:  # noqa: ANN401 any JSON
                 found[name] = member if inner is None else _seen(member, inner)
         return found
     if isinstance(shape, list) and isinstance(value, list):
-        items: list[Any] = value
+        items = cast("list[object]", value)
         return [_seen(item, shape[0]) for item in items]
     return value
+
+
+def _utc(now_ms: object) -> JSON:
+    """Weekday, of which 1 is Monday, and minute of the day. Raises Failed."""
+    if type(now_ms) is not int:
+        raise Failed("no time", None)
+    day, minute = divmod(now_ms // 60_000, 1440)
+    # 1 January 1970 was a Thursday.
+    return {"weekday": (day + 3) % 7 + 1, "minute": minute}
 
 
 def _some(value: JSON, names: tuple[str, ...]) -> JSON:
