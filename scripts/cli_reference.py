@@ -29,7 +29,7 @@ speak to the running gateway over its operator socket, so they run as its user o
 """
 
 _SUB_VERBS = re.compile(r"^ {4}(?P<name>[a-z]+) ", re.MULTILINE)
-_COMMANDS = re.compile(r"^positional arguments:\n  \{", re.MULTILINE)
+_COMMANDS = re.compile(r"^positional arguments:\n  (?:\{|VERB$)", re.MULTILINE)
 
 
 def help_of(words: Sequence[str]) -> str:
