@@ -69,11 +69,11 @@ def _sorted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _policy(directory: Path, config: Config) -> list[Problem]:
     """What the policy engine finds in the bundle."""
     from safeconduct.config import Problem
-    from safeconduct.policy.loading import load
+    from safeconduct.policy.loading import deciding, passed
     from safeconduct.policy.refusal import PolicyRefused
 
     try:
-        load(directory / config.root.policy.bundle)
+        deciding(passed(directory / config.root.policy.bundle))
     except PolicyRefused as refused:
         return [
             Problem(

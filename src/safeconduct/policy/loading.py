@@ -12,6 +12,10 @@ from safeconduct.policy.bundles.reading import Bundle, read
 from safeconduct.policy.contract import RuleAt
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import RegoEngine
+from safeconduct.policy.remote.asking import Authorization
+from safeconduct.policy.remote.authzen import AuthZenEngine
+from safeconduct.policy.remote.opa import OpaEngine
+from safeconduct.ports import PolicyEngine
 
 
 class LocalEngine(Protocol):
@@ -29,8 +33,33 @@ class LocalEngine(Protocol):
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
 
 
+def deciding(bundle: Bundle, authorization: Authorization | None = None) -> PolicyEngine:
+    """The engine of a bundle that passed, wherever its rules are evaluated.
+
+    `authorization` proves who asks to a decision point that others run. Raises PolicyRefused.
+    """
+    header, contract = bundle.header, bundle.contract
+    if header.remote is None:
+        return engine(bundle)
+    if header.engine == "opa":
+        return OpaEngine(
+            contract,
+            header.remote,
+            header.entrypoint,
+            unsafe=header.unsafe,
+            authorization=authorization,
+        )
+    return AuthZenEngine(contract, header.remote, unsafe=header.unsafe, authorization=authorization)
+
+
 def engine(bundle: Bundle) -> LocalEngine:
-    """The engine of a bundle that passed. Raises PolicyRefused."""
+    """The engine of a bundle that passed and is evaluated here. Raises PolicyRefused."""
+    if bundle.header.is_remote:
+        raise PolicyRefused(
+            "the rules are those of a decision point elsewhere, and cannot be tried here",
+            file=FILE,
+            fix="test them with what the server brings along",
+        )
     if bundle.header.engine == "rego":
         return RegoEngine(bundle)
     try:
@@ -42,8 +71,8 @@ def engine(bundle: Bundle) -> LocalEngine:
     return CedarEngine(bundle)
 
 
-def load(directory: Path, *, preflight: bool = True) -> LocalEngine:
-    """Read, check and load the bundle in a directory.
+def passed(directory: Path, *, preflight: bool = True) -> Bundle:
+    """Read and check the bundle in a directory.
 
     Without `preflight` only the form of the files is checked: for a bundle that has passed.
 
@@ -52,8 +81,17 @@ def load(directory: Path, *, preflight: bool = True) -> LocalEngine:
     """
     try:
         bundle = read(directory)
-        if preflight:
+        if preflight and not bundle.header.is_remote:
             child.run(bundle)
+        return bundle
+    except PolicyRefused as error:
+        raise error.under(directory) from None
+
+
+def load(directory: Path, *, preflight: bool = True) -> LocalEngine:
+    """Read, check and load the bundle in a directory. Raises PolicyRefused."""
+    bundle = passed(directory, preflight=preflight)
+    try:
         return engine(bundle)
     except PolicyRefused as error:
         raise error.under(directory) from None

@@ -26,21 +26,41 @@ Version = Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|
 RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
+class Remote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a decision point is: an HTTPS URL, or one of this machine.
+
+    `timeout_ms` bounds a whole question. `ca` is a file of PEM certificates to trust instead of the
+    system's.
+    """
+
+    url: str
+    timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
+    ca: str | None = None
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`entrypoint` is a package of Rego rules; Cedar has none. A rule that is `log_only` speaks
     without effect. `version` is for people; `min_gateway` is the oldest gateway that may read it.
+
+    The engines `opa` and `authzen` are decision points that others run, at `remote`.
 
     `unsafe_permit_all` admits rules that permit whatever is asked.
     """
 
     name: str
-    engine: Literal["rego", "cedar"]
+    engine: Literal["rego", "cedar", "opa", "authzen"]
     entrypoint: str = ""
+    remote: Remote | None = None
     version: Version | None = None
     min_gateway: Version | None = None
     modes: dict[RuleId, Mode] = {}
     obligations: dict[RuleId, Obligation] = {}
     unsafe_permit_all: bool = False
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the rules are evaluated elsewhere, so that the bundle holds none."""
+        return self.engine in {"opa", "authzen"}
 
     @property
     def unsafe(self) -> tuple[str, ...]:
@@ -76,7 +96,7 @@ def read_header(text: str) -> Header:
             str(error).split(" - at ")[0],
             file=FILE,
             line=document.line((place[1],) if place else ()),
-            fix="write `name` and `engine`, which is `rego` or `cedar`",
+            fix="write `name` and `engine`: rego, cedar, opa or authzen",
         ) from None
     if header.min_gateway is not None and _numbers(header.min_gateway) > _numbers(__version__):
         raise PolicyRefused(
@@ -85,10 +105,17 @@ def read_header(text: str) -> Header:
             line=document.line(("min_gateway",)),
             fix="update Safeconduct",
         )
-    if header.engine == "cedar":
+    if header.is_remote != (header.remote is not None):
+        raise PolicyRefused(
+            "`remote` goes with the engines `opa` and `authzen`, and they with it",
+            file=FILE,
+            line=document.line(("remote",) if header.remote else ("engine",)),
+            fix="write `remote: {url: https://…}`, or choose an engine that runs here",
+        )
+    if header.engine in {"cedar", "authzen"}:
         if header.entrypoint:
             raise PolicyRefused(
-                "an entrypoint, which Cedar does not have",
+                "an entrypoint, which this engine does not have",
                 file=FILE,
                 line=document.line(("entrypoint",)),
                 fix="remove it",

@@ -98,7 +98,7 @@ def assemble(files: Mapping[str, bytes]) -> Bundle:
     header = read_header(layout.text_of(files[FILE], FILE))
     content = layout.content_of(files)
     rules = tuple(_rules(content, header.engine))
-    if not rules:
+    if not rules and not header.is_remote:
         raise PolicyRefused(
             "no rule file, so every call would be refused", file="rules", fix="add a rule file"
         )
@@ -118,16 +118,17 @@ def assemble(files: Mapping[str, bytes]) -> Bundle:
 
 
 def _rules(content: Mapping[str, bytes], engine: str) -> Iterator[RuleFile]:
-    suffix, check = _ENGINES[engine]
+    suffix, check = _ENGINES.get(engine, (None, None))
     for path in sorted(content):
         found = PurePosixPath(path).suffix
         if found not in _RULES:
             continue
-        if found != suffix:
+        if found != suffix or check is None:
+            fix = f"keep files ending in {suffix} in rules/" if suffix else "remove them here"
             raise PolicyRefused(
                 f"rules that the engine `{engine}` does not read, so they would count for nothing",
                 file=path,
-                fix=f"keep files ending in {suffix} in rules/",
+                fix=fix,
             )
         text = layout.text_of(content[path], path)
         check(text, path)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
-
-import msgspec
+from typing import Any, Final, cast
 
 from safeconduct.kit import strictjson
 from safeconduct.kit.fetch import spoken_to
 from safeconduct.kit.http1.connection import Connection, NotHTTP
 from safeconduct.kit.http1.pool import Full, Pool
 from safeconduct.kit.http1.target import Target, Unwritable
-from safeconduct.policy.bundles.header import FILE
+from safeconduct.policy.bundles.header import FILE, Remote
 from safeconduct.policy.refusal import PolicyRefused
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -25,17 +23,6 @@ _FIXED: Final = {"content-type": "application/json", "accept": "application/json
 
 Authorization = Callable[[], str]
 """Gives the value of the header field `Authorization`; whatever it raises refuses the call."""
-
-
-class Remote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a decision point is. `timeout_ms` bounds a whole question.
-
-    `ca` is a file of PEM certificates beside `policy.yaml`, to trust instead of the system's.
-    """
-
-    url: str
-    timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
-    ca: str | None = None
 
 
 class Unanswered(Exception):

@@ -17,8 +17,9 @@ import msgspec
 import orjson
 
 from safeconduct.core.policy import PolicyAnswer
+from safeconduct.policy.bundles.header import Remote
 from safeconduct.policy.contract import Asked, Contract, Denied, Permitted, Sets
-from safeconduct.policy.remote.asking import Asking, Authorization, Remote, Unanswered
+from safeconduct.policy.remote.asking import Asking, Authorization, Unanswered
 
 PATH: Final = "/access/v1/evaluation"
 PERMIT, DENY, ASK = "pdp.permit", "pdp.deny", "pdp.access-request"
@@ -58,8 +59,6 @@ class AuthZenEngine:
     by how the user signed in; any other refuses.
     """
 
-    members: Final[frozenset[str] | None] = None
-
     def __init__(
         self,
         contract: Contract,
@@ -70,6 +69,7 @@ class AuthZenEngine:
     ) -> None:
         """Raises PolicyRefused."""
         self.digest, self.unsafe = contract.digest, unsafe
+        self.members: frozenset[str] | None = None
         self._contract = contract
         self._asking = Asking(remote, PATH, authorization)
 

@@ -11,16 +11,15 @@ from typing import Any, Final, cast
 import msgspec
 
 from safeconduct.core.policy import PolicyAnswer
+from safeconduct.policy.bundles.header import Remote
 from safeconduct.policy.contract import Contract, Sets
-from safeconduct.policy.remote.asking import Asking, Authorization, Remote, Unanswered
+from safeconduct.policy.remote.asking import Asking, Authorization, Unanswered
 
 _SETS: Final = Sets.__struct_fields__
 
 
 class OpaEngine:
     """Rules that an OPA server evaluates; the members of the input are all sent."""
-
-    members: Final[frozenset[str] | None] = None
 
     def __init__(
         self,
@@ -33,6 +32,7 @@ class OpaEngine:
     ) -> None:
         """`entrypoint` is a package. Raises PolicyRefused."""
         self.digest, self.unsafe = contract.digest, unsafe
+        self.members: frozenset[str] | None = None
         self._contract = contract
         self._asking = Asking(remote, f"/v1/data/{entrypoint.replace('.', '/')}", authorization)
 

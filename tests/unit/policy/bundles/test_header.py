@@ -31,7 +31,7 @@ def test_the_unsafe_switch_must_be_thrown_on_purpose() -> None:
         (GOOD + "name: again\n", 4, "twice"),
         ("name: test\nentrypoint: agent.tools\n", 1, "`engine`"),
         (GOOD.replace("rego", "polar"), 2, "polar"),
-        (GOOD.replace("rego", "cedar"), 3, "an entrypoint, which Cedar does not have"),
+        (GOOD.replace("rego", "cedar"), 3, "an entrypoint, which this engine does not have"),
         (GOOD.replace("test", "1"), 1, "Expected `str`"),
         ("", 1, "Expected `object`"),
         ("- name\n", 1, "Expected `object`"),
@@ -51,3 +51,36 @@ def test_a_header_that_is_not_understood_is_refused(text: str, line: int, words:
 )
 def test_an_entrypoint_is_a_package_of_the_operators(entrypoint: str) -> None:
     assert refused(GOOD.replace("agent.tools", entrypoint)).line == 3
+
+
+REMOTE = "remote: {url: 'https://pdp.example'}\n"
+
+
+def test_rules_may_be_evaluated_elsewhere() -> None:
+    opa = read_header(GOOD.replace("rego", "opa") + REMOTE)
+    assert opa.is_remote
+    assert opa.remote is not None
+    assert (opa.remote.url, opa.remote.timeout_ms, opa.remote.ca) == (
+        "https://pdp.example",
+        500,
+        None,
+    )
+    assert read_header(f"name: test\nengine: authzen\n{REMOTE}").is_remote
+    assert not read_header(GOOD).is_remote
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (GOOD + REMOTE, 4),
+        ("name: test\nengine: cedar\n" + REMOTE, 3),
+        (GOOD.replace("rego", "opa"), 2),
+        ("name: test\nengine: authzen\n", 2),
+        (GOOD.replace("rego", "authzen") + REMOTE, 3),
+        ("name: test\nengine: opa\n" + REMOTE, 1),
+        (GOOD.replace("rego", "opa") + "remote: {url: x, more: 1}\n", 4),
+        (GOOD.replace("rego", "opa") + "remote: {url: x, timeout_ms: 0}\n", 4),
+    ],
+)
+def test_a_decision_point_is_named_where_there_is_one(text: str, line: int) -> None:
+    assert refused(text).line == line

@@ -4,9 +4,10 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from safeconduct.policy.bundles.header import Remote
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.remote import asking
-from safeconduct.policy.remote.asking import Asking, Remote, Unanswered
+from safeconduct.policy.remote.asking import Asking, Unanswered
 from tests.support.web import Answer, document, serving
 
 TYPE = {"Content-Type": "application/json"}

@@ -4,10 +4,11 @@ from typing import Any
 import orjson
 import pytest
 
+from safeconduct.core.obligations import Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.policy_input import policy_input
+from safeconduct.policy.bundles.header import Remote
 from safeconduct.policy.contract import Contract
-from safeconduct.policy.remote.asking import Remote
 from safeconduct.policy.remote.authzen import PATH, AuthZenEngine, question
 from tests.support.facts import call, facts
 from tests.support.web import serving
@@ -20,7 +21,7 @@ STRONG = GIVEN | {"user": GIVEN["user"] | {"acr": "loa:2 loa:3", "amr": ["pwd", 
 
 
 async def answer(said: dict[str, Any], given: dict[str, Any] = GIVEN) -> PolicyAnswer:
-    contract = Contract(digest="b", obligations=frozenset({"own"}))
+    contract = Contract(digest="b", obligations={"own": Demands()})
     with serving() as web:
         web.publish({PATH: said})
         engine = AuthZenEngine(contract, Remote(url=web.url), unsafe=("x",))

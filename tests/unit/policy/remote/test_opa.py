@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
+from safeconduct.policy.bundles.header import Remote
 from safeconduct.policy.contract import Contract
-from safeconduct.policy.remote.asking import Remote
 from safeconduct.policy.remote.opa import OpaEngine
 from tests.support.web import Web, serving
 
