@@ -16,6 +16,8 @@ from safeconduct.core.manifest import Manifest
 from safeconduct.kit import yaml
 from safeconduct.policy.bundles.header import read_header
 from safeconduct.policy.loading import load
+from safeconduct.policy.trial.base import BASE
+from safeconduct.policy.trial.running import run as run_tests
 from tests.support.pages import FENCE, PAGES, ROOT, Snippet, marked
 
 HEADER = "name: snippet\nengine: rego\nentrypoint: agent.tools\n"
@@ -42,6 +44,26 @@ def _rego(text: str, directory: Path) -> None:
     load(directory)
 
 
+def _tests(name: str) -> Callable[[str, Path], None]:
+    """Tests of the rules in the guide, all of which hold."""
+
+    def run_them(text: str, directory: Path) -> None:
+        guide = ROOT / "docs" / "guides" / "policy.md"
+        rules = [one.text for one in marked() if (one.page, one.language) == (guide, "rego")]
+        (directory / "tests").mkdir()
+        (directory / "tests" / name).write_text(text, encoding="utf-8")
+        _rego("\n".join(rules), directory)
+        (outcome,) = run_tests(directory)
+        assert outcome.failed == ()
+        assert outcome.passed > 0
+
+    return run_them
+
+
+def _base(text: str, _: Path) -> None:
+    assert yaml.load(text, "snippet").value == BASE
+
+
 def _python(text: str, _: Path) -> None:
     subprocess.run([sys.executable, "-c", text], cwd=ROOT, check=True, timeout=50)
 
@@ -51,6 +73,9 @@ LOADERS: dict[str, Callable[[str, Path], None]] = {
     "complete: manifest": _manifest,
     "complete: policy": _policy,
     "complete: rego": _rego,
+    "complete: policy base": _base,
+    "complete: policy matrix": _tests("all.yaml"),
+    "complete: policy tests": _tests("all_test.rego"),
     "run": _python,
 }
 
