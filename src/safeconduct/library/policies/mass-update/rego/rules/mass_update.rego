@@ -46,18 +46,25 @@ deny contains {"id": "bulk.other-fields"} if {
 }
 
 # How many records the system of record says this very selection matches. Not even one is no
-# selection, and a count that is missing is not a small one.
+# selection, and a number that is missing is not a small one.
 bulk_counted if {
 	is_number(input.facts.matching)
 	input.facts.matching >= 1
 	input.facts.matching <= bulk_most
+	bulk_calls >= 0
 }
 
 # The first of this task: a selection cut in slices is as large as before.
 bulk_is_small if {
 	input.facts.matching <= bulk_free
+	bulk_calls == 0
+}
+
+# How many there were in this task, which has no such count before the first.
+bulk_calls := calls if {
 	is_object(input.task.counts)
-	object.get(input.task.counts, "crm:account:update-many", 0) == 0
+	calls := object.get(input.task.counts, "crm:account:update-many", 0)
+	is_number(calls)
 }
 
 bulk_harmless if {
