@@ -6,7 +6,7 @@ from typing import Final
 
 from safeconduct.core.policy import Said
 from safeconduct.policy.contract import RuleAt
-from safeconduct.policy.rego.syntax import Node, Rule, rules, string
+from safeconduct.policy.rego.syntax import Node, Path, Rule, rules, string
 
 SETS: Final[dict[Said, tuple[str, ...]]] = {
     "permit": ("id",),
@@ -17,7 +17,7 @@ SETS: Final[dict[Said, tuple[str, ...]]] = {
 where something may happen."""
 
 
-def targets(entrypoint: str) -> dict[tuple[str, ...], Said]:
+def targets(entrypoint: str) -> dict[Path, Said]:
     """The paths of the sets, and which set each is."""
     return {(*entrypoint.split("."), name): name for name in SETS}
 

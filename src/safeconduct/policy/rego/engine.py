@@ -10,6 +10,7 @@ from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, place
 from safeconduct.policy.rego.members import members
+from safeconduct.policy.rego.slices import Slices, plan
 
 MAX_INPUT_BYTES: Final = 64 * 1024
 
@@ -17,14 +18,14 @@ _KEPT: Final = 4
 
 
 class _Here(threading.local):
-    """The evaluators of one thread by the digest of their bundle, the latest last.
+    """The slices of one thread by the digest of their bundle, the latest last.
 
     They are kept here and not with the engine that needs them, so that each is let go of in its
     own thread.
     """
 
     def __init__(self) -> None:
-        self.evaluators: dict[str, Evaluator] = {}
+        self.slices: dict[str, Slices] = {}
 
 
 _HERE: Final = _Here()
@@ -44,13 +45,14 @@ class RegoEngine:
         Raises:
             PolicyRefused: the rules do not parse, or the engine is not installed.
         """
-        self._bundle = bundle
         self.digest = bundle.digest
         self._contract = bundle.contract
         self.unsafe = bundle.header.unsafe
-        modules = self._evaluator().modules
+        modules = Evaluator(bundle).modules
+        self._plan = plan(bundle, modules)
         self.members = members(modules)
         self.rules = answering(modules, bundle.header.entrypoint)
+        self._slices()
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
         """What the rules say to one input, a JSON object of at most `MAX_INPUT_BYTES`.
@@ -63,24 +65,24 @@ class RegoEngine:
                 return self._contract.failed(
                     f"the policy input is larger than {MAX_INPUT_BYTES} bytes"
                 )
-            return self._contract.answer(self._evaluator().ask(input_json, now_ms))
+            return self._contract.answer(self._slices().ask(input_json, now_ms))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 a panic of the engine is no Exception
             # INVARIANT: an evaluator that failed is not asked again. What an error left behind in
             # it is unknown, and building another one takes milliseconds.
-            failed = _HERE.evaluators.pop(self.digest, None)
+            failed = _HERE.slices.pop(self.digest, None)
             if failed is not None:
                 failed.close()
             found = place(error)
             at = type(error).__name__ if found is None else f"{found[0]}:{found[1]}"
             return self._contract.failed(f"the policy could not be evaluated ({at})")
 
-    def _evaluator(self) -> Evaluator:
-        evaluators = _HERE.evaluators
-        found = evaluators.get(self.digest)
+    def _slices(self) -> Slices:
+        slices = _HERE.slices
+        found = slices.get(self.digest)
         if found is None:
-            found = evaluators[self.digest] = Evaluator(self._bundle)
-            while len(evaluators) > _KEPT:
-                del evaluators[next(iter(evaluators))]
+            found = slices[self.digest] = Slices(self._plan)
+            while len(slices) > _KEPT:
+                del slices[next(iter(slices))]
         return found

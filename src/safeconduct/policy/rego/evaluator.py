@@ -7,18 +7,22 @@ interpreter's lock while it evaluates.
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
 from safeconduct.policy.bundles.header import FILE, RESERVED
-from safeconduct.policy.bundles.reading import Bundle
+from safeconduct.policy.bundles.reading import Bundle, RuleFile
 from safeconduct.policy.contract import Sets
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.builtins import FORBIDDEN
 from safeconduct.policy.rego.syntax import Node, decode, rules
 
+_ANSWER: Final = "answer"
 _RULE: Final = f"data.{RESERVED}.answer"
 _PLACE: Final = re.compile(r"--> (?P<file>.+):(?P<line>\d+):\d+$", re.MULTILINE)
 _MESSAGE: Final = re.compile(r"^error: (.*)", re.MULTILINE)
@@ -43,13 +47,14 @@ class _Clock:
 
 
 class Evaluator:
-    """Evaluates the sets of a bundle's entrypoint.
+    """Evaluates the sets of a bundle's entrypoint. `sets` are those that any rule adds to, where
+    that is known already.
 
     Raises:
         PolicyRefused: the rules do not parse, or the engine is not installed.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, sets: Iterable[str] | None = None) -> None:
         try:
             import regorus  # noqa: PLC0415 native code, loaded with the first Rego bundle
         except ImportError as error:
@@ -68,16 +73,31 @@ class Evaluator:
         try:
             for rule in bundle.rules:
                 self._parse(rule.path, rule.text)
-            self.modules: list[Node] = decode(self._engine.get_ast_as_json())
-            self._parse("answer", _answer(bundle.header.entrypoint, self.modules))
+            if sets is None:
+                sets = defined(bundle.header.entrypoint, self.modules)
+            self._parse(_ANSWER, _answer(bundle.header.entrypoint, sets))
             self._engine.add_data_json(bundle.data)
         except BaseException:
             self.close()
             raise
 
+    @cached_property
+    def modules(self) -> list[Node]:
+        """The syntax tree of the rules. Raises RecursionError for one that is nested too deep."""
+        found = decode(self._engine.get_ast_as_json())
+        return [module for module in found if module["source"]["file"] != _ANSWER]
+
     def close(self) -> None:
         """Let go of the engine here and now, whoever still holds a traceback that leads to it."""
         del self._engine
+
+    def also(self, files: Iterable[RuleFile]) -> Evaluator:
+        """An evaluator with more rules, and the same data. Raises PolicyRefused."""
+        other = copy.copy(self)
+        other._engine = self._engine.clone()  # noqa: SLF001 it is one of these
+        for file in files:
+            other._parse(file.path, file.text)  # noqa: SLF001
+        return other
 
     def ask(self, input_json: bytes, now_ms: int) -> Sets:
         """The sets for one input. May raise anything, a BaseException when the engine panics."""
@@ -120,11 +140,15 @@ def message(error: BaseException) -> str:
     return found[1] if found else text.partition("\n")[0]
 
 
-def _answer(entrypoint: str, modules: list[Node]) -> str:
-    """The rule that gathers the sets. A set that no rule adds to would make all undefined."""
+def defined(entrypoint: str, modules: list[Node]) -> tuple[str, ...]:
+    """The sets that rules add to. Naming another one would make the whole answer undefined."""
     package = tuple(entrypoint.split("."))
-    defined = {rule.path for rule in rules(modules)}
-    sets = [name for name in Sets.__struct_fields__ if (*package, name) in defined]
+    paths = {rule.path for rule in rules(modules)}
+    return tuple(name for name in Sets.__struct_fields__ if (*package, name) in paths)
+
+
+def _answer(entrypoint: str, sets: Iterable[str]) -> str:
+    """The rule that gathers the sets."""
     fields = ", ".join(f'"{name}": data.{entrypoint}.{name}' for name in sets)
     return f"package {RESERVED}\n\nimport rego.v1\n\nanswer := {{{fields}}}\n"
 

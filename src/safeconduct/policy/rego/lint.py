@@ -13,6 +13,7 @@ from safeconduct.policy.rego.elements import SETS, fields, identity, targets
 from safeconduct.policy.rego.graph import check_graph
 from safeconduct.policy.rego.syntax import (
     Node,
+    Path,
     Rule,
     depth,
     dotted,
@@ -65,12 +66,12 @@ def _check_depth(modules: list[Node]) -> None:
             )
 
 
-def _reaches(rule: Rule, target: tuple[str, ...]) -> bool:
+def _reaches(rule: Rule, target: Path) -> bool:
     """Whether a rule adds to a set of the answer, replaces it, or could."""
     return all(name in {None, wanted} for name, wanted in zip(rule.path, target, strict=False))
 
 
-def _check_answer(rule: Rule, target: tuple[str, ...], name: Said, places: dict[str, Rule]) -> None:
+def _check_answer(rule: Rule, target: Path, name: Said, places: dict[str, Rule]) -> None:
     if rule.path != target or rule.kind != "set":
         example = ", ".join(f'"{key}": …' for key in SETS[name])
         raise rule.refused(

@@ -25,6 +25,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     file: str
     line: int
+    column: int
     head: Node
     bodies: list[Node]
     imports: dict[str, Path]
@@ -152,6 +153,7 @@ def _rule(module: Node, node: Node) -> Rule:
         kind=kind,
         file=module["source"]["file"],
         line=inner["span"]["line"],
+        column=inner["span"]["col"],
         head=head,
         bodies=inner.get("bodies", []),
         imports=_imports(module),

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
-from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.loading import load
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import RegoEngine
-from safeconduct.policy.rego.evaluator import Evaluator
+from safeconduct.policy.rego.slices import Plan, Slices
 from tests.support.bundles import GUARDED, HEADER, PACKAGE, bundle, write
 
 READ = b'{"call":{"tool":"crm.get_case"}}'
@@ -87,12 +86,12 @@ def test_an_engine_may_be_let_go_of_while_other_threads_used_it() -> None:
 def test_bundles_that_were_replaced_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
-    class Counting(Evaluator):
-        def __init__(self, made_of: Bundle) -> None:
-            made.append(made_of.digest)
+    class Counting(Slices):
+        def __init__(self, made_of: Plan) -> None:
+            made.append(made_of.common.digest)
             super().__init__(made_of)
 
-    monkeypatch.setattr("safeconduct.policy.rego.engine.Evaluator", Counting)
+    monkeypatch.setattr("safeconduct.policy.rego.engine.Slices", Counting)
     engines = [RegoEngine(bundle(GUARDED + f"# {number}")) for number in range(6)]
     assert len(made) == 6
     engines[5].evaluate(READ, 0)
