@@ -8,16 +8,13 @@ from typing import Final
 import msgspec
 import orjson
 from cedarpy import PolicySet
-from cedarpy import Schema as Compiled
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
+from safeconduct.policy.cedar.contracted import read_schema
 from safeconduct.policy.cedar.rules import Rule, parse
-from safeconduct.policy.cedar.schema import AGENT, FILE, TOOL, NotUnderstood, Schema, understand
 from safeconduct.policy.cedar.slices import Failed, Slice, slices
-from safeconduct.policy.cedar.text import statements
 from safeconduct.policy.contract import Asked, Denied, Permitted, Sets
-from safeconduct.policy.refusal import PolicyRefused
 
 MAX_INPUT_BYTES: Final = 64 * 1024
 
@@ -44,12 +41,12 @@ class CedarEngine:
             PolicyRefused: the rules or the schema do not parse.
         """
         rules = parse(bundle.rules)
-        schema = read_schema(bundle.schema or "")
+        schema = read_schema(bundle.schema)
         self.digest = bundle.digest
         self.unsafe = bundle.header.unsafe
         self.rules = tuple(rule.at for rule in rules)
         self._contract = bundle.contract
-        self._rules = {rule.at.id: rule for rule in rules}
+        self._says = {rule.at.id: rule.says for rule in rules}
         logged = self._contract.log_only
         self._ready = {name: _ready(found, logged) for name, found in slices(schema, rules).items()}
         self.members: frozenset[str] | None = frozenset[str]({"call", "agent"}).union(
@@ -80,45 +77,19 @@ class CedarEngine:
         except (KeyboardInterrupt, SystemExit):
             raise
         except Failed as error:
-            at = self._rules[error.rule].at if error.rule is not None else None
-            where = "the request" if at is None else f"{at.file}:{at.line}"
-            return self._contract.failed(f"the policy could not be evaluated ({where})")
+            return self._contract.failed(f"the policy could not be evaluated ({error})")
         except BaseException as error:  # noqa: BLE001 a panic of the engine is no Exception
             return self._contract.failed(
                 f"the policy could not be evaluated ({type(error).__name__})"
             )
 
     def _sets(self, ids: Iterable[str]) -> Sets:
-        says = [self._rules[identity].says for identity in sorted(ids)]
+        says = [self._says[identity] for identity in sorted(ids)]
         return Sets(
             permit=tuple([one for one in says if isinstance(one, Permitted)]),
             deny=tuple([one for one in says if isinstance(one, Denied)]),
             elevate=tuple([one for one in says if isinstance(one, Asked)]),
         )
-
-
-def read_schema(text: str) -> Schema:
-    """What a schema says, once the engine has read it.
-
-    Raises:
-        PolicyRefused: it does not parse, or is not about agents and tools.
-    """
-    statements(text, FILE)
-    try:
-        schema = understand(str(Compiled.from_str(text)))
-    except NotUnderstood as error:
-        raise _refused(f"not a schema for this gateway: {error}") from None
-    except ValueError as error:
-        raise _refused(f"not a schema: {str(error).partition(chr(10))[0]}") from None
-    for name in (AGENT, TOOL):
-        if schema.entities.get(name) is None:
-            raise _refused(f"no entity type `{name}` with attributes")
-    return schema
-
-
-def _refused(sentence: str) -> PolicyRefused:
-    fix = "write it with `safeconduct policy schema`"
-    return PolicyRefused(sentence, file=FILE, fix=fix)
 
 
 def _ready(found: Slice, logged: frozenset[str]) -> _Ready:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from cedarpy import validate_policies
+from collections.abc import Iterator, Sequence
 
+from cedarpy import Schema as Compiled
+from cedarpy import pst, validate_policies
+
+from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle
-from safeconduct.policy.cedar.engine import CedarEngine, read_schema
-from safeconduct.policy.cedar.rules import parse
+from safeconduct.policy.cedar import probes
+from safeconduct.policy.cedar.contracted import read_schema
+from safeconduct.policy.cedar.looks import chains, constant, literals
+from safeconduct.policy.cedar.rules import Rule, parse
+from safeconduct.policy.cedar.schema import AGENT, TOOL, Path, Record, Schema
+from safeconduct.policy.cedar.slices import applies
+from safeconduct.policy.refusal import PolicyRefused
 
 
 def judge(bundle: Bundle) -> None:
@@ -15,13 +24,114 @@ def judge(bundle: Bundle) -> None:
     Raises:
         PolicyRefused: at the first finding.
     """
-    schema = bundle.schema or ""
-    read_schema(schema)
-    for rule in parse(bundle.rules):
-        result = validate_policies(rule.text, schema)
-        for error in result.errors:
-            raise rule.refused(
-                f"`{rule.at.id}` does not fit the schema: {error.error}",
-                "guard what may be absent with `has`, and compare values of one type",
+    for finding in findings(bundle):
+        raise finding
+
+
+def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
+    """All that is wrong with the rules of a bundle that can be read.
+
+    Raises:
+        PolicyRefused: it cannot be.
+    """
+    schema = read_schema(bundle.schema)
+    rules = parse(bundle.rules)
+    if bundle.data != "{}":
+        yield PolicyRefused(
+            "Cedar rules see no data, so it would count for nothing",
+            file="data",
+            fix="write sets into the rules, or let a resolver fetch them",
+        )
+    if not any(rule.at.set == "permit" for rule in rules):
+        yield PolicyRefused(
+            "no rule permits, so every call would be refused",
+            file=FILE,
+            fix='add `@id("…") permit (principal, action == Action::"…", resource);`',
+        )
+    compiled = Compiled.from_str(bundle.schema or "")
+    for rule in rules:
+        yield from _fits(rule, compiled)
+        yield from _never(rule, schema)
+        yield from _unknown(rule, schema)
+    if not bundle.header.unsafe_permit_all:
+        yield from _vacuous(rules, schema)
+
+
+def _fits(rule: Rule, schema: Compiled) -> Iterator[PolicyRefused]:
+    """Strict validation: types, and whether there is any action that the head leaves room for."""
+    for error in sorted({error.error for error in validate_policies(rule.text, schema).errors}):
+        sentence = error.partition(", ")[2] or error
+        yield rule.refused(
+            f"the rule `{rule.at.id}` does not fit the schema: {sentence}",
+            "guard what may be absent with `has`, compare values of one type, and name tools that "
+            "the schema has",
+        )
+
+
+def _never(rule: Rule, schema: Schema) -> Iterator[PolicyRefused]:
+    """A rule that is never satisfied, which a reviewer takes for one that is."""
+    if not any(
+        action.applies is not None and applies(rule, name, schema)
+        for name, action in schema.actions.items()
+    ):
+        yield rule.refused(
+            f"the rule `{rule.at.id}` is about a tool that the schema does not have",
+            "correct the name, or write the schema anew",
+        )
+    for clause in rule.policy.clauses:
+        if constant(clause.expr) is isinstance(clause, pst.Unless):
+            yield rule.refused(
+                f"the rule `{rule.at.id}` never applies: one of its conditions is always false",
+                "remove the rule, or say when it applies",
             )
-    CedarEngine(bundle)
+
+
+def _unknown(rule: Rule, schema: Schema) -> Iterator[PolicyRefused]:
+    """What is not there: a question whether it is has one answer for ever."""
+    for variable, path in sorted(rule.reads):
+        if not any(_has(record, path) for record in _told(variable, rule, schema)):
+            yield rule.refused(
+                f"the schema has no `{'.'.join((variable, *path))}`, so this is never there",
+                "correct the name, or add it to the schema",
+            )
+    for root, path in chains(rule.policy.clauses):
+        if path and isinstance(root, pst.EntityLit):
+            yield rule.refused(
+                f"the attribute `{path[0]}` of an entity that is named, of which nothing is known",
+                "compare attributes of `principal` and `resource`",
+            )
+    for entity in literals(rule.policy.clauses):
+        if entity.type.basename == TOOL and entity.id not in schema.actions:
+            yield rule.refused(
+                f"the schema has no tool `{entity.id}`", "correct the name, or write it anew"
+            )
+
+
+def _told(variable: str, rule: Rule, schema: Schema) -> Iterator[Record]:
+    """What a variable can be for a rule."""
+    if variable == "context":
+        for name, action in schema.actions.items():
+            if action.applies is not None and applies(rule, name, schema):
+                yield action.context
+    else:
+        yield schema.entities[AGENT if variable == "principal" else TOOL] or Record({})
+
+
+def _has(record: Record, path: Path) -> bool:
+    if not path:
+        return True
+    field = record.fields.get(path[0])
+    if field is None:
+        return False
+    return len(path) == 1 or (isinstance(field.type, Record) and _has(field.type, path[1:]))
+
+
+def _vacuous(rules: Sequence[Rule], schema: Schema) -> Iterator[PolicyRefused]:
+    told: set[str] = set()
+    for rule, when in probes.permitted(rules, schema):
+        if rule.at.id not in told:
+            told.add(rule.at.id)
+            yield rule.refused(
+                f"the rule `{rule.at.id}` permits {when}",
+                "name the tools that it is for, or a group of them",
+            )

@@ -12,6 +12,8 @@ from cedarpy import PolicySet, pst
 
 from safeconduct.core.policy import Said
 from safeconduct.policy.bundles.reading import RuleFile
+from safeconduct.policy.cedar.looks import reads
+from safeconduct.policy.cedar.schema import Path
 from safeconduct.policy.cedar.text import statements
 from safeconduct.policy.contract import Asked, Denied, Permitted, RuleAt
 from safeconduct.policy.refusal import PolicyRefused
@@ -28,13 +30,15 @@ _COUNT: Final = re.compile(r"[1-9][0-9]{0,3}")
 class Rule(msgspec.Struct, frozen=True):
     """One policy. `says` is what it adds to its set when it is satisfied.
 
-    `policy` is the engine's syntax tree, under the id of the rule; `text` is what was read.
+    `policy` is the engine's syntax tree, under the id of the rule; `text` is what was read. `reads`
+    are the variables that it looks at, and where in them.
     """
 
     at: RuleAt
     says: Permitted | Denied | Asked
     policy: pst.Template
     text: str
+    reads: frozenset[tuple[str, Path]]
 
     def refused(self, sentence: str, fix: str) -> PolicyRefused:
         """A refusal of the bundle for this rule."""
@@ -105,6 +109,7 @@ def _rule(policy: pst.Template, text: str, file: str, line: int) -> Rule:
         says,
         dataclasses.replace(policy, id=identity),
         text,
+        frozenset(reads(policy.clauses)),
     )
 
 

@@ -8,7 +8,7 @@ and the schema with it: each decision is checked against a schema, a small one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 
 import orjson
@@ -37,15 +37,14 @@ Shape = dict[str, Any] | list[Any] | None
 UTC: Final = "utc"
 """A member of the context that is worked out of `now_ms`, as Cedar cannot divide."""
 
+GROUPS: Final = ("effect", "upstream")
+"""Members of `call` that are the beginning of the names of groups."""
+
 _KEPT: Final = 256
 
 
 class Failed(Exception):
-    """The engine could not decide. `rule` is the id of the rule that failed, if it was one."""
-
-    def __init__(self, text: str, rule: str | None) -> None:
-        super().__init__(text)
-        self.rule = rule
+    """The engine could not decide. The text says where it failed, and nothing of the request."""
 
 
 class Slice:
@@ -53,12 +52,16 @@ class Slice:
 
     def __init__(self, action: str, schema: Schema, rules: Sequence[Rule]) -> None:
         known = schema.actions[action]
-        read = {name: {path for rule in rules for path in reads(rule, name)} for name in VARIABLES}
+        read: dict[str, set[Path]] = {"principal": set(), "resource": set(), "context": set()}
+        for rule in rules:
+            for variable, path in rule.reads:
+                read[variable].add(path)
         agent = only(schema.entities[AGENT] or Record({}), read["principal"])
         tool = only(schema.entities[TOOL] or Record({}), read["resource"])
         context = only(known.context, read["context"])
         above = schema.above(action) - {action}
         self.rules = tuple(rules)
+        self._groups = _groups(above)
         self.members = frozenset("now_ms" if name == UTC else name for name in context.fields)
         self._action = action
         self._schema = Compiled.from_str(
@@ -74,8 +77,8 @@ class Slice:
         self._entities: dict[bytes, Entities] = {}
 
     def policies(self, keep: Callable[[Rule], bool] = lambda _: True) -> PolicySet:
-        """The engine's form of some of the rules."""
-        kept = {rule.at.id: rule.policy for rule in self.rules if keep(rule)}
+        """The engine's form of some of the rules. Their heads fit, so they are not asked again."""
+        kept = {rule.at.id: _headless(rule.policy) for rule in self.rules if keep(rule)}
         return PolicySet.from_pst(pst.PolicySet({}, kept, ()))
 
     def ask(self, policies: PolicySet, value: JSON) -> list[str]:
@@ -84,6 +87,9 @@ class Slice:
         May raise anything, and `Failed` when a rule failed.
         """
         call, agent = value["call"], value["agent"]
+        for name, groups in self._groups.items():
+            if call[name] not in groups:
+                raise Failed(f"the schema has another {name} for the tool")
         if UTC in self._context:
             value = {**value, UTC: _utc(value["now_ms"])}
         result = is_authorized(
@@ -100,7 +106,7 @@ class Slice:
         # INVARIANT: no answer counts that comes with an error: a forbid that fails is skipped.
         errors = result.diagnostics.errors
         if errors or result.decision is Decision.NoDecision:
-            raise Failed("; ".join(errors), _failed(errors, self.rules))
+            raise Failed(_place(errors, self.rules))
         return result.diagnostics.reasons
 
     def _known(self, agent: JSON, call: JSON) -> Entities:
@@ -118,6 +124,25 @@ class Slice:
             found = Entities.from_json_str(orjson.dumps(entities).decode(), self._schema)
             self._entities[key] = found
         return found
+
+
+def _groups(above: Iterable[str]) -> dict[str, list[str]]:
+    """What the groups of an action say of its tool, such as `effect:read`, by member of `call`.
+
+    They were true when the schema was written, and are compared with what is true now.
+    """
+    found: dict[str, list[str]] = {}
+    for group in above:
+        name, colon, value = group.partition(":")
+        if colon and name in GROUPS:
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def _headless(policy: pst.Template) -> pst.Template:
+    whole = pst.ScopeAny()
+    resource = whole if isinstance(policy.resource, pst.ScopeEq) else policy.resource
+    return dataclasses.replace(policy, action=whole, resource=resource)
 
 
 def slices(schema: Schema, rules: Sequence[Rule]) -> dict[str, Slice]:
@@ -143,43 +168,6 @@ def applies(rule: Rule, action: str, schema: Schema) -> bool:
             return bool(named) and entity.id == action
         case _:
             return bool(named)
-
-
-VARIABLES: Final = ("principal", "resource", "context")
-
-
-def reads(rule: Rule, variable: str) -> Iterator[Path]:
-    """The paths into a variable that a rule looks at; the empty one if it may look at all of it."""
-    for root, path in chains(rule.policy.clauses):
-        if isinstance(root, pst.Var) and root.name == variable:
-            yield path
-
-
-def chains(node: object) -> Iterator[tuple[object, Path]]:
-    """All that attributes are taken of below a node, with the names that follow, and all else that
-    has no parts.
-    """
-    waiting = [node]
-    while waiting:
-        root = waiting.pop()
-        path: Path = ()
-        while isinstance(root, pst.GetAttr | pst.HasAttr):
-            path = ((root.attr,) if isinstance(root, pst.GetAttr) else root.attrs) + path
-            root = root.base
-        parts = list(_parts(root))
-        if path or not parts:
-            yield root, path
-        waiting.extend(parts)
-
-
-def _parts(node: object) -> Iterable[object]:
-    if isinstance(node, tuple):
-        return cast("tuple[object, ...]", node)
-    if isinstance(node, pst.Record):
-        return node.fields.values()
-    if dataclasses.is_dataclass(node) and not isinstance(node, pst.Var | pst.EntityLit):
-        return [getattr(node, field.name) for field in dataclasses.fields(node)]
-    return ()
 
 
 def _shape(type_: Type) -> Shape:
@@ -212,7 +200,7 @@ def _seen(value: Any, shape: Shape) -> Any:  # noqa: ANN401 any JSON
 def _utc(now_ms: object) -> JSON:
     """Weekday, of which 1 is Monday, and minute of the day. Raises Failed."""
     if type(now_ms) is not int:
-        raise Failed("no time", None)
+        raise Failed("no time")
     day, minute = divmod(now_ms // 60_000, 1440)
     # 1 January 1970 was a Thursday.
     return {"weekday": (day + 3) % 7 + 1, "minute": minute}
@@ -222,7 +210,9 @@ def _some(value: JSON, names: tuple[str, ...]) -> JSON:
     return {name: value[name] for name in names if value.get(name) is not None}
 
 
-def _failed(errors: Sequence[str], rules: Iterable[Rule]) -> str | None:
+def _place(errors: Sequence[str], rules: Iterable[Rule]) -> str:
     """The rule that the engine names; what else it says quotes values, which are the caller's."""
-    ids = {f"`{rule.at.id}`": rule.at.id for rule in rules}
-    return next((ids[quoted] for quoted in ids for text in errors if quoted in text), None)
+    for rule in rules:
+        if any(f"`{rule.at.id}`" in error for error in errors):
+            return f"{rule.at.file}:{rule.at.line}"
+    return "the request does not fit the schema"

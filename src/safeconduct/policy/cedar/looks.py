@@ -1,0 +1,78 @@
+"""What a policy looks at, read off its syntax tree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+from cedarpy import pst
+
+from safeconduct.policy.cedar.schema import Path
+
+
+def reads(node: object) -> Iterator[tuple[str, Path]]:
+    """The variables below a node, and the path into each; an empty one where all of it counts."""
+    for root, path in chains(node):
+        if isinstance(root, pst.Var) and root.name != "action":
+            yield root.name, path
+
+
+def chains(node: object) -> Iterator[tuple[object, Path]]:
+    """What attributes are taken of below a node, with their names, and all that has no parts."""
+    waiting = [node]
+    while waiting:
+        root = waiting.pop()
+        path: Path = ()
+        while isinstance(root, pst.GetAttr | pst.HasAttr):
+            path = ((root.attr,) if isinstance(root, pst.GetAttr) else root.attrs) + path
+            root = root.base
+        parts = list(_parts(root))
+        if path or not parts:
+            yield root, path
+        waiting.extend(parts)
+
+
+def literals(node: object) -> Iterator[pst.EntityUid]:
+    """The entities that are named below a node."""
+    for root, _ in chains(node):
+        if isinstance(root, pst.EntityLit):
+            yield root.value
+
+
+def constant(node: object) -> bool | None:
+    """The value of a condition that is the same whatever is asked; None for any other."""
+    match node:
+        case pst.BoolLit(value):
+            return value
+        case pst.UnaryOp("not", arg):
+            inner = constant(arg)
+            return None if inner is None else not inner
+        case pst.BinaryOp("and" | "or" as op, left, right):
+            decided = op == "or"
+            sides = constant(left), constant(right)
+            if decided in sides:
+                return decided
+            return None if None in sides else not decided
+        case pst.BinaryOp("eq" | "not_eq" as op, left, right):
+            same = _same(left, right)
+            return None if same is None else same == (op == "eq")
+        case _:
+            return None
+
+
+def _same(left: object, right: object) -> bool | None:
+    if left == right:
+        return True
+    literal = (pst.BoolLit, pst.LongLit, pst.StringLit)
+    return False if isinstance(left, literal) and isinstance(right, literal) else None
+
+
+def _parts(node: object) -> Iterable[object]:
+    if isinstance(node, tuple):
+        return cast("tuple[object, ...]", node)
+    if isinstance(node, pst.Record):
+        return node.fields.values()
+    if dataclasses.is_dataclass(node) and not isinstance(node, pst.Var | pst.EntityLit):
+        return [getattr(node, field.name) for field in dataclasses.fields(node)]
+    return ()
