@@ -12,7 +12,7 @@ import orjson
 import safeconduct
 from safeconduct.policy.loading import LocalEngine, load
 
-POLICY = Path(safeconduct.__file__).parent / "library" / "policies" / "crm"
+POLICY = Path(safeconduct.__file__).parent / "library" / "policies" / "opportunity" / "rego"
 NOW_MS = 1_762_000_000_000
 SLICES = 15
 CALLS = 2_000
@@ -62,8 +62,7 @@ CASES = {
     "approved amount": INPUT | APPROVAL,
     "amount to approve": INPUT,
     "harmless fields": call("crm.update_opportunity", "write", ["stage"]),
-    "read": call("crm.get_case", "read", []),
-    "mail": call("mail.send", "send", ["body", "subject", "to"]),
+    "read": call("crm.get_opportunity", "read", []),
     "unknown tool": call("warehouse.query", "execute", ["sql"]),
 }
 

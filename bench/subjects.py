@@ -142,7 +142,7 @@ def configure(directory: Path, kind: str, port: int, upstream: int) -> None:
     if kind == "null":
         files |= {f"policy/{name}": text for name, text in PERMIT_ALL.items()}
     else:
-        shipped = resources.files("safeconduct.library") / "policies" / "crm"
+        shipped = resources.files("safeconduct.library") / "policies" / "opportunity" / "rego"
         with resources.as_file(shipped) as source:
             shutil.copytree(source, directory / "policy")
         rule = 'package agent.tools\n\nimport rego.v1\n\npermit contains {"id": "bench"} if {\n'

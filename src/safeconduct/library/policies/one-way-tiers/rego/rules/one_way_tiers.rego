@@ -19,7 +19,6 @@ permit contains {"id": "tiers.read"} if {
 
 permit contains {"id": "tiers.write"} if {
 	tiers_known_tool
-	not tiers_reading
 	tiers_writes_above
 }
 
@@ -46,17 +45,22 @@ tiers_known_tool if {
 
 tiers_reading if input.call.effect == "read"
 
+# What is neither is refused: no effect at all is not one that changes something.
+tiers_writing if input.call.effect in {"write", "send", "delete", "execute", "pay"}
+
 tiers_reads_below if {
 	tiers_agent
 	tiers_of[input.call.upstream] <= input.agent.tier
 }
 
 tiers_writes_above if {
+	tiers_writing
 	tiers_agent
 	tiers_of[input.call.upstream] == input.agent.tier
 }
 
 tiers_writes_above if {
+	tiers_writing
 	tiers_agent
 	tiers_of[input.call.upstream] > input.agent.tier
 	input.call.tool in tiers_handed_in

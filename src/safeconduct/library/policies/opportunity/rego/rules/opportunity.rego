@@ -1,9 +1,13 @@
-# Changing an opportunity: fields that commit nobody, and with a person's yes amounts by less than 10 %.
+# Opportunities: reading them, changing fields that commit nobody, and with a person's yes amounts by
+# less than 10 %.
 package agent.tools
 
 import rego.v1
 
-# A higher tier is more privileged. A set of tiers, because null <= 2 holds in Rego.
+# Who may read, and who may change. A higher tier is more privileged. Sets of tiers, because null <= 2
+# holds in Rego.
+opportunity_readers := {1, 2, 3}
+
 opportunity_tiers := {2, 3}
 
 # Fields that commit nobody to anything.
@@ -11,6 +15,14 @@ opportunity_harmless := {"stage", "next_step", "close_date"}
 
 opportunity_update if {
 	input.call.tool == "crm.update_opportunity"
+}
+
+# Effect and tool must agree: a tool whose definition nobody reviewed, or that changed since, does not
+# have the effect `read`.
+permit contains {"id": "opportunity.read"} if {
+	input.call.tool == "crm.get_opportunity"
+	input.call.effect == "read"
+	input.agent.tier in opportunity_readers
 }
 
 permit contains {"id": "opportunity.fields"} if {
