@@ -20,6 +20,7 @@ from safeconduct.core.checks.sink import LISTS, RESOLVER
 from safeconduct.core.labels import WORST, Confidentiality
 from safeconduct.core.manifest import Argument, Role
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
+from safeconduct.core.obligations import Setting, completed
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
 from safeconduct.core.provenance import Origin, normalise, request_origin, vouched_for
@@ -89,11 +90,13 @@ class FactFinder:
         upstream: str | None,
         wire_name: str,
         params: JSON,
+        sets: tuple[Setting, ...] = (),
         *,
         client: frozenset[Capability] = frozenset(),
         resumed: Resumed | None = None,
     ) -> tuple[Call, Gathered]:
-        """Step 1. `client` is what the caller can be asked while the call runs.
+        """Step 1. `client` is what the caller can be asked while the call runs, `sets` what the
+        policy puts into arguments that lack it.
 
         Raises Unauthenticated when the token's task is not known here.
         """
@@ -109,7 +112,7 @@ class FactFinder:
         if method == COMPLETE:
             tool, arguments = completing(tool, name, params)
         else:
-            arguments = _arguments(method, name, params, tool)
+            arguments = completed(_arguments(method, name, params, tool), sets)
         pin = self.catalogue.pin(about, where, name)
         if resumed is None:
             call = self._call(bearer, method, where, name, arguments, pin, about)
@@ -120,6 +123,9 @@ class FactFinder:
             call = msgspec.structs.replace(call, resumed=True, state=resumed.state)
         if client:
             call = msgspec.structs.replace(call, client=client)
+        if sets:
+            paths = tuple(".".join(one.path) for one in sets)
+            call = msgspec.structs.replace(call, constrained=paths)
         return call, self._gathered(bearer, tool, call)
 
     def replied(
@@ -294,13 +300,15 @@ class FactFinder:
         found: dict[str, tuple[Origin, ...]] = {}
         for name, value in call.arguments.items():
             role: Role = roles[name].role if name in roles else "content"
+            constant = CONSTANT if name in call.constrained else ()
             if role not in LISTS:
                 text = normalise(value)
-                found[name] = () if text is None else self._origins(gathered, role, text)
+                seen = () if text is None else self._origins(gathered, role, text)
+                found[name] = (*constant, *seen)
                 continue
             values = cast("list[object]", value) if isinstance(value, list) else [value]
             each = {
-                text: self._origins(gathered, role, text)
+                text: (*constant, *self._origins(gathered, role, text))
                 for item in values
                 if (text := normalise(item)) is not None
             }
@@ -381,6 +389,8 @@ def _given(params: JSON) -> JSON:
     given = params.get("arguments")
     return cast("JSON", given) if isinstance(given, dict) else {}
 
+
+CONSTANT: Final = (Origin("policy-constant"),)
 
 NOT_ASKED: Final = PolicyAnswer(error="not asked")
 

@@ -30,6 +30,7 @@ from safeconduct.core.asks import Capability, pages_first, required
 from safeconduct.core.calls import COMPLETE
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
+from safeconduct.core.obligations import Setting
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Deny, Elevate, Permit
 from safeconduct.facts import REPLIES, FactFinder
@@ -58,8 +59,8 @@ from safeconduct.resolvers import owner_of
 
 _log = logging.getLogger(__name__)
 
-Gather = Callable[[], tuple[Call, Gathered]]
-"""Step 1 of one call, to be taken anew for every attempt."""
+Gather = Callable[[tuple[Setting, ...]], tuple[Call, Gathered]]
+"""Step 1 of one call, to be taken anew for every attempt, with what the policy sets in it."""
 
 MISSING_CAPABILITY: Final = -32021
 PAGES_FIRST: Final = -32042
@@ -148,13 +149,13 @@ class Gateway:
                 for _ in range(ATTEMPTS):
                     made = made or await self._decide(gather)
         if made is None:
-            made = await self._recorder.refused(*gather(), "busy")
+            made = await self._recorder.refused(*gather(()), "busy")
         return made
 
-    async def _decide(self, gather: Gather) -> Made | None:
+    async def _decide(self, gather: Gather, sets: tuple[Setting, ...] = ()) -> Made | None:
         """Steps 1 to 5, once. None: the task's state moved on, decide again."""
         self._step(1)
-        call, gathered = gather()
+        call, gathered = gather(sets)
         self._step(2)
         decision = screen(call, gathered)
         facts: Facts | None = None
@@ -163,6 +164,9 @@ class Gateway:
             facts = await self.facts.enrich(call, gathered)
             self._step(4)
             decision = decide(call, facts)
+            if decision.sets:
+                # A rule permits it with arguments of the policy's own: back to 1 with them, once.
+                return await self._decide(gather, decision.sets)
         self._step(5)
         return await self._recorder.decided(call, gathered, facts, decision)
 
@@ -294,8 +298,9 @@ class Gateway:
         """
 
         def judge(method: str, reply: JSON) -> Awaitable[Made]:
-            gather = partial(self.facts.replied, bearer, made.call, method, reply)
-            return self.judged(bearer, gather)
+            replied = partial(self.facts.replied, bearer, made.call, method, reply)
+            # A reply is not constrained: it belongs to a call that was.
+            return self.judged(bearer, lambda _: replied())
 
         over = partial(self.over, bearer)
         return Hearing(self.facts, self._recorder, made, listener, judge, over, self._waiting)

@@ -87,7 +87,8 @@ class Hearing:
         waiting: Waiting,
     ) -> None:
         """`over` says whether the task may do nothing more, as step 7 asks it."""
-        tool = made.gathered.tool
+        tool, verdict = made.gathered.tool, made.decision.verdict
+        self._result_only = isinstance(verdict, Permit) and verdict.result_only
         self.able = tool.asks.allowed(listener.able)
         self.modern = listener.modern
         self.wants_progress = listener.wants_progress
@@ -110,6 +111,8 @@ class Hearing:
         """Passes on progress and log lines, which are an upstream's text like any other, and that a
         page was visited which this call has asked to visit.
         """
+        if self._result_only:
+            return
         findings = self._facts.inspect(params)
         kept: JSON | None = None
         if method == PROGRESS and self.wants_progress:
@@ -128,7 +131,7 @@ class Hearing:
         Raises AskRefused, and UpstreamFault where too many calls wait already.
         """
         self._asks += 1
-        if self._asks > MAX_ASKS:
+        if self._asks > MAX_ASKS or self._result_only:
             raise AskRefused
         tool = self._made.gathered.tool
         try:

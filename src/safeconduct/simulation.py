@@ -45,7 +45,7 @@ from safeconduct.ports import (
     UpstreamFault,
     Wanted,
 )
-from safeconduct.rooms import Rooms, clock_ms, engine, new_id
+from safeconduct.rooms import Rooms, clock_ms, keeper, new_id
 
 Run = Callable[..., Any]
 """What a tool does: called with the arguments by name, plain or async. A mapping it returns is the
@@ -129,7 +129,7 @@ class SimulatedTask:
             self.config,
             identity=self,
             upstreams=fakes,
-            policy=policy or engine(config),
+            policy=policy or keeper(config).start().engine,
             clock=clock,
             step=step,
         )
@@ -365,7 +365,9 @@ def simulated(config: Config, directory: Path) -> Config:
         # Which agents a tool token may be made for is decided here as well; none is ever sent.
         where: block
         if block.credential.kind == "tool-token"
-        else msgspec.structs.replace(block, credential=NO_CREDENTIAL)
+        else msgspec.structs.replace(
+            block, credential=msgspec.structs.replace(NO_CREDENTIAL, tenant=block.credential.tenant)
+        )
         for where, block in root.upstreams.items()
     }
     audit = msgspec.structs.replace(root.audit, directory="audit")

@@ -16,9 +16,11 @@ from safeconduct.core.decide import decide, merge
 from safeconduct.core.labels import Label
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Call, Facts, Finding
+from safeconduct.core.obligations import NO_DEMANDS, Constant, Demands, completed, together
 from safeconduct.core.provenance import request_origin, vouched_for, words
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Deny, Elevate, Permit, Verdict
+from safeconduct.facts import CONSTANT
 from tests.support.facts import CLAIMED, DIGEST
 from tests.support.strategies import (
     BUDGETS,
@@ -27,6 +29,7 @@ from tests.support.strategies import (
     failures,
     findings,
     flows,
+    obliged,
     questions,
     slight_labels,
     wide_labels,
@@ -67,7 +70,7 @@ REFUSALS = {
     "reattestation-needed", "outcome-unknown", "flow-mixed", "flow-confidentiality", "flow-readers",
     "control-argument-unvouched", "destination-not-allowed", "category-refused",
     "content-secret", "inspector-failed", "policy-error", "facts-unavailable", "policy-denied",
-    "approval-denied",
+    "approval-denied", "query-unbound", "constraint-unmet",
 }  # fmt: skip
 
 
@@ -152,6 +155,60 @@ def test_findings_and_failures_never_permit_more(
     assert_no_laxer(verdict(call, worse), verdict(call, facts))
     if failed:
         assert isinstance(verdict(call, worse), Deny)
+
+
+def obeyed(call: Call, facts: Facts) -> Verdict:
+    """The verdict on what is sent: a call that lacks only what rules demand is judged once more."""
+    first = decide(call, facts)
+    if not first.sets:
+        return first.verdict
+    again = replace(
+        call,
+        arguments=completed(call.arguments, first.sets),
+        constrained=tuple(".".join(one.path) for one in first.sets),
+    )
+    whole = {path for path in again.constrained if "." not in path}
+    known = replace(facts, provenance={**facts.provenance, **dict.fromkeys(whole, CONSTANT)})
+    second = decide(again, known)
+    assert not second.sets
+    return second.verdict
+
+
+@given(anything, obliged)
+def test_an_obligation_never_makes_a_verdict_laxer(situation: Situation, more: Demands) -> None:
+    call, facts = situation
+    demands = together((facts.policy.demands, more))
+    stricter = replace(facts, policy=replace(facts.policy, demands=demands))
+    bare = replace(facts, policy=replace(facts.policy, demands=NO_DEMANDS))
+    said, free = obeyed(call, stricter), obeyed(call, bare)
+    assert strictness(said) >= strictness(free)
+    assert strictness(said) >= strictness(obeyed(call, facts))
+    if isinstance(said, Permit) and isinstance(free, Permit):
+        assert said.grant.expires_ms <= free.grant.expires_ms
+        assert said.grant.vouches <= free.grant.vouches
+        assert len(said.obligations) >= len(free.obligations)
+
+
+@given(anything)
+def test_what_rules_demand_holds_of_whatever_is_permitted_or_asked_about(
+    situation: Situation,
+) -> None:
+    call, facts = situation
+    if isinstance(verdict(call, facts), Deny):
+        return
+    held = {"task.tenant": "crm.example", "user.id": "jane@crm.example"}
+    for one in facts.policy.demands.constrain:
+        value: Any = call.arguments
+        for name in one.path:
+            value = value[name]
+        wanted = one.value.const if isinstance(one.value, Constant) else held[one.value]
+        assert (type(value), value) == (type(wanted), wanted)
+
+
+@given(anything)
+def test_whoever_ignores_what_is_to_be_set_refuses(situation: Situation) -> None:
+    decision = decide(*situation)
+    assert not decision.sets or decision.verdict == Deny("constraint-unmet")
 
 
 @given(anything)

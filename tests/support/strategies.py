@@ -13,7 +13,7 @@ from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.checks.flow import CONTROL_SOURCE
 from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
-from safeconduct.core.manifest import Effect, FieldLabel, Returns, Sink
+from safeconduct.core.manifest import Argument, Effect, FieldLabel, Returns, Rows, Sink
 from safeconduct.core.model import (
     ApprovalFacts,
     Call,
@@ -21,6 +21,7 @@ from safeconduct.core.model import (
     Finding,
     ZoneFacts,
 )
+from safeconduct.core.obligations import NO_DEMANDS, Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.provenance import Origin
 from tests.support import facts as world
@@ -112,9 +113,29 @@ rules = st.builds(
     PolicyElevate, st.sampled_from("ab"), st.sampled_from("st"), st.sampled_from((60, 300))
 )
 
+obliged = st.builds(
+    Demands,
+    constrain=mostly(
+        (),
+        (Constrain(("id",), Constant("D-7")),),
+        (Constrain(("account",), "task.tenant"),),
+        (Constrain(("find", "owner"), "user.id"), Constrain(("find", "by"), "agent.id")),
+        (Constrain(("id",), Constant("D-7")), Constrain(("id", "x"), Constant(1))),
+        (Constrain(("owner",), "user.id"),),
+    ),
+    redact=mostly((), ("pii",)),
+    spotlight=st.booleans(),
+)
+"""What rules demand: what a call has, what it lacks, what it contradicts, what it cannot have."""
+
 policies: st.SearchStrategy[PolicyAnswer] = st.one_of(
     st.just(PolicyAnswer(permit=("all",))),
-    st.builds(PolicyAnswer, elevate=st.lists(rules, min_size=1, max_size=2).map(tuple)),
+    st.builds(
+        PolicyAnswer,
+        elevate=st.lists(rules, min_size=1, max_size=2).map(tuple),
+        demands=st.just(NO_DEMANDS) | obliged,
+    ),
+    st.builds(PolicyAnswer, permit=st.just(("all",)), demands=obliged),
     st.builds(
         PolicyAnswer,
         permit=mostly(("all",), ()),
@@ -164,7 +185,13 @@ ROOMS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
             categories_refused=mostly(("pricing",), ()),
             readers=st.sampled_from(((), ("sales",), ("sales", "legal"))),
         ),
-        "returns": st.just(Returns(fields={"x": FieldLabel(confidentiality="restricted")})),
+        "returns": st.sampled_from(
+            (
+                Returns(fields={"x": FieldLabel(confidentiality="restricted")}),
+                Returns(rows=Rows(at="rows", tenant="tenant_id")),
+            )
+        ),
+        "arguments": st.just({"find": Argument(role="query", type="sql")}),
         "spotlight": st.just("delimit"),
     },
     "tool": {
@@ -173,6 +200,7 @@ ROOMS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "destination": st.sampled_from(("mail", "ftp")),
         "clearance": st.sampled_from(Confidentiality),
         "source": wide_labels,
+        "bound_to": st.sampled_from(("crm.example", "other.example")),
     },
     "task": {
         "tenant": st.just("other.example"),

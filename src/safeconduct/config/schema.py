@@ -16,6 +16,7 @@ from safeconduct.config.authzen import AuthzenBlock
 from safeconduct.config.clients import ClientBlock
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.names import Name, SpiffeId
+from safeconduct.config.policy import PolicyBlock
 from safeconduct.config.signals import SignalIssuer
 from safeconduct.config.tls import Forwarded, Tls
 from safeconduct.config.trust import Trust
@@ -206,7 +207,8 @@ class OAuthBlock(Block, frozen=True):
 class CredentialBlock(Block, frozen=True):
     """Which credential an upstream gets; the agent never sees it.
 
-    `value` is a reference: `file:<path>` or `env:<NAME>`, never the secret itself.
+    `value` is a reference: `file:<path>` or `env:<NAME>`, never the secret itself. `tenant` says
+    that what it opens ends at one tenant's data, whatever is asked for.
     """
 
     kind: Literal["tool-token", "upstream-oauth", "brokered", "none"]
@@ -215,6 +217,7 @@ class CredentialBlock(Block, frozen=True):
     scheme: str = "Bearer"
     audience: str | None = None
     ttl_s: Annotated[int, Meta(ge=5, le=60)] = 30
+    tenant: str | None = None
     oauth: OAuthBlock | None = None
 
 
@@ -237,12 +240,6 @@ class Upstream(Block, frozen=True):
     spiffe_id: SpiffeId | None = None
     asks: Asks = Asks()
     unsafe_no_sandbox: bool = False
-
-
-class PolicyBlock(Block, frozen=True):
-    """Where the policy bundle lies."""
-
-    bundle: str
 
 
 class AuditBlock(Block, frozen=True):

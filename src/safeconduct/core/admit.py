@@ -7,7 +7,6 @@ upstream's claims about its own text.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, assert_never, cast
 
@@ -22,7 +21,8 @@ from safeconduct.core.provenance import Vouched, normalise
 from safeconduct.core.redact import redact
 from safeconduct.core.result import rebuilt
 from safeconduct.core.shapes import Malformed, NotAllowed
-from safeconduct.core.verdict import Obligation, Redact, Spotlight
+from safeconduct.core.structured import Concealed, hidden, own_rows, verified
+from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
 
 JSON = dict[str, Any]
 
@@ -75,16 +75,22 @@ def admit(
         redacted = 0
         for obligation in obligations:
             match obligation:
-                case Redact(kinds):
+                case Redact(kinds, categories):
                     chosen = [f for f in findings if f.kind.startswith(kinds)]
                     kept = redact(kept, chosen)
                     redacted += len(chosen)
+                    if categories:
+                        kept, count = hidden(tool, kept, categories)
+                        redacted += count
+                case OwnRows(at, field, tenant):
+                    if not own_rows(kept, at, field, tenant):
+                        return Withheld("row-foreign")
                 case Spotlight(source):
                     kept = spotlight(kept, source, call.digest)
                 case _:
                     assert_never(obligation)
         delivered = digest(kept)
-    except TooManyValues:
+    except (TooManyValues, Concealed):
         return Withheld("result-withheld")
     except NotAllowed:
         return Withheld("ask-refused")
@@ -171,34 +177,11 @@ def _label(tool: ToolFacts, result: JSON) -> Label:
     raising = {path: field for path, field in tool.fields.items() if not field <= label}
     if not raising:
         return label
-    structured = result.get("structuredContent")
-    whole = structured is not None and _only_repeats(result["content"], structured)
+    structured = verified(result)
     for path, field in raising.items():
-        if not whole or select(structured, path):
+        if structured is None or select(structured, path):
             label = label.join(field)
     return label
-
-
-def _only_repeats(blocks: Sequence[JSON], structured: object) -> bool:
-    """Whether every block is the structured result once more, as the protocol suggests."""
-    try:
-        return all(
-            block["type"] == "text" and _DECODER.decode(block["text"]) == structured
-            for block in blocks
-        )
-    except (ValueError, RecursionError):
-        return False
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Of two equal keys a reader sees one: the text would say more than it seems to."""
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError
-    return value
-
-
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _vouched(call: Call, tool: ToolFacts, result: JSON) -> tuple[Vouched, ...]:

@@ -10,7 +10,9 @@ from typing import Final
 
 from safeconduct.core.checks import FIRST, NAMES, SECOND
 from safeconduct.core.checks.flow import unvouched
+from safeconduct.core.checks.policy import UNMET, lacking
 from safeconduct.core.model import Call, Facts, standing
+from safeconduct.core.obligations import Setting
 from safeconduct.core.verdict import (
     Answer,
     Decision,
@@ -18,6 +20,7 @@ from safeconduct.core.verdict import (
     Elevate,
     Grant,
     Obligation,
+    OwnRows,
     Permit,
     Redact,
     Requirement,
@@ -45,13 +48,20 @@ def decide(call: Call, facts: Facts) -> Decision:
     answers = tuple(map(Answer, NAMES, asked)) if against else NOTHING_AGAINST
     for said in against:
         if isinstance(said, Deny):
-            return Decision(said, answers)
+            return Decision(said, answers, _sets(call, facts, said))
     requirements = [said.requirement for said in against if isinstance(said, Elevate)]
     if requirements:
         requirement = merge(requirements)
         if not covers(call, facts, requirement):
             return Decision(Elevate(requirement), answers)
     return Decision(Permit(_grant(call, facts), _obligations(facts)), answers)
+
+
+def _sets(call: Call, facts: Facts, refusal: Deny) -> tuple[Setting, ...]:
+    """What the policy puts into the arguments, of a call that lacks nothing else: once."""
+    if refusal.code != UNMET or call.constrained:
+        return ()
+    return lacking(call, facts) or ()
 
 
 def merge(requirements: Sequence[Requirement]) -> Requirement:
@@ -87,8 +97,17 @@ def _grant(call: Call, facts: Facts) -> Grant:
 
 
 def _obligations(facts: Facts) -> tuple[Obligation, ...]:
-    """Credentials never reach the agent; what the manifest wants marked is marked."""
-    tool = facts.gathered.tool
-    if tool.manifest is not None and tool.manifest.spotlight == "delimit":
-        return (NO_SECRETS, Spotlight(tool.destination))
-    return (NO_SECRETS,)
+    """Credentials never reach the agent, nor do other tenants' rows; what the manifest or a rule
+    wants redacted or marked is.
+    """
+    tool, demands = facts.gathered.tool, facts.policy.demands
+    manifest, hidden = tool.manifest, demands.redact
+    rows = None if manifest is None else manifest.returns.rows
+    found: list[Obligation] = []
+    if rows is not None:
+        found.append(OwnRows(rows.at, rows.tenant, facts.gathered.task.tenant))
+    kinds = [f"{name}." for name in hidden]
+    found.append(Redact((*NO_SECRETS.kinds, *kinds), hidden) if hidden else NO_SECRETS)
+    if demands.spotlight or (manifest is not None and manifest.spotlight == "delimit"):
+        found.append(Spotlight(tool.destination))
+    return tuple(found)

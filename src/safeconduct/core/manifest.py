@@ -39,12 +39,18 @@ CONTROL_ROLES: Final[frozenset[Role]] = frozenset(
 """Arguments that steer an action; their values need provenance."""
 
 
+SQL: Final = "sql"
+"""The type of a query that is free SQL."""
+
+
 class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of a file that an operator writes: unknown keys are refused."""
 
 
 class Argument(_Spec, frozen=True):
-    """One argument of a tool. `type` is the resource type of an object id (`crm.case`)."""
+    """One argument of a tool. `type` is the resource type of an object id (`crm.case`), or the
+    language of a query (`sql`).
+    """
 
     role: Role
     type: str | None = None
@@ -81,11 +87,24 @@ class FieldLabel(_Spec, frozen=True):
     vouches_for: tuple[Role, ...] = ()
 
 
+class Rows(_Spec, frozen=True):
+    """Where a result holds what belongs to tenants: one object, or a list of them, `at` a path, and
+    in each the path of its `tenant`.
+    """
+
+    at: str
+    tenant: str
+
+
 class Returns(_Spec, frozen=True):
-    """The labels of a result: of all of it, and of single fields by path (`messages.*.body`)."""
+    """The labels of a result: of all of it, and of single fields by path (`messages.*.body`).
+
+    Of a result with `rows`, only one whose every row is the task's tenant's is delivered.
+    """
 
     source: SourceLabel = SourceLabel()
     fields: dict[str, FieldLabel] = {}
+    rows: Rows | None = None
 
 
 class Resolver(_Spec, frozen=True):

@@ -14,7 +14,7 @@ import msgspec
 
 from safeconduct.core.asks import Asks, Capability
 from safeconduct.core.labels import BOTTOM, Confidentiality, Label
-from safeconduct.core.manifest import Effect, ToolManifest, field_label
+from safeconduct.core.manifest import SQL, Effect, ToolManifest, field_label
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, PurposeSource
 
@@ -30,6 +30,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     `client` is what the caller can be asked while the call runs. Of a call that goes on after a
     question, `resumed`, the replies are judged as one more argument, and `state` is what the
     upstream gave along with the question and gets back.
+
+    `constrained` are the paths of values that the policy put into the arguments.
     """
 
     method: str
@@ -43,6 +45,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     client: frozenset[Capability] = frozenset()
     resumed: bool = False
     state: str | None = None
+    constrained: tuple[str, ...] = ()
 
 
 class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +132,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `source` is the label of what the tool returns before its fields are looked at, `clearance` how
     confidential the data sent to it may be; both are the worst case unless the pin is reviewed.
     `bearers` are the agents whose tool tokens may go there, None where tool tokens are not used.
+    `bound_to` is the tenant outside of which the credential opens nothing, if there is one.
     What follows from these alone is worked out once: tools are called more often than they change.
     """
 
@@ -139,6 +143,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     clearance: Confidentiality
     credential: str = "none"
     bearers: frozenset[str] | None = None
+    bound_to: str | None = None
     asks: Asks = Asks()
 
     @cached_property
@@ -147,6 +152,12 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.manifest is None or self.pin != "reviewed":
             return Effect.execute
         return self.manifest.effect
+
+    @cached_property
+    def takes_sql(self) -> bool:
+        """Whether an argument is free SQL, which decides by itself what it reads."""
+        declared = {} if self.manifest is None else self.manifest.arguments
+        return any(one.role == "query" and one.type == SQL for one in declared.values())
 
     @cached_property
     def fields(self) -> dict[str, Label]:

@@ -64,13 +64,11 @@ def missing(arguments: JSON, wanted: Iterable[Setting]) -> tuple[Setting, ...] |
     """The settings that the arguments lack; None where they, or two settings, contradict one."""
     lacking: list[Setting] = []
     for setting in wanted:
-        found, value = _at(arguments, setting.path)
-        if not found:
-            if not isinstance(value, dict):
-                return None
+        where, value = _at(arguments, setting.path)
+        if where == "absent":
             lacking.append(setting)
             arguments = _with(arguments, setting.path, setting.value)
-        elif type(value) is not type(setting.value) or value != setting.value:
+        elif where == "blocked" or type(value) is not type(setting.value) or value != setting.value:
             return None
     return tuple(lacking)
 
@@ -82,14 +80,16 @@ def completed(arguments: JSON, settings: Iterable[Setting]) -> JSON:
     return arguments
 
 
-def _at(value: object, path: Path) -> tuple[bool, object]:
-    """Whether there is something at a path, and what; otherwise where the path ends."""
+def _at(value: object, path: Path) -> tuple[Literal["there", "absent", "blocked"], object]:
+    """What is at a path, if anything can be."""
     for name in path:
-        members = cast("JSON", value) if isinstance(value, dict) else None
-        if members is None or name not in members:
-            return False, value
+        if not isinstance(value, dict):
+            return "blocked", None
+        members = cast("JSON", value)
+        if name not in members:
+            return "absent", None
         value = members[name]
-    return True, value
+    return "there", value
 
 
 def _with(arguments: Mapping[str, Any], path: Path, value: Scalar) -> JSON:

@@ -28,6 +28,25 @@ def select(value: object, path: str) -> list[Any]:
     return found
 
 
+def replaced(value: object, path: str, by: object) -> object:
+    """A copy of a JSON value with another in every place that a path reaches."""
+    return _replaced(value, _parts(path), by)
+
+
+def _replaced(value: object, parts: tuple[str, ...], by: object) -> object:
+    if not parts:
+        return by
+    name, *rest = parts
+    if isinstance(value, dict):
+        return {
+            key: _replaced(item, tuple(rest), by) if name in ("*", key) else item
+            for key, item in cast("dict[str, object]", value).items()
+        }
+    if name == "*" and isinstance(value, list):
+        return [_replaced(item, tuple(rest), by) for item in cast("list[object]", value)]
+    return value
+
+
 @lru_cache(maxsize=4096)
 def _parts(path: str) -> tuple[str, ...]:
     inner = path.removeprefix("$").removeprefix(".")

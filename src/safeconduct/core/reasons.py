@@ -90,6 +90,13 @@ REASONS: Final[dict[str, Reason]] = {
             "Only the agent itself says what this task is for, so it may read and nothing else.",
         ),
         _reason(
+            "query-unbound",
+            "tool",
+            _O,
+            "never",
+            "The tool takes free SQL, and its credential is not bound to the task's tenant.",
+        ),
+        _reason(
             "arguments-invalid",
             "tool",
             _N,
@@ -193,7 +200,22 @@ REASONS: Final[dict[str, Reason]] = {
         ),
         # policy: what the operator's rules say
         _reason("policy-denied", "policy", _O, "changed", "The policy does not permit this call."),
+        _reason(
+            "constraint-unmet",
+            "policy",
+            _N,
+            "changed",
+            "The policy permits this call only with another value in an argument; one that is left "
+            "out is filled in.",
+        ),
         _reason("policy-error", "policy", _S, "later", "The policy could not be evaluated."),
+        _reason(
+            "obligation-not-carried",
+            "policy",
+            _O,
+            "never",
+            "The call is permitted only with obligations that its enforcement point cannot meet.",
+        ),
         _reason(
             "facts-unavailable",
             "policy",
@@ -266,6 +288,14 @@ REASONS: Final[dict[str, Reason]] = {
             _O,
             "changed",
             "The tool's answer was withheld; the call may have taken effect.",
+        ),
+        _reason(
+            "row-foreign",
+            "admit",
+            _N,
+            "changed",
+            "The tool's answer was withheld: not all of it says that it belongs to the task's "
+            "tenant.",
         ),
         _reason(
             "too-many-questions",

@@ -73,6 +73,8 @@ def decision_record(
         "labels": label_value(task.labels),
         "checks": _checks(decision.answers),
     }
+    if call.constrained:
+        record["constrained"] = list(call.constrained)
     if gathered.unsafe:
         record["unsafe"] = list(gathered.unsafe)
     if facts is not None:

@@ -10,13 +10,17 @@ from typing import Literal
 
 import msgspec
 
+from safeconduct.core.obligations import Setting
 from safeconduct.core.reasons import REASONS, Reason
 
 
 class Redact(msgspec.Struct, frozen=True, tag="redact"):
-    """Obligation: replace findings of these kinds in the result before the agent sees it."""
+    """Obligation: replace findings of these kinds, and fields of these categories, in the result
+    before the agent sees it.
+    """
 
     kinds: tuple[str, ...]
+    categories: tuple[str, ...] = ()
 
 
 class Spotlight(msgspec.Struct, frozen=True, tag="spotlight"):
@@ -28,7 +32,15 @@ class Spotlight(msgspec.Struct, frozen=True, tag="spotlight"):
     source: str
 
 
-Obligation = Redact | Spotlight
+class OwnRows(msgspec.Struct, frozen=True, tag="own-rows"):
+    """Obligation: each row of the result, at the path `at`, has this tenant in its `field`."""
+
+    at: str
+    field: str
+    tenant: str
+
+
+Obligation = Redact | Spotlight | OwnRows
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +62,16 @@ class Permit(msgspec.Struct, frozen=True, tag="permit"):
 
     grant: Grant
     obligations: tuple[Obligation, ...] = ()
+
+    @property
+    def result_only(self) -> bool:
+        """Whether an obligation can be met by a structured result alone: no text beside it may
+        pass, as nobody could tell what it holds.
+        """
+        return any(
+            isinstance(one, OwnRows) or (isinstance(one, Redact) and bool(one.categories))
+            for one in self.obligations
+        )
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +118,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """A verdict and how it came about: the answer of every check, in their order."""
+    """A verdict and how it came about: the answer of every check, in their order.
+
+    `sets` is what a refused call lacks alone of what the policy demands: with it, the call may be
+    decided once more.
+    """
 
     verdict: Verdict
     answers: tuple[Answer, ...]
+    sets: tuple[Setting, ...] = ()

@@ -90,6 +90,7 @@ class Catalogue:
             else clearance(said, reviewed=reviewed),
             credential=block.credential.kind,
             bearers=self._bearers[key[1]],
+            bound_to=block.credential.tenant,
             asks=block.asks,
         )
 

@@ -20,7 +20,7 @@ from safeconduct.core.manifest import FieldLabel, Returns
 from safeconduct.core.model import Finding, ToolFacts
 from safeconduct.core.paths import MAX_VALUES
 from safeconduct.core.provenance import Vouched
-from safeconduct.core.verdict import Obligation, Redact, Spotlight
+from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
 from tests.support.facts import TRUSTED, call, manifest, tool
 
 BODY = FieldLabel(integrity="untrusted")
@@ -238,3 +238,40 @@ def test_progress_keeps_its_numbers_and_its_text_without_findings() -> None:
 
 def test_progress_that_is_no_number_and_no_text_is_left_out() -> None:
     assert progress({"progress": "1", "total": True, "message": ["x"]}, ()) == {}
+
+
+ROWS = OwnRows("rows", "tenant_id", "crm.example")
+HIDE = Redact(("secret.", "pii."), ("pii",))
+
+
+def test_rows_of_the_tenant_are_delivered_and_any_other_withholds_all_of_it() -> None:
+    own = {"id": 1, "tenant_id": "crm.example"}
+    assert admitted(answer({"rows": [own]}), obligations=(ROWS,)).result["structuredContent"]
+    mixed = answer({"rows": [own, {"id": 2, "tenant_id": "other.example"}]})
+    assert admit(call(), tool(), (ROWS,), mixed, ()) == Withheld("row-foreign")
+
+
+def test_an_error_that_shows_no_rows_could_quote_them() -> None:
+    error = answer(None, text("duplicate key (email)=(dana@other.example)"), isError=True)
+    assert admit(call(), tool(), (ROWS,), error, ()) == Withheld("row-foreign")
+
+
+def test_fields_of_a_category_are_redacted_beside_findings() -> None:
+    given = {"salary": "100", "note": "key AKIA"}
+    finding = Finding("secret.token", ("structuredContent", "note"), 4, 8)
+    got = admitted(answer(given), labelled(salary=SECRET), (HIDE,), (finding,))
+    assert got.result["structuredContent"] == {
+        "salary": "[redacted: pii]",
+        "note": "key [redacted: secret.token]",
+    }
+    assert got.redacted == 2
+    # What the agent does not see was read all the same: labels only rise.
+    assert got.label.categories == {"pii"}
+
+
+def test_a_category_that_could_be_anywhere_withholds_all_of_it() -> None:
+    free = answer(None, text("salary: 100"))
+    facts = labelled(salary=SECRET)
+    assert admit(call(), facts, (HIDE,), free, ()) == Withheld("result-withheld")
+    unread = tool(pin="unreviewed")
+    assert admit(call(), unread, (HIDE,), answer({}), ()) == Withheld("result-withheld")

@@ -6,10 +6,21 @@ import pytest
 
 from safeconduct.core.checks.flow import CONTROL_SOURCE
 from safeconduct.core.decide import GRANT_MS, covers, decide, merge
+from safeconduct.core.manifest import Returns, Rows
 from safeconduct.core.model import ApprovalFacts, Finding
+from safeconduct.core.obligations import Constrain, Demands, Setting
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin
-from safeconduct.core.verdict import Deny, Elevate, Grant, Permit, Redact, Requirement, Spotlight
+from safeconduct.core.verdict import (
+    Deny,
+    Elevate,
+    Grant,
+    OwnRows,
+    Permit,
+    Redact,
+    Requirement,
+    Spotlight,
+)
 from tests.support.facts import (
     ASKED,
     ASKING,
@@ -202,3 +213,64 @@ def test_what_the_manifest_wants_marked_is_marked_with_its_source() -> None:
     verdict = decide(call(), facts(tool=tool(spotlight="delimit"))).verdict
     assert isinstance(verdict, Permit)
     assert verdict.obligations == (Redact(("secret.",)), Spotlight("crm"))
+
+
+def test_what_a_rule_wants_redacted_or_marked_is_too() -> None:
+    both = PolicyAnswer(permit=("all",), demands=Demands(redact=("pii", "pay"), spotlight=True))
+    verdict = decide(call(), facts(policy=both)).verdict
+    assert isinstance(verdict, Permit)
+    assert verdict.obligations == (
+        Redact(("secret.", "pii.", "pay."), ("pii", "pay")),
+        Spotlight("crm"),
+    )
+    assert verdict.result_only
+
+
+def test_rows_are_held_against_the_task_s_tenant_whatever_else_is_to_be_done() -> None:
+    rowed = tool(returns=Returns(rows=Rows(at="rows", tenant="tenant_id")))
+    verdict = decide(call(), facts(tool=rowed)).verdict
+    assert isinstance(verdict, Permit)
+    assert verdict.obligations == (
+        OwnRows("rows", "tenant_id", "crm.example"),
+        Redact(("secret.",)),
+    )
+    assert verdict.result_only
+    assert not Permit(granted(), (Redact(("secret.",)), Spotlight("crm"))).result_only
+
+
+OWN = Demands(constrain=(Constrain(("account",), "task.tenant"), Constrain(("find",), "user.id")))
+OBLIGED = PolicyAnswer(permit=("all",), demands=OWN)
+SETS = (Setting(("account",), "crm.example"), Setting(("find",), "jane@crm.example"))
+
+
+def test_a_call_that_lacks_only_what_a_rule_demands_is_refused_and_told_what() -> None:
+    decision = decide(call({}), facts(policy=OBLIGED))
+    assert (decision.verdict, decision.sets) == (Deny("constraint-unmet"), SETS)
+    half = decide(call({"account": "crm.example"}), facts(policy=OBLIGED))
+    assert half.sets == SETS[1:]
+
+
+def test_a_call_with_what_a_rule_demands_is_permitted() -> None:
+    complete = {"account": "crm.example", "find": "jane@crm.example"}
+    decision = decide(call(complete, constrained=("find",)), facts(policy=OBLIGED))
+    assert isinstance(decision.verdict, Permit)
+    assert decision.sets == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "known", "constrained"),
+    [
+        ({"account": "other.example"}, {}, ()),
+        ({}, {}, ("account",)),
+        ({}, {"zone": None}, ()),
+        ({}, {"policy": PolicyAnswer(deny=("no",), demands=OWN)}, ()),
+    ],
+)
+def test_nothing_is_set_twice_or_in_a_call_that_is_refused_anyway(
+    arguments: dict[str, Any], known: dict[str, Any], constrained: tuple[str, ...]
+) -> None:
+    decision = decide(
+        call(arguments, constrained=constrained), facts(**{"policy": OBLIGED, **known})
+    )
+    assert isinstance(decision.verdict, Deny)
+    assert decision.sets == ()

@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from safeconduct.core.paths import MAX_VALUES, TooManyValues, select
+from safeconduct.core.paths import MAX_VALUES, TooManyValues, replaced, select
 
 CASE = {"id": "C-1", "messages": [{"body": "a"}, {"body": "b"}, {}, "c"], "tags": {"x": 1, "y": 2}}
 
@@ -37,3 +39,28 @@ def test_a_path_that_reaches_too_much_is_refused_and_not_cut_short() -> None:
     assert len(select([0] * MAX_VALUES, "*")) == MAX_VALUES
     with pytest.raises(TooManyValues):
         select([0] * (MAX_VALUES + 1), "*")
+
+
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("id", {"id": 0}),
+        ("$.id", {"id": 0}),
+        ("tags.*", {"tags": {"x": 0, "y": 0}}),
+        ("messages.*.body", {"messages": [{"body": 0}, {"body": 0}, {}, "c"]}),
+        ("messages.*", {"messages": [0, 0, 0, 0]}),
+        ("nothing", {}),
+        ("id.length", {}),
+        ("messages.body", {}),
+    ],
+)
+def test_what_a_path_reaches_is_replaced_and_nothing_else(
+    path: str, changed: dict[str, object]
+) -> None:
+    before = json.dumps(CASE)
+    assert replaced(CASE, path, 0) == {**CASE, **changed}
+    assert json.dumps(CASE) == before
+
+
+def test_the_root_is_replaced_as_a_whole() -> None:
+    assert replaced(CASE, "$", 0) == 0

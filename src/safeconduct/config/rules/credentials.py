@@ -39,6 +39,7 @@ def credentials(draft: Draft, report: Report) -> None:
         one = _Credential(draft, root, name, report)
         said = upstream.credential
         one.of_its_kind(said)
+        one.of_its_tenant(said)
         if upstream.command is not None and upstream.mcp is None and said.kind != "none":
             one.error(
                 (),
@@ -70,7 +71,7 @@ class _Credential:
     def of_its_kind(self, said: CredentialBlock) -> None:
         for field in msgspec.structs.fields(CredentialBlock):
             key = field.encode_name
-            if key == "kind" or key in _KEYS[said.kind]:
+            if key in {"kind", "tenant"} or key in _KEYS[said.kind]:
                 continue
             if getattr(said, field.name) != field.default:
                 kind = next(kind for kind, keys in _KEYS.items() if key in keys)
@@ -80,6 +81,15 @@ class _Credential:
                     f"`{key}`",
                     f"use `kind: {kind}`, or remove `{key}`",
                 )
+
+    def of_its_tenant(self, said: CredentialBlock) -> None:
+        tenant = self._root.value.gateway.tenant
+        if said.tenant not in (None, tenant):
+            self.error(
+                ("tenant",),
+                f"the credential of `{self._name}` opens another tenant's data than this gateway's",
+                f"use a credential that is bound to `{tenant}`, or correct `tenant`",
+            )
 
     def brokered(self, said: CredentialBlock) -> None:
         if said.header is None or not _HEADER.fullmatch(said.header):

@@ -9,7 +9,7 @@ from typing import Final
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
 from safeconduct.config.shape import did_you_mean
-from safeconduct.core.manifest import Effect, Manifest, Resolver, ToolManifest
+from safeconduct.core.manifest import SQL, Effect, Manifest, Resolver, ToolManifest
 from safeconduct.kit.yaml import Place
 
 _PIN = re.compile(r"sha256:[0-9a-f]{64}")
@@ -28,7 +28,7 @@ def manifests(draft: Draft, report: Report) -> None:
                 f"this manifest is of `{part.value.upstream}`, but `{name}` names it",
                 f"write `upstream: {name}`, or correct `upstreams:`",
             )
-        one = _Manifest(part, known if draft.whole else None, report)
+        one = _Manifest(part, known if draft.whole else None, _bound(draft, name), report)
         for resolver, said in part.value.resolvers.items():
             one.resolver_tool(("resolvers", resolver), said)
         for tool, manifest in part.value.tools.items():
@@ -36,13 +36,20 @@ def manifests(draft: Draft, report: Report) -> None:
 
 
 class _Manifest:
-    """`known` are all manifests, or None when there may be others."""
+    """`known` are all manifests, or None when there may be others; `bound` says whether the
+    upstream's credential is, to a tenant.
+    """
 
     def __init__(
-        self, part: Part[Manifest], known: Mapping[str, Manifest] | None, report: Report
+        self,
+        part: Part[Manifest],
+        known: Mapping[str, Manifest] | None,
+        bound: bool,  # noqa: FBT001  not a switch: a fact
+        report: Report,
     ) -> None:
         self._part = part
         self._known = known
+        self._bound = bound
         self._report = report
 
     def _error(self, place: Place, sentence: str, fix: str) -> None:
@@ -60,6 +67,8 @@ class _Manifest:
             where = (*place, "resolvers", resolver)
             self.resolver_tool(where, said)
             self._resolver_arguments(where, said, tool)
+        self._queries(place, name, tool)
+        self._rows(place, tool)
         self._lists(place, name, tool)
         self._vouching(place, tool)
 
@@ -100,6 +109,37 @@ class _Manifest:
                     ),
                 )
 
+    def _queries(self, place: Place, name: str, tool: ToolManifest) -> None:
+        for argument, said in tool.arguments.items():
+            where = (*place, "arguments", argument, "type")
+            is_sql, is_query = said.type == SQL, said.role == "query"
+            if said.type is None or not (is_sql or is_query):
+                continue
+            if not (is_sql and is_query):
+                self._error(
+                    where,
+                    f"`{argument}` is a {said.role} of the type `{said.type}`",
+                    f"free SQL is {{role: query, type: {SQL}}}; no other query has a type",
+                )
+            elif not self._bound:
+                self._report.warn(
+                    self._part.file,
+                    where,
+                    f"`{name}` takes free SQL with a credential that is not bound to a tenant, so "
+                    "every call of it is refused",
+                    "use a database role that sees one tenant's rows alone, and say so at the "
+                    "upstream's `credential`: `tenant: NAME`",
+                )
+
+    def _rows(self, place: Place, tool: ToolManifest) -> None:
+        rows = tool.returns.rows
+        if rows is not None and "*" in (*rows.at.split("."), *rows.tenant.split(".")):
+            self._error(
+                (*place, "returns", "rows"),
+                "the path of rows, or of their tenant, has a `*`",
+                "name the list itself, and one field of each of its rows",
+            )
+
     def _lists(self, place: Place, name: str, tool: ToolManifest) -> None:
         shared = self._part.value.resolvers
         for listed, allow in tool.sink.allow.items():
@@ -137,6 +177,12 @@ class _Manifest:
                     f"`{path}` is not trusted, so it vouches for nothing",
                     "make the field `integrity: trusted` if only the system writes it",
                 )
+
+
+def _bound(draft: Draft, upstream: str) -> bool:
+    """Whether an upstream's credential is bound to a tenant, as far as is known."""
+    block = None if draft.root is None else draft.root.value.upstreams.get(upstream)
+    return block is None or block.credential.tenant is not None
 
 
 def _addresses(tool: ToolManifest) -> Iterator[tuple[str, str]]:

@@ -166,3 +166,14 @@ def test_what_no_authorization_server_could_serve_is_refused(
 ) -> None:
     gateway.change(ROOT, CREDENTIAL, f"{wrong} # here")
     assert "hunter2" not in str(gateway.expect(word))
+
+
+@pytest.mark.parametrize("kind", ["none", "brokered, header: A, value: 'env:X'"])
+def test_any_credential_may_be_bound_to_the_gateway_s_tenant(gateway: Gateway, kind: str) -> None:
+    gateway.change(ROOT, CREDENTIAL, f"{{kind: {kind}, tenant: crm.example}}")
+    assert gateway.problems == []
+
+
+def test_a_credential_of_another_tenant_is_not_for_this_gateway(gateway: Gateway) -> None:
+    gateway.change(ROOT, CREDENTIAL, "{kind: none, tenant: other.example} # here")
+    assert "`crm.example`" in gateway.expect("opens another tenant's data").fix

@@ -120,3 +120,31 @@ def test_on_its_own_a_manifest_may_refer_to_others(gateway: Gateway) -> None:
     gateway.change(MAIL, "elsewhere.customers", "mail.customers")
     (problem,) = examine_files([gateway.directory / MAIL]).problems
     assert problem.line == 3
+
+
+ARGUMENT = "case_id: {role: object-id, type: crm.case}"
+
+
+def test_free_sql_without_a_tenant_s_credential_is_warned_of(gateway: Gateway) -> None:
+    gateway.change(CRM, ARGUMENT, f"{ARGUMENT}\n      sql: {{role: query, type: sql}} # here")
+    assert "`tenant: NAME`" in gateway.expect("not bound to a tenant", warning=True).fix
+
+
+def test_free_sql_with_a_tenant_s_credential_is_fine(gateway: Gateway) -> None:
+    gateway.change(CRM, ARGUMENT, f"{ARGUMENT}\n      sql: {{role: query, type: sql}}")
+    gateway.change(
+        "safeconduct.yaml", 'value: "env:CRM_TOKEN"', 'value: "env:CRM_TOKEN", tenant: crm.example'
+    )
+    assert gateway.problems == []
+
+
+@pytest.mark.parametrize("argument", ["{role: query, type: SQL}", "{role: content, type: sql}"])
+def test_what_looks_like_free_sql_is_said_to_be(gateway: Gateway, argument: str) -> None:
+    gateway.change(CRM, ARGUMENT, f"{ARGUMENT}\n      sql: {argument} # here")
+    gateway.expect("of the type")
+
+
+@pytest.mark.parametrize("rows", ["{at: pages.*.rows, tenant: t}", "{at: rows, tenant: '*'}"])
+def test_rows_and_their_tenant_are_named(gateway: Gateway, rows: str) -> None:
+    gateway.change(MAIL, "effect: send", f"effect: send\n    returns: {{rows: {rows}}} # here")
+    gateway.expect("has a `*`")

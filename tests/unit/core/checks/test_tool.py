@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct.core.checks.tool import tool as check
-from safeconduct.core.manifest import Effect
+from safeconduct.core.manifest import Argument, Effect
+from safeconduct.core.model import ToolFacts
 from safeconduct.core.verdict import Deny
 from tests.support.facts import call, gathered, task, tool
 
@@ -126,3 +127,27 @@ def test_arguments_that_fit_pass(arguments: dict[str, Any]) -> None:
 )
 def test_a_control_argument_is_a_scalar_and_an_amount_an_integer(name: str, value: object) -> None:
     assert check(call({name: value}), gathered()) == Deny("arguments-invalid", name)
+
+
+def sql(**overrides: Any) -> ToolFacts:
+    arguments = {"id": Argument(role="content"), "find": Argument(role="query", type="sql")}
+    return tool(arguments=arguments, **overrides)
+
+
+@pytest.mark.parametrize("arguments", [{"find": "select 1"}, {"find": ""}, {}])
+@pytest.mark.parametrize("tenant", [None, "", "other.example", "CRM.example"])
+def test_free_sql_needs_a_credential_of_the_task_s_tenant(
+    tenant: str | None, arguments: dict[str, Any]
+) -> None:
+    known = gathered(tool=sql(bound_to=tenant))
+    assert check(call(arguments), known) == Deny("query-unbound")
+
+
+def test_free_sql_passes_where_the_credential_ends_at_the_tenant() -> None:
+    known = gathered(tool=sql(bound_to="crm.example"))
+    assert check(call({"find": "select 1"}), known) is None
+
+
+def test_what_is_no_free_sql_needs_no_such_credential() -> None:
+    arguments = {"find": Argument(role="query"), "id": Argument(role="object-id", type="sql")}
+    assert check(call({"find": "x"}), gathered(tool=tool(arguments=arguments))) is None
