@@ -28,7 +28,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """As compilers write it."""
-        test = "" if self.test is None else f"{self.test}: "
+        test = f"{self.test}: " if self.test else ""
         fix = f" (fix: {self.fix})" if self.fix else ""
         return f"{self.file}:{self.line}: {test}{self.sentence}{fix}"
 

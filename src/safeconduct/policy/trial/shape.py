@@ -19,16 +19,23 @@ def _root() -> inspect.Type:
     return inspect.type_info(PolicyInputShape)
 
 
-def type_at(path: Sequence[str]) -> inspect.Type | None:
-    """The type at a path; None where the input has nothing."""
+def type_at(path: Sequence[str | None]) -> inspect.Type | None:
+    """The type at a path; None where the input has nothing.
+
+    In the path None stands for whichever item of a list, or member of an object.
+    """
     found: inspect.Type | None = _root()
     for key in path:
         found = None if found is None else _below(found, key)
     return found
 
 
-def _below(kind: inspect.Type, key: str) -> inspect.Type | None:
+def _below(kind: inspect.Type, key: str | None) -> inspect.Type | None:
+    if isinstance(kind, inspect.VarTupleType):
+        return kind.item_type if key is None else None
     if isinstance(kind, inspect.StructType):
+        if key is None:
+            return inspect.AnyType()
         return next((field.type for field in kind.fields if field.encode_name == key), None)
     if isinstance(kind, inspect.DictType):
         return kind.value_type
