@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+import orjson
 
 from safeconduct.audit import checkpoint, lock, segments
 from safeconduct.audit.faults import Damage, Damaged, LogFault
@@ -28,6 +29,7 @@ from safeconduct.audit.walk import Walk
 from safeconduct.core.merkle import EMPTY_ROOT
 
 MAX_LISTED: Final = 20
+_DECISION: Final = b'"kind":"decision"'
 
 _EXIT_CODES: Final[Mapping[str, int]] = {
     "truncated": 10,
@@ -156,6 +158,23 @@ def read(
     if task is not None:
         records = _of_task(records, task)
     return records if last is None else iter(deque(records, maxlen=last))
+
+
+def decisions(directory: Path) -> Iterator[dict[str, Any]]:
+    """The decision records of a log, the oldest first; the log may be in use.
+
+    That they stand under its root is looked at; that each is in canonical form, by `verify` alone.
+
+    Raises: as `read`.
+    """
+    try:
+        for group in Walk(directory):
+            for data in group.entries:
+                # Written without white space, so that most of what is none need not be decoded.
+                if _DECISION in data and (record := orjson.loads(data))["kind"] == "decision":
+                    yield record
+    except (Damaged, ValueError) as error:
+        raise LogFault("edited", f"{directory}: {error}") from error
 
 
 def find_decision(directory: Path, decision: str) -> tuple[dict[str, Any], dict[str, Any] | None]:

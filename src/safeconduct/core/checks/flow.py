@@ -10,7 +10,8 @@ from typing import Final
 
 from safeconduct.core.labels import Integrity
 from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES
-from safeconduct.core.model import Call, Facts, standing
+from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
+from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import vouched_for
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
@@ -32,7 +33,7 @@ def flow(call: Call, facts: Facts) -> Deny | Elevate | None:
     if tool.effect.changes_state and labels.integrity is Integrity.untrusted:
         for name in unvouched(call, facts):
             if _steers(facts, name):
-                return _unvouched_answer(call, facts, name)
+                return steered(facts.policy, standing(call, facts), name)
     return None
 
 
@@ -64,10 +65,13 @@ def _steers(facts: Facts, name: str) -> bool:
     return argument is not None and argument.role in CONTROL_ROLES - ADDRESS_ROLES
 
 
-def _unvouched_answer(call: Call, facts: Facts, name: str) -> Deny | Elevate:
-    """A refusal, unless the policy asks a person, or a person was asked about this and agreed."""
-    times_s = [rule.ttl_s for rule in facts.policy.elevate]
-    approval = standing(call, facts)
+def steered(
+    said: PolicyAnswer, approval: ApprovalFacts | None, name: str | None = None
+) -> Deny | Elevate:
+    """What is said of a control argument that nobody vouches for: a refusal, unless the policy asks
+    a person, or a person was asked about this and agreed. `approval` is the yes that stands.
+    """
+    times_s = [rule.ttl_s for rule in said.elevate]
     if approval is not None and CONTROL_SOURCE in approval.sources:
         times_s.append(approval.ttl_s)
     if not times_s:

@@ -1,0 +1,144 @@
+"""`safeconduct policy diff`: what another bundle had done to calls of the past."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from safeconduct.cli import output
+
+if TYPE_CHECKING:
+    from safeconduct.policy.diff.report import Comparison, Group, Report, Sample
+
+HELP = "replay a log: which decisions a change of policy turns round, and which it widens"
+EXAMPLE = """\
+safeconduct policy diff ./policy.old ./policy.new --config ./gateway --since 24h
+safeconduct policy diff ./policy ./policy --against ./gateway/state/audit"""
+
+_SPAN: Final = re.compile(r"([0-9]{1,6})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_STEP: Final = 10_000
+"""How many decisions are replayed between two words on how far it got."""
+
+_STALL_S: Final = 60.0
+_STDERR: Final = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.add_argument("old", type=Path, metavar="OLD", help="the bundle that decided")
+    parser.add_argument("new", type=Path, metavar="NEW", help="the bundle that is to decide")
+    parser.add_argument(
+        "--against", type=Path, metavar="LOG", help="the log to replay (default: --config's)"
+    )
+    parser.add_argument(
+        "--since", metavar="TIME", type=since_ms, default=0,
+        help="only decisions since then: 30m, 24h, 7d, or a date such as 2026-11-20T08:00Z",
+    )  # fmt: skip
+    output.add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replays. 1 where anything gets wider."""
+    from safeconduct.audit.verify import decisions, holds_log
+    from safeconduct.policy.diff.report import Comparison
+    from safeconduct.policy.loading import load
+
+    directory = args.against or output.audit_directory(args)
+    if not holds_log(directory):
+        output.complain(f"no log in {directory}")
+        return output.FAULT
+    comparison = Comparison(load(args.old), load(args.new))
+    found = (record for record in decisions(directory) if record["at_ms"] >= args.since)
+    _replay(comparison, found)
+    report = comparison.report()
+    output.emit(args, report, "\n".join(_lines(report)))
+    return output.FOUND if report.widened else output.OK
+
+
+def since_ms(text: str) -> int:
+    """A moment, in milliseconds since the epoch: a span back from now, or a date in UTC.
+
+    Raises:
+        argparse.ArgumentTypeError: it is neither.
+    """
+    span = _SPAN.fullmatch(text)
+    if span is not None:
+        return int((time.time() - int(span[1]) * _SECONDS[span[2]]) * 1000)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("neither a span such as 24h nor a date") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1000)
+
+
+def _replay(comparison: Comparison, records: Iterator[dict[str, Any]]) -> None:
+    import faulthandler
+
+    # A rule that never ends holds the interpreter, so that nobody could interrupt it.
+    faulthandler.dump_traceback_later(_STALL_S, exit=True, file=_STDERR)
+    try:
+        for record in records:
+            comparison.take(record)
+            if comparison.decisions % _STEP == 0:
+                sys.stderr.write(f"{comparison.decisions} decisions so far\n")
+                faulthandler.dump_traceback_later(_STALL_S, exit=True, file=_STDERR)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _lines(report: Report) -> Iterator[str]:
+    for group in report.groups:
+        yield from _group(group)
+    for name, rules in report.logged.items():
+        for rule, effects in rules.items():
+            yield f"logged only in {name.upper()}: {rule}: {output.plain(effects)}"
+    for left in report.left:
+        shown = ", ".join(left.samples)
+        yield f"not replayed: {output.counted(left.decisions, 'decision')}, {left.why} ({shown})"
+    yield (
+        f"{output.counted(report.decisions, 'decision')}, of these {report.replayed} replayed"
+        + (f" ({report.masked} with masked values)" if report.masked else "")
+        + f", {report.unasked} decided before the policy was asked"
+    )
+    if report.by_other_rules:
+        yield f"{output.counted(report.by_other_rules, 'decision')} the same by other rules"
+    if report.follow:
+        yield f"{output.counted(report.follow, 'decision')} the same after a flip in their task"
+    wider = f", {report.widened} of them wider" if report.changed else ""
+    change = "changes" if report.changed == 1 else "change"
+    yield f"{output.counted(report.changed, 'decision')} {change}{wider}"
+
+
+def _group(group: Group) -> Iterator[str]:
+    rules = [f"+{rule}" for rule in group.gained] + [f"-{rule}" for rule in group.lost]
+    less = ", less asked or demanded" if group.relaxed else ""
+    yield (
+        f"{'WIDER' if group.widens else 'other'} {output.printable(group.tool)}: "
+        f"{group.old} -> {group.new}{less}"
+    )
+    yield f"  {output.counted(group.decisions, 'decision')}" + (
+        f", {group.follow} after a flip in their task" if group.follow else ""
+    )
+    yield f"  rules {' '.join(rules) or 'the same'}"
+    for sample in group.samples:
+        yield _sample(sample)
+
+
+def _sample(sample: Sample) -> str:
+    at = datetime.fromtimestamp(sample.at_ms / 1000, UTC).isoformat(timespec="seconds")
+    follows = "  follows a flip" if sample.follows else ""
+    return f"  {sample.decision}  {at}  {_labels(sample.labels)}{follows}"
+
+
+def _labels(labels: Mapping[str, Any]) -> str:
+    categories = "".join(f" {one}" for one in labels["categories"])
+    return f"{labels['integrity']} {labels['confidentiality']}{output.printable(categories)}"

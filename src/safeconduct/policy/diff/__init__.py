@@ -1,0 +1,1 @@
+"""What another policy would have said to calls that were decided before."""

@@ -1,0 +1,155 @@
+"""`safeconduct policy diff` over the log of a gateway that decided by the old bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safeconduct.cli import main, output
+from safeconduct.cli.policy.diff import since_ms
+from safeconduct.policy.loading import load
+from safeconduct.simulation import SimulatedTask
+from tests.support.bundles import write
+from tests.support.logs import numbers, written
+from tests.support.worlds import config
+
+MAIL = 'permit contains {"id": "mail"} if input.call.tool == "mail.send"\n'
+CAREFUL = MAIL.replace(
+    'if input.call.tool == "mail.send"',
+    'if { input.call.tool == "mail.send"; input.labels.integrity == "trusted" }',
+)
+
+
+def case(**_: object) -> dict[str, Any]:
+    return {"id": "C-1", "customer_email": "dana@customer.example", "messages": [{"body": "x"}]}
+
+
+def sent(**_: object) -> dict[str, bool]:
+    return {"sent": True}
+
+
+async def decided_by(rules: str, tmp_path: Path) -> Path:
+    """The log of two mails to a customer on file, the second one after untrusted text was read."""
+    old = load(write(tmp_path / "old", rules))
+    on_file = {"crm.on_file": lambda: {"emails": ["dana@customer.example"]}}
+    mail = {"to": "dana@customer.example", "body": "done"}
+    async with SimulatedTask(
+        config(tmp_path), "Answer C-1.", policy=old, resolvers=on_file, directory=tmp_path
+    ) as task:
+        for tool, arguments, result in (
+            ("mail.send", mail, sent),
+            ("crm.get_case", {"case_id": "C-1"}, case),
+            ("mail.send", mail, sent),
+            ("crm.no_such_tool", {}, sent),
+        ):
+            await task.call(tool, arguments, result)
+        return Path(task.config.directory) / task.config.root.audit.directory
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> Path:
+    return await decided_by(MAIL, tmp_path)
+
+
+def diff(tmp_path: Path, log: Path, old: str, new: str, *more: str) -> int:
+    bundles = str(tmp_path / old), str(tmp_path / new)
+    return main.main(["policy", "diff", *bundles, "--against", str(log), *more])
+
+
+def test_a_policy_against_itself_changes_no_decision(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert diff(tmp_path, log, "old", "old") == output.OK
+    assert capsys.readouterr().out == (
+        "4 decisions, of these 3 replayed, 1 decided before the policy was asked\n"
+        "0 decisions change\n"
+    )
+
+
+def test_what_gets_narrower_is_shown_with_what_the_task_had_read(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "new", CAREFUL)
+    assert diff(tmp_path, log, "old", "new") == output.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "other mail.send: permit -> deny (policy-denied)"
+    assert lines[1:3] == ["  1 decision", "  rules -mail"]
+    assert lines[3].endswith("  untrusted internal pii")
+    assert lines[-1] == "1 decision changes, 0 of them wider"
+
+
+async def test_what_gets_wider_ends_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = await decided_by(CAREFUL, tmp_path)
+    write(tmp_path / "new", MAIL)
+    assert diff(tmp_path, log, "old", "new") == output.FOUND
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "WIDER mail.send: deny (policy-denied) -> permit"
+    assert lines[-1] == "1 decision changes, 1 of them wider"
+    assert diff(tmp_path, log, "old", "new", "--format", "json") == output.FOUND
+    found = json.loads(capsys.readouterr().out)
+    assert (found["changed"], found["widened"], found["replayed"]) == (1, 1, 3)
+    assert found["groups"][0]["samples"][0]["labels"]["integrity"] == "untrusted"
+
+
+def test_decisions_of_another_bundle_are_named_and_not_replayed(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "new", CAREFUL)
+    assert diff(tmp_path, log, "new", "old") == output.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("not replayed: 3 decisions, other bundle (d_")
+    assert lines[-1] == "0 decisions change"
+
+
+def test_what_logged_rules_had_done_is_told(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "name: test\nengine: rego\nentrypoint: agent.tools\nmodes: {strict: log_only}\n"
+    strict = 'deny contains {"id": "strict"} if input.labels.integrity != "trusted"\n'
+    write(tmp_path / "new", MAIL + strict, header=header)
+    assert diff(tmp_path, log, "old", "new") == output.OK
+    out = capsys.readouterr().out
+    assert "logged only in NEW: strict: permit -> deny 1\n" in out
+    assert out.endswith("\n0 decisions change\n")
+
+
+@pytest.mark.parametrize(
+    ("since", "decisions"), [("1h", 4), ("2999-01-01", 0), ("2020-02-03T04:05Z", 4)]
+)
+def test_only_what_is_recent_is_replayed(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str], since: str, decisions: int
+) -> None:
+    assert diff(tmp_path, log, "old", "old", "--since", since, "--format", "json") == output.OK
+    assert json.loads(capsys.readouterr().out)["decisions"] == decisions
+
+
+def test_a_moment_is_a_span_back_from_now_or_a_date_in_utc() -> None:
+    assert since_ms("2026-11-20") == since_ms("2026-11-20T01:00+01:00") == 1_795_132_800_000
+    assert 0 <= time.time() * 1000 - since_ms("30m") - 1_800_000 < 60_000
+    for text in ("yesterday", "24", "5w", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="neither"):
+            since_ms(text)
+
+
+def test_a_directory_without_a_log_is_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "old", MAIL)
+    assert diff(tmp_path, tmp_path / "nowhere", "old", "old") == output.FAULT
+    assert "no log in" in capsys.readouterr().err
+
+
+def test_a_bundle_that_is_refused_replays_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path / "log", *numbers(1))
+    write(tmp_path / "old", "permit contains {")
+    assert diff(tmp_path, tmp_path / "log", "old", "old") == output.FOUND
+    assert "old/rules/test.rego" in capsys.readouterr().err
