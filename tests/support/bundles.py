@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from safeconduct.policy.bundles.header import Header
 from safeconduct.policy.bundles.reading import Bundle, RuleFile
@@ -46,4 +47,36 @@ def bundle(*texts: str, data: str = "{}", unsafe: bool = False) -> Bundle:
         rules=tuple(RuleFile(f"{number}.rego", text) for number, text in enumerate(texts)),
         data=data,
         digest=digest,
+    )
+
+
+SCHEMA = """
+entity Agent = { tier: Long, zone: String };
+entity Tool = { upstream: String, effect: String, scopes: Set<String> };
+type Context = {
+  call: { digest: String, fields: Set<String>, sizes: { arguments: Long } },
+  labels: { integrity: String, categories: Set<String>, readers?: Set<String> },
+  facts: { delta_bps?: Long, owner?: String, rate?: decimal, nested?: { inner: Long } },
+  approval?: { digest: String, granted_at_ms: Long },
+  now_ms: Long,
+};
+action "effect:read", "effect:write", "upstream:crm";
+action "crm.get_case" in ["effect:read", "upstream:crm"]
+  appliesTo { principal: Agent, resource: Tool, context: Context };
+action "crm.update" in ["effect:write", "upstream:crm"]
+  appliesTo { principal: Agent, resource: Tool, context: Context };
+"""
+"""What Cedar rules of tests are checked against."""
+
+READS = '@id("read") permit (principal, action == Action::"crm.get_case", resource);\n'
+
+
+def cedar(*texts: str, schema: str | None = SCHEMA, data: str = "{}", **header: Any) -> Bundle:
+    """A bundle of Cedar rules that nobody checked, of files `rules/0.cedar`, `rules/1.cedar`, …"""
+    return Bundle(
+        header=Header(name="test", engine="cedar", **header),
+        rules=tuple(RuleFile(f"rules/{number}.cedar", text) for number, text in enumerate(texts)),
+        data=data,
+        schema=schema,
+        digest=hashlib.sha256("\0".join((*texts, schema or "", data)).encode()).hexdigest(),
     )

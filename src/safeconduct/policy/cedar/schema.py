@@ -277,8 +277,9 @@ def _declarations(text: str) -> list[list[str]]:
 
 
 def _entity(declaration: _Declaration) -> Record | None:
-    declaration.take("=")
-    attributes = Record({}) if declaration.done() else declaration.record()
+    if declaration.done():
+        return Record({})
+    attributes = declaration.record() if declaration.take("=") else None
     return attributes if declaration.done() else None
 
 

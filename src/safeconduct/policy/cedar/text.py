@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(
 )
 _OPENING: Final = frozenset("[({")
 _CLOSING: Final = frozenset("])}")
-_OPERATORS: Final = frozenset({"&&", "||", "+", "-", "*", ".", "[", "!", "if", "in", "is"})
+_OPERATORS: Final = frozenset({"&&", "||", "+", "-", "*", ".", "[", "!", "<", "if", "in", "is"})
 
 # Control characters, and what makes a text look different from what it is.
 _HIDDEN: Final = re.compile(

@@ -18,13 +18,14 @@ entity Tool = {};
 action "t.now" appliesTo {
   principal: Agent,
   resource: Tool,
-  context: {utc: {weekday: Long, minute: Long}, facts: {weekday: Long, minute: Long}},
+  context: {utc: {weekday: Long, minute: Long}, facts: {weekday?: Long, minute?: Long}},
 };
 """
 RULE = """
 @id("same")
 permit (principal, action == Action::"t.now", resource)
 when {
+  context.facts has weekday && context.facts has minute &&
   context.utc.weekday == context.facts.weekday && context.utc.minute == context.facts.minute
 };
 """

@@ -1,0 +1,67 @@
+import pytest
+
+from safeconduct.policy.cedar.contracted import CONTRACT, read_schema
+from safeconduct.policy.refusal import PolicyRefused
+from tests.support.bundles import SCHEMA
+
+
+def refused(text: str | None) -> PolicyRefused:
+    with pytest.raises(PolicyRefused) as caught:
+        read_schema(text)
+    assert (caught.value.file, bool(caught.value.fix)) == ("schema.cedarschema", True)
+    return caught.value
+
+
+def test_a_schema_may_declare_all_that_requests_have_or_less() -> None:
+    assert list(read_schema(CONTRACT).actions) == ["any"]
+    assert read_schema(SCHEMA).above("crm.update") == {"crm.update", "effect:write", "upstream:crm"}
+    assert read_schema("entity Agent; entity Tool;").actions == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("tier: Long", "tier: String", "`Agent.tier` has another type"),
+        ("tier: Long", "name: String", "`Agent.name` is not in any request"),
+        ("entity Agent =", "entity Agent in [Agent] =", "`Agent` is no Agent or Tool"),
+        ("entity Agent", "entity User;\nentity Agent", "`User` is no Agent or Tool"),
+        ("digest: String, fields", "digest: Long, fields", "`context.call.digest` has another"),
+        ("digest: String, fields", "tool: String, fields", "`context.call.tool` is not in any"),
+        ("readers?:", "readers:", "`context.labels.readers` is not in every request"),
+        ("approval?:", "approval:", "`context.approval` is not in every request"),
+        ("  now_ms: Long", "  agent: Long", "`context.agent` is not in any request"),
+        ("delta_bps?: Long", "delta_bps: Long", "`context.facts.delta_bps` is not in every"),
+        ("owner?: String", "owner?: Agent", "`context.facts.owner` is an entity"),
+        ("owner?: String", "owner?: Set<Tool>", "`context.facts.owner` is an entity"),
+        ("inner: Long", "inner: Agent", "`context.facts.nested` is an entity"),
+        ("facts: {", "facts: Long, unused: {", "`context.facts` is no record"),
+        ("now_ms: Long", "provenance: {to?: String}", "`context.provenance.to` has another type"),
+        ("now_ms: Long", "task: {counts: {x?: Bool}}", "`context.task.counts.x` has another type"),
+        ("{ principal: Agent, r", "{ principal: [Agent, Tool], r", "applies to something else"),
+        ("resource: Tool,", "resource: Agent,", "applies to something else"),
+    ],
+)
+def test_what_no_request_has_is_refused_at_its_line(old: str, new: str, words: str) -> None:
+    text = SCHEMA.replace(old, new)
+    found = refused(text)
+    assert words in found.sentence
+    name = found.sentence.split("`")[1].rpartition(".")[2]
+    assert name in text.splitlines()[found.line - 1] or "applies" in words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "without it no rule could be checked"),
+        ("", "`Agent` is missing"),
+        ("entity Agent;", "`Tool` is missing"),
+        ("entity", "not a schema: "),
+        ("namespace N { entity Agent; entity Tool; }", "not a schema for this gateway"),
+        ("entity Agent; type T = " + "Set<" * 5000, "nested deeper"),
+        ("type T = " + "{" * 5000, "nested deeper"),
+        ("entity Agent; // \u202e", "invisible"),
+    ],
+    ids=["none", "empty", "half", "broken", "namespace", "deep", "braces", "hidden"],
+)
+def test_what_is_no_schema_is_refused(text: str | None, words: str) -> None:
+    assert words in refused(text).sentence
