@@ -281,6 +281,11 @@ class TaskState(Plans):
         denied = [facts for facts in standing if facts.state == "denied"]
         return next(iter(denied or standing[-1:]), None)
 
+    def question(self, approval: str) -> tuple[ApprovalFacts, bool] | None:
+        """What a person was asked, and whether the answer was used up, or can come no more."""
+        row = self._approvals.get(approval)
+        return None if row is None else (row.facts, row.used)
+
     def revoked(self, *, agent: str, user: str, key: str, jti: str, certificate: str = "") -> bool:
         """Whether the agent, the user, the key, that of the certificate, or the token itself was
         revoked.
