@@ -12,6 +12,7 @@ interpreter's lock; whoever owns the process can have it end a process that stan
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -33,6 +34,10 @@ class _Finding(msgspec.Struct, frozen=True):
     fix: str
 
 
+def _finding(refused: PolicyRefused) -> _Finding:
+    return _Finding(refused.sentence, refused.file, refused.line, refused.fix)
+
+
 class _Verdict(msgspec.Struct, frozen=True):
     refused: _Finding | None
 
@@ -52,23 +57,26 @@ def run(bundle: Bundle, *, cpu_s: int = CPU_S) -> None:
         raise PolicyRefused(found.sentence, file=found.file, line=found.line, fix=found.fix)
 
 
-def _judge(bundle: Bundle) -> None:
-    """Judge the bundle in this process. Raises PolicyRefused at the first finding."""
+def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
+    """All that is wrong with the rules, in this process.
+
+    Raises:
+        PolicyRefused: they cannot be read.
+    """
     # The native code of one engine is all that the child loads.
     if bundle.header.engine == "rego":
-        from safeconduct.policy.rego.judging import judge  # noqa: PLC0415
+        from safeconduct.policy.rego.judging import findings  # noqa: PLC0415
     else:
-        from safeconduct.policy.cedar.judging import judge  # noqa: PLC0415
-    judge(bundle)
+        from safeconduct.policy.cedar.judging import findings  # noqa: PLC0415
+    return findings(bundle)
 
 
 def _main() -> None:
-    refused = None
     try:
-        _judge(confined.question(Bundle))
+        first = next(findings(confined.question(Bundle)), None)
     except PolicyRefused as error:
-        refused = _Finding(error.sentence, error.file, error.line, error.fix)
-    confined.answer(_Verdict(refused))
+        first = error
+    confined.answer(_Verdict(None if first is None else _finding(first)))
 
 
 if __name__ == "__main__":

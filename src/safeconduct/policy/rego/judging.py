@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import msgspec
 
@@ -22,18 +23,38 @@ def judge(bundle: Bundle) -> None:
     Raises:
         PolicyRefused: at the first finding.
     """
+    for finding in findings(bundle):
+        raise finding
+
+
+def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
+    """All that is wrong with the rules of a bundle that can be read.
+
+    Raises:
+        PolicyRefused: it cannot be.
+    """
     try:
         evaluator = Evaluator(bundle)
     except RecursionError:
         raise PolicyRefused("the rules are nested too deep", file=FILE, fix=FIX) from None
-    lint.check(evaluator.modules, bundle.header.entrypoint)
+    unsound = False
+    for finding in lint.findings(evaluator.modules, bundle.header.entrypoint):
+        unsound = True
+        yield finding
+    if not unsound:
+        yield from _run(bundle, evaluator)
+
+
+def _run(bundle: Bundle, evaluator: Evaluator) -> Iterator[PolicyRefused]:
+    """What comes out when the rules run."""
+    permitted: dict[str, str] = {}
     for when, given in probes.typed():
         try:
-            permitted = evaluator.ask(given, 0).permit
+            for element in evaluator.ask(given, 0).permit:
+                permitted.setdefault(element.id, when)
         except (RuntimeError, msgspec.ValidationError) as error:
-            raise _failed(error, when) from None
-        if permitted:
-            _refuse_vacuous(bundle, evaluator, permitted[0].id, when)
+            yield _failed(error, when)
+            return
     for rule in rules(evaluator.modules):
         if rule.kind in {"set", "value"} and None not in rule.path:
             # An error here can be a guard that stands in the caller; only coming back counts.
@@ -42,22 +63,23 @@ def judge(bundle: Bundle) -> None:
     for when, given in probes.mistyped(evaluator.modules):
         # An error refuses the call, which is what a mistyped fact must do.
         with contextlib.suppress(RuntimeError, msgspec.ValidationError):
-            permitted = evaluator.ask(given, 0).permit
-            if permitted:
-                _refuse_vacuous(bundle, evaluator, permitted[0].id, when)
+            for element in evaluator.ask(given, 0).permit:
+                permitted.setdefault(element.id, when)
+    if not bundle.header.unsafe_permit_all:
+        yield from _vacuous(bundle, evaluator, permitted)
 
 
-def _refuse_vacuous(bundle: Bundle, evaluator: Evaluator, identity: str, when: str) -> None:
-    if bundle.header.unsafe_permit_all:
-        return
-    found = answering(evaluator.modules, bundle.header.entrypoint)
-    rule = next(rule for rule in found if (rule.set, rule.id) == ("permit", identity))
-    raise PolicyRefused(
-        f"the rule `{identity}` permits {when}",
-        file=rule.file,
-        line=rule.line,
-        fix="name the tools that it is for, and compare facts with literals",
-    )
+def _vacuous(
+    bundle: Bundle, evaluator: Evaluator, permitted: dict[str, str]
+) -> Iterator[PolicyRefused]:
+    for rule in answering(evaluator.modules, bundle.header.entrypoint):
+        if rule.set == "permit" and rule.id in permitted:
+            yield PolicyRefused(
+                f"the rule `{rule.id}` permits {permitted[rule.id]}",
+                file=rule.file,
+                line=rule.line,
+                fix="name the tools that it is for, and compare facts with literals",
+            )
 
 
 def _failed(error: Exception, when: str) -> PolicyRefused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from safeconduct.core.policy import Said
@@ -35,35 +36,42 @@ def check(modules: list[Node], entrypoint: str) -> None:
     Raises:
         PolicyRefused: at the first finding.
     """
-    _check_depth(modules)
+    for finding in findings(modules, entrypoint):
+        raise finding
+
+
+def findings(modules: list[Node], entrypoint: str) -> Iterator[PolicyRefused]:
+    """All that is not reviewable or not safe to run."""
+    deep = [module["source"]["file"] for module in modules if depth(module["ast"]) > MAX_DEPTH]
+    for file in deep:
+        yield PolicyRefused(
+            "an expression is nested too deep, or too long",
+            file=file,
+            fix="give parts of it a rule of their own",
+        )
+    if deep:
+        return
     found = rules(modules)
     places: dict[str, Rule] = {}
     for rule in found:
         if rule.path[0] == RESERVED:
-            raise rule.refused("a package of the gateway's own", "choose another package")
+            yield rule.refused("a package of the gateway's own", "choose another package")
         for target, name in targets(entrypoint).items():
             if _reaches(rule, target):
-                _check_answer(rule, target, name, places)
+                yield from _unsound(rule, target, name, places)
     if not any(rule.path[-1] == "permit" for rule in places.values()):
-        raise PolicyRefused(
+        yield PolicyRefused(
             f"no rule adds to {entrypoint}.permit, so every call would be refused",
             file=FILE,
             fix='add `permit contains {"id": "…"} if { … }`, or name another entrypoint',
         )
     functions = {rule.path for rule in found if rule.kind == "function"}
     for rule in found:
-        _check_calls(rule, functions)
-    check_graph(found)
-
-
-def _check_depth(modules: list[Node]) -> None:
-    for module in modules:
-        if depth(module["ast"]) > MAX_DEPTH:
-            raise PolicyRefused(
-                "an expression is nested too deep, or too long",
-                file=module["source"]["file"],
-                fix="give parts of it a rule of their own",
-            )
+        yield from _forbidden(rule, functions)
+    try:
+        check_graph(found)
+    except PolicyRefused as refused:
+        yield refused
 
 
 def _reaches(rule: Rule, target: Path) -> bool:
@@ -71,35 +79,39 @@ def _reaches(rule: Rule, target: Path) -> bool:
     return all(name in {None, wanted} for name, wanted in zip(rule.path, target, strict=False))
 
 
-def _check_answer(rule: Rule, target: Path, name: Said, places: dict[str, Rule]) -> None:
+def _unsound(
+    rule: Rule, target: Path, name: Said, places: dict[str, Rule]
+) -> Iterator[PolicyRefused]:
+    """Whether a rule is one of those that answer, as a reviewer expects them."""
     if rule.path != target or rule.kind != "set":
         example = ", ".join(f'"{key}": …' for key in SETS[name])
-        raise rule.refused(
+        yield rule.refused(
             f"this could change `{name}` in a way that a reviewer does not expect",
             f"write `{name} contains {{{example}}} if {{ … }}` in the entrypoint's package",
         )
+        return
     named = identity(rule)
     if named is None or not _ID.fullmatch(named):
-        raise rule.refused(
+        yield rule.refused(
             f"an element of `{name}` without an id",
             'give it an `"id"`: a literal of lower-case letters, digits, `.`, `_` and `-`',
         )
+        return
     keys = [key for key, _ in fields(rule) if key != "obligations" or name == "deny"]
     if sorted(key or "" for key in keys) != sorted(SETS[name]):
-        raise rule.refused(f"elements of `{name}` have {_list(SETS[name])}", "add or remove keys")
-    if named in places:
-        first = places[named]
-        raise rule.refused(
+        yield rule.refused(f"elements of `{name}` have {_list(SETS[name])}", "add or remove keys")
+    first = places.setdefault(named, rule)
+    if first is not rule:
+        yield rule.refused(
             f"the id `{named}` stands at {first.file}:{first.line} too",
             "name each rule differently, so that a record tells which one it was",
         )
-    places[named] = rule
 
 
-def _check_calls(rule: Rule, functions: set[tuple[str | None, ...]]) -> None:
+def _forbidden(rule: Rule, functions: set[Path]) -> Iterator[PolicyRefused]:
     for kind, node in nodes(rule.parts):
         if node.get("with_mods"):
-            raise rule.refused(
+            yield rule.refused(
                 "`with` replaces facts", "use it in tests only", line=node["span"]["line"]
             )
         if kind != "Call":
@@ -107,7 +119,7 @@ def _check_calls(rule: Rule, functions: set[tuple[str | None, ...]]) -> None:
         path = reference(node["fcn"])
         name = dotted(path)
         if name not in PERMITTED and resolve(path, rule) not in functions:
-            raise rule.refused(
+            yield rule.refused(
                 f"`{name}` is not among the functions that a rule may call",
                 "decide with facts of the input; a resolver fetches what is missing",
                 line=node["span"]["line"],

@@ -1,8 +1,7 @@
-"""What a reader of a bundle would find, besides what keeps a gateway from loading it."""
+"""What keeps a gateway from loading a bundle, and what its readers would stumble over."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,17 +22,10 @@ def check(directory: Path) -> list[Finding]:
         bundle = read(directory)
     except PolicyRefused as refused:
         return [finding(refused)]
-    found: list[Finding] = []
     try:
-        preflight.run(bundle)
-    except PolicyRefused as refused:
-        found.append(finding(refused))
-    try:
-        found += confined.ask(__name__, bundle, list[Finding], cpu_s=preflight.CPU_S)
+        found = confined.ask(__name__, bundle, list[Finding], cpu_s=preflight.CPU_S)
     except confined.NoAnswer as error:
-        # A bundle that the preflight took, too, would have been refused there.
-        if not found:
-            found.append(Finding(file=FILE, line=1, sentence=str(error), fix=preflight.FIX))
+        found = [Finding(file=FILE, line=1, sentence=str(error), fix=preflight.FIX)]
     try:
         if (directory / "tests").is_dir():
             read_tests(directory, bundle)
@@ -43,7 +35,15 @@ def check(directory: Path) -> list[Finding]:
 
 
 def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
-    """What is wrong with a bundle that an engine takes, in this process. Raises PolicyRefused."""
+    """All that is wrong with a bundle, in this process.
+
+    Raises:
+        PolicyRefused: it is so wrong that no more can be said.
+    """
+    refused = False
+    for one in preflight.findings(bundle):
+        refused = True
+        yield one
     known = {rule.id for rule in engine(bundle).rules}
     for identity in bundle.header.modes:
         if identity not in known:
@@ -62,16 +62,19 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
     for rule in found:
         yield from misread(rule)
         yield from missing(rule, found, data)
-    yield from impossible(found)
+    if not refused:
+        # It follows chains of rules, which the preflight bounds.
+        yield from impossible(found)
     yield from unneeded(found, bundle.header.entrypoint)
 
 
 def _main() -> None:
     bundle = confined.question(Bundle)
     found: list[Finding] = []
-    # What no engine takes is the preflight's to tell.
-    with contextlib.suppress(PolicyRefused, RecursionError):
-        found += map(finding, findings(bundle))
+    try:
+        found.extend(map(finding, findings(bundle)))
+    except PolicyRefused as refused:
+        found.append(finding(refused))
     confined.answer(found)
 
 

@@ -198,3 +198,39 @@ def test_what_no_engine_takes_is_found_once(tmp_path: Path, rules: str, sentence
 def test_a_directory_that_is_no_bundle(tmp_path: Path) -> None:
     (only,) = check(tmp_path)
     assert only.file == "policy.yaml"
+
+
+def test_every_finding_of_the_preflight_is_told(tmp_path: Path) -> None:
+    rules = (
+        'permit contains {"id": "one"} if input.agent.tier != 77\n'
+        'permit contains {"id": "two"} if input.agent.zone != "x"\n'
+    )
+    assert [one.line for one in check(write(tmp_path / "loose", rules))] == [6, 7]
+    rules = (
+        'deny contains {"id": "read"} if { input.call.tool == "a"; http.send({}) }\n'
+        'deny contains {"name": "x"} if input.call.tool == "a"\n'
+        "f(x) if numbers.range(1, x) with input as {}\n"
+    )
+    told = [(one.line, one.sentence) for one in check(write(tmp_path / "unsafe", rules))]
+    assert told == [
+        (6, "`http.send` is not among the functions that a rule may call"),
+        (6, "the id `read` stands at rules/test.rego:5 too"),
+        (7, "an element of `deny` without an id"),
+        (8, "`numbers.range` is not among the functions that a rule may call"),
+        (8, "`with` replaces facts"),
+        (8, "nothing that answers needs `agent.tools.f`"),
+    ]
+
+
+def test_rules_that_do_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safeconduct.policy.preflight.CPU_S", 1)
+    rules = "a if { x := [1, 2, 3, 4, 5, 6, 7, 8, 9]; " + "x[_] > 1; " * 9 + "false }\n"
+    (only,) = check(write(tmp_path, rules))
+    assert (only.file, only.line) == ("policy.yaml", 1)
+    assert only.sentence == "the rules did not come back within 1 s"
+
+
+def test_a_chain_of_rules_that_is_too_long_is_found(tmp_path: Path) -> None:
+    rules = "".join(f"r{number} if r{number + 1}\n" for number in range(1500))
+    told = check(write(tmp_path, rules + "r1500 if true\n"))
+    assert "a chain of more than 16 rules" in {one.sentence for one in told}
