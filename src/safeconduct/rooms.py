@@ -9,8 +9,9 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from safeconduct.approvals.desk import Desk
 from safeconduct.audit.log import Log
@@ -41,6 +42,9 @@ from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 from safeconduct.tools.offers import Offers
 
+if TYPE_CHECKING:
+    from safeconduct.policy.keeping import Keeper
+
 _log = logging.getLogger(__name__)
 
 STATE_FILE: Final = "state.sqlite3"
@@ -70,11 +74,19 @@ def _randoms() -> Iterator[str]:
 _RANDOM: Final = _randoms()
 
 
-def engine(config: Config) -> PolicyEngine:
-    """The engine for the configured policy bundle. Raises PolicyRefused."""
-    from safeconduct.policy.loading import load
+def keeper(config: Config) -> Keeper:
+    """What has the configured policy. Raises PolicyRefused."""
+    from safeconduct.policy.keeping import Keeper
+    from safeconduct.secrets.references import read
 
-    return load(Path(config.directory) / config.root.policy.bundle)
+    directory, reference = Path(config.directory), config.root.policy.authorization
+    return Keeper(
+        config.root.policy,
+        directory,
+        directory / config.root.gateway.state,
+        clock_ms=clock_ms,
+        authorization=None if reference is None else partial(read, directory, reference),
+    )
 
 
 class Rooms:
@@ -274,6 +286,11 @@ class Rooms:
                 **told,
             }
         )
+
+    def use(self, policy: PolicyEngine) -> None:
+        """Judge by this policy from the next call on."""
+        self.policy = policy
+        self.facts.use(policy)
 
     async def close(self) -> None:
         """Closes everything, in the reverse order."""

@@ -9,11 +9,23 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from safeconduct.config import authzen, clients, keys, schema, signals, tls, trust, users, workloads
+from safeconduct.config import (
+    authzen,
+    clients,
+    keys,
+    policy,
+    schema,
+    signals,
+    tls,
+    trust,
+    users,
+    workloads,
+)
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
 from safeconduct.core.asks import Asks
 from safeconduct.policy.bundles.header import Header
+from safeconduct.policy.bundles.obligations import Obligation
 from tests.support.pages import DOCS, codes, sections, tables
 
 CONFIGURATION: dict[str, type[msgspec.Struct]] = {
@@ -53,7 +65,9 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "clients": clients.ClientBlock,
     "signals": signals.SignalIssuer,
     "signals: poll": signals.Poll,
-    "policy": schema.PolicyBlock,
+    "policy": policy.PolicyBlock,
+    "policy: source": policy.PolicySource,
+    "policy: verify": policy.Signers,
     "authzen": authzen.AuthzenBlock,
     "authzen: drafts": authzen.Drafts,
     "audit": schema.AuditBlock,
@@ -65,6 +79,7 @@ MANIFEST: dict[str, type[msgspec.Struct]] = {
     "returns": manifest.Returns,
     "source": manifest.SourceLabel,
     "fields": manifest.FieldLabel,
+    "rows": manifest.Rows,
     "sink": manifest.Sink,
     "allow": manifest.Allow,
     "resolvers": manifest.Resolver,
@@ -79,6 +94,7 @@ WRAPPERS = {
 PAGES = {
     DOCS / "reference" / "configuration.md": CONFIGURATION,
     DOCS / "reference" / "manifest.md": MANIFEST,
+    DOCS / "reference" / "policy.md": {"Obligations": Obligation},
 }
 SECTIONS = [
     pytest.param(sections(page)[heading], struct, id=f"{page.stem}-{heading}")
@@ -97,7 +113,7 @@ def default(field: msgspec.structs.FieldInfo) -> str:
             return "required"
         case msgspec.Struct():
             return "see below"
-        case None:
+        case None | "":
             return "none"
         case bool():
             return f"`{str(value).lower()}`"
@@ -132,7 +148,7 @@ def test_no_other_section_has_a_table_of_keys(page: Path) -> None:
 
 
 def test_no_block_of_the_configuration_is_forgotten() -> None:
-    modules = (authzen, clients, keys, schema, signals, tls, trust, users, workloads)
+    modules = (authzen, clients, keys, policy, schema, signals, tls, trust, users, workloads)
     blocks = {one for module in modules for _, one in inspect.getmembers(module, _is_block)}
     assert blocks - WRAPPERS == set(CONFIGURATION.values())
 

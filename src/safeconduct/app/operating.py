@@ -7,11 +7,13 @@ from typing import Final
 
 import msgspec
 
+from safeconduct.app.reloading import Reloading
 from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.core.record import label_value
 from safeconduct.entrypoints.consent import TICKET_PATH
 from safeconduct.entrypoints.operator import Handler, OperatorError
 from safeconduct.entrypoints.refusals import Refusals
+from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import JSON, NoConsent
 from safeconduct.rooms import Rooms
 from safeconduct.secrets.consents import TICKET_MS
@@ -23,9 +25,10 @@ REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 class Operating:
     """The verbs of the operator socket; OperatorError says what is wrong with a request."""
 
-    def __init__(self, rooms: Rooms, refusals: Refusals) -> None:
+    def __init__(self, rooms: Rooms, refusals: Refusals, policy: Reloading) -> None:
         self._rooms = rooms
         self._refusals = refusals
+        self._policy = policy
 
     def handlers(self) -> dict[str, Handler]:
         """What answers each verb."""
@@ -37,6 +40,7 @@ class Operating:
             "task": self._task,
             "status": self._status,
             "refused": self._refused,
+            "reload": self._reload,
         }
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
@@ -105,6 +109,14 @@ class Operating:
         del request, who
         return {"refused": [msgspec.to_builtins(one) for one in self._refusals.last()]}
 
+    async def _reload(self, request: Mapping[str, object], who: str) -> JSON:
+        del request
+        try:
+            changed = await self._policy.reload(who)
+        except (PolicyRefused, OSError) as refused:
+            raise OperatorError(f"{refused}; the policy stays as it is") from None
+        return {"changed": changed, **self._policy.shown()}
+
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who
         rooms = self._rooms
@@ -112,7 +124,7 @@ class Operating:
             "issuer": rooms.config.root.gateway.issuer,
             "records": rooms.log.size,
             "root": rooms.log.root.hex(),
-            "policy": rooms.policy.digest,
+            "policy": self._policy.shown(),
             "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
             "unreachable": rooms.offers.unreachable,
             "open_calls": [decision for decision, _ in rooms.state.open_calls()],

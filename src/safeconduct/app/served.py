@@ -13,8 +13,10 @@ from typing import Final
 import orjson
 
 from safeconduct.app.attesting import issuance
+from safeconduct.app.deciding import decisions
 from safeconduct.app.logins import logins
 from safeconduct.app.operating import Operating
+from safeconduct.app.reloading import Reloading
 from safeconduct.app.showing import tls
 from safeconduct.app.transmitters import transmitters
 from safeconduct.config.schema import Config
@@ -52,7 +54,7 @@ from safeconduct.identity.evidence import ConfiguredEvidence
 from safeconduct.identity.issuer.authority import AuthorityFault, own_authorities
 from safeconduct.identity.nonces import Nonces
 from safeconduct.identity.x509 import Authorities
-from safeconduct.rooms import Rooms, clock_ms, engine, new_id
+from safeconduct.rooms import Rooms, clock_ms, keeper, new_id
 from safeconduct.secrets.broker import CALLBACK_PATH
 from safeconduct.secrets.client import CLIENTS_PATH
 
@@ -96,6 +98,8 @@ class Served:
         self._clients = Authorities(evidence.bundles)
         self._tls = tls(config, signers, self._clients)
         self.tokens = TaskTokens(root.gateway, keys, evidence)
+        kept = keeper(config)
+        policy = kept.start()
         self.rooms = Rooms(
             config,
             identity=self.tokens,
@@ -105,10 +109,11 @@ class Served:
                 )
                 for where, block in root.upstreams.items()
             },
-            policy=engine(config),
+            policy=policy.engine,
             sign=keys.sign,
             step=step,
         )
+        self.policy = Reloading(self.rooms, kept, policy)
         self._refusals = Refusals(clock_ms)
         latest_ms = self.rooms.state.latest_ms()
         proofs.not_before(latest_ms)
@@ -150,6 +155,7 @@ class Served:
             id_jag=any(issuer.id_jag for issuer in root.users.issuers),
             login=people is not None,
         )
+        self._decisions = decisions(self.rooms, asking, self._refusals)
         self._issuance = issuance(config, signers, proofs, self.rooms.log)
         self._endpoint = McpEndpoint(
             self.rooms.gateway,
@@ -168,7 +174,7 @@ class Served:
         )
         self.operator = OperatorSocket(
             directory / root.gateway.operator_socket,
-            Operating(self.rooms, self._refusals).handlers(),
+            Operating(self.rooms, self._refusals, self.policy).handlers(),
         )
 
     def routes(self) -> Routes:
@@ -180,6 +186,7 @@ class Served:
             ),
             **self._oauth.routes(),
             **self._consent.routes(),
+            **self._decisions,
             **({} if self._login is None else self._login.routes()),
             CLIENTS_PATH: {"GET": Route(self._client)},
             **self._svids(),
@@ -199,6 +206,7 @@ class Served:
             with listener(self.rooms.config.root.gateway.listen) as listening:
                 upkeep = asyncio.gather(
                     self.rooms.keep_up(),
+                    self.policy.keep_up(),
                     self.evidence.keep_up(),
                     self._rotate(),
                     self._clients.keep_up(),
@@ -230,6 +238,7 @@ class Served:
         async def opened() -> None:
             try:
                 await self.rooms.start()
+                await self.policy.start()
                 await self.operator.start()
                 site.open(routes)
                 ready(gateway.issuer)

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         examined = examine(directory)
         problems += examined.problems
         if examined.config is not None:
-            problems += _policy(directory, examined.config)
+            problems += _policy(examined.config)
             summary.append(f"ok: {directory} ({_counted(examined.config)})")
             unsafe += examined.config.unsafe
     if files:
@@ -66,14 +66,16 @@ def _sorted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return list(directories), [root for root in roots if root not in directories]
 
 
-def _policy(directory: Path, config: Config) -> list[Problem]:
-    """What the policy engine finds in the bundle."""
+def _policy(config: Config) -> list[Problem]:
+    """What is wrong with the bundle; one that is to be fetched is left alone."""
     from safeconduct.config import Problem
-    from safeconduct.policy.loading import deciding, passed
     from safeconduct.policy.refusal import PolicyRefused
+    from safeconduct.rooms import keeper
 
+    if config.root.policy.source is not None:
+        return []
     try:
-        deciding(passed(directory / config.root.policy.bundle))
+        keeper(config).start()
     except PolicyRefused as refused:
         return [
             Problem(

@@ -52,7 +52,34 @@ async def fetch(
     timeout_s: float = TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
 ) -> Fetched:
-    """Asks once. `ca` is a file of PEM certificates to trust instead of the system's.
+    """As `ask`, while the event loop goes on.
+
+    Raises:
+        FetchError: no answer in time, one that is too long, or a URL that is not spoken to.
+    """
+    return await asyncio.to_thread(
+        ask,
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        ca=ca,
+        timeout_s=timeout_s,
+        max_bytes=max_bytes,
+    )
+
+
+def ask(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    ca: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
+    max_bytes: int = MAX_BYTES,
+) -> Fetched:
+    """Asks once, and blocks. `ca` is a file of PEM certificates to trust instead of the system's.
 
     Plain HTTP is spoken to this machine alone (RFC 8252 section 8.3); a redirect is an answer like
     any other.
@@ -60,8 +87,33 @@ async def fetch(
     Raises:
         FetchError: no answer in time, one that is too long, or a URL that is not spoken to.
     """
-    given = dict(headers or {})
-    return await asyncio.to_thread(_ask, url, method, given, body, ca, timeout_s, max_bytes)
+    if not spoken_to(url):
+        raise FetchError("not an HTTPS URL")
+    parts = urlsplit(url)
+    host = str(parts.hostname)
+    deadline = time.monotonic() + timeout_s
+    connection: http.client.HTTPConnection | None = None
+    try:
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=ca)
+            connection = http.client.HTTPSConnection(
+                host, parts.port, timeout=timeout_s, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection.request(method, target, body, {"Accept-Encoding": "identity", **(headers or {})})
+        with connection.getresponse() as response:
+            return Fetched(
+                status=response.status,
+                headers={name.lower(): value for name, value in response.getheaders()},
+                body=_read(response, deadline, max_bytes),
+            )
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise FetchError(f"{host}: {type(error).__name__}") from None
+    finally:
+        if connection is not None:
+            connection.close()
 
 
 def spoken_to(url: str) -> bool:
@@ -81,44 +133,6 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _ask(
-    url: str,
-    method: str,
-    headers: Mapping[str, str],
-    body: bytes | None,
-    ca: Path | None,
-    timeout_s: float,
-    max_bytes: int,
-) -> Fetched:
-    if not spoken_to(url):
-        raise FetchError("not an HTTPS URL")
-    parts = urlsplit(url)
-    host = str(parts.hostname)
-    deadline = time.monotonic() + timeout_s
-    connection: http.client.HTTPConnection | None = None
-    try:
-        if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=ca)
-            connection = http.client.HTTPSConnection(
-                host, parts.port, timeout=timeout_s, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        connection.request(method, target, body, {"Accept-Encoding": "identity", **headers})
-        with connection.getresponse() as response:
-            return Fetched(
-                status=response.status,
-                headers={name.lower(): value for name, value in response.getheaders()},
-                body=_read(response, deadline, max_bytes),
-            )
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise FetchError(f"{host}: {type(error).__name__}") from None
-    finally:
-        if connection is not None:
-            connection.close()
 
 
 def _read(response: http.client.HTTPResponse, deadline: float, max_bytes: int) -> bytes:

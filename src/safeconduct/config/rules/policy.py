@@ -1,37 +1,70 @@
-"""The policy bundle: it exists and says something. The engine judges the rest when it loads it."""
+"""The policy is to be had from one place, and what was on its way from elsewhere is signed."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from typing import Final
 
-from safeconduct.config.draft import Draft
+from safeconduct.config.draft import Draft, Part
 from safeconduct.config.files import find
+from safeconduct.config.keys import is_url
+from safeconduct.config.policy import PolicyBlock, PolicySource
 from safeconduct.config.problem import Report
+from safeconduct.config.schema import Root
 
-_RULE = re.compile(r"^(?:permit|elevate|deny)\b", re.MULTILINE)
-
-PLACE = ("policy", "bundle")
+PLACE: Final = ("policy", "bundle")
+_SOURCE: Final = ("policy", "source")
+_VERIFY: Final = ("policy", "verify")
 
 
 def policy(draft: Draft, report: Report) -> None:
-    """A bundle without a rule would refuse every call; nobody means that, so it is refused here."""
+    """The engine judges the rest when it loads the bundle."""
     root = draft.root
     if root is None:
         return
-    name = root.value.policy.bundle
-    for bundle in find(draft.directory, name, report, file=root.file, place=PLACE)[:1]:
-        tests = bundle / "tests"
-        rules = [path for path in bundle.rglob("*.rego") if tests not in path.parents]
-        if not any(_has_rule(path) for path in rules):
-            report.error(
-                root.file,
-                PLACE,
-                f"the policy in `{name}` has not a single rule",
-                "write a `permit` rule in a .rego file of this directory",
-            )
+    block = root.value.policy
+    if (block.bundle is None) == (block.source is None):
+        report.error(
+            root.file,
+            ("policy",),
+            "the policy comes from one place",
+            "name either a `bundle`, a directory, or a `source`",
+        )
+    if block.bundle is not None:
+        find(draft.directory, block.bundle, report, file=root.file, place=PLACE)
+    if block.source is not None:
+        _source(root, block.source, report)
+    if block.verify is not None:
+        find(draft.directory, block.verify.jwks, report, file=root.file, place=(*_VERIFY, "jwks"))
+    _signed(root, block, report)
 
 
-def _has_rule(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return _RULE.search(text) is not None
+def _source(root: Part[Root], source: PolicySource, report: Report) -> None:
+    if (source.git is None) == (source.https is None):
+        report.error(
+            root.file, _SOURCE, "a source is one repository or one URL", "name `git` or `https`"
+        )
+    if source.https is not None and not (is_url(source.https) and "@" not in source.https):
+        report.error(
+            root.file,
+            (*_SOURCE, "https"),
+            "not a URL",
+            "write https://..., without a user name",
+        )
+
+
+def _signed(root: Part[Root], block: PolicyBlock, report: Report) -> None:
+    remote = block.source is not None and block.source.remote
+    if remote and block.verify is None and not block.unsafe_unsigned:
+        report.error(
+            root.file,
+            _SOURCE,
+            "nobody has to sign what comes from there, so whoever is on its way decides",
+            "add `verify: {jwks: FILE}` with the keys of its signers",
+        )
+    if block.verify is not None and block.unsafe_unsigned:
+        report.error(
+            root.file,
+            ("policy", "unsafe_unsigned"),
+            "the policy has to be signed, and need not be",
+            "remove `unsafe_unsigned`",
+        )

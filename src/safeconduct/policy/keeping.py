@@ -1,0 +1,210 @@
+"""The policy that a gateway decides by: where it comes from, and what was accepted last.
+
+What was accepted is kept in the state directory. So a gateway starts while its source is away, with
+rules that were checked then and are checked anew; and it knows which release it must not go behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from safeconduct.config.policy import PolicyBlock
+from safeconduct.kit import files as durable
+from safeconduct.kit.jwk import JoseError, KeySet
+from safeconduct.policy import preflight
+from safeconduct.policy.bundles import archive, layout, signing
+from safeconduct.policy.bundles.git import Git
+from safeconduct.policy.bundles.header import FILE
+from safeconduct.policy.bundles.reading import Bundle, assemble
+from safeconduct.policy.bundles.release import (
+    Accepted,
+    check_current,
+    check_follows,
+    read_release,
+)
+from safeconduct.policy.bundles.sources import Directory, Found, Https, Source
+from safeconduct.policy.lasting import Lasting
+from safeconduct.policy.loading import deciding
+from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.remote.asking import Authorization
+from safeconduct.ports import PolicyEngine
+
+KEPT: Final = "policy.tar.gz"
+CACHE: Final = "policy.git"
+
+_USES: Final[frozenset[str | None]] = frozenset({"sig", None})
+_MAX_KEYS: Final = 64 * 1024
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle that was accepted, and what evaluates it.
+
+    `source` is where it came from. `instead` says why it is the one that was kept, where it is.
+    """
+
+    bundle: Bundle
+    engine: PolicyEngine
+    files: dict[str, bytes]
+    source: str
+    instead: str | None = None
+
+
+class Keeper:
+    """Looks for the policy where the configuration says, and keeps what is accepted.
+
+    All of it blocks: for a judgement in a process of its own, for a server, for a disk.
+    """
+
+    def __init__(
+        self,
+        block: PolicyBlock,
+        directory: Path,
+        state: Path,
+        *,
+        clock_ms: Callable[[], int],
+        authorization: Authorization | None = None,
+    ) -> None:
+        """`directory` is that of the configuration. Raises PolicyRefused."""
+        self._block = block
+        self._directory = directory
+        self._kept = state / KEPT
+        self._clock_ms = clock_ms
+        self._authorization = authorization
+        self._source = _source(block, directory, state)
+        self._mark: str | None = None
+
+    @property
+    def where(self) -> str:
+        """The place that the policy comes from."""
+        return self._source.where
+
+    def start(self) -> Policy:
+        """The policy to begin with: that of the source, or what was kept if that cannot be had.
+
+        A directory is always there: what is wrong in it is for who starts the gateway to see.
+
+        Raises:
+            PolicyRefused: neither is usable.
+        """
+        try:
+            return self._found(self._source.look())
+        except PolicyRefused as refused:
+            why = self._located(refused)
+            if self._block.source is None or not self._kept.exists():
+                raise why from None
+        try:
+            policy = self._accepted(self._kept_files())
+        except PolicyRefused:
+            raise why from None
+        return msgspec.structs.replace(policy, source=str(self._kept), instead=str(why))
+
+    def look(self, *, again: bool = False) -> Policy | None:
+        """What is there now, if it is acceptable; None if nothing changed since the last look.
+
+        With `again` also what was looked at before. What is refused is looked at once.
+
+        Raises:
+            PolicyRefused: nothing could be had, or nothing acceptable.
+        """
+        try:
+            found = self._source.look() if again else self._source.changed(self._mark)
+            return None if found is None else self._found(found)
+        except PolicyRefused as refused:
+            raise self._located(refused) from None
+
+    def keep(self, policy: Policy) -> None:
+        """From now on this is what was accepted last. Raises OSError."""
+        durable.replace(self._kept, archive.pack(policy.files), mode=0o600)
+
+    def _found(self, found: Found) -> Policy:
+        self._mark = found.mark
+        return self._accepted(found.files)
+
+    def _accepted(self, files: dict[str, bytes]) -> Policy:
+        signer = None if self._block.verify is None else signing.verify(files, self._keys())
+        bundle = assemble(files)
+        if signer is not None:
+            _check_signer(bundle, signer)
+        now_ms = self._clock_ms()
+        if bundle.release is not None:
+            check_current(bundle.release, now_ms)
+        check_follows(bundle.release, self._last())
+        if not bundle.header.is_remote:
+            preflight.run(bundle)
+        engine = deciding(bundle, self._authorization)
+        if bundle.release is not None:
+            engine = Lasting(engine, bundle.contract, bundle.release.ends_ms)
+        return Policy(bundle=bundle, engine=engine, files=files, source=self.where)
+
+    def _keys(self) -> KeySet:
+        """The signers of now: who may sign changes without a restart. Raises PolicyRefused."""
+        assert self._block.verify is not None  # noqa: S101 who asks has looked
+        path = self._directory / self._block.verify.jwks
+        try:
+            with path.open("rb") as file:
+                return KeySet.parse(file.read(_MAX_KEYS), uses=_USES)
+        except (OSError, JoseError) as error:
+            said = error.strerror if isinstance(error, OSError) else error
+            raise PolicyRefused(
+                f"the keys of its signers cannot be read: {said}",
+                file=str(path),
+                fix="write a JWK Set of public keys there",
+            ) from None
+
+    def _last(self) -> Accepted | None:
+        """The release that was accepted last. Raises PolicyRefused."""
+        if not self._kept.exists():
+            return None
+        files = self._kept_files()
+        if layout.RELEASE not in files:
+            return None
+        digest = layout.digest_of(layout.content_of(files))
+        release = read_release(files[layout.RELEASE], digest)
+        return Accepted(release.version, release.digest)
+
+    def _kept_files(self) -> dict[str, bytes]:
+        try:
+            return archive.unpack(self._kept.read_bytes(), str(self._kept))
+        except OSError as error:
+            raise PolicyRefused(
+                f"what was accepted last cannot be read: {error.strerror}",
+                file=str(self._kept),
+                fix="make it readable; without it an older release would be taken for a newer one",
+            ) from None
+
+    def _located(self, refused: PolicyRefused) -> PolicyRefused:
+        """The same refusal with the whole place of what is wrong."""
+        if refused.file.startswith((self.where, str(self._directory), str(self._kept))):
+            return refused
+        return PolicyRefused(
+            refused.sentence,
+            file=f"{self.where}/{refused.file}",
+            line=refused.line,
+            fix=refused.fix,
+        )
+
+
+def _check_signer(bundle: Bundle, signer: str) -> None:
+    if bundle.release is None or bundle.release.signer != signer:
+        raise PolicyRefused(
+            "the signer did not say which release this is",
+            file=layout.RELEASE,
+            fix="have it signed with `safeconduct policy sign`",
+        )
+
+
+def _source(block: PolicyBlock, directory: Path, state: Path) -> Source:
+    """Raises PolicyRefused."""
+    source = block.source
+    if source is not None and source.https is not None:
+        return Https(source.https, None if source.ca is None else directory / source.ca)
+    if source is not None and source.git is not None:
+        where = source.git if source.remote else str(directory / source.git)
+        return Git(where, source.ref, source.path, state / CACHE)
+    if block.bundle is not None:
+        return Directory(directory / block.bundle)
+    raise PolicyRefused("no policy", file=FILE, fix="name a `bundle` or a `source`")
