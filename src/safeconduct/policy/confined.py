@@ -35,8 +35,7 @@ def ask(module: str, question: object, answer: type[T], *, cpu_s: int, wall_s: i
     Raises:
         NoAnswer: there is none.
     """
-    command = [sys.executable, "-P", "-m", module, str(cpu_s)]
-    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "RUST_BACKTRACE": "0"}
+    command, environment = program(module, str(cpu_s))
     try:
         child = subprocess.run(  # noqa: S603 our own module, and no text of the bundle
             command,
@@ -51,16 +50,27 @@ def ask(module: str, question: object, answer: type[T], *, cpu_s: int, wall_s: i
         raise NoAnswer(_failure(error, cpu_s, wall_s)) from None
 
 
+def program(module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """How to start a module of ours, and all of the environment that it is to have."""
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "RUST_BACKTRACE": "0"}
+    return [sys.executable, "-P", "-m", module, *arguments], environment
+
+
+def bound(memory_bytes: int | None) -> None:
+    """In the child: no more than so many bytes of address space, and no dump of what is there."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory_bytes is not None:
+        with contextlib.suppress(ValueError, OSError):  # macOS does not bound address space
+            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
 def question(kind: type[T], *, memory_bytes: int | None = MEMORY_BYTES) -> T:
     """In the child: take on the limits, then read what is asked. `memory_bytes` of address space,
     or None where an engine reserves more than it uses.
     """
     cpu_s = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if memory_bytes is not None:
-        with contextlib.suppress(ValueError, OSError):  # macOS does not bound address space
-            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    bound(memory_bytes)
     return msgspec.json.decode(sys.stdin.buffer.read(), type=kind)
 
 

@@ -13,6 +13,7 @@ from safeconduct.policy.rego.members import members
 from safeconduct.policy.rego.slices import Slices, plan
 
 MAX_INPUT_BYTES: Final = 64 * 1024
+TOO_LARGE: Final = f"the policy input is larger than {MAX_INPUT_BYTES} bytes"
 
 _KEPT: Final = 4
 
@@ -62,9 +63,7 @@ class RegoEngine:
         """
         try:
             if len(input_json) > MAX_INPUT_BYTES:
-                return self._contract.failed(
-                    f"the policy input is larger than {MAX_INPUT_BYTES} bytes"
-                )
+                return self._contract.failed(TOO_LARGE)
             return self._contract.answer(self._slices().ask(input_json, now_ms))
         except (KeyboardInterrupt, SystemExit):
             raise
