@@ -8,8 +8,8 @@ import rego.v1
 # privileged. An upstream that is not listed has no tier, so nobody may use it.
 tiers_of := {"kb": 1, "crm": 2, "finance": 3}
 
-# Tools by which a lower tier asks something of a higher one.
-tiers_handed_in := {"finance.file_request"}
+# Tools by which a lower tier asks something of a higher one, and their upstreams.
+tiers_handed_in := {"finance.file_request": "finance"}
 
 permit contains {"id": "tiers.read"} if {
 	tiers_known_tool
@@ -63,7 +63,7 @@ tiers_writes_above if {
 	tiers_writing
 	tiers_agent
 	tiers_of[input.call.upstream] > input.agent.tier
-	input.call.tool in tiers_handed_in
+	tiers_handed_in[input.call.tool] == input.call.upstream
 }
 
 # Every text and every object is greater than every number in Rego.
