@@ -63,6 +63,7 @@ def install(
     *,
     listen: int | None = None,
     issuer: str | None = None,
+    tenant: str = "workshop.example",
 ) -> Config:
     """Writes a configuration directory. `issuer` is how clients know the gateway, if not by the
     port at which it listens.
@@ -77,7 +78,7 @@ def install(
             "gateway": {
                 "issuer": issuer or f"http://{address}",
                 "listen": address,
-                "tenant": "workshop.example",
+                "tenant": tenant,
                 "unsafe_dev_identity": True,
             },
             "agents": "agents.yaml",
