@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -44,17 +46,18 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
     for one in preflight.findings(bundle):
         refused = True
         yield one
-    known = {rule.id for rule in engine(bundle).rules}
-    for identity in bundle.header.modes:
-        if identity not in known:
-            yield PolicyRefused(
-                f"`modes` names `{identity}`, which no rule is called", file=FILE, fix="correct it"
-            )
-    if bundle.header.engine != "rego":
-        return
+    names = {rule.id for rule in engine(bundle).rules}
+    yield from _unknown("modes", "a rule is called", bundle.header.modes, names)
+    if bundle.header.engine == "rego":
+        yield from _rego(bundle, refused=refused)
+    else:
+        yield from _cedar(bundle)
+
+
+def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
     from safeconduct.policy.rego.evaluator import Evaluator  # noqa: PLC0415 native code
     from safeconduct.policy.rego.syntax import rules  # noqa: PLC0415
-    from safeconduct.policy.trial.literals import misread  # noqa: PLC0415
+    from safeconduct.policy.trial.literals import demanded, misread  # noqa: PLC0415
     from safeconduct.policy.trial.reach import impossible, missing, unneeded  # noqa: PLC0415
 
     found = rules(Evaluator(bundle).modules)
@@ -62,10 +65,50 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
     for rule in found:
         yield from misread(rule)
         yield from missing(rule, found, data)
+    yield from _demands(bundle, [(name, rule) for rule in found for name in demanded(rule)])
     if not refused:
         # It follows chains of rules, which the preflight bounds.
         yield from impossible(found)
     yield from unneeded(found, bundle.header.entrypoint)
+
+
+def _cedar(bundle: Bundle) -> Iterator[PolicyRefused]:
+    from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415 native code
+    from safeconduct.policy.contract import Denied  # noqa: PLC0415
+
+    demands = [
+        (name, rule)
+        for rule in parse(bundle.rules)
+        if not isinstance(rule.says, Denied)
+        for name in rule.says.obligations
+    ]
+    yield from _demands(bundle, demands)
+
+
+class _Refusing(Protocol):
+    def refused(self, sentence: str, fix: str) -> PolicyRefused: ...
+
+
+def _demands(bundle: Bundle, demands: Sequence[tuple[str, _Refusing]]) -> Iterator[PolicyRefused]:
+    """Obligations that are demanded or explained, and not both."""
+    explained = bundle.header.obligations
+    for name, rule in demands:
+        if name not in explained:
+            yield rule.refused(
+                f"this demands `{name}`, which {FILE} does not explain, so it refuses",
+                "explain it below `obligations`",
+            )
+    names = {name for name, _ in demands}
+    yield from _unknown("obligations", "a rule demands", explained, names)
+
+
+def _unknown(
+    key: str, what: str, named: Iterable[str], known: AbstractSet[str]
+) -> Iterator[PolicyRefused]:
+    for name in named:
+        if name not in known:
+            sentence = f"`{key}` names `{name}`, which is nothing that {what}"
+            yield PolicyRefused(sentence, file=FILE, fix="correct it, or remove it")
 
 
 def _main() -> None:

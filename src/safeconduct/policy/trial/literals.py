@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.rego.elements import fields
 from safeconduct.policy.rego.syntax import Node, Path, Rule, dotted, nodes, reference, string
 from safeconduct.policy.trial.shape import type_at
 
@@ -58,6 +59,12 @@ def comparison(expression: Node) -> Comparison | None:
             if literal is not None:
                 return _compared(reference(one), node["op"], (literal,), node)
     return None
+
+
+def demanded(rule: Rule) -> list[str]:
+    """The obligations that the rule names."""
+    values = [value for key, value in fields(rule) if key == "obligations"]
+    return [name for _, node in nodes(values) if (name := string(node)) is not None]
 
 
 def value(literal: Node) -> tuple[str, Any]:

@@ -1,13 +1,17 @@
 """`policy check` finds what a gateway would load and a reader would stumble over."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.trial import checking
 from safeconduct.policy.trial.checking import check, findings
 from tests.support.bundles import GUARDED, HEADER, PACKAGE, bundle, write
+
+LIBRARY = Path(checking.__file__).parents[2] / "library" / "policies"
 
 
 def sentences(rules: str, data: str = "{}") -> list[str]:
@@ -157,8 +161,31 @@ def test_a_mode_of_no_rule(tmp_path: Path) -> None:
     header = HEADER + "modes: {read: log_only, raed: log_only}\n"
     (only,) = check(write(tmp_path, header=header))
     assert str(only) == (
-        "policy.yaml:1: `modes` names `raed`, which no rule is called (fix: correct it)"
+        "policy.yaml:1: `modes` names `raed`, which is nothing that a rule is called "
+        "(fix: correct it, or remove it)"
     )
+
+
+@pytest.mark.parametrize("engine", ["rego", "cedar"])
+def test_obligations_are_explained_and_demanded(tmp_path: Path, engine: str) -> None:
+    obligations = (
+        "obligations: {own: {constrain: {tenant_id: task.tenant}}, odd: {redact: [pii]}}\n"
+    )
+    if engine == "rego":
+        rules = 'elevate contains {"id": "x", "template": "t", "ttl_s": 1, "obligations": ["own", '
+        rules += '"onw"]} if input.call.tool == "a"\n'
+        write(tmp_path, rules, header=HEADER + obligations)
+    else:
+        shutil.copytree(LIBRARY / "tenant-isolation" / "cedar", tmp_path, dirs_exist_ok=True)
+        header = f"name: test\nengine: cedar\n{obligations}"
+        (tmp_path / "policy.yaml").write_text(header, encoding="utf-8")
+        path = tmp_path / "rules" / "tenant_isolation.cedar"
+        text = path.read_text(encoding="utf-8").replace('"own-tenant"', '"own, onw"')
+        path.write_text(text, encoding="utf-8")
+    assert [one.sentence for one in check(tmp_path)] == [
+        "`obligations` names `odd`, which is nothing that a rule demands",
+        "this demands `onw`, which policy.yaml does not explain, so it refuses",
+    ]
 
 
 def test_all_findings_are_told_in_the_order_of_the_files(tmp_path: Path) -> None:
