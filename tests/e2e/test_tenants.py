@@ -84,12 +84,13 @@ ATTACKS: Final = (
     "create extension dblink",
     "create extension file_fdw",
     (
-        "commit; create function leak(text) returns bool language plpgsql cost 0.0000001 as "
-        "$$ begin raise notice '%', $1; return true; end $$; select * from orders where leak(secret)"
+        "commit; create function leak(text) returns bool language plpgsql cost 0.0000001 as $$ "
+        "begin raise notice '%', $1; return true; end $$; select * from orders where leak(secret)"
     ),
     (
-        "commit; create function pg_temp.leak(text) returns bool language plpgsql cost 0.0000001 as "
-        "$$ begin raise exception '%', $1; end $$; select * from orders where pg_temp.leak(secret)"
+        "commit; create function pg_temp.leak(text) returns bool language plpgsql cost 0.0000001 "
+        "as $$ begin raise exception '%', $1; end $$; "
+        "select * from orders where pg_temp.leak(secret)"
     ),
     "do $$ begin raise exception '%', (select string_agg(secret, ',') from orders); end $$",
     (
