@@ -12,12 +12,15 @@ from safeconduct import hearing, subscriptions
 from safeconduct.app import Served
 from safeconduct.cli.init import write
 from safeconduct.config import load
+from safeconduct.config.authzen import AuthzenBlock, Drafts
 from safeconduct.config.clients import LoginBlock
 from safeconduct.config.workloads import Attestors
 from safeconduct.core.calls import TABLE
 from safeconduct.entrypoints import calling, parking, replay, sessions, watch, wire
 from safeconduct.entrypoints.arrival import Limits
+from safeconduct.entrypoints.authzen import objects, requests, shape
 from safeconduct.kit import seal
+from tests.support.enforcing import FIXTURE, PEP
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = DOCS / "reference" / "http.md"
@@ -31,7 +34,9 @@ async def test_every_route_is_documented_and_no_other(tmp_path: Path) -> None:
     attestors = msgspec.convert(
         {"workload-identity-pool": {"actions": {"provider": "github"}}}, Attestors
     )
-    root = replace(config.root, users=users, attestors=attestors)
+    drafts = Drafts(coaz_mcp="draft-1", access_request="draft-1", obligations="draft-1")
+    authzen = AuthzenBlock(callers=(PEP,), bundle=str(FIXTURE), drafts=drafts)
+    root = replace(config.root, users=users, attestors=attestors, authzen=authzen)
     served = Served(replace(config, root=root))
     routes = {(path, method) for path, methods in served.routes().items() for method in methods}
     await served.rooms.close()
@@ -79,6 +84,18 @@ def test_the_limits_of_what_passes_in_a_call_are_those_that_hold() -> None:
         f"{subscriptions.MAX_LISTENING_OF_AGENT} of an agent, "
         f"{subscriptions.MAX_LISTENING} in all"
     )
+
+
+def test_the_limits_of_the_authorization_api_are_those_that_hold() -> None:
+    stated = {row[0]: row[1] for row in tables(sections(PAGE)["Limits"])[0][1:]}
+    assert stated["a request of the Authorization API"].startswith(
+        f"{shape.MAX_BYTES // 1024} KiB, {shape.MAX_EVALUATIONS} questions, "
+        f"{shape.MAX_DEPTH} levels of JSON; {shape.MAX_NAME} characters of a type or action, "
+        f"{shape.MAX_ID} of an id"
+    )
+    assert stated["candidates that one search looks at"] == str(objects.MAX_JUDGED)
+    kept = stated["refusals that a person's yes can still be asked for"]
+    assert kept == str(requests.MAX_KEPT)
 
 
 def test_the_bounds_of_questions_and_of_what_is_kept_are_those_that_hold() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 
 from safeconduct.audit.verify import read
 from safeconduct.config.schema import Window
+from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.delegation.request import JWT_SVID
 from safeconduct.ports import UpstreamFault
 from safeconduct.simulation import SimulatedTask
 from tests.support.certified import Certified
 from tests.support.credentials import consent_records
+from tests.support.enforcing import FIXTURE, READS, Deciding
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
 from tests.support.providers import POOL, pool_world, token
@@ -57,6 +60,9 @@ async def calls(directory: Path) -> None:
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
         rules.answer = PolicyAnswer(elevate=(PolicyElevate("ask", "ask", 300),))
         await task.call("crm.get_case", {"case_id": "C-1"}, case)
+        known = Demands(constrain=(Constrain(("case_id",), Constant("C-1")),))
+        rules.answer = PolicyAnswer(permit=("all",), obligations=("known",), demands=known)
+        await task.call("crm.get_case", {}, case)
         await task.rooms.revoke("task", task.task, "uid:0")
         await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
@@ -88,6 +94,28 @@ async def issued(directory: Path) -> Parties:
     return parties
 
 
+async def asked_elsewhere(directory: Path) -> list[dict[str, Any]]:
+    """An enforcement point asks about everything there is."""
+    unsafe = directory / "bundle"
+    shutil.copytree(FIXTURE, unsafe)
+    with (unsafe / "policy.yaml").open("a", encoding="utf-8") as header:
+        header.write("unsafe_permit_all: true\n")
+    async with Deciding(directory, bundle=unsafe) as deciding:
+        await deciding.asked(READS)
+        about = {"subject": READS["subject"], "resource": READS["resource"]}
+        await deciding.asked(about, "/access/v1/search/action")
+        deciding.rules.answer = PolicyAnswer(elevate=(PolicyElevate("ask", "ask", 300),))
+        message = deciding.message()
+        context = (await deciding.asked(message))["context"]
+        denial = {
+            "evaluation_id": context["evaluation_id"],
+            "expires_at": context["access_request"]["expires_at"],
+        }
+        await deciding.post("/access/v1/requests", {**message, "denial": denial})
+        kinds = ("client", "evaluation")
+        return [one for kind in kinds for one in deciding.records(kind)]
+
+
 @pytest.fixture
 async def seen(tmp_path: Path) -> dict[str, set[str]]:
     """By kind, every field that was written."""
@@ -103,6 +131,7 @@ async def seen(tmp_path: Path) -> dict[str, set[str]]:
         *attesting.ledger.records,
         *consents,
         *read(tmp_path / "gateway/audit"),
+        *(await asked_elsewhere(tmp_path / "elsewhere")),
     ]
     for record in written:
         found[record["kind"]] |= set(record) - EVERYWHERE

@@ -17,14 +17,17 @@ MAX_BYTES: Final = 256 * 1024
 MAX_EVALUATIONS: Final = 50
 """How many decisions one request may ask for."""
 
-_MAX_DEPTH: Final = 32
+MAX_DEPTH: Final = 32
+MAX_NAME: Final = 128
+MAX_ID: Final = 512
+
 _PLACE: Final = re.compile(r"`\$\.?([a-z_.\[\]]*)`$")
 _MISSING: Final = re.compile(r"^Object missing required field `([a-z_]+)`")
 _Shape = TypeVar("_Shape")
 _ENTITIES: Final = ("subject", "action", "resource", "context")
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +131,7 @@ Search = SubjectSearch | ResourceSearch | ActionSearch
 def read(body: bytes) -> JSON:
     """The object that a body holds. Raises Problem (400)."""
     try:
-        value = strictjson.loads(body, max_depth=_MAX_DEPTH, max_bytes=MAX_BYTES)
+        value = strictjson.loads(body, max_depth=MAX_DEPTH, max_bytes=MAX_BYTES)
     except strictjson.StrictJSONError as error:
         raise Problem(400, f"The body is {error}.") from None
     if not isinstance(value, dict):
