@@ -13,8 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from safeconduct.approvals.desk import Desk
 from safeconduct.audit.log import Log
+from safeconduct.config.policy import Process
 from safeconduct.config.schema import Config
 from safeconduct.core.calls import LIST_CHANGED
 from safeconduct.core.record import outcome_record
@@ -23,8 +26,10 @@ from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
 from safeconduct.handover import Handover
 from safeconduct.inspectors.secrets import SecretInspector
+from safeconduct.kit import files
 from safeconduct.ports import (
     JSON,
+    Closing,
     CredentialUnavailable,
     Errand,
     Identity,
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STATE_FILE: Final = "state.sqlite3"
+MASK_KEY: Final = "mask.key"
 BEAT_S: Final = 1.0
 BEATS_PER_REFRESH: Final = 30
 STALL_S: Final = 15.0
@@ -74,19 +80,42 @@ def _randoms() -> Iterator[str]:
 _RANDOM: Final = _randoms()
 
 
-def keeper(config: Config) -> Keeper:
-    """What has the configured policy. Raises PolicyRefused."""
+def mask_key(path: Path) -> bytes:
+    """What records hash masked values with: made once, so that equal values stay equal there.
+
+    Raises OSError.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        key = secrets.token_bytes(32)
+        files.replace(path, key, mode=0o600)
+        return key
+
+
+def keeper(config: Config, *, process: Process | None = None) -> Keeper:
+    """What has the configured policy; `process` instead of the one that is configured.
+
+    Raises PolicyRefused.
+    """
     from safeconduct.policy.keeping import Keeper
     from safeconduct.secrets.references import read
 
-    directory, reference = Path(config.directory), config.root.policy.authorization
+    block = config.root.policy
+    directory, reference = Path(config.directory), block.authorization
     return Keeper(
-        config.root.policy,
+        block if process is None else msgspec.structs.replace(block, process=process),
         directory,
         directory / config.root.gateway.state,
         clock_ms=clock_ms,
         authorization=None if reference is None else partial(read, directory, reference),
     )
+
+
+def engine(config: Config) -> PolicyEngine:
+    """What evaluates the configured policy here, in this process. Raises PolicyRefused."""
+    kept = keeper(config, process="shared")
+    return kept.engine(kept.start())
 
 
 class Rooms:
@@ -137,7 +166,7 @@ class Rooms:
             broker=broker,
             clock_ms=clock,
         )
-        recorder = Recorder(self.log, self.desk, clock, new_id)
+        recorder = Recorder(self.log, self.desk, clock, new_id, mask_key(state / MASK_KEY))
         self.gateway = Gateway(
             self.facts,
             recorder=recorder,
@@ -295,6 +324,8 @@ class Rooms:
     async def close(self) -> None:
         """Closes everything, in the reverse order."""
         await asyncio.gather(*(upstream.close() for upstream in self.upstreams.values()))
+        if isinstance(self.policy, Closing):
+            await self.policy.close()
         self.feed.close()
         self.log.close()
         self.state.close()

@@ -45,7 +45,7 @@ from safeconduct.ports import (
     UpstreamFault,
     Wanted,
 )
-from safeconduct.rooms import Rooms, clock_ms, keeper, new_id
+from safeconduct.rooms import Rooms, clock_ms, engine, new_id
 
 Run = Callable[..., Any]
 """What a tool does: called with the arguments by name, plain or async. A mapping it returns is the
@@ -129,7 +129,7 @@ class SimulatedTask:
             self.config,
             identity=self,
             upstreams=fakes,
-            policy=policy or keeper(config).start().engine,
+            policy=policy or engine(config),
             clock=clock,
             step=step,
         )

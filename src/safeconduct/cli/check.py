@@ -70,12 +70,12 @@ def _policy(config: Config) -> list[Problem]:
     """What is wrong with the bundle; one that is to be fetched is left alone."""
     from safeconduct.config import Problem
     from safeconduct.policy.refusal import PolicyRefused
-    from safeconduct.rooms import keeper
+    from safeconduct.rooms import engine
 
     if config.root.policy.source is not None:
         return []
     try:
-        keeper(config).start()
+        engine(config)
     except PolicyRefused as refused:
         return [
             Problem(

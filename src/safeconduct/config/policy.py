@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+Process = Literal["own", "shared"]
+"""Where rules are evaluated that could end the process they run in, or keep it."""
 
 
 class PolicySource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,10 +40,11 @@ class PolicyBlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where the rules come from: a directory (`bundle`), or a `source` elsewhere.
 
     `authorization` refers to the value of the header field by which the gateway proves itself to a
-    decision point that others run.
+    decision point that others run. `process` is where rules in Rego are evaluated.
     """
 
     bundle: str | None = None
+    process: Process = "own"
     authorization: str | None = None
     source: PolicySource | None = None
     verify: Signers | None = None

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.contract import Contract
-from safeconduct.ports import PolicyEngine
+from safeconduct.ports import Closing, PolicyEngine
 
 
 class Lasting:
@@ -28,3 +28,8 @@ class Lasting:
         if now_ms >= self._ends_ms:
             return self._contract.failed("the release of the policy has ended")
         return self._engine.evaluate(input_json, now_ms)
+
+    async def close(self) -> None:
+        """End what the engine has of its own."""
+        if isinstance(self._engine, Closing):
+            await self._engine.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from safeconduct.config.policy import Process
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy import preflight as child
 from safeconduct.policy.bundles.header import FILE
@@ -12,6 +13,7 @@ from safeconduct.policy.bundles.reading import Bundle, read
 from safeconduct.policy.contract import RuleAt
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import RegoEngine
+from safeconduct.policy.rego.process import RegoProcess
 from safeconduct.policy.remote.asking import Authorization
 from safeconduct.policy.remote.authzen import AuthZenEngine
 from safeconduct.policy.remote.opa import OpaEngine
@@ -33,12 +35,17 @@ class LocalEngine(Protocol):
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
 
 
-def deciding(bundle: Bundle, authorization: Authorization | None = None) -> PolicyEngine:
+def deciding(
+    bundle: Bundle, authorization: Authorization | None = None, *, process: Process = "own"
+) -> PolicyEngine:
     """The engine of a bundle that passed, wherever its rules are evaluated.
 
-    `authorization` proves who asks to a decision point that others run. Raises PolicyRefused.
+    `authorization` proves who asks to a decision point that others run. Rules that could crash, or
+    never end, get a process of their own unless `process` says otherwise. Raises PolicyRefused.
     """
     header, contract = bundle.header, bundle.contract
+    if header.engine == "rego" and process == "own":
+        return RegoProcess(bundle)
     if header.remote is None:
         return engine(bundle)
     if header.engine == "opa":
@@ -71,6 +78,15 @@ def engine(bundle: Bundle) -> LocalEngine:
     return CedarEngine(bundle)
 
 
+def judge(bundle: Bundle) -> None:
+    """Look at the rules in a process of their own, where they are evaluated here.
+
+    Raises PolicyRefused.
+    """
+    if not bundle.header.is_remote:
+        child.run(bundle)
+
+
 def passed(directory: Path, *, preflight: bool = True) -> Bundle:
     """Read and check the bundle in a directory.
 
@@ -81,8 +97,8 @@ def passed(directory: Path, *, preflight: bool = True) -> Bundle:
     """
     try:
         bundle = read(directory)
-        if preflight and not bundle.header.is_remote:
-            child.run(bundle)
+        if preflight:
+            judge(bundle)
         return bundle
     except PolicyRefused as error:
         raise error.under(directory) from None

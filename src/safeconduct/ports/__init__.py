@@ -26,7 +26,7 @@ from safeconduct.ports.delegation import (
     TokenStatus,
     Workload,
 )
-from safeconduct.ports.judging import Catalogue, Desk, Inspector, PolicyEngine
+from safeconduct.ports.judging import Catalogue, Closing, Desk, Inspector, PolicyEngine
 from safeconduct.ports.ledger import (
     Holder,
     Ledger,
@@ -61,6 +61,7 @@ __all__ = [
     "Broker",
     "Caller",
     "Catalogue",
+    "Closing",
     "Consents",
     "Credential",
     "CredentialUnavailable",

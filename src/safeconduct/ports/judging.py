@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from safeconduct.core.manifest import Resolver
 from safeconduct.core.model import (
@@ -75,6 +75,13 @@ class PolicyEngine(Protocol):
     def evaluate(
         self, input_json: bytes, now_ms: int
     ) -> PolicyAnswer | Awaitable[PolicyAnswer]: ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """An engine with processes or connections of its own, which end with it at the latest."""
+
+    async def close(self) -> None: ...
 
 
 class Inspector(Protocol):
