@@ -13,7 +13,7 @@ from safeconduct.policy import confined, preflight
 from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle, RuleFile, read
 from safeconduct.policy.contract import RuleAt
-from safeconduct.policy.loading import engine
+from safeconduct.policy.loading import engine, judge
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.syntax import Rule
 from safeconduct.policy.rego.text import check_text
@@ -66,13 +66,13 @@ def run(directory: Path, judges: Sequence[Judge] = ("own",)) -> list[Outcome]:
     """
     try:
         bundle = read(directory)
-        preflight.run(bundle)
+        judge(bundle)
         tests = read_tests(directory, bundle)
     except PolicyRefused as refused:
         return [Outcome(engine="not tested", failed=(finding(refused),))]
     if bundle.header.engine != "rego":
         judges = ("own",)
-    return [_asked(_Trial(bundle, tests, judge)) for judge in judges]
+    return [_asked(_Trial(bundle, tests, by)) for by in judges]
 
 
 def _asked(trial: _Trial) -> Outcome:

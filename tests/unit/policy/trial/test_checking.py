@@ -261,3 +261,9 @@ def test_a_chain_of_rules_that_is_too_long_is_found(tmp_path: Path) -> None:
     rules = "".join(f"r{number} if r{number + 1}\n" for number in range(1500))
     told = check(write(tmp_path, rules + "r1500 if true\n"))
     assert "a chain of more than 16 rules" in {one.sentence for one in told}
+
+
+def test_a_decision_point_elsewhere_has_no_rules_here(tmp_path: Path) -> None:
+    header = "name: test\nengine: opa\nentrypoint: agent.tools\nremote: {url: http://127.0.0.1:1}\n"
+    (tmp_path / "policy.yaml").write_text(header, encoding="utf-8")
+    assert check(tmp_path) == []

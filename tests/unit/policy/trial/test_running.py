@@ -282,3 +282,14 @@ def test_cases_for_cedar(tmp_path: Path) -> None:
 def test_cedar_has_no_tests_in_rego(tmp_path: Path) -> None:
     (failed,) = cedar(tmp_path, {"tests/a_test.rego": "package a"}).failed
     assert "not a test" in failed.sentence
+
+
+def test_a_decision_point_elsewhere_cannot_be_tried_here(tmp_path: Path) -> None:
+    header = "name: test\nengine: opa\nentrypoint: agent.tools\nremote: {url: http://127.0.0.1:1}\n"
+    (tmp_path / "policy.yaml").write_text(header, encoding="utf-8")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "a.yaml").write_text("cases: {'': deny}\n", encoding="utf-8")
+    (outcome,) = run(tmp_path)
+    (failed,) = outcome.failed
+    assert failed.file == "policy.yaml"
+    assert "cannot be tried here" in failed.sentence
