@@ -17,13 +17,16 @@ from typing import Final
 from safeconduct.policy.bundles.release import SOON_MS
 from safeconduct.policy.keeping import Keeper, Policy
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.ports import JSON
+from safeconduct.ports import JSON, Closing, PolicyEngine
 from safeconduct.rooms import Rooms
 
 _log = logging.getLogger(__name__)
 
 MAX_SENTENCE: Final = 500
 """How much of a refusal is put on record, in characters."""
+
+LINGER_S: Final = 10.0
+"""How long the engine of before has to answer what it was asked, in seconds."""
 
 WATCH_S: Final = 3600.0
 """How often to look whether a release ends soon, where nobody looks for newer rules."""
@@ -39,6 +42,7 @@ class Reloading:
         self._every_s = rooms.config.root.policy.reload_s
         self._one_at_a_time = asyncio.Lock()
         self._warned: str | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self.refused = policy.instead
 
     async def start(self) -> None:
@@ -62,20 +66,43 @@ class Reloading:
         async with self._one_at_a_time:
             try:
                 found = await asyncio.to_thread(self._keeper.look, again=again)
+                if found is None:
+                    return False
+                if self._is_running(found):
+                    self.refused = None
+                    return False
+                engine = await asyncio.to_thread(self._keeper.engine, found)
             except PolicyRefused as refused:
                 await self._refuse(str(refused), by)
                 raise
-            if found is None:
-                return False
-            self.refused = None
-            if found.bundle == self._policy.bundle and self._policy.instead is None:
-                return False
-            await asyncio.to_thread(self._keeper.keep, found)
-            await self._record_loaded(found, by)
-            self._rooms.use(found.engine)
-            self._policy = found
+            try:
+                await asyncio.to_thread(self._keeper.keep, found)
+                await self._record_loaded(found, by)
+            except BaseException:
+                await _close(engine)
+                raise
+            before = self._rooms.policy
+            self._rooms.use(engine)
+            self._policy, self.refused = found, None
+            self._leave(before)
             _log.warning("the policy is now %s", found.bundle.digest)
             return True
+
+    def _is_running(self, found: Policy) -> bool:
+        return found.bundle == self._policy.bundle and self._policy.instead is None
+
+    def _leave(self, engine: PolicyEngine) -> None:
+        """Closes an engine once the calls that it was asked about have their answers."""
+
+        async def later() -> None:
+            try:
+                await asyncio.sleep(LINGER_S)
+            finally:
+                await _close(engine)
+
+        task = asyncio.create_task(later())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     async def keep_up(self) -> None:
         """Until cancelled: looks for newer rules when it is time, and on SIGHUP; and whether the
@@ -101,6 +128,12 @@ class Reloading:
             pass  # it was said and put on record
         except Exception:  # noqa: BLE001 upkeep goes on, and so does the policy of before
             _log.exception("a newer policy could not be taken, and the one before stays")
+
+    async def close(self) -> None:
+        """Ends what is left of policies of before."""
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def shown(self) -> JSON:
         """What the operator gets to know."""
@@ -162,6 +195,11 @@ class Reloading:
         if warning != self._warned:
             self._warned = warning
             _log.error("%s (%s)", warning, release.not_after.isoformat())
+
+
+async def _close(engine: PolicyEngine) -> None:
+    if isinstance(engine, Closing):
+        await engine.close()
 
 
 @contextmanager

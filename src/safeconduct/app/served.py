@@ -109,7 +109,7 @@ class Served:
                 )
                 for where, block in root.upstreams.items()
             },
-            policy=policy.engine,
+            policy=kept.engine(policy),
             sign=keys.sign,
             step=step,
         )
@@ -222,6 +222,7 @@ class Served:
         finally:
             await self._endpoint.close()
             await self.operator.close()
+            await self.policy.close()
             await self.rooms.close()
 
     async def _serve(self, listening: socket, ready: Callable[[str], None]) -> None:

@@ -18,14 +18,20 @@ class OperatorFault(Exception):
     """The gateway did not answer, or said no; the sentence says what to do."""
 
 
-def ask(path: Path, verb: str, **request: object) -> Mapping[str, Any]:
-    """One request to the running gateway.
+class SaidNo(OperatorFault):
+    """The gateway answered, and said no."""
 
-    Raises OperatorFault.
+
+def ask(
+    path: Path, verb: str, *, patience_s: float = PATIENCE_S, **request: object
+) -> Mapping[str, Any]:
+    """One request to the running gateway, which has so long to answer.
+
+    Raises OperatorFault, SaidNo.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(PATIENCE_S)
+            connection.settimeout(patience_s)
             connection.connect(str(path))
             connection.sendall(canonical({"verb": verb, **request}) + b"\n")
             answer = loads(_everything(connection), max_bytes=MAX_ANSWER)
@@ -38,7 +44,7 @@ def ask(path: Path, verb: str, **request: object) -> Mapping[str, Any]:
         raise OperatorFault("the gateway's answer makes no sense")
     told = cast("Mapping[str, Any]", answer)
     if "error" in told:
-        raise OperatorFault(str(told["error"]))
+        raise SaidNo(str(told["error"]))
     return told
 
 

@@ -69,7 +69,9 @@ class OperatorSocket:
         try:
             who = operator(writer.get_extra_info("socket"))
             async with asyncio.timeout(IDLE_S):
-                answer = await self._answer(await reader.readline(), who)
+                line = await reader.readline()
+            answer = await self._answer(line, who)
+            async with asyncio.timeout(IDLE_S):
                 writer.write(canonical(answer) + b"\n")
                 await writer.drain()
         except (TimeoutError, ValueError, ConnectionError, PermissionError):

@@ -14,21 +14,16 @@ import msgspec
 
 from safeconduct.config.policy import PolicyBlock
 from safeconduct.kit import files as durable
-from safeconduct.kit.jwk import JoseError, KeySet
-from safeconduct.policy import preflight
-from safeconduct.policy.bundles import archive, layout, signing
+from safeconduct.policy.bundles import archive
+from safeconduct.policy.bundles.accepting import accept, accepted_in
 from safeconduct.policy.bundles.git import Git
 from safeconduct.policy.bundles.header import FILE
-from safeconduct.policy.bundles.reading import Bundle, assemble
-from safeconduct.policy.bundles.release import (
-    Accepted,
-    check_current,
-    check_follows,
-    read_release,
-)
+from safeconduct.policy.bundles.reading import Bundle
+from safeconduct.policy.bundles.release import Accepted
+from safeconduct.policy.bundles.signing import signers
 from safeconduct.policy.bundles.sources import Directory, Found, Https, Source
 from safeconduct.policy.lasting import Lasting
-from safeconduct.policy.loading import deciding
+from safeconduct.policy.loading import deciding, judge
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.remote.asking import Authorization
 from safeconduct.ports import PolicyEngine
@@ -36,18 +31,14 @@ from safeconduct.ports import PolicyEngine
 KEPT: Final = "policy.tar.gz"
 CACHE: Final = "policy.git"
 
-_USES: Final[frozenset[str | None]] = frozenset({"sig", None})
-_MAX_KEYS: Final = 64 * 1024
-
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """A bundle that was accepted, and what evaluates it.
+    """A bundle that was accepted.
 
     `source` is where it came from. `instead` says why it is the one that was kept, where it is.
     """
 
     bundle: Bundle
-    engine: PolicyEngine
     files: dict[str, bytes]
     source: str
     instead: str | None = None
@@ -116,6 +107,17 @@ class Keeper:
         except PolicyRefused as refused:
             raise self._located(refused) from None
 
+    def engine(self, policy: Policy) -> PolicyEngine:
+        """What evaluates it, for whoever closes it. Raises PolicyRefused."""
+        bundle = policy.bundle
+        try:
+            engine = deciding(bundle, self._authorization, process=self._block.process)
+        except PolicyRefused as refused:
+            raise self._located(refused) from None
+        if bundle.release is None:
+            return engine
+        return Lasting(engine, bundle.contract, bundle.release.ends_ms)
+
     def keep(self, policy: Policy) -> None:
         """From now on this is what was accepted last. Raises OSError."""
         durable.replace(self._kept, archive.pack(policy.files), mode=0o600)
@@ -125,46 +127,15 @@ class Keeper:
         return self._accepted(found.files)
 
     def _accepted(self, files: dict[str, bytes]) -> Policy:
-        signer = None if self._block.verify is None else signing.verify(files, self._keys())
-        bundle = assemble(files)
-        if signer is not None:
-            _check_signer(bundle, signer)
-        now_ms = self._clock_ms()
-        if bundle.release is not None:
-            check_current(bundle.release, now_ms)
-        check_follows(bundle.release, self._last())
-        if not bundle.header.is_remote:
-            preflight.run(bundle)
-        engine = deciding(bundle, self._authorization)
-        if bundle.release is not None:
-            engine = Lasting(engine, bundle.contract, bundle.release.ends_ms)
-        return Policy(bundle=bundle, engine=engine, files=files, source=self.where)
-
-    def _keys(self) -> KeySet:
-        """The signers of now: who may sign changes without a restart. Raises PolicyRefused."""
-        assert self._block.verify is not None  # noqa: S101 who asks has looked
-        path = self._directory / self._block.verify.jwks
-        try:
-            with path.open("rb") as file:
-                return KeySet.parse(file.read(_MAX_KEYS), uses=_USES)
-        except (OSError, JoseError) as error:
-            said = error.strerror if isinstance(error, OSError) else error
-            raise PolicyRefused(
-                f"the keys of its signers cannot be read: {said}",
-                file=str(path),
-                fix="write a JWK Set of public keys there",
-            ) from None
+        verify = self._block.verify
+        keys = None if verify is None else signers(self._directory / verify.jwks)
+        bundle = accept(files, keys=keys, last=self._last(), now_ms=self._clock_ms())
+        judge(bundle)
+        return Policy(bundle=bundle, files=files, source=self.where)
 
     def _last(self) -> Accepted | None:
         """The release that was accepted last. Raises PolicyRefused."""
-        if not self._kept.exists():
-            return None
-        files = self._kept_files()
-        if layout.RELEASE not in files:
-            return None
-        digest = layout.digest_of(layout.content_of(files))
-        release = read_release(files[layout.RELEASE], digest)
-        return Accepted(release.version, release.digest)
+        return accepted_in(self._kept_files()) if self._kept.exists() else None
 
     def _kept_files(self) -> dict[str, bytes]:
         try:
@@ -185,15 +156,6 @@ class Keeper:
             file=f"{self.where}/{refused.file}",
             line=refused.line,
             fix=refused.fix,
-        )
-
-
-def _check_signer(bundle: Bundle, signer: str) -> None:
-    if bundle.release is None or bundle.release.signer != signer:
-        raise PolicyRefused(
-            "the signer did not say which release this is",
-            file=layout.RELEASE,
-            fix="have it signed with `safeconduct policy sign`",
         )
 
 

@@ -21,6 +21,10 @@ SUB_VERBS: Final[tuple[str, ...]] = (
     "check",
     "test",
     "diff",
+    "sign",
+    "build",
+    "verify",
+    "reload",
 )
 
 

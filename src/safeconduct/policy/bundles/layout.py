@@ -40,7 +40,7 @@ SKIPPED: Final = frozenset({"README.md", "tests"})
 """What lies beside the bundle and does not decide."""
 
 _SINGLE: Final = frozenset({FILE, MASKS, SCHEMA, RELEASE, MANIFEST, SIGNATURES, DATA})
-_ABOUT: Final = frozenset({RELEASE, MANIFEST, SIGNATURES})
+ABOUT: Final = frozenset({RELEASE, MANIFEST, SIGNATURES})
 """What is said about the content, and so no part of its digest."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -106,10 +106,16 @@ def content_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
     found = {
         path: content
         for path, content in files.items()
-        if path not in _ABOUT and path != DATA and not path.startswith("data/")
+        if path not in ABOUT and path != DATA and not path.startswith("data/")
     }
     data = _data(files)
     return {**found, DATA: canonical(data)} if data else found
+
+
+def released_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The content, and what is said about it. Raises PolicyRefused."""
+    about = {path: content for path, content in files.items() if path in ABOUT}
+    return {**content_of(files), **about}
 
 
 def digest_of(content: Mapping[str, bytes]) -> str:

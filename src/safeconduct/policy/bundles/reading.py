@@ -21,9 +21,11 @@ from typing import Final
 import msgspec
 import orjson
 
+from safeconduct.core.masks import Mask
 from safeconduct.policy.bundles import layout
 from safeconduct.policy.bundles.folder import files_in
 from safeconduct.policy.bundles.header import FILE, RESERVED, Header, read_header
+from safeconduct.policy.bundles.masks import read_masks
 from safeconduct.policy.bundles.release import Release, read_release
 from safeconduct.policy.cedar.text import check_text as check_cedar
 from safeconduct.policy.contract import Contract
@@ -49,7 +51,7 @@ class RuleFile(msgspec.Struct, frozen=True):
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """What decides, and nothing that is not read from the bundle again.
 
-    `data` is one JSON object; `schema` and `masks` are texts of files. `digest` names the content
+    `data` is one JSON object; `schema` is the text of a file. `digest` names the content
     (`layout.digest_of`), whatever it came in.
     """
 
@@ -58,7 +60,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     data: str
     digest: str
     schema: str | None = None
-    masks: str | None = None
+    masks: tuple[Mask, ...] = ()
     release: Release | None = None
 
     @property
@@ -69,6 +71,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
             log_only=frozenset(
                 identity for identity, mode in self.header.modes.items() if mode == "log_only"
             ),
+            masks=self.masks,
             obligations={name: one.demands for name, one in self.header.obligations.items()},
         )
 
@@ -112,8 +115,10 @@ def assemble(files: Mapping[str, bytes]) -> Bundle:
         data=data,
         digest=digest,
         schema=_optional(content, layout.SCHEMA),
-        masks=_optional(content, layout.MASKS),
-        release=None if released is None else read_release(released, digest),
+        masks=read_masks(layout.text_of(content[layout.MASKS], layout.MASKS))
+        if layout.MASKS in content
+        else (),
+        release=None if released is None else read_release(released),
     )
 
 

@@ -54,20 +54,18 @@ class Accepted(msgspec.Struct, frozen=True):
     digest: str
 
 
-def read_release(content: bytes, digest: str) -> Release:
-    """Read `release.json` beside the content with this digest.
-
-    Raises:
-        PolicyRefused: malformed, or said of other content.
-    """
+def read_release(content: bytes) -> Release:
+    """Read `release.json`, whatever it was said of. Raises PolicyRefused."""
     try:
-        value = strictjson.loads(content, max_bytes=MAX_FILE_BYTES)
-        release = msgspec.convert(value, Release)
+        return msgspec.convert(strictjson.loads(content, max_bytes=MAX_FILE_BYTES), Release)
     except (strictjson.StrictJSONError, msgspec.ValidationError) as error:
         raise PolicyRefused(str(error), file=RELEASE, fix=_RENEW) from None
+
+
+def check_content(release: Release, digest: str) -> None:
+    """Refuse a release of other content than that with this digest. Raises PolicyRefused."""
     if release.digest != digest:
         raise PolicyRefused("the files are not those that were released", file=RELEASE, fix=_RENEW)
-    return release
 
 
 def check_current(release: Release, now_ms: int) -> None:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal, cast
 
 import msgspec
@@ -30,6 +30,7 @@ from safeconduct.policy.bundles.layout import (
     SIGNATURES,
     content_of,
     digest_of,
+    released_of,
     room,
 )
 from safeconduct.policy.bundles.release import Release
@@ -39,6 +40,7 @@ TYPE: Final = "policy-bundle+jwt"
 MAX_TOKEN: Final = 128 * 1024
 """Of a signature, in characters: a line for each of so many files as a bundle may have."""
 
+_MAX_KEYS: Final = 64 * 1024
 _STRUCTURED: Final = frozenset({DATA, MANIFEST, SIGNATURES})
 _PACKAGE: Final = re.compile(r"(?:\s|#[^\n]*(?:\n|$))*package\s+([A-Za-z_]\w*)")
 _FIX: Final = "have it signed again: `safeconduct policy sign`"
@@ -101,7 +103,7 @@ def verify(files: Mapping[str, bytes], keys: KeySet) -> str:
     hashes = {file.name: file.hash for file in signed.claims.files}
     if len(hashes) != len(signed.claims.files):
         raise PolicyRefused("the signature names a file twice", file=SIGNATURES, fix=_FIX)
-    present = _present(files)
+    present = {path: one for path, one in released_of(files).items() if path != SIGNATURES}
     for path in sorted(hashes.keys() | present.keys()):
         if path not in present:
             raise PolicyRefused("this file was signed and is missing", file=path, fix=_FIX)
@@ -110,6 +112,20 @@ def verify(files: Mapping[str, bytes], keys: KeySet) -> str:
         if hashes[path] != file_hash(path, present[path]):
             raise PolicyRefused("this file was changed after it was signed", file=path, fix=_FIX)
     return signed.kid
+
+
+def signers(path: Path) -> KeySet:
+    """The public keys in a file, a JWK Set (RFC 7517). Raises PolicyRefused."""
+    try:
+        with path.open("rb") as file:
+            return KeySet.parse(file.read(_MAX_KEYS + 1), uses=frozenset({"sig", None}))
+    except (OSError, JoseError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise PolicyRefused(
+            f"the keys of the signers cannot be read: {said}",
+            file=str(path),
+            fix='write `{"keys": [...]}` there, with their public keys',
+        ) from None
 
 
 def file_hash(path: str, content: bytes) -> str:
@@ -121,11 +137,6 @@ def file_hash(path: str, content: bytes) -> str:
     except strictjson.StrictJSONError as error:
         raise PolicyRefused(str(error), file=path, fix=_FIX) from None
     return hashlib.sha256(_walked(value).encode()).hexdigest()
-
-
-def _present(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    about = {path: files[path] for path in (MANIFEST, RELEASE) if path in files}
-    return {**content_of(files), **about}
 
 
 def _manifest(content: Mapping[str, bytes]) -> bytes:
