@@ -28,7 +28,22 @@ MISSING: Final = ...
 OPTIONAL: Final = ("facts.", "task.counts.", "approval", "labels.regions", "labels.tenants")
 """What a well-formed input may do without."""
 
-JUNK: Final = (True, False, 0, 1, -1, 2**40, "", "x", [], ["x"], [None], [["x"]], {}, {"x": 1})
+JUNK: Final[tuple[Any, ...]] = (
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2**40,
+    "",
+    "x",
+    [],
+    ["x"],
+    [None],
+    [["x"]],
+    {},
+    {"x": 1},
+)
 """Values of all types that JSON has but null: the gateway writes that into facts only."""
 
 
@@ -201,8 +216,8 @@ def test_what_is_mistyped_opens_nothing(name: str, data: st.DataObject) -> None:
     # An error refuses; a fact that has the wrong type does not even lead to one in Rego.
     assert rego.error is None or not path.startswith("facts.")
     if rego.error is None and cedar.error is None:
-        call = value["call"]
-        tool = call.get("tool") if isinstance(call, dict) else None
+        call: Any = value["call"]
+        tool = cast("Input", call).get("tool") if isinstance(call, dict) else None
         assert equal(name, rego, cedar, tool), (said(rego), said(cedar))
     if rego.said != "deny":
         # What is mistyped counts for no more than what is missing.
