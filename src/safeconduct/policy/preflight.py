@@ -4,10 +4,7 @@ A parser or a rule can end the process it runs in, or never come back. Here it e
 bundle is refused. What passes was parsed, read by `lint`, evaluated with inputs that no call has,
 and each of its rules was run once, in bounded time and memory.
 
-Not covered: a rule that takes for ever only with some inputs. `rego.MAX_INPUT_BYTES` bounds what a
-caller can add to them. Nothing in the process can interrupt the engine, as it holds the
-interpreter's lock; whoever owns the process can have it end a process that stands still, with
-`faulthandler.dump_traceback_later(seconds, exit=True)` armed anew by its loop.
+Not covered: a rule that takes for ever only with some inputs. `rego.process` ends that one later.
 """
 
 from __future__ import annotations

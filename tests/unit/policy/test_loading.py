@@ -2,12 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from safeconduct.policy.lasting import Lasting
 from safeconduct.policy.loading import deciding, engine, load, passed
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import RegoEngine
+from safeconduct.policy.rego.process import RegoProcess
 from safeconduct.policy.remote.authzen import AuthZenEngine
 from safeconduct.policy.remote.opa import OpaEngine
-from tests.support.bundles import HEADER, bundle, write
+from safeconduct.ports import Closing
+from tests.support.bundles import GUARDED, HEADER, bundle, write
 
 REMOTE = "remote: {url: 'http://127.0.0.1:1'}\n"
 
@@ -21,7 +24,7 @@ def elsewhere(directory: Path, header: str) -> Path:
 def test_the_header_names_the_engine(tmp_path: Path) -> None:
     opa = elsewhere(tmp_path / "opa", HEADER.replace("rego", "opa"))
     authzen = elsewhere(tmp_path / "authzen", "name: test\nengine: authzen\n")
-    assert isinstance(deciding(bundle()), RegoEngine)
+    assert isinstance(deciding(bundle(GUARDED), process="shared"), RegoEngine)
     assert isinstance(deciding(passed(opa)), OpaEngine)
     found = deciding(passed(authzen))
     assert isinstance(found, AuthZenEngine)
@@ -41,3 +44,22 @@ def test_rules_beside_a_decision_point_of_others_would_count_for_nothing(tmp_pat
     directory = write(tmp_path, header=HEADER.replace("rego", "opa") + REMOTE)
     with pytest.raises(PolicyRefused, match="count for nothing"):
         passed(directory)
+
+
+READ = b'{"call":{"tool":"crm.get_case"}}'
+
+
+async def test_rego_gets_a_process_of_its_own() -> None:
+    engine = deciding(bundle(GUARDED))
+    assert isinstance(engine, RegoProcess)
+    assert isinstance(engine, Closing)
+    assert (await engine.evaluate(READ, 0)).permit == ("read",)
+    lasting = Lasting(engine, bundle(GUARDED).contract, 1)
+    await lasting.close()
+    assert (await engine.evaluate(READ, 0)).error == "there is no process for the rules"
+
+
+async def test_what_has_nothing_of_its_own_needs_no_end() -> None:
+    engine = RegoEngine(bundle(GUARDED))
+    await Lasting(engine, bundle(GUARDED).contract, 1).close()
+    assert engine.evaluate(READ, 0).permit == ("read",)
