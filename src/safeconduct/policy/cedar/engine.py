@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -11,12 +11,14 @@ from cedarpy import PolicySet
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
-from safeconduct.policy.cedar.contracted import read_schema
+from safeconduct.policy.cedar.contracted import contract, read_schema
 from safeconduct.policy.cedar.rules import Rule, parse
-from safeconduct.policy.cedar.slices import Failed, Slice, slices
+from safeconduct.policy.cedar.slices import UTC, Failed, Slice
 from safeconduct.policy.contract import Asked, Denied, Permitted, Sets
 
 MAX_INPUT_BYTES: Final = 64 * 1024
+
+_KEPT: Final = 4096
 
 
 class _Ready(msgspec.Struct, frozen=True):
@@ -47,11 +49,10 @@ class CedarEngine:
         self.rules = tuple(rule.at for rule in rules)
         self._contract = bundle.contract
         self._says = {rule.at.id: rule.says for rule in rules}
-        logged = self._contract.log_only
-        self._ready = {name: _ready(found, logged) for name, found in slices(schema, rules).items()}
-        self.members: frozenset[str] | None = frozenset[str]({"call", "agent"}).union(
-            *(ready.slice.members for ready in self._ready.values())
-        )
+        self._parsed = rules
+        self._schema = schema
+        self._ready: dict[tuple[str, str, str], _Ready] = {}
+        self.members: frozenset[str] | None = members(rules)
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
         """What the rules say to one input, a JSON object of at most `MAX_INPUT_BYTES`.
@@ -66,9 +67,10 @@ class CedarEngine:
                     f"the policy input is larger than {MAX_INPUT_BYTES} bytes"
                 )
             value = orjson.loads(input_json)
-            ready = self._ready.get(value.get("call", {}).get("tool"))
-            if ready is None:
+            call = value.get("call", {})
+            if not self._schema.asked(call.get("tool")):
                 return self._contract.answer(Sets())
+            ready = self._slice(call["tool"], call["effect"], call["upstream"])
             sets = self._sets(ready.slice.ask(ready.active, value))
             if ready.everything is None:
                 return self._contract.answer(sets)
@@ -83,6 +85,24 @@ class CedarEngine:
                 f"the policy could not be evaluated ({type(error).__name__})"
             )
 
+    def _slice(self, tool: str, effect: str, upstream: str) -> _Ready:
+        key = (tool, effect, upstream)
+        found = self._ready.get(key)
+        if found is None:
+            groups = self._schema.groups(tool, (f"effect:{effect}", f"upstream:{upstream}"))
+            made = Slice(tool, groups, self._schema, self._parsed)
+            logged = self._contract.log_only
+            quiet = logged.isdisjoint(rule.at.id for rule in made.rules)
+            found = _Ready(
+                made,
+                made.policies(lambda rule: rule.at.id not in logged),
+                None if quiet else made.policies(),
+            )
+            if len(self._ready) >= _KEPT:
+                self._ready = {}
+            self._ready[key] = found
+        return found
+
     def _sets(self, ids: Iterable[str]) -> Sets:
         says = [self._says[identity] for identity in sorted(ids)]
         return Sets(
@@ -92,7 +112,10 @@ class CedarEngine:
         )
 
 
-def _ready(found: Slice, logged: frozenset[str]) -> _Ready:
-    counts: Callable[[Rule], bool] = lambda rule: rule.at.id not in logged  # noqa: E731
-    all_count = all(counts(rule) for rule in found.rules)
-    return _Ready(found, found.policies(counts), None if all_count else found.policies())
+def members(rules: Iterable[Rule]) -> frozenset[str]:
+    """The members of the input that rules can see, or that say which of them are asked."""
+    paths = {path for rule in rules for variable, path in rule.reads if variable == "context"}
+    if () in paths:
+        paths |= {(name,) for name in contract().actions["any"].context.fields}
+    named = {"now_ms" if path[0] == UTC else path[0] for path in paths if path}
+    return frozenset({"call", "agent", *named})

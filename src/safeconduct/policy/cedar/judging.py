@@ -14,7 +14,7 @@ from safeconduct.policy.cedar.contracted import read_schema
 from safeconduct.policy.cedar.looks import chains, constant, literals
 from safeconduct.policy.cedar.rules import Rule, parse
 from safeconduct.policy.cedar.schema import AGENT, TOOL, Path, Record, Schema
-from safeconduct.policy.cedar.slices import applies
+from safeconduct.policy.cedar.slices import Slice, applies
 from safeconduct.policy.refusal import PolicyRefused
 
 
@@ -55,6 +55,8 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
         yield from _unknown(rule, schema)
     if not bundle.header.unsafe_permit_all:
         yield from _vacuous(rules, schema)
+    for name in asked(schema):
+        Slice(name, schema.above(name), schema, rules).policies()
 
 
 def _fits(rule: Rule, schema: Compiled) -> Iterator[PolicyRefused]:
@@ -70,10 +72,7 @@ def _fits(rule: Rule, schema: Compiled) -> Iterator[PolicyRefused]:
 
 def _never(rule: Rule, schema: Schema) -> Iterator[PolicyRefused]:
     """A rule that is never satisfied, which a reviewer takes for one that is."""
-    if not any(
-        action.applies is not None and applies(rule, name, schema)
-        for name, action in schema.actions.items()
-    ):
+    if not any(applies(rule, name, schema.above(name)) for name in asked(schema)):
         yield rule.refused(
             f"the rule `{rule.at.id}` is about a tool that the schema does not have",
             "correct the name, or write the schema anew",
@@ -110,11 +109,16 @@ def _unknown(rule: Rule, schema: Schema) -> Iterator[PolicyRefused]:
 def _told(variable: str, rule: Rule, schema: Schema) -> Iterator[Record]:
     """What a variable can be for a rule."""
     if variable == "context":
-        for name, action in schema.actions.items():
-            if action.applies is not None and applies(rule, name, schema):
-                yield action.context
+        for name in asked(schema):
+            if applies(rule, name, schema.above(name)):
+                yield schema.actions[name].context
     else:
         yield schema.entities[AGENT if variable == "principal" else TOOL] or Record({})
+
+
+def asked(schema: Schema) -> list[str]:
+    """The actions that can be asked for, without the groups."""
+    return [name for name in schema.actions if schema.asked(name)]
 
 
 def _has(record: Record, path: Path) -> bool:

@@ -17,6 +17,9 @@ AGENT: Final = "Agent"
 TOOL: Final = "Tool"
 ACTION: Final = "Action"
 
+KNOWN: Final = ("effect:", "upstream:")
+"""How the names of groups begin that follow from what the gateway knows of a call."""
+
 SCALARS: Final = frozenset({"Long", "String", "Bool", "decimal", "datetime", "duration", "ipaddr"})
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*(?:::\w*)*|\S')
@@ -69,10 +72,26 @@ class Schema(msgspec.Struct, frozen=True):
     entities: dict[str, Record | None]
     actions: dict[str, Action]
 
+    def asked(self, name: object) -> bool:
+        """Whether this is an action that can be asked for, and no group."""
+        known = self.actions.get(name) if isinstance(name, str) else None
+        return known is not None and known.applies is not None
+
     def above(self, action: str) -> frozenset[str]:
-        """An action, and all that it is a member of."""
-        found = {action}
-        waiting = [action]
+        """The groups that an action is a member of, as the schema has it."""
+        return self._closed(self.actions[action].parents)
+
+    def groups(self, action: str, facts: Iterable[str]) -> frozenset[str]:
+        """The groups of an action, of which those in `facts` are what is so and no claim.
+
+        A schema says what a tool did when it was written. What it does now comes from the call.
+        """
+        own = {group for group in self.actions[action].parents if not group.startswith(KNOWN)}
+        return self._closed({*own, *facts})
+
+    def _closed(self, groups: Iterable[str]) -> frozenset[str]:
+        found = set(groups)
+        waiting = list(found)
         while waiting:
             known = self.actions.get(waiting.pop())
             fresh = (known.parents if known is not None else frozenset[str]()) - found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, cast
 
 import orjson
@@ -37,9 +38,6 @@ Shape = dict[str, Any] | list[Any] | None
 UTC: Final = "utc"
 """A member of the context that is worked out of `now_ms`, as Cedar cannot divide."""
 
-GROUPS: Final = ("effect", "upstream")
-"""Members of `call` that are the beginning of the names of groups."""
-
 _KEPT: Final = 256
 
 
@@ -48,27 +46,26 @@ class Failed(Exception):
 
 
 class Slice:
-    """The rules for one action, ready to be asked."""
+    """The rules for one action, which is a member of `groups`, ready to be asked."""
 
-    def __init__(self, action: str, schema: Schema, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, action: str, groups: AbstractSet[str], schema: Schema, rules: Iterable[Rule]
+    ) -> None:
         known = schema.actions[action]
+        self.rules = tuple([rule for rule in rules if applies(rule, action, groups)])
         read: dict[str, set[Path]] = {"principal": set(), "resource": set(), "context": set()}
-        for rule in rules:
+        for rule in self.rules:
             for variable, path in rule.reads:
                 read[variable].add(path)
         agent = only(schema.entities[AGENT] or Record({}), read["principal"])
         tool = only(schema.entities[TOOL] or Record({}), read["resource"])
         context = only(known.context, read["context"])
-        above = schema.above(action) - {action}
-        self.rules = tuple(rules)
-        self._groups = _groups(above)
-        self.members = frozenset("now_ms" if name == UTC else name for name in context.fields)
         self._action = action
         self._schema = Compiled.from_str(
             write(
                 {AGENT: agent, TOOL: tool},
-                {action: Action(above, known.applies, context)},
-                above,
+                {action: Action(frozenset(groups), known.applies, context)},
+                groups,
             )
         )
         self._context = cast("dict[str, Shape]", _shape(context))
@@ -87,9 +84,6 @@ class Slice:
         May raise anything, and `Failed` when a rule failed.
         """
         call, agent = value["call"], value["agent"]
-        for name, groups in self._groups.items():
-            if call[name] not in groups:
-                raise Failed(f"the schema has another {name} for the tool")
         if UTC in self._context:
             value = {**value, UTC: _utc(value["now_ms"])}
         result = is_authorized(
@@ -126,48 +120,26 @@ class Slice:
         return found
 
 
-def _groups(above: Iterable[str]) -> dict[str, list[str]]:
-    """What the groups of an action say of its tool, such as `effect:read`, by member of `call`.
-
-    They were true when the schema was written, and are compared with what is true now.
-    """
-    found: dict[str, list[str]] = {}
-    for group in above:
-        name, colon, value = group.partition(":")
-        if colon and name in GROUPS:
-            found.setdefault(name, []).append(value)
-    return found
-
-
 def _headless(policy: pst.Template) -> pst.Template:
     whole = pst.ScopeAny()
     resource = whole if isinstance(policy.resource, pst.ScopeEq) else policy.resource
     return dataclasses.replace(policy, action=whole, resource=resource)
 
 
-def slices(schema: Schema, rules: Sequence[Rule]) -> dict[str, Slice]:
-    """A slice for each action that applies to something."""
-    return {
-        name: Slice(name, schema, [rule for rule in rules if applies(rule, name, schema)])
-        for name, action in schema.actions.items()
-        if action.applies is not None
-    }
-
-
-def applies(rule: Rule, action: str, schema: Schema) -> bool:
-    """Whether the head of a rule leaves room for an action, on the tool of the same name."""
+def applies(rule: Rule, action: str, groups: AbstractSet[str]) -> bool:
+    """Whether the head of a rule leaves room for an action of these groups, and for its tool."""
     match rule.policy.action:
         case pst.ActionEq(entity):
-            named = {entity.id} & {action}
+            fits = entity.id == action
         case pst.ActionIn(entities):
-            named = {entity.id for entity in entities} & schema.above(action)
+            fits = any(entity.id == action or entity.id in groups for entity in entities)
         case _:
-            named = {action}
+            fits = True
     match rule.policy.resource:
         case pst.ScopeEq(pst.EntityUid() as entity):
-            return bool(named) and entity.id == action
+            return fits and entity.id == action
         case _:
-            return bool(named)
+            return fits
 
 
 def _shape(type_: Type) -> Shape:

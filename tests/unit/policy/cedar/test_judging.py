@@ -125,8 +125,6 @@ def test_a_permit_that_names_no_tool_is_refused(condition: str, when: str) -> No
         'permit (principal, action, resource) when { resource.upstream == "crm" };',
         'permit (principal, action, resource) when { action == Action::"crm.update" };',
         "forbid (principal, action, resource);",
-        "permit (principal, action, resource) when { context.facts has rate && resource.effect"
-        + ' == "read" && context.facts.rate.lessThan(decimal("1.0")) };',
     ],
 )
 def test_a_rule_that_names_what_it_is_for_passes(text: str) -> None:

@@ -56,8 +56,27 @@ def test_types_are_resolved_wherever_they_are_declared() -> None:
 
 def test_an_action_is_a_member_of_the_groups_of_its_groups() -> None:
     schema = understand(canonical("action a; action b in [a]; action c in [b]; action d in [a];"))
-    assert schema.above("c") == {"a", "b", "c"}
-    assert schema.above("unknown") == {"unknown"}
+    assert schema.above("c") == {"a", "b"}
+    assert schema.above("a") == frozenset()
+
+
+def test_what_the_gateway_knows_of_a_call_replaces_what_the_schema_says_of_it() -> None:
+    schema = understand(
+        canonical(
+            """
+            action "effect:read" in ["quiet"]; action "effect:write"; action quiet; action own;
+            action "t.a" in ["effect:read", "upstream:x", own]; action "upstream:x";
+            """
+        )
+    )
+    assert schema.above("t.a") == {"effect:read", "upstream:x", "own", "quiet"}
+    assert schema.groups("t.a", ["effect:write"]) == {"effect:write", "own"}
+    assert schema.groups("t.a", ["effect:read", "upstream:y"]) == {
+        "effect:read",
+        "quiet",
+        "upstream:y",
+        "own",
+    }
 
 
 def test_entities_that_are_more_than_attributes_are_marked() -> None:

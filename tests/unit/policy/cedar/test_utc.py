@@ -42,7 +42,7 @@ ENGINE = CedarEngine(
 
 def ask(weekday: int, minute: int, now_ms: object) -> tuple[bool, bool]:
     value = {
-        "call": {"tool": "t.now"},
+        "call": {"tool": "t.now", "effect": "read", "upstream": "t"},
         "agent": {"id": "a"},
         "facts": {"weekday": weekday, "minute": minute},
         "now_ms": now_ms,
