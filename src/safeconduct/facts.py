@@ -275,7 +275,9 @@ class FactFinder:
         try:
             given = policy_input(call, facts, policy.members)
         except orjson.JSONEncodeError as error:
-            answer = PolicyAnswer(bundle=policy.digest, error=f"no policy input: {error}")
+            answer = PolicyAnswer(
+                bundle=policy.digest, masks=None, error=f"no policy input: {error}"
+            )
         else:
             answer = await judged(policy, given, gathered.now_ms)
         return msgspec.structs.replace(facts, policy=answer)
@@ -332,7 +334,7 @@ async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswe
         return answer if isinstance(answer, PolicyAnswer) else await answer
     except Exception as error:  # noqa: BLE001  an engine that breaks its word refuses, on record
         name = type(error).__name__
-        return PolicyAnswer(bundle=policy.digest, error=f"the engine raised {name}")
+        return PolicyAnswer(bundle=policy.digest, masks=None, error=f"the engine raised {name}")
 
 
 REPLIES: Final = "inputResponses"

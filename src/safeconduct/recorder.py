@@ -57,11 +57,14 @@ class Recorder:
         desk: Desk,
         clock_ms: Callable[[], int],
         new_id: Callable[[str], str],
+        mask_key: bytes,
     ) -> None:
+        """`mask_key` is what records hash masked values with."""
         self._ledger = ledger
         self._desk = desk
         self._clock_ms = clock_ms
         self._new_id = new_id
+        self._mask_key = mask_key
 
     async def decided(
         self, call: Call, gathered: Gathered, facts: Facts | None, decision: Decision
@@ -74,7 +77,7 @@ class Recorder:
         question: JSON | None = None
         if isinstance(decision.verdict, Elevate) and facts is not None:
             made, question = self._asked(made, facts, decision.verdict)
-        record = decision_record(made.id, call, gathered, facts, made.decision)
+        record = decision_record(made.id, call, gathered, facts, made.decision, self._mask_key)
         try:
             await self._append_decision(record, [] if question is None else [question])
         except LedgerConflict:

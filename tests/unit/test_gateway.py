@@ -13,6 +13,7 @@ import pytest
 from safeconduct.config.schema import CredentialBlock
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import Effect, ToolManifest
+from safeconduct.core.masks import Mask
 from safeconduct.core.model import ToolFacts
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.ports import (
@@ -432,6 +433,37 @@ async def test_facts_that_a_record_cannot_hold_are_left_out_and_the_call_goes_on
         assert decision["policy"] == {
             "bundle": "", "permit": ["all"], "deny": [], "elevate": [], "masked": [""],
         }  # fmt: skip
+
+
+async def test_what_the_policy_masks_is_not_in_the_log_and_stays_comparable(tmp_path: Path) -> None:
+    rules = Rules(PolicyAnswer(permit=("all",), masks=(Mask("facts", "old_amount_minor", "hash"),)))
+    for _ in range(2):
+        async with simulated(tmp_path, purpose="Set D-7", policy=rules) as task:
+            await task.call("crm.update_deal", {"id": "D-7", "next_step": "x"}, Spy())
+            log, state = records(task, "decision"), task.config.root.gateway.state
+    policies = [decision["policy"] for decision in log]
+    assert [policy["masked"] for policy in policies] == [["/facts/old_amount_minor"]] * 2
+    assert [decision["facts"] for decision in log] == [{}, {}]
+    first, second = (policy["input"]["facts"]["old_amount_minor"] for policy in policies)
+    assert first == second
+    assert first.startswith("hmac-sha256:")
+    key = tmp_path / state / "mask.key"
+    assert (len(key.read_bytes()), key.stat().st_mode & 0o777) == (32, 0o600)
+
+
+async def test_an_engine_that_breaks_its_word_leaves_none_of_the_input_in_the_log(
+    tmp_path: Path,
+) -> None:
+    class Raising(Rules):
+        def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
+            raise ValueError
+
+    async with simulated(tmp_path, purpose="Set D-7", policy=Raising()) as task:
+        step = await task.call("crm.update_deal", {"id": "D-7", "next_step": "x"}, Spy())
+        (decision,) = records(task, "decision")
+    assert (step.reason, decision["facts"]) == ("policy-error", {})
+    assert decision["policy"]["masked"] == [""]
+    assert "input" not in decision["policy"]
 
 
 async def test_a_grant_that_ran_out_before_the_upstream_is_not_used(tmp_path: Path) -> None:

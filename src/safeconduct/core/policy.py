@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from safeconduct.core.masks import Mask
 from safeconduct.core.obligations import NO_DEMANDS, Demands
 
 Said = Literal["permit", "elevate", "deny"]
@@ -24,10 +25,10 @@ class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules said. When `error` is set all sets are empty.
 
     `obligations` are names from the bundle that rules which permit or elevate demand, `demands`
-    what these come to together. `log_only`
-    are rules that spoke and do not count yet, and `would_have` is what the policy had said if they
-    did; None where no such rule spoke. `bundle` is the lower-case hexadecimal SHA-256 of the policy
-    bundle.
+    what these come to together. `log_only` are rules that spoke and do not count yet, and
+    `would_have` is what the policy had said if they did; None where no such rule spoke. `masks` are
+    parts of the input that no record shows; None where an engine did not say which. `bundle` is the
+    lower-case hexadecimal SHA-256 of the policy bundle.
     """
 
     permit: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     demands: Demands = NO_DEMANDS
     log_only: tuple[str, ...] = ()
     would_have: Said | None = None
+    masks: tuple[Mask, ...] | None = ()
     bundle: str = ""
     error: str | None = None
 

@@ -13,9 +13,10 @@ from safeconduct.core.admit import Admitted
 from safeconduct.core.checks.budget import spends
 from safeconduct.core.decide import NOTHING_AGAINST
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
+from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.recorded_input import unrecorded
+from safeconduct.core.recorded_input import WHOLE, unrecorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
 
 JSON = dict[str, Any]
@@ -48,8 +49,12 @@ def decision_record(
     gathered: Gathered,
     facts: Facts | None,
     decision: Decision,
+    mask_key: bytes = b"",
 ) -> JSON:
-    """The decision record: durable before anything that depends on it."""
+    """The decision record: durable before anything that depends on it.
+
+    `mask_key` is what masked values are hashed with; without one they are left out.
+    """
     task, tool = gathered.task, gathered.tool
     record: JSON = {
         "kind": "decision",
@@ -78,18 +83,23 @@ def decision_record(
     if gathered.unsafe:
         record["unsafe"] = list(gathered.unsafe)
     if facts is not None:
-        record.update(_enriched(call, facts))
+        record.update(_enriched(call, facts, mask_key))
     record.update(_verdict(gathered, decision.verdict))
     return record
 
 
-def _enriched(call: Call, facts: Facts) -> JSON:
+def _enriched(call: Call, facts: Facts, mask_key: bytes) -> JSON:
     """What step 3 added."""
-    value: JSON = {
-        "policy": {**policy_value(facts.policy), "input": unrecorded(call, facts)},
-        "provenance": places(call, facts),
-        "facts": {name: item for name, item in facts.resolved.items() if isinstance(item, int)},
-    }
+    masks, policy = facts.policy.masks, policy_value(facts.policy)
+    integers = {name: item for name, item in facts.resolved.items() if isinstance(item, int)}
+    if masks is None:
+        # What may be shown is not known.
+        integers, policy["masked"] = {}, [WHOLE]
+    else:
+        policy["input"] = kept = unrecorded(call, facts)
+        if masks and (masked := mask(masks, mask_key, kept, integers)):
+            policy["masked"] = masked
+    value: JSON = {"policy": policy, "provenance": places(call, facts), "facts": integers}
     if facts.findings:
         value["findings"] = sorted({finding.kind for finding in facts.findings})
     if facts.failures:

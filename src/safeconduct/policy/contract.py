@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from safeconduct.core.masks import Mask
 from safeconduct.core.obligations import Demands, together
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate, Said
 
@@ -75,12 +76,13 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """What a bundle's header says of its rules.
 
     `log_only` are rules that speak without effect; `obligations` the names that rules may demand,
-    with what they come to.
+    with what they come to; `masks` what records do not show of the input.
     """
 
     digest: str
     log_only: frozenset[str] = frozenset()
     obligations: Mapping[str, Demands] = {}
+    masks: tuple[Mask, ...] = ()
 
     def answer(self, sets: Sets, everything: Sets | None = None) -> PolicyAnswer:
         """What the sets amount to.
@@ -93,7 +95,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             everything = sets
         if self.log_only:
             sets = sets.without(self.log_only)
-        answer = _answer(sets, self.digest)
+        answer = self._answer(sets)
         if answer.obligations:
             if not self.obligations.keys() >= {*answer.obligations}:
                 return self.failed("a rule demands an obligation that the bundle does not explain")
@@ -105,20 +107,21 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             answer,
             log_only=tuple(sorted(logged)),
-            would_have=_answer(everything, self.digest).said,
+            would_have=self._answer(everything).said,
         )
 
     def failed(self, error: str) -> PolicyAnswer:
         """The answer of an engine that could not say anything; `error` quotes no input."""
-        return PolicyAnswer(bundle=self.digest, error=error)
+        return PolicyAnswer(bundle=self.digest, masks=self.masks, error=error)
 
-
-def _answer(sets: Sets, digest: str) -> PolicyAnswer:
-    demanding: tuple[Permitted | Asked, ...] = (*sets.permit, *sets.elevate)
-    return PolicyAnswer(
-        permit=tuple([rule.id for rule in sets.permit]),
-        deny=tuple([rule.id for rule in sets.deny]),
-        elevate=tuple([PolicyElevate(rule.id, rule.template, rule.ttl_s) for rule in sets.elevate]),
-        obligations=tuple(sorted({name for rule in demanding for name in rule.obligations})),
-        bundle=digest,
-    )
+    def _answer(self, sets: Sets) -> PolicyAnswer:
+        asked = [PolicyElevate(rule.id, rule.template, rule.ttl_s) for rule in sets.elevate]
+        demanding: tuple[Permitted | Asked, ...] = (*sets.permit, *sets.elevate)
+        return PolicyAnswer(
+            permit=tuple([rule.id for rule in sets.permit]),
+            deny=tuple([rule.id for rule in sets.deny]),
+            elevate=tuple(asked),
+            obligations=tuple(sorted({name for rule in demanding for name in rule.obligations})),
+            masks=self.masks,
+            bundle=self.digest,
+        )

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from safeconduct.core.masks import Mask
 from safeconduct.policy.bundles import layout
 from safeconduct.policy.bundles.reading import read
 from safeconduct.policy.refusal import PolicyRefused
@@ -26,9 +27,9 @@ def test_what_rules_share_is_rules_and_masks_are_part_of_the_bundle(tmp_path: Pa
     shared: dict[str, str | bytes] = {"lib/money.rego": "package lib.money\n"}
     found = read(write(tmp_path / "a", files=shared))
     assert [rule.path for rule in found.rules] == ["lib/money.rego", "rules/test.rego"]
-    assert found.masks is None
-    masked = read(write(tmp_path / "b", files={**shared, "masks.yaml": "erase: []\n"}))
-    assert masked.masks == "erase: []\n"
+    assert found.masks == ()
+    masked = read(write(tmp_path / "b", files={**shared, "masks.yaml": "hash: [/facts/owner]\n"}))
+    assert masked.masks == masked.contract.masks == (Mask("facts", "owner", "hash"),)
     assert masked.digest != found.digest
 
 

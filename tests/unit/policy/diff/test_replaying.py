@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from safeconduct.core.masks import Mask
 from safeconduct.core.obligations import Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.recorded_input import without_input
@@ -191,6 +192,23 @@ def test_a_record_without_what_the_rules_saw_is_not_replayed() -> None:
     del record["policy"]["input"]
     with pytest.raises(Unreplayable, match="did not keep"):
         Pair(old, old).compare(record)
+
+
+def test_of_masked_values_equality_is_replayed_and_nothing_else() -> None:
+    equal = 'permit contains {"id": "own"} if input.facts.owner == input.facts.analyst\n'
+    literal = 'permit contains {"id": "dana"} if input.facts.owner == "Dana"\n'
+    masks = tuple(Mask("facts", name, "hash") for name in ("owner", "analyst"))
+    for rules, replays in ((equal, True), (literal, False)):
+        old = RegoEngine(replace(bundle(PACKAGE + rules), masks=masks))
+        known = facts(resolved={"owner": "Dana", "analyst": "Dana"})
+        record = decided(old, call(), known)
+        assert record["verdict"] == "permit"
+        assert record["policy"]["masked"] == ["/facts/owner", "/facts/analyst"]
+        if replays:
+            assert Pair(old, engine(CLOSED)).compare(record)[0].new == DENIED
+        else:
+            with pytest.raises(Unreplayable, match="does not show"):
+                Pair(old, engine(CLOSED)).compare(record)
 
 
 def test_an_error_that_comes_again_is_replayed() -> None:
