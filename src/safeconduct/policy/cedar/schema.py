@@ -72,9 +72,9 @@ class Schema(msgspec.Struct, frozen=True):
     entities: dict[str, Record | None]
     actions: dict[str, Action]
 
-    def asked(self, name: object) -> bool:
+    def asked(self, name: str) -> bool:
         """Whether this is an action that can be asked for, and no group."""
-        known = self.actions.get(name) if isinstance(name, str) else None
+        known = self.actions.get(name)
         return known is not None and known.applies is not None
 
     def above(self, action: str) -> frozenset[str]:
