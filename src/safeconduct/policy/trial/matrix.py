@@ -9,7 +9,7 @@ import copy
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NoReturn, cast
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import msgspec
 import orjson
@@ -21,6 +21,8 @@ from safeconduct.policy.trial.expectation import REFUSED, Expectation, expectati
 from safeconduct.policy.trial.shape import Misshapen, Tree, check_shape, type_at
 
 MAX_CASES: Final = 10_000
+
+_Names = Annotated[list[str], msgspec.Meta(min_length=1)]
 
 KEYS: Final = ("base", "given", "mistyped", "combine", "cases")
 _WITHOUT: Final = "without"
@@ -104,7 +106,7 @@ class _Reader:
 
     def _combinations(self) -> Iterator[tuple[str, ...]]:
         try:
-            axes = msgspec.convert(self._value["combine"] or [], list[list[str]])
+            axes = msgspec.convert(self._value["combine"] or [], list[_Names])
         except msgspec.ValidationError:
             self._refuse(("combine",), "not lists of names", "write `- [NAME, NAME]` for each list")
         if math.prod(len(axis) for axis in axes) > MAX_CASES:

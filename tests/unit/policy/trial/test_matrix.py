@@ -169,6 +169,7 @@ def test_mistyped_values_reach_the_rules_as_they_are() -> None:
         (CASES + "combine: a", 3, "not lists of names"),
         (CASES + "combine: [a]", 3, "not lists of names"),
         (CASES + "combine: [[{}]]", 3, "not lists of names"),
+        (CASES + "combine: [[]]", 3, "not lists of names"),
         (CASES + "combine: [[a]]", 3, "nothing is given as `a`"),
         (f"given: {{a: {{{YES}}}, b: {{without: [approval.digest]}}}}\ncases:\n  a, b: deny", 3,
          "approval: Object missing required field digest"),
