@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ JANE, BOB = "jane@harbour.example", "bob@harbour.example"
 COPILOT, HELPER, PRINTER = (
     f"spiffe://harbour.example/agents/{name}" for name in ("copilot", "helper", "printer")
 )
+STAGE = Path(__file__).parent / "gateway"
 PURPOSE = "Read case C-1 and write a note on C-1."
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -231,10 +232,10 @@ class Gateway:
         finally:
             connection.close()
 
-    def operate(self, *words: str) -> None:
-        """What the operator types."""
+    def operate(self, *words: str) -> str:
+        """What the operator types, and what is answered."""
         command = [sys.executable, "-m", "safeconduct", *words, "--config", str(self.directory)]
-        subprocess.run(command, check=True, capture_output=True)
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def verified(self) -> str:
         """What the log's verification says."""
@@ -284,23 +285,25 @@ def outcome(answer: tuple[int, JSON]) -> str | None:
 
 
 @contextmanager
-def company(*tenants: str) -> Generator[list[Gateway]]:
-    """A gateway for each tenant, in front of one desk."""
+def company(
+    *tenants: str, gateway: Path = STAGE, server: Sequence[str] = ("examples.stage.desk",)
+) -> Generator[list[Gateway]]:
+    """A gateway for each tenant, in front of one server: a module and its arguments."""
     with tempfile.TemporaryDirectory(prefix="safeconduct-") as scratch:
         directory = Path(scratch)
-        desk = [sys.executable, "-m", "examples.stage.desk"]
-        with _process(desk, directory / "desk.log") as said:
+        command = [sys.executable, "-m", *server]
+        with _process(command, directory / "server.log") as said:
             port = int(json.loads(said)["port"])
-            yield [_gateway(directory / tenant, tenant, port) for tenant in tenants]
+            yield [_gateway(directory / tenant, tenant, port, gateway) for tenant in tenants]
 
 
-def _gateway(directory: Path, tenant: str, desk: int) -> Gateway:
-    shutil.copytree(Path(__file__).parent / "gateway", directory)
+def _gateway(directory: Path, tenant: str, server: int, source: Path) -> Gateway:
+    shutil.copytree(source, directory)
     main = directory / "safeconduct.yaml"
     text = main.read_text(encoding="utf-8")
     for fixed, real in (
         ("127.0.0.1:8700", f"{HOST}:{free_port()}"),
-        ("127.0.0.1:9101", f"{HOST}:{desk}"),
+        ("127.0.0.1:9101", f"{HOST}:{server}"),
         ("tenant: harbour.example", f"tenant: {tenant}"),
     ):
         text = text.replace(fixed, real)
