@@ -35,9 +35,9 @@ BROKEN = {
     "half a rule": (RULE + "{\n", "office.rego:"),
     "a rule without an id": (RULE + "{}\n", "office.rego:5: "),
     "a rule without a condition": (RULE + '{"id": "all"}\n', "office.rego:5: "),
-    "another package": ("package agent.other\n", "safeconduct.yaml:"),
-    "garbage": ("\x00\x01\x02", "safeconduct.yaml:"),
-    "nothing": ("", "safeconduct.yaml:"),
+    "another package": ("package agent.other\n", "policy.yaml:"),
+    "garbage": ("\x00\x01\x02", "office.rego:1: "),
+    "nothing": ("", "office.rego:"),
 }
 
 
