@@ -47,7 +47,9 @@ class Deciding:
         block = AuthzenBlock(
             callers=(PEP, OTHER_PEP), bundle=None if bundle is None else str(bundle), drafts=drafts
         )
-        self.parties = Certified(directory, replace(made, root=replace(made.root, authzen=block)))
+        policy = replace(made.root.policy, process="shared")
+        root = replace(made.root, authzen=block, policy=policy)
+        self.parties = Certified(directory, replace(made, root=root))
         self.now_ms = NOW_MS
         self.rules = Rules()
         self.simulated = SimulatedTask(
@@ -73,7 +75,7 @@ class Deciding:
         )
         self.certificate: Certificate | None = self.parties.authority.svid(PEP).shown
         entry = doors(ISSUER, "127.0.0.1:8700", clients=self._shown)
-        self.site = Site(decisions(rooms, asking, self.refusals), entry)
+        self.site = Site(decisions(rooms, asking, self.refusals).routes, entry)
 
     async def _recorded(self, *records: Mapping[str, Any]) -> int:
         if self.fault is not None:

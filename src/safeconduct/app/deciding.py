@@ -7,34 +7,53 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.config.authzen import AuthzenBlock
 from safeconduct.delegation.asking import Asking
 from safeconduct.delegation.enforcers import Enforcers
 from safeconduct.entrypoints.authzen.endpoint import REQUESTS, Decisions
 from safeconduct.entrypoints.authzen.messages import Messages
-from safeconduct.entrypoints.authzen.objects import Candidates, Objects, candidates
+from safeconduct.entrypoints.authzen.objects import Objects, candidates
 from safeconduct.entrypoints.authzen.requests import AccessRequests
 from safeconduct.entrypoints.http import Routes
 from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle
-from safeconduct.policy.loading import engine, passed
+from safeconduct.policy.loading import deciding, passed
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.ports import PolicyEngine
+from safeconduct.ports import Closing, PolicyEngine
 from safeconduct.rooms import Rooms, new_id
 
 CANDIDATES: Final = "data/candidates.json"
 
 
-def decisions(rooms: Rooms, asking: Asking, refusals: Refusals) -> Routes:
-    """What is served of the Authorization API: nothing without a block in the configuration.
+class Deciding:
+    """What is served of the Authorization API; `policy` is what decides besides the page."""
+
+    def __init__(self, routes: Routes, policy: PolicyEngine | None = None) -> None:
+        self.routes = routes
+        self._policy = policy
+
+    async def close(self) -> None:
+        """Ends what evaluates the policy."""
+        if self._policy is not None:
+            await _close(self._policy)
+
+
+async def _close(engine: PolicyEngine) -> None:
+    if isinstance(engine, Closing):
+        await engine.close()
+
+
+def decisions(rooms: Rooms, asking: Asking, refusals: Refusals) -> Deciding:
+    """Nothing without a block in the configuration.
 
     Raises PolicyRefused.
     """
     root = rooms.config.root
     block = root.authzen
     if block is None:
-        return {}
+        return Deciding({})
+    bundle = None if block.bundle is None else checked(Path(rooms.config.directory) / block.bundle)
+    policy = None if bundle is None else deciding(bundle, process=root.policy.process)
     enforcers = Enforcers(block.callers, asking=asking, tasks=rooms.state, clock_ms=rooms.clock_ms)
     requests = None
     if block.drafts.access_request is not None:
@@ -57,56 +76,44 @@ def decisions(rooms: Rooms, asking: Asking, refusals: Refusals) -> Routes:
             obligations=obligations,
             requests=requests,
         )
-    return Decisions(
+    objects = None
+    if bundle is not None and policy is not None:
+        objects = Objects(
+            policy,
+            candidates(bundle.data),
+            tenant=root.gateway.tenant,
+            obligations=obligations,
+            record=rooms.log.append,
+            clock_ms=rooms.clock_ms,
+            new_id=new_id,
+        )
+    served = Decisions(
         root.gateway.issuer,
         enforcers,
         refusals,
         messages=messages,
-        objects=objects(rooms, block),
+        objects=objects,
         requests=requests,
         obligations=obligations,
-    ).routes()
+    )
+    return Deciding(served.routes(), policy)
 
 
-def objects(rooms: Rooms, block: AuthzenBlock) -> Objects | None:
-    """Who decides about what is no message of MCP, if anybody does. Raises PolicyRefused."""
-    if block.bundle is None:
-        return None
-    directory = Path(rooms.config.directory) / block.bundle
+def checked(directory: Path) -> Bundle:
+    """A bundle of rules about anything but messages of MCP. Raises PolicyRefused."""
     bundle = passed(directory)
+    if bundle.header.engine != "rego":
+        raise PolicyRefused(
+            "rules about anything but messages of MCP are written in Rego",
+            file=str(directory / FILE),
+            fix="write `engine: rego`, and the rules in Rego",
+        )
     try:
-        policy, found = _rego(bundle), _candidates(bundle)
-    except PolicyRefused as error:
-        raise error.under(directory) from None
-    return Objects(
-        policy,
-        found,
-        tenant=rooms.config.root.gateway.tenant,
-        obligations=block.drafts.obligations is not None,
-        record=rooms.log.append,
-        clock_ms=rooms.clock_ms,
-        new_id=new_id,
-    )
-
-
-def _rego(bundle: Bundle) -> PolicyEngine:
-    """Raises PolicyRefused: other engines know calls of tools and nothing else."""
-    if bundle.header.engine == "rego":
-        return engine(bundle)
-    raise PolicyRefused(
-        "rules about anything but messages of MCP are written in Rego",
-        file=FILE,
-        fix="write `engine: rego`, and the rules in Rego",
-    )
-
-
-def _candidates(bundle: Bundle) -> Candidates:
-    """What may be found. Raises PolicyRefused."""
-    try:
-        return candidates(bundle.data)
+        candidates(bundle.data)
     except msgspec.ValidationError as error:
         raise PolicyRefused(
             f"this is not what a search finds things in: {error}",
-            file=CANDIDATES,
+            file=str(directory / CANDIDATES),
             fix="keep `subjects`, `resources` and `actions` in it",
         ) from None
+    return bundle

@@ -186,7 +186,7 @@ class Served:
             ),
             **self._oauth.routes(),
             **self._consent.routes(),
-            **self._decisions,
+            **self._decisions.routes,
             **({} if self._login is None else self._login.routes()),
             CLIENTS_PATH: {"GET": Route(self._client)},
             **self._svids(),
@@ -222,6 +222,7 @@ class Served:
         finally:
             await self._endpoint.close()
             await self.operator.close()
+            await self._decisions.close()
             await self.policy.close()
             await self.rooms.close()
 

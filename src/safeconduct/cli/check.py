@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -67,22 +68,30 @@ def _sorted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _policy(config: Config) -> list[Problem]:
-    """What is wrong with the bundle; one that is to be fetched is left alone."""
+    """What is wrong with the bundles; one that is to be fetched is left alone."""
     from safeconduct.config import Problem
     from safeconduct.policy.refusal import PolicyRefused
     from safeconduct.rooms import engine
 
-    if config.root.policy.source is not None:
-        return []
-    try:
-        engine(config)
-    except PolicyRefused as refused:
-        return [
-            Problem(
-                file=refused.file, line=refused.line, sentence=refused.sentence, fix=refused.fix
+    judges: list[Callable[[], object]] = []
+    if config.root.policy.source is None:
+        judges.append(partial(engine, config))
+    authzen = config.root.authzen
+    if authzen is not None and authzen.bundle is not None:
+        from safeconduct.app.deciding import checked
+
+        judges.append(partial(checked, Path(config.directory) / authzen.bundle))
+    problems: list[Problem] = []
+    for judge in judges:
+        try:
+            judge()
+        except PolicyRefused as refused:
+            problems.append(
+                Problem(
+                    file=refused.file, line=refused.line, sentence=refused.sentence, fix=refused.fix
+                )
             )
-        ]
-    return []
+    return problems
 
 
 def _counted(config: Config) -> str:

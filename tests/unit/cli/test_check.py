@@ -1,12 +1,14 @@
 """`check` names every mistake with file, line and fix."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from safeconduct.cli.main import main
 from tests.support.configs import Gateway
+from tests.support.enforcing import FIXTURE
 
 SEED = sorted(str(file) for file in (Path(__file__).parents[2] / "data" / "seed").glob("*.yaml"))
 
@@ -70,6 +72,19 @@ def test_the_policy_is_asked_too(gateway: Gateway, capsys: pytest.CaptureFixture
     rules.write_text('package agent.tools\n\npermit contains {"id" if true\n', encoding="utf-8")
     assert main(["check", str(gateway.directory)]) == 1
     assert capsys.readouterr().out.startswith(f"{rules}:3: ")
+
+
+def test_the_policy_for_other_enforcement_points_is_asked_too(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(FIXTURE, gateway.directory / "records")
+    block = "authzen: {callers: ['spiffe://crm.example/peps/mesh'], bundle: records}\n"
+    gateway.add("safeconduct.yaml", block)
+    assert main(["check", str(gateway.directory)]) == 0
+    path = gateway.directory / "records" / "data" / "candidates.json"
+    path.write_text('{"people": {}}', encoding="utf-8")
+    assert main(["check", str(gateway.directory)]) == 1
+    assert f"{path}:1: this is not what a search" in capsys.readouterr().out
 
 
 def test_a_policy_is_not_asked_while_the_rest_is_wrong(

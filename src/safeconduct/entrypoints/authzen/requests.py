@@ -79,7 +79,7 @@ class _Kept(msgspec.Struct, kw_only=True):
 
     client: str
     approval: str
-    bound: bytes
+    bound: str
     expires_ms: int
     request: str | None = None
 
@@ -234,11 +234,11 @@ class AccessRequests:
                 return "approved", {"mode": "reevaluate", "approval": approval}
 
 
-def _bound(asked: Evaluation) -> bytes:
-    """What a denial was about, for comparison."""
+def _bound(asked: Evaluation) -> str:
+    """The digest of what a denial was about: all of it would be much to keep."""
     value = msgspec.to_builtins(asked)
     value["context"] = {name: asked.context[name] for name in _BINDING if name in asked.context}
-    return canonical(value)
+    return sha256(canonical(value))
 
 
 def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
