@@ -56,3 +56,13 @@ def test_state_stays_out_of_repositories(tmp_path: Path) -> None:
     main(["init", str(tmp_path)])
     assert "state/" in (tmp_path / ".gitignore").read_text(encoding="utf-8").split("\n")
     assert not (tmp_path / "gitignore").exists()
+
+
+def test_the_policy_has_tests_that_reach_all_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init", str(tmp_path)])
+    policy = str(tmp_path / "policy")
+    assert main(["policy", "check", policy]) == 0
+    assert main(["policy", "test", "--threshold", "100", policy]) == 0
+    assert "no case makes" not in capsys.readouterr().out
