@@ -99,7 +99,7 @@ def _fits(kind: inspect.Type, literal: Node) -> bool:
     if isinstance(kind, inspect.LiteralType):
         return string(literal) in kind.values
     literal_kind, literal_value = value(literal)
-    if isinstance(literal_value, float):
+    if isinstance(literal_value, float) and not literal_value.is_integer():
         return False
     if isinstance(kind, inspect.AnyType):
         return True

@@ -78,6 +78,7 @@ def test_a_condition_that_makes_no_sense(condition: str, sentence: str) -> None:
     [
         "input.agent.tier in {1, 2}",
         "input.agent.tier != 3",
+        "input.facts.amount_minor < 1e6",
         'input.user.acr == "mfa"',
         "input.user.acr != null",
         'input.call.effect in {"read", "write"}',
