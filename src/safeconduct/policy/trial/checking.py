@@ -60,7 +60,12 @@ def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
     from safeconduct.policy.rego.evaluator import Evaluator  # noqa: PLC0415 native code
     from safeconduct.policy.rego.syntax import rules  # noqa: PLC0415
     from safeconduct.policy.trial.literals import demanded, misread  # noqa: PLC0415
-    from safeconduct.policy.trial.reach import impossible, missing, unneeded  # noqa: PLC0415
+    from safeconduct.policy.trial.reach import (  # noqa: PLC0415
+        certain,
+        impossible,
+        missing,
+        unneeded,
+    )
 
     found = rules(Evaluator(bundle).modules)
     data = msgspec.json.decode(bundle.data)
@@ -71,6 +76,7 @@ def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
     if not refused:
         # It follows chains of rules, which the preflight bounds.
         yield from impossible(found)
+    yield from certain(found, bundle.header.entrypoint)
     yield from unneeded(found, bundle.header.entrypoint)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.elements import targets
@@ -11,8 +11,10 @@ from safeconduct.policy.rego.guards import Guards
 from safeconduct.policy.rego.syntax import Node, Path, Rule, dotted, references, resolve, static
 from safeconduct.policy.trial.literals import comparison, value
 
-SHARED = "lib/"
+SHARED: Final = "lib/"
 """What several bundles share need not be used by each."""
+
+_ALWAYS: Final = {"deny": "every call is refused", "elevate": "a person is asked for every call"}
 
 _Name = tuple[str, ...]
 
@@ -59,6 +61,19 @@ def impossible(rules: list[Rule]) -> Iterator[PolicyRefused]:
             never = "its conditions name no tool, upstream or effect that fits all of them"
         if never is not None:
             yield rule.refused(f"this never holds: {never}", "correct the conditions, or remove it")
+
+
+def certain(rules: list[Rule], entrypoint: str) -> Iterator[PolicyRefused]:
+    """The rules that speak to every call; those that permit are the preflight's to find."""
+    for rule in rules:
+        effect = _ALWAYS.get(targets(entrypoint).get(rule.path, ""))
+        if effect is not None and all(_true(body["query"]["stmts"]) for body in rule.bodies):
+            yield rule.refused(f"this has no condition, so {effect}", "say when it is meant")
+
+
+def _true(statements: list[Node]) -> bool:
+    expressions = [statement["literal"].get("Expr", {}).get("expr", {}) for statement in statements]
+    return all(one.get("Bool", {}).get("value") is True for one in expressions)
 
 
 def _absent(name: _Name, data: object) -> _Name:

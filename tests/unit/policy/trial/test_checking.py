@@ -125,6 +125,16 @@ def test_a_branch_that_never_holds() -> None:
     ]
 
 
+@pytest.mark.parametrize("condition", ["", " if true", " if { true; true }"])
+def test_a_rule_without_a_condition(condition: str) -> None:
+    assert sentences(f'deny contains {{"id": "x"}}{condition}\n') == [
+        "5: this has no condition, so every call is refused"
+    ]
+    assert sentences(
+        f'elevate contains {{"id": "x", "template": "t", "ttl_s": 9}}{condition}\n'
+    ) == ["5: this has no condition, so a person is asked for every call"]
+
+
 def test_rules_that_nothing_needs() -> None:
     rules = (
         "unused if helper\n"
