@@ -10,12 +10,12 @@ import sys
 
 import msgspec
 
-from conformance.policy import authzen, rego, vectors
+from conformance.policy import authzen, cedar, rego, vectors
 from conformance.policy.scores import Scores, Suite, total
 
 PAGE = vectors.ROOT / "docs" / "reference" / "conformance-policy.md"
 
-SUITES: dict[str, Suite] = {"rego": rego.run, "authzen": authzen.run}
+SUITES: dict[str, Suite] = {"rego": rego.run, "cedar": cedar.run, "authzen": authzen.run}
 
 
 def table(scores: Scores) -> str:
