@@ -64,11 +64,11 @@ def missing(arguments: JSON, wanted: Iterable[Setting]) -> tuple[Setting, ...] |
     """The settings that the arguments lack; None where they, or two settings, contradict one."""
     lacking: list[Setting] = []
     for setting in wanted:
-        where, value = _at(arguments, setting.path)
-        if where == "absent":
+        absent, value = _at(arguments, setting.path)
+        if absent:
             lacking.append(setting)
             arguments = _with(arguments, setting.path, setting.value)
-        elif where == "blocked" or type(value) is not type(setting.value) or value != setting.value:
+        elif type(value) is not type(setting.value) or value != setting.value:
             return None
     return tuple(lacking)
 
@@ -80,16 +80,16 @@ def completed(arguments: JSON, settings: Iterable[Setting]) -> JSON:
     return arguments
 
 
-def _at(value: object, path: Path) -> tuple[Literal["there", "absent", "blocked"], object]:
-    """What is at a path, if anything can be."""
+def _at(value: object, path: Path) -> tuple[bool, object]:
+    """Whether nothing is at a path yet, and what is; None where nothing can be."""
     for name in path:
         if not isinstance(value, dict):
-            return "blocked", None
+            return False, None
         members = cast("JSON", value)
         if name not in members:
-            return "absent", None
+            return True, None
         value = members[name]
-    return "there", value
+    return False, value
 
 
 def _with(arguments: Mapping[str, Any], path: Path, value: Scalar) -> JSON:

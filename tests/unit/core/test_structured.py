@@ -72,6 +72,10 @@ class TestRows:
     def test_one_row_that_is_not_the_tenant_s_is_enough(self, row: object) -> None:
         assert not owned(rows(OWN, row, OWN))
 
+    def test_a_row_of_two_tenants_is_nobody_s(self) -> None:
+        shared = {"tenants": ["a.example", "b.example"]}
+        assert not owned(rows(shared), field="tenants.*")
+
     @pytest.mark.parametrize("structured", [{}, {"rows": None}, {"Rows": [OWN]}, [OWN], None])
     def test_rows_that_are_not_where_they_should_be_are_nobody_s(self, structured: object) -> None:
         assert not owned(answer(structured))
