@@ -40,6 +40,14 @@ def literals(node: object) -> Iterator[pst.EntityUid]:
             yield root.value
 
 
+def unconditional(policy: pst.Template) -> bool:
+    """Whether a policy is satisfied whatever is asked."""
+    heads = (policy.principal, policy.action, policy.resource)
+    return all(isinstance(head, pst.ScopeAny) for head in heads) and all(
+        constant(clause.expr) is (not isinstance(clause, pst.Unless)) for clause in policy.clauses
+    )
+
+
 def constant(node: object) -> bool | None:
     """The value of a condition that is the same whatever is asked; None for any other."""
     match node:

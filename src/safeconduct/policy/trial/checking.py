@@ -9,9 +9,11 @@ from typing import Protocol
 
 import msgspec
 
+from safeconduct.core.policy import Said
 from safeconduct.policy import confined, preflight
 from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle, read
+from safeconduct.policy.contract import Denied
 from safeconduct.policy.loading import engine
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.trial.outcome import Finding, finding
@@ -76,25 +78,33 @@ def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
     if not refused:
         # It follows chains of rules, which the preflight bounds.
         yield from impossible(found)
-    yield from certain(found, bundle.header.entrypoint)
+    for said, rule in certain(found, bundle.header.entrypoint):
+        yield from _always(said, rule)
     yield from unneeded(found, bundle.header.entrypoint)
 
 
 def _cedar(bundle: Bundle) -> Iterator[PolicyRefused]:
-    from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415 native code
-    from safeconduct.policy.contract import Denied  # noqa: PLC0415
+    from safeconduct.policy.cedar.looks import unconditional  # noqa: PLC0415 native code
+    from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415
 
-    demands = [
-        (name, rule)
-        for rule in parse(bundle.rules)
-        if not isinstance(rule.says, Denied)
-        for name in rule.says.obligations
-    ]
+    demands: list[tuple[str, _Refusing]] = []
+    for rule in parse(bundle.rules):
+        if not isinstance(rule.says, Denied):
+            demands += ((name, rule) for name in rule.says.obligations)
+        if unconditional(rule.policy):
+            yield from _always(rule.at.set, rule)
     yield from _demands(bundle, demands)
 
 
 class _Refusing(Protocol):
     def refused(self, sentence: str, fix: str) -> PolicyRefused: ...
+
+
+def _always(said: Said, rule: _Refusing) -> Iterator[PolicyRefused]:
+    """A rule that speaks to every call; one that permits is the preflight's to find."""
+    if said != "permit":
+        effect = "every call is refused" if said == "deny" else "a person is asked for every call"
+        yield rule.refused(f"this has no condition, so {effect}", "say when it is meant")
 
 
 def _demands(bundle: Bundle, demands: Sequence[tuple[str, _Refusing]]) -> Iterator[PolicyRefused]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
+from safeconduct.core.policy import Said
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.elements import targets
 from safeconduct.policy.rego.guards import Guards
@@ -13,8 +14,6 @@ from safeconduct.policy.trial.literals import comparison, value
 
 SHARED: Final = "lib/"
 """What several bundles share need not be used by each."""
-
-_ALWAYS: Final = {"deny": "every call is refused", "elevate": "a person is asked for every call"}
 
 _Name = tuple[str, ...]
 
@@ -63,12 +62,12 @@ def impossible(rules: list[Rule]) -> Iterator[PolicyRefused]:
             yield rule.refused(f"this never holds: {never}", "correct the conditions, or remove it")
 
 
-def certain(rules: list[Rule], entrypoint: str) -> Iterator[PolicyRefused]:
-    """The rules that speak to every call; those that permit are the preflight's to find."""
+def certain(rules: list[Rule], entrypoint: str) -> Iterator[tuple[Said, Rule]]:
+    """The rules that answer and speak to every call, and what they say."""
     for rule in rules:
-        effect = _ALWAYS.get(targets(entrypoint).get(rule.path, ""))
-        if effect is not None and all(_true(body["query"]["stmts"]) for body in rule.bodies):
-            yield rule.refused(f"this has no condition, so {effect}", "say when it is meant")
+        said = targets(entrypoint).get(rule.path)
+        if said is not None and all(_true(body["query"]["stmts"]) for body in rule.bodies):
+            yield said, rule
 
 
 def _true(statements: list[Node]) -> bool:

@@ -135,6 +135,23 @@ def test_a_rule_without_a_condition(condition: str) -> None:
     ) == ["5: this has no condition, so a person is asked for every call"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("", 1),
+        ("when { true } unless { false }", 1),
+        ('when { context.task.tenant == "x" }', 0),
+        ('unless { action == Action::"crm.get_account" }', 0),
+    ],
+)
+def test_a_cedar_rule_without_a_condition(tmp_path: Path, condition: str, found: int) -> None:
+    shutil.copytree(LIBRARY / "tenant-isolation" / "cedar", tmp_path, dirs_exist_ok=True)
+    rule = f'@id("x")\nforbid (principal, action, resource) {condition};\n'
+    (tmp_path / "rules" / "more.cedar").write_text(rule, encoding="utf-8")
+    told = [one.sentence for one in check(tmp_path)]
+    assert told == ["this has no condition, so every call is refused"] * found
+
+
 def test_rules_that_nothing_needs() -> None:
     rules = (
         "unused if helper\n"
