@@ -42,7 +42,7 @@ class Reloading:
         self._every_s = rooms.config.root.policy.reload_s
         self._one_at_a_time = asyncio.Lock()
         self._warned: str | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], PolicyEngine] = {}
         self.refused = policy.instead
 
     async def start(self) -> None:
@@ -95,14 +95,12 @@ class Reloading:
         """Closes an engine once the calls that it was asked about have their answers."""
 
         async def later() -> None:
-            try:
-                await asyncio.sleep(LINGER_S)
-            finally:
-                await _close(engine)
+            await asyncio.sleep(LINGER_S)
+            del self._leaving[task]
+            await _close(engine)
 
         task = asyncio.create_task(later())
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._leaving[task] = engine
 
     async def keep_up(self) -> None:
         """Until cancelled: looks for newer rules when it is time, and on SIGHUP; and whether the
@@ -131,9 +129,9 @@ class Reloading:
 
     async def close(self) -> None:
         """Ends what is left of policies of before."""
-        for task in self._leaving:
+        for task, engine in list(self._leaving.items()):
             task.cancel()
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+            await _close(engine)
 
     def shown(self) -> JSON:
         """What the operator gets to know."""

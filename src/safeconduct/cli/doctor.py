@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -142,6 +142,7 @@ def _gateway(config: Config) -> Iterator[Finding]:
     for where, why in before["unreachable"].items():
         what = f"upstream {where} does not answer the gateway: {why}"
         yield Finding("problem", what, output.ask_again(config, where))
+    yield from _policy(before["policy"])
     yield from _unreviewed(config, before["pins"])
     status, _ = _post(f"{config.root.gateway.issuer}/mcp", INITIALIZE)
     if status == http.HTTPStatus.UNAUTHORIZED:
@@ -150,6 +151,25 @@ def _gateway(config: Config) -> Iterator[Finding]:
         fix = "something else listens there, or stands in front and lets requests through"
         yield Finding("problem", f"a request without a task token got HTTP {status}", fix)
     yield _canary(config, socket, int(before["records"]))
+
+
+def _policy(policy: Mapping[str, Any]) -> Iterator[Finding]:
+    """What keeps newer rules from the gateway, and how long those of now are good."""
+    from safeconduct.policy.bundles.release import SOON_MS
+
+    said = f"calls are judged by {policy['digest']} from {policy['source']}"
+    if policy["refused"] is None:
+        yield Finding("ok", said)
+    else:
+        what = f"{said}, as what is there now was refused: {policy['refused']}"
+        yield Finding("problem", what, "correct it, then `safeconduct policy reload`")
+    if policy["ends_ms"] is None:
+        return
+    ends = datetime.fromtimestamp(policy["ends_ms"] / 1000, UTC)
+    if ends.timestamp() * 1000 - SOON_MS < datetime.now(UTC).timestamp() * 1000:
+        what = f"release {policy['release']} of the policy is good to {ends.isoformat()}"
+        fix = "sign a newer one: from then on every call is refused"
+        yield Finding("problem", what, fix)
 
 
 def _unreviewed(config: Config, pins: Sequence[Mapping[str, str]]) -> Iterator[Finding]:

@@ -38,7 +38,9 @@ def _doctor(directory: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def _answers(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
-    status = {"issuer": "http://x", "records": 1, "unreachable": {}, "pins": [], **changes}
+    status = {"issuer": "http://x", "records": 1, "unreachable": {}, "pins": []}
+    policy = {"source": "policy", "digest": "0a", "refused": None, "release": None}
+    status |= {"policy": {**policy, "ends_ms": None}, **changes}
 
     def ask(path: Path, verb: str, **request: object) -> Mapping[str, Any]:
         del path, request
@@ -62,6 +64,20 @@ def test_a_dead_upstream_is_to_be_started(
     assert "answers as http://x: 1 record\n" in said
     assert "problem upstream crm does not answer the gateway: nobody there\n" in said
     assert "fix: start it, or correct upstreams.crm.mcp; it is asked again every 30 s\n" in said
+
+
+def test_newer_rules_that_were_refused_are_a_problem(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = {"source": "policy", "digest": "0a", "refused": None, "release": 7, "ends_ms": 2**42}
+    _answers(monkeypatch, policy=policy)
+    said = _doctor(directory, capsys)
+    assert "ok      calls are judged by 0a from policy\n" in said
+    assert "release 7" not in said
+    _answers(monkeypatch, policy={**policy, "refused": "policy.yaml:1: no", "ends_ms": 0})
+    said = _doctor(directory, capsys)
+    assert "as what is there now was refused: policy.yaml:1: no\n" in said
+    assert "release 7 of the policy is good to 1970-01-01T00:00:00+00:00\n" in said
 
 
 def test_lines_to_paste_come_in_the_order_of_the_manifest(
