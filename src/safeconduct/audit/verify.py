@@ -17,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import msgspec
 import orjson
@@ -171,8 +171,12 @@ def decisions(directory: Path) -> Iterator[dict[str, Any]]:
         for group in Walk(directory):
             for data in group.entries:
                 # Written without white space, so that most of what is none need not be decoded.
-                if _DECISION in data and (record := orjson.loads(data))["kind"] == "decision":
-                    yield record
+                if _DECISION in data:
+                    record: Any = orjson.loads(data)
+                    if isinstance(record, dict):
+                        found = cast("dict[str, Any]", record)
+                        if found.get("kind") == "decision":
+                            yield found
     except (Damaged, ValueError) as error:
         raise LogFault("edited", f"{directory}: {error}") from error
 

@@ -12,7 +12,7 @@ from safeconduct.audit import checkpoint, segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.tail import Tail
-from safeconduct.audit.verify import MAX_LISTED, Report, find_decision, read, verify
+from safeconduct.audit.verify import MAX_LISTED, Report, decisions, find_decision, read, verify
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
 from tests.support.logs import ORIGIN, Memory, numbers, opened, outcome, permit, written
 
@@ -262,3 +262,30 @@ class TestRead:
         raw(other, [b'{"value":1.5}'])
         with pytest.raises(LogFault, match="float"):
             list(read(other))
+
+
+class TestDecisions:
+    def test_only_decisions_are_read_and_nested_or_quoted_words_are_none(
+        self, tmp_path: Path
+    ) -> None:
+        quoted = {"kind": "config", "text": '"kind":"decision"', "inner": {"kind": "decision"}}
+        written(tmp_path, [permit("d_1"), outcome("d_1")], [quoted, permit("d_2")])
+        assert [record["decision"] for record in decisions(tmp_path)] == ["d_1", "d_2"]
+        odd = tmp_path / "odd"
+        odd.mkdir()
+        raw(odd, [b'[{"kind":"decision"}]', b'{"inner":{"kind":"decision"}}'])
+        assert list(decisions(odd)) == []
+
+    def test_what_is_not_as_it_was_written_is_not_read(self, tmp_path: Path) -> None:
+        written(tmp_path, [permit("d_1")], [permit("d_2")])
+        path = first_segment(tmp_path)
+        path.write_bytes(path.read_bytes().replace(b"d_2", b"d_9"))
+        read_until = decisions(tmp_path)
+        assert next(read_until)["decision"] == "d_1"
+        with pytest.raises(LogFault):
+            next(read_until)
+
+    def test_a_proven_entry_that_is_no_json_is_a_fault(self, tmp_path: Path) -> None:
+        raw(tmp_path, [b'{"kind":"decision"'])
+        with pytest.raises(LogFault):
+            list(decisions(tmp_path))
