@@ -11,7 +11,7 @@ from safeconduct.core.canonical import digest
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import FieldLabel, Returns
 from safeconduct.core.model import Finding
-from safeconduct.core.verdict import Obligation, Redact, Spotlight
+from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
 from tests.support.facts import call, manifest, tool
 
 NAMES = st.sampled_from(["id", "rows", "body", "_meta", "a"])
@@ -95,7 +95,15 @@ TOOLS = st.builds(
     st.none() | st.frozensets(st.sampled_from("ab")),
 )
 OBLIGATIONS: st.SearchStrategy[list[Obligation]] = st.lists(
-    st.just(Redact(("secret.",))) | st.just(Spotlight("crm")), max_size=3
+    st.sampled_from(
+        (
+            Redact(("secret.",)),
+            Redact(("secret.", "pii."), ("pii",)),
+            Spotlight("crm"),
+            OwnRows("rows", "id", "0"),
+        )
+    ),
+    max_size=3,
 )
 FINDINGS = st.lists(
     st.builds(
@@ -141,7 +149,7 @@ def test_nothing_unknown_passes_and_no_label_falls(
     got = admit(call(method=method), facts, obligations, result, findings, vouches=vouches)
     assert json.dumps(result) == before
     if isinstance(got, Withheld):
-        assert got.code in {"result-withheld", "upstream-malformed"}
+        assert got.code in {"result-withheld", "upstream-malformed", "row-foreign"}
         return
     structured = got.result.get("structuredContent", {})
     outer = {name: item for name, item in got.result.items() if name != "structuredContent"}
@@ -187,6 +195,55 @@ def test_any_answer_is_admitted_or_withheld(result: Any, method: str, facts: Any
 def structured(value: dict[str, Any], text: str) -> dict[str, Any]:
     """A tool's structured result, with a text beside it."""
     return {"content": [{"type": "text", "text": text}], "structuredContent": value}
+
+
+ROW = st.fixed_dictionaries(
+    {}, optional={"id": st.sampled_from(["own", "other", None]), "body": st.text(max_size=3)}
+)
+LISTED = st.fixed_dictionaries(
+    {"rows": st.lists(ROW, max_size=3) | ROW}, optional={"id": st.just("own")}
+)
+
+
+@given(LISTED, st.none() | LISTED, st.booleans())
+def test_a_result_whose_rows_are_checked_shows_no_row_that_is_not_the_tenant_s(
+    value: dict[str, Any], said: dict[str, Any] | None, failed: bool
+) -> None:
+    texts = [] if said is None else [{"type": "text", "text": json.dumps(said)}]
+    result = {"content": texts, "structuredContent": value, "isError": failed}
+    got = admit(call(), tool(), (OwnRows("rows", "id", "own"),), result, ())
+    shown = [value] if said is None else [value, said]
+    rows = [
+        row
+        for one in shown
+        for row in (one["rows"] if isinstance(one["rows"], list) else [one["rows"]])
+    ]
+    own = all(row.get("id") == "own" for row in rows) and said in (None, value)
+    assert isinstance(got, Admitted) is own
+
+
+@given(LISTED, st.none() | st.text(max_size=3), st.booleans())
+def test_what_is_redacted_by_category_is_nowhere_in_what_is_shown(
+    value: dict[str, Any], more: str | None, repeats: bool
+) -> None:
+    fields = {
+        "rows.*.body": FieldLabel(categories=("pii",)),
+        "rows.body": FieldLabel(categories=("pii",)),
+    }
+    texts = ([json.dumps(value)] if repeats else []) + ([] if more is None else [more])
+    result = {
+        "content": [{"type": "text", "text": text} for text in texts],
+        "structuredContent": value,
+    }
+    facts = tool(manifest=manifest(returns=Returns(fields=fields)))
+    got = admit(call(), facts, (Redact((), ("pii",)),), result, ())
+    if isinstance(got, Withheld):
+        assert more is not None
+        return
+    kept = got.result["structuredContent"]
+    rows: list[dict[str, Any]] = kept["rows"] if isinstance(kept["rows"], list) else [kept["rows"]]
+    assert all(row.get("body", "[redacted: pii]") == "[redacted: pii]" for row in rows)
+    assert all(json.loads(block["text"]) == kept for block in got.result["content"])
 
 
 @given(STRUCTURED)

@@ -71,6 +71,8 @@ def hidden(tool: ToolFacts, result: JSON, categories: Iterable[str]) -> tuple[JS
     for path, category in paths.items():
         count += len(select(structured, path))
         structured = replaced(structured, path, HIDDEN.format(category=category))
+    if not isinstance(structured, dict):
+        raise Concealed
     text = orjson.dumps(structured).decode()
     blocks = [{**block, "text": text} for block in result["content"]]
     return {**result, "content": blocks, "structuredContent": structured}, count

@@ -127,6 +127,13 @@ class TestHidden:
         with pytest.raises(Concealed):
             hidden(self.labelled(), result, ("pii",))
 
+    def test_where_all_of_it_is_the_field_nothing_is_shown(self) -> None:
+        whole = tool(
+            manifest=manifest(returns=Returns(fields={"$": FieldLabel(categories=("pii",))}))
+        )
+        with pytest.raises(Concealed):
+            hidden(whole, answer({"id": 1}), ("pii",))
+
     @pytest.mark.parametrize(
         "facts",
         [
