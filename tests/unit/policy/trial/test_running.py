@@ -239,6 +239,12 @@ def test_a_test_that_crashes_the_engine_fails(tmp_path: Path) -> None:
     assert "the engine crashed on the rules" in failed.sentence
 
 
+def test_a_test_that_wants_too_much_memory_fails(tmp_path: Path) -> None:
+    rego = "test_x if count(numbers.range(1, 90000000)) > 1\n"
+    (failed,) = tried(tmp_path, rego=rego).failed
+    assert "the engine crashed on the rules" in failed.sentence
+
+
 def test_tests_reach_nothing_outside(tmp_path: Path) -> None:
     outcome = tried(tmp_path, matrix=None, rego='test_x if http.send({"method": "get"})\n')
     (failed,) = outcome.failed
