@@ -213,7 +213,7 @@ def test_a_result_whose_rows_are_checked_shows_no_row_that_is_not_the_tenant_s(
     result = {"content": texts, "structuredContent": value, "isError": failed}
     got = admit(call(), tool(), (OwnRows("rows", "id", "own"),), result, ())
     shown = [value] if said is None else [value, said]
-    rows = [
+    rows: list[dict[str, Any]] = [
         row
         for one in shown
         for row in (one["rows"] if isinstance(one["rows"], list) else [one["rows"]])
