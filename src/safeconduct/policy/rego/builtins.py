@@ -2,9 +2,9 @@
 
 Permitted is what gives the same answer everywhere and for ever, has no effect, cannot be made to
 run away by its arguments, and passed all cases of OPA's conformance suite in this engine. So
-`numbers.range`, `units.parse` and `net.cidr_expand` are missing (a short argument exhausts time or
-memory), `strings.count` and `object.subset` (an empty argument panics), and `walk` and
-`json.match_schema` (answers that differ from OPA's).
+`numbers.range`, `units.parse`, `json.patch` and `net.cidr_expand` are missing (a short argument
+exhausts time or memory), `strings.count`, `object.subset` and `time.parse_ns` (an empty argument
+panics), and `walk` and `json.match_schema` (answers that differ from OPA's).
 """
 
 from __future__ import annotations
@@ -17,22 +17,25 @@ PERMITTED: Final = frozenset({
     "is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string",
     "type_name",
     "array.concat", "array.reverse", "array.slice",
-    "intersection", "union",
+    "bits.and", "bits.negate", "bits.or", "bits.rsh", "bits.xor",
+    "graph.reachable", "intersection", "union",
     "json.filter", "json.remove", "object.filter", "object.get", "object.keys", "object.remove",
-    "object.union",
-    "concat", "contains", "endswith", "format_int", "indexof", "lower", "replace", "split",
-    "sprintf", "startswith", "substring",
+    "object.union", "object.union_n",
+    "concat", "contains", "endswith", "format_int", "indexof", "indexof_n", "lower", "replace",
+    "split", "sprintf", "startswith", "substring",
     "trim", "trim_left", "trim_prefix", "trim_right", "trim_space", "trim_suffix", "upper",
     "strings.any_prefix_match", "strings.any_suffix_match", "strings.replace_n",
     "strings.reverse",
-    "glob.match", "glob.quote_meta", "regex.find_n", "regex.is_valid", "regex.match",
-    "regex.replace", "regex.split",
+    "glob.match", "glob.quote_meta", "regex.find_all_string_submatch_n", "regex.find_n",
+    "regex.is_valid", "regex.match", "regex.replace", "regex.split", "regex.template_match",
     "base64.decode", "base64.encode", "base64.is_valid", "base64url.decode", "base64url.encode",
-    "hex.decode", "hex.encode", "json.marshal", "json.unmarshal", "urlquery.decode",
-    "urlquery.encode",
+    "base64url.encode_no_pad",
+    "hex.decode", "hex.encode", "json.is_valid", "json.marshal", "json.unmarshal",
+    "urlquery.decode", "urlquery.decode_object", "urlquery.encode", "urlquery.encode_object",
     "net.cidr_contains", "net.cidr_is_valid",
     "semver.compare", "semver.is_valid",
-    "time.add_date", "time.clock", "time.date", "time.now_ns", "time.parse_rfc3339_ns",
+    "time.add_date", "time.clock", "time.date", "time.diff", "time.format", "time.now_ns",
+    "time.parse_duration_ns", "time.parse_rfc3339_ns",
     "time.weekday",
 })  # fmt: skip
 

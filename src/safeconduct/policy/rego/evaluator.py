@@ -107,9 +107,9 @@ class Evaluator:
         # after the other evaluates it anew.
         return _DECODER.decode(self._engine.eval_rule_as_json(_RULE))
 
-    def run(self, path: str) -> None:
-        """Evaluate one rule with the last input, and forget what it says."""
-        self._engine.eval_rule_as_json(path)
+    def value(self, path: str) -> str:
+        """What one rule says to the last input, as JSON text. May raise anything, too."""
+        return self._engine.eval_rule_as_json(path)
 
     def _parse(self, path: str, text: str) -> None:
         try:

@@ -59,7 +59,7 @@ def _run(bundle: Bundle, evaluator: Evaluator) -> Iterator[PolicyRefused]:
         if rule.kind in {"set", "value"} and None not in rule.path:
             # An error here can be a guard that stands in the caller; only coming back counts.
             with contextlib.suppress(RuntimeError):
-                evaluator.run(".".join(("data", *filter(None, rule.path))))
+                evaluator.value(".".join(("data", *filter(None, rule.path))))
     for when, given in probes.mistyped(evaluator.modules):
         # An error refuses the call, which is what a mistyped fact must do.
         with contextlib.suppress(RuntimeError, msgspec.ValidationError):

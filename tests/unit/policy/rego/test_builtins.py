@@ -15,7 +15,7 @@ def test_the_engine_has_every_permitted_function(name: str) -> None:
     text = f"a := {name}(1, 2, 3, 4, 5, 6, 7, 8, 9)"
     evaluator = Evaluator(bundle(GUARDED, PACKAGE + text))
     with pytest.raises(RuntimeError) as caught:
-        evaluator.run("data.agent.tools.a")
+        evaluator.value("data.agent.tools.a")
     assert "could not find function" not in str(caught.value)
 
 
@@ -26,4 +26,4 @@ def test_a_forbidden_function_fails_even_where_undefined_would_do(
     given = ", ".join(["{}"] * arguments)
     evaluator = Evaluator(bundle(GUARDED, PACKAGE + f"a if not {name}({given})"))
     with pytest.raises(RuntimeError, match="no rule may call this"):
-        evaluator.run("data.agent.tools.a")
+        evaluator.value("data.agent.tools.a")

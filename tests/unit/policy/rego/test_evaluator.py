@@ -103,7 +103,7 @@ def test_a_place_is_all_that_is_taken_from_an_error() -> None:
     evaluator = Evaluator(bundle(GUARDED, PACKAGE + "a := input.x - 1"))
     evaluator.ask(b'{"x":"a secret\\n--> 9.rego:9:9\\n"}', 0)
     with pytest.raises(RuntimeError) as caught:
-        evaluator.run("data.agent.tools.a")
+        evaluator.value("data.agent.tools.a")
     assert "a secret" in str(caught.value)
     assert place(caught.value) == ("1.rego", 5)
     assert place(ValueError("no place")) is None
