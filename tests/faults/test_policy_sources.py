@@ -6,7 +6,7 @@ import http.server
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from safeconduct.kit.jwk import PrivateKey
 from safeconduct.policy import keeping
 from safeconduct.policy.bundles import git, layout, sources
 from safeconduct.policy.bundles.archive import pack
+from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.keeping import KEPT, Keeper, Policy
 from safeconduct.policy.refusal import PolicyRefused
 from tests.support.releases import (
@@ -38,7 +39,11 @@ Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which bundles went on to be judged; the child that does it has tests of its own."""
     digests: list[str] = []
-    monkeypatch.setattr(keeping, "judge", lambda bundle: digests.append(bundle.digest))
+
+    def judge(bundle: Bundle) -> None:
+        digests.append(bundle.digest)
+
+    monkeypatch.setattr(keeping, "judge", judge)
     return digests
 
 
@@ -100,7 +105,7 @@ def server() -> Iterator[Server]:
             made.asked.append(self.headers["If-None-Match"])
             made.answer(self)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
@@ -404,7 +409,9 @@ def test_a_repository_with_more_than_a_bundle_may_hold(
 
 
 @contextmanager
-def instead_of_git(directory: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def instead_of_git(
+    directory: Path, script: str, monkeypatch: pytest.MonkeyPatch
+) -> Generator[None]:
     directory.mkdir()
     (directory / "git").write_text(f"#!/bin/sh\n{script}\n")
     (directory / "git").chmod(0o755)
