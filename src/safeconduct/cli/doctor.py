@@ -255,7 +255,9 @@ def _local(where: str, block: Upstream) -> Finding:
 
 def _credentials(config: Config) -> Iterator[Finding]:
     for where, block in config.root.upstreams.items():
-        yield Finding("note", f"{where}: credential kind {_kind(block.credential)}")
+        said = block.credential
+        bound = "" if said.tenant is None else f", said to open the data of {said.tenant} alone"
+        yield Finding("note", f"{where}: credential kind {_kind(said)}{bound}")
     for where, reference in _references(config):
         source, _, place = reference.partition(":")
         if source == "env" and place in os.environ:

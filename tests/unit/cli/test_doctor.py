@@ -151,6 +151,10 @@ def test_without_a_gateway_there_is_nobody_to_ask(
     [
         ("{kind: none}", "credential kind none"),
         (
+            "{kind: none, tenant: example}",
+            "credential kind none, said to open the data of example alone",
+        ),
+        (
             "{kind: brokered, header: Authorization, value: 'env:CRM_TOKEN'}",
             "credential kind brokered: one secret for everybody",
         ),
