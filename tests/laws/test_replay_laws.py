@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from safeconduct.audit.records import decode, encode
 from safeconduct.core.checks.policy import lacking
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts
@@ -13,6 +17,10 @@ from safeconduct.core.record import decision_record
 from safeconduct.core.replay import Verdict, recorded, replayed, unmet
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Deny, Elevate, Permit
+from safeconduct.policy.diff.replaying import Pair
+from safeconduct.policy.rego.engine import RegoEngine
+from tests.support.bundles import PACKAGE, bundle
+from tests.support.decisions import decided
 from tests.support.strategies import anything, nearly_permitted, policies, questions
 
 situations = nearly_permitted() | questions() | anything
@@ -51,3 +59,36 @@ def test_what_an_early_check_refused_stays_refused(situation: tuple[Call, Facts]
     record = decision_record("d_1", call, facts.gathered, None, decision)
     assert replayed(record, None, unmet=False) == recorded(record)
     assert recorded(record).said == "deny"
+
+
+RULES = (
+    'permit contains {"id": "tool"} if input.call.tool == "crm.update_deal"\n',
+    'permit contains {"id": "fields"} if "next_step" in input.call.fields\n',
+    'deny contains {"id": "taint"} if input.labels.integrity != "trusted"\n',
+    'elevate contains {"id": "a", "template": "t", "ttl_s": 60} if not input.approval\n',
+    'deny contains {"id": "asked"} if input.provenance[_][_] == "agent-request"\n',
+    'deny contains {"id": "fails"} if { input.labels.readers; to_number(input.user.id) > 1 }\n',
+    'permit contains {"id": "any"} if count(input) > 7\n',
+)
+bundles = st.lists(st.sampled_from(RULES), unique=True, max_size=4).map(sorted).map("".join)
+
+
+@cache
+def engine(rules: str) -> RegoEngine:
+    return RegoEngine(bundle(PACKAGE + rules))
+
+
+@settings(max_examples=300)
+@given(situations, bundles, bundles)
+def test_what_a_diff_says_of_a_bundle_is_what_a_gateway_with_it_had_decided(
+    situation: tuple[Call, Facts], old: str, new: str
+) -> None:
+    call, facts = situation
+    own = replace(facts.gathered.task, tenant=facts.gathered.tenant)
+    facts = replace(facts, gathered=replace(facts.gathered, task=own))
+    record = decode(encode(decided(engine(old), call, facts)))
+    change = Pair(engine(old), engine(new)).compare(record)[0]
+    assert change.old == recorded(record)
+    assert change.new == recorded(decided(engine(new), call, facts))
+    if old == new:
+        assert not change.flips

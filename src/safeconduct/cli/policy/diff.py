@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replays. 1 where anything gets wider."""
+    """Replays. 1 where anything gets wider; 3 where nothing at all could be replayed."""
     from safeconduct.audit.verify import decisions, holds_log
     from safeconduct.policy.diff.report import Comparison
     from safeconduct.policy.loading import load
@@ -59,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
     _replay(comparison, found)
     report = comparison.report()
     output.emit(args, report, "\n".join(_lines(report)))
+    if report.left and not report.replayed:
+        output.complain("nothing could be replayed: is OLD the bundle that decided?")
+        return output.FAULT
     return output.FOUND if report.widened else output.OK
 
 

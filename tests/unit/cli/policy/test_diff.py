@@ -102,10 +102,12 @@ def test_decisions_of_another_bundle_are_named_and_not_replayed(
     tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "new", CAREFUL)
-    assert diff(tmp_path, log, "new", "old") == output.OK
-    lines = capsys.readouterr().out.splitlines()
+    assert diff(tmp_path, log, "new", "old") == output.FAULT
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
     assert lines[0].startswith("not replayed: 3 decisions, other bundle (d_")
     assert lines[-1] == "0 decisions change"
+    assert "is OLD the bundle that decided?" in said.err
 
 
 def test_what_logged_rules_had_done_is_told(
