@@ -41,6 +41,7 @@ class Operating:
             "status": self._status,
             "refused": self._refused,
             "reload": self._reload,
+            "tools": self._tools,
         }
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
@@ -116,6 +117,16 @@ class Operating:
         except (PolicyRefused, OSError) as refused:
             raise OperatorError(f"{refused}; the policy stays as it is") from None
         return {"changed": changed, **self._policy.shown()}
+
+    async def _tools(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        return {
+            "tools": [
+                {"upstream": where, "definition": offer.definition}
+                for (subject, where, _), offer in self._rooms.offers.known.items()
+                if subject == "tool"
+            ]
+        }
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who

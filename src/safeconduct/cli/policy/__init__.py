@@ -18,6 +18,7 @@ safeconduct policy reload --config ./gateway"""
 
 SUB_VERBS: Final[tuple[str, ...]] = (
     # One line each, in the order of their use.
+    "schema",
     "check",
     "test",
     "diff",

@@ -140,14 +140,14 @@ def write(
     entities: Mapping[str, Record], actions: Mapping[str, Action], within: Iterable[str]
 ) -> str:
     """A schema of these entities and actions, with `within` as the groups of the latter."""
-    parts = [f"entity {name} = {_written(attributes)};" for name, attributes in entities.items()]
+    parts = [f"entity {name} = {written(attributes)};" for name, attributes in entities.items()]
     parts += [f"action {quoted(name)};" for name in sorted(within)]
     for name, action in actions.items():
         parents = ", ".join(quoted(parent) for parent in sorted(action.parents))
         above = f" in [{parents}]" if parents else ""
         parts.append(
             f"action {quoted(name)}{above} appliesTo "
-            f"{{principal: {AGENT}, resource: {TOOL}, context: {_written(action.context)}}};"
+            f"{{principal: {AGENT}, resource: {TOOL}, context: {written(action.context)}}};"
         )
     return "\n".join(parts)
 
@@ -186,17 +186,18 @@ def unquoted(literal: str) -> str:
     return _ESCAPE.sub(character, literal[1:-1])
 
 
-def _written(type_: Type) -> str:
+def written(type_: Type) -> str:
+    """A type as schemas have it."""
     match type_:
         case Scalar(name):
             return name
         case SetOf(inner):
-            return f"Set<{_written(inner)}>"
+            return f"Set<{written(inner)}>"
         case Record(fields):
             return (
                 "{"
                 + ", ".join(
-                    f"{quoted(name)}{'' if field.required else '?'}: {_written(field.type)}"
+                    f"{quoted(name)}{'' if field.required else '?'}: {written(field.type)}"
                     for name, field in fields.items()
                 )
                 + "}"
