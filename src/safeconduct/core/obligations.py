@@ -81,11 +81,17 @@ def completed(arguments: JSON, settings: Iterable[Setting]) -> JSON:
 
 
 def _at(value: object, path: Path) -> tuple[bool, object]:
-    """Whether nothing is at a path yet, and what is; None where nothing can be."""
+    """Whether nothing is at a path yet, and what is; None where nothing can be.
+
+    Beside a name that differs from it in case alone nothing can: Go's `encoding/json`, as others,
+    takes either for the other, and whichever comes last.
+    """
     for name in path:
         if not isinstance(value, dict):
             return False, None
         members = cast("JSON", value)
+        if any(key != name and key.casefold() == name.casefold() for key in members):
+            return False, None
         if name not in members:
             return True, None
         value = members[name]

@@ -61,6 +61,9 @@ def test_arguments_that_were_judged_are_not_changed() -> None:
         {"filter": [{"tenant": "a"}]},
         {"filter": "tenant = 'a'"},
         {"filter": {"tenant": {"in": ["a", "b"]}}},
+        {"filter": {"Tenant": "b"}},
+        {"filter": {"tenant": "a", "TENANT": "b"}},
+        {"Filter": {}},
     ],
 )
 def test_whatever_is_there_instead_contradicts(arguments: dict[str, Any]) -> None:
@@ -94,3 +97,10 @@ def test_together_they_demand_all_that_each_does() -> None:
             Demands(constrain=(user, own), redact=("pay", "pii"), spotlight=True),
         ]
     ) == Demands(constrain=(own, user), redact=("pay", "pii"), spotlight=True)
+
+
+def test_no_look_alike_in_another_case_stands_beside_what_is_set() -> None:
+    for near in ("tenantid", "TENANTID", "TenantId"):
+        assert missing({near: "b"}, [Setting(("tenantId",), "a")]) is None
+    assert missing({"token\u212a": "b"}, [Setting(("tokenk",), "a")]) is None
+    assert missing({"tenant": "b"}, [Setting(("tenantId",), "a")]) is not None
