@@ -13,12 +13,12 @@ from safeconduct.core.asks import Capability
 from safeconduct.core.manifest import Manifest
 from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
-from safeconduct.ports import AskRefused, Delivered, Upstream
+from safeconduct.ports import AskRefused, Delivered, Resumed, Upstream
 from safeconduct.simulation import SimulatedTask
 from tests.support.listeners import Hears
 from tests.support.worlds import CRM, Rules, config
 from tests.unit.test_gateway import Spy, caller, records
-from tests.unit.test_hearing import FORM, Talks
+from tests.unit.test_hearing import FORM, Talks, yes
 
 JSON = dict[str, Any]
 OWN = Constrain(("tenant_id",), "task.tenant")
@@ -188,6 +188,42 @@ class TestConstrained:
             await task.rooms.desk.answer(question.approval, granted=True, by="sam")
             step = await task.call("crm.find_orders", {}, tool)
             assert (step.verdict, tool.given) == ("done", [{"tenant_id": "crm.example"}])
+
+    async def test_a_call_that_goes_on_after_a_question_is_constrained_again(
+        self, tmp_path: Path
+    ) -> None:
+        upstream = Talks(result={"content": [], "structuredContent": {"rows": []}})
+        async with working(tmp_path, Demanding(OWN), asks={"form": True}) as task:
+            cast("dict[str, Upstream]", task.rooms.upstreams)["crm"] = cast("Upstream", upstream)
+            params = {"name": "find_orders", "arguments": {}}
+            replies = {"q": {"action": "accept"}}
+            answer = await task.rooms.gateway.call(
+                *(caller(task), "tools/call", "crm", "find_orders", params),
+                resumed=Resumed(replies=replies, state="upstream's own"),
+            )
+            assert isinstance(answer, Delivered)
+            (sent,) = upstream.sent
+            assert sent["arguments"] == {"tenant_id": "crm.example"}
+            assert (sent["inputResponses"], sent["requestState"]) == (replies, "upstream's own")
+
+    async def test_a_reply_while_the_call_runs_is_sent_as_it_is(self, tmp_path: Path) -> None:
+        given: list[JSON] = []
+
+        async def during(listener: Any) -> None:
+            given.append(await listener.asked("elicitation/create", FORM))
+
+        listener = Hears(reply=yes, able=frozenset[Capability]({"elicitation.form"}))
+        upstream = Talks(during)
+        own = Constrain(("id",), Constant("D-7"))
+        async with working(tmp_path, Demanding(own), asks={"form": True}) as task:
+            cast("dict[str, Upstream]", task.rooms.upstreams)["crm"] = cast("Upstream", upstream)
+            params = {"name": "get_deal", "arguments": {}}
+            answer = await task.rooms.gateway.call(
+                caller(task), "tools/call", "crm", "get_deal", params, listener
+            )
+            assert isinstance(answer, Delivered)
+            assert given == [{"action": "accept", "content": {"n": 3}}]
+            assert upstream.sent == [{"name": "get_deal", "arguments": {"id": "D-7"}}]
 
     async def test_after_tainted_reading_only_what_the_policy_set_is_vouched_for(
         self, tmp_path: Path
