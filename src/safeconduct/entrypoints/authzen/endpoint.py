@@ -8,7 +8,7 @@ a JWT-SVID in `Authorization: Bearer`, which is good for one request. A refusal 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import orjson
@@ -141,9 +141,7 @@ class Decisions:
                 echoed = _echoed(request)
                 client = await self._client(request, path + request.tail)
                 response = await answer(client, request)
-            except RecordTooLarge:
-                response = Problem(400, "The names are too long for a record.").response()
-            except (NotRecorded, LedgerFault):
+            except (NotRecorded, LedgerFault, RecordTooLarge):
                 response = Problem(500, f"Nothing can be recorded: {incident()}").response()
             except Problem as problem:
                 response = problem.response()
@@ -173,30 +171,43 @@ class Decisions:
 
     async def _evaluation(self, client: str, request: Request) -> Response:
         asked = shape.convert(shape.read(request.body), Evaluation)
-        return _whole(await self._decided(asked, client))
+        (told,) = await self._decided((asked,), client)
+        return _whole(told)
 
     async def _evaluations(self, client: str, request: Request) -> Response:
-        body = shape.read(request.body)
-        several = shape.batch(body)
+        several = shape.batch(shape.read(request.body))
         if several is None:
-            return _whole(await self._decided(shape.convert(body, Evaluation), client))
+            return await self._evaluation(client, request)
         stop = _STOPS[several.semantic]
+        return _whole({"evaluations": await self._decided(several.asked, client, stop=stop)})
+
+    async def _decided(
+        self, asked: Sequence[Evaluation | str], client: str, *, stop: bool | None = None
+    ) -> list[JSON]:
+        """The decisions, up to one that is `stop`, all of them on record."""
         told: list[JSON] = []
-        for one in several.asked:
-            answer = (
-                answers.unfit(one) if isinstance(one, str) else await self._decided(one, client)
-            )
+        records: list[JSON] = []
+        for one in asked:
+            answer, record = await self._answered(one, client)
             told.append(answer)
+            if record is not None:
+                records.append(record)
             if answer["decision"] is stop:
                 break
-        return _whole({"evaluations": told})
+        if self._objects is not None:
+            await self._objects.durably(records)
+        return told
 
-    async def _decided(self, asked: Evaluation, client: str) -> JSON:
-        """The decision on one question: a message of MCP is never decided by other rules."""
+    async def _answered(self, asked: Evaluation | str, client: str) -> tuple[JSON, JSON | None]:
+        """One decision, and its record where that is not written yet. A message of MCP is never
+        decided by other rules.
+        """
+        if isinstance(asked, str):
+            return answers.unfit(asked), None
         if self._messages is not None and about_message(asked):
-            return await self._messages.evaluate(asked, client)
+            return await self._messages.evaluate(asked, client), None
         if self._objects is None:
-            return answers.unfit("Decisions are made about messages of MCP alone.")
+            return answers.unfit("Decisions are made about messages of MCP alone."), None
         return await self._objects.evaluate(asked, client)
 
     def _search(self, objects: Objects, asked: type[Search]) -> _Answer:

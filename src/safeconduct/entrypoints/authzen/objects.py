@@ -74,7 +74,7 @@ class Objects:
         *,
         tenant: str,
         obligations: bool,
-        record: Callable[[JSON], Awaitable[object]],
+        record: Callable[..., Awaitable[object]],
         clock_ms: Callable[[], int],
         new_id: Callable[[str], str],
     ) -> None:
@@ -86,30 +86,33 @@ class Objects:
         self._clock_ms = clock_ms
         self._new_id = new_id
 
-    async def evaluate(self, evaluation: Evaluation, client: str) -> JSON:
-        """The decision, which is on record. Raises LedgerFault, RecordTooLarge."""
+    async def evaluate(self, evaluation: Evaluation, client: str) -> tuple[JSON, JSON | None]:
+        """The decision, and the record that has to be durable before it is told."""
         now_ms = self._clock_ms()
         try:
             given = _input(evaluation, now_ms)
             supports = msgspec.convert(evaluation.context, Supports)
         except (NotCanonical, msgspec.ValidationError):
-            return answers.unfit("Numbers must be integers, and `supported_obligations` a list.")
+            sentence = "Numbers must be integers, and `supported_obligations` a list."
+            return answers.unfit(sentence), None
         answer = await judged(self._policy, given, now_ms)
         identifier = self._new_id("e")
         told = self._told(answer, supports)
         told["context"] = {"evaluation_id": identifier, **told["context"]}
-        await self._record(
-            {
-                **self._about("decision", client, given, now_ms),
-                "evaluation": identifier,
-                "subject": {"type": evaluation.subject.type, "id": evaluation.subject.id},
-                "action": evaluation.action.name,
-                "resource": {"type": evaluation.resource.type, "id": evaluation.resource.id},
-                "rules": _rules(answer),
-                "decision": told["decision"],
-            }
-        )
-        return told
+        return told, {
+            **self._about("decision", client, given, now_ms),
+            "evaluation": identifier,
+            "subject": _result(evaluation.subject),
+            "action": evaluation.action.name,
+            "resource": _result(evaluation.resource),
+            "rules": _rules(answer),
+            "decision": told["decision"],
+        }
+
+    async def durably(self, records: list[JSON]) -> None:
+        """Waits for what records decisions. Raises LedgerFault, RecordTooLarge."""
+        if records:
+            await self._record(*records)
 
     def _told(self, answer: PolicyAnswer, supports: Supports) -> JSON:
         if answer.said != "permit":

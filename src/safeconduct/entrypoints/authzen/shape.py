@@ -26,8 +26,11 @@ _MISSING: Final = re.compile(r"^Object missing required field `([a-z_]+)`")
 _Shape = TypeVar("_Shape")
 _ENTITIES: Final = ("subject", "action", "resource", "context")
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
+_TEXT: Final = r"^[^\x00-\x1f\x7f]+\Z"
+"""Text without control characters, which say nothing and take most room in a record."""
+
+Name = Annotated[str, msgspec.Meta(pattern=_TEXT, max_length=MAX_NAME)]
+Identifier = Annotated[str, msgspec.Meta(pattern=_TEXT, max_length=MAX_ID)]
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):

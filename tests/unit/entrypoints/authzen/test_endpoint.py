@@ -43,16 +43,16 @@ async def test_a_jwt_svid_is_good_for_one(fixture: Deciding) -> None:
 
 
 @pytest.mark.parametrize("given", ["Bearer", "Basic eDp5", "DPoP abc", "Bearer a b", "Bearer x"])
-async def test_what_proves_nobody(fixture: Deciding, given: str) -> None:
-    assert (await fixture.post(ONE, READS, ("authorization", given))).status == 401
+async def test_what_proves_nobody(deciding: Deciding, given: str) -> None:
+    assert (await deciding.post(ONE, READS, ("authorization", given))).status == 401
 
 
-async def test_an_agent_asks_for_no_decisions_about_itself(fixture: Deciding) -> None:
-    fixture.comes(AGENT)
-    reply = await fixture.post(ONE, fixture.message())
+async def test_an_agent_asks_for_no_decisions_about_itself(deciding: Deciding) -> None:
+    deciding.comes(AGENT)
+    reply = await deciding.post(ONE, deciding.message())
     assert reply.status == 401
-    assert fixture.records("decision") == []
-    (kept,) = fixture.refusals.last()
+    assert deciding.records("decision") == []
+    (kept,) = deciding.refusals.last()
     assert (kept.path, kept.why) == (ONE, f"{AGENT} is not in authzen.callers")
 
 
@@ -71,8 +71,8 @@ async def test_the_name_of_a_request_comes_back_whatever_the_answer(fixture: Dec
 @pytest.mark.parametrize(
     "fields", [[("x-request-id", "x" * 257)], [("x-request-id", "a"), ("x-request-id", "b")]]
 )
-async def test_a_name_that_is_none(fixture: Deciding, fields: Any) -> None:
-    assert (await fixture.post(ONE, READS, *fields)).status == 400
+async def test_a_name_that_is_none(deciding: Deciding, fields: Any) -> None:
+    assert (await deciding.post(ONE, READS, *fields)).status == 400
 
 
 @pytest.mark.parametrize(
@@ -98,21 +98,21 @@ async def test_a_name_that_is_none(fixture: Deciding, fields: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("path", [ONE, SEVERAL])
-async def test_what_is_no_question(fixture: Deciding, path: str, body: Any) -> None:
-    reply = await fixture.post(path, body)
+async def test_what_is_no_question(deciding: Deciding, path: str, body: Any) -> None:
+    reply = await deciding.post(path, body)
     assert (reply.status, reply.headers["content-type"]) == (400, "application/problem+json")
-    assert fixture.records("evaluation") == []
+    assert deciding.records("evaluation") == []
 
 
-async def test_the_body_is_json(fixture: Deciding) -> None:
+async def test_the_body_is_json(deciding: Deciding) -> None:
     for given in ("text/plain", "application/jsonl", "application/x-www-form-urlencoded"):
-        assert (await fixture.post(ONE, READS, ("content-type", given))).status == 400
+        assert (await deciding.post(ONE, READS, ("content-type", given))).status == 400
     typed = ("content-type", "Application/JSON; charset=utf-8")
-    assert (await fixture.post(ONE, READS, typed)).status == 200
+    assert (await deciding.post(ONE, READS, typed)).status == 200
 
 
-async def test_a_body_that_is_too_long_is_not_read(fixture: Deciding) -> None:
-    assert (await fixture.post(ONE, b" " * (MAX_BYTES + 1))).status == 413
+async def test_a_body_that_is_too_long_is_not_read(deciding: Deciding) -> None:
+    assert (await deciding.post(ONE, b" " * (MAX_BYTES + 1))).status == 413
 
 
 async def test_unknown_members_are_ignored(fixture: Deciding) -> None:
@@ -187,9 +187,9 @@ async def test_no_questions_are_one(fixture: Deciding) -> None:
         {**READS, "evaluations": {}},
     ],
 )
-async def test_a_batch_that_is_none(fixture: Deciding, body: JSON) -> None:
-    assert (await fixture.post(SEVERAL, body)).status == 400
-    assert fixture.records("evaluation") == []
+async def test_a_batch_that_is_none(deciding: Deciding, body: JSON) -> None:
+    assert (await deciding.post(SEVERAL, body)).status == 400
+    assert deciding.records("evaluation") == []
 
 
 async def test_messages_and_other_things_in_one_batch(fixture: Deciding) -> None:
@@ -231,19 +231,19 @@ async def test_the_document_says_nothing_else(tmp_path: Any) -> None:
 
 
 async def test_a_proof_may_have_to_be_new(
-    fixture: Deciding, monkeypatch: pytest.MonkeyPatch
+    deciding: Deciding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def enforcer(*_: object) -> str:
         raise TokenRefused("invalid_client", "No.", status=401, nonce="n-1")
 
     monkeypatch.setattr(Enforcers, "enforcer", enforcer)
-    reply = await fixture.post(ONE, READS)
+    reply = await deciding.post(ONE, READS)
     assert (reply.status, reply.headers["dpop-nonce"]) == (401, "n-1")
 
     async def fails(*_: object) -> str:
         raise TokenRefused("temporarily_unavailable", "Nothing can be recorded: i_0", status=503)
 
     monkeypatch.setattr(Enforcers, "enforcer", fails)
-    reply = await fixture.post(ONE, READS)
+    reply = await deciding.post(ONE, READS)
     assert reply.status == 503
     assert "www-authenticate" not in reply.headers

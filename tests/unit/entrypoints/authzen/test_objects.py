@@ -140,10 +140,31 @@ async def test_nothing_is_answered_that_cannot_be_recorded(fixture: Deciding) ->
         assert "results" not in reply.json
 
 
-async def test_names_that_fill_a_record(fixture: Deciding) -> None:
-    long = {"type": "\x01" * 128, "id": "\x01" * 512}
-    asked = {"subject": long, "action": {"name": "\x01" * 128}, "resource": long}
-    assert (await fixture.post("/access/v1/evaluation", asked)).status == 400
+async def test_the_longest_names_fit_into_a_record(fixture: Deciding) -> None:
+    long = {"type": "\N{HORSE}" * 128, "id": "\N{HORSE}" * 512}
+    asked = {"subject": long, "action": {"name": "\N{HORSE}" * 128}, "resource": long}
+    assert (await fixture.asked(asked))["decision"] is False
+    (record,) = fixture.records("evaluation")
+    assert record["subject"] == long
+
+
+@pytest.mark.parametrize("name", ["a\x00", "a\n", "\x7f", ""])
+async def test_names_without_meaning(deciding: Deciding, name: str) -> None:
+    for member in ("subject", "resource"):
+        asked = {**READS, member: {"type": "user", "id": name}}
+        assert (await deciding.post("/access/v1/evaluation", asked)).status == 400
+
+
+async def test_what_does_not_fit_into_a_record_is_not_decided(tmp_path: Path) -> None:
+    rules = [
+        f'permit contains {{"id": "{"r" * 58}-{number}"}} if input.action' for number in range(150)
+    ]
+    made = bundle(tmp_path / "things")
+    path = made / "rules" / "things.rego"
+    path.write_text(RULES + "\n".join(f'{one}.name == "all"' for one in rules), encoding="utf-8")
+    async with Deciding(tmp_path, bundle=made) as deciding:
+        assert (await deciding.post("/access/v1/evaluation", asks("all"))).status == 500
+        assert deciding.records("evaluation") == []
 
 
 async def test_a_search_finds_what_would_be_permitted(fixture: Deciding) -> None:
