@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from safeconduct.audit.verify import read
+from safeconduct.config.policy import PolicySource
 from safeconduct.config.schema import Window
 from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.delegation.request import JWT_SVID
+from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import UpstreamFault
 from safeconduct.simulation import SimulatedTask
 from tests.support.certified import Certified
@@ -22,6 +24,7 @@ from tests.support.enforcing import FIXTURE, READS, Deciding
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
 from tests.support.providers import POOL, pool_world, token
+from tests.support.reloading import reloaded
 from tests.support.web import serving
 from tests.support.worlds import Rules, config
 
@@ -116,6 +119,19 @@ async def asked_elsewhere(directory: Path) -> list[dict[str, Any]]:
         return [one for kind in kinds for one in deciding.records(kind)]
 
 
+async def policies(directory: Path) -> list[dict[str, Any]]:
+    """A policy is loaded and refused, and the one that was kept is loaded."""
+    async with reloaded(directory) as made:
+        policy = made.begun()
+        await policy.start()
+        (made.policy / "rules" / "test.rego").write_text("changed", encoding="utf-8")
+        with pytest.raises(PolicyRefused):
+            await policy.reload("uid:0")
+    async with reloaded(directory, source=PolicySource(https="http://127.0.0.1:9/x")) as made:
+        await made.begun().start()
+    return [dict(one) for one in read(directory / "audit") if one["kind"] == "policy"]
+
+
 @pytest.fixture
 async def seen(tmp_path: Path) -> dict[str, set[str]]:
     """By kind, every field that was written."""
@@ -132,6 +148,7 @@ async def seen(tmp_path: Path) -> dict[str, set[str]]:
         *consents,
         *read(tmp_path / "gateway/audit"),
         *(await asked_elsewhere(tmp_path / "elsewhere")),
+        *(await policies(tmp_path / "policies")),
     ]
     for record in written:
         found[record["kind"]] |= set(record) - EVERYWHERE

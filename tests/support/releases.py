@@ -52,6 +52,7 @@ def digest(files: Mapping[str, bytes] = FILES) -> str:
 
 def published(path: Path, *keys: PrivateKey) -> Path:
     """A JWK Set with the public halves."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     document = {"keys": [key.public.jwk(use="sig") for key in keys or (KEY,)]}
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
