@@ -29,7 +29,8 @@ def test_two_short_rounds_end_in_one_line_of_json() -> None:
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout.splitlines()[-1])
     assert answer.pop("missing") == []
-    identity = answer.pop("identity")
+    identity, ruled = answer.pop("identity"), answer.pop("policy")
+    assert 0 < ruled["own_process_gateway_us"] < ruled["own_process_us"]
     assert 0 < identity["cached_us"] < identity["uncached_us"]
     assert list(answer) == ["direct", "null", "full", "full_2025"]
     for found in answer.values():
