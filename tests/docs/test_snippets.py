@@ -15,6 +15,7 @@ from safeconduct.config.schema import Root
 from safeconduct.core.manifest import Manifest
 from safeconduct.kit import yaml
 from safeconduct.policy.bundles.header import read_header
+from safeconduct.policy.cedar.contracted import CONTRACT
 from safeconduct.policy.loading import load
 from safeconduct.policy.trial.base import BASE
 from safeconduct.policy.trial.running import run as run_tests
@@ -44,6 +45,20 @@ def _rego(text: str, directory: Path) -> None:
     load(directory)
 
 
+def _cedar(text: str, directory: Path) -> None:
+    tools = {"crm.get_case": "read", "crm.update_opportunity": "write", "mail.send": "send"}
+    entities, _, request = CONTRACT.partition('action "any"')
+    schema = [entities]
+    for tool, effect in tools.items():
+        schema.append(f'action "effect:{effect}"; action "{tool}" in ["effect:{effect}"]{request}')
+    (directory / "rules").mkdir()
+    (directory / "rules" / "snippet.cedar").write_text(text, encoding="utf-8")
+    (directory / "policy.yaml").write_text("name: snippet\nengine: cedar\n", encoding="utf-8")
+    whole = "".join(schema).replace("facts: {}", "facts: { delta_bps?: Long }")
+    (directory / "schema.cedarschema").write_text(whole, encoding="utf-8")
+    load(directory)
+
+
 def _tests(name: str) -> Callable[[str, Path], None]:
     """Tests of the rules in the guide, all of which hold."""
 
@@ -69,6 +84,7 @@ def _python(text: str, _: Path) -> None:
 
 
 LOADERS: dict[str, Callable[[str, Path], None]] = {
+    "complete: cedar": _cedar,
     "complete: keys of safeconduct.yaml": _keys,
     "complete: manifest": _manifest,
     "complete: policy": _policy,
@@ -92,6 +108,6 @@ def test_a_marked_snippet_is_what_it_says(snippet: Snippet, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_snippet_of_a_language_that_could_be_wrong_is_unmarked(page: Path) -> None:
-    checked = {"python", "rego", "yaml"}
+    checked = {"cedar", "python", "rego", "yaml"}
     all_of_them = [one for one in FENCE.findall(page.read_text("utf-8")) if one[1] in checked]
     assert len(all_of_them) == len([one for one in marked() if one.page == page])

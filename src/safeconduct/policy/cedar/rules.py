@@ -18,11 +18,12 @@ from safeconduct.policy.cedar.text import statements
 from safeconduct.policy.contract import Asked, Denied, Permitted, RuleAt
 from safeconduct.policy.refusal import PolicyRefused
 
-_ANNOTATIONS: Final[Mapping[Said, frozenset[str]]] = {
+ANNOTATIONS: Final[Mapping[Said, frozenset[str]]] = {
     "permit": frozenset({"id", "obligations"}),
     "elevate": frozenset({"id", "elevate", "ttl_s", "obligations"}),
     "deny": frozenset({"id"}),
 }
+"""What may stand above a policy, by the set that it adds to."""
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,3}")
 
@@ -121,11 +122,11 @@ def _said(policy: pst.Template) -> Said:
 
 def _wrong(given: Mapping[str, str], said: Said) -> tuple[str, str] | None:
     """What is wrong with the annotations of a policy, and what to do."""
-    unknown = sorted(given.keys() - _ANNOTATIONS[said])
+    unknown = sorted(given.keys() - ANNOTATIONS[said])
     if unknown:
         return (
             f"`@{unknown[0]}` says nothing here",
-            f"keep {', '.join(f'`@{name}`' for name in sorted(_ANNOTATIONS[said]))} only",
+            f"keep {', '.join(f'`@{name}`' for name in sorted(ANNOTATIONS[said]))} only",
         )
     if not _ID.fullmatch(given.get("id", "")):
         return (
