@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from safeconduct.app.deciding import decisions
 from safeconduct.config.authzen import AuthzenBlock, Drafts
+from safeconduct.config.policy import Process
 from safeconduct.delegation.asking import Asking
 from safeconduct.entrypoints.http import Request, Site, doors
 from safeconduct.entrypoints.refusals import Refusals
@@ -41,13 +42,19 @@ class Deciding:
     """Everything that an enforcement point meets, on a clock that stands."""
 
     def __init__(
-        self, directory: Path, *, drafts: Drafts = DRAFTS, bundle: Path | None = FIXTURE
+        self,
+        directory: Path,
+        *,
+        drafts: Drafts = DRAFTS,
+        bundle: Path | None = FIXTURE,
+        process: Process = "shared",
+        scopes: tuple[str, ...] | None = None,
     ) -> None:
         made = configuration(directory)
         block = AuthzenBlock(
             callers=(PEP, OTHER_PEP), bundle=None if bundle is None else str(bundle), drafts=drafts
         )
-        policy = replace(made.root.policy, process="shared")
+        policy = replace(made.root.policy, process=process)
         root = replace(made.root, authzen=block, policy=policy)
         self.parties = Certified(directory, replace(made, root=root))
         self.now_ms = NOW_MS
@@ -55,6 +62,7 @@ class Deciding:
         self.simulated = SimulatedTask(
             self.parties.config,
             "Triage case C-1, look at D-7 and answer dana@customer.example.",
+            scopes,
             policy=self.rules,
             resolvers={"crm.get_deal": lambda id: {"id": id, "amount_minor": 10_000}},
             clock=lambda: self.now_ms,
@@ -75,7 +83,8 @@ class Deciding:
         )
         self.certificate: Certificate | None = self.parties.authority.svid(PEP).shown
         entry = doors(ISSUER, "127.0.0.1:8700", clients=self._shown)
-        self.site = Site(decisions(rooms, asking, self.refusals).routes, entry)
+        self.served = decisions(rooms, asking, self.refusals)
+        self.site = Site(self.served.routes, entry)
 
     async def _recorded(self, *records: Mapping[str, Any]) -> int:
         if self.fault is not None:
@@ -100,6 +109,7 @@ class Deciding:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self.served.close()
         await self.simulated.__aexit__(kind, error, traceback)
 
     async def post(self, path: str, body: object, *fields: tuple[str, str]) -> Reply:

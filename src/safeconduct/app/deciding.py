@@ -30,12 +30,12 @@ class Deciding:
 
     def __init__(self, routes: Routes, policy: PolicyEngine | None = None) -> None:
         self.routes = routes
-        self._policy = policy
+        self.policy = policy
 
     async def close(self) -> None:
         """Ends what evaluates the policy."""
-        if self._policy is not None:
-            await _close(self._policy)
+        if self.policy is not None:
+            await _close(self.policy)
 
 
 async def _close(engine: PolicyEngine) -> None:

@@ -233,6 +233,23 @@ async def test_what_nobody_offers_and_what_is_hidden_are_one(deciding: Deciding)
         assert told["context"]["reason"] == "tool-unknown"
 
 
+async def test_arguments_without_exact_bytes(deciding: Deciding) -> None:
+    told = await deciding.asked(deciding.message(arguments={"case_id": 1e17}))
+    assert (told["decision"], told["context"]["reason"]) == (False, "arguments-invalid")
+
+
+async def test_scopes_that_could_be_had_are_named(tmp_path: Path) -> None:
+    async with Deciding(tmp_path, bundle=None, scopes=("mail:send",)) as deciding:
+        told = await deciding.asked(deciding.message())
+        assert told["context"]["reason"] == "scope-missing"
+        assert told["context"]["scopes"] == ["case:read"]
+
+
+async def test_an_argument_is_named_where_the_caller_knows_all_of_it(deciding: Deciding) -> None:
+    told = await deciding.asked(deciding.message(arguments={"case_id": "C-1", "more": 1}))
+    assert told["context"]["argument"] == "more"
+
+
 def marked(deciding: Deciding) -> None:
     config: Any = deciding.simulated.config
     tools = config.manifests["crm"].tools

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from safeconduct.entrypoints.authzen import objects
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import JSON, LedgerFault
-from tests.support.enforcing import FIXTURE, PEP, READS, Deciding
+from tests.support.enforcing import PEP, READS, Deciding
 
 ALICE, BOB = {"type": "user", "id": "alice"}, {"type": "user", "id": "bob"}
 RECORD = {"type": "record", "id": "record-1"}
@@ -280,16 +282,21 @@ def test_candidates_that_nobody_can_find(tmp_path: Path, candidates: JSON, sente
 
 
 def test_rules_of_another_language(tmp_path: Path) -> None:
-    made = tmp_path / "cedar"
-    (made / "rules").mkdir(parents=True)
-    (made / "policy.yaml").write_text("name: c\nengine: cedar\n", encoding="utf-8")
-    (made / "rules" / "a.cedar").write_text(
-        '@id("a")\npermit (principal, action, resource) when { context.now_ms > 5 };\n',
-        encoding="utf-8",
-    )
-    with pytest.raises(PolicyRefused):
-        Deciding(tmp_path, bundle=made)
+    header = "name: test\nengine: opa\nentrypoint: things\nremote: {url: http://127.0.0.1:1}\n"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "policy.yaml").write_text(header, encoding="utf-8")
+    with pytest.raises(PolicyRefused, match="are written in Rego"):
+        Deciding(tmp_path, bundle=tmp_path / "elsewhere")
 
 
-def test_the_fixture_is_a_bundle() -> None:
-    assert (FIXTURE / "policy.yaml").is_file()
+async def test_rules_that_could_end_a_process_have_one_of_their_own(tmp_path: Path) -> None:
+    async with Deciding(tmp_path, process="own") as deciding:
+        policy: Any = deciding.served.policy
+        assert (await deciding.asked(READS))["decision"] is True
+        for pid in policy.pids:
+            os.kill(pid, signal.SIGKILL)
+        answers = [(await deciding.asked(READS)) for _ in range(3)]
+        for answer in answers:
+            if not answer["decision"]:
+                assert answer["context"]["reason"] == "policy-error"
+        assert answers[-1]["decision"] is True
