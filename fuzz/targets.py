@@ -12,6 +12,7 @@ from fuzz import (
     evidence,
     forms,
     issuers,
+    policies,
     publications,
     streams,
     texts,
@@ -55,6 +56,8 @@ TARGETS: Final = {
     "server-metadata": Target(issuers.server_metadata, is_json=True),
     "published-keys": Target(publications.keys, is_json=True),
     "bundles": Target(publications.bundle, is_json=True),
+    "policy-archives": Target(policies.archives),
+    "policy-releases": Target(policies.releases, is_json=True),
     "workload-bundles": Target(publications.workload_bundles),
 }
 

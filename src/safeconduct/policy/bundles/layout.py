@@ -22,6 +22,9 @@ MAX_FILES: Final = 256
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_BUNDLE_BYTES: Final = 8 * 1024 * 1024
 
+MAX_PATH: Final = 100
+"""What every reader of tar archives finds in one piece."""
+
 MASKS: Final = "masks.yaml"
 SCHEMA: Final = "schema.cedarschema"
 RELEASE: Final = "release.json"
@@ -62,11 +65,11 @@ def counts(path: str) -> bool:
             file=path,
             fix=f"keep {FILE}, rules/, lib/, data/, tests/, {MASKS}, {SCHEMA} and README.md only",
         )
-    if not all(_NAME.fullmatch(part) for part in rest):
+    if not all(_NAME.fullmatch(part) for part in rest) or len(path) > MAX_PATH:
         raise PolicyRefused(
             "a file name that records cannot show",
             file=path,
-            fix="use ASCII letters, digits, `.`, `_` and `-`",
+            fix=f"use ASCII letters, digits, `.`, `_` and `-`, at most {MAX_PATH} in a path",
         )
     if PurePosixPath(path).suffix not in endings or (top == "data" and len(rest) > 1):
         raise PolicyRefused(

@@ -23,7 +23,8 @@ def test_what_lies_beside_it(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     ["", "rules", "rule/a.rego", "rules/a.txt", "lib/a.cedar", "data/a/b.json", "data/a.rego",
-     "rules/.a.rego", "rules/a b.rego", "rules//a.rego", "rules/../a.rego", "other.json"],
+     "rules/.a.rego", "rules/a b.rego", "rules//a.rego", "rules/../a.rego", "other.json",
+     f"rules/{'a' * 90}.rego"],
 )  # fmt: skip
 def test_what_does_not_belong(path: str) -> None:
     with pytest.raises(PolicyRefused) as caught:
