@@ -74,8 +74,10 @@ class Slice:
         self._entities: dict[bytes, Entities] = {}
 
     def policies(self, keep: Callable[[Rule], bool] = lambda _: True) -> PolicySet:
-        """The engine's form of some of the rules. Their heads fit, so they are not asked again."""
-        kept = {rule.at.id: _headless(rule.policy) for rule in self.rules if keep(rule)}
+        """The engine's form of some of the rules, without what is known before it is asked: that
+        their heads fit, and what their annotations say.
+        """
+        kept = {rule.at.id: _bare(rule.policy) for rule in self.rules if keep(rule)}
         return PolicySet.from_pst(pst.PolicySet({}, kept, ()))
 
     def ask(self, policies: PolicySet, value: JSON) -> list[str]:
@@ -120,10 +122,10 @@ class Slice:
         return found
 
 
-def _headless(policy: pst.Template) -> pst.Template:
+def _bare(policy: pst.Template) -> pst.Template:
     whole = pst.ScopeAny()
     resource = whole if isinstance(policy.resource, pst.ScopeEq) else policy.resource
-    return dataclasses.replace(policy, action=whole, resource=resource)
+    return dataclasses.replace(policy, action=whole, resource=resource, annotations={})
 
 
 def applies(rule: Rule, action: str, groups: AbstractSet[str]) -> bool:
