@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,9 +43,9 @@ def office() -> Iterator[Office]:
 class Operator:
     """Who has the gateway's directory, and a terminal."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, policy: Path | None = None) -> None:
         self.directory = directory
-        self.rules = directory / "policy" / "rules" / "office.rego"
+        self.rules = (policy or directory / "policy") / "rules" / "office.rego"
         self.permissive = self.rules.read_text()
 
     def write(self, rules: str) -> None:
@@ -156,6 +158,63 @@ def test_newer_rules_are_found_when_it_is_time(office: Office, tmp_path: Path) -
         eventually(lambda: not case(agent), gateway)
         # What was refused was said once, however often it was looked at.
         assert [one["phase"] for one in policies(gateway)] == ["loaded", "refused", "loaded"]
+
+
+def git(directory: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "init.defaultBranch=main")
+    subprocess.run(["git", *who, *arguments], check=True, cwd=directory, capture_output=True)
+
+
+def sign(repository: Path, key: Path) -> JSON:
+    """What a reviewer does: a release, committed."""
+    command = ("policy", "sign", "policy", "--key", str(key), "--days", "30")
+    done = subprocess.run(
+        [sys.executable, "-m", "safeconduct", *command, "--format", "json"],
+        check=True,
+        cwd=repository,
+        capture_output=True,
+    )
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "release")
+    told: JSON = json.loads(done.stdout)
+    return told
+
+
+def test_releases_reach_a_gateway_by_git(office: Office, tmp_path: Path) -> None:
+    """As the guide says it: sign, commit, and the gateway has it; an older one it does not take."""
+    directory, repository = tmp_path / "gateway", tmp_path / "repository"
+    key = tmp_path / "signer.jwk"
+    install(directory, office)
+    repository.mkdir()
+    (directory / "policy").rename(repository / "policy")
+    git(repository, "init", "--quiet")
+    operator = Operator(directory, repository / "policy")
+    (directory / "signers.json").write_text(json.dumps(sign(repository, key)["jwks"]))
+    block = {
+        "source": {"git": "../repository", "ref": "main", "path": "policy"},
+        "verify": {"jwks": "signers.json"},
+    }
+    change(directory / "safeconduct.yaml", {"policy": block})
+    config = load(directory)
+    with running(config) as gateway:
+        agent = gateway.task()
+        assert case(agent)
+        git(repository, "tag", "first")
+        operator.write(operator.permissive + NO_CASES)
+        assert operator.reload().stdout == "nothing has changed\n"
+        sign(repository, key)
+        assert "the policy is now" in operator.reload().stdout
+        assert not case(agent)
+        git(repository, "reset", "--hard", "--quiet", "first")
+        told = operator.reload()
+        assert (told.returncode, "release 1 is older than 2" in told.stderr) == (1, True)
+        assert not case(agent)
+        assert [one.get("release") for one in policies(gateway)] == [1, 2, None]
+        gateway.verified()
+    shutil.rmtree(repository)
+    with running(config) as gateway:
+        assert not case(gateway.task())
+        assert "git failed" in policies(gateway)[-1]["why"]
 
 
 def calls(agent: Agent) -> None:
