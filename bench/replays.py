@@ -163,11 +163,11 @@ def write(directory: Path, engine: LocalEngine) -> None:
         log.close()
 
 
-def per_second(directory: Path, engine: LocalEngine) -> int:
+def per_second(directory: Path, old: LocalEngine, new: LocalEngine) -> int:
     """Decisions replayed in a second of CPU: the best of some rounds."""
     best = 0.0
     for _ in range(ROUNDS):
-        comparison = Comparison(engine, engine)
+        comparison = Comparison(old, new)
         start = time.process_time_ns()
         for record in decisions(directory):
             comparison.take(record)
@@ -179,13 +179,16 @@ def per_second(directory: Path, engine: LocalEngine) -> int:
 
 
 def measured() -> dict[str, int]:
-    """By engine, decisions a second of CPU."""
+    """Decisions a second of CPU: a bundle against itself, and against the same rules in the other
+    engine.
+    """
+    engines = {name: load(POLICIES / name) for name in ("rego", "cedar")}
     found: dict[str, int] = {}
-    for name in ("rego", "cedar"):
-        engine = load(POLICIES / name)
+    for name, old in engines.items():
         with tempfile.TemporaryDirectory() as directory:
-            write(Path(directory), engine)
-            found[name] = per_second(Path(directory), engine)
+            write(Path(directory), old)
+            for other, new in engines.items():
+                found[f"{name} {other}"] = per_second(Path(directory), old, new)
     return found
 
 

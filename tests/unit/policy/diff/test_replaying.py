@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -90,13 +92,13 @@ def test_to_ask_for_less_is_wider() -> None:
 class Says:
     """An engine that gives one answer."""
 
-    digest = ""
     unsafe: tuple[str, ...] = ()
     members: frozenset[str] | None = None
     rules: tuple[RuleAt, ...] = ()
 
     def __init__(self, answer: PolicyAnswer) -> None:
-        self.answer = answer
+        self.digest = hashlib.sha256(msgspec.json.encode(answer)).hexdigest()
+        self.answer = replace(answer, bundle=self.digest)
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
         del input_json, now_ms
