@@ -18,16 +18,6 @@ from safeconduct.policy.cedar.slices import Slice, applies
 from safeconduct.policy.refusal import PolicyRefused
 
 
-def judge(bundle: Bundle) -> None:
-    """Judge the bundle in this process.
-
-    Raises:
-        PolicyRefused: at the first finding.
-    """
-    for finding in findings(bundle):
-        raise finding
-
-
 def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
     """All that is wrong with the rules of a bundle that can be read.
 

@@ -6,7 +6,7 @@ import pytest
 from safeconduct.core.manifest import Argument, Effect, Manifest, Resolver, ToolManifest
 from safeconduct.policy.cedar.contracted import read_schema
 from safeconduct.policy.cedar.generation import NoGenerator, generate, returned
-from safeconduct.policy.cedar.judging import judge
+from safeconduct.policy.cedar.judging import findings
 from safeconduct.policy.cedar.schema import Field, Record, Scalar, SetOf, Type
 from tests.support.bundles import cedar
 
@@ -89,7 +89,7 @@ def test_rules_are_judged_by_what_was_generated() -> None:
     when { context.facts has owner && context.facts.owner == context.user.id &&
       context.task.counts has calls && context.task.counts.calls < 9 &&
       context.provenance has id && context.provenance.id.contains("user-request") };"""
-    judge(cedar(text, schema=made.text))
+    assert list(findings(cedar(text, schema=made.text))) == []
 
 
 def test_what_a_person_wrote_of_a_fact_stays_where_nothing_else_says_it() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from safeconduct.policy import preflight
 from safeconduct.policy.bundles.reading import Bundle
-from safeconduct.policy.cedar.judging import findings, judge
+from safeconduct.policy.cedar.judging import findings
 from safeconduct.policy.refusal import PolicyRefused
 from tests.support.bundles import READS, SCHEMA, cedar
 
@@ -31,7 +31,7 @@ def test_rules_without_findings_pass() -> None:
     @id("sales") permit (principal, action in Action::"effect:read", resource)
     when {{ resource.upstream == "crm" && resource.scopes.contains("crm:case:read") }};
     """
-    judge(cedar(READS, text))
+    assert found(cedar(READS, text)) == []
     preflight.run(cedar(READS, text))
 
 
@@ -114,7 +114,7 @@ def test_a_permit_that_names_no_tool_is_refused(condition: str, when: str) -> No
     assert (file, line) == ("rules/1.cedar", 2)
     assert "`loose` permits" in sentence
     assert when in sentence
-    judge(cedar(READS, text, unsafe_permit_all=True))
+    assert found(cedar(READS, text, unsafe_permit_all=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_all_is_found_at_once() -> None:
 )
 def test_what_cannot_be_read_is_refused_in_the_child_too(bundle: Bundle) -> None:
     with pytest.raises(PolicyRefused) as here:
-        judge(bundle)
+        raise next(findings(bundle))
     with pytest.raises(PolicyRefused) as there:
         preflight.run(bundle)
     assert str(there.value) == str(here.value)
