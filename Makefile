@@ -17,7 +17,7 @@ help: ## this list
 demo: $(VENV)/.demo ## one injected e-mail, with and without the gateway (offline, no keys)
 	@$(BIN)/safeconduct demo
 
-test: check ## everything that needs no Debian package, with coverage
+test: check $(VENV)/.oracle ## everything that needs no Debian package, with coverage
 	$(PYTEST) -n $(WORKERS) -m "not debian" --cov --cov-report=
 	@# What decides is covered to the last branch. Without data this fails too.
 	$(BIN)/coverage report --include='src/safeconduct/core/*,src/safeconduct/gateway.py' --fail-under=100
@@ -90,6 +90,13 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.package
 $(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.dev
 	@echo "installing requirements/fuzz.txt"
 	@$(PIP) install --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+# Open Policy Agent, which our Rego engine is held against. Not every system has it: see the file.
+$(VENV)/.oracle: requirements/oracle.txt $(VENV)/.dev
+	@echo "installing requirements/oracle.txt"
+	@$(PIP) install --require-hashes --ignore-requires-python -r requirements/oracle.txt || \
+	  echo "no Open Policy Agent here: tests that ask it are skipped" >&2
 	@touch $@
 
 # What `make bench` compares with; apart, so that nothing of it reaches the gateway.

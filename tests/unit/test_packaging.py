@@ -83,7 +83,7 @@ def test_every_direct_dependency_has_its_row_and_no_row_is_left_over() -> None:
     assert sorted(rows) == sorted(names)
 
 
-@pytest.mark.parametrize("name", [*LOCKS, *SERVERS])
+@pytest.mark.parametrize("name", [*LOCKS, *SERVERS, "oracle"])
 def test_every_pin_is_exact_and_hashed_and_no_line_names_a_place(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     for line in text.replace("\\\n", "").splitlines():
