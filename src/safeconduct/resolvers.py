@@ -139,6 +139,8 @@ class Resolvers:
         facts = self._catalogue.facts(METHOD, where, tool)
         if facts.pin != "reviewed" or facts.effect.changes_state:
             raise FactsUnavailable
+        if not facts.keeps_to(gathered.task.tenant):
+            raise FactsUnavailable
         judged = msgspec.structs.replace(gathered, tool=facts)
         if zone(call, judged) is not None:
             raise FactsUnavailable

@@ -10,7 +10,7 @@ import pytest
 
 from safeconduct.config.schema import Config
 from safeconduct.core.asks import Capability
-from safeconduct.core.manifest import Manifest
+from safeconduct.core.manifest import Argument, Manifest, Resolver, ToolManifest
 from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.ports import AskRefused, Delivered, Resumed, Upstream
@@ -301,6 +301,47 @@ class TestFreeSql:
             step = await task.call("crm.query", {"sql": "select * from orders"}, tool)
             assert (step.reason, tool.given) == ("query-unbound", [])
             assert "query" not in await listed(task)
+
+    @pytest.mark.parametrize(
+        ("tenant", "reason"), [(None, "facts-unavailable"), ("crm.example", None)]
+    )
+    async def test_nor_is_it_for_a_resolver_that_an_agent_s_argument_could_reach(
+        self, tmp_path: Path, tenant: str | None, reason: str | None
+    ) -> None:
+        asks = {"tool": "query", "arguments": {"sql": "$.arguments.find"}, "take": "$.n"}
+        made = shop(tmp_path, tenant)
+        tools = made.manifests["crm"].tools
+        fact = msgspec.convert({"n": asks}, dict[str, Resolver])
+        read = msgspec.convert({**SQL, "returns": {}}, ToolManifest)
+        crm = msgspec.structs.replace(
+            made.manifests["crm"],
+            tools={
+                **tools,
+                "query": read,
+                "find_orders": msgspec.structs.replace(
+                    tools["find_orders"],
+                    resolvers=fact,
+                    arguments={"find": Argument(role="content")},
+                ),
+            },
+        )
+        asked: list[str] = []
+
+        def query(sql: str) -> JSON:
+            asked.append(sql)
+            return {"n": 1}
+
+        task = SimulatedTask(
+            msgspec.structs.replace(made, manifests={**made.manifests, "crm": crm}),
+            "Look into case C-1.",
+            directory=tmp_path,
+            policy=Rules(),
+            resolvers={"crm.query": query},
+        )
+        async with task:
+            step = await task.call("crm.find_orders", {"find": "select 1"}, Sent(OWN_ROW))
+        assert step.reason == reason
+        assert asked == ([] if reason else ["select 1"])
 
     async def test_with_one_it_is_sent_as_it_was_written(self, tmp_path: Path) -> None:
         tool = Sent(OWN_ROW)

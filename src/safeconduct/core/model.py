@@ -159,6 +159,10 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         declared = {} if self.manifest is None else self.manifest.arguments
         return any(one.role == "query" and one.type == SQL for one in declared.values())
 
+    def keeps_to(self, tenant: str) -> bool:
+        """Whether what the tool reads ends at one tenant's data, as far as SQL could say more."""
+        return self.bound_to == tenant or not self.takes_sql
+
     @cached_property
     def fields(self) -> dict[str, Label]:
         """The labels of the fields that the manifest tells apart, by path: none without review."""

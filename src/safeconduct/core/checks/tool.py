@@ -22,7 +22,7 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
         return Deny("scope-missing" if task.obtainable.issuperset(needed) else "tool-unknown")
     if facts.pin == "changed":
         return Deny("definition-changed")
-    if facts.takes_sql and facts.bound_to != task.tenant:
+    if not facts.keeps_to(task.tenant):
         # What a statement reads can be told by the database alone, so its own roles have to.
         return Deny("query-unbound")
     if facts.effect.changes_state and task.purpose_source == "agent":
