@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from fuzz import (
     certificates,
+    decisions,
     documents,
     evidence,
     forms,
@@ -51,6 +52,7 @@ TARGETS: Final = {
     "workload-calls": Target(workload.calls),
     "evidence": Target(evidence.evidence, is_json=True),
     "certificates": Target(certificates.certificates),
+    "questions": Target(decisions.questions, is_json=True),
     "token-requests": Target(forms.token_requests),
     "issued": Target(issuers.issued, is_json=True),
     "server-metadata": Target(issuers.server_metadata, is_json=True),
