@@ -77,7 +77,7 @@ def generate(
         where, _, name = tool.partition(".")
         manifest = manifests[where].tools.get(name) if where in manifests else None
         facts: dict[str, Field] = {}
-        arguments = set(known.get(tool, {}).get("inputSchema", {}).get("properties", {}))
+        arguments = set(_member(_member(known.get(tool, {}), "inputSchema"), "properties"))
         if manifest is not None:
             arguments |= manifest.arguments.keys()
             for fact, resolver in manifest.resolvers.items():
@@ -134,13 +134,17 @@ def _text(actions: Mapping[str, Action], told: Mapping[str, Field]) -> str:
     return HEAD + text.replace("{    }", "{}").rstrip() + "\n"
 
 
+def _member(value: JSON, name: str) -> JSON:
+    """A member that should be an object, of what an upstream wrote."""
+    found = value.get(name)
+    return cast("JSON", found) if isinstance(found, dict) else {}
+
+
 def _fact(resolver: Resolver, where: str, known: Mapping[str, JSON]) -> Type | None:
     """The type at the end of a resolver's path into what its tool returns."""
     upstream, _, name = resolver.tool.rpartition(".")
-    output = known.get(f"{upstream or where}.{name}", {}).get("outputSchema")
-    if not isinstance(output, dict):
-        return None
-    found = returned(cast("JSON", output))
+    output = _member(known.get(f"{upstream or where}.{name}", {}), "outputSchema")
+    found = returned(output) if output else None
     for part in resolver.take.removeprefix("$").removeprefix(".").split("."):
         match found:
             case Record(fields) if part in fields:

@@ -130,18 +130,26 @@ def _bare(policy: pst.Template) -> pst.Template:
 
 def applies(rule: Rule, action: str, groups: AbstractSet[str]) -> bool:
     """Whether the head of a rule leaves room for an action of these groups, and for its tool."""
-    match rule.policy.action:
+    head = rule.policy
+    match head.action:
         case pst.ActionEq(entity):
-            fits = entity.id == action
+            fits = _is(entity, ACTION) and entity.id == action
         case pst.ActionIn(entities):
-            fits = any(entity.id == action or entity.id in groups for entity in entities)
+            fits = any(
+                _is(entity, ACTION) and (entity.id == action or entity.id in groups)
+                for entity in entities
+            )
         case _:
             fits = True
-    match rule.policy.resource:
+    match head.resource:
         case pst.ScopeEq(pst.EntityUid() as entity):
-            return fits and entity.id == action
+            return fits and _is(entity, TOOL) and entity.id == action
         case _:
             return fits
+
+
+def _is(entity: pst.EntityUid, type_: str) -> bool:
+    return entity.type == pst.EntityType(type_)
 
 
 def _shape(type_: Type) -> Shape:

@@ -134,8 +134,26 @@ def test_types_of_results_become_types_of_cedar(
     assert whole.fields.get("x") == (None if expected is None else Field(expected, required=False))
 
 
-def test_what_the_generator_cannot_read_has_no_type() -> None:
-    assert returned({"type": "object", "properties": {"x": {"$ref": "#/nowhere"}}}) is None
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"x": {"$ref": "#/nowhere"}}},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"a": {"$ref": "#/$defs/A"}}}}},
+        {"type": "object", "properties": []},
+        {"type": 1},
+    ],
+    ids=["nowhere", "circle", "array", "type"],
+)
+def test_what_the_generator_cannot_read_has_no_type(schema: dict[str, Any]) -> None:
+    made = generate({"crm": MANIFEST}, {"crm": [CASE | {"outputSchema": schema}]}, [], None)
+    assert "crm.update: owner" in made.untyped
+
+
+def test_what_an_upstream_wrote_may_be_anything() -> None:
+    odd = {"name": 'q"\n', "inputSchema": [], "outputSchema": "x"}
+    more = {"name": "b", "inputSchema": {"properties": {'a"b': 1, "": {}}}}
+    schema = read_schema(generate({}, {"crm": [odd, more]}, [], None).text)
+    assert {'crm.q"\n', "crm.b"} < schema.actions.keys()
 
 
 def test_without_the_generator_output_schemas_are_not_guessed(
