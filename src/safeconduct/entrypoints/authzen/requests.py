@@ -156,18 +156,22 @@ class AccessRequests:
             raise AccessProblem(409, "duplicate_request", "This key was used for something else.")
         kept = self._denied(client, convert(body, _Submission)) if before is None else before.kept
         if kept.request is None:
-            request = self._new_id("r")
-            await self._record(
-                {
-                    "kind": "client",
-                    "phase": "access-request",
-                    "client": client,
-                    "at_ms": self._clock_ms(),
-                    "approval": kept.approval,
-                }
-            )
-            kept.request = request
-            _keep(self._requests, request, kept)
+            # Before anybody waits: who submits the same meanwhile has the same request.
+            kept.request = self._new_id("r")
+            try:
+                await self._record(
+                    {
+                        "kind": "client",
+                        "phase": "access-request",
+                        "client": client,
+                        "at_ms": self._clock_ms(),
+                        "approval": kept.approval,
+                    }
+                )
+            except BaseException:
+                kept.request = None
+                raise
+            _keep(self._requests, kept.request, kept)
         if key is not None:
             _keep(self._keys, (client, key), _Submitted(digest, kept))
         return self._handle(kept.request, kept, created=True)

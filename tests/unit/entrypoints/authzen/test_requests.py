@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,14 @@ async def test_the_same_again_is_the_same_request(deciding: Deciding) -> None:
     assert len(deciding.records("client")) == 1
     other = await deciding.post(PATH, {**body, "x": 1}, ("idempotency-key", "k"))
     problem(other, 409, "duplicate_request")
+
+
+async def test_the_same_at_once_is_the_same_request(deciding: Deciding) -> None:
+    asked = deciding.message()
+    body = submission(asked, await refused(deciding, asked))
+    replies = await asyncio.gather(*(deciding.post(PATH, body) for _ in range(4)))
+    assert len({reply.json["task"]["id"] for reply in replies}) == 1
+    assert len(deciding.records("client")) == 1
 
 
 async def test_a_key_is_that_of_one_enforcement_point(deciding: Deciding) -> None:
