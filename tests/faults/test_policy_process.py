@@ -8,15 +8,18 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from safeconduct.config import load
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.process import RegoProcess
 from safeconduct.policy.rego.starting import Limits, Started
+from safeconduct.simulation import SimulatedTask
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 from tests.support.ending import ended
 
@@ -229,3 +232,31 @@ async def test_an_answer_in_pieces_is_one(lying: Lying) -> None:
 def test_a_process_that_says_nothing_of_its_rules_is_refused(lying: Lying) -> None:
     with pytest.raises(PolicyRefused, match="came up"):
         lying("silent start")
+
+
+# --- the gateway ---------------------------------------------------------------------------------
+
+HANGS = """
+permit contains {"id": "mail"} if input.call.tool == "mail.read_inbox"
+permit contains {"id": "hangs"} if { input.call.tool == "mail.send"; broken }
+"""
+
+
+async def test_a_gateway_goes_on_while_a_rule_never_ends() -> None:
+    config = load(Path(__file__).parents[2] / "examples" / "inbox" / "gateway")
+    rules = PACKAGE + HANGS + ENDLESS
+    async with (
+        running(bundle(rules)) as engine,
+        SimulatedTask(config, "Answer dana@quay.example.", policy=engine) as task,
+    ):
+        sent = {"to": "dana@quay.example", "body": "Soon."}
+        steps = await asyncio.gather(
+            task.call("mail.send", sent, lambda **_: {"sent": True}),
+            task.call("mail.read_inbox", {}, lambda: {"messages": []}),
+        )
+        assert [(step.verdict, step.reason) for step in steps] == [
+            ("refused", "policy-error"),
+            ("done", None),
+        ]
+        again = await task.call("mail.read_inbox", {}, lambda: {"messages": []})
+        assert again.verdict == "done"
