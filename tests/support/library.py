@@ -7,8 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+import msgspec
+
 import safeconduct
 from safeconduct.kit import yaml
+from safeconduct.policy.bundles.reading import read
+from safeconduct.policy.loading import LocalEngine, engine
 
 LIBRARY: Final = Path(safeconduct.__file__).parent / "library" / "policies"
 NAMES: Final = tuple(sorted(path.name for path in LIBRARY.iterdir() if path.is_dir()))
@@ -17,9 +21,9 @@ ENGINES: Final = ("rego", "cedar")
 Changes = dict[str, Any]
 
 
-def bundle_of(name: str, engine: str) -> Path:
+def bundle_of(name: str, kind: str) -> Path:
     """The directory of a policy's bundle."""
-    return LIBRARY / name / engine
+    return LIBRARY / name / kind
 
 
 def text_of(name: str) -> str:
@@ -38,3 +42,11 @@ def changes(matrix: dict[str, Any]) -> Iterator[Changes]:
     """What the base and each name of a matrix changes, without those that are mistyped."""
     yield matrix["base"]
     yield from matrix["given"].values()
+
+
+def without_denies(name: str, kind: str) -> LocalEngine:
+    """The engine of a policy whose denies have no effect."""
+    bundle = read(bundle_of(name, kind))
+    denies = {rule.id: "log_only" for rule in engine(bundle).rules if rule.set == "deny"}
+    header = msgspec.structs.replace(bundle.header, modes=denies)
+    return engine(msgspec.structs.replace(bundle, header=header))

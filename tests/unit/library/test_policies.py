@@ -19,7 +19,8 @@ from safeconduct.config.schema import Root
 from safeconduct.core.manifest import Manifest
 from safeconduct.kit import yaml
 from safeconduct.policy.loading import load
-from tests.support.library import ENGINES, LIBRARY, NAMES, bundle_of
+from safeconduct.policy.trial.matrix import read_matrix
+from tests.support.library import ENGINES, LIBRARY, NAMES, bundle_of, text_of, without_denies
 from tests.support.pages import FENCE, ROOT, codes, tables
 
 SHAPES: Final = get_type_hints(Root, include_extras=True)
@@ -65,6 +66,17 @@ def test_both_engines_have_the_same_rules_and_the_same_matrix(name: str) -> None
     first, second = (bundle_of(name, engine) / file for engine in ENGINES)
     assert second.is_symlink()
     assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "business-hours"])
+@pytest.mark.parametrize("kind", ENGINES)
+def test_what_is_denied_is_not_permitted_without_the_denies_either(name: str, kind: str) -> None:
+    # So a permit is closed by itself, whatever becomes of the denies beside it. When it is business
+    # hours stands in one place only.
+    whole, permits = load(bundle_of(name, kind), preflight=False), without_denies(name, kind)
+    for case in read_matrix(text_of(name), name):
+        said = permits.evaluate(case.input, case.now_ms).said
+        assert said == whole.evaluate(case.input, case.now_ms).said, case.name
 
 
 @pytest.mark.parametrize("name", NAMES)

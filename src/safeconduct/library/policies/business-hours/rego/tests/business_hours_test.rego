@@ -9,6 +9,16 @@ test_the_wall_shows_another_time_in_summer if {
 	tools.hours_minute == 540 with input.now_ms as 1814425200000
 }
 
+test_the_clock_is_put_forward_and_back_once if {
+	# 2026-10-25T01:00:00Z and 2027-03-28T01:00:00Z, and the millisecond before each.
+	tools.hours_minute == 179 with input.now_ms as 1792889999999
+	tools.hours_minute == 120 with input.now_ms as 1792890000000
+	tools.hours_minute == 119 with input.now_ms as 1806195599999
+	tools.hours_minute == 180 with input.now_ms as 1806195600000
+	tools.hours_minute == 180 with input.now_ms as 1774746000000
+	tools.hours_minute == 119 with input.now_ms as 1837645199999
+}
+
 test_weekdays_are_those_of_the_calendar if {
 	tools.hours_weekday == 1 with input.now_ms as 1794821400000
 	tools.hours_weekday == 7 with input.now_ms as 1795339800000

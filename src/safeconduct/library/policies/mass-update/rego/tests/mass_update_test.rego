@@ -22,3 +22,33 @@ test_only_the_first_of_a_task_is_small if {
 		}
 	}
 }
+
+test_counts_are_an_object_of_numbers if {
+	every counts in [null, [], "", {"crm:account:update-many": null}] {
+		not tools.bulk_calls with input.task.counts as counts
+	}
+}
+
+test_the_age_of_a_yes_is_looked_at_from_both_sides if {
+	call := {"digest": "d"}
+	yes := {"digest": "d", "granted_at_ms": 1000}
+	tools.bulk_approved with input as {"call": call, "approval": yes, "now_ms": 1000}
+	tools.bulk_approved with input as {"call": call, "approval": yes, "now_ms": 300999}
+	not tools.bulk_approved with input as {"call": call, "approval": yes, "now_ms": 999}
+	not tools.bulk_approved with input as {"call": call, "approval": yes, "now_ms": 301000}
+}
+
+test_a_yes_without_a_call_or_a_time_is_none if {
+	every junk in [null, true, [], {}] {
+		not tools.bulk_approved with input as {
+			"call": {"digest": junk},
+			"approval": {"digest": junk, "granted_at_ms": 1000},
+			"now_ms": 1000,
+		}
+		not tools.bulk_approved with input as {
+			"call": {"digest": "d"},
+			"approval": {"digest": "d", "granted_at_ms": junk},
+			"now_ms": 1000,
+		}
+	}
+}

@@ -17,3 +17,27 @@ test_a_count_is_a_number if {
 		not tools.spend_uncounted with input.task.counts as counts
 	}
 }
+
+test_the_age_of_a_yes_is_looked_at_from_both_sides if {
+	call := {"digest": "d"}
+	yes := {"digest": "d", "granted_at_ms": 1000}
+	tools.spend_approved with input as {"call": call, "approval": yes, "now_ms": 1000}
+	tools.spend_approved with input as {"call": call, "approval": yes, "now_ms": 300999}
+	not tools.spend_approved with input as {"call": call, "approval": yes, "now_ms": 999}
+	not tools.spend_approved with input as {"call": call, "approval": yes, "now_ms": 301000}
+}
+
+test_a_yes_without_a_call_or_a_time_is_none if {
+	every junk in [null, true, [], {}] {
+		not tools.spend_approved with input as {
+			"call": {"digest": junk},
+			"approval": {"digest": junk, "granted_at_ms": 1000},
+			"now_ms": 1000,
+		}
+		not tools.spend_approved with input as {
+			"call": {"digest": "d"},
+			"approval": {"digest": "d", "granted_at_ms": junk},
+			"now_ms": 1000,
+		}
+	}
+}

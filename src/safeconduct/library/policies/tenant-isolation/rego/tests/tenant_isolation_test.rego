@@ -11,3 +11,12 @@ test_a_tenant_without_a_name_is_none if {
 		}
 	}
 }
+
+test_tenants_are_a_list_of_this_one if {
+	every labels in [{}, {"tenants": []}, {"tenants": ["t"]}] {
+		tools.tenant_unmixed with input as {"task": {"tenant": "t"}, "labels": labels}
+	}
+	every labels in [null, [], {"tenants": null}, {"tenants": "t"}, {"tenants": {"0": "t"}}] {
+		not tools.tenant_unmixed with input as {"task": {"tenant": "t"}, "labels": labels}
+	}
+}
