@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +207,32 @@ async def test_engines_of_before_are_closed_once_they_have_answered(
         assert closed == []
         await policy.close()
         assert closed == ["0a"]
+
+
+async def test_what_is_there_already_is_not_loaded_again(tmp_path: Path) -> None:
+    async with reloaded(tmp_path) as made:
+        policy = made.begun()
+        await policy.start()
+        before = made.rooms.policy
+        assert not await policy.reload("uid:0")
+        assert made.rooms.policy is before
+        assert len(records(tmp_path)) == 1
+
+
+async def test_a_signal_has_it_look_again(tmp_path: Path) -> None:
+    async with reloaded(tmp_path) as made:
+        policy = made.begun()
+        await policy.start()
+        newer(made)
+        upkeep = asyncio.create_task(policy.keep_up())
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(30):
+            while True:
+                await asyncio.sleep(0.01)
+                if made.rooms.policy.digest == digest(OTHER):
+                    break
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
+        assert records(tmp_path)[-1]["by"] == "SIGHUP"
+        await policy.close()

@@ -133,4 +133,4 @@ def read_header(text: str) -> Header:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))

@@ -84,3 +84,17 @@ def test_rules_may_be_evaluated_elsewhere() -> None:
 )
 def test_a_decision_point_is_named_where_there_is_one(text: str, line: int) -> None:
     assert refused(text).line == line
+
+
+def test_a_bundle_for_a_later_gateway_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safeconduct.policy.bundles.header.__version__", "1.10.2.dev3")
+    for version in ("1.10.2", "1.9.9", "0.99.0"):
+        assert read_header(f'{GOOD}min_gateway: "{version}"\n').min_gateway == version
+    for version in ("1.10.3", "1.11.0", "2.0.0"):
+        found = refused(f'{GOOD}min_gateway: "{version}"\n')
+        assert (found.line, f"Safeconduct {version} or later" in found.sentence) == (4, True)
+
+
+@pytest.mark.parametrize("version", ["1", "1.2", "01.2.3", "1.2.3-rc1", "v1.2.3", ""])
+def test_a_version_is_three_numbers(version: str) -> None:
+    assert refused(f'{GOOD}version: "{version}"\n').line == 4
