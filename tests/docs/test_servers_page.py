@@ -36,6 +36,12 @@ def test_the_server_that_speaks_the_first_revision_alone_is_named() -> None:
     assert f"`{part.package}` `{part.version}`, is spoken to" in text
 
 
+def test_the_server_that_tenants_share_is_named() -> None:
+    part = npm_server("postgres", "new")
+    text = " ".join(sections(PAGE)["Servers"].split())
+    assert f"stands `{part.package}` `{part.version}`" in text
+
+
 def test_every_client_stands_with_its_version_and_what_it_agrees_on() -> None:
     shown = [
         (codes(row[0])[0], codes(row[2])[0], mode, codes(row[4])[0])
