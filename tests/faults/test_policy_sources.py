@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import os
 import subprocess
@@ -73,6 +74,7 @@ class Place:
         keeper = self.keeper()
         policy = keeper.start()
         keeper.keep(policy)
+        keeper.settle(policy)
         return keeper, policy
 
 
@@ -85,11 +87,14 @@ class Server:
         self.answer: Answer = self.hand_out
         self.url = ""
 
+    @property
+    def tag(self) -> str:
+        return f'"{hashlib.sha256(self.archive).hexdigest()}"'
+
     def hand_out(self, request: http.server.BaseHTTPRequestHandler) -> None:
-        tag = f'"{len(self.archive)}-{hash(self.archive)}"'
-        same = request.headers["If-None-Match"] == tag
+        same = request.headers["If-None-Match"] == self.tag
         request.send_response(304 if same else 200)
-        request.send_header("ETag", tag)
+        request.send_header("ETag", self.tag)
         request.send_header("Content-Length", "0" if same else str(len(self.archive)))
         request.end_headers()
         if not same:
@@ -177,8 +182,10 @@ def test_what_somebody_on_the_way_put_there_is_refused(
     told = refused(keeper.look)
     assert why in told
     assert told.startswith(server.url)
-    # It is said once; the same archive is not fetched and judged for ever.
-    assert keeper.look() is None
+    # The same archive is not fetched and judged for ever.
+    tags = len(server.asked)
+    assert refused(keeper.look) == told
+    assert server.asked[tags:] == [server.tag]
     assert refused(lambda: keeper.look(again=True)) == told
     assert judged == [digest()]
     # Also after a restart: the gateway goes on with what it had.
@@ -262,8 +269,8 @@ def test_a_directory_goes_not_back_either(tmp_path: Path) -> None:
     keeper, _ = place.started()
     assert keeper.look() is None
     unfolded(released(version=1), tmp_path / "policy")
-    assert "older than 2" in refused(keeper.look)
-    assert keeper.look() is None
+    for _ in range(2):
+        assert "older than 2" in refused(keeper.look)
     assert "older than 2" in refused(place.keeper().start)
 
 
@@ -273,13 +280,34 @@ def test_keys_change_without_a_restart(server: Server, tmp_path: Path) -> None:
     server.archive = pack(released(OTHER, version=2, previous=digest(), key=fresh))
     assert "key that is trusted" in refused(keeper.look)
     published(tmp_path / "signers.json", fresh)
-    newer = keeper.look(again=True)
+    newer = keeper.look()
     assert newer is not None
     assert newer.bundle.digest == digest(OTHER)
+    # As long as it is not settled on it is there to be taken.
+    assert keeper.look() == newer
+    keeper.keep(newer)
+    keeper.settle(newer)
+    assert keeper.look() is None
     (tmp_path / "signers.json").write_text("{}")
-    assert "keys of the signers" in refused(lambda: keeper.look(again=True))
+    assert "keys of the signers" in refused(keeper.look)
     (tmp_path / "signers.json").unlink()
-    assert "keys of the signers" in refused(lambda: keeper.look(again=True))
+    assert "keys of the signers" in refused(keeper.look)
+
+
+def test_a_failure_that_has_passed_is_forgotten_and_a_refusal_is_not(
+    server: Server, tmp_path: Path
+) -> None:
+    keeper, _ = Place(tmp_path, PolicySource(https=server.url)).started()
+    server.answer = status(500)
+    assert "answered 500" in refused(keeper.look)
+    server.answer = server.hand_out
+    assert keeper.look() is None
+    server.archive = pack(released(OTHER, version=1))
+    assert "another release" in refused(keeper.look)
+    server.answer = status(500)
+    assert "answered 500" in refused(keeper.look)
+    server.answer = server.hand_out
+    assert "another release" in refused(keeper.look)
 
 
 def test_a_running_release_that_ends_refuses_every_call(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class Reloading:
         """Puts on record what decides from the start. Raises LedgerFault, OSError."""
         if self._policy.instead is None:
             await asyncio.to_thread(self._keeper.keep, self._policy)
+            self._keeper.settle(self._policy)
         else:
             _log.error("the policy of before decides: %s", self._policy.instead)
         await self._record_loaded(self._policy, "start")
@@ -66,10 +67,10 @@ class Reloading:
         async with self._one_at_a_time:
             try:
                 found = await asyncio.to_thread(self._keeper.look, again=again)
-                if found is None:
-                    return False
-                if self._is_running(found):
+                if found is None or self._is_running(found):
                     self.refused = None
+                    if found is not None:
+                        self._keeper.settle(found)
                     return False
                 engine = await asyncio.to_thread(self._keeper.engine, found)
             except PolicyRefused as refused:
@@ -83,6 +84,7 @@ class Reloading:
                 raise
             before = self._rooms.policy
             self._rooms.use(engine)
+            self._keeper.settle(found)
             self._policy, self.refused = found, None
             self._leave(before)
             _log.warning("the policy is now %s", found.bundle.digest)

@@ -35,12 +35,14 @@ CACHE: Final = "policy.git"
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A bundle that was accepted.
 
-    `source` is where it came from. `instead` says why it is the one that was kept, where it is.
+    `source` is where it came from, and `mark` what it is known by there. `instead` says why it is
+    the one that was kept, where it is.
     """
 
     bundle: Bundle
     files: dict[str, bytes]
     source: str
+    mark: str | None = None
     instead: str | None = None
 
 
@@ -67,6 +69,8 @@ class Keeper:
         self._authorization = authorization
         self._source = _source(block, directory, state)
         self._mark: str | None = None
+        self._refusal: PolicyRefused | None = None
+        self._signers: bytes | None = None
 
     @property
     def where(self) -> str:
@@ -82,30 +86,36 @@ class Keeper:
             PolicyRefused: neither is usable.
         """
         try:
-            return self._found(self._source.look())
+            return self._judged(self._source.look())
         except PolicyRefused as refused:
             why = self._located(refused)
             if self._block.source is None or not self._kept.exists():
                 raise why from None
         try:
-            policy = self._accepted(self._kept_files())
+            policy = self._accepted(Found(self._kept_files(), None))
         except PolicyRefused:
             raise why from None
         return msgspec.structs.replace(policy, source=str(self._kept), instead=str(why))
 
     def look(self, *, again: bool = False) -> Policy | None:
-        """What is there now, if it is acceptable; None if nothing changed since the last look.
+        """What is there now, if it is acceptable; None if it is what was settled on.
 
-        With `again` also what was looked at before. What is refused is looked at once.
+        What was refused is not judged anew while it and the keys of its signers stay the same,
+        except with `again`.
 
         Raises:
             PolicyRefused: nothing could be had, or nothing acceptable.
         """
         try:
-            found = self._source.look() if again else self._source.changed(self._mark)
-            return None if found is None else self._found(found)
+            anew = again or self._signers != self._signers_file()
+            found = self._source.look() if anew else self._source.changed(self._mark)
+            if found is not None:
+                return self._judged(found)
         except PolicyRefused as refused:
             raise self._located(refused) from None
+        if self._refusal is not None:
+            raise self._refusal
+        return None
 
     def engine(self, policy: Policy) -> PolicyEngine:
         """What evaluates it, for whoever closes it. Raises PolicyRefused."""
@@ -122,16 +132,32 @@ class Keeper:
         """From now on this is what was accepted last. Raises OSError."""
         durable.replace(self._kept, archive.pack(policy.files), mode=0o600)
 
-    def _found(self, found: Found) -> Policy:
-        self._mark = found.mark
-        return self._accepted(found.files)
+    def settle(self, policy: Policy) -> None:
+        """This is what decides: it need not be looked at again until there is something else."""
+        self._mark = policy.mark
 
-    def _accepted(self, files: dict[str, bytes]) -> Policy:
+    def _judged(self, found: Found) -> Policy:
+        self._mark, self._refusal, self._signers = None, None, self._signers_file()
+        try:
+            return self._accepted(found)
+        except PolicyRefused as refused:
+            self._mark, self._refusal = found.mark, self._located(refused)
+            raise
+
+    def _signers_file(self) -> bytes | None:
+        """What the keys of the signers look like now; None if that cannot be known."""
         verify = self._block.verify
+        try:
+            return None if verify is None else (self._directory / verify.jwks).read_bytes()
+        except OSError:
+            return None
+
+    def _accepted(self, found: Found) -> Policy:
+        files, verify = found.files, self._block.verify
         keys = None if verify is None else signers(self._directory / verify.jwks)
         bundle = accept(files, keys=keys, last=self._last(), now_ms=self._clock_ms())
         judge(bundle)
-        return Policy(bundle=bundle, files=files, source=self.where)
+        return Policy(bundle=bundle, files=files, source=self.where, mark=found.mark)
 
     def _last(self) -> Accepted | None:
         """The release that was accepted last. Raises PolicyRefused."""

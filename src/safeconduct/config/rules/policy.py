@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from safeconduct.config.draft import Draft, Part
@@ -12,6 +13,9 @@ from safeconduct.config.problem import Report
 from safeconduct.config.schema import Root
 
 PLACE: Final = ("policy", "bundle")
+_TOKEN: Final = re.compile(r"https?://[^/:@]+@")
+"""With a colon it is a password, which is found wherever it stands."""
+
 _SOURCE: Final = ("policy", "source")
 _VERIFY: Final = ("policy", "verify")
 
@@ -43,13 +47,16 @@ def _source(root: Part[Root], source: PolicySource, report: Report) -> None:
         report.error(
             root.file, _SOURCE, "a source is one repository or one URL", "name `git` or `https`"
         )
-    if source.https is not None and not (is_url(source.https) and "@" not in source.https):
-        report.error(
-            root.file,
-            (*_SOURCE, "https"),
-            "not a URL",
-            "write https://..., without a user name",
-        )
+    if source.https is not None and not is_url(source.https):
+        report.error(root.file, (*_SOURCE, "https"), "not a URL", "write https://...")
+    for key, where in (("git", source.git), ("https", source.https)):
+        if where is not None and is_url(where) and _TOKEN.match(where):
+            report.error(
+                root.file,
+                (*_SOURCE, key),
+                "a token in a URL would stand in records",
+                "leave it out; git asks its credential helper",
+            )
 
 
 def _signed(root: Part[Root], block: PolicyBlock, report: Report) -> None:

@@ -41,7 +41,17 @@ def test_a_source_is_one_place(gateway: Gateway, source: str) -> None:
     gateway.expect("one repository or one URL")
 
 
-@pytest.mark.parametrize("url", ["policies/x.tar.gz", "https://user@x.example/x.tar.gz"])
+@pytest.mark.parametrize(
+    "source",
+    ["https: 'https://token@x.example/x'", "git: 'https://token@x.example/x.git'"],
+)
+def test_a_token_is_no_part_of_a_source(gateway: Gateway, source: str) -> None:
+    block = f"policy: {{source: {{{source}}}, unsafe_unsigned: true}} # here"
+    gateway.change("safeconduct.yaml", BUNDLE, block)
+    gateway.expect("token in a URL")
+
+
+@pytest.mark.parametrize("url", ["policies/x.tar.gz"])
 def test_a_source_over_https_is_a_url(gateway: Gateway, url: str) -> None:
     gateway.change(
         "safeconduct.yaml",
@@ -54,7 +64,7 @@ def test_a_source_over_https_is_a_url(gateway: Gateway, url: str) -> None:
 @pytest.mark.parametrize(
     "source",
     ["{https: https://x.example/x.tar.gz}", "{git: 'https://x.example/x.git'}",
-     "{git: 'git@x.example:x.git'}"],
+     "{git: 'git@x.example:x.git'}", "{git: 'ssh://git@x.example/x.git'}"],
 )  # fmt: skip
 def test_what_was_on_its_way_is_signed(gateway: Gateway, source: str) -> None:
     gateway.change("safeconduct.yaml", BUNDLE, f"policy: {{source: {source}}} # here")
