@@ -103,7 +103,7 @@ async def test_a_rule_that_panics_refuses_and_the_process_stays() -> None:
 
 
 async def test_a_process_that_is_stopped_is_replaced() -> None:
-    async with running(bundle(GUARDED), Limits(wall_s=0.3)) as engine:
+    async with running(bundle(GUARDED), Limits(wall_s=2.0)) as engine:
         assert await engine.evaluate(READ, 0) == permitted(engine)
         os.kill(engine.pids[0], signal.SIGSTOP)
         answers = await asyncio.gather(*(engine.evaluate(READ, 0) for _ in range(3)))
@@ -189,7 +189,7 @@ async def lying(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lying]:
     def start(how: str) -> RegoProcess:
         honest = bundle(GUARDED)
         header = msgspec.structs.replace(honest.header, name=how)
-        made.append(RegoProcess(msgspec.structs.replace(honest, header=header), Limits(wall_s=0.5)))
+        made.append(RegoProcess(msgspec.structs.replace(honest, header=header), Limits(wall_s=1.0)))
         return made[-1]
 
     yield start
