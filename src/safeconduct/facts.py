@@ -12,18 +12,26 @@ import orjson
 from safeconduct.config.schema import Config
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
-from safeconduct.core.asks import EVERYTHING, Capability
-from safeconduct.core.calls import COMPLETE, kind_of
+from safeconduct.core.asks import Capability
+from safeconduct.core.calls import COMPLETE
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.checks.sink import LISTS, RESOLVER
 from safeconduct.core.labels import WORST, Confidentiality
-from safeconduct.core.manifest import Argument, Role
+from safeconduct.core.manifest import Role
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.obligations import Setting, completed
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
 from safeconduct.core.provenance import Origin, normalise, request_origin, vouched_for
+from safeconduct.core.subjects import (
+    arguments_of,
+    completing,
+    given,
+    subject_method,
+    target_of,
+    with_replies,
+)
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -105,14 +113,14 @@ class FactFinder:
         if located is None:
             # What nobody offers is one thing, whatever it was called: the text is the caller's. It
             # costs what a tool outside the delegation costs, so that time tells them not apart.
-            unknown = self._call(bearer, method, "", "unknown", _given(params), None, about)
+            unknown = self._call(bearer, method, "", "unknown", given(params), None, about)
             return unknown, self._gathered(bearer, NO_TOOL, None)
         where, name = located
         tool = self.catalogue.facts(about, where, name)
         if method == COMPLETE:
             tool, arguments = completing(tool, name, params)
         else:
-            arguments = completed(_arguments(method, name, params, tool), sets)
+            arguments = completed(arguments_of(method, name, params, tool), sets)
         pin = self.catalogue.pin(about, where, name)
         if resumed is None:
             call = self._call(bearer, method, where, name, arguments, pin, about)
@@ -337,61 +345,6 @@ async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswe
         return PolicyAnswer(bundle=policy.digest, masks=None, error=f"the engine raised {name}")
 
 
-REPLIES: Final = "inputResponses"
-"""The name under which replies to an upstream's questions are judged, and sent."""
-
-
-def with_replies(tool: ToolFacts, arguments: JSON, replies: JSON) -> tuple[ToolFacts, JSON]:
-    """A tool and arguments with the replies as one more: content, judged like any other.
-
-    Where the tool has an argument of that name itself, nobody could tell the two apart, and where
-    its upstream may ask nothing, nothing is replied: it stays undeclared, which refuses.
-    """
-    manifest = tool.manifest
-    if manifest is not None:
-        declared = dict(manifest.arguments)
-        asked = tool.asks.allowed(EVERYTHING) or not replies
-        if declared.pop(REPLIES, None) is None and REPLIES not in arguments and asked:
-            declared[REPLIES] = Argument(role="content")
-        manifest = msgspec.structs.replace(manifest, arguments=declared)
-    return msgspec.structs.replace(tool, manifest=manifest), {**arguments, REPLIES: replies}
-
-
-def completing(tool: ToolFacts, name: str, params: JSON) -> tuple[ToolFacts, JSON]:
-    """What a completion is about, and what is judged, digested and sent of it: all content.
-
-    Each keystroke of whoever fills in a form reaches the upstream this way.
-    """
-    ref = params["ref"]
-    arguments: JSON = {**params, "ref": {**ref, "name" if "name" in ref else "uri": name}}
-    manifest = tool.manifest
-    if manifest is not None:
-        said = {argument: Argument(role="content") for argument in arguments}
-        manifest = msgspec.structs.replace(manifest, arguments=said)
-    return msgspec.structs.replace(tool, manifest=manifest), arguments
-
-
-BY_URI: Final = frozenset({"resources/read", "resources/subscribe"})
-"""The methods that name a resource."""
-
-
-def _arguments(method: str, name: str, params: JSON, tool: ToolFacts) -> JSON:
-    """The part of a request's parameters that is judged, digested and sent.
-
-    A resource has none, but where its URI is free beyond a listed prefix the URI is an argument:
-    it may carry something out.
-    """
-    if method in BY_URI:
-        free = tool.manifest is not None and "uri" in tool.manifest.arguments
-        return {"uri": name} if free else {}
-    return _given(params)
-
-
-def _given(params: JSON) -> JSON:
-    given = params.get("arguments")
-    return cast("JSON", given) if isinstance(given, dict) else {}
-
-
 CONSTANT: Final = (Origin("policy-constant"),)
 
 NOT_ASKED: Final = PolicyAnswer(error="not asked")
@@ -403,23 +356,6 @@ NO_TOOL: Final = ToolFacts(
     source=WORST,
     clearance=Confidentiality.public,
 )
-
-
-def subject_method(method: str, params: JSON) -> str:
-    """The method whose row in the table says what a call is about."""
-    if method != COMPLETE:
-        return method
-    ref = params["ref"]
-    if "name" in ref:
-        return "prompts/get"
-    return "resources/templates/list" if "{" in ref["uri"] else "resources/read"
-
-
-def target_of(method: str, upstream: str, name: str) -> str:
-    """A target's id in policy, digest, records and pins."""
-    kind = kind_of("from-client", method)
-    subject = "tool" if kind is None else kind.subject
-    return f"{upstream}.{name}" if subject == "tool" else f"{upstream}#{subject}:{name}"
 
 
 def zones(config: Config) -> dict[str, ZoneFacts]:

@@ -27,13 +27,13 @@ import msgspec
 
 from safeconduct.core.admit import Admitted, Withheld, admit
 from safeconduct.core.asks import Capability, pages_first, required
-from safeconduct.core.calls import COMPLETE
 from safeconduct.core.decide import decide
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.obligations import Setting
 from safeconduct.core.screen import screen
+from safeconduct.core.subjects import upstream_params
 from safeconduct.core.verdict import Deny, Elevate, Permit
-from safeconduct.facts import REPLIES, FactFinder
+from safeconduct.facts import FactFinder
 from safeconduct.hearing import Hearing, Waiting
 from safeconduct.ports import (
     JSON,
@@ -356,26 +356,6 @@ def needed(gathered: Gathered) -> tuple[str, ...]:
     """All scopes that the tool needs, for one challenge (RFC 6750, MCP authorization)."""
     manifest = gathered.tool.manifest
     return () if manifest is None else manifest.scopes
-
-
-def upstream_params(call: Call) -> JSON:
-    """The parameters as they are sent: rebuilt from what was judged and digested."""
-    arguments, replies = call.arguments, None
-    if call.resumed:
-        arguments = dict(arguments)
-        replies = arguments.pop(REPLIES)
-    if call.method == COMPLETE:
-        return arguments
-    params: JSON = (
-        {"uri": call.name}
-        if call.method == "resources/read"
-        else {"name": call.name, "arguments": arguments}
-    )
-    if replies:
-        params[REPLIES] = replies
-    if call.state is not None:
-        params["requestState"] = call.state
-    return params
 
 
 def error_result(error: UpstreamError) -> JSON:

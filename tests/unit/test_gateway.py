@@ -437,6 +437,8 @@ async def test_facts_that_a_record_cannot_hold_are_left_out_and_the_call_goes_on
 
 async def test_what_the_policy_masks_is_not_in_the_log_and_stays_comparable(tmp_path: Path) -> None:
     rules = Rules(PolicyAnswer(permit=("all",), masks=(Mask("facts", "old_amount_minor", "hash"),)))
+    log: list[dict[str, Any]] = []
+    state = ""
     for _ in range(2):
         async with simulated(tmp_path, purpose="Set D-7", policy=rules) as task:
             await task.call("crm.update_deal", {"id": "D-7", "next_step": "x"}, Spy())

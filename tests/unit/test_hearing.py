@@ -16,7 +16,7 @@ from safeconduct import hearing
 from safeconduct.core.asks import MAX_STATE_BYTES, Capability
 from safeconduct.core.calls import VISITED
 from safeconduct.core.manifest import Argument
-from safeconduct.facts import REPLIES, with_replies
+from safeconduct.core.subjects import REPLIES, with_replies
 from safeconduct.gateway import MISSING_CAPABILITY, PAGES_FIRST
 from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, Waiting
 from safeconduct.ports import (
