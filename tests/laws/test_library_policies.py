@@ -204,7 +204,7 @@ def tools(name: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data())
 def test_both_engines_decide_alike(name: str, data: st.DataObject) -> None:
     value = data.draw(inputs(name))
@@ -218,7 +218,7 @@ def test_both_engines_decide_alike(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data())
 def test_what_is_mistyped_opens_nothing(name: str, data: st.DataObject) -> None:
     value, path = data.draw(mistyped(name))

@@ -75,8 +75,10 @@ def test_what_is_denied_is_not_permitted_without_the_denies_either(name: str, ki
     # hours stands in one place only.
     whole, permits = load(bundle_of(name, kind), preflight=False), without_denies(name, kind)
     for case in read_matrix(text_of(name), name):
-        said = permits.evaluate(case.input, case.now_ms).said
-        assert said == whole.evaluate(case.input, case.now_ms).said, case.name
+        answer = permits.evaluate(case.input, case.now_ms)
+        # Nor does one permit what another puts to a person.
+        assert not (answer.permit and answer.elevate), case.name
+        assert answer.said == whole.evaluate(case.input, case.now_ms).said, case.name
 
 
 @pytest.mark.parametrize("name", NAMES)
