@@ -8,7 +8,7 @@ and the schema with it: each decision is checked against a schema, a small one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, cast
 
@@ -16,6 +16,7 @@ import orjson
 from cedarpy import Decision, Entities, PolicySet, is_authorized, pst
 from cedarpy import Schema as Compiled
 
+from safeconduct.policy.cedar.flat import lifted, name_of, opened, rewritten
 from safeconduct.policy.cedar.rules import Rule
 from safeconduct.policy.cedar.schema import (
     ACTION,
@@ -39,6 +40,7 @@ UTC: Final = "utc"
 """A member of the context that is worked out of `now_ms`, as Cedar cannot divide."""
 
 _KEPT: Final = 256
+_MISFIT: Final = "the request does not fit the schema"
 
 
 class Failed(Exception):
@@ -60,15 +62,21 @@ class Slice:
         agent = only(schema.entities[AGENT] or Record({}), read["principal"])
         tool = only(schema.entities[TOOL] or Record({}), read["resource"])
         context = only(known.context, read["context"])
+        self._open = opened(context, read["context"])
+        members = lifted(context, self._open)
+        told = Record({name_of(path): field for path, field in members.items()})
         self._action = action
         self._schema = Compiled.from_str(
             write(
                 {AGENT: agent, TOOL: tool},
-                {action: Action(frozenset(groups), known.applies, context)},
+                {action: Action(frozenset(groups), known.applies, told)},
                 groups,
             )
         )
-        self._context = cast("dict[str, Shape]", _shape(context))
+        self._members = [
+            (name_of(path), path, _shape(field.type)) for path, field in members.items()
+        ]
+        self._utc = any(path[0] == UTC for path in members)
         self._agent = tuple(agent.fields)
         self._tool = tuple(tool.fields)
         self._entities: dict[bytes, Entities] = {}
@@ -77,7 +85,7 @@ class Slice:
         """The engine's form of some of the rules, without what is known before it is asked: that
         their heads fit, and what their annotations say.
         """
-        kept = {rule.at.id: _bare(rule.policy) for rule in self.rules if keep(rule)}
+        kept = {rule.at.id: _bare(rule.policy, self._open) for rule in self.rules if keep(rule)}
         return PolicySet.from_pst(pst.PolicySet({}, kept, ()))
 
     def ask(self, policies: PolicySet, value: JSON) -> list[str]:
@@ -86,14 +94,14 @@ class Slice:
         May raise anything, and `Failed` when a rule failed.
         """
         call, agent = value["call"], value["agent"]
-        if UTC in self._context:
+        if self._utc:
             value = {**value, UTC: _utc(value["now_ms"])}
         result = is_authorized(
             {
                 "principal": {"type": AGENT, "id": agent["id"]},
                 "action": {"type": ACTION, "id": self._action},
                 "resource": {"type": TOOL, "id": self._action},
-                "context": orjson.dumps(_seen(value, self._context)).decode(),
+                "context": orjson.dumps(self._context(value)).decode(),
             },
             policies,
             self._known(agent, call),
@@ -104,6 +112,19 @@ class Slice:
         if errors or result.decision is Decision.NoDecision:
             raise Failed(_place(errors, self.rules))
         return result.diagnostics.reasons
+
+    def _context(self, value: JSON) -> JSON:
+        found: JSON = {}
+        for name, path, shape in self._members:
+            member: Any = value
+            for key in path:
+                if not isinstance(member, dict):
+                    raise Failed(_MISFIT)
+                member = cast("JSON", member).get(key)
+            # What is null is not there, as Cedar has no null.
+            if member is not None:
+                found[name] = member if shape is None else _seen(member, shape)
+        return found
 
     def _known(self, agent: JSON, call: JSON) -> Entities:
         attributes = [_some(agent, self._agent), _some(call, self._tool)]
@@ -122,10 +143,16 @@ class Slice:
         return found
 
 
-def _bare(policy: pst.Template) -> pst.Template:
+def _bare(policy: pst.Template, open_: Collection[Path]) -> pst.Template:
     whole = pst.ScopeAny()
     resource = whole if isinstance(policy.resource, pst.ScopeEq) else policy.resource
-    return dataclasses.replace(policy, action=whole, resource=resource, annotations={})
+    return dataclasses.replace(
+        policy,
+        action=whole,
+        resource=resource,
+        clauses=rewritten(policy.clauses, open_),
+        annotations={},
+    )
 
 
 def applies(rule: Rule, action: str, groups: AbstractSet[str]) -> bool:
@@ -164,7 +191,7 @@ def _shape(type_: Type) -> Shape:
 
 
 def _seen(value: Any, shape: Shape) -> Any:  # noqa: ANN401 any JSON
-    """The part of a value that the schema has. What is null is not there, as Cedar has no null."""
+    """The part of a value that the schema has."""
     if isinstance(shape, dict) and isinstance(value, dict):
         members = cast("JSON", value)
         found: JSON = {}
@@ -197,4 +224,4 @@ def _place(errors: Sequence[str], rules: Iterable[Rule]) -> str:
     for rule in rules:
         if any(f"`{rule.at.id}`" in error for error in errors):
             return f"{rule.at.file}:{rule.at.line}"
-    return "the request does not fit the schema"
+    return _MISFIT
