@@ -91,7 +91,7 @@ WRAPPERS = {
 }
 """What others are made of, and files whose one key is named in the text."""
 
-PAGES = {
+PAGES: dict[Path, dict[str, type[msgspec.Struct]]] = {
     DOCS / "reference" / "configuration.md": CONFIGURATION,
     DOCS / "reference" / "manifest.md": MANIFEST,
     DOCS / "reference" / "policy.md": {"Obligations": Obligation},
