@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -266,3 +267,27 @@ def test_a_process_that_stands_still_in_a_rule_can_be_made_to_end() -> None:
     )
     assert child.returncode == 1
     assert b"in evaluate" in child.stderr
+
+
+TRACED = """
+from safeconduct.policy.rego.evaluator import Evaluator
+from tests.support.bundles import GUARDED, PACKAGE, bundle
+evaluator = Evaluator(bundle(GUARDED, PACKAGE + "a := 1 / input.x"))
+evaluator.ask(b'{"x":0}', 0)
+try:
+    evaluator.value("data.agent.tools.a")
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_an_error_brings_no_stack_trace_whatever_the_environment_says() -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", TRACED],
+        env={**os.environ, "RUST_BACKTRACE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    assert child.stdout.rstrip().endswith("error: divide by zero")
