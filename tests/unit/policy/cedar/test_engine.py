@@ -215,6 +215,25 @@ def test_a_value_never_becomes_something_else_than_the_schema_says(fact: object)
     assert ask(cedar(text), update(rate=fact)).error is not None
 
 
+def test_a_fact_may_be_a_set_of_records() -> None:
+    schema = SCHEMA.replace("owner?: String", "owner?: String, lines?: Set<{id: Long}>")
+    text = f"""@id("lines") permit (principal, {UPDATE}, resource)
+    when {{ context.facts has lines && context.facts.lines.contains({{id: 1}}) }};"""
+    bundle = cedar(text, schema=schema)
+    assert ask(bundle, update(lines=[{"id": 1, "more": None}, {"id": 2}])).permit == ("lines",)
+    assert ask(bundle, update(lines=[{"id": 2}])).said == "deny"
+    for lines in ([{"id": "1"}], [1], {"id": 1}, [{"__entity": {"type": "Agent", "id": "x"}}]):
+        assert ask(bundle, update(lines=lines)).error is not None
+
+
+@pytest.mark.parametrize("labels", [None, "trusted", [], 1, {}, {"integrity": None}], ids=str)
+def test_a_part_of_the_request_that_is_missing_is_an_error(labels: object) -> None:
+    text = """@id("no") forbid (principal, action, resource)
+    when { context.labels.integrity == "untrusted" };"""
+    answer = ask(cedar(READS, text), given(labels=labels))
+    assert answer.error == "the policy could not be evaluated (the request does not fit the schema)"
+
+
 def test_entities_cannot_be_smuggled_into_what_rules_compare() -> None:
     text = f"""@id("owner") permit (principal, {UPDATE}, resource)
     when {{ context.facts has owner && context.facts.owner == "jane" }};
