@@ -21,6 +21,7 @@ either if input.call.effect == "mail.c"
 loose if input.call.tool == "crm.b"
 loose if input.x
 counted if count(permit) > 1
+few := {"crm.a", "mail.c"}
 permit contains {"id": "x"} if input.x
 """
 
@@ -29,7 +30,17 @@ CONDITION = st.one_of(
     st.builds('"{1}" = input.call.{0}'.format, FACT, NAMES),
     st.builds('not input.call.{} == "{}"'.format, FACT, NAMES),
     st.builds('input.call.{} in {{"{}", "{}"}}'.format, FACT, NAMES, NAMES),
-    st.sampled_from(["closed", "not closed", "either", "loose", "input.x", "not input.x"]),
+    st.sampled_from(
+        [
+            "closed",
+            "not closed",
+            "either",
+            "loose",
+            "input.x",
+            "not input.x",
+            "input.call.tool in few",
+        ]
+    ),
 )
 
 

@@ -50,12 +50,22 @@ class Guards:
     def _condition(self, expression: Node, rule: Rule, local: frozenset[str]) -> Guard:
         kind, node = next(iter(expression.items()))
         if kind == "Membership":
-            return _among(node)
+            return _among(node, self._constant(node["collection"], rule, local))
         if (kind, node.get("op")) in _EQUAL:
             return _equal(node["lhs"], node["rhs"]) or _equal(node["rhs"], node["lhs"])
         path = reference(expression)
         target = None if path[0] in local else resolve(path, rule)
         return _ANY if target is None else self._named(target)
+
+    def _constant(self, collection: Node, rule: Rule, local: frozenset[str]) -> Node:
+        """What a name stands for that one rule gives a value without conditions, or the name."""
+        path = reference(collection)
+        target = None if path[0] in local else resolve(path, rule)
+        meant = [one for one in self._rules if target and _overlap(one.path, target)]
+        if len(meant) != 1 or meant[0].path != target or meant[0].bodies:
+            return collection
+        assigned: Node | None = meant[0].head.get("assign")
+        return collection if assigned is None else assigned["value"]
 
     def _named(self, path: Path) -> Guard:
         """The guard of what a name stands for, which holds only where one of its rules does."""
@@ -91,9 +101,9 @@ def _equal(place: Node, value: Node) -> Guard:
     return _ANY if fact is None or literal is None else {fact: frozenset((literal,))}
 
 
-def _among(membership: Node) -> Guard:
+def _among(membership: Node, among: Node) -> Guard:
     fact = _PLACES.get(reference(membership["value"]))
-    kind, collection = next(iter(membership["collection"].items()))
+    kind, collection = next(iter(among.items()))
     if fact is None or kind not in {"Set", "Array"} or membership["key"] is not None:
         return _ANY
     literals = [string(item) for item in collection["items"]]

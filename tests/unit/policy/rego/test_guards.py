@@ -37,6 +37,8 @@ def tools(*names: str) -> Guard:
         ),
         ('every x in input.xs { x == 1 }; input.call.tool == "a"', tools("a")),
         ('some x in input.xs; input.call.tool == "a"; x == 1', tools("a")),
+        ("input.call.tool in constants", tools("a", "b")),
+        ("input.call.tool in data.agent.tools.constants", tools("a", "b")),
         ("helper", tools("a", "b")),
         ("data.agent.tools.helper", tools("a", "b")),
         ("false_by_default", tools("a")),
@@ -60,6 +62,15 @@ outer if helper
 half if input.call.tool == "a"
 half if input.x
 constant := true
+constants := {"a", "b"}
+two_ways := {"a"} if input.x
+two_ways := {"b"} if input.y
+if_asked := {"a"} if input.x
+default by_default := {"a"}
+by_default := {"b"} if input.x
+mixed := ["a", 1]
+inside := {"k": {"a"}}
+members contains "a"
 f(x) if input.call.tool == x
 member contains x if { input.call.tool == "a"; some x in input.xs }
 inner.x if input.call.tool == "a"
@@ -87,6 +98,15 @@ circle2 if circle
         'input.call.tool in {"k": "a"}',
         'some k, "a" in [input.call.tool]',
         "input.call.tool in data.tools",
+        "input.call.tool in two_ways",
+        "input.call.tool in if_asked",
+        "input.call.tool in by_default",
+        "input.call.tool in mixed",
+        "input.call.tool in inside",
+        "input.call.tool in inside.k",
+        "input.call.tool in members",
+        "input.call.tool in missing",
+        "some constants in input.xs; input.call.tool in constants",
         'startswith(input.call.tool, "a")',
         'input.call.tool == "a" with input.call as {"tool": "a"}',
         'helper with input.call as {"tool": "a"}',

@@ -9,11 +9,13 @@ import orjson
 import pytest
 
 from safeconduct.core.policy import PolicyAnswer
+from safeconduct.policy.loading import passed
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import MAX_INPUT_BYTES, RegoEngine
 from safeconduct.policy.rego.process import RegoProcess
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 from tests.support.ending import ended
+from tests.support.library import bundle_of
 
 READ = b'{"call":{"tool":"crm.get_case"}}'
 MORE = """
@@ -40,6 +42,16 @@ async def test_it_answers_as_an_engine_in_this_process_does(engine: RegoProcess)
     for given in (READ, b"{}", b'{"x":1}', b"{", b"\xff", b'{"x":"\\ud800"}', b"[" * 10_000):
         for now_ms in (0, 1, 2, -1):
             assert await engine.evaluate(given, now_ms) == local.evaluate(given, now_ms)
+
+
+async def test_what_rules_demand_comes_through() -> None:
+    made_of = passed(bundle_of("tenant-isolation", "rego"), preflight=False)
+    given = b'{"call":{"tool":"crm.search_accounts"},"task":{"tenant":"a"},"labels":{}}'
+    answer = RegoEngine(made_of).evaluate(given, 0)
+    assert [one.path for one in answer.demands.constrain] == [("tenant_id",)]
+    engine = RegoProcess(made_of)
+    assert await engine.evaluate(given, 0) == answer
+    await engine.close()
 
 
 async def test_many_are_answered_each_with_its_own(engine: RegoProcess) -> None:
