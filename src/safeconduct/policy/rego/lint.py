@@ -12,6 +12,7 @@ from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.builtins import PERMITTED
 from safeconduct.policy.rego.elements import SETS, fields, identity, targets
 from safeconduct.policy.rego.graph import check_graph
+from safeconduct.policy.rego.negations import unseen
 from safeconduct.policy.rego.syntax import (
     Node,
     Path,
@@ -66,8 +67,10 @@ def findings(modules: list[Node], entrypoint: str) -> Iterator[PolicyRefused]:
             fix='add `permit contains {"id": "…"} if { … }`, or name another entrypoint',
         )
     functions = {rule.path for rule in found if rule.kind == "function"}
+    values = {rule.path for rule in found if rule.kind == "value"}
     for rule in found:
         yield from _forbidden(rule, functions)
+        yield from unseen(rule, values)
     try:
         check_graph(found)
     except PolicyRefused as refused:
