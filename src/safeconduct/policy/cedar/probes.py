@@ -91,6 +91,6 @@ def _value(type_: Type, values: JSON) -> Any:  # noqa: ANN401 any JSON
             return values.get(name)
         case SetOf(inner):
             item = _value(inner, values)
-            return [] if item in {None, ""} else [item]
+            return [] if item is None or item == "" else [item]
         case Record():
             return _filled([type_], values)

@@ -180,3 +180,13 @@ def test_a_parser_that_crashes_ends_a_child(monkeypatch: pytest.MonkeyPatch) -> 
     assert rule(f'@id("deep") @elevate("t") @ttl_s("1") {deep}') == []
     with pytest.raises(PolicyRefused, match="nested deeper"):
         preflight.run(cedar(READS, deep.replace("(" * 30, "(" * 5000)))
+
+
+@pytest.mark.parametrize("type_", ["Set<{ id: String, n?: Long }>", "Set<Set<String>>"])
+def test_facts_may_be_sets_of_what_has_parts(type_: str) -> None:
+    schema = SCHEMA.replace("owner?: String", f"owner?: {type_}")
+    named = '@id("named") permit (principal, action, resource) when { context.facts has owner'
+    tool = '&& resource.upstream == "crm"'
+    assert found(cedar(READS, f"{named} {tool} }};", schema=schema)) == []
+    (loose,) = found(cedar(READS, f"{named} }};", schema=schema))
+    assert "`named` permits for a call that does not exist" in loose[2]
