@@ -12,6 +12,7 @@ from cedarpy import Schema as Compiled
 from safeconduct.policy.cedar.schema import (
     AGENT,
     FILE,
+    KNOWN,
     SCALARS,
     TOOL,
     Field,
@@ -115,7 +116,12 @@ def _differences(schema: Schema) -> Iterator[tuple[Path, str]]:
             yield (name,), f"is no {AGENT} or {TOOL} with nothing but attributes"
         else:
             yield from _within(attributes, expected, (name,))
+    groups = {group for action in schema.actions.values() for group in action.parents}
     for name, action in schema.actions.items():
+        known = sorted(group for group in action.parents if group.startswith(KNOWN))
+        # What the gateway knows of a call replaces the groups of its own action, and of no other.
+        if known and (action.applies is None or name in groups):
+            yield (name,), f"is no single tool, and only such are members of `{known[0]}`"
         if action.applies not in {None, ((AGENT,), (TOOL,))}:
             yield (name,), f"applies to something else than an {AGENT} and a {TOOL}"
         yield from _within(action.context, whole.actions["any"].context, ("context",))

@@ -50,6 +50,29 @@ def test_what_no_request_has_is_refused_at_its_line(old: str, new: str, words: s
 
 
 @pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        ('action "own" in ["effect:read"]', "own"),
+        ('action "crm.get" in ["own"]; action "own" in ["upstream:crm", "other"]', "own"),
+        ('action "effect:execute" in ["effect:read"]', "effect:execute"),
+        ('action "crm.peek" in ["crm.update"]', "crm.update"),
+    ],
+)
+def test_a_group_that_follows_from_the_call_is_reached_through_no_other(
+    action: str, name: str
+) -> None:
+    """What the schema says of an effect would otherwise outlive a change of it."""
+    found = refused(f'{SCHEMA}action "other"; {action};')
+    assert f"`{name}` is no single tool" in found.sentence
+    assert name in f"{SCHEMA} {action}".splitlines()[found.line - 1]
+
+
+def test_groups_of_ones_own_may_hold_tools_and_groups_that_follow_from_the_call() -> None:
+    own = 'action "own"; action "more" in ["own"]; action "effect:send" in ["more"];'
+    assert read_schema(SCHEMA + own).above("effect:send") == {"more", "own"}
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         (None, "without it no rule could be checked"),
