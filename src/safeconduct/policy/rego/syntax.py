@@ -37,8 +37,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def parts(self) -> list[object]:
-        """All expressions of the rule but its own name."""
-        return [*(value for key, value in self.head.items() if key != "refr"), self.bodies]
+        """All expressions of the rule but its own name; what stands in brackets there is one."""
+        named = list(_indices(self.head["refr"]))
+        return [*(value for key, value in self.head.items() if key != "refr"), named, self.bodies]
 
 
 def decode(text: str) -> list[Node]:

@@ -114,6 +114,8 @@ def test_the_gateways_own_package_is_refused() -> None:
         ("a if true else := walk(1) if false", "walk"),
         ("a[x] := 1 if { x := uuid.rfc4122(1) }", "uuid.rfc4122"),
         ("a if every x in f(1) { x }", "f"),
+        ("a[numbers.range(1, 3)[0]] := 1", "numbers.range"),
+        ("a[http.send({}).status_code].b contains 1", "http.send"),
         ('permit contains {"id": "x"} if io.jwt.encode_sign({}, {}, {})', "io.jwt.encode_sign"),
     ],
 )
@@ -141,10 +143,16 @@ def test_facts_cannot_be_replaced() -> None:
     assert ("`with`" in found.sentence, found.line) == (True, 7)
 
 
+def test_facts_cannot_be_replaced_in_the_name_of_a_rule() -> None:
+    found = refused(GUARDED + "a[[1 | input.call with input as 1][0]] := 1")
+    assert ("`with`" in found.sentence, found.line) == (True, 6)
+
+
 @pytest.mark.parametrize("text", ["a := 1" + " + 1" * 130, "a := input" + ".x" * 140])
 def test_long_expressions_are_refused(text: str) -> None:
     assert "nested too deep, or too long" in refused(GUARDED + text).sentence
 
 
-def test_recursion_is_refused() -> None:
-    assert "needs it in turn" in refused(GUARDED + "f(x) := f(x)").sentence
+@pytest.mark.parametrize("text", ["f(x) := f(x)", "f(x) := a[x]\na[f(input.x)] := 1"])
+def test_recursion_is_refused(text: str) -> None:
+    assert "needs it in turn" in refused(GUARDED + text).sentence
