@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -11,7 +12,7 @@ from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.preflight import FIX
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.rego import lint, probes
+from safeconduct.policy.rego import apart, lint, probes
 from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, message, place
 from safeconduct.policy.rego.syntax import rules
@@ -38,7 +39,11 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
     except RecursionError:
         raise PolicyRefused("the rules are nested too deep", file=FILE, fix=FIX) from None
     unsound = False
-    for finding in lint.findings(evaluator.modules, bundle.header.entrypoint):
+    modules, entrypoint = evaluator.modules, bundle.header.entrypoint
+    data = msgspec.json.decode(bundle.data, type=dict[str, msgspec.Raw])
+    for finding in chain(
+        lint.findings(modules, entrypoint), apart.findings(modules, entrypoint, data)
+    ):
         unsound = True
         yield finding
     if not unsound:

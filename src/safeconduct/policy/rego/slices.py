@@ -109,7 +109,8 @@ class Slices:
 
 def plan(bundle: Bundle, modules: list[Node]) -> Plan:
     """Take a bundle apart. `modules` is its syntax tree."""
-    # INVARIANT: a rule that reads a set under other facts has to find all of it.
+    # INVARIANT: a rule that reads a set under other facts has to find all of it; `apart` sees to it
+    # that none reads one under the same, and that no data stands in for a rule with a guard.
     found = [] if any("with_mods" in node for _, node in nodes(modules)) else rules(modules)
     guards = Guards(found)
     sets = targets(bundle.header.entrypoint)
