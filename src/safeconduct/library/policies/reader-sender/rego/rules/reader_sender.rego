@@ -50,5 +50,8 @@ split_clean if {
 	input.labels.integrity in {"trusted", "endorsed"}
 	input.labels.confidentiality in {"public", "internal"}
 	is_array(input.labels.categories)
-	not "pii" in input.labels.categories
+	every category in input.labels.categories {
+		is_string(category)
+		category != "pii"
+	}
 }

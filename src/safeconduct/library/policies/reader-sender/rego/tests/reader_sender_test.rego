@@ -13,4 +13,7 @@ test_clean_is_what_is_known_to_be if {
 	every part in ["integrity", "confidentiality", "categories"] {
 		not tools.split_clean with input.labels as object.union(clean, {part: null})
 	}
+	every categories in [["pii"], ["other", "pii"], [null], [1], [["pii"]], {"other"}, "other"] {
+		not tools.split_clean with input.labels.categories as categories
+	}
 }
