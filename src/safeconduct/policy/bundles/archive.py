@@ -70,6 +70,9 @@ def _files(plain: bytes, name: str) -> dict[str, bytes]:
             files[path] = b"" if stream is None else stream.read()
             if len(files[path]) != entry.size:
                 raise PolicyRefused("the archive is cut off", file=name, fix=_FIX)
+        # The reader takes a header that makes no sense for the end, and looks at nothing behind it.
+        if any(plain[archive.offset :]):
+            raise PolicyRefused("something that is no file is in the archive", file=name, fix=_FIX)
     return files
 
 

@@ -98,6 +98,13 @@ def test_a_file_or_a_bundle_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -
     assert "more than 2 files" in refused(pack(FILES)).sentence
 
 
+def broken(data: bytes, header: Callable[[bytes], bytes]) -> bytes:
+    """An archive with another header for its last file."""
+    plain = gzip.decompress(data)
+    at = plain.rindex(b"rules/")
+    return gzip.compress(plain[:at] + header(plain[at : at + 512]) + plain[at + 512 :])
+
+
 CUTS: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda _: b"",
     "half": lambda data: data[: len(data) // 2],
@@ -107,6 +114,9 @@ CUTS: dict[str, Callable[[bytes], bytes]] = {
     "changed": lambda data: data[:20] + bytes([data[20] ^ 1]) + data[21:],
     "plain": gzip.decompress,
     "not tar": lambda _: gzip.compress(b"x" * 4096 + bytes(1024)),
+    "header": lambda data: broken(data, lambda one: b"R" + one[1:]),
+    "end before": lambda data: broken(data, lambda one: bytes(1024) + one),
+    "after the end": lambda data: gzip.compress(gzip.decompress(data) * 2),
     "no end": lambda data: gzip.compress(gzip.decompress(data).rstrip(b"\0") + bytes(100)),
 }
 
