@@ -334,17 +334,18 @@ class Repository:
         (directory / ".gitattributes").write_text("* text eol=crlf export-subst\n")
         self.commit(released())
 
-    def git(self, *arguments: str) -> None:
+    def git(self, *arguments: str) -> str:
         who = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b.example"}
         who |= {"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b.example"}
         alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        subprocess.run(
+        return subprocess.run(
             ["git", *arguments],
             check=True,
             capture_output=True,
+            text=True,
             cwd=self.directory,
             env={**os.environ, **who, **alone},
-        )
+        ).stdout
 
     def commit(self, files: Mapping[str, bytes] | None = None) -> None:
         if files is not None:
@@ -389,6 +390,26 @@ def test_a_branch_that_was_pushed_back_goes_not_back(
     assert "older than 2" in refused(keeper.look)
 
 
+def test_a_name_means_one_branch_or_one_tag(repository: Repository, tmp_path: Path) -> None:
+    repository.git("tag", "v1")
+    repository.git("branch", "nested/refs/heads/main")
+    repository.commit(released(OTHER, version=2, previous=digest()))
+    commit = repository.git("rev-parse", "HEAD").strip()
+
+    def place(name: str, ref: str) -> Place:
+        return fetched(tmp_path / name, git=str(repository.directory), ref=ref)
+
+    refs = {"main": OTHER, "v1": FILES, "refs/tags/v1": FILES, commit: OTHER}
+    for name, (ref, meant) in enumerate(refs.items()):
+        _, policy = place(str(name), ref).started()
+        assert policy.bundle.digest == digest(meant), ref
+    repository.git("tag", "main", "v1")
+    _, policy = place("whole", "refs/heads/main").started()
+    assert policy.bundle.digest == digest(OTHER)
+    why = refused(lambda: place("either", "main").keeper().start())
+    assert "a branch and a tag of that name: write refs/heads/main" in why
+
+
 def test_a_repository_that_is_gone(repository: Repository, tmp_path: Path) -> None:
     keeper, _ = fetched(tmp_path).started()
     repository.directory.rename(tmp_path / "elsewhere")
@@ -399,7 +420,10 @@ def test_a_repository_that_is_gone(repository: Repository, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ({"ref": "nowhere"}, "git failed"),
+        ({"ref": "nowhere"}, "no branch and no tag"),
+        ({"ref": "heads/main"}, "no branch and no tag"),
+        ({"ref": "refs/heads/nowhere"}, "git failed"),
+        ({"ref": "0" * 40}, "git failed"),
         ({"path": "nowhere"}, "git failed"),
         ({"path": "crm/policy.yaml"}, "git failed"),
         ({"path": "../crm"}, "does not stay inside"),

@@ -20,6 +20,7 @@ from safeconduct.policy.refusal import PolicyRefused
 
 _LATEST: Final = "refs/policy/latest"
 _REF: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _BLOB: Final = re.compile(r"(?P<mode>\d+) (?P<kind>\w+) (?P<id>[0-9a-f]+) +(?P<size>\d+|-)")
 _PLAIN: Final = frozenset({"100644", "100755"})
 _MAX_LISTING: Final = 1024 * 1024
@@ -69,12 +70,25 @@ class Git:
         if not (self._cache / "HEAD").exists():
             self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._git("init", "--quiet", "--bare")
-        wanted = f"+{self._ref}:{_LATEST}"
+        wanted = f"+{self._meant()}:{_LATEST}"
         self._git(
             *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
             *("--depth=1", "--", self._url, wanted),
         )
         return self._git("rev-parse", "--verify", f"{_LATEST}^{{commit}}").decode().strip()
+
+    def _meant(self) -> str:
+        """What git calls the ref: it would take a tag for the branch of that name."""
+        if self._ref == "HEAD" or self._ref.startswith("refs/") or _COMMIT.fullmatch(self._ref):
+            return self._ref
+        names = [f"refs/{kind}/{self._ref}" for kind in ("heads", "tags")]
+        listed = self._git("ls-remote", "--", self._url, *names).decode("utf-8", "replace")
+        there = {line.partition("\t")[2] for line in listed.splitlines()} & {*names}
+        if len(there) > 1:
+            raise self._failed(f"there is a branch and a tag of that name: write {names[0]}")
+        if not there:
+            raise self._failed("there is no branch and no tag of that name")
+        return there.pop()
 
     def _files(self, tree: str) -> dict[str, bytes]:
         ids = dict(self._listed(tree))
