@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import ipaddress
+import socket
 import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -82,7 +84,7 @@ def ask(
     """Asks once, and blocks. `ca` is a file of PEM certificates to trust instead of the system's.
 
     Plain HTTP is spoken to this machine alone (RFC 8252 section 8.3); a redirect is an answer like
-    any other.
+    any other. `timeout_s` bounds all of it but the look-up of the name, which the system bounds.
 
     Raises:
         FetchError: no answer in time, one that is too long, or a URL that is not spoken to.
@@ -96,18 +98,21 @@ def ask(
     try:
         if parts.scheme == "https":
             context = ssl.create_default_context(cafile=ca)
-            connection = http.client.HTTPSConnection(
-                host, parts.port, timeout=timeout_s, context=context
-            )
+            connection = http.client.HTTPSConnection(host, parts.port, context=context)
+            sock = _connected(host, connection.port, deadline)
+            connection.sock = context.wrap_socket(sock, server_hostname=host)
+            connection.sock.settimeout(_left_s(deadline))
         else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+            connection = http.client.HTTPConnection(host, parts.port)
+            connection.sock = _connected(host, connection.port, deadline)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         connection.request(method, target, body, {"Accept-Encoding": "identity", **(headers or {})})
-        with connection.getresponse() as response:
+        with _Response(connection.sock, method=method, deadline=deadline) as response:
+            response.begin()
             return Fetched(
                 status=response.status,
                 headers={name.lower(): value for name, value in response.getheaders()},
-                body=_read(response, deadline, max_bytes),
+                body=_read(response, max_bytes),
             )
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchError(f"{host}: {type(error).__name__}") from None
@@ -135,14 +140,69 @@ def _is_local(host: str) -> bool:
         return host == "localhost"
 
 
-def _read(response: http.client.HTTPResponse, deadline: float, max_bytes: int) -> bytes:
+class _Received(io.RawIOBase):
+    """What arrives before the deadline: the time-out of a socket starts anew with every byte."""
+
+    def __init__(self, sock: socket.socket, stream: io.RawIOBase, deadline: float) -> None:
+        self._sock = sock
+        self._stream = stream
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401 any writable buffer
+        self._sock.settimeout(_left_s(self._deadline))
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that is read before the deadline, its header fields too."""
+
+    def __init__(self, sock: socket.socket, *, method: str, deadline: float) -> None:
+        super().__init__(sock, method=method)
+        self.fp = io.BufferedReader(_Received(sock, self.fp.detach(), deadline))
+
+
+def _connected(host: str, port: int, deadline: float) -> socket.socket:
+    """A connection to the first address that takes one; each has its part of the time."""
+    error = OSError("no address")
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for left, (family, kind, protocol, _, address) in zip(
+        range(len(found), 0, -1), found, strict=True
+    ):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(_left_s(deadline) / left)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
+            sock.settimeout(_left_s(deadline))
+        except OSError as failed:
+            sock.close()
+            error = failed
+        else:
+            return sock
+    raise error
+
+
+def _left_s(deadline: float) -> float:
+    """How much time is left, in seconds. Raises TimeoutError."""
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError("too late")
+    return left_s
+
+
+def _read(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
     body = bytearray()
     while chunk := response.read1(_CHUNK):
         body += chunk
         if len(body) > max_bytes:
             raise ValueError("too long")
-        if time.monotonic() > deadline:
-            raise TimeoutError("too late")
     if response.length:
         raise http.client.IncompleteRead(bytes(body))
     return bytes(body)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -84,21 +86,47 @@ async def test_a_server_that_never_answers() -> None:
             await fetch(f"http://127.0.0.1:{port}", timeout_s=0.05)
 
 
-async def test_a_server_that_drips() -> None:
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    ],
+    ids=["status", "field", "body", "chunk"],
+)
+async def test_a_server_that_drips(start: bytes) -> None:
+    """Each byte comes well within the time, and the answer never."""
+    ended = asyncio.Event()
+
     async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        try:
-            while True:
-                writer.write(b"x")
-                await writer.drain()
-        except ConnectionError:
-            writer.close()
+        writer.write(start)
+        gone = asyncio.ensure_future(reader.read())
+        while not (await asyncio.wait([gone], timeout=0.01))[0]:
+            writer.write(b"x")
+        gone.exception()
+        writer.close()
+        ended.set()
 
     server = await asyncio.start_server(drips, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(FetchError, match="TimeoutError"):
-            await fetch(f"http://127.0.0.1:{port}", timeout_s=0.05, max_bytes=1 << 40)
+            await fetch(f"http://127.0.0.1:{port}", timeout_s=0.1, max_bytes=1 << 40)
+        await ended.wait()
+
+
+async def test_the_next_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with several addresses, at the first of which nobody listens."""
+    known = socket.getaddrinfo
+
+    def both(host: str, port: int, **named: Any) -> list[Any]:
+        return known("127.0.0.2", port, **named) + known(host, port, **named)
+
+    async with answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as url:
+        monkeypatch.setattr(socket, "getaddrinfo", both)
+        assert (await fetch(url)).body == b"{}"
 
 
 @pytest.mark.parametrize(
