@@ -62,6 +62,15 @@ class IfThenElse:
     else_expr: object
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    base: object
+    pattern: tuple[object, ...]
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    elements: tuple[object, ...]
+
+@dataclass(frozen=True, slots=True)
 class Record:
     fields: Mapping[str, object]
 

@@ -15,6 +15,7 @@ from safeconduct.policy.cedar.contracted import contract, read_schema
 from safeconduct.policy.cedar.rules import Rule, parse
 from safeconduct.policy.cedar.slices import UTC, Failed, Slice
 from safeconduct.policy.contract import Asked, Denied, Permitted, Sets
+from safeconduct.policy.refusal import PolicyRefused
 
 MAX_INPUT_BYTES: Final = 64 * 1024
 
@@ -33,7 +34,8 @@ class CedarEngine:
     """The rules of one bundle. `digest` names it; `unsafe` are its switches that weaken it;
     `members` are those of the input that its rules can see; `rules` are where they stand.
 
-    Usable from any thread. The engine has no loops, so it comes back.
+    Usable from any thread. The engine has no loops, and `searching` limits what it looks through, so
+    it comes back soon.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -78,7 +80,7 @@ class CedarEngine:
             return self._contract.answer(sets, everything)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except Failed as error:
+        except (Failed, PolicyRefused) as error:
             return self._contract.failed(f"the policy could not be evaluated ({error})")
         except BaseException as error:  # noqa: BLE001 a panic of the engine is no Exception
             return self._contract.failed(

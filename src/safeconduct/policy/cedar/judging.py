@@ -14,7 +14,7 @@ from safeconduct.policy.cedar.contracted import read_schema
 from safeconduct.policy.cedar.looks import chains, constant, literals
 from safeconduct.policy.cedar.rules import Rule, parse
 from safeconduct.policy.cedar.schema import AGENT, TOOL, Path, Record, Schema
-from safeconduct.policy.cedar.slices import Slice, applies
+from safeconduct.policy.cedar.slices import Slice, applies, chosen
 from safeconduct.policy.refusal import PolicyRefused
 
 
@@ -22,7 +22,7 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
     """All that is wrong with the rules of a bundle that can be read.
 
     Raises:
-        PolicyRefused: it cannot be.
+        PolicyRefused: it cannot be, or its rules are more than a decision has the time for.
     """
     schema = read_schema(bundle.schema)
     rules = parse(bundle.rules)
@@ -38,6 +38,9 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
             file=FILE,
             fix='add `@id("…") permit (principal, action == Action::"…", resource);`',
         )
+    for name in asked(schema):
+        # First, as the engine checks types of what is too long for as long.
+        chosen(rules, name, schema.above(name))
     compiled = Compiled.from_str(bundle.schema or "")
     for rule in rules:
         yield from _fits(rule, compiled)

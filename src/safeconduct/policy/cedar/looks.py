@@ -33,6 +33,15 @@ def chains(node: object) -> Iterator[tuple[object, Path]]:
         waiting.extend(parts)
 
 
+def nodes(node: object) -> Iterator[object]:
+    """A node and all below it."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting.extend(_parts(found))
+
+
 def literals(node: object) -> Iterator[pst.EntityUid]:
     """The entities that are named below a node."""
     for root, _ in chains(node):

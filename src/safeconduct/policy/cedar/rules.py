@@ -14,6 +14,7 @@ from safeconduct.core.policy import Said
 from safeconduct.policy.bundles.reading import RuleFile
 from safeconduct.policy.cedar.looks import reads
 from safeconduct.policy.cedar.schema import Path
+from safeconduct.policy.cedar.searching import searched
 from safeconduct.policy.cedar.text import statements
 from safeconduct.policy.contract import Asked, Denied, Permitted, RuleAt
 from safeconduct.policy.refusal import PolicyRefused
@@ -32,7 +33,7 @@ class Rule(msgspec.Struct, frozen=True):
     """One policy. `says` is what it adds to its set when it is satisfied.
 
     `policy` is the engine's syntax tree, under the id of the rule; `text` is what was read. `reads`
-    are the variables that it looks at, and where in them.
+    are the variables that it looks at, and where in them; `searched` is how much it searches for.
     """
 
     at: RuleAt
@@ -40,6 +41,7 @@ class Rule(msgspec.Struct, frozen=True):
     policy: pst.Template
     text: str
     reads: frozenset[tuple[str, Path]]
+    searched: int
 
     def refused(self, sentence: str, fix: str) -> PolicyRefused:
         """A refusal of the bundle for this rule."""
@@ -111,6 +113,7 @@ def _rule(policy: pst.Template, text: str, file: str, line: int) -> Rule:
         dataclasses.replace(policy, id=identity),
         text,
         frozenset(reads(policy.clauses)),
+        searched(policy.clauses),
     )
 
 

@@ -8,6 +8,7 @@ and the schema with it: each decision is checked against a schema, a small one.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, cast
@@ -31,6 +32,7 @@ from safeconduct.policy.cedar.schema import (
     only,
     write,
 )
+from safeconduct.policy.cedar.searching import MAX_RULES, MAX_SEARCHED, MAX_SEEN_BYTES
 
 JSON = dict[str, Any]
 Shape = dict[str, Any] | list[Any] | None
@@ -40,6 +42,7 @@ UTC: Final = "utc"
 """A member of the context that is worked out of `now_ms`, as Cedar cannot divide."""
 
 _KEPT: Final = 256
+_NAMED: Final = re.compile("`([^`]*)`")
 _MISFIT: Final = "the request does not fit the schema"
 
 
@@ -53,8 +56,9 @@ class Slice:
     def __init__(
         self, action: str, groups: AbstractSet[str], schema: Schema, rules: Iterable[Rule]
     ) -> None:
+        """Raises PolicyRefused as `chosen` does."""
         known = schema.actions[action]
-        self.rules = tuple([rule for rule in rules if applies(rule, action, groups)])
+        self.rules = chosen(rules, action, groups)
         read: dict[str, set[Path]] = {"principal": set(), "resource": set(), "context": set()}
         for rule in self.rules:
             for variable, path in rule.reads:
@@ -101,7 +105,7 @@ class Slice:
                 "principal": {"type": AGENT, "id": agent["id"]},
                 "action": {"type": ACTION, "id": self._action},
                 "resource": {"type": TOOL, "id": self._action},
-                "context": orjson.dumps(self._context(value)).decode(),
+                "context": _limited(orjson.dumps(self._context(value))).decode(),
             },
             policies,
             self._known(agent, call),
@@ -128,7 +132,7 @@ class Slice:
 
     def _known(self, agent: JSON, call: JSON) -> Entities:
         attributes = [_some(agent, self._agent), _some(call, self._tool)]
-        key = orjson.dumps([agent["id"], *attributes])
+        key = _limited(orjson.dumps([agent["id"], *attributes]))
         found = self._entities.get(key)
         if found is None:
             if len(self._entities) >= _KEPT:
@@ -143,6 +147,13 @@ class Slice:
         return found
 
 
+def _limited(seen: bytes) -> bytes:
+    # INVARIANT: what rules search in is limited, as what they search for is in `chosen`.
+    if len(seen) > MAX_SEEN_BYTES:
+        raise Failed(f"what its rules see of the request is larger than {MAX_SEEN_BYTES} bytes")
+    return seen
+
+
 def _bare(policy: pst.Template, open_: Collection[Path]) -> pst.Template:
     whole = pst.ScopeAny()
     resource = whole if isinstance(policy.resource, pst.ScopeEq) else policy.resource
@@ -153,6 +164,28 @@ def _bare(policy: pst.Template, open_: Collection[Path]) -> pst.Template:
         clauses=rewritten(policy.clauses, open_),
         annotations={},
     )
+
+
+def chosen(rules: Iterable[Rule], action: str, groups: AbstractSet[str]) -> tuple[Rule, ...]:
+    """The rules for an action of these groups.
+
+    Raises:
+        PolicyRefused: together they search for more than one decision has the time for.
+    """
+    found = tuple([rule for rule in rules if applies(rule, action, groups)])
+    if sum(rule.searched for rule in found) > MAX_SEARCHED:
+        raise max(found, key=lambda rule: rule.searched).refused(
+            f"the rules for `{action}` search for more than {MAX_SEARCHED} characters with `like` "
+            "and comparisons of sets, each of which counts as 2, and this rule for the most",
+            "shorten its patterns, compare with `==`, or write it for fewer tools",
+        )
+    if sum(len(rule.text) for rule in found) > MAX_RULES:
+        raise max(found, key=lambda rule: len(rule.text)).refused(
+            f"the rules for `{action}` have more than {MAX_RULES} characters, and this one the "
+            "most",
+            "write it for fewer tools, or let a resolver find what it compares with",
+        )
+    return found
 
 
 def applies(rule: Rule, action: str, groups: AbstractSet[str]) -> bool:
@@ -221,7 +254,8 @@ def _some(value: JSON, names: tuple[str, ...]) -> JSON:
 
 def _place(errors: Sequence[str], rules: Iterable[Rule]) -> str:
     """The rule that the engine names; what else it says quotes values, which are the caller's."""
+    named = {match[1] for error in errors if (match := _NAMED.search(error))}
     for rule in rules:
-        if any(f"`{rule.at.id}`" in error for error in errors):
+        if rule.at.id in named:
             return f"{rule.at.file}:{rule.at.line}"
     return _MISFIT

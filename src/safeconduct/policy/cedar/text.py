@@ -15,6 +15,7 @@ from safeconduct.policy.refusal import PolicyRefused
 
 MAX_NESTING: Final = 32
 MAX_OPERATORS: Final = 500
+MAX_STRING: Final = 4096
 
 # A string that spans lines is one here too: what the two lexers could read differently is then a
 # syntax error for the engine.
@@ -48,7 +49,8 @@ def statements(text: str, file: str) -> tuple[Statement, ...]:
     """The statements of a file, once it is known that the engine can read them.
 
     Raises:
-        PolicyRefused: the text shows something else than it says, or is nested too deep.
+        PolicyRefused: the text shows something else than it says, is nested too deep, or has
+            strings that are too long.
     """
     hidden = _HIDDEN.search(text)
     if hidden is not None:
@@ -72,20 +74,28 @@ def statements(text: str, file: str) -> tuple[Statement, ...]:
         elif token in _CLOSING:
             depth -= 1
         operators += token in _OPERATORS
-        if depth > MAX_NESTING or operators > MAX_OPERATORS:
-            raise PolicyRefused(
-                f"brackets nested deeper than {MAX_NESTING}, or more than {MAX_OPERATORS} "
-                "operators in one policy",
-                file=file,
-                line=_line(text, match.start()),
-                fix="write several policies, or compare with a set",
-            )
+        wrong = _too_much(token, depth, operators)
+        if wrong is not None:
+            sentence, fix = wrong
+            raise PolicyRefused(sentence, file=file, line=_line(text, match.start()), fix=fix)
         if token == ";" and depth <= 0:
             found.append(Statement(_line(text, start), text[start : match.end()]))
             start, depth = None, 0
     if start is not None:
         found.append(Statement(_line(text, start), text[start:]))
     return tuple(found)
+
+
+def _too_much(token: str, depth: int, operators: int) -> tuple[str, str] | None:
+    if len(token) > MAX_STRING:
+        return f"a string of more than {MAX_STRING} characters", "compare with a shorter one"
+    if depth > MAX_NESTING or operators > MAX_OPERATORS:
+        sentence = (
+            f"brackets nested deeper than {MAX_NESTING}, or more than {MAX_OPERATORS} operators "
+            "in one policy"
+        )
+        return sentence, "write several policies, or compare with a set"
+    return None
 
 
 def _line(text: str, offset: int) -> int:

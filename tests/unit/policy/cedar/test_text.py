@@ -1,6 +1,12 @@
 import pytest
 
-from safeconduct.policy.cedar.text import MAX_NESTING, MAX_OPERATORS, check_text, statements
+from safeconduct.policy.cedar.text import (
+    MAX_NESTING,
+    MAX_OPERATORS,
+    MAX_STRING,
+    check_text,
+    statements,
+)
 from safeconduct.policy.refusal import PolicyRefused
 
 
@@ -47,7 +53,12 @@ def test_what_is_allowed_is_enough() -> None:
     check_text("(" * MAX_NESTING + ")" * MAX_NESTING + ";", "f")
     check_text(("a" + " && a" * MAX_OPERATORS + ";") * 3, "f")
     check_text("context.x == [" + ", ".join(["1"] * 5000) + "];", "f")
-    check_text('"' + "(" * 5000 + '" // ' + "(" * 5000, "f")
+    check_text('"' + "(" * (MAX_STRING - 2) + '" // ' + "(" * 5000, "f")
+
+
+def test_a_string_that_is_too_long_is_refused_at_its_line() -> None:
+    found = refused('permit\n("' + "a" * (MAX_STRING - 1) + '");')
+    assert (found.line, str(MAX_STRING) in found.sentence) == (2, True)
 
 
 @pytest.mark.parametrize("character", ["\u202e", "\u200b", "\x00", "\ufeff", "\x1b", "\r"])
