@@ -21,8 +21,10 @@ _PLACE: Final = re.compile(r"\$\.(\w+)")
 
 
 Mode = Literal["active", "log_only"]
-Version = Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
-"""Three numbers (https://semver.org)."""
+_NUMBER: Final = "(0|[1-9][0-9]{0,8})"
+Version = Annotated[str, msgspec.Meta(pattern=rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}$")]
+"""Three numbers (https://semver.org), each of at most nine digits."""
+_FIXES: Final = dict.fromkeys(("version", "min_gateway"), "write three numbers, such as 1.0.0")
 RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -92,11 +94,12 @@ def read_header(text: str) -> Header:
         header = msgspec.convert(value, Header)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
+        key = place[1] if place else ""
         raise PolicyRefused(
             str(error).split(" - at ")[0],
             file=FILE,
-            line=document.line((place[1],) if place else ()),
-            fix="write `name` and `engine`: rego, cedar, opa or authzen",
+            line=document.line((key,) if key else ()),
+            fix=_FIXES.get(key, "write `name` and `engine`: rego, cedar, opa or authzen"),
         ) from None
     if header.min_gateway is not None and _numbers(header.min_gateway) > _numbers(__version__):
         raise PolicyRefused(

@@ -37,6 +37,13 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     signer: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     previous: Digest | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an end that no calendar has in UTC."""
+        try:
+            self.not_after.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("`not_after` is out of range") from None
+
     @property
     def ends_ms(self) -> int:
         """The end, in milliseconds since the epoch."""

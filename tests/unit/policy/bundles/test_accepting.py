@@ -182,6 +182,13 @@ def test_a_release_that_is_not_understood_is_refused(text: str) -> None:
     assert refused({**FILES, layout.RELEASE: text.encode()}, keys=None).startswith("release.json")
 
 
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_an_end_that_no_calendar_has_is_refused(end: str) -> None:
+    document = {**orjson.loads(released()[layout.RELEASE]), "not_after": end}
+    why = refused({**FILES, layout.RELEASE: orjson.dumps(document)}, keys=None)
+    assert "`not_after` is out of range" in why
+
+
 def test_a_release_knows_no_other_words() -> None:
     document = orjson.loads(released()[layout.RELEASE])
     assert "unknown field" in refused(

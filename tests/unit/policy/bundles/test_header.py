@@ -95,6 +95,12 @@ def test_a_bundle_for_a_later_gateway_is_refused(monkeypatch: pytest.MonkeyPatch
         assert (found.line, f"Safeconduct {version} or later" in found.sentence) == (4, True)
 
 
-@pytest.mark.parametrize("version", ["1", "1.2", "01.2.3", "1.2.3-rc1", "v1.2.3", ""])
-def test_a_version_is_three_numbers(version: str) -> None:
-    assert refused(f'{GOOD}version: "{version}"\n').line == 4
+@pytest.mark.parametrize("key", ["version", "min_gateway"])
+@pytest.mark.parametrize(
+    "version",
+    ["1", "1.2", "01.2.3", "1.2.3-rc1", "v1.2.3", "", f"0.0.{'1' * 10}", f"0.0.{'1' * 5000}",
+     "1.2.\N{ARABIC-INDIC DIGIT THREE}"],
+)  # fmt: skip
+def test_a_version_is_three_numbers(key: str, version: str) -> None:
+    found = refused(f'{GOOD}{key}: "{version}"\n')
+    assert (found.line, found.fix) == (4, "write three numbers, such as 1.0.0")
