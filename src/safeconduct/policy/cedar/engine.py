@@ -34,8 +34,8 @@ class CedarEngine:
     """The rules of one bundle. `digest` names it; `unsafe` are its switches that weaken it;
     `members` are those of the input that its rules can see; `rules` are where they stand.
 
-    Usable from any thread. The engine has no loops, and `searching` limits what it looks through, so
-    it comes back soon.
+    Usable from any thread. The engine has no loops, and what it looks through is limited in
+    `searching`, so it comes back soon.
     """
 
     def __init__(self, bundle: Bundle) -> None:
