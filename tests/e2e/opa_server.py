@@ -22,7 +22,7 @@ class Data(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        path = self.path.removeprefix("/v1/data/").replace("/", ".")
+        path = self.path.partition("?")[0].removeprefix("/v1/data/").replace("/", ".")
         answer: dict[str, Any] = {"decision_id": "1"}
         with suppress(OpaUndefinedError):
             answer["result"] = ENGINE.eval_document(path, json.loads(body)["input"])

@@ -1,4 +1,7 @@
-"""Open Policy Agent over its REST API (`POST /v1/data/<path>`).
+"""Open Policy Agent over its REST API (`POST /v1/data/<path>?strict-builtin-errors=true`).
+
+Strict, because a function that fails is otherwise undefined there, and a `deny` that calls it would
+not be heard: so it is an error of the server, which refuses.
 
 The document asked for is the package of the entrypoint, with the sets of the contract beside
 whatever else the package defines. No `result` means undefined, which refuses.
@@ -34,7 +37,8 @@ class OpaEngine:
         self.digest, self.unsafe = contract.digest, unsafe
         self.members: frozenset[str] | None = None
         self._contract = contract
-        self._asking = Asking(remote, f"/v1/data/{entrypoint.replace('.', '/')}", authorization)
+        path = f"/v1/data/{entrypoint.replace('.', '/')}?strict-builtin-errors=true"
+        self._asking = Asking(remote, path, authorization)
 
     async def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
         """What the rules say. The server's clock is its own: rules take `input.now_ms`."""

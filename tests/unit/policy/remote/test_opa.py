@@ -36,6 +36,7 @@ async def test_the_sets_of_the_package_are_the_answer() -> None:
         permit=("p",), deny=("d",), elevate=(PolicyElevate("e", "t", 60),), bundle="b"
     )
     assert json.loads(web.asked[0].body) == {"input": {"call": {}}}
+    assert web.asked[0].path == f"{PATH}?strict-builtin-errors=true"
 
 
 async def test_a_rule_that_is_only_logged_has_no_effect() -> None:
