@@ -24,7 +24,8 @@ Mode = Literal["active", "log_only"]
 _NUMBER: Final = "(0|[1-9][0-9]{0,8})"
 Version = Annotated[str, msgspec.Meta(pattern=rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}$")]
 """Three numbers (https://semver.org), each of at most nine digits."""
-_FIXES: Final = dict.fromkeys(("version", "min_gateway"), "write three numbers, such as 1.0.0")
+_NUMBERS: Final = "write three numbers, such as 1.0.0"
+_FIXES: Final[dict[str, str]] = {"version": _NUMBERS, "min_gateway": _NUMBERS}
 RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 

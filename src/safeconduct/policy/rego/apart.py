@@ -10,6 +10,7 @@ from safeconduct.policy.rego.syntax import (
     Node,
     Path,
     dotted,
+    imports,
     reference,
     references,
     resolve,
@@ -20,6 +21,7 @@ from safeconduct.policy.rego.syntax import (
 def findings(modules: list[Node], entrypoint: str, data: Container[str]) -> Iterator[PolicyRefused]:
     """What has the name of something else, or reads what it must not; `data` are names of data."""
     yield from _shadowed(modules, data)
+    yield from _doubled(modules)
     yield from _circular(modules, entrypoint)
 
 
@@ -39,6 +41,25 @@ def _shadowed(modules: list[Node], data: Container[str]) -> Iterator[PolicyRefus
                 line=package["span"]["line"],
                 fix="give the data or the package another name; its first part counts",
             )
+
+
+def _doubled(modules: list[Node]) -> Iterator[PolicyRefused]:
+    """The imports that have the name of a rule of their package.
+
+    INVARIANT: a name leads where `resolve` says. The engine would take the rule, and Open Policy
+    Agent the import.
+    """
+    named = {(rule.package, rule.path[len(rule.package)]) for rule in rules(modules)}
+    for module in modules:
+        package = reference(module["ast"]["package"]["refr"])
+        for name, path, line in imports(module):
+            if (package, name) in named and path[0] in {"data", "input"}:
+                yield PolicyRefused(
+                    f"a rule of this package is called `{name}` too",
+                    file=module["source"]["file"],
+                    line=line,
+                    fix="import it `as` something else, or rename the rule",
+                )
 
 
 def _circular(modules: list[Node], entrypoint: str) -> Iterator[PolicyRefused]:

@@ -162,13 +162,17 @@ def _rule(module: Node, node: Node) -> Rule:
     )
 
 
-def _imports(module: Node) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def imports(module: Node) -> Iterator[tuple[str, Path, int]]:
+    """What a module imports: the name that it has there, the reference, and the line."""
     for item in module["ast"]["imports"]:
         path = reference(item["refr"])
-        if path[0] == "data" and path[-1] is not None:
-            found[_alias(module, item) or path[-1]] = path[1:]
-    return found
+        name = _alias(module, item) or path[-1]
+        if name is not None:
+            yield name, path, item["span"]["line"]
+
+
+def _imports(module: Node) -> dict[str, Path]:
+    return {name: path[1:] for name, path, _ in imports(module) if path[0] == "data"}
 
 
 def _alias(module: Node, item: Node) -> str | None:

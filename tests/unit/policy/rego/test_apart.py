@@ -87,3 +87,17 @@ def test_what_only_looks_alike_is_no_set_of_the_answer() -> None:
         'names := {"permit": {"deny": 1}}.permit',
         "package lib\n\nimport rego.v1\n\ndeny := {1}\n\na := deny",
     )
+
+
+@pytest.mark.parametrize(
+    "imported",
+    ["data.lib.shared.frozen", "data.lib.shared as frozen", "input.call.tool as frozen"],
+)
+def test_an_import_has_no_name_of_a_rule(imported: str) -> None:
+    importing = f"package agent.tools\n\nimport {imported}\nimport rego.v1\n\na := frozen\n"
+    rule = 'frozen if input.call.tool == "a"\n'
+    for texts in ((importing + rule,), (importing, PACKAGE + rule)):
+        (one,) = found(*texts)
+        assert "`frozen` too" in one.sentence
+        assert (one.file, one.line) == ("0.rego", 3)
+    assert not found(importing, "package other\n\nimport rego.v1\n\n" + rule)
