@@ -25,7 +25,7 @@ from safeconduct.policy.cedar.schema import (
     Type,
     understand,
 )
-from safeconduct.policy.cedar.text import statements
+from safeconduct.policy.cedar.text import MAX_NESTING, statements
 from safeconduct.policy.refusal import PolicyRefused
 
 CONTRACT: Final = """
@@ -71,6 +71,9 @@ action "any" appliesTo {
 """
 """All that a request has. A schema may declare less of it, and nothing else."""
 
+MAX_MEMBERS: Final = 2048
+"""Of the context of one action, once its types are written out: each decision's schema has them."""
+
 _OPEN: Final[dict[Path, Type | None]] = {
     ("task", "counts"): Scalar("Long"),
     ("provenance",): SetOf(Scalar("String")),
@@ -96,6 +99,8 @@ def read_schema(text: str | None) -> Schema:
     statements(text, FILE)
     try:
         schema = understand(str(Compiled.from_str(text)))
+    except RecursionError:
+        raise _refused(f"types deeper than {MAX_NESTING}") from None
     except NotUnderstood as error:
         raise _refused(f"not a schema for this gateway: {error}") from None
     except ValueError as error:
@@ -124,7 +129,27 @@ def _differences(schema: Schema) -> Iterator[tuple[Path, str]]:
             yield (name,), f"is no single tool, and only such are members of `{known[0]}`"
         if action.applies not in {None, ((AGENT,), (TOOL,))}:
             yield (name,), f"applies to something else than an {AGENT} and a {TOOL}"
-        yield from _within(action.context, whole.actions["any"].context, ("context",))
+        depths = list(_depths(action.context))
+        if len(depths) > MAX_MEMBERS or max(depths) > MAX_NESTING:
+            yield (
+                (name,),
+                f"has more than {MAX_MEMBERS} members, or types deeper than {MAX_NESTING}",
+            )
+        else:
+            yield from _within(action.context, whole.actions["any"].context, ("context",))
+
+
+def _depths(type_: Type, depth: int = 1) -> Iterator[int]:
+    """How deep each type stands in this one."""
+    yield depth
+    match type_:
+        case SetOf(inner):
+            yield from _depths(inner, depth + 1)
+        case Record(fields):
+            for field in fields.values():
+                yield from _depths(field.type, depth + 1)
+        case _:
+            pass
 
 
 def _within(given: Record, expected: Record, at: Path) -> Iterator[tuple[Path, str]]:

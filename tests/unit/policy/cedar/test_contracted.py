@@ -67,6 +67,33 @@ def test_a_group_that_follows_from_the_call_is_reached_through_no_other(
     assert name in f"{SCHEMA} {action}".splitlines()[found.line - 1]
 
 
+def doubled(times: int) -> str:
+    """Types of `2 ** (times + 1) - 1` members, each written with two of the one before."""
+    types = [f"type T{n + 1} = {{ a: T{n}, b: T{n} }};" for n in range(times)]
+    return "\n".join(
+        ["type T0 = Long;", *types, SCHEMA.replace("owner?: String", "o?: T" + str(times))]
+    )
+
+
+def test_a_context_that_grows_as_its_types_are_written_out_is_limited() -> None:
+    assert len(list(read_schema(doubled(9)).actions)) == 5
+    found = refused(doubled(10))
+    assert "`crm.get_case` has more than 2048 members" in found.sentence
+    assert "crm.get_case" in doubled(10).splitlines()[found.line - 1]
+
+
+@pytest.mark.parametrize("depth", [40, 400])
+def test_sets_of_sets_are_not_nested_deep(depth: int) -> None:
+    nested = "Set<" * depth + "Long" + ">" * depth
+    assert "deeper than 32" in refused(SCHEMA.replace("owner?: String", f"o?: {nested}")).sentence
+
+
+def test_types_are_not_named_into_the_deep_either() -> None:
+    types = "".join(f"type T{n + 1} = Set<T{n}>;" for n in range(1200))
+    text = f"type T0 = Long; {types} {SCHEMA.replace('owner?: String', 'o?: T1200')}"
+    assert "types deeper than 32" in refused(text).sentence
+
+
 def test_groups_of_ones_own_may_hold_tools_and_groups_that_follow_from_the_call() -> None:
     own = 'action "own"; action "more" in ["own"]; action "effect:send" in ["more"];'
     assert read_schema(SCHEMA + own).above("effect:send") == {"more", "own"}
