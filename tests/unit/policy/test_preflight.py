@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from subprocess import CalledProcessError, CompletedProcess, TimeoutExpired
 from typing import Any
@@ -142,3 +143,12 @@ def test_the_child_gets_nothing_of_the_environment(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("subprocess.run", fake)
     run(bundle(GUARDED))
     assert sorted(seen["env"]) == ["PYTHONPATH", "RUST_BACKTRACE"]
+
+
+def test_a_rule_that_a_gateway_would_not_wait_for_is_refused() -> None:
+    rules = PACKAGE + "all if count([1 | data.many[_] == data.many[_]]) > 0\n"
+    with pytest.raises(PolicyRefused) as caught:
+        judge(bundle(GUARDED, rules, data=json.dumps({"many": list(range(2500))})))
+    found = caught.value
+    assert found.sentence.endswith("of processor time, and a gateway refuses after 0.25 s")
+    assert (found.file, found.line) == ("1.rego", 5)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from itertools import chain
+from typing import Final
 
 import msgspec
 
@@ -15,7 +17,16 @@ from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego import apart, lint, probes
 from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, message, place
+from safeconduct.policy.rego.starting import Limits
 from safeconduct.policy.rego.syntax import rules
+
+LIMIT_S: Final = Limits().cpu_s
+"""How long a gateway lets rules take for one call, in seconds of processor time."""
+
+
+def too_slow(took_s: float) -> str:
+    """What there is to say of rules that took longer."""
+    return f"this takes {took_s:.2f} s of processor time, and a gateway refuses after {LIMIT_S} s"
 
 
 def judge(bundle: Bundle) -> None:
@@ -62,9 +73,13 @@ def _run(bundle: Bundle, evaluator: Evaluator) -> Iterator[PolicyRefused]:
             return
     for rule in rules(evaluator.modules):
         if rule.kind in {"set", "value"} and None not in rule.path:
+            began_s = time.process_time()
             # An error here can be a guard that stands in the caller; only coming back counts.
             with contextlib.suppress(RuntimeError):
                 evaluator.value(".".join(("data", *filter(None, rule.path))))
+            took_s = time.process_time() - began_s
+            if took_s > LIMIT_S:
+                yield rule.refused(too_slow(took_s), FIX)
     for when, given in probes.mistyped(evaluator.modules):
         # An error refuses the call, which is what a mistyped fact must do.
         with contextlib.suppress(RuntimeError, msgspec.ValidationError):

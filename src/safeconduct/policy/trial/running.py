@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -15,6 +16,7 @@ from safeconduct.policy.bundles.reading import Bundle, RuleFile, read
 from safeconduct.policy.contract import RuleAt
 from safeconduct.policy.loading import engine, judge
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.rego.judging import LIMIT_S, too_slow
 from safeconduct.policy.rego.syntax import Rule
 from safeconduct.policy.rego.text import check_text
 from safeconduct.policy.trial.expectation import said
@@ -178,13 +180,18 @@ def _cases(by: _Answers, rules: tuple[RuleAt, ...], trial: _Trial) -> Outcome:
     failed: list[Finding] = []
     spoke: set[str] = set()
     for file, case in trial.tests.cases:
+        began_s = time.process_time()
         answer = by.evaluate(case.input, case.now_ms)
+        took_s = time.process_time() - began_s
         spoke |= {*answer.permit, *answer.deny, *answer.log_only}
         spoke |= {rule.id for rule in answer.elevate}
         if not case.expected.met_by(answer):
             because = f" ({answer.error})" if answer.error else ""
             sentence = f"expected `{case.expected}`, the policy says `{said(answer)}`{because}"
             failed.append(Finding(file=file, line=case.line, sentence=sentence, test=case.name))
+        elif trial.engine == "rego" and took_s > LIMIT_S:
+            slow = too_slow(took_s)
+            failed.append(Finding(file=file, line=case.line, sentence=slow, test=case.name))
     return Outcome(
         engine=trial.engine,
         passed=len(trial.tests.cases) - len(failed),

@@ -114,6 +114,20 @@ def test_rules_that_fail_are_an_error_and_no_denial(tmp_path: Path, judge: Judge
     assert failed.sentence.startswith("expected `deny`, the policy says `error` (")
 
 
+def test_a_case_that_a_gateway_would_not_wait_for_fails(tmp_path: Path) -> None:
+    rules = """permit contains {"id": "x"} if {
+    input.call.tool == "crm.other"
+    count([1 | some a in data.many; some b in data.many; a == b]) == count(data.many)
+}"""
+    matrix = "base: {call.tool: crm.other}\ngiven:\n  all: {}\ncases:\n  all: permit x\n"
+    files: dict[str, str | bytes] = {"tests/all.yaml": matrix}
+    bundle = write(tmp_path, rules, files=files, data={"many": list(range(2500))})
+    (outcome,) = run(bundle)
+    (failed,) = outcome.failed
+    assert (failed.file, failed.line, outcome.passed) == ("tests/all.yaml", 5, 0)
+    assert failed.sentence.endswith("of processor time, and a gateway refuses after 0.25 s")
+
+
 @JUDGES
 def test_tests_in_rego(tmp_path: Path, judge: Judge) -> None:
     rego = """test_true if 1 == 1
