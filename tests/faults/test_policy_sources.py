@@ -442,6 +442,24 @@ def test_names_that_lead_elsewhere(
     assert why in refused(lambda: fetched(tmp_path, **source).keeper().start())
 
 
+def test_a_redirect_of_the_server_is_not_followed(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(git.ENVIRONMENT, "GIT_ALLOW_PROTOCOL", "http")
+    paths: list[str] = []
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        paths.append(request.path.partition("?")[0])
+        request.send_response(302)
+        request.send_header("Location", request.path.replace("/policy.tar.gz/", "/elsewhere/"))
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    server.answer = answer
+    assert "git failed" in refused(lambda: fetched(tmp_path, git=server.url).keeper().start())
+    assert paths == ["/policy.tar.gz/info/refs"]
+
+
 def test_links_and_submodules_are_no_files(repository: Repository, tmp_path: Path) -> None:
     (repository.directory / "crm" / "rules" / "link.rego").symlink_to("/etc/passwd")
     repository.commit()

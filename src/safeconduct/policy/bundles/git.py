@@ -28,9 +28,10 @@ _ALONE: Final = (
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "fetch.fsckObjects=true"),
+    *("-c", "http.followRedirects=false"),
     *("-c", "gc.autoDetach=false"),
 )
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ALLOW_PROTOCOL": "https:ssh:file",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -133,7 +134,7 @@ class Git:
             child = subprocess.Popen(  # noqa: S603 arguments of ours, and names that were looked at
                 command,
                 cwd=self._cache,
-                env={**os.environ, **_ENVIRONMENT, "GIT_DIR": str(self._cache)},
+                env={**os.environ, **ENVIRONMENT, "GIT_DIR": str(self._cache)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
