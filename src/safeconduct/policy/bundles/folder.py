@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -62,7 +64,10 @@ def _entries(folder: Path, directory: Path) -> list[Path]:
 
 def _bytes(path: Path, name: str) -> bytes:
     try:
-        with path.open("rb") as file:
+        # Whoever opens a pipe to read would wait for its other end, for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise PolicyRefused("no plain file", file=name, fix="put the file itself here")
             return file.read(layout.MAX_FILE_BYTES + 1)
     except OSError as error:
         raise PolicyRefused(

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
     (tmp_path / "more.rego").write_text("package lib.more\n", encoding="utf-8")
     (directory / "rules" / "more.rego").symlink_to(tmp_path / "more.rego")
     assert "package lib.more\n" in [rule.text for rule in read(directory).rules]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    directory = write(tmp_path / "policy")
+    os.mkfifo(tmp_path / "pipe")
+    (directory / "rules" / "more.rego").symlink_to(tmp_path / "pipe")
+    found = refused(directory)
+    assert (found.file, found.sentence) == ("rules/more.rego", "no plain file")
 
 
 def test_a_link_to_a_folder_is_refused(tmp_path: Path) -> None:
@@ -118,7 +127,7 @@ def test_a_file_that_may_not_be_read_is_refused(
         raise PermissionError(13, "Permission denied")
 
     directory = write(tmp_path)
-    monkeypatch.setattr(Path, "open", forbidden)
+    monkeypatch.setattr(os, "open", forbidden)
     assert "Permission denied" in refused(directory).sentence
 
 
