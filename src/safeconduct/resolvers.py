@@ -20,6 +20,7 @@ from safeconduct.core.manifest import Resolver, ToolManifest
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import Origin, normalise, vouched_for
+from safeconduct.core.structured import own
 from safeconduct.ports import (
     JSON,
     Broker,
@@ -114,6 +115,7 @@ class Resolvers:
             structured = result.get("structuredContent")
             if result.get("isError") is True or not isinstance(structured, dict):
                 raise FactsUnavailable
+            _keep_to_tenant(judged, structured)
             return select(cast("JSON", structured), resolver.take)
         except (
             KeyError,
@@ -177,6 +179,26 @@ def _fact(values: list[object]) -> object:
         small = len(canonical(values[0])) <= FACT_BYTES
     except NotCanonical:
         small = False
-    if not small or isinstance(values[0], float):
+    if not small or not _is_exact(values[0]):
         raise FactsUnavailable
     return values[0]
+
+
+def _is_exact(value: object) -> bool:
+    """Whether rules and records of any kind hold it alike: no fractions, and keys of one order."""
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return all(max(key, default="") <= "\uffff" for key in members) and all(
+            map(_is_exact, members.values())
+        )
+    if isinstance(value, list):
+        return all(map(_is_exact, cast("list[object]", value)))
+    return not isinstance(value, float)
+
+
+def _keep_to_tenant(judged: Gathered, structured: object) -> None:
+    """What is another tenant's is no fact, whoever asked for it. Raises FactsUnavailable."""
+    manifest = judged.tool.manifest
+    rows = None if manifest is None else manifest.returns.rows
+    if rows is not None and not own(structured, rows.at, rows.tenant, judged.task.tenant):
+        raise FactsUnavailable

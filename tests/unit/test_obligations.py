@@ -39,7 +39,11 @@ ROWS: JSON = {
 }
 SQL: JSON = {**ROWS, "arguments": {"sql": {"role": "query", "type": "sql"}}}
 WRITE: JSON = {**ROWS, "effect": "write", "scopes": ["deal:update"]}
-TOOLS = {"find_orders": ROWS, "query": SQL, "update_orders": WRITE}
+RESOLVED: JSON = {
+    **WRITE,
+    "resolvers": {"order": {"tool": "find_orders", "take": "rows.*.id"}},
+}
+TOOLS = {"find_orders": ROWS, "query": SQL, "update_orders": WRITE, "close_order": RESOLVED}
 OWN_ROW = {"id": 1, "tenant_id": "crm.example", "email": "dana@customer.example"}
 FOREIGN_ROW = {"id": 2, "tenant_id": "other.example", "email": "sam@customer.example"}
 
@@ -354,3 +358,30 @@ class TestFreeSql:
 async def listed(task: SimulatedTask) -> set[str]:
     shown = await task.rooms.gateway.visible(caller(task), "tools/list", "crm")
     return {definition["name"] for definition in shown}
+
+
+class TestResolved:
+    """What a resolver finds is held to the tenant like any result, and to what rules may see."""
+
+    @pytest.mark.parametrize(
+        ("rows", "reason"),
+        [
+            ([OWN_ROW], None),
+            ([FOREIGN_ROW], "facts-unavailable"),
+            ([OWN_ROW, FOREIGN_ROW], "facts-unavailable"),
+            ([{"id": 1}], "facts-unavailable"),
+            ([{**OWN_ROW, "id": {"a": [1, "x"]}}], None),
+            ([{**OWN_ROW, "id": 1.5}], "facts-unavailable"),
+            ([{**OWN_ROW, "id": {"a": [1.5]}}], "facts-unavailable"),
+            ([{**OWN_ROW, "id": {"\U0001f600": 1}}], "facts-unavailable"),
+        ],
+    )
+    async def test_a_fact_is_the_tenants_own_and_whole(
+        self, tmp_path: Path, rows: list[JSON], reason: str | None
+    ) -> None:
+        resolvers = {"crm.find_orders": lambda: {"rows": rows}}
+        async with working(tmp_path, Rules(), resolvers=resolvers) as task:
+            step = await task.call("crm.close_order", {}, Sent(OWN_ROW))
+            assert step.reason == reason
+            (decision,) = records(task, "decision")
+            assert "other.example" not in str(decision)

@@ -39,8 +39,13 @@ def own_rows(result: JSON, at: str, field: str, tenant: str) -> bool:
         TooManyValues: more than may be judged.
     """
     structured = verified(result)
+    return structured is not None and own(structured, at, field, tenant)
+
+
+def own(structured: object, at: str, field: str, tenant: str) -> bool:
+    """The same of what is structured already. Raises TooManyValues."""
     found = select(structured, at)
-    if structured is None or len(found) != 1:
+    if len(found) != 1:
         return False
     rows = cast("list[object]", found[0]) if isinstance(found[0], list) else found
     return all(select(row, field) == [tenant] for row in rows)

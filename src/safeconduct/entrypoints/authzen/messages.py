@@ -38,6 +38,9 @@ _ABOUT: Final = {
 }
 """By method the types of resource that it is about: the server, if it is not listed."""
 
+_LISTS: Final = frozenset({"toolsListChanged", "promptsListChanged", "resourcesListChanged"})
+"""What any task may hear of."""
+
 _GIVEN: Final = frozenset({"tools/call", "prompts/get"})
 """The methods whose arguments a policy may set."""
 
@@ -152,9 +155,7 @@ class Messages:
             raise _Unfit("This method is not about resources of this type.")
         if resource.type == _SERVER:
             self._server(resource.id)
-            if method == LISTEN and (
-                context.arguments is None or context.arguments.get("resourceSubscriptions")
-            ):
+            if method == LISTEN and not _lists_alone(context.arguments):
                 raise _Unfit(
                     "`context.arguments` must be what is to be heard, without resources: ask about "
                     "each of those, as `resources/subscribe`."
@@ -173,6 +174,16 @@ class Messages:
         if identifier not in self._servers:
             raise _Unfit("This is no endpoint of this gateway.")
         return self._servers[identifier]
+
+
+def _lists_alone(arguments: JSON | None) -> bool:
+    """Whether nothing but changes of lists is to be heard."""
+    if arguments is None:
+        return False
+    heard = {name: value for name, value in arguments.items() if name != "resourceSubscriptions"}
+    return arguments.get("resourceSubscriptions", []) == [] and all(
+        name in _LISTS and isinstance(value, bool) for name, value in heard.items()
+    )
 
 
 def _params(method: str, kind: Kind, resource: Entity, arguments: JSON | None) -> tuple[str, JSON]:

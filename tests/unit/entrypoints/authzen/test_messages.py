@@ -151,8 +151,21 @@ async def test_what_is_not_mapped_is_denied(
     assert (await deciding.asked(asked))["decision"] is False
 
 
-async def test_a_subscription_is_asked_about_resource_by_resource(deciding: Deciding) -> None:
-    heard = {"resourceSubscriptions": ["kb://open/one"]}
+@pytest.mark.parametrize(
+    "heard",
+    [
+        {"resourceSubscriptions": ["kb://open/one"]},
+        {"resourceSubscriptions": None},
+        {"resourceSubscriptions": {}},
+        {"resourcesubscriptions": ["kb://open/one"]},
+        {"notifications": {"resourceSubscriptions": ["kb://open/one"]}},
+        {"toolsListChanged": ["kb://open/one"]},
+        {"toolsListChanged": True, "more": True},
+    ],
+)
+async def test_a_subscription_is_asked_about_resource_by_resource(
+    deciding: Deciding, heard: JSON
+) -> None:
     asked = deciding.message("subscriptions/listen", "mcp_server", ISSUER, arguments=heard)
     told = await deciding.asked(asked)
     assert told["decision"] is False
