@@ -115,8 +115,9 @@ class Resolvers:
             structured = result.get("structuredContent")
             if result.get("isError") is True or not isinstance(structured, dict):
                 raise FactsUnavailable
-            _keep_to_tenant(judged, structured)
-            return select(cast("JSON", structured), resolver.take)
+            found = cast("JSON", structured)
+            _keep_to_tenant(judged, found)
+            return select(found, resolver.take)
         except (
             KeyError,
             TooManyValues,
@@ -196,7 +197,7 @@ def _is_exact(value: object) -> bool:
     return not isinstance(value, float)
 
 
-def _keep_to_tenant(judged: Gathered, structured: object) -> None:
+def _keep_to_tenant(judged: Gathered, structured: JSON) -> None:
     """What is another tenant's is no fact, whoever asked for it. Raises FactsUnavailable."""
     manifest = judged.tool.manifest
     rows = None if manifest is None else manifest.returns.rows
