@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from bench import identity, load, policy, rivals
+from bench import identity, load, policy, replays, rivals
 from bench.figures import Found, Slice, percentile, summary
 from bench.memory import growth
 from bench.processes import cpu_s, free_port, resident_bytes, running
@@ -141,6 +141,12 @@ async def main(given: argparse.Namespace) -> None:
         f"what the rules say: {ruled['rego_us']} us CPU for 200 rules in Rego, "
         f"{ruled['own_process_us']} us in a process of their own, {ruled['cedar_us']} us in Cedar"
     )
+    replayed = replays.measured()
+    print(
+        f"what a change would do: {replayed['rego rego']} decisions a second of CPU in Rego, "
+        f"{replayed['cedar cedar']} in Cedar, {replayed['rego cedar']} from one to the other"
+    )
+    ruled |= {"replays_per_cpu_s": replayed}
     print(json.dumps(answer | {"identity": known, "policy": ruled, "missing": missing}))
 
 
