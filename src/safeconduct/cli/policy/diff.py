@@ -26,12 +26,19 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STEP: Final = 10_000
 """How many decisions are replayed between two words on how far it got."""
 
+_NO_LOG: Final = "fix: name the directory of a log with --against, or its gateway with --config"
+
 _STALL_S: Final = 60.0
 _STDERR: Final = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
+    parser.description = (
+        "OLD and NEW are directories or archives. Exit code 1 means that something gets wider; 2\n"
+        "that OLD, NEW or the log is not there or broken; 3 that nothing could be replayed, as\n"
+        "where no decision lies in the time that --since names."
+    )
     parser.add_argument("old", type=Path, metavar="OLD", help="the bundle that decided")
     parser.add_argument("new", type=Path, metavar="NEW", help="the bundle that is to decide")
     parser.add_argument(
@@ -45,24 +52,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replays. 1 where anything gets wider; 3 where nothing at all could be replayed."""
+    """Replays. 1 where anything gets wider, and nowhere else; 3 where nothing was replayed."""
     from safeconduct.audit.verify import decisions, holds_log
+    from safeconduct.cli.policy.places import absent, engine_at
+    from safeconduct.config import ConfigError
     from safeconduct.policy.diff.report import Comparison
-    from safeconduct.policy.loading import load
+    from safeconduct.policy.refusal import PolicyRefused
 
-    directory = args.against or output.audit_directory(args)
-    if not holds_log(directory):
-        output.complain(f"no log in {directory}")
-        return output.FAULT
-    comparison = Comparison(load(args.old), load(args.new))
+    missing = absent(args.old, args.new)
+    if missing is not None:
+        return output.usage(missing)
+    try:
+        directory = args.against or output.audit_directory(args)
+        if not holds_log(directory):
+            return output.usage(f"no log in {directory} ({_NO_LOG})")
+        comparison = Comparison(engine_at(args.old), engine_at(args.new))
+    except (ConfigError, PolicyRefused) as refused:
+        return output.usage(str(refused))
     found = (record for record in decisions(directory) if record["at_ms"] >= args.since)
     _replay(comparison, found)
     report = comparison.report()
     output.emit(args, report, "\n".join(_lines(report)))
-    if report.left and not report.replayed:
-        output.complain("nothing could be replayed: is OLD the bundle that decided?")
+    if not report.compared:
+        output.complain(f"nothing could be replayed: {_why_not(report)}")
         return output.FAULT
     return output.FOUND if report.widened else output.OK
+
+
+def _why_not(report: Report) -> str:
+    if report.left:
+        return "is OLD the bundle that decided?"
+    if report.decisions:
+        return "the policy was asked about none of these decisions"
+    return "no decision in this time (fix: an earlier --since, or leave it out)"
 
 
 def since_ms(text: str) -> int:
@@ -116,7 +138,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"{output.counted(report.by_other_rules, 'decision')} the same by other rules"
     if report.follow:
         yield f"{output.counted(report.follow, 'decision')} the same after a flip in their task"
-    wider = f", {report.widened} of them wider" if report.changed else ""
+    wider = (
+        f", {report.widened} of them wider, {report.narrowed} narrower" if report.changed else ""
+    )
     change = "changes" if report.changed == 1 else "change"
     yield f"{output.counted(report.changed, 'decision')} {change}{wider}"
 
@@ -124,10 +148,8 @@ def _lines(report: Report) -> Iterator[str]:
 def _group(group: Group) -> Iterator[str]:
     rules = [f"+{rule}" for rule in group.gained] + [f"-{rule}" for rule in group.lost]
     less = ", less asked or demanded" if group.relaxed else ""
-    yield (
-        f"{'WIDER' if group.widens else 'other'} {output.printable(group.tool)}: "
-        f"{group.old} -> {group.new}{less}"
-    )
+    kind = "WIDER" if group.widens else "NARROWER" if group.narrows else "OTHER"
+    yield (f"{kind} {output.printable(group.tool)}: {group.old} -> {group.new}{less}")
     yield f"  {output.counted(group.decisions, 'decision')}" + (
         f", {group.follow} after a flip in their task" if group.follow else ""
     )

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judges, signs and writes."""
-    from safeconduct.cli.policy.places import judged
+    from safeconduct.cli.policy.places import absent, judged
     from safeconduct.kit import files as durable
     from safeconduct.kit.keyfile import load_or_create
     from safeconduct.policy.bundles import layout
@@ -57,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.days <= MAX_DAYS:
         return output.usage(f"--days is a number from 1 to {MAX_DAYS}")
     directory: Path = args.directory
+    missing = absent(directory, args.after)
+    if missing is not None:
+        return output.usage(missing)
     files, bundle = judged(directory, anew=True)
     before = _before(args.after or directory)
     version = args.release or (1 if before is None else before.version + 1)

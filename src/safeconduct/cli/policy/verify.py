@@ -28,13 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Looks at it as a gateway does that has these keys."""
-    from safeconduct.cli.policy.places import files_at
+    from safeconduct.cli.policy.places import absent, files_at
     from safeconduct.policy.bundles.accepting import accept, accepted_in
     from safeconduct.policy.bundles.signing import signers
+    from safeconduct.policy.loading import judge
 
+    missing = absent(args.bundle, args.keys, args.after)
+    if missing is not None:
+        return output.usage(missing)
     last = None if args.after is None else accepted_in(files_at(args.after))
     files = files_at(args.bundle)
     bundle = accept(files, keys=signers(args.keys), last=last, now_ms=time.time_ns() // 1_000_000)
+    judge(bundle)
     release = bundle.release
     assert release is not None  # noqa: S101 what was signed by a key has one
     output.emit(

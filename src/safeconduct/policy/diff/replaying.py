@@ -63,6 +63,14 @@ class Change(msgspec.Struct, frozen=True):
         """Whether it refuses, asks or demands less."""
         return _RANK[self.new.said] > _RANK[self.old.said] or self.relaxed
 
+    @property
+    def narrows(self) -> bool:
+        """Whether it refuses or asks more, and nothing less."""
+        asks_more = {*self.new.requires} > {*self.old.requires}
+        alike = self.new.said == self.old.said
+        lower = _RANK[self.new.said] < _RANK[self.old.said]
+        return not self.widens and (lower or (alike and asks_more))
+
 
 class Pair:
     """Two bundles that are asked about the same calls."""

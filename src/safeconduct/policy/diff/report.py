@@ -40,7 +40,10 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Decisions on one tool that change alike. `follow` is how many follow a flip in their task."""
+    """Decisions on one tool that change alike. `follow` is how many follow a flip in their task.
+
+    Where one neither `widens` nor `narrows`, another question is asked.
+    """
 
     old: str
     new: str
@@ -49,6 +52,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[str, ...]
     relaxed: bool
     widens: bool
+    narrows: bool
     decisions: int
     follow: int
     samples: tuple[Sample, ...]
@@ -70,9 +74,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         decisions: How many were looked at.
         unasked: Of these, decided before the policy was asked: they stay.
         replayed: Of these, reproduced by OLD to the rule.
+        compared: Whether there are any of them. Without, nothing is known of the change.
         masked: Of the replayed, how many with masked values: of those only equality is known.
         changed: Of the replayed, decided otherwise under NEW.
         widened: Of the changed, with less refused, asked or demanded.
+        narrowed: Of the changed, with more refused or asked, and nothing less.
         by_other_rules: Of the replayed, the same under NEW by other rules.
         follow: Of the unchanged, how many follow a flip in their task.
         groups: The changed ones, wider first.
@@ -85,9 +91,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     decisions: int
     unasked: int
     replayed: int
+    compared: bool
     masked: int
     changed: int
     widened: int
+    narrowed: int
     by_other_rules: int
     follow: int
     groups: tuple[Group, ...]
@@ -165,9 +173,11 @@ class Comparison:
             decisions=self.decisions,
             unasked=self._unasked,
             replayed=self._replayed,
+            compared=self._replayed > 0,
             masked=self._masked,
             changed=sum(group.decisions for group in groups),
             widened=sum(group.decisions for group in groups if group.widens),
+            narrowed=sum(group.decisions for group in groups if group.narrows),
             by_other_rules=self._by_other_rules,
             follow=self._follow,
             groups=tuple(groups),
@@ -206,6 +216,7 @@ def _group(tool: str, change: Change, tally: _Tally) -> Group:
         lost=change.lost,
         relaxed=change.relaxed,
         widens=change.widens,
+        narrows=change.narrows,
         decisions=tally.decisions,
         follow=tally.follow,
         samples=tuple(tally.samples),

@@ -12,6 +12,8 @@ import pytest
 
 from safeconduct.cli import main, output
 from safeconduct.cli.policy.diff import since_ms
+from safeconduct.policy.bundles.archive import pack
+from safeconduct.policy.bundles.folder import files_in
 from safeconduct.policy.loading import load
 from safeconduct.simulation import SimulatedTask
 from tests.support.bundles import write
@@ -77,10 +79,10 @@ def test_what_gets_narrower_is_shown_with_what_the_task_had_read(
     write(tmp_path / "new", CAREFUL)
     assert diff(tmp_path, log, "old", "new") == output.OK
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "other mail.send: permit -> deny (policy-denied)"
+    assert lines[0] == "NARROWER mail.send: permit -> deny (policy-denied)"
     assert lines[1:3] == ["  1 decision", "  rules -mail"]
     assert lines[3].endswith("  untrusted internal pii")
-    assert lines[-1] == "1 decision changes, 0 of them wider"
+    assert lines[-1] == "1 decision changes, 0 of them wider, 1 narrower"
 
 
 async def test_what_gets_wider_ends_with_1(
@@ -91,7 +93,7 @@ async def test_what_gets_wider_ends_with_1(
     assert diff(tmp_path, log, "old", "new") == output.FOUND
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "WIDER mail.send: deny (policy-denied) -> permit"
-    assert lines[-1] == "1 decision changes, 1 of them wider"
+    assert lines[-1] == "1 decision changes, 1 of them wider, 0 narrower"
     assert diff(tmp_path, log, "old", "new", "--format", "json") == output.FOUND
     found = json.loads(capsys.readouterr().out)
     assert (found["changed"], found["widened"], found["replayed"]) == (1, 1, 3)
@@ -123,13 +125,46 @@ def test_what_logged_rules_had_done_is_told(
 
 
 @pytest.mark.parametrize(
-    ("since", "decisions"), [("1h", 4), ("2999-01-01", 0), ("2020-02-03T04:05Z", 4)]
+    ("since", "decisions", "code"),
+    [("1h", 4, output.OK), ("2999-01-01", 0, output.FAULT), ("2020-02-03T04:05Z", 4, output.OK)],
 )
 def test_only_what_is_recent_is_replayed(
-    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str], since: str, decisions: int
+    tmp_path: Path,
+    log: Path,
+    capsys: pytest.CaptureFixture[str],
+    since: str,
+    decisions: int,
+    code: int,
 ) -> None:
-    assert diff(tmp_path, log, "old", "old", "--since", since, "--format", "json") == output.OK
-    assert json.loads(capsys.readouterr().out)["decisions"] == decisions
+    assert diff(tmp_path, log, "old", "old", "--since", since, "--format", "json") == code
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert (found["decisions"], found["compared"]) == (decisions, decisions > 0)
+    assert ("no decision in this time" in said.err) is (decisions == 0)
+
+
+async def test_decisions_before_the_policy_compare_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = load(write(tmp_path / "old", MAIL))
+    async with SimulatedTask(
+        config(tmp_path), "Answer C-1.", policy=old, directory=tmp_path
+    ) as task:
+        await task.call("crm.no_such_tool", {}, sent)
+        log = Path(task.config.directory) / task.config.root.audit.directory
+    assert diff(tmp_path, log, "old", "old") == output.FAULT
+    assert "the policy was asked about none of these decisions" in capsys.readouterr().err
+
+
+def test_bundles_may_be_archives(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old.tar.gz").write_bytes(pack(files_in(tmp_path / "old")))
+    (tmp_path / "broken.tar.gz").write_bytes(b"")
+    assert diff(tmp_path, log, "old.tar.gz", "old") == output.OK
+    assert capsys.readouterr().out.startswith("4 decisions, of these 3 replayed")
+    assert diff(tmp_path, log, "old", "broken.tar.gz") == output.USAGE
+    assert "broken.tar.gz:1: " in capsys.readouterr().err
 
 
 def test_a_moment_is_a_span_back_from_now_or_a_date_in_utc() -> None:
@@ -140,18 +175,25 @@ def test_a_moment_is_a_span_back_from_now_or_a_date_in_utc() -> None:
             since_ms(text)
 
 
-def test_a_directory_without_a_log_is_a_fault(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write(tmp_path / "old", MAIL)
-    assert diff(tmp_path, tmp_path / "nowhere", "old", "old") == output.FAULT
-    assert "no log in" in capsys.readouterr().err
-
-
-def test_a_bundle_that_is_refused_replays_nothing(
+def test_what_is_not_there_or_broken_is_not_taken_for_wider(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(tmp_path / "log", *numbers(1))
-    write(tmp_path / "old", "permit contains {")
-    assert diff(tmp_path, tmp_path / "log", "old", "old") == output.FOUND
-    assert "old/rules/test.rego" in capsys.readouterr().err
+    write(tmp_path / "old", MAIL)
+    write(tmp_path / "broken", "permit contains {")
+    (tmp_path / "segment").write_bytes(b"")
+    for log, old, new, words in (
+        ("nowhere", "old", "old", "no log in"),
+        ("old", "old", "old", "--against"),
+        ("segment", "old", "old", "no log in"),
+        ("log", "nowhere", "old", "there is no"),
+        ("log", "old", "nowhere", "there is no"),
+        ("log", "old", "broken", "broken/rules/test.rego:"),
+    ):
+        assert diff(tmp_path, tmp_path / log, old, new) == output.USAGE
+        said = capsys.readouterr().err
+        assert (words in said, "(fix: " in said) == (True, True), said
+    bundle = str(tmp_path / "old")
+    nowhere = str(tmp_path / "nowhere")
+    assert main.main(["policy", "diff", bundle, bundle, "--config", nowhere]) == output.USAGE
+    assert "fix: " in capsys.readouterr().err

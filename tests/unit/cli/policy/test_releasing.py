@@ -79,6 +79,64 @@ def test_what_was_changed_after_it_was_signed_does_not_hold(signer: Signer) -> N
     (signer.policy / "data" / "crm.json").write_text('{"tiers": []}')
     code, said = signer("verify", signer.policy, "--keys", signer.keys)
     assert (code, "was changed after it was signed" in said) == (1, True)
+    code, said = signer("build", signer.policy, "--output", signer.archive)
+    assert (code, signer.archive.exists()) == (1, False)
+    assert f"{signer.policy}/release.json:1: the files are not those that were released" in said
+
+
+def test_a_check_tells_of_a_release_of_other_files(
+    signer: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signer.sign()
+    checked = ["policy", "check", str(signer.policy), "--format", "json"]
+    assert main(checked) == 0
+    assert json.loads(capsys.readouterr().out)["changed_since_signed"] == []
+    (signer.policy / "README.md").write_text("what decides is still the same")
+    assert main(checked) == 0
+    assert json.loads(capsys.readouterr().out)["changed_since_signed"] == []
+    (signer.policy / "data" / "crm.json").write_text('{"tiers": []}')
+    assert main(checked) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["changed_since_signed"] == [str(signer.policy)]
+    assert "was changed after its release was signed (fix: sign it again" in told.err
+    (signer.policy / "release.json").write_text("{}")
+    assert main(checked) == 1
+    assert json.loads(capsys.readouterr().out)["changed_since_signed"] == []
+
+
+def test_what_is_not_there_is_a_mistake_of_the_command_line(signer: Signer) -> None:
+    nowhere = signer.policy / "nowhere"
+    signer.keys.write_text('{"keys": []}')
+    for asked in (
+        ("verify", nowhere, "--keys", signer.keys),
+        ("verify", signer.policy, "--keys", nowhere),
+        ("verify", signer.policy, "--keys", signer.keys, "--after", nowhere),
+        ("sign", nowhere, "--key", signer.key, "--days", 30),
+        ("sign", signer.policy, "--key", signer.key, "--days", 30, "--after", nowhere),
+        ("build", nowhere, "--output", signer.archive),
+    ):
+        code, said = signer(*asked)
+        assert (code, said.startswith(f"safeconduct: there is no {nowhere} (fix: ")) == (2, True)
+    assert not signer.key.exists()
+
+
+def test_a_bundle_that_cannot_be_read_is_refused(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer.archive.write_bytes(b"no archive")
+    (signer.policy / "rules" / "test.rego").write_bytes(bytes(1_048_577))
+    signer.keys.write_text('{"keys": []}')
+    code, said = signer.verify()
+    assert (code, f"{signer.archive}:1: not a gzipped archive" in said) == (1, True), said
+    code, said = signer("verify", signer.policy, "--keys", signer.keys)
+    assert (code, f"{signer.policy}/rules/test.rego:1: " in said) == (1, True), said
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    code, said = signer.verify()
+    assert (code, f"{signer.archive}:1: the file cannot be read" in said) == (1, True), said
 
 
 def test_rules_that_a_gateway_would_refuse_are_not_signed(signer: Signer) -> None:

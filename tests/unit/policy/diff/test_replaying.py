@@ -85,8 +85,9 @@ def test_to_ask_for_less_is_wider() -> None:
     both = ASKING + ASKING.replace('"ask"', '"legal"')
     less = change(engine(both), engine(ASKING))
     assert (less.old.said, less.new.said, less.widens) == ("elevate", "elevate", True)
+    assert not less.narrows
     more = change(engine(ASKING), engine(both))
-    assert (more.flips, more.widens) == (True, False)
+    assert (more.flips, more.widens, more.narrows) == (True, False, True)
 
 
 class Says:

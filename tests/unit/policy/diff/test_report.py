@@ -72,9 +72,11 @@ def test_changes_are_grouped_by_verdicts_rules_and_tool_and_the_widest_come_firs
         decisions=7,
         unasked=0,
         replayed=7,
+        compared=True,
         masked=0,
         changed=3,
         widened=2,
+        narrowed=1,
         by_other_rules=2,
         follow=2,
         groups=(
@@ -86,6 +88,7 @@ def test_changes_are_grouped_by_verdicts_rules_and_tool_and_the_widest_come_firs
                 lost=(),
                 relaxed=False,
                 widens=True,
+                narrows=False,
                 decisions=2,
                 follow=1,
                 samples=(sample(3, "t_1", follows=True), sample(4, "t_2")),
@@ -98,6 +101,7 @@ def test_changes_are_grouped_by_verdicts_rules_and_tool_and_the_widest_come_firs
                 lost=("mail",),
                 relaxed=False,
                 widens=False,
+                narrows=True,
                 decisions=1,
                 follow=0,
                 samples=(sample(1, "t_1"),),
@@ -171,4 +175,8 @@ def test_groups_of_every_kind_have_their_place() -> None:
         return RegoEngine(bundle(PACKAGE + "".join(ids)))
 
     calls = [("t_1", tool, 0) for tool in reversed(tools)]
-    assert [group.tool for group in report(written(0), written(1), *calls).groups] == tools
+    groups = report(written(0), written(1), *calls).groups
+    assert [group.tool for group in groups] == tools
+    assert [(group.widens, group.narrows) for group in groups] == [
+        *[(True, False)] * 3, *[(False, True)] * 3, (False, False),
+    ]  # fmt: skip
