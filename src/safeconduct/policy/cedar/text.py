@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.text import check_visible, line_at
 
 MAX_NESTING: Final = 32
 MAX_OPERATORS: Final = 500
@@ -25,12 +26,6 @@ _TOKEN: Final = re.compile(
 _OPENING: Final = frozenset("[({")
 _CLOSING: Final = frozenset("])}")
 _OPERATORS: Final = frozenset({"&&", "||", "+", "-", "*", ".", "[", "!", "<", "if", "in", "is"})
-
-# Control characters, and what makes a text look different from what it is.
-_HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-    "|\r(?!\n)"
-)
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -52,14 +47,7 @@ def statements(text: str, file: str) -> tuple[Statement, ...]:
         PolicyRefused: the text shows something else than it says, is nested too deep, or has
             strings that are too long.
     """
-    hidden = _HIDDEN.search(text)
-    if hidden is not None:
-        raise PolicyRefused(
-            f"an invisible character stands here (U+{ord(hidden[0][0]):04X})",
-            file=file,
-            line=_line(text, hidden.start()),
-            fix="remove it, or write it as an escape in a string",
-        )
+    check_visible(text, file)
     found: list[Statement] = []
     start: int | None = None
     depth = operators = 0
@@ -77,12 +65,12 @@ def statements(text: str, file: str) -> tuple[Statement, ...]:
         wrong = _too_much(token, depth, operators)
         if wrong is not None:
             sentence, fix = wrong
-            raise PolicyRefused(sentence, file=file, line=_line(text, match.start()), fix=fix)
+            raise PolicyRefused(sentence, file=file, line=line_at(text, match.start()), fix=fix)
         if token == ";" and depth <= 0:
-            found.append(Statement(_line(text, start), text[start : match.end()]))
+            found.append(Statement(line_at(text, start), text[start : match.end()]))
             start, depth = None, 0
     if start is not None:
-        found.append(Statement(_line(text, start), text[start:]))
+        found.append(Statement(line_at(text, start), text[start:]))
     return tuple(found)
 
 
@@ -96,7 +84,3 @@ def _too_much(token: str, depth: int, operators: int) -> tuple[str, str] | None:
         )
         return sentence, "write several policies, or compare with a set"
     return None
-
-
-def _line(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset) + 1
