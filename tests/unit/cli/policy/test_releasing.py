@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from safeconduct.cli.main import main
 from tests.support.bundles import write
+from tests.support.releases import FILES, published, released, unfolded
 
 
 class Signer:
@@ -57,6 +59,17 @@ def test_a_release_is_signed_built_and_holds(signer: Signer) -> None:
     assert said.startswith("release 1 of test holds: signed by ")
     code, said = signer("verify", signer.policy, "--keys", signer.keys, "--format", "json")
     assert json.loads(said)["release"] == first["release"]
+
+
+def test_rules_that_no_gateway_takes_do_not_hold_whoever_signed_them(
+    signer: Signer, tmp_path: Path
+) -> None:
+    rules = FILES["rules/test.rego"] + b"a := http.send({})\n"
+    end = datetime.now(UTC) + timedelta(days=1)
+    unfolded(released({**FILES, "rules/test.rego": rules}, not_after=end), tmp_path / "loose")
+    keys = published(tmp_path / "keys.json")
+    code, said = signer("verify", tmp_path / "loose", "--keys", keys)
+    assert (code, "`http.send` is not among the functions" in said) == (1, True)
 
 
 def test_releases_follow_each_other(signer: Signer) -> None:
