@@ -27,6 +27,9 @@ _MISSING: Final = {
     ("Zone", "egress"): "add `egress: [NAME, ...]`, every destination these agents may reach",
 }
 
+_UNIONS: Final = (UnionType, get_origin(Name | None))
+"""What `X | Y` is for classes, and for what is annotated."""
+
 _WORDS: Final[dict[object, str]] = {
     Name: "lower case letters, digits and single words joined by `-`, at most 64 characters",
     SpiffeId: "a SPIFFE ID, such as spiffe://crm.example/agents/sales-copilot",
@@ -66,7 +69,7 @@ class _Shape:
 
     def fit(self, value: Value, hint: Any, place: Place) -> Value:  # noqa: ANN401 any annotation
         """Report what does not fit; answers the value without its unknown keys."""
-        hint = _without_none(value, hint)
+        hint = _meant(value, hint)
         origin = get_origin(hint)
         if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             return self._struct(value, hint, place)
@@ -89,7 +92,9 @@ class _Shape:
         for name, field in fields.items():
             if field.required and value.get(name) is None:
                 self.fits = False
-                fix = _MISSING.get((kind.__name__, name), f"add `{name}: ...`")
+                choices = _choices(field.type)
+                one_of = f", one of: {', '.join(choices)}" if choices else ""
+                fix = _MISSING.get((kind.__name__, name), f"add `{name}: ...`{one_of}")
                 self._report.error(
                     self._file, (*place, name), f"{dotted(place)} has no `{name}`", fix
                 )
@@ -139,16 +144,26 @@ def _fix(value: Value, hint: Any) -> str:  # noqa: ANN401 any annotation
     if get_origin(hint) is Annotated:
         inner, *metas = get_args(hint)
         bounds = next((meta for meta in metas if isinstance(meta, msgspec.Meta)), msgspec.Meta())
+        if bounds.description is not None:
+            return f"write {bounds.description}"
         if inner is int and bounds.ge is not None and bounds.le is not None:
             return f"write a whole number from {bounds.ge} to {bounds.le}"
     return "write text, in quotes if it looks like something else"
 
 
-def _without_none(value: Value, hint: Any) -> Any:  # noqa: ANN401 any annotation
-    """What stands for `X | None` when there is a value: X, so that its parts are asked."""
+def _meant(value: Value, hint: Any) -> Any:  # noqa: ANN401 any annotation
+    """Of a union what the value is meant to be, where that is plain, so that its parts are asked.
+
+    There is none for what is no value: `X | None`.
+    """
+    if get_origin(hint) not in _UNIONS:
+        return hint
     inner = [one for one in get_args(hint) if one is not NoneType]
-    optional = get_origin(hint) is UnionType and len(inner) == 1
-    return inner[0] if optional and value is not None else hint
+    if isinstance(value, dict):
+        inner = [
+            one for one in inner if isinstance(one, type) and issubclass(one, msgspec.Struct)
+        ] or inner
+    return inner[0] if len(inner) == 1 and value is not None else hint
 
 
 def _choices(hint: Any) -> tuple[str, ...]:  # noqa: ANN401 any annotation

@@ -8,6 +8,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from safeconduct import __version__
+from safeconduct.config.problem import Report, YamlFile
+from safeconduct.config.shape import convert
+from safeconduct.core.obligations import NO_DEMANDS
 from safeconduct.kit import yaml
 from safeconduct.policy.bundles.obligations import Obligation
 from safeconduct.policy.refusal import PolicyRefused
@@ -17,16 +20,24 @@ RESERVED: Final = "safeconduct"
 """The package that the gateway itself adds rules to."""
 
 _ENTRYPOINT: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*){0,7}")
-_PLACE: Final = re.compile(r"\$\.(\w+)")
-
 
 Mode = Literal["active", "log_only"]
 _NUMBER: Final = "(0|[1-9][0-9]{0,8})"
-Version = Annotated[str, msgspec.Meta(pattern=rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}$")]
+Version = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}$",
+        description="three numbers, such as 1.0.0",
+    ),
+]
 """Three numbers (https://semver.org), each of at most nine digits."""
-_NUMBERS: Final = "write three numbers, such as 1.0.0"
-_FIXES: Final[dict[str, str]] = {"version": _NUMBERS, "min_gateway": _NUMBERS}
-RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+RuleId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
+        description="lower-case letters, digits, `.`, `_` and `-`, at most 64 characters",
+    ),
+]
 
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,27 +92,19 @@ def read_header(text: str) -> Header:
         document = yaml.load(text, FILE)
     except yaml.YamlError as error:
         raise PolicyRefused(error.sentence, file=FILE, line=error.line, fix=error.fix) from None
-    value = document.value
-    known = Header.__struct_fields__
-    unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
-    if unknown:
-        raise PolicyRefused(
-            f"unknown key `{unknown[0]}`",
-            file=FILE,
-            line=document.line((unknown[0],)),
-            fix=f"remove it; there are {', '.join(known)}",
-        )
-    try:
-        header = msgspec.convert(value, Header)
-    except msgspec.ValidationError as error:
-        place = _PLACE.search(str(error))
-        key = place[1] if place else ""
-        raise PolicyRefused(
-            str(error).split(" - at ")[0],
-            file=FILE,
-            line=document.line((key,) if key else ()),
-            fix=_FIXES.get(key, "write `name` and `engine`: rego, cedar, opa or authzen"),
-        ) from None
+    report = Report()
+    header = convert(YamlFile(FILE, text, document), Header, report)
+    if header is None or report.problems:
+        found = report.problems[0]
+        raise PolicyRefused(found.sentence, file=FILE, line=found.line, fix=found.fix)
+    for name, obligation in header.obligations.items():
+        if obligation.demands == NO_DEMANDS:
+            raise PolicyRefused(
+                f"`obligations.{name}` demands nothing",
+                file=FILE,
+                line=document.line(("obligations", name)),
+                fix="write `constrain`, `redact` or `spotlight` below it, or remove it",
+            )
     if header.min_gateway is not None and _numbers(header.min_gateway) > _numbers(__version__):
         raise PolicyRefused(
             f"made for Safeconduct {header.min_gateway} or later; this is {__version__}",

@@ -9,8 +9,19 @@ import msgspec
 from safeconduct.core.obligations import Constant, Constrain, Demands, Source
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
-ArgumentPath = Annotated[str, msgspec.Meta(pattern=rf"^{_NAME}(\.{_NAME}){{0,7}}$")]
-Category = Annotated[str, msgspec.Meta(pattern=rf"^{_NAME}$")]
+ArgumentPath = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{_NAME}(\.{_NAME}){{0,7}}$",
+        description="names of arguments with `.` between them, such as filter.tenant_id",
+    ),
+]
+Category = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{_NAME}$", description="the name of a category, such as pii, or of a finding"
+    ),
+]
 
 
 class Obligation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,10 +34,6 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     constrain: dict[ArgumentPath, Source | Constant] = {}
     redact: tuple[Category, ...] = ()
     spotlight: Literal["delimit"] | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.constrain or self.redact or self.spotlight):
-            raise ValueError("an obligation that demands nothing")
 
     @property
     def demands(self) -> Demands:

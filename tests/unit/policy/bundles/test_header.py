@@ -27,14 +27,14 @@ def test_the_unsafe_switch_must_be_thrown_on_purpose() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (GOOD + "entry: x\n", 4, "unknown key `entry`"),
+        (GOOD + "entry: x\n", 4, "`entry` is an unknown key"),
         (GOOD + "name: again\n", 4, "twice"),
         ("name: test\nentrypoint: agent.tools\n", 1, "`engine`"),
         (GOOD.replace("rego", "polar"), 2, "polar"),
         (GOOD.replace("rego", "cedar"), 3, "an entrypoint, which this engine does not have"),
-        (GOOD.replace("test", "1"), 1, "Expected `str`"),
-        ("", 1, "Expected `object`"),
-        ("- name\n", 1, "Expected `object`"),
+        (GOOD.replace("test", "1"), 1, "`name`: expected `str`"),
+        ("", 1, "the file is empty"),
+        ("- name\n", 1, "expected keys with values"),
         ("name: [\n", 2, "not YAML"),
     ],
     ids=["unknown", "twice", "missing", "engine", "cedar", "type", "empty", "list", "broken"],
@@ -43,6 +43,52 @@ def test_a_header_that_is_not_understood_is_refused(text: str, line: int, words:
     found = refused(text)
     assert (found.line, words in found.sentence) == (line, True), str(found)
     assert found.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words", "fix"),
+    [
+        ("redact: [pii]", 6, "", ""),
+        ("redat: [pii]", 6, "`obligations.hide.redat` is an unknown key", "mean `redact`?"),
+        ("redact: [pii, 9]", 6, "`obligations.hide.redact[1]`: expected `str`", "a category, such"),
+        ("constrain: {a: task.tenent}", 6, "`obligations.hide.constrain.a`", "mean `task.tenant`?"),
+        ("constrain: {a: me}", 6, "invalid enum", "one of: task.tenant, user.id, agent.id"),
+        ("constrain: {a: {const: 0.5}}", 6, "constrain.a.const`: expected `bool", "write text"),
+        ("constrain: {a b: user.id}", 6, "`obligations.hide.constrain.a b`", "names of arguments"),
+        ("spotlight: encode", 6, "spotlight`: invalid enum", "one of: delimit"),
+        ("{}", 5, "`obligations.hide` demands nothing", "write `constrain`, `redact` or"),
+    ],
+)
+def test_a_mistake_in_an_obligation_has_its_line_and_a_fix(
+    text: str, line: int, words: str, fix: str
+) -> None:
+    indented = f"{GOOD}obligations:\n  hide:{' ' if text == '{}' else chr(10) + '    '}{text}\n"
+    if not words:
+        assert read_header(indented).obligations
+        return
+    found = refused(indented)
+    assert (found.line, words in found.sentence, fix in found.fix) == (line, True, True), str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words", "fix"),
+    [
+        ("modes:\n  crm: logonly\n", 5, "`modes.crm`: invalid enum", "mean `log_only`?"),
+        ("modes:\n  CRM Read: log_only\n", 5, "`modes.CRM Read`", "lower-case letters, digits"),
+        ("modes: log_only\n", 4, "`modes`: expected names", "write `name: value`"),
+        ("remote:\n  url: x\n  timeout_ms: 0\n", 6, "`remote.timeout_ms`", "from 1 to 5000"),
+    ],
+)
+def test_a_mistake_in_a_value_has_its_line_and_a_fix(
+    text: str, line: int, words: str, fix: str
+) -> None:
+    found = refused(GOOD + text)
+    assert (found.line, words in found.sentence, fix in found.fix) == (line, True, True), str(found)
+
+
+def test_what_is_missing_is_said_with_what_there_is() -> None:
+    found = refused("name: test\n")
+    assert found.fix == "add `engine: ...`, one of: rego, cedar, opa, authzen"
 
 
 @pytest.mark.parametrize(
