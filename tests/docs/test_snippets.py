@@ -15,12 +15,19 @@ from safeconduct.config.schema import Root
 from safeconduct.core.manifest import Manifest
 from safeconduct.kit import yaml
 from safeconduct.policy.bundles.header import read_header
+from safeconduct.policy.bundles.masks import read_masks
 from safeconduct.policy.cedar.contracted import CONTRACT
 from safeconduct.policy.loading import load
 from safeconduct.policy.trial.base import BASE
 from safeconduct.policy.trial.running import run as run_tests
 from tests.support.pages import FENCE, PAGES, ROOT, Snippet, marked
 
+FACTS = "facts: { delta_bps?: Long, task_delta_bps?: Long }"
+TOOLS = {
+    "read": ("crm.get_case", "crm.get_opportunity"),
+    "write": ("crm.update_opportunity",),
+    "send": ("mail.send",),
+}
 HEADER = "name: snippet\nengine: rego\nentrypoint: agent.tools\n"
 
 
@@ -38,6 +45,10 @@ def _policy(text: str, _: Path) -> None:
     read_header(text)
 
 
+def _masks(text: str, _: Path) -> None:
+    read_masks(text)
+
+
 def _rego(text: str, directory: Path) -> None:
     (directory / "rules").mkdir()
     (directory / "rules" / "snippet.rego").write_text(text, encoding="utf-8")
@@ -46,31 +57,33 @@ def _rego(text: str, directory: Path) -> None:
 
 
 def _cedar(text: str, directory: Path) -> None:
-    tools = {"crm.get_case": "read", "crm.update_opportunity": "write", "mail.send": "send"}
     entities, _, request = CONTRACT.partition('action "any"')
     schema = [entities]
-    for tool, effect in tools.items():
-        schema.append(f'action "effect:{effect}"; action "{tool}" in ["effect:{effect}"]{request}')
+    for effect, tools in TOOLS.items():
+        schema.append(f'action "effect:{effect}";')
+        schema += [f'action "{tool}" in ["effect:{effect}"]{request}' for tool in tools]
     (directory / "rules").mkdir()
     (directory / "rules" / "snippet.cedar").write_text(text, encoding="utf-8")
     (directory / "policy.yaml").write_text("name: snippet\nengine: cedar\n", encoding="utf-8")
-    whole = "".join(schema).replace("facts: {}", "facts: { delta_bps?: Long }")
+    whole = "".join(schema).replace("facts: {}", FACTS)
     (directory / "schema.cedarschema").write_text(whole, encoding="utf-8")
     load(directory)
 
 
-def _tests(name: str) -> Callable[[str, Path], None]:
-    """Tests of the rules in the guide, all of which hold."""
+def _tests(name: str, *languages: str) -> Callable[[str, Path], None]:
+    """Tests of the rules in the guide, all of which hold, in each of the languages."""
 
     def run_them(text: str, directory: Path) -> None:
         guide = ROOT / "docs" / "guides" / "policy.md"
-        rules = [one.text for one in marked() if (one.page, one.language) == (guide, "rego")]
-        (directory / "tests").mkdir()
-        (directory / "tests" / name).write_text(text, encoding="utf-8")
-        _rego("\n".join(rules), directory)
-        (outcome,) = run_tests(directory)
-        assert outcome.failed == ()
-        assert outcome.passed > 0
+        for language in languages:
+            rules = [one.text for one in marked() if (one.page, one.language) == (guide, language)]
+            bundle = directory / language
+            (bundle / "tests").mkdir(parents=True)
+            (bundle / "tests" / name).write_text(text, encoding="utf-8")
+            {"cedar": _cedar, "rego": _rego}[language]("\n".join(rules), bundle)
+            (outcome,) = run_tests(bundle)
+            assert outcome.failed == ()
+            assert outcome.passed > 0
 
     return run_them
 
@@ -87,11 +100,12 @@ LOADERS: dict[str, Callable[[str, Path], None]] = {
     "complete: cedar": _cedar,
     "complete: keys of safeconduct.yaml": _keys,
     "complete: manifest": _manifest,
+    "complete: masks": _masks,
     "complete: policy": _policy,
     "complete: rego": _rego,
     "complete: policy base": _base,
-    "complete: policy matrix": _tests("all.yaml"),
-    "complete: policy tests": _tests("all_test.rego"),
+    "complete: policy matrix": _tests("all.yaml", "cedar", "rego"),
+    "complete: policy tests": _tests("all_test.rego", "rego"),
     "run": _python,
 }
 
