@@ -17,6 +17,7 @@ from safeconduct.core.record import decision_record
 from safeconduct.core.replay import Verdict, recorded, replayed, unmet
 from safeconduct.core.screen import screen
 from safeconduct.core.verdict import Deny, Elevate, Permit
+from safeconduct.policy.contract import RuleAt
 from safeconduct.policy.diff.replaying import Pair
 from safeconduct.policy.rego.engine import RegoEngine
 from tests.support.bundles import PACKAGE, bundle
@@ -76,6 +77,42 @@ bundles = st.lists(st.sampled_from(RULES), unique=True, max_size=4).map(sorted).
 @cache
 def engine(rules: str) -> RegoEngine:
     return RegoEngine(bundle(PACKAGE + rules))
+
+
+class Says:
+    """An engine that gives one answer."""
+
+    unsafe: tuple[str, ...] = ()
+    members: frozenset[str] | None = None
+    looks: frozenset[tuple[str, ...]] = frozenset()
+    rules: tuple[RuleAt, ...] = ()
+
+    def __init__(self, answer: PolicyAnswer, digest: str) -> None:
+        self.digest = digest
+        self._answer = replace(answer, bundle=digest)
+
+    def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
+        del input_json, now_ms
+        return self._answer
+
+
+_FREEDOM = ("deny", "elevate", "permit")
+
+
+@settings(max_examples=600)
+@given(situations, policies, policies)
+def test_nothing_is_freer_under_new_than_a_diff_says(
+    situation: tuple[Call, Facts], old: PolicyAnswer, new: PolicyAnswer
+) -> None:
+    call, facts = situation
+    engines = Says(old, "0" * 64), Says(new, "1" * 64)
+    record = decode(encode(decided(engines[0], call, facts)))
+    change = Pair(*engines).compare(record)[0]
+    known = recorded(decided(engines[1], call, facts))
+    was, is_, said = (_FREEDOM.index(one.said) for one in (change.old, known, change.new))
+    assert said >= is_
+    assert change.if_met or said == is_
+    assert change.widens or is_ <= was
 
 
 @settings(max_examples=300)

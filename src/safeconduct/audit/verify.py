@@ -163,12 +163,14 @@ def read(
 def decisions(directory: Path) -> Iterator[dict[str, Any]]:
     """The decision records of a log, the oldest first; the log may be in use.
 
-    That they stand under its root is looked at; that each is in canonical form, by `verify` alone.
+    That they stand under its root is looked at, and at the end that the log got as far as its
+    checkpoint; that each is in canonical form, by `verify` alone.
 
     Raises: as `read`.
     """
     try:
-        for group in Walk(directory):
+        walk = Walk(directory, checkpoint.load(directory))
+        for group in walk:
             for data in group.entries:
                 # Written without white space, so that most of what is none need not be decoded.
                 if _DECISION in data:
@@ -177,7 +179,10 @@ def decisions(directory: Path) -> Iterator[dict[str, Any]]:
                         found = cast("dict[str, Any]", record)
                         if found.get("kind") == "decision":
                             yield found
-    except (Damaged, ValueError) as error:
+        walk.check_claim()
+    except Damaged as damage:
+        raise LogFault(damage.code, f"{directory}: {damage.sentence}") from damage
+    except ValueError as error:
         raise LogFault("edited", f"{directory}: {error}") from error
 
 

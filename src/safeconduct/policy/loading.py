@@ -23,13 +23,14 @@ from safeconduct.ports import PolicyEngine
 class LocalEngine(Protocol):
     """An engine that answers in the process that asks. `evaluate` never raises.
 
-    `members` are those of the input that the rules can see, None for any; `rules` says where the
-    rules stand.
+    `members` are those of the input that the rules can see, None for any; `looks` are the paths
+    into it where they do, an empty one for all of it; `rules` says where the rules stand.
     """
 
     digest: str
     unsafe: tuple[str, ...]
     members: frozenset[str] | None
+    looks: frozenset[tuple[str, ...]]
     rules: tuple[RuleAt, ...]
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...

@@ -285,6 +285,17 @@ class TestDecisions:
         with pytest.raises(LogFault):
             next(read_until)
 
+    def test_a_log_that_ends_before_its_checkpoint_is_a_fault(self, tmp_path: Path) -> None:
+        written(tmp_path, [permit("d_1")], [permit("d_2")])
+        claimed = checkpoint.load(tmp_path)
+        assert claimed is not None
+        checkpoint.store(tmp_path, Checkpoint(claimed.origin, claimed.size + 1, claimed.root))
+        found = decisions(tmp_path)
+        assert [next(found)["decision"], next(found)["decision"]] == ["d_1", "d_2"]
+        with pytest.raises(LogFault, match="knows 3 records, the log holds 2") as caught:
+            next(found)
+        assert caught.value.code == "truncated"
+
     def test_a_proven_entry_that_is_no_json_is_a_fault(self, tmp_path: Path) -> None:
         raw(tmp_path, [b'{"kind":"decision"'])
         with pytest.raises(LogFault):

@@ -28,6 +28,8 @@ _STEP: Final = 10_000
 
 _NO_LOG: Final = "fix: name the directory of a log with --against, or its gateway with --config"
 
+_UNREPLAYED: Final = "fix: a later --since, or look at them and --accept-unreplayed"
+
 _STALL_S: Final = 60.0
 _STDERR: Final = 2
 
@@ -35,9 +37,9 @@ _STDERR: Final = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     parser.description = (
-        "OLD and NEW are directories or archives. Exit code 1 means that something gets wider; 2\n"
-        "that OLD, NEW or the log is not there or broken; 3 that nothing could be replayed, as\n"
-        "where no decision lies in the time that --since names."
+        "OLD and NEW are directories or archives. Exit code 1 means that something gets wider, or\n"
+        "could; 2 that OLD, NEW or the log is not there or broken; 3 that the log is damaged, or\n"
+        "nothing could be replayed, as where no decision lies in the time that --since names."
     )
     parser.add_argument("old", type=Path, metavar="OLD", help="the bundle that decided")
     parser.add_argument("new", type=Path, metavar="NEW", help="the bundle that is to decide")
@@ -48,11 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="TIME", type=since_ms, default=0,
         help="only decisions since then: 30m, 24h, 7d, or a date such as 2026-11-20T08:00Z",
     )  # fmt: skip
+    parser.add_argument(
+        "--accept-unreplayed", action="store_true",
+        help="end with 0 although decisions were not replayed, and NEW may permit more of them",
+    )  # fmt: skip
     output.add_config(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replays. 1 where anything gets wider, and nowhere else; 3 where nothing was replayed."""
+    """Replays. 1 where anything gets wider or may do so; 3 where nothing was replayed."""
     from safeconduct.audit.verify import decisions, holds_log
     from safeconduct.cli.policy.places import absent, engine_at
     from safeconduct.config import ConfigError
@@ -76,6 +82,11 @@ def run(args: argparse.Namespace) -> int:
     if not report.compared:
         output.complain(f"nothing could be replayed: {_why_not(report)}")
         return output.FAULT
+    unknown = sum(left.decisions for left in report.left)
+    if unknown and not args.accept_unreplayed:
+        left = output.counted(unknown, "decision")
+        output.complain(f"{left} not replayed, of which NEW may permit more ({_UNREPLAYED})")
+        return output.FOUND
     return output.FOUND if report.widened else output.OK
 
 
@@ -147,9 +158,10 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _group(group: Group) -> Iterator[str]:
     rules = [f"+{rule}" for rule in group.gained] + [f"-{rule}" for rule in group.lost]
-    less = ", less asked or demanded" if group.relaxed else ""
+    less = "".join(f", {one}" for one in group.relaxed)
+    met = " if its arguments meet what NEW demands" if group.if_met else ""
     kind = "WIDER" if group.widens else "NARROWER" if group.narrows else "OTHER"
-    yield (f"{kind} {output.printable(group.tool)}: {group.old} -> {group.new}{less}")
+    yield (f"{kind} {output.printable(group.tool)}: {group.old} -> {group.new}{met}{less}")
     yield f"  {output.counted(group.decisions, 'decision')}" + (
         f", {group.follow} after a flip in their task" if group.follow else ""
     )

@@ -12,7 +12,8 @@ from cedarpy import PolicySet
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.cedar.contracted import contract, read_schema
-from safeconduct.policy.cedar.rules import Rule, parse
+from safeconduct.policy.cedar.rules import parse
+from safeconduct.policy.cedar.schema import Path
 from safeconduct.policy.cedar.slices import UTC, Failed, Slice
 from safeconduct.policy.contract import Asked, Denied, Permitted, Sets
 from safeconduct.policy.refusal import PolicyRefused
@@ -32,7 +33,8 @@ class _Ready(msgspec.Struct, frozen=True):
 
 class CedarEngine:
     """The rules of one bundle. `digest` names it; `unsafe` are its switches that weaken it;
-    `members` are those of the input that its rules can see; `rules` are where they stand.
+    `members` are those of the input that its rules can see, `looks` the paths into it where they
+    do; `rules` are where they stand.
 
     Usable from any thread. The engine has no loops, and what it looks through is limited in
     `searching`, so it comes back soon.
@@ -54,7 +56,10 @@ class CedarEngine:
         self._parsed = rules
         self._schema = schema
         self._ready: dict[tuple[str, str, str], _Ready] = {}
-        self.members: frozenset[str] | None = members(rules)
+        self.looks = frozenset(
+            path for rule in rules for variable, path in rule.reads if variable == "context"
+        )
+        self.members: frozenset[str] | None = members(self.looks)
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
         """What the rules say to one input, a JSON object of at most `MAX_INPUT_BYTES`.
@@ -114,9 +119,9 @@ class CedarEngine:
         )
 
 
-def members(rules: Iterable[Rule]) -> frozenset[str]:
+def members(looks: frozenset[Path]) -> frozenset[str]:
     """The members of the input that rules can see, or that say which of them are asked."""
-    paths = {path for rule in rules for variable, path in rule.reads if variable == "context"}
+    paths = looks
     if () in paths:
         paths |= {(name,) for name in contract().actions["any"].context.fields}
     named = {"now_ms" if path[0] == UTC else path[0] for path in paths if path}

@@ -6,12 +6,13 @@ and the very verdict, that the record holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import eq
 from typing import Any, Final, Literal
 
 import msgspec
 
-from safeconduct.core.obligations import Demands
+from safeconduct.core.obligations import Path
 from safeconduct.core.policy import PolicyAnswer, Said
 from safeconduct.core.record import policy_value
 from safeconduct.core.recorded_input import NotReplayable, recorded_input
@@ -20,23 +21,28 @@ from safeconduct.policy.loading import LocalEngine
 
 JSON = dict[str, Any]
 
-Why = Literal["other bundle", "masked", "no input", "error", "differs", "arguments"]
+Why = Literal["other bundle", "masked", "no input", "error", "differs", "masked for NEW"]
 WHY: Final[dict[Why, str]] = {
     "other bundle": "judged by another bundle than OLD, or by an engine elsewhere",
     "masked": "the record does not show what the rules saw",
     "no input": "recorded by a version that did not keep what the rules saw",
     "error": "the rules could not be asked then, and OLD can be now",
     "differs": "OLD says something else now",
-    "arguments": "NEW constrains arguments, which records do not hold",
+    "masked for NEW": "NEW has rules that look at what the record does not show",
 }
 """Why a decision is not replayed."""
+
+Less = Literal["asks less", "its yes lasts longer", "asks by another template", "demands less"]
+"""What is less about a call that may go on in both: who may say yes by another template is not
+known, so it may be somebody whom nobody would have asked.
+"""
 
 _KEPT_APART: Final = ("input", "masked")
 _RANK: Final[dict[Said, int]] = {"deny": 0, "elevate": 1, "permit": 2}
 
 
 class Unreplayable(Exception):
-    """A decision that OLD does not reproduce; `why` is one of `WHY`."""
+    """A decision that OLD does not reproduce, or that NEW cannot judge; `why` is one of `WHY`."""
 
     def __init__(self, why: Why) -> None:
         super().__init__(WHY[why])
@@ -50,18 +56,21 @@ class Change(msgspec.Struct, frozen=True):
     new: Verdict
     gained: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
-    relaxed: bool = False
-    """Whether less is asked, or demanded, of a call that may go on in both."""
+    relaxed: tuple[Less, ...] = ()
+    if_met: bool = False
+    """Whether `new` is what comes of arguments that meet what NEW demands of them. Records do not
+    hold them, so the worst is taken for granted.
+    """
 
     @property
     def flips(self) -> bool:
         """Whether the decision is another, and not only by other rules."""
-        return self.old != self.new or self.relaxed
+        return self.old != self.new or bool(self.relaxed) or self.if_met
 
     @property
     def widens(self) -> bool:
         """Whether it refuses, asks or demands less."""
-        return _RANK[self.new.said] > _RANK[self.old.said] or self.relaxed
+        return _RANK[self.new.said] > _RANK[self.old.said] or bool(self.relaxed)
 
     @property
     def narrows(self) -> bool:
@@ -69,7 +78,7 @@ class Change(msgspec.Struct, frozen=True):
         asks_more = {*self.new.requires} > {*self.old.requires}
         alike = self.new.said == self.old.said
         lower = _RANK[self.new.said] < _RANK[self.old.said]
-        return not self.widens and (lower or (alike and asks_more))
+        return not self.widens and (lower or (alike and (asks_more or self.if_met)))
 
 
 class Pair:
@@ -83,7 +92,7 @@ class Pair:
         """A decision record of a call that the policy was asked about.
 
         Raises:
-            Unreplayable: OLD does not reproduce it, or records cannot tell.
+            Unreplayable: OLD does not reproduce it, or NEW would look at what is masked.
         """
         policy: JSON = record["policy"]
         if policy["bundle"] != self._old.digest:
@@ -101,12 +110,15 @@ class Pair:
             raise Unreplayable("masked" if "masked" in policy else why)
         if self._new.digest == self._old.digest:
             return Change(verdict, verdict), old, old  # it said so a moment ago
+        if _hidden(policy.get("masked", ()), self._new.looks):
+            raise Unreplayable("masked for NEW")
         if self._new.members != self._old.members:
             given = recorded_input(record, self._new.members)
         new = self._new.evaluate(given, now_ms)
         if _alike(old, new):
             return Change(verdict, verdict), old, new
-        return _change(verdict, _verdict(record, old, new, lacked=lacked), old, new), old, new
+        after, if_met = _verdict(record, old, new, lacked=lacked)
+        return _change(verdict, after, old, new, if_met=if_met), old, new
 
 
 def _same(policy: JSON, answer: PolicyAnswer) -> bool:
@@ -125,32 +137,44 @@ def _alike(old: PolicyAnswer, new: PolicyAnswer) -> bool:
     )
 
 
+def _hidden(masked: Iterable[str], looks: Iterable[Path]) -> bool:
+    """Whether rules that look there could see something at one of these JSON Pointers."""
+    for pointer in masked:
+        parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+        # Each counts that lies below the other, or is the other.
+        if any(all(map(eq, look, parts)) for look in looks):
+            return True
+    return False
+
+
 def _verdict(
     record: Mapping[str, Any], old: PolicyAnswer, new: PolicyAnswer, *, lacked: bool
-) -> Verdict:
-    """The verdict under NEW. Raises Unreplayable where it hangs on arguments."""
+) -> tuple[Verdict, bool]:
+    """The verdict under NEW, and whether it is that of arguments that meet its demands."""
     verdict = replayed(record, new, unmet=False)
     had, wanted = {*old.demands.constrain}, {*new.demands.constrain}
-    if not wanted or replayed(record, new, unmet=True) == verdict:
-        return verdict
+    if not wanted or verdict.said == "deny":
+        return verdict, False
     if lacked and had <= wanted:
-        return replayed(record, new, unmet=True)
+        return replayed(record, new, unmet=True), False
     # That the arguments held what OLD demands is known of calls that it let pass.
-    if not lacked and old.said != "deny" and wanted <= had:
-        return verdict
-    raise Unreplayable("arguments")
+    met = not lacked and old.said != "deny" and wanted <= had
+    return verdict, not met
 
 
-def _change(before: Verdict, after: Verdict, old: PolicyAnswer, new: PolicyAnswer) -> Change:
+def _change(
+    before: Verdict, after: Verdict, old: PolicyAnswer, new: PolicyAnswer, *, if_met: bool
+) -> Change:
     was, now = _spoke(old), _spoke(new)
-    go_on = before.said == after.said != "deny"
-    asks_less = {*after.requires} < {*before.requires}
+    # Whoever may go on, and not more freely than before, may still do so with less.
+    go_on = 0 < _RANK[after.said] <= _RANK[before.said]
     return Change(
         before,
         after,
         gained=tuple(sorted(now - was)),
         lost=tuple(sorted(was - now)),
-        relaxed=go_on and (asks_less or _less(new.demands, old.demands)),
+        relaxed=tuple(_less(before, after, old, new)) if go_on else (),
+        if_met=if_met,
     )
 
 
@@ -158,9 +182,26 @@ def _spoke(answer: PolicyAnswer) -> frozenset[str]:
     return frozenset((*answer.permit, *answer.deny, *(rule.id for rule in answer.elevate)))
 
 
-def _less(new: Demands, old: Demands) -> bool:
-    return (
-        not {*old.constrain} <= {*new.constrain}
-        or not {*old.redact} <= {*new.redact}
-        or old.spotlight > new.spotlight
-    )
+def _less(before: Verdict, after: Verdict, old: PolicyAnswer, new: PolicyAnswer) -> Iterator[Less]:
+    asks_fewer = before.said == after.said and len(after.requires) < len(before.requires)
+    if asks_fewer or (old.elevate and not new.elevate):
+        yield "asks less"
+    if old.elevate and new.elevate:
+        if _lasts_s(new) > _lasts_s(old):
+            yield "its yes lasts longer"
+        if _templates(new) != _templates(old):
+            yield "asks by another template"
+    if (
+        not {*old.demands.constrain} <= {*new.demands.constrain}
+        or not {*old.demands.redact} <= {*new.demands.redact}
+        or old.demands.spotlight > new.demands.spotlight
+    ):
+        yield "demands less"
+
+
+def _lasts_s(answer: PolicyAnswer) -> int:
+    return min(rule.ttl_s for rule in answer.elevate)
+
+
+def _templates(answer: PolicyAnswer) -> set[str]:
+    return {rule.template for rule in answer.elevate}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.policy.diff.replaying import Change, Pair, Unreplayable
+from safeconduct.policy.diff.replaying import Change, Less, Pair, Unreplayable
 from safeconduct.policy.loading import LocalEngine
 
 SAMPLES: Final = 3
@@ -42,7 +42,8 @@ class Sample(msgspec.Struct, frozen=True):
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions on one tool that change alike. `follow` is how many follow a flip in their task.
 
-    Where one neither `widens` nor `narrows`, another question is asked.
+    Where one neither `widens` nor `narrows`, another question is asked. With `if_met` the new
+    verdict is that on arguments that meet what NEW demands of them.
     """
 
     old: str
@@ -50,7 +51,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     tool: str
     gained: tuple[str, ...]
     lost: tuple[str, ...]
-    relaxed: bool
+    relaxed: tuple[Less, ...]
+    if_met: bool
     widens: bool
     narrows: bool
     decisions: int
@@ -215,6 +217,7 @@ def _group(tool: str, change: Change, tally: _Tally) -> Group:
         gained=change.gained,
         lost=change.lost,
         relaxed=change.relaxed,
+        if_met=change.if_met,
         widens=change.widens,
         narrows=change.narrows,
         decisions=tally.decisions,

@@ -9,7 +9,7 @@ from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, place
-from safeconduct.policy.rego.members import members
+from safeconduct.policy.rego.members import looks, members
 from safeconduct.policy.rego.slices import Slices, plan
 
 MAX_INPUT_BYTES: Final = 64 * 1024
@@ -34,8 +34,8 @@ _HERE: Final = _Here()
 
 class RegoEngine:
     """The rules of one bundle. `digest` names it; `unsafe` are its switches that weaken it;
-    `members` are those of the input that its rules can see, or None for all; `rules` are those that
-    answer, and where they stand.
+    `members` are those of the input that its rules can see, or None for all; `looks` are the paths
+    into it where they do; `rules` are those that answer, and where they stand.
 
     Usable from any thread: each thread that evaluates parses the bundle once for itself.
     """
@@ -51,7 +51,8 @@ class RegoEngine:
         self.unsafe = bundle.header.unsafe
         modules = Evaluator(bundle).modules
         self._plan = plan(bundle, modules)
-        self.members = members(modules)
+        self.looks = looks(modules)
+        self.members = members(self.looks)
         self.rules = answering(modules, bundle.header.entrypoint)
         self._slices()
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from safeconduct.audit import checkpoint
+from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.verify import decisions
 from safeconduct.cli import main, output
 from safeconduct.cli.policy.diff import since_ms
 from safeconduct.policy.bundles.archive import pack
@@ -35,9 +38,15 @@ def sent(**_: object) -> dict[str, bool]:
     return {"sent": True}
 
 
-async def decided_by(rules: str, tmp_path: Path) -> Path:
+GROUPS = (
+    'permit contains {"id": "sales"} if '
+    '{ input.call.tool == "mail.send"; "sales" in input.user.groups }\n'
+)
+
+
+async def decided_by(rules: str, tmp_path: Path, masks: str = "{}\n") -> Path:
     """The log of two mails to a customer on file, the second one after untrusted text was read."""
-    old = load(write(tmp_path / "old", rules))
+    old = load(write(tmp_path / "old", rules, files={"masks.yaml": masks}))
     on_file = {"crm.on_file": lambda: {"emails": ["dana@customer.example"]}}
     mail = {"to": "dana@customer.example", "body": "done"}
     async with SimulatedTask(
@@ -110,6 +119,62 @@ def test_decisions_of_another_bundle_are_named_and_not_replayed(
     assert lines[0].startswith("not replayed: 3 decisions, other bundle (d_")
     assert lines[-1] == "0 decisions change"
     assert "is OLD the bundle that decided?" in said.err
+
+
+def test_what_is_not_replayed_may_be_wider_unless_that_is_accepted(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As in a log of which a part was decided by another bundle.
+    records = list(decisions(log))
+    records[0]["policy"]["bundle"] = "0" * 64
+    for record in records:
+        del record["n"]
+    written(tmp_path / "mixed", records)
+    assert diff(tmp_path, tmp_path / "mixed", "old", "old") == output.FOUND
+    said = capsys.readouterr()
+    assert "1 decision not replayed, of which NEW may permit more (fix: " in said.err
+    assert said.out.endswith("\n0 decisions change\n")
+    assert diff(tmp_path, tmp_path / "mixed", "old", "old", "--accept-unreplayed") == output.OK
+    assert capsys.readouterr().err == ""
+
+
+async def test_what_new_looks_at_and_records_hide_is_not_taken_for_unchanged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = await decided_by(CAREFUL, tmp_path, "erase: [/user/groups]\n")
+    write(tmp_path / "new", CAREFUL + GROUPS)
+    assert diff(tmp_path, log, "old", "old") == output.OK
+    assert diff(tmp_path, log, "old", "new", "--accept-unreplayed") == output.FAULT
+    assert "not replayed: 3 decisions, masked for NEW (d_" in capsys.readouterr().out
+
+
+async def test_constraints_that_nobody_can_judge_are_taken_as_met(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = await decided_by(CAREFUL, tmp_path)
+    header = (
+        "name: test\nengine: rego\nentrypoint: agent.tools\n"
+        "obligations: {own: {constrain: {to: user.id}}}\n"
+    )
+    own = MAIL.replace('{"id": "mail"}', '{"id": "mail", "obligations": ["own"]}')
+    write(tmp_path / "new", own, header=header)
+    assert diff(tmp_path, log, "old", "new") == output.FOUND
+    shown = capsys.readouterr().out
+    met = "permit if its arguments meet what NEW demands\n"
+    assert f"WIDER mail.send: deny (policy-denied) -> {met}" in shown
+    assert f"NARROWER mail.send: permit -> {met}" in shown
+
+
+def test_a_log_that_ends_before_its_checkpoint_is_a_fault(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claimed = checkpoint.load(log)
+    assert claimed is not None
+    checkpoint.store(log, Checkpoint(claimed.origin, claimed.size + 6, claimed.root))
+    assert diff(tmp_path, log, "old", "old") == output.FAULT
+    size = claimed.size
+    said = capsys.readouterr().err
+    assert f"the checkpoint knows {size + 6} records, the log holds {size}" in said
 
 
 def test_what_logged_rules_had_done_is_told(

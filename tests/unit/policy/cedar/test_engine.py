@@ -156,6 +156,15 @@ def test_only_what_rules_look_at_is_asked_for(more: str, members: set[str]) -> N
     assert CedarEngine(cedar(READS, more)).members == frozenset(members)
 
 
+def test_how_deep_rules_look_is_known() -> None:
+    groups = '@id("g") permit (principal, action, resource) when { context.user.groups == ["a"] };'
+    whole = '@id("w") permit (principal, action, resource) when { context.facts == context.facts };'
+    assert CedarEngine(cedar(READS)).looks == frozenset()
+    assert ("facts", "delta_bps") in CedarEngine(cedar(READS, SMALL)).looks
+    assert CedarEngine(cedar(READS, groups)).looks == {("user", "groups")}
+    assert CedarEngine(cedar(READS, whole)).looks == {("facts",)}
+
+
 def test_a_rule_that_is_only_logged_has_no_effect() -> None:
     shadow = '@id("no") forbid (principal, action, resource);'
     bundle = cedar(READS, shadow, modes={"no": "log_only"})

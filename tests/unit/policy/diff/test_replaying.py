@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct.core.masks import Mask
-from safeconduct.core.obligations import Constrain, Demands
+from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.recorded_input import without_input
 from safeconduct.core.replay import PERMIT, Verdict
@@ -95,6 +95,7 @@ class Says:
 
     unsafe: tuple[str, ...] = ()
     members: frozenset[str] | None = None
+    looks: frozenset[tuple[str, ...]] = frozenset()
     rules: tuple[RuleAt, ...] = ()
 
     def __init__(self, answer: PolicyAnswer) -> None:
@@ -138,7 +139,7 @@ def test_to_demand_less_is_wider(old: Says, new: Says, widens: bool) -> None:
     assert found.flips is widens
 
 
-def test_whether_arguments_hold_what_new_demands_is_told_only_where_it_is_known() -> None:
+def test_whether_arguments_hold_what_new_demands_is_known_where_old_demanded_it() -> None:
     unmet = Verdict("deny", "constraint-unmet")
     lacks = call({"next_step": "x"})
     asks = PolicyAnswer(
@@ -147,16 +148,63 @@ def test_whether_arguments_hold_what_new_demands_is_told_only_where_it_is_known(
     assert compared(permits(OWN), Says(asks)).new.said == "elevate"
     assert compared(permits(OWN), Says(asks), lacks).new == unmet
     assert compared(permits(OWN), permits(), lacks) == Change(unmet, PERMIT)
-    denies = Says(PolicyAnswer(deny=("no",), demands=Demands(constrain=(OWN,))))
-    for old, new, made in (
-        (permits(), permits(OWN), MET),
-        (permits(OWN), permits(OTHER), MET),
-        (permits(OWN), permits(OTHER), lacks),
-        (denies, permits(OWN), MET),
-    ):
-        with pytest.raises(Unreplayable) as left:
-            compared(old, new, made)
-        assert left.value.why == "arguments"
+    assert compared(permits(OWN), Says(PolicyAnswer(deny=("no",))), lacks).new == DENIED
+
+
+DENIES = Says(PolicyAnswer(deny=("no",), demands=Demands(constrain=(OWN,))))
+ASKS = Says(PolicyAnswer(elevate=(PolicyElevate("ask", "t", 60),)))
+ELSEWHERE = Constrain(("next_step",), Constant("other.example"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "made", "expected"),
+    [
+        (DENIES, permits(OWN), MET, (True, False, ())),
+        (ASKS, permits(OWN), MET, (True, False, ())),
+        (permits(OWN), permits(OTHER), call({"next_step": "x"}), (True, False, ())),
+        (permits(OWN), permits(OTHER), MET, (True, False, ("demands less",))),
+        (permits(OWN), permits(ELSEWHERE), MET, (True, False, ("demands less",))),
+        (permits(), permits(OWN), MET, (False, True, ())),
+        (permits(OWN), permits(OWN, OTHER), MET, (False, True, ())),
+    ],
+)
+def test_where_it_is_not_known_arguments_are_taken_to_meet_what_new_demands(
+    old: Says, new: Says, made: Any, expected: tuple[Any, ...]
+) -> None:
+    found = compared(old, new, made)
+    assert (found.new, found.if_met, found.flips) == (PERMIT, True, True)
+    assert (found.widens, found.narrows, found.relaxed) == expected
+
+
+def asks(template: str = "t", ttl_s: int = 60, name: str = "ask") -> Says:
+    return Says(PolicyAnswer(elevate=(PolicyElevate(name, template, ttl_s),)))
+
+
+@pytest.mark.parametrize(
+    ("new", "relaxed"),
+    [
+        (asks(ttl_s=3600), ("its yes lasts longer",)),
+        (asks(ttl_s=61, name="lenient"), ("its yes lasts longer",)),
+        (asks("u"), ("asks by another template",)),
+        (asks("u", 61, "lenient"), ("its yes lasts longer", "asks by another template")),
+        (asks(ttl_s=59), ()),
+        (asks(name="lenient"), ()),
+    ],
+)
+def test_another_question_is_wider_where_its_yes_lasts_longer_or_another_template_asks(
+    new: Says, relaxed: tuple[str, ...]
+) -> None:
+    found = compared(asks(), new)
+    assert (found.relaxed, found.widens) == (relaxed, bool(relaxed))
+    assert found.flips is (bool(relaxed) or found.old != found.new)
+
+
+def test_what_was_approved_and_would_not_be_asked_any_more_is_wider() -> None:
+    yes = {"approval": approval(sources=("policy:ask",))}
+    unasked = change(engine(ASKING), engine(OPEN), **yes)
+    assert (unasked.new, unasked.relaxed, unasked.widens) == (PERMIT, ("asks less",), True)
+    longer = change(engine(ASKING), engine(ASKING.replace("60", "90")), **yes)
+    assert (longer.relaxed, longer.widens) == (("its yes lasts longer",), True)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +260,38 @@ def test_of_masked_values_equality_is_replayed_and_nothing_else() -> None:
         else:
             with pytest.raises(Unreplayable, match="does not show"):
                 Pair(old, engine(CLOSED)).compare(record)
+
+
+DANA = 'permit contains {"id": "open"} if { input.call.tool; input.facts.owner == "Dana" }\n'
+
+
+@pytest.mark.parametrize("how", ["hash", "erase"])
+@pytest.mark.parametrize(
+    ("new", "hidden"),
+    [
+        (DANA, True),
+        (DANA.replace("owner", "analyst"), False),
+        (DANA.replace("facts.owner", 'facts["the/owner"]'), True),
+        ('permit contains {"id": "open"} if count(input.facts) > 0\n', True),
+        ('permit contains {"id": "open"} if count(input) > 0\n', True),
+        (OPEN, False),
+    ],
+)
+def test_what_new_looks_at_and_the_record_hides_is_not_judged(
+    how: Any, new: str, hidden: bool
+) -> None:
+    masks = Mask("facts", "owner", how), Mask("facts", "the/owner", how)
+    old = RegoEngine(replace(bundle(PACKAGE + CLOSED), masks=masks))
+    seen = {"owner": "Dana", "the/owner": "Dana", "analyst": "Kim"}
+    record = decided(old, call(), facts(resolved=seen))
+    assert record["policy"]["masked"] == ["/facts/owner", "/facts/the~1owner"]
+    assert Pair(old, old).compare(record)[0].flips is False
+    if hidden:
+        with pytest.raises(Unreplayable) as left:
+            Pair(old, engine(new)).compare(record)
+        assert left.value.why == "masked for NEW"
+    else:
+        assert Pair(old, engine(new)).compare(record)[0].old == DENIED
 
 
 def test_an_error_that_comes_again_is_replayed() -> None:

@@ -1,12 +1,16 @@
 import pytest
 
 from safeconduct.policy.rego.evaluator import Evaluator
-from safeconduct.policy.rego.members import members
+from safeconduct.policy.rego.members import looks, members
 from tests.support.bundles import PACKAGE, bundle
 
 
 def named(*texts: str) -> frozenset[str] | None:
-    return members(Evaluator(bundle(*texts)).modules)
+    return members(looked(*texts))
+
+
+def looked(*texts: str) -> frozenset[tuple[str, ...]]:
+    return looks(Evaluator(bundle(*texts)).modules)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +61,28 @@ def test_imports_name_members_too_and_every_file_counts() -> None:
     two = "package two\n\nimport rego.v1\n\na if input.user\n"
     assert named(one, two) == frozenset({"call", "user"})
     assert named(one, "package two\n\nimport rego.v1\nimport input as i\n\na if i.x\n") is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "paths"),
+    [
+        ('a if input.facts.owner == "Dana"', {("facts", "owner")}),
+        ("a if not input.facts.deal.owner", {("facts", "deal")}),
+        ('a if input.facts["the owner"]', {("facts", "the owner")}),
+        ("a if input.facts[input.user.kind]", {("facts",), ("user", "kind")}),
+        ("a if { f := input.facts; f.owner }", {("facts",)}),
+        ('a if object.get(input.facts, "owner", 1)', {("facts",)}),
+        ("a if { some k; input[k].owner }", {()}),
+        ("f(x) := x.owner\na if f(input)", {()}),
+        ("a if count(input.user.groups) > 1", {("user", "groups")}),
+    ],
+)
+def test_how_deep_rules_look_is_known_to_the_second_name(
+    rule: str, paths: set[tuple[str, ...]]
+) -> None:
+    assert looked(PACKAGE + rule) == paths
+
+
+def test_an_import_looks_at_all_that_it_names() -> None:
+    text = "package one\n\nimport rego.v1\nimport input.facts as f\n\na if f.owner\n"
+    assert looked(text) == {("facts",)}
