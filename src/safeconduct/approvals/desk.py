@@ -27,7 +27,9 @@ MAX_SHOWN: Final = 16_384
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person is asked. `arguments` are the exact canonical bytes that would be sent."""
+    """What a person is asked. `arguments` are the exact canonical bytes that would be sent,
+    `templates` the names that who asks (`requires`) gave to what is to be judged.
+    """
 
     approval: str
     tool: str
@@ -42,6 +44,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     reversible: bool
     labels: JSON
     requires: tuple[str, ...]
+    templates: tuple[str, ...]
     asked_ms: int
     expires_ms: int
 
@@ -83,6 +86,7 @@ class Desk:
             reversible=manifest is not None and manifest.reversible,
             labels=label_value(gathered.task.labels),
             requires=requirement.sources,
+            templates=requirement.templates,
             asked_ms=gathered.now_ms,
             expires_ms=gathered.now_ms + requirement.ttl_s * 1000,
         )

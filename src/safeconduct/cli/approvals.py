@@ -67,6 +67,7 @@ def _question(question: Mapping[str, Any]) -> str:
     return "\n".join(
         (
             f"{question['approval']}  {left_s} s left",
+            f"  question   {', '.join(map(output.printable, question['templates']))}",
             f"  tool       {question['tool']}  ({question['effect']}, {undo})",
             f"  arguments  {output.printable(question['arguments'])}",
             f"  agent      {question['agent']}",

@@ -157,4 +157,8 @@ def _outcome(decision: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> 
         return "unknown: not on record, it may have taken effect"
     happened = "may have taken effect" if outcome["may_have_happened"] else "did not take effect"
     reason = f", {outcome['reason']}" if "reason" in outcome else ""
-    return f"{outcome['status']}{reason}; {happened}"
+    said = f"{outcome['status']}{reason}; {happened}"
+    demands = decision.get("policy", {}).get("obligations")
+    if demands and outcome.get("reason") == "result-withheld":
+        said += f"; what {output.plain(demands)} hides is found in a structured result alone"
+    return said

@@ -14,7 +14,7 @@ HELP: Final = "write a configuration directory to start from"
 EXAMPLE: Final = "safeconduct init gateway"
 
 _NEXT: Final = """\
-wrote {directory}: one agent, one user, one upstream, one rule
+wrote {directory}: one agent, one user, one upstream, one policy
 next:
   safeconduct check {directory}             after every change
   safeconduct serve --config {directory}    start the gateway"""

@@ -126,6 +126,22 @@ def test_a_program_gets_the_record_what_the_rules_saw_and_where_they_stand(
     assert value["rules"] == {"all": "rules/test.rego:6"}
 
 
+def test_what_was_withheld_names_what_the_policy_demands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    permitting = RULES.replace("elevate", "permit").replace(', "template": "t", "ttl_s": 60', "")
+    engine = load(write(tmp_path / "policy", permitting, header=MODES))
+    known = facts(resolved={"delta_bps": 5, "owner": "Sam"})
+    record = decided(engine, call(target="crm.update_deal"), known)
+    assert record["verdict"] == "permit"
+    withheld = {"status": "withheld", "reason": "result-withheld", "may_have_happened": True}
+    written(tmp_path / "log", [record, {**outcome("d_1"), **withheld}])
+    assert explained(tmp_path, "d_1", capsys=capsys)[-1] == (
+        "  outcome    withheld, result-withheld; may have taken effect; "
+        "what own hides is found in a structured result alone"
+    )
+
+
 def test_the_bundle_that_was_accepted_last_is_at_hand_and_the_configured_one(
     tmp_path: Path,
 ) -> None:
