@@ -9,7 +9,7 @@ from typing import Final
 from safeconduct.core.policy import Said
 from safeconduct.policy.bundles.header import FILE, RESERVED
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.rego.builtins import PERMITTED
+from safeconduct.policy.rego.calls import arities, miscalled
 from safeconduct.policy.rego.elements import SETS, fields, identity, targets
 from safeconduct.policy.rego.graph import check_graph
 from safeconduct.policy.rego.negations import unseen
@@ -18,10 +18,6 @@ from safeconduct.policy.rego.syntax import (
     Path,
     Rule,
     depth,
-    dotted,
-    nodes,
-    reference,
-    resolve,
     rules,
 )
 
@@ -66,10 +62,10 @@ def findings(modules: list[Node], entrypoint: str) -> Iterator[PolicyRefused]:
             file=FILE,
             fix='add `permit contains {"id": "…"} if { … }`, or name another entrypoint',
         )
-    functions = {rule.path for rule in found if rule.kind == "function"}
+    functions = arities(found)
     values = {rule.path for rule in found if rule.kind == "value"}
     for rule in found:
-        yield from _forbidden(rule, functions)
+        yield from miscalled(rule, functions)
         yield from unseen(rule, values)
     try:
         check_graph(found)
@@ -109,24 +105,6 @@ def _unsound(
             f"the id `{named}` stands at {first.file}:{first.line} too",
             "name each rule differently, so that a record tells which one it was",
         )
-
-
-def _forbidden(rule: Rule, functions: set[Path]) -> Iterator[PolicyRefused]:
-    for kind, node in nodes(rule.parts):
-        if node.get("with_mods"):
-            yield rule.refused(
-                "`with` replaces facts", "use it in tests only", line=node["span"]["line"]
-            )
-        if kind != "Call":
-            continue
-        path = reference(node["fcn"])
-        name = dotted(path)
-        if name not in PERMITTED and resolve(path, rule) not in functions:
-            yield rule.refused(
-                f"`{name}` is not among the functions that a rule may call",
-                "decide with facts of the input; a resolver fetches what is missing",
-                line=node["span"]["line"],
-            )
 
 
 def _list(names: tuple[str, ...]) -> str:
