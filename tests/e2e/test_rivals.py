@@ -38,6 +38,7 @@ def test_everybody_is_measured() -> None:
     answer = json.loads(ran.stdout.splitlines()[-1])
     assert answer.pop("missing") == []
     assert answer.pop("identity").keys() >= {"cached_us", "uncached_us"}
+    assert answer.pop("policy").keys() >= {"rego_us", "cedar_us", "replays_per_cpu_s"}
     assert list(answer) == ["direct", "null", "full", "full_2025", *rivals.PROGRAMS]
     for name in rivals.PROGRAMS:
         assert answer[name].keys() == answer["null"].keys() | {"ratio"}
