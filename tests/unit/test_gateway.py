@@ -453,6 +453,19 @@ async def test_what_the_policy_masks_is_not_in_the_log_and_stays_comparable(tmp_
     assert (len(key.read_bytes()), key.stat().st_mode & 0o777) == (32, 0o600)
 
 
+async def test_masks_hide_in_decision_records_and_not_in_that_of_the_task(tmp_path: Path) -> None:
+    names = ("groups", "acr", "amr", "auth_time", "device")
+    masks = tuple(Mask("user", name, "erase") for name in names)
+    rules = Rules(PolicyAnswer(permit=("all",), masks=masks))
+    async with simulated(tmp_path, purpose="Set D-7", policy=rules) as task:
+        await task.call("crm.update_deal", {"id": "D-7", "next_step": "x"}, Spy())
+        (decision,), (started,) = records(task, "decision"), records(task, "task")
+    assert decision["policy"]["masked"] == [f"/user/{name}" for name in names]
+    assert decision["policy"]["input"]["user"].keys() == {"kind"}
+    # What is empty or usual, as `amr`, `device` and `kind` here, is in no record of a task.
+    assert started["user"].keys() == {"id", "groups", "acr", "auth_time_s"}
+
+
 async def test_an_engine_that_breaks_its_word_leaves_none_of_the_input_in_the_log(
     tmp_path: Path,
 ) -> None:

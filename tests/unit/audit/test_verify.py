@@ -295,6 +295,9 @@ class TestDecisions:
         with pytest.raises(LogFault, match="knows 3 records, the log holds 2") as caught:
             next(found)
         assert caught.value.code == "truncated"
+        (tmp_path / checkpoint.NAME).unlink()
+        with pytest.raises(LogFault, match="the checkpoint is gone"):
+            list(decisions(tmp_path))
 
     def test_a_proven_entry_that_is_no_json_is_a_fault(self, tmp_path: Path) -> None:
         raw(tmp_path, [b'{"kind":"decision"'])
