@@ -20,6 +20,10 @@ safeconduct policy test gateway/policy
 safeconduct policy test --threshold 90 --engine both policies/"""
 
 
+_INSTALL: Final = (
+    "fix: pip install --ignore-requires-python opa-golib-python-bindings, or leave out --engine"
+)
+
 JUDGES: Final[dict[str, tuple[Judge, ...]]] = {
     "regorus": ("own",),
     "opa": ("opa",),
@@ -53,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.threshold <= 100:
         return usage("a threshold is a percentage: 0 to 100")
     if args.engine != "regorus" and importlib.util.find_spec("opa_bindings") is None:
-        complain("Open Policy Agent is not installed here; leave out --engine")
+        complain(f"Open Policy Agent is not installed here ({_INSTALL})")
         return FAULT
     from safeconduct.policy.trial.running import run as try_bundle
 

@@ -14,6 +14,8 @@ from safeconduct.kit.yaml import Place
 _TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749 section 3.3: what can stand in a token's space-separated scope."""
 
+_OFFERS = frozenset({"tools", "resources", "prompts"})
+
 CALLS = "calls"
 """The budget that is no scope: it counts every call."""
 
@@ -32,13 +34,15 @@ def scopes(draft: Draft, report: Report) -> None:
                 f"`{scope}` cannot be a scope",
                 f"use printable ASCII without spaces, quotes and backslashes, and not `{CALLS}`",
             )
+    register = f"register it under `scopes:` in {root.file.name}"
     for file, place, scope in _named(draft, root):
         if scope not in registered:
             report.error(
                 file,
                 place,
                 f"the scope `{scope}` is not registered",
-                did_you_mean(scope, registered, f"register it under `scopes:` in {root.file.name}"),
+                # Whoever holds a scope that stands already could call the tool that asked for it.
+                register if place[0] in _OFFERS else did_you_mean(scope, registered, register),
             )
 
 

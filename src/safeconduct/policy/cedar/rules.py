@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from cedarpy import PolicySet, pst
 
+from safeconduct.config.shape import did_you_mean
 from safeconduct.core.policy import Said
 from safeconduct.policy.bundles.reading import RuleFile
 from safeconduct.policy.cedar.looks import reads
@@ -127,11 +128,16 @@ def _wrong(given: Mapping[str, str], said: Said) -> tuple[str, str] | None:
     """What is wrong with the annotations of a policy, and what to do."""
     unknown = sorted(given.keys() - ANNOTATIONS[said])
     if unknown:
+        others = ANNOTATIONS["deny" if said == "deny" else "elevate"] - given.keys()
+        keep = f"keep {', '.join(f'`@{name}`' for name in sorted(ANNOTATIONS[said]))} only"
+        meant = did_you_mean(f"@{unknown[0]}", [f"@{name}" for name in sorted(others)], keep)
+        return f"`@{unknown[0]}` says nothing here", meant
+    if given.get("id") and not _ID.fullmatch(given["id"]):
         return (
-            f"`@{unknown[0]}` says nothing here",
-            f"keep {', '.join(f'`@{name}`' for name in sorted(ANNOTATIONS[said]))} only",
+            "`@id` is not the name of a rule",
+            'write lower-case letters, digits, `.`, `_` and `-` in it, such as `@id("crm.read")`',
         )
-    if not _ID.fullmatch(given.get("id", "")):
+    if "id" not in given or not given["id"]:
         return (
             "a policy without an id",
             'write `@id("…")` above it: lower-case letters, digits, `.`, `_` and `-`',

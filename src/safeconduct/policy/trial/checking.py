@@ -17,7 +17,7 @@ from safeconduct.policy.contract import Denied
 from safeconduct.policy.loading import engine
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.trial.outcome import Finding, finding
-from safeconduct.policy.trial.running import read_tests
+from safeconduct.policy.trial.running import has_tests, read_tests
 
 
 def check(directory: Path) -> list[Finding]:
@@ -33,7 +33,7 @@ def check(directory: Path) -> list[Finding]:
     except confined.NoAnswer as error:
         found.append(Finding(file=FILE, line=1, sentence=str(error), fix=preflight.FIX))
     try:
-        if (directory / "tests").is_dir():
+        if has_tests(directory):
             read_tests(directory, bundle)
     except PolicyRefused as refused:
         found.append(finding(refused))

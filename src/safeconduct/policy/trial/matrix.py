@@ -16,7 +16,7 @@ import orjson
 
 from safeconduct.kit import yaml
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.trial.base import base, settle, time_of
+from safeconduct.policy.trial.base import TIMES, base, settle, time_of
 from safeconduct.policy.trial.expectation import REFUSED, Expectation, expectation
 from safeconduct.policy.trial.shape import Misshapen, Tree, check_shape, type_at
 
@@ -26,6 +26,10 @@ _Names = Annotated[list[str], msgspec.Meta(min_length=1)]
 
 KEYS: Final = ("base", "given", "mistyped", "combine", "cases")
 _WITHOUT: Final = "without"
+_TIME: Final = (
+    "write a time with its zone, such as 2026-11-16T09:30:00+01:00, or one from the decision's, "
+    "such as now-4m59s with d, h, m, s and ms, or name it below `mistyped`"
+)
 _GUIDE: Final = "docs/guides/test-policy.md shows a whole file"
 
 
@@ -168,7 +172,9 @@ class _Reader:
                 f"{'.'.join(error.path)}: {error.sentence}" if error.path else error.sentence,
                 file=self._file,
                 line=near[-1] if near else change.line,
-                fix="write a value of the input's type, or name it below `mistyped`",
+                fix=_TIME
+                if error.path in {*TIMES, ("now_ms",)}
+                else "write a value of the input's type, or name it below `mistyped`",
             ) from None
 
     def _case(self, names: Sequence[str], place: yaml.Place, expected: Expectation) -> Case:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
+from safeconduct.config.shape import did_you_mean
 from safeconduct.core.policy import Said
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.elements import targets
@@ -20,7 +21,8 @@ _Name = tuple[str, ...]
 
 def unneeded(rules: list[Rule], entrypoint: str) -> Iterator[PolicyRefused]:
     """The rules that the answer does not depend on."""
-    needed = {static(path) for path in targets(entrypoint)}
+    sets = {static(path) for path in targets(entrypoint)}
+    needed = {*sets}
     waiting = list(needed)
     uses = {rule.path: set[_Name]() for rule in rules}
     for rule in rules:
@@ -34,7 +36,9 @@ def unneeded(rules: list[Rule], entrypoint: str) -> Iterator[PolicyRefused]:
     for rule in rules:
         path = static(rule.path)
         if not rule.file.startswith(SHARED) and not any(_overlap(path, name) for name in needed):
-            yield rule.refused(f"nothing that answers needs `{dotted(rule.path)}`", "remove it")
+            beside = sorted(name[-1] for name in sets if name[:-1] == path[:-1])
+            fix = did_you_mean(path[-1], beside, "remove it")
+            yield rule.refused(f"nothing that answers needs `{dotted(rule.path)}`", fix)
 
 
 def missing(rule: Rule, rules: list[Rule], data: dict[str, Any]) -> Iterator[PolicyRefused]:

@@ -85,6 +85,12 @@ def _asked(trial: _Trial) -> Outcome:
         return Outcome(engine=trial.engine, failed=(silence,))
 
 
+def has_tests(directory: Path) -> bool:
+    """Whether anything stands in `tests/` of a bundle."""
+    folder = directory / _TESTS
+    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+
+
 def read_tests(directory: Path, bundle: Bundle) -> Tests:
     """Read `tests/` of a bundle.
 

@@ -82,7 +82,9 @@ def test_an_engine_that_is_not_there(
 
     monkeypatch.setattr("importlib.util.find_spec", absent)
     assert main(["policy", "test", "--engine", "opa", str(bundled(tmp_path, GOOD))]) == 3
-    assert "Open Policy Agent is not installed here" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Open Policy Agent is not installed here (fix: pip install " in said
+    assert "opa-golib-python-bindings" in said
 
 
 @pytest.mark.parametrize("arguments", [["--threshold", "101"], ["--threshold", "-1"]])

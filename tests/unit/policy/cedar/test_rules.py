@@ -59,7 +59,7 @@ def test_a_rule_knows_what_it_looks_at() -> None:
     ("text", "words"),
     [
         (f"permit {HEAD};", "without an id"),
-        (f'@id("A b") permit {HEAD};', "without an id"),
+        (f'@id("A b") permit {HEAD};', "`@id` is not the name of a rule"),
         (f"@id permit {HEAD};", "without an id"),
         (f'@id("a") @advice("x") permit {HEAD};', "`@advice` says nothing"),
         (f'@id("a") @ttl_s("60") permit {HEAD};', "`@ttl_s` says nothing"),
@@ -83,6 +83,17 @@ def test_a_rule_knows_what_it_looks_at() -> None:
 def test_a_policy_that_is_no_rule_is_refused(text: str, words: str) -> None:
     found = refused("// first line\n\n" + text)
     assert (found.file, found.line, words in found.sentence) == ("rules/0.cedar", 3, True), found
+
+
+def test_an_annotation_that_is_misspelt_is_told_what_it_may_mean() -> None:
+    asking = refused(f'@id("a") @elevates("t") @ttl_s("60") permit {HEAD};')
+    assert (asking.sentence, asking.fix) == (
+        "`@elevates` says nothing here",
+        "did you mean `@elevate`?",
+    )
+    assert refused(f'@ids("a") forbid {HEAD};').fix == "did you mean `@id`?"
+    assert refused(f'@id("a") @ttl_s("9") permit {HEAD};').fix == "keep `@id`, `@obligations` only"
+    assert refused(f'@id("a") @elevates("t") forbid {HEAD};').fix == "keep `@id` only"
 
 
 def test_an_id_names_one_rule_of_all_files() -> None:

@@ -210,6 +210,23 @@ def test_obligations_are_explained_and_demanded(tmp_path: Path, engine: str) -> 
     ]
 
 
+def test_a_set_that_is_misspelt_is_told_what_it_may_mean(tmp_path: Path) -> None:
+    rules = 'permits contains {"id": "x"} if input.call.tool == "a"\nunused := 1\n'
+    one, other = check(write(tmp_path, rules))
+    assert (one.sentence, one.fix) == (
+        "nothing that answers needs `agent.tools.permits`",
+        "did you mean `permit`?",
+    )
+    assert other.fix == "remove it"
+
+
+def test_an_empty_folder_of_tests_is_none(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / ".keep").write_bytes(b"")
+    assert check(tmp_path) == []
+
+
 def test_all_findings_are_told_in_the_order_of_the_files(tmp_path: Path) -> None:
     rules = 'deny contains {"id": "x"} if { input.agent.teir == 1; input.call.effect == "reed" }\n'
     header = HEADER + "modes: {raed: log_only}\n"

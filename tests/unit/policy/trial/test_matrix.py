@@ -183,6 +183,20 @@ def test_what_would_prove_nothing_is_refused_with_its_line(
     assert found[0] == line
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("base:\n  user.auth_time: now-4x", "such as now-4m59s with d, h, m, s and ms"),
+        ("base:\n  now_ms: 2026-11-16T09:30:00", "a time with its zone"),
+        ("base:\n  agent.tier: one", "a value of the input's type"),
+    ],
+)
+def test_what_is_no_time_is_told_how_one_is_written(text: str, words: str) -> None:
+    with pytest.raises(PolicyRefused) as found:
+        cases(CASES + text)
+    assert words in found.value.fix
+
+
 def test_there_is_an_end_to_combining(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "MAX_CASES", 3)
     text = "given: {a: {}, b: {}, c: {}, d: {}}\ncombine: [[a, b], [c, d]]\n"
