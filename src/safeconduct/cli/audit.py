@@ -69,5 +69,14 @@ def _line(record: Mapping[str, Any]) -> str:
     said = record.get("verdict") or record.get("status") or record.get("phase") or ""
     about = record.get("tool") or record.get("target") or record.get("id") or ""
     reason = record.get("reason", "")
-    parts = (f"{record['n']:>6}", f"{record['kind']:<10}", f"{said:<9}", about, reason)
+    at = output.moment(record["at_ms"]) if "at_ms" in record else ""
+    parts = (
+        f"{record['n']:>6}",
+        at,
+        f"{record['kind']:<10}",
+        f"{said:<9}",
+        record.get("decision", ""),
+        about,
+        reason,
+    )
     return "  ".join(output.printable(part) for part in parts if part)

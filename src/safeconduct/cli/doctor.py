@@ -114,7 +114,7 @@ def _refused(args: argparse.Namespace, config: Config) -> int:
         return output.FAULT
     lines: list[str] = []
     for one in refused:
-        when = datetime.fromtimestamp(one["at_ms"] / 1000, UTC).isoformat(timespec="seconds")
+        when = output.moment(one["at_ms"])
         claims = "".join(f", {name} {claimed}" for name, claimed in one["claims"].items())
         lines.append(output.printable(f"{when} {one['path']}{claims}"))
         lines.append(f"    told: {output.printable(one['told'])}")

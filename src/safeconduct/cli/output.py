@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -75,6 +76,11 @@ def emit(args: argparse.Namespace, value: object, text: str) -> None:
 def counted(number: int, noun: str) -> str:
     """A number of things: `1 record`, `2 records`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def moment(at_ms: int) -> str:
+    """Milliseconds since the epoch as a date and time in UTC, to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def ask_again(config: Config, upstream: str) -> str:

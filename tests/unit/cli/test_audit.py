@@ -6,7 +6,7 @@ import pytest
 
 from safeconduct.audit import checkpoint, segments
 from safeconduct.cli import main, output
-from tests.support.logs import numbers, written
+from tests.support.logs import numbers, permit, written
 
 
 def _verify(directory: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -70,3 +70,15 @@ def test_a_log_whose_first_segment_is_gone_is_a_log(
     segments.path(tmp_path, 0).rename(segments.path(tmp_path, 1))
     (tmp_path / checkpoint.NAME).unlink()
     assert _verify(tmp_path, capsys)[0] == 11
+
+
+def test_a_line_has_the_time_and_what_explain_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timed = {**permit("d_1"), "at_ms": 1_763_283_600_000, "tool": "crm.get_case"}
+    written(tmp_path, [timed, {"kind": "note"}])
+    assert main.main(["audit", "show", str(tmp_path)]) == output.OK
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["0", "2025-11-16T09:00:00+00:00", "decision", "permit", "d_1", "crm.get_case"],
+        ["1", "note"],
+    ]

@@ -171,9 +171,8 @@ def _group(group: Group) -> Iterator[str]:
 
 
 def _sample(sample: Sample) -> str:
-    at = datetime.fromtimestamp(sample.at_ms / 1000, UTC).isoformat(timespec="seconds")
     follows = "  follows a flip" if sample.follows else ""
-    return f"  {sample.decision}  {at}  {_labels(sample.labels)}{follows}"
+    return f"  {sample.decision}  {output.moment(sample.at_ms)}  {_labels(sample.labels)}{follows}"
 
 
 def _labels(labels: Mapping[str, Any]) -> str:
