@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from safeconduct.cli.output import FOUND, OK, counted, emit
 if TYPE_CHECKING:
     from safeconduct.config import Problem
     from safeconduct.config.schema import Config
+    from safeconduct.policy.refusal import PolicyRefused
 
 HELP: Final = "look for mistakes in a configuration, without starting anything"
 EXAMPLE: Final = """\
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Look for mistakes and print each as `file:line: sentence (fix: ...)`.\n\n"
         "A directory is checked as a whole, with its policy. Files of agents, zones, users and\n"
         "manifests can be checked on their own. Exit code 1 means that the gateway would refuse\n"
-        "to start; warnings alone do not."
+        "to start, or that its rules demand what no manifest has; warnings alone do not."
     )
     parser.add_argument("paths", metavar="FILE", type=Path, nargs="+", help="directory or file")
 
@@ -69,29 +69,54 @@ def _sorted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 def _policy(config: Config) -> list[Problem]:
     """What is wrong with the bundles; one that is to be fetched is left alone."""
-    from safeconduct.config import Problem
     from safeconduct.policy.refusal import PolicyRefused
-    from safeconduct.rooms import engine
 
-    judges: list[Callable[[], object]] = []
+    problems: list[Problem] = []
     if config.root.policy.source is None:
-        judges.append(partial(engine, config))
+        try:
+            problems += _rules(config)
+        except PolicyRefused as refused:
+            problems.append(_problem(refused))
     authzen = config.root.authzen
     if authzen is not None and authzen.bundle is not None:
         from safeconduct.app.deciding import checked
 
-        judges.append(partial(checked, Path(config.directory) / authzen.bundle))
-    problems: list[Problem] = []
-    for judge in judges:
         try:
-            judge()
+            checked(Path(config.directory) / authzen.bundle)
         except PolicyRefused as refused:
-            problems.append(
-                Problem(
-                    file=refused.file, line=refused.line, sentence=refused.sentence, fix=refused.fix
-                )
-            )
+            problems.append(_problem(refused))
     return problems
+
+
+def _rules(config: Config) -> list[Problem]:
+    """Where the rules do not fit the manifests. Raises PolicyRefused where they are not usable."""
+    from safeconduct.inspectors.secrets import SHAPES
+    from safeconduct.policy.bundles.header import FILE
+    from safeconduct.policy.fitting import known, undemandable, unheard
+    from safeconduct.rooms import keeper
+
+    kept = keeper(config, process="shared")
+    policy = kept.start()
+    kept.engine(policy)
+    there = known(config.manifests, config.root.upstreams, SHAPES)
+    header = policy.files[FILE].decode()
+    where = Path(kept.where)
+    return [
+        *(_problem(one.under(where)) for one in undemandable(policy.bundle, header, there)),
+        *(_problem(one.under(where), warning=True) for one in unheard(policy.bundle, there)),
+    ]
+
+
+def _problem(refused: PolicyRefused, *, warning: bool = False) -> Problem:
+    from safeconduct.config import Problem
+
+    return Problem(
+        file=refused.file,
+        line=refused.line,
+        sentence=refused.sentence,
+        fix=refused.fix,
+        warning=warning,
+    )
 
 
 def _counted(config: Config) -> str:

@@ -74,6 +74,31 @@ def test_the_policy_is_asked_too(gateway: Gateway, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.startswith(f"{rules}:3: ")
 
 
+def test_a_demand_that_no_manifest_meets_is_a_mistake(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.add("policy/policy.yaml", "obligations:\n  hide: {redact: [ppi]}\n")
+    assert main(["check", str(gateway.directory)]) == 1
+    assert capsys.readouterr().out.startswith(
+        f"{gateway.directory}/policy/policy.yaml:5: `obligations.hide` redacts `ppi`, which no "
+        "manifest has (fix: "
+    )
+
+
+def test_a_rule_about_a_tool_that_no_manifest_has_is_a_warning(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deny = 'deny contains {"id": "no"} if input.call.tool == "crm.gte_case"\n'
+    gateway.add("policy/rules/tools.rego", deny)
+    assert main(["check", str(gateway.directory)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(
+        f"{gateway.directory}/policy/rules/tools.rego:6: warning: this is about `crm.gte_case`, a "
+        "tool that no manifest has (fix: did you mean `crm.get_case`?)\n"
+    )
+    assert "\nok: " in shown
+
+
 def test_the_policy_for_other_enforcement_points_is_asked_too(
     gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
