@@ -42,7 +42,7 @@ def test_pii_needs_an_active_case_and_its_analyst() -> None:
     assert played.returncode == 0, played.stderr
     before, change, reloaded, with_a_case, without, verified = played.stdout.split("\n\n")
     assert before.count("  done  ") == 4
-    assert change.splitlines()[-1] == "3 decisions change, 0 of them wider"
+    assert change.splitlines()[-1] == "3 decisions change, 0 of them wider, 3 narrower"
     assert "rules +pii.not-the-analyst -customer.read" in change
     assert re.search(r"^  the policy is now [0-9a-f]{64}$", reloaded, re.MULTILINE)
     assert with_a_case.count("  done  ") == 2
