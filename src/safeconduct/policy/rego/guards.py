@@ -61,7 +61,7 @@ class Guards:
         """What a name stands for that one rule gives a value without conditions, or the name."""
         path = reference(collection)
         target = None if path[0] in local else resolve(path, rule)
-        meant = [one for one in self._rules if target and _overlap(one.path, target)]
+        meant = [one for one in self._rules if target and overlap(one.path, target)]
         if len(meant) != 1 or meant[0].path != target or meant[0].bodies:
             return collection
         assigned: Node | None = meant[0].head.get("assign")
@@ -73,7 +73,7 @@ class Guards:
             # INVARIANT: whoever comes here again while this is worked out goes in a circle, and
             # learns nothing.
             self._known[path] = _ANY
-            meant = [rule for rule in self._rules if _overlap(rule.path, path) and not _false(rule)]
+            meant = [rule for rule in self._rules if overlap(rule.path, path) and not _false(rule)]
             if all(rule.path == path and rule.kind == "value" for rule in meant):
                 self._known[path] = _either([self.of(rule) for rule in meant])
         return self._known[path]
@@ -125,7 +125,7 @@ def _declared(statements: list[Node]) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _overlap(one: Path, other: Path) -> bool:
+def overlap(one: Path, other: Path) -> bool:
     """Whether one reference can lead to, into, or around another."""
     return all(a == b or None in {a, b} for a, b in zip(one, other, strict=False))
 

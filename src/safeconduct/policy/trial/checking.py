@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from safeconduct.policy.bundles.reading import Bundle, read
 from safeconduct.policy.contract import Denied
 from safeconduct.policy.loading import engine
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.trial import asking
 from safeconduct.policy.trial.outcome import Finding, finding
 from safeconduct.policy.trial.running import has_tests, read_tests
 
@@ -60,7 +62,7 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
 
 def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
     from safeconduct.policy.rego.evaluator import Evaluator  # noqa: PLC0415 native code
-    from safeconduct.policy.rego.syntax import rules  # noqa: PLC0415
+    from safeconduct.policy.rego.syntax import imports, rules  # noqa: PLC0415
     from safeconduct.policy.trial.literals import demanded, misread  # noqa: PLC0415
     from safeconduct.policy.trial.reach import (  # noqa: PLC0415
         certain,
@@ -69,7 +71,8 @@ def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
         unneeded,
     )
 
-    found = rules(Evaluator(bundle).modules)
+    modules = Evaluator(bundle).modules
+    found = rules(modules)
     data = msgspec.json.decode(bundle.data)
     for rule in found:
         yield from misread(rule)
@@ -78,17 +81,24 @@ def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
     if not refused:
         # It follows chains of rules, which the preflight bounds.
         yield from impossible(found)
+        every = chain.from_iterable(map(imports, modules))
+        parts = {name for name, path, _ in every if path[0] == "input"}
+        yield from asking.of_rego(found, bundle.header.entrypoint, parts)
     for said, rule in certain(found, bundle.header.entrypoint):
         yield from _always(said, rule)
     yield from unneeded(found, bundle.header.entrypoint)
 
 
 def _cedar(bundle: Bundle) -> Iterator[PolicyRefused]:
+    from safeconduct.policy.cedar.contracted import read_schema  # noqa: PLC0415
+    from safeconduct.policy.cedar.judging import asked  # noqa: PLC0415
     from safeconduct.policy.cedar.looks import unconditional  # noqa: PLC0415 native code
     from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415
 
     demands: list[tuple[str, _Refusing]] = []
-    for rule in parse(bundle.rules):
+    rules, schema = parse(bundle.rules), read_schema(bundle.schema)
+    yield from asking.of_cedar(rules, [(one, schema.above(one)) for one in asked(schema)])
+    for rule in rules:
         if not isinstance(rule.says, Denied):
             demands += ((name, rule) for name in rule.says.obligations)
         if unconditional(rule.policy):

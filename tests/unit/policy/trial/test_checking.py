@@ -126,7 +126,10 @@ def test_a_rule_without_a_condition(condition: str) -> None:
     ]
     assert sentences(
         f'elevate contains {{"id": "x", "template": "t", "ttl_s": 9}}{condition}\n'
-    ) == ["5: this has no condition, so a person is asked for every call"]
+    ) == [
+        "5: this asks for ever: it does not look at the approval, so a yes changes nothing",
+        "5: this has no condition, so a person is asked for every call",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +198,7 @@ def test_obligations_are_explained_and_demanded(tmp_path: Path, engine: str) -> 
     )
     if engine == "rego":
         rules = 'elevate contains {"id": "x", "template": "t", "ttl_s": 1, "obligations": ["own", '
-        rules += '"onw"]} if input.call.tool == "a"\n'
+        rules += '"onw"]} if { input.call.tool == "crm.get_case"; not input.approval }\n'
         write(tmp_path, rules, header=HEADER + obligations)
     else:
         shutil.copytree(LIBRARY / "tenant-isolation" / "cedar", tmp_path, dirs_exist_ok=True)
