@@ -221,3 +221,15 @@ def test_a_negation_of_what_is_missing_is_read_in_two_ways() -> None:
     ):
         assert [answer.permit for answer in answers] == [()]
         assert RegoEngine(made_of).evaluate(b"{}", 0).permit == ("r",)
+
+
+LETTERS: Final = ('upper("ß") == "SS"', 'count(lower("İ")) == 2', 'lower("ΑΣ") == "ας"')
+
+
+@needs_oracle
+def test_some_letters_have_another_case_here() -> None:
+    """The known difference, which docs/reference/policy.md names."""
+    bundles = [bundle(PACKAGE + f'permit contains {{"id": "r"}} if {one}\n') for one in LETTERS]
+    theirs = asked([Trial(one, (("{}", 0),)) for one in bundles])
+    assert [answer.permit for (answer,) in theirs] == [()] * 3
+    assert [RegoEngine(one).evaluate(b"{}", 0).permit for one in bundles] == [("r",)] * 3
