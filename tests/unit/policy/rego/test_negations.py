@@ -59,7 +59,7 @@ def test_what_may_be_missing_is_looked_at_before_it_is_negated(body: str) -> Non
         "is_number(input.agent.tier)\nnot input.agent.tier < 1",
         "some name in input.call.fields\nnot f(name)",
         "every name in input.call.fields { not f(name) }",
-        "is_number(input.agent.tier)\nevery name in input.call.fields { not f([input.agent.tier]) }",
+        "input.agent.tier == 1\nevery name in input.call.fields { not f(input.agent.tier) }",
         "input.agent.tier.x == 1\nnot f(input.agent.tier)",
         "closed\nnot f(closed)",
         "tier := input.agent.tier\nnot tier in data.crm.tiers",

@@ -101,7 +101,7 @@ async def test_after_the_end_nothing_is_permitted() -> None:
         os.kill(pid, 0)
 
 
-# Python warns of a process that outlives its object; that it does so only for a moment is shown here.
+# Python warns of a process that outlives its object, which this one does for a moment only.
 @pytest.mark.filterwarnings("ignore:subprocess:ResourceWarning")
 @pytest.mark.parametrize("asked", [False, True])
 async def test_processes_end_with_the_engine_that_has_them(asked: bool) -> None:
