@@ -37,6 +37,9 @@ class Asking:
         url = f"{remote.url.rstrip('/')}{path}"
         if not spoken_to(url):
             raise _unusable("the URL of the decision point is neither HTTPS nor on this machine")
+        # Where the gateway was started must not decide whom it trusts.
+        if remote.ca is not None and not Path(remote.ca).is_absolute():
+            raise _unusable("`remote.ca` is not the whole path of a file")
         self._timeout_s = remote.timeout_ms / 1000
         self._authorization = authorization
         try:
@@ -101,5 +104,5 @@ async def _body(connection: Connection) -> bytes:
 
 
 def _unusable(sentence: str) -> PolicyRefused:
-    fix = "write `remote: {url: https://…}`; plain HTTP is spoken to this machine alone"
+    fix = "write `remote: {url: https://…, ca: /…}`; plain HTTP is spoken to this machine alone"
     return PolicyRefused(sentence, file=FILE, fix=fix)

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,8 @@ def test_only_https_or_this_machine_is_asked(url: str) -> None:
         Asking(Remote(url=url), "/ask", None)
 
 
-def test_an_authority_that_cannot_be_read_is_refused() -> None:
+def test_an_authority_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyRefused, match="FileNotFoundError"):
+        Asking(Remote(url="https://pdp.example", ca=str(tmp_path / "none.pem")), "/ask", None)
+    with pytest.raises(PolicyRefused, match="whole path"):
         Asking(Remote(url="https://pdp.example", ca="none.pem"), "/ask", None)
