@@ -9,7 +9,7 @@ WORKERS ?= auto
 CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check story bench conformance conformance-policy fuzz e2e lock docs clean
+.PHONY: help demo test check story bench bench-audit conformance conformance-policy fuzz e2e lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ endif
 
 bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its rivals costs (last line: JSON)
 	@$(BIN)/python -m bench --memory
+
+bench-audit: $(VENV)/.dev ## what evidence costs: append, verify, search, replay; ROWS=1000000 (last line: JSON)
+	@$(BIN)/python -m bench.audit --rows $(or $(ROWS),1000000)
 
 conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
 	@$(BIN)/python -m conformance $(OPTIONS)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 import safeconduct
 from safeconduct.audit.log import Log
-from safeconduct.audit.verify import decisions
+from safeconduct.audit.reading import decisions
 from safeconduct.core.canonical import sha256
 from safeconduct.core.decide import decide
 from safeconduct.core.labels import Confidentiality, Label

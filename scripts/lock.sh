@@ -21,8 +21,10 @@ lock build --all-build-deps --only-build-deps "$@"
 lock runtime "$@"
 lock demo --extra demo --constraint requirements/runtime.txt "$@"
 lock cedar-schema --extra cedar-schema --constraint requirements/runtime.txt "$@"
-lock dev --extra demo --extra cedar-schema --extra dev --constraint requirements/demo.txt --constraint requirements/cedar-schema.txt "$@"
-lock fuzz --extra demo --extra cedar-schema --extra dev --extra fuzz --constraint requirements/dev.txt "$@"
+for extra in archive postgres s3; do lock "$extra" --extra "$extra" --constraint requirements/runtime.txt "$@"; done
+every=(--extra demo --extra cedar-schema --extra archive --extra postgres --extra s3)
+lock dev "${every[@]}" --extra dev --constraint requirements/demo.txt --constraint requirements/cedar-schema.txt --constraint requirements/archive.txt --constraint requirements/postgres.txt --constraint requirements/s3.txt "$@"
+lock fuzz "${every[@]}" --extra dev --extra fuzz --constraint requirements/dev.txt "$@"
 lock bench --extra bench --constraint requirements/runtime.txt "$@"
 # What `make e2e` puts behind the gateway: versions chosen by hand, what they stand on pinned.
 compile servers "$@" requirements/servers.in

@@ -146,9 +146,8 @@ class Rooms:
         self.upstreams = upstreams
         self.policy = policy
         self.state = TaskState(state / STATE_FILE)
-        self.log = Log.open(
-            directory / root.audit.directory, self.state, origin=f"{root.gateway.tenant}/audit"
-        )
+        origin = root.audit.origin or f"{root.gateway.tenant}/audit"
+        self.log = Log.open(directory / root.audit.directory, self.state, origin=origin)
         self.feed = feed.Feed(state, self.state.revocations())
         self.broker = broker = Broker(config, clock_ms=clock, sign=sign, record=self.log.append)
         self.offers = Offers(config, upstreams, broker)

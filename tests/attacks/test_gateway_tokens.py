@@ -12,7 +12,7 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from safeconduct.audit.verify import read
+from safeconduct.audit.reading import read
 from safeconduct.delegation.signing import SigningKeys
 from safeconduct.identity import dev
 from safeconduct.identity.client import proof

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from safeconduct.config import (
+    audit,
     authzen,
     clients,
     keys,
@@ -70,7 +71,8 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "policy: verify": policy.Signers,
     "authzen": authzen.AuthzenBlock,
     "authzen: drafts": authzen.Drafts,
-    "audit": schema.AuditBlock,
+    "audit": audit.AuditBlock,
+    "audit: retention": audit.Retention,
 }
 MANIFEST: dict[str, type[msgspec.Struct]] = {
     "The file": manifest.Manifest,
@@ -148,7 +150,7 @@ def test_no_other_section_has_a_table_of_keys(page: Path) -> None:
 
 
 def test_no_block_of_the_configuration_is_forgotten() -> None:
-    modules = (authzen, clients, keys, policy, schema, signals, tls, trust, users, workloads)
+    modules = (audit, authzen, clients, keys, policy, schema, signals, tls, trust, users, workloads)
     blocks = {one for module in modules for _, one in inspect.getmembers(module, _is_block)}
     assert blocks - WRAPPERS == set(CONFIGURATION.values())
 

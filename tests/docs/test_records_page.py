@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct.audit.verify import read
+from safeconduct.audit.reading import read
 from safeconduct.config.policy import PolicySource
 from safeconduct.config.schema import Window
 from safeconduct.core.obligations import Constant, Constrain, Demands

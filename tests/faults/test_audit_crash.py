@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from safeconduct.audit.log import Log
-from safeconduct.audit.verify import read, verify
+from safeconduct.audit.reading import read
+from safeconduct.audit.verify import verify
 from tests.support.logs import ORIGIN, Memory
 
 KILLED_AFTER = (1, 2, 400, 33, 150, 64, 3, 250, 96, 17, 320, 5)  # answers

@@ -17,7 +17,8 @@ import pytest
 from safeconduct.audit import segments, tail
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
-from safeconduct.audit.verify import read, verify
+from safeconduct.audit.reading import read
+from safeconduct.audit.verify import verify
 from tests.support.disks import SLOW_S, Disk
 from tests.support.logs import Memory, opened
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from safeconduct.audit import checkpoint, segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import LogFault
-from safeconduct.audit.verify import read, verify
+from safeconduct.audit.reading import read
+from safeconduct.audit.verify import verify
 from safeconduct.audit.walk import Walk
 from tests.support.logs import ORIGIN, Memory, opened, written
 

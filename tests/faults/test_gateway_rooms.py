@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from safeconduct import simulation
-from safeconduct.audit.verify import read, verify
+from safeconduct.audit.reading import read
+from safeconduct.audit.verify import verify
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.core.model import Finding
 from safeconduct.core.policy import PolicyAnswer

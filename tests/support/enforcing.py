@@ -153,7 +153,7 @@ class Deciding:
 
     def records(self, kind: str) -> list[JSON]:
         """What is on record by now."""
-        from safeconduct.audit.verify import read
+        from safeconduct.audit.reading import read
 
         config = self.simulated.config
         directory = Path(config.directory) / config.root.audit.directory

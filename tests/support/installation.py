@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from safeconduct.audit.verify import Report, read, verify
+from safeconduct.audit.reading import read
+from safeconduct.audit.verify import Report, verify
 from safeconduct.config import load
 from safeconduct.config.schema import Config
 from safeconduct.core.canonical import digest

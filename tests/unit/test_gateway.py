@@ -84,7 +84,7 @@ async def task(tmp_path: Path) -> AsyncIterator[SimulatedTask]:
 
 
 def records(task: SimulatedTask, kind: str) -> list[dict[str, Any]]:
-    from safeconduct.audit.verify import read
+    from safeconduct.audit.reading import read
 
     directory = Path(task.config.directory) / task.config.root.audit.directory
     return [record for record in read(directory) if record["kind"] == kind]

@@ -1,5 +1,4 @@
-"""Verifying a log and reading it back, from its bytes alone: without a lock, and without the state
-that is derived from it.
+"""Verifying a log from its bytes alone: without a lock, and without the state derived from it.
 
 1 every frame has its checksum, every group its trailer, every segment follows the one before
 2 every entry is a leaf under the root in its group's trailer (RFC 6962)
@@ -13,23 +12,21 @@ checkpoint kept elsewhere.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import msgspec
-import orjson
 
 from safeconduct.audit import checkpoint, lock, segments
-from safeconduct.audit.faults import Damage, Damaged, LogFault
+from safeconduct.audit.faults import Damage, Damaged
 from safeconduct.audit.records import SEQUENCE, decode
 from safeconduct.audit.walk import Walk
 from safeconduct.core.merkle import EMPTY_ROOT
 
 MAX_LISTED: Final = 20
-_DECISION: Final = b'"kind":"decision"'
 
 _EXIT_CODES: Final[Mapping[str, int]] = {
     "truncated": 10,
@@ -133,78 +130,6 @@ def verify(directory: Path) -> Report:
     )
 
 
-def read(
-    directory: Path,
-    *,
-    decision: str | None = None,
-    task: str | None = None,
-    last: int | None = None,
-) -> Iterator[dict[str, Any]]:
-    """The records of a log, the oldest first; the log may be in use.
-
-    Args:
-        directory: Where the log is.
-        decision: Only records of this decision.
-        task: Only records of this task, and outcomes of its decisions.
-        last: Only that many, from the end.
-
-    Raises:
-        LogFault: the log is damaged; what comes before the damage was shown, except with `last`.
-        OSError: the log cannot be read.
-    """
-    records = _records(directory)
-    if decision is not None:
-        records = (record for record in records if record.get("decision") == decision)
-    if task is not None:
-        records = _of_task(records, task)
-    return records if last is None else iter(deque(records, maxlen=last))
-
-
-def decisions(directory: Path) -> Iterator[dict[str, Any]]:
-    """The decision records of a log, the oldest first; the log may be in use.
-
-    That they stand under its root is looked at, and at the end that the log got as far as its
-    checkpoint; that each is in canonical form, by `verify` alone.
-
-    Raises: as `read`.
-    """
-    try:
-        walk = Walk(directory, checkpoint.load(directory))
-        for group in walk:
-            for data in group.entries:
-                # Written without white space, so that most of what is none need not be decoded.
-                if _DECISION in data:
-                    record: Any = orjson.loads(data)
-                    if isinstance(record, dict):
-                        found = cast("dict[str, Any]", record)
-                        if found.get("kind") == "decision":
-                            yield found
-        walk.check_claim()
-    except Damaged as damage:
-        raise LogFault(damage.code, f"{directory}: {damage.sentence}") from damage
-    except ValueError as error:
-        raise LogFault("edited", f"{directory}: {error}") from error
-
-
-def find_decision(directory: Path, decision: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """A decision record and its outcome record, if there is one.
-
-    Raises:
-        LookupError: the log knows no such decision.
-        LogFault: the log is damaged before the decision, or before its outcome.
-        OSError: the log cannot be read.
-    """
-    found: dict[str, Any] | None = None
-    for record in read(directory, decision=decision):
-        if record.get("kind") == "decision":
-            found = record
-        elif record.get("kind") == "outcome" and found is not None:
-            return found, record
-    if found is None:
-        raise LookupError(f"no decision {decision!r} in {directory}")
-    return found, None
-
-
 class _Contents:
     """What the records say, taken in one after the other."""
 
@@ -239,23 +164,3 @@ class _Contents:
     def _found(self, code: Damage | Literal["unpaired"], sentence: str, seq: int) -> None:
         if len(self.findings) < MAX_LISTED:
             self.findings.append(Finding(code, f"record {seq}: {sentence}", seq))
-
-
-def _records(directory: Path) -> Iterator[dict[str, Any]]:
-    try:
-        for group in Walk(directory):
-            for data in group.entries:
-                yield decode(data)
-    except (Damaged, ValueError) as error:
-        raise LogFault("edited", f"{directory}: {error}") from error
-
-
-def _of_task(records: Iterator[dict[str, Any]], task: str) -> Iterator[dict[str, Any]]:
-    decisions: set[object] = set()
-    for record in records:
-        if record.get("task") == task:
-            if record.get("kind") == "decision":
-                decisions.add(record.get("decision"))
-            yield record
-        elif record.get("decision") in decisions:
-            yield record

@@ -196,7 +196,7 @@ def _canary(config: Config, socket: Path, before: int) -> Finding:
     """A call that must be refused and leave a record: the proof that the page is in the path."""
     if not config.root.gateway.unsafe_dev_identity:
         return Finding("note", "no canary was sent: it needs the development identity's token")
-    from safeconduct.audit.verify import read
+    from safeconduct.audit.reading import read
     from safeconduct.identity.client import NotStarted, proof, start_task
 
     agent, assignment = next(iter(config.root.assignments.items()))

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explains from the record alone; where the rules stand, from their bundle."""
-    from safeconduct.audit.verify import find_decision
+    from safeconduct.audit.reading import find_decision
 
     try:
         decision, outcome = find_decision(args.log or output.audit_directory(args), args.decision)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.audit import AuditBlock
 from safeconduct.config.authzen import AuthzenBlock
 from safeconduct.config.clients import ClientBlock
 from safeconduct.config.keys import JwksRef
@@ -240,13 +241,6 @@ class Upstream(Block, frozen=True):
     spiffe_id: SpiffeId | None = None
     asks: Asks = Asks()
     unsafe_no_sandbox: bool = False
-
-
-class AuditBlock(Block, frozen=True):
-    """Where the log lies; `strict` makes every record durable before anything depends on it."""
-
-    directory: str
-    durability: Literal["strict"] = "strict"
 
 
 class Root(Block, frozen=True):

@@ -13,7 +13,7 @@ import pytest
 
 from safeconduct.app import reloading
 from safeconduct.app.reloading import Reloading
-from safeconduct.audit.verify import read
+from safeconduct.audit.reading import read
 from safeconduct.config.policy import PolicySource
 from safeconduct.policy.bundles.release import SOON_MS
 from safeconduct.policy.refusal import PolicyRefused

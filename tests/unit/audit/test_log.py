@@ -13,7 +13,8 @@ import pytest
 from safeconduct.audit import writer
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
-from safeconduct.audit.verify import read, verify
+from safeconduct.audit.reading import read
+from safeconduct.audit.verify import verify
 from safeconduct.core.canonical import NotCanonical
 from safeconduct.core.merkle import EMPTY_ROOT
 from safeconduct.ports import Ledger, LedgerConflict, RecordTooLarge

@@ -11,8 +11,9 @@ import pytest
 from safeconduct.audit import checkpoint, segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import LogFault
+from safeconduct.audit.reading import decisions, find_decision, read
 from safeconduct.audit.tail import Tail
-from safeconduct.audit.verify import MAX_LISTED, Report, decisions, find_decision, read, verify
+from safeconduct.audit.verify import MAX_LISTED, Report, verify
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
 from tests.support.logs import ORIGIN, Memory, numbers, opened, outcome, permit, written
 

@@ -14,7 +14,7 @@ from safeconduct.audit import writer
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
 from safeconduct.audit.pace import PAUSE_S
-from safeconduct.audit.verify import read
+from safeconduct.audit.reading import read
 from tests.support.disks import QUICK_S, SLOW_S, Disk
 from tests.support.logs import Memory, opened
 

@@ -59,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replays. 1 where anything gets wider or may do so; 3 where nothing was replayed."""
-    from safeconduct.audit.verify import decisions, holds_log
+    from safeconduct.audit.reading import decisions
+    from safeconduct.audit.verify import holds_log
     from safeconduct.cli.policy.places import absent, engine_at
     from safeconduct.config import ConfigError
     from safeconduct.policy.diff.report import Comparison

@@ -12,7 +12,7 @@ import pytest
 
 from safeconduct.audit import checkpoint
 from safeconduct.audit.checkpoint import Checkpoint
-from safeconduct.audit.verify import decisions
+from safeconduct.audit.reading import decisions
 from safeconduct.cli import main, output
 from safeconduct.cli.policy.diff import since_ms
 from safeconduct.policy.bundles.archive import pack

@@ -1,0 +1,3 @@
+"""What evidence costs. Each module beside this measures one part: `measure(rows)` gives figures by
+name.
+"""
