@@ -6,9 +6,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import pytest
@@ -166,6 +167,25 @@ async def test_without_another_process_nothing_is_permitted(
         assert answers[3] == refused(engine, "there is no process for the rules")
 
 
+async def test_a_process_that_could_not_wait_is_started_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def none(*_: object) -> Started:
+        loop.call_soon_threadsafe(tried.set)
+        raise PolicyRefused("no process for the rules came up", file="policy.yaml", fix="wait")
+
+    async with running(poisoned(RECURSIVE)) as engine:
+        with monkeypatch.context() as busy:
+            busy.setattr("safeconduct.policy.rego.children.Started", none)
+            assert await engine.evaluate(READ, 0) == permitted(engine)
+            await tried.wait()
+        answers = await asyncio.gather(*(engine.evaluate(one, 0) for one in (POISON, READ)))
+        assert answers == [refused(engine), permitted(engine)]
+
+
 async def test_an_end_in_the_middle_refuses() -> None:
     async with running(bundle(GUARDED)) as engine:
         assert await engine.evaluate(READ, 0) == permitted(engine)
@@ -178,7 +198,9 @@ async def test_an_end_in_the_middle_refuses() -> None:
 
 # --- answers that are none -----------------------------------------------------------------------
 
-Lying = Callable[[str], RegoProcess]
+
+class Lying(Protocol):
+    def __call__(self, how: str, wall_s: float = 1.0) -> RegoProcess: ...
 
 
 @pytest.fixture
@@ -186,10 +208,11 @@ async def lying(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lying]:
     monkeypatch.setattr("safeconduct.policy.rego.starting._MODULE", "tests.support.lying_child")
     made: list[RegoProcess] = []
 
-    def start(how: str) -> RegoProcess:
+    def start(how: str, wall_s: float = 1.0) -> RegoProcess:
         honest = bundle(GUARDED)
         header = msgspec.structs.replace(honest.header, name=how)
-        made.append(RegoProcess(msgspec.structs.replace(honest, header=header), Limits(wall_s=1.0)))
+        lie = msgspec.structs.replace(honest, header=header)
+        made.append(RegoProcess(lie, Limits(wall_s=wall_s)))
         return made[-1]
 
     yield start
@@ -216,11 +239,47 @@ async def test_an_answer_that_is_none_permits_nothing(lying: Lying, how: str, wh
     assert await engine.evaluate(READ, 0) == refused(engine, why)
 
 
+async def test_processes_that_do_not_stay_are_not_asked(
+    lying: Lying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Left(Started):
+        def __init__(self, of: Bundle, limits: Limits) -> None:
+            super().__init__(of, limits)
+            self.process.wait()
+
+    monkeypatch.setattr("safeconduct.policy.rego.children.Started", Left)
+    engine = lying("does not stay")
+    # The first is asked before anybody looks; the others are seen to have left.
+    assert await engine.evaluate(READ, 0) == refused(engine)
+    gone = refused(engine, "the processes for the rules do not last")
+    assert await engine.evaluate(READ, 0) == gone
+
+
 async def test_an_answer_to_nothing_ends_who_gave_it(lying: Lying) -> None:
     engine = lying("twice")
     over = ended(engine.pids[0])
     assert await engine.evaluate(READ, 0) == permitted(engine)
     await over
+
+
+async def test_the_time_that_a_question_waits_behind_others_does_not_count(
+    lying: Lying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, past_s = asyncio.get_running_loop(), [0.0]
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + past_s[0])
+    engine = lying("stops first", 1000.0)
+    (pid,) = engine.pids
+    asked = [asyncio.ensure_future(engine.evaluate(READ, 0)) for _ in range(3)]
+    for question in asked:
+        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WSTOPPED)
+        past_s[0] += 900.0
+        looked: asyncio.Future[None] = loop.create_future()
+        loop.call_later(0, looked.set_result, None)  # after all that is due
+        await looked
+        os.kill(pid, signal.SIGCONT)
+        assert await question == permitted(engine)
+    assert engine.pids[0] == pid
 
 
 async def test_an_answer_in_pieces_is_one(lying: Lying) -> None:

@@ -5,6 +5,8 @@ The name of the bundle says what.
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -22,6 +24,14 @@ def framed(text: bytes) -> bytes:
     return ANSWERED.pack(len(text)) + text
 
 
+LAST = {
+    "another shape": framed(b'{"permit":"read"}'),
+    "no json": framed(b"permit"),
+    "no length": b"\xff" * 64,
+    "leaves": b"",
+}
+
+
 def said(answer: PolicyAnswer, bundle: Bundle) -> bytes:
     return framed(msgspec.json.encode(msgspec.structs.replace(answer, bundle=bundle.digest)))
 
@@ -32,12 +42,6 @@ def lies(bundle: Bundle) -> Iterator[bytes]:
         case "another bundle":
             yield framed(msgspec.json.encode(GOOD))
             return
-        case "another shape":
-            yield framed(b'{"permit":"read"}')
-        case "no json":
-            yield framed(b"permit")
-        case "no length":
-            yield b"\xff" * 64
         case "endless":
             yield b"\x00\x0f\x00\x00" + b" " * 1000
             return
@@ -49,6 +53,12 @@ def lies(bundle: Bundle) -> Iterator[bytes]:
             for place in range(len(good)):
                 yield good[place : place + 1]
             return
+        case "stops first":
+            os.kill(os.getpid(), signal.SIGSTOP)
+            yield good
+            return
+        case how if how in LAST:
+            yield LAST[how]
         case _:
             return
     raise SystemExit
@@ -65,7 +75,7 @@ def main() -> None:
         if bundle.header.name == "silent start":
             return
         connection.sendall(framed(msgspec.json.encode(Described())))
-        if bundle.header.name == "leaves":
+        if bundle.header.name == "does not stay":
             return
         while True:
             question()

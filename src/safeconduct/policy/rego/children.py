@@ -29,14 +29,13 @@ class Lost(Exception):
 
 
 class _Asked:
-    """A question on its way; `since` is when it was put, by the clock of the loop."""
+    """A question on its way."""
 
-    __slots__ = ("answer", "frame", "since")
+    __slots__ = ("answer", "frame")
 
     def __init__(self, frame: bytes, answer: asyncio.Future[PolicyAnswer]) -> None:
         self.frame = frame
         self.answer = answer
-        self.since = 0.0
 
     def refuse(self, why: str) -> None:
         if not self.answer.done():
@@ -44,19 +43,26 @@ class _Asked:
 
 
 class _Child(asyncio.Protocol):
-    """The gateway's end of a child, which answers in the order in which it is asked."""
+    """The gateway's end of a child, which answers in the order in which it is asked.
+
+    `since` is when it could turn to the first of what it is asked, by the clock of the loop.
+    """
 
     def __init__(self, started: Started, lost: Callable[[_Child], None]) -> None:
         self.asked: deque[_Asked] = deque()
+        self.since = 0.0
         self.ended = False
         self.process = started.process
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
         self._lost = lost
         self._given = bytearray()
         self._transport: asyncio.WriteTransport | None = None
 
     def ask(self, asked: _Asked) -> None:
         assert self._transport is not None  # noqa: S101 it is asked once it is connected
+        if not self.asked:
+            self.since = self._loop.time()
         self.asked.append(asked)
         self._transport.write(asked.frame)
 
@@ -76,6 +82,7 @@ class _Child(asyncio.Protocol):
             while not self.ended and (text := self._frame()) is not None:
                 answer = _DECODER.decode(text)
                 asked = self.asked.popleft()
+                self.since = self._loop.time()
                 if not asked.answer.done():
                     asked.answer.set_result(answer)
         except (msgspec.DecodeError, IndexError):
@@ -166,10 +173,9 @@ class Children:
             self._loop.call_soon_threadsafe(lambda: self._errand(self.close()))
 
     def _put(self, asked: _Asked, child: _Child) -> None:
-        loop = asyncio.get_running_loop()
-        asked.since = loop.time()
         child.ask(asked)
         if self._timer is None:
+            loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._limits.wall_s, self._look)
 
     async def _promoted(self) -> _Child:
@@ -197,7 +203,7 @@ class Children:
             # Who waits for it may be cancelled; the others want it still.
             child = await asyncio.shield(self._spare)
         except Lost:
-            self._spare, self._not_before = None, loop.time() + RETRY_S
+            self._not_before = loop.time() + RETRY_S
             raise
         self._spare = None
         return child
@@ -210,8 +216,13 @@ class Children:
                 raise Lost(error.sentence) from None
             return await self._connected(started)
 
+        def over(task: asyncio.Task[_Child]) -> None:
+            # That none came up while none was needed says nothing of when one is.
+            if task.cancelled() or task.exception() is not None:
+                self._spare = None
+
         task = asyncio.ensure_future(start())
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.add_done_callback(over)
         return task
 
     async def _connected(self, started: Started) -> _Child:
@@ -221,12 +232,12 @@ class Children:
         return child
 
     def _look(self) -> None:
-        """Ends a child whose question is too old; looks again when the next one may be."""
+        """Ends a child that is at one question for too long; looks again when it may be."""
         self._timer = None
         if self._current is None or not self._current.asked:
             return
         loop = asyncio.get_running_loop()
-        left_s = self._current.asked[0].since + self._limits.wall_s - loop.time()
+        left_s = self._current.since + self._limits.wall_s - loop.time()
         if left_s <= 0:
             self._current.end()
         else:
