@@ -169,6 +169,14 @@ async def test_what_comes_while_nothing_was_asked_ends_the_connection() -> None:
         assert raw.connections == 2
 
 
+async def test_what_came_before_a_request_is_not_its_answer() -> None:
+    async with connected(saying(WHOLE)) as (wire, raw):
+        await body_of(wire)
+        raw.requests[0].write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil")
+        assert await body_of(wire) == b"ok"
+        assert raw.connections == 2
+
+
 async def test_an_exchange_left_early_costs_its_connection() -> None:
     async with connected(saying(OK + b"content-length: 3\r\n\r\nok", WHOLE)) as (wire, raw):
         async with wire.post({}, b"{}") as exchange:

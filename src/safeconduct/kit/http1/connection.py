@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import select
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -59,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._parser = HttpResponseParser(self)
         self._transport = asyncio.Transport()  # until there is one
+        self._unread = select.poll()
         self._response = _Response()
         self._asked = False
         self._paused = False
@@ -73,6 +75,13 @@ class Connection(asyncio.Protocol):
     def usable(self) -> bool:
         """Whether a request can be sent."""
         return not (self._asked or self._fault is not None or self._transport.is_closing())
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has arrived, its end included, that the event loop has not read yet. What
+        has before a request is sent would be taken for the answer. Asked of one that is `usable`.
+        """
+        return not self._unread.poll(0)
 
     @property
     def reusable(self) -> bool:
@@ -160,6 +169,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Both loops set TCP_NODELAY themselves.
         self._transport = cast("asyncio.Transport", transport)
+        self._unread.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         if not self._asked:

@@ -46,7 +46,7 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             age = monotonic() - connection.idle_since
-            if connection.usable and age < _IDLE_S:
+            if connection.usable and age < _IDLE_S and connection.silent:
                 return connection
             connection.abort()
         return None
