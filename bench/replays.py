@@ -74,6 +74,10 @@ class Nothing:
     def begin(self) -> None:
         """Nothing to begin."""
 
+    def counters(self, record: Mapping[str, Any]) -> dict[str, int]:
+        del record
+        return {}
+
     def apply(self, seq: int, record: Mapping[str, Any], *, replay: bool) -> str | None:
         """Takes anything."""
         del seq, record, replay

@@ -29,7 +29,7 @@ from tests.support.web import serving
 from tests.support.worlds import Rules, config
 
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
-EVERYWHERE = {"kind", "n"}
+EVERYWHERE = {"kind", "n", "task_n", "pair_n"}
 
 
 def fails(**_: object) -> None:

@@ -32,6 +32,15 @@ class Memory:
         self._work("begin")
         assert len(self.records) == self._committed, "begun twice"
 
+    def counters(self, record: Mapping[str, Any]) -> dict[str, int]:
+        """A record with a `task` is counted under it; its pair is everybody."""
+        self._work("counters")
+        if "task" not in record:
+            return {}
+        counted = [one for one in self.records if "task_n" in one]
+        own = sum(one["task"] == record["task"] for one in counted)
+        return {"task_n": own + 1, "pair_n": len(counted) + 1}
+
     def apply(self, seq: int, record: Mapping[str, Any], *, replay: bool) -> str | None:
         self._work("apply")
         if "crash" in record:

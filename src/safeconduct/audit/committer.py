@@ -117,50 +117,54 @@ class Committer:
         accepted: list[_Accepted] = []
         seq = self._tree.size
         for append in group:
-            try:
-                entries = _entries(append.records, seq)
-            except (TypeError, ValueError) as error:
-                append.answer = error
-                continue
-            touched, refusal = self._offer(entries)
+            entries, refusal = self._offer(append.records, seq)
             if refusal is None:
                 accepted.append(_Accepted(append, entries))
                 seq += len(entries)
                 continue
             append.answer = refusal
-            if touched:
+            if entries:
                 self._begin_again(accepted)
         return accepted
 
-    def _offer(self, entries: Iterable[_Entry]) -> tuple[bool, Exception | None]:
-        """Whether the projection may have changed, and why it does not accept the entries."""
-        touched = False
-        for seq, record, _ in entries:
+    def _offer(
+        self, records: Iterable[Mapping[str, Any]], first: int
+    ) -> tuple[list[_Entry], Exception | None]:
+        """The entries that the projection may have taken, and why it does not take all of them.
+
+        Each record is counted on top of those before it, which only the projection knows.
+        """
+        entries: list[_Entry] = []
+        projection = self._projection
+        for seq, record in enumerate(records, first):
             try:
-                conflict = self._projection.apply(seq, record, replay=False)
+                entry = numbered(record, seq, projection.counters(record))
+                entries.append(_Entry(seq, entry, encode(entry)))
+            except (TypeError, ValueError) as error:
+                return entries, error
             except Exception as error:  # noqa: BLE001 - refuses these records and no others
-                return True, _failed(error)
+                return entries, _failed(error)
+            try:
+                conflict = projection.apply(seq, entry, replay=False)
+            except Exception as error:  # noqa: BLE001 - likewise
+                return entries, _failed(error)
             if conflict is not None:
-                return touched, LedgerConflict(conflict)
-            touched = True
-        return touched, None
+                entries.pop()
+                return entries, LedgerConflict(conflict)
+        return entries, None
 
     def _begin_again(self, accepted: Iterable[_Accepted]) -> None:
-        """Undoes the half of an append that was refused, which has no savepoint of its own."""
+        """Undoes the half of an append that was refused, which has no savepoint of its own.
+
+        What was accepted before it counted on nothing that is undone.
+        """
         self._projection.rollback()
         self._projection.begin()
         for append in accepted:
-            _, refusal = self._offer(append.entries)
-            if refusal is not None:
-                raise LogFault("projection", f"it accepted a record only once: {refusal}")
-
-
-def _entries(records: Iterable[Mapping[str, Any]], first: int) -> list[_Entry]:
-    entries: list[_Entry] = []
-    for seq, record in enumerate(records, first):
-        entry = numbered(record, seq)
-        entries.append(_Entry(seq, entry, encode(entry)))
-    return entries
+            for seq, record, _ in append.entries:
+                refusal = self._projection.apply(seq, record, replay=False)
+                if refusal is not None:
+                    raise LogFault("projection", f"it accepted a record only once: {refusal}")
 
 
 def _failed(error: BaseException) -> LogFault:

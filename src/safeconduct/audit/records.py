@@ -18,21 +18,27 @@ from safeconduct.ports import RecordTooLarge
 
 MAX_RECORD_BYTES: Final = 8 * 1024
 SEQUENCE: Final = "n"
-"""The one key the log itself adds: the record's sequence number, counted from 0."""
+"""The key of a record's number in the log, counted from 0."""
+ADDED: Final = (SEQUENCE, "task_n", "pair_n")
+"""The keys that the log adds to records."""
 
+_NONE: Final[Mapping[str, int]] = {}
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _NON_BMP: Final = re.compile(rb"[\xf0-\xf4]")  # how UTF-8 begins a character of four bytes
 
 
-def numbered(record: Mapping[str, Any], seq: int) -> dict[str, Any]:
-    """The record as it is written and applied: with its sequence number.
+def numbered(
+    record: Mapping[str, Any], seq: int, counters: Mapping[str, int] = _NONE
+) -> dict[str, Any]:
+    """The record as it is written and applied: with its sequence number, and what it counts.
 
     Raises:
-        ValueError: the record already has a key of that name.
+        ValueError: the record already has a key that the log adds.
     """
-    if SEQUENCE in record:
-        raise ValueError(f"the key {SEQUENCE!r} belongs to the log")
-    return {**record, SEQUENCE: seq}
+    for key in ADDED:
+        if key in record:
+            raise ValueError(f"the key {key!r} belongs to the log")
+    return {**record, SEQUENCE: seq, **counters}
 
 
 def encode(entry: Mapping[str, Any]) -> bytes:

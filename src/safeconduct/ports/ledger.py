@@ -53,6 +53,10 @@ class Projection(Protocol):
 
     def begin(self) -> None: ...
 
+    def counters(self, record: Mapping[str, Any]) -> Mapping[str, int]:
+        """Numbers by name that the record takes with it if it is applied next."""
+        ...
+
     def apply(self, seq: int, record: Mapping[str, Any], *, replay: bool) -> str | None:
         """None: applied. A string: refused, and nothing of it was changed."""
         ...

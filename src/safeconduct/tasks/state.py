@@ -17,7 +17,7 @@ from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
 from safeconduct.tasks import kin
-from safeconduct.tasks.plans import Plans
+from safeconduct.tasks.counting import Counting
 from safeconduct.tasks.rows import (
     ApprovalRow,
     OpenCall,
@@ -33,7 +33,7 @@ SIZE: Final = "size"
 LATEST: Final = "latest"
 
 
-class TaskState(Plans):
+class TaskState(Counting):
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
 
     `apply` and what belongs to it are for who writes the log, one at a time; everything else reads
@@ -81,15 +81,17 @@ class TaskState(Plans):
         """Applies one record, or says why not and changes nothing.
 
         Every handler checks before it changes, so on replay, when what stands in the log has
-        happened, nothing conflicts.
+        happened, nothing conflicts but counters that were tampered with.
         """
-        del replay
+        if replay and not self._counts_on(record):
+            return "counters"
         used: list[str] = record.get("consumes", [])
         if any(self._consumed.peek(key) for key in used):
             return "consumed"
         handler = self._handlers.get(record["kind"])
         conflict = None if handler is None else handler(record)
         if conflict is None:
+            self._count(record)
             for key in used:
                 self._consumed.put(key, record.get("task", record["kind"]))
             at_ms = record.get("at_ms") or record.get("started_ms", 0)
