@@ -60,7 +60,6 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._parser = HttpResponseParser(self)
         self._transport = asyncio.Transport()  # until there is one
-        self._unread = select.poll()
         self._response = _Response()
         self._asked = False
         self._paused = False
@@ -81,7 +80,9 @@ class Connection(asyncio.Protocol):
         """Whether nothing has arrived, its end included, that the event loop has not read yet. What
         has before a request is sent would be taken for the answer. Asked of one that is `usable`.
         """
-        return not self._unread.poll(0)
+        unread = select.poll()
+        unread.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return not unread.poll(0)
 
     @property
     def reusable(self) -> bool:
@@ -169,7 +170,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Both loops set TCP_NODELAY themselves.
         self._transport = cast("asyncio.Transport", transport)
-        self._unread.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         if not self._asked:
