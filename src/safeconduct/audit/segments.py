@@ -23,9 +23,10 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from struct import Struct
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -46,13 +47,12 @@ _TRAILER_MARK: Final = _CHECKED.pack(TRAILER, _TRAILER.size)
 _NAME: Final = re.compile(r"segment-(\d{8})\.log")
 _CHUNK_BYTES: Final = 1 << 20
 
+_prefix: Final = _PREFIX.unpack_from
+_crc32: Final = zlib.crc32
 
-class Frame(NamedTuple):
-    """One frame; `end` is the offset of the byte after it."""
 
-    kind: int
-    payload: bytes
-    end: int
+Frame: TypeAlias = tuple[int, bytes, int]
+"""Kind and payload of one frame, and the offset of the byte after it."""
 
 
 class Group(NamedTuple):
@@ -130,33 +130,40 @@ def frames(fd: int, offset: int) -> Iterator[Frame]:
 
     Reads the file as it is now: nothing is cached between two calls.
     """
+    return chain.from_iterable(_runs(fd, offset))
+
+
+def _runs(fd: int, offset: int) -> Iterator[list[Frame]]:
+    """The frames of each chunk of the file: so a frame costs no step of a generator."""
     window = b""
-    position = 0
-    while True:
-        end = position + _PREFIX.size
-        if end <= len(window):
-            checksum, kind, length = _PREFIX.unpack_from(window, position)
-            end += length
-            if end <= len(window):
-                if zlib.crc32(window[position + _CHECKSUM_BYTES : end]) != checksum:
-                    return
-                yield Frame(kind, window[position + _PREFIX.size : end], offset + end)
-                position = end
-                continue
-        offset, window, position = offset + position, window[position:], 0
-        more = os.pread(fd, _CHUNK_BYTES, offset + len(window))
-        if not more:
-            return
+    while more := os.pread(fd, _CHUNK_BYTES, offset + len(window)):
         window += more
+        found: list[Frame] = []
+        position, last = 0, len(window) - _PREFIX.size
+        as_written = True
+        while position <= last:
+            checksum, kind, length = _prefix(window, position)
+            end = position + _PREFIX.size + length
+            if end > len(window):
+                break
+            if _crc32(window[position + _CHECKSUM_BYTES : end]) != checksum:
+                as_written = False
+                break
+            found.append((kind, window[position + _PREFIX.size : end], offset + end))
+            position = end
+        yield found
+        if not as_written:
+            return
+        offset, window = offset + position, window[position:]
 
 
 def read_header(fd: int) -> tuple[Header, int] | None:
     """A segment's header and the offset after it; None when there is no whole one."""
     first = next(frames(fd, 0), None)
-    if first is None or first.kind != HEADER:
+    if first is None or first[0] != HEADER:
         return None
     try:
-        return msgspec.json.decode(first.payload, type=Header), first.end
+        return msgspec.json.decode(first[1], type=Header), first[2]
     except msgspec.DecodeError:
         return None
 

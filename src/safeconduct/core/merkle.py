@@ -51,20 +51,24 @@ class Tree:
 
     def append(self, leaf: bytes) -> None:
         """Adds one leaf, given by its `leaf_hash`."""
-        nodes = self._nodes
-        pairs = self.size
-        # Each trailing 1 bit of the size is a perfect subtree that the new leaf completes to twice
-        # its size, like the carry of an addition.
-        while pairs & 1:
-            leaf = sha256(b"\x01" + nodes.pop() + leaf).digest()
-            pairs >>= 1
-        nodes.append(leaf)
-        self.size += 1
+        self._add((leaf,))
 
     def extend(self, entries: Iterable[bytes]) -> None:
         """Adds leaves, given by their exact bytes."""
-        for entry in entries:
-            self.append(sha256(b"\x00" + entry).digest())
+        self._add([sha256(b"\x00" + entry).digest() for entry in entries])
+
+    def _add(self, leaves: Iterable[bytes]) -> None:
+        nodes, pairs = self._nodes, self.size
+        for leaf in leaves:
+            # Each trailing 1 bit of the size is a perfect subtree that the new leaf completes to
+            # twice its size, like the carry of an addition.
+            node, carry = leaf, pairs
+            while carry & 1:
+                node = sha256(b"\x01" + nodes.pop() + node).digest()
+                carry >>= 1
+            nodes.append(node)
+            pairs += 1
+        self.size = pairs
 
     def root(self) -> bytes:
         """The Merkle tree hash."""
