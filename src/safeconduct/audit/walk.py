@@ -7,7 +7,7 @@ segment it reads what was there when it got to it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from safeconduct.audit import segments
@@ -18,21 +18,35 @@ from safeconduct.core.merkle import EMPTY_ROOT, Tree
 
 
 class Walk:
-    """The groups of a log, from one of its segments on.
+    """The groups of a log, from one of its segments on, and up to one.
 
-    While it is iterated, `tree` is the tree with all groups so far, the one just yielded included;
-    `origin` the log's name; `segment` the number of the segment being read (-1 before the first)
-    and `end` the offset in it up to which all is proven (0 before its header). After the last
-    group `tail` is the number of bytes that follow and belong to no whole group, without the zeros
-    at the end of a file: a torn write, or one that is under way.
+    While it is iterated, `tree` is the tree with all groups so far, the one just yielded included,
+    and `began` the one it began with; `origin` the log's name; `segment` the number of the segment
+    being read (-1 before the first) and `end` the offset in it up to which all is proven (0 before
+    its header). After the last group `tail` is the number of bytes that follow and belong to no
+    whole group, without the zeros at the end of a file: a torn write, or one that is under way.
+    `roots` has the root at each of the sizes that were asked for, as far as a group ended there.
     """
 
     def __init__(
-        self, directory: Path, claimed: Checkpoint | None = None, *, start: int = 0
+        self,
+        directory: Path,
+        claimed: Checkpoint | None = None,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        sizes: Iterable[int] = (),
     ) -> None:
         """A walk that also looks for the tree that a checkpoint claims.
 
         A log may grow meanwhile: load its checkpoint first, so that the claim is the older one.
+
+        Args:
+            directory: Where the log is.
+            claimed: Its checkpoint, for `check_claim`.
+            start: The number of the first segment to read.
+            stop: The number of the first not to read; None reads to the end.
+            sizes: Further sizes whose roots are of interest.
 
         Raises:
             Damaged: a segment is missing.
@@ -43,10 +57,14 @@ class Walk:
         self.segment = start - 1
         self.end = 0
         self.tail = 0
+        self.began = Tree()
+        self.roots: dict[int, bytes] = {}
         self._claimed = claimed
-        self._claimed_root = EMPTY_ROOT if claimed and claimed.size == 0 else None
+        self._sizes = {*sizes} if claimed is None else {*sizes, claimed.size}
+        if 0 in self._sizes:
+            self.roots[0] = EMPTY_ROOT
         self._start = start
-        self._paths = segments.listing(directory)[start:]
+        self._paths = segments.listing(directory)[start:stop]
         self._doubt = ""
 
     def __iter__(self) -> Iterator[Group]:
@@ -73,7 +91,7 @@ class Walk:
         if claimed.size > size:
             missing = f"the checkpoint knows {claimed.size} records, the log holds {size}"
             raise Damaged("truncated", missing, size)
-        if self._claimed_root != claimed.root:
+        if self.roots.get(claimed.size) != claimed.root:
             fork = f"checkpoint and log have different roots for the first {claimed.size} records"
             raise Damaged("forked", fork, claimed.size)
 
@@ -109,8 +127,8 @@ class Walk:
                 self._doubt = f"records {self.tree.size} to {last} do not give their trailer's root"
                 return
             self.tree, self.end = grown, group.end
-            if self._claimed and self._claimed.size == group.size:
-                self._claimed_root = group.root
+            if group.size in self._sizes:
+                self.roots[group.size] = group.root
             yield group
             if self.end >= horizon:
                 return
@@ -121,7 +139,7 @@ class Walk:
         except ValueError as error:
             raise self._damaged(f"the header of segment {self.segment}: {error}") from None
         if self.segment == self._start and self._start > 0:
-            self.tree = tree
+            self.began = self.tree = tree
         same = tree.size == self.tree.size and tree.nodes == self.tree.nodes
         if said.segment != self.segment or not same:
             raise self._damaged(f"segment {self.segment} does not continue the one before it")
