@@ -32,6 +32,7 @@ from safeconduct.core.subjects import (
     target_of,
     with_replies,
 )
+from safeconduct.core.trace import Trace
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -102,6 +103,7 @@ class FactFinder:
         *,
         client: frozenset[Capability] = frozenset(),
         resumed: Resumed | None = None,
+        trace: Trace | None = None,
     ) -> tuple[Call, Gathered]:
         """Step 1. `client` is what the caller can be asked while the call runs, `sets` what the
         policy puts into arguments that lack it.
@@ -114,7 +116,7 @@ class FactFinder:
             # What nobody offers is one thing, whatever it was called: the text is the caller's. It
             # costs what a tool outside the delegation costs, so that time tells them not apart.
             unknown = self._call(bearer, method, "", "unknown", given(params), None, about)
-            return unknown, self._gathered(bearer, NO_TOOL, None)
+            return unknown, self._gathered(bearer, NO_TOOL, None, trace)
         where, name = located
         tool = self.catalogue.facts(about, where, name)
         if method == COMPLETE:
@@ -134,10 +136,10 @@ class FactFinder:
         if sets:
             paths = tuple(".".join(one.path) for one in sets)
             call = msgspec.structs.replace(call, constrained=paths)
-        return call, self._gathered(bearer, tool, call)
+        return call, self._gathered(bearer, tool, call, trace)
 
     def replied(
-        self, bearer: Bearer, asking: Call, method: str, reply: JSON
+        self, bearer: Bearer, asking: Call, method: str, reply: JSON, trace: Trace | None = None
     ) -> tuple[Call, Gathered]:
         """Step 1 of a reply to what the upstream asked while a call ran: data on its way to it.
 
@@ -148,7 +150,8 @@ class FactFinder:
         about, where, name = asking.method, asking.upstream, asking.name
         pin = self.catalogue.pin(about, where, name)
         call = self._call(bearer, method, where, name, arguments, pin, about)
-        return call, msgspec.structs.replace(self._gathered(bearer, tool, call), reply=True)
+        gathered = self._gathered(bearer, tool, call, trace)
+        return call, msgspec.structs.replace(gathered, reply=True)
 
     def listed(
         self, bearer: Bearer, method: str, upstream: str | None
@@ -220,7 +223,9 @@ class FactFinder:
             exact=judged is not None,
         )
 
-    def _gathered(self, bearer: Bearer, tool: ToolFacts, call: Call | None) -> Gathered:
+    def _gathered(
+        self, bearer: Bearer, tool: ToolFacts, call: Call | None, trace: Trace | None = None
+    ) -> Gathered:
         task = self._state.task(bearer.task)
         if task is None:
             raise Unauthenticated("invalid_token", "The task token is not valid here.")
@@ -246,6 +251,7 @@ class FactFinder:
             unsafe=tuple(dict.fromkeys(self._unsafe + bearer.unsafe))
             if bearer.unsafe
             else self._unsafe,
+            trace=trace,
         )
 
     async def enrich(self, call: Call, gathered: Gathered) -> Facts:

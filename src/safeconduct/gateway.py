@@ -32,6 +32,7 @@ from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.obligations import Setting
 from safeconduct.core.screen import screen
 from safeconduct.core.subjects import upstream_params
+from safeconduct.core.trace import Trace, onward
 from safeconduct.core.verdict import Deny, Elevate, Permit
 from safeconduct.facts import FactFinder
 from safeconduct.hearing import Hearing, Waiting
@@ -101,11 +102,12 @@ class Gateway:
         params: JSON,
         listener: Listener | None = None,
         resumed: Resumed | None = None,
+        trace: Trace | None = None,
     ) -> Answer:
         """Takes one call through all eleven steps.
 
         `name` is the name on the wire, `upstream` the endpoint's own upstream, if it has one; `who`
-        may have been authenticated before.
+        may have been authenticated before. `trace` is what the caller claims to be part of.
 
         Raises:
             Unauthenticated: the caller holds no valid task token; no decision is recorded.
@@ -122,6 +124,7 @@ class Gateway:
             params,
             client=able,
             resumed=resumed,
+            trace=trace,
         )
         made = await self.judged(bearer, gather)
         # 6 answer: a Deny or Elevate ends here.
@@ -188,7 +191,7 @@ class Gateway:
                 return await self._ended(made, stop)
             sent = True
             hearing = None if listener is None else self._hearing(bearer, made, listener)
-            result = await self._request(call, gathered, credential, hearing)
+            result = await self._request(made, credential, hearing)
             # 9 admit: inspect what came back, then pure.
             self._step(9)
             admitted = self._admit(call, gathered, permit, result)
@@ -244,18 +247,16 @@ class Gateway:
         return await self._recorder.ended(made, reason, status, happened=happened)
 
     async def _request(
-        self,
-        call: Call,
-        gathered: Gathered,
-        credential: Credential | None,
-        hearing: Hearing | None,
+        self, made: Made, credential: Credential | None, hearing: Hearing | None
     ) -> JSON:
         """Step 8. A tool's error is a result like any other. Raises UpstreamFault."""
+        call = made.call
+        params = {**upstream_params(call), "_meta": onward(made.id, made.gathered)}
         try:
             return await self._upstreams[call.upstream].request(
                 call.method,
-                upstream_params(call),
-                owner=owner_of(gathered),
+                params,
+                owner=owner_of(made.gathered),
                 credential=credential,
                 timeout_s=self._timeouts_s[call.upstream],
                 listener=hearing,
@@ -298,7 +299,8 @@ class Gateway:
         """
 
         def judge(method: str, reply: JSON) -> Awaitable[Made]:
-            replied = partial(self.facts.replied, bearer, made.call, method, reply)
+            trace = made.gathered.trace
+            replied = partial(self.facts.replied, bearer, made.call, method, reply, trace)
             # A reply is not constrained: it belongs to a call that was.
             return self.judged(bearer, lambda _: replied())
 

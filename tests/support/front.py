@@ -12,6 +12,7 @@ import msgspec
 import orjson
 from httptools import HttpResponseParser
 
+from safeconduct.core.trace import Trace
 from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.connection import Connection
 from safeconduct.entrypoints.http import Request, Site, Wire, doors
@@ -160,7 +161,9 @@ class Page:
         params: JSON,
         listener: Listener | None = None,
         resumed: Resumed | None = None,
+        trace: Trace | None = None,
     ) -> Answer:
+        del trace
         self.calls.append(Called(method, upstream, name, params))
         self.resumed.append(resumed)
         if self.fault is not None:

@@ -34,6 +34,7 @@ class Completes:
         self.asked: list[tuple[str, JSON]] = []
 
     async def request(self, method: str, params: JSON, **_: Any) -> JSON:
+        assert params.pop("_meta").keys() == {"traceparent"}
         self.asked.append((method, params))
         return {"completion": {"values": ["Ann", "Anton"], "total": 2, "_meta": {}}}
 

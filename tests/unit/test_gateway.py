@@ -744,6 +744,7 @@ async def test_a_resource_is_read_through_the_same_page(
 
     class Library(Chatty):
         async def request(self, method: str, params: Any, **given: Any) -> Any:
+            assert params.pop("_meta").keys() == {"traceparent"}
             asked.append((method, params))
             if self._error:
                 return await super().request(method, params, **given)

@@ -70,6 +70,7 @@ class Talks:
 
     async def request(self, method: str, params: JSON, **given: Any) -> JSON:
         del method
+        assert params.pop("_meta").keys() == {"traceparent"}
         self.sent.append(params)
         if self._during is not None:
             await self._during(given["listener"])

@@ -17,6 +17,7 @@ from safeconduct.core.labels import BOTTOM, Confidentiality, Label
 from safeconduct.core.manifest import SQL, Effect, ToolManifest, field_label
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, PurposeSource
+from safeconduct.core.trace import Trace
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +186,8 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     """Step 1: cheap, local, authoritative.
 
-    `reply`: the call answers what an upstream asked within a call that was counted.
+    `reply`: the call answers what an upstream asked within a call that was counted. `trace` is what
+    the caller claims, and decides nothing.
     """
 
     now_ms: int
@@ -199,6 +201,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     reply: bool = False
     outcome_unknown: bool = False
     unsafe: tuple[str, ...] = ()
+    trace: Trace | None = None
 
 
 class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.recorded_input import WHOLE, unrecorded
+from safeconduct.core.trace import recorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
 
 JSON = dict[str, Any]
@@ -77,6 +78,7 @@ def decision_record(
         "size": call.size,
         "labels": label_value(task.labels),
         "checks": _checks(decision.answers),
+        **recorded(decision_id, task.id, gathered.trace),
     }
     if call.constrained:
         record["constrained"] = list(call.constrained)
@@ -120,6 +122,8 @@ def policy_value(said: PolicyAnswer) -> JSON:
         "deny": list(said.deny),
         "elevate": [rule.id for rule in said.elevate],
     }
+    if said.engine:
+        value["engine"] = said.engine
     if said.obligations:
         value["obligations"] = list(said.obligations)
     if said.log_only:

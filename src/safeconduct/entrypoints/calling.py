@@ -18,6 +18,7 @@ from safeconduct.core.asks import INPUT_REQUIRED, Capability, capabilities, only
 from safeconduct.core.calls import COMPLETE, Kind
 from safeconduct.core.mirrored import fields
 from safeconduct.core.shapes import Malformed
+from safeconduct.core.trace import Trace
 from safeconduct.entrypoints import answers, params, rounds, wire
 from safeconduct.entrypoints.envelope import CAPABILITIES_KEY, require_mirrored
 from safeconduct.entrypoints.http import Request, Response, incident
@@ -51,7 +52,8 @@ _NOBODY: Final[frozenset[Capability]] = frozenset()
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request that is well-formed and in the table; `events` says whether its sender takes a
-    stream of events for an answer, `streams` whether it would rather have one.
+    stream of events for an answer, `streams` whether it would rather have one. `trace` is what it
+    claims to be part of.
     """
 
     message: Message
@@ -64,6 +66,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     events: bool
     streams: bool
+    trace: Trace | None = None
 
 
 class _Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +83,14 @@ class _Call(msgspec.Struct, frozen=True, kw_only=True):
         """The page with this call, for the first time or, after a question, again."""
         method, upstream = self.asked.message.method, self.asked.upstream
         return gateway.call(
-            self.asked.bearer, method, upstream, self.name, self.params, listener, resumed
+            self.asked.bearer,
+            method,
+            upstream,
+            self.name,
+            self.params,
+            listener,
+            resumed,
+            self.asked.trace,
         )
 
     def binding(self) -> bytes:

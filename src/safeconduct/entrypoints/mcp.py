@@ -25,6 +25,7 @@ from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.running import Key, Running
 from safeconduct.entrypoints.sessions import HEADER, Session, Sessions
 from safeconduct.entrypoints.stream import streamed
+from safeconduct.entrypoints.tracing import traced
 from safeconduct.entrypoints.watch import Watch
 from safeconduct.entrypoints.wire import Message, Rejected, Reply
 from safeconduct.gateway import Gateway
@@ -171,6 +172,7 @@ class McpEndpoint:
                 path=request.path,
                 events=accepted.events,
                 streams=accepted.streams,
+                trace=traced(request, message.meta),
             )
             if kind.page:
                 return await self._calling.answer(request, asked)

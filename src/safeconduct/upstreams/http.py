@@ -207,7 +207,9 @@ class HttpUpstream:
         request_id = next(self._ids)
         body = revisions.request(request_id, call.method, call.params, call.listener, modern=True)
         head = call.head(
-            {"mcp-protocol-version": MODERN}, self._mirror.headers(call.method, call.params)
+            {"mcp-protocol-version": MODERN},
+            self._mirror.headers(call.method, call.params),
+            call.trace,
         )
         conversation = Conversation(
             request_id, max_bytes=self._max_answer_bytes, listener=call.listener
@@ -238,7 +240,7 @@ class HttpUpstream:
             await self._negotiation.tune(call, session)
         request_id = next(self._ids)
         body = revisions.request(request_id, call.method, call.params, call.listener, modern=False)
-        head = call.head(session.headers())
+        head = call.head(session.headers(), call.trace)
         call.exchange = self._wire.post(head.of("POST", body), body)
         back = Return(self._wire, self._courtesies, head, call.exchange)
         # Without a session nothing would tell whose answer the upstream gets.

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from safeconduct.core.asks import Capability
+from safeconduct.core.trace import FIELDS
 from safeconduct.ports import JSON, Credential, Listener, UpstreamFault
 from safeconduct.upstreams import revisions
 from safeconduct.upstreams.deadline import Deadline
@@ -67,6 +68,12 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
         for part in parts:
             own |= part
         return Head(own, self.credential)
+
+    @property
+    def trace(self) -> dict[str, str]:
+        """The trace context, as header fields: they say what `_meta` says."""
+        meta: JSON = self.params.get("_meta", {})
+        return {name: meta[name] for name in meta.keys() & FIELDS}
 
     def rejected(self) -> None:
         """Say that the upstream does not accept the credential."""

@@ -14,6 +14,7 @@ from safeconduct import __version__
 from safeconduct.core.asks import Capability, declared
 from safeconduct.core.calls import HANDSHAKE, MODERN
 from safeconduct.core.canonical import canonical
+from safeconduct.core.trace import FIELDS
 from safeconduct.ports import JSON, Listener, UpstreamError, UpstreamFault
 from safeconduct.upstreams import messages
 
@@ -70,12 +71,12 @@ def request(
     Raises:
         UpstreamFault: the parameters have no canonical form; nothing left.
     """
-    if modern and "_meta" not in params:
-        if listener is None:
-            return messages.request(request_id, method, params, _UNHEARD)
-        if not listener.wants_progress:
-            meta = _written(listener.able, listener.log_level)
-            return messages.request(request_id, method, params, meta)
+    if listener is None or not listener.wants_progress:
+        given = dict(params)
+        meta: JSON = given.pop("_meta", {})
+        if meta.keys() <= FIELDS:
+            told = b"" if not modern else _envelope_of(listener)
+            return messages.request(request_id, method, given, _joined(told, meta))
     complete = with_meta(params, listener, request_id, modern=modern)
     return messages.request(request_id, method, complete)
 
@@ -107,6 +108,18 @@ def _written(able: frozenset[Capability], log_level: str | None) -> bytes:
 
 
 _UNHEARD: Final = _written(NOBODY, None)
+
+
+def _envelope_of(listener: Listener | None) -> bytes:
+    return _UNHEARD if listener is None else _written(listener.able, listener.log_level)
+
+
+def _joined(told: bytes, trace: JSON) -> bytes:
+    """One object of two: the names of a trace context come after all others, so it is canonical."""
+    if not trace:
+        return told
+    own = canonical(trace)
+    return own if not told else told[:-1] + b"," + own[1:]
 
 
 def offers_modern(discovered: JSON) -> bool:

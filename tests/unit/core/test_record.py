@@ -22,6 +22,7 @@ from safeconduct.core.record import (
     value_digest,
 )
 from safeconduct.core.screen import screen
+from safeconduct.core.trace import Trace
 from safeconduct.core.verdict import Elevate, Requirement
 from tests.support.facts import (
     ASKED,
@@ -131,7 +132,20 @@ def test_the_record_of_a_permit_says_all_that_a_replay_needs() -> None:
         "obligations": ["redact"],
         "spends": {"calls": 1, "deal:update": 1},
         "changes_state": True,
+        "trace": "f2e1ec37fcce814f2c3d68fe55179a43",
+        "span": "527ec9779310aae8",
     }  # fmt: skip
+
+
+def test_a_trace_that_the_caller_claims_is_recorded_as_a_claim() -> None:
+    claim = Trace(id="a" * 32, parent="b" * 16, state="vendor=1")
+    record = recorded(facts(gathered=gathered(trace=claim)))
+    assert {name: record[name] for name in ("trace", "trace_claimed", "span_parent")} == {
+        "trace": "a" * 32,
+        "trace_claimed": True,
+        "span_parent": "b" * 16,
+    }
+    assert "vendor" not in str(record)
 
 
 def test_no_argument_text_is_recorded() -> None:
