@@ -19,6 +19,7 @@ from safeconduct.policy.loading import load
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import MAX_INPUT_BYTES, RegoEngine
 from safeconduct.policy.rego.evaluator import Evaluator
+from safeconduct.policy.versions import engine_name
 from tests.support.bundles import GUARDED, PACKAGE, bundle, write
 
 READ = b'{"call":{"tool":"crm.get_case"}}'
@@ -34,7 +35,9 @@ endless if {
 
 
 def closed(answer: PolicyAnswer, engine: RegoEngine) -> bool:
-    return answer == PolicyAnswer(bundle=engine.digest, error=answer.error) and bool(answer.error)
+    return answer == PolicyAnswer(
+        bundle=engine.digest, engine=engine_name("rego"), error=answer.error
+    ) and bool(answer.error)
 
 
 # --- rules that fail only when a call reaches them -----------------------------------------------

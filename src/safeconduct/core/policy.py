@@ -28,7 +28,8 @@ class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     what these come to together. `log_only` are rules that spoke and do not count yet, and
     `would_have` is what the policy had said if they did; None where no such rule spoke. `masks` are
     parts of the input that no record shows; None where an engine did not say which. `bundle` is the
-    lower-case hexadecimal SHA-256 of the policy bundle.
+    lower-case hexadecimal SHA-256 of the policy bundle, `engine` the name and version of what
+    evaluated it.
     """
 
     permit: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     would_have: Said | None = None
     masks: tuple[Mask, ...] | None = ()
     bundle: str = ""
+    engine: str = ""
     error: str | None = None
 
     @property

@@ -75,11 +75,13 @@ class RuleAt(msgspec.Struct, frozen=True):
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """What a bundle's header says of its rules.
 
-    `log_only` are rules that speak without effect; `obligations` the names that rules may demand,
-    with what they come to; `masks` what records do not show of the input.
+    `engine` is the name and version of what evaluates them; `log_only` are rules that speak without
+    effect; `obligations` the names that rules may demand, with what they come to; `masks` what
+    records do not show of the input.
     """
 
     digest: str
+    engine: str = ""
     log_only: frozenset[str] = frozenset()
     obligations: Mapping[str, Demands] = {}
     masks: tuple[Mask, ...] = ()
@@ -112,7 +114,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     def failed(self, error: str) -> PolicyAnswer:
         """The answer of an engine that could not say anything; `error` quotes no input."""
-        return PolicyAnswer(bundle=self.digest, masks=self.masks, error=error)
+        return PolicyAnswer(bundle=self.digest, engine=self.engine, masks=self.masks, error=error)
 
     def _answer(self, sets: Sets) -> PolicyAnswer:
         asked = [PolicyElevate(rule.id, rule.template, rule.ttl_s) for rule in sets.elevate]
@@ -124,4 +126,5 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             obligations=tuple(sorted({name for rule in demanding for name in rule.obligations})),
             masks=self.masks,
             bundle=self.digest,
+            engine=self.engine,
         )

@@ -31,6 +31,7 @@ from safeconduct.policy.cedar.text import check_text as check_cedar
 from safeconduct.policy.contract import Contract
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.text import check_text as check_rego
+from safeconduct.policy.versions import engine_name
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _RULES: Final = frozenset({".rego", ".cedar"})
@@ -68,6 +69,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         """What the header says of the rules."""
         return Contract(
             digest=self.digest,
+            engine=engine_name(self.header.engine),
             log_only=frozenset(
                 identity for identity, mode in self.header.modes.items() if mode == "log_only"
             ),

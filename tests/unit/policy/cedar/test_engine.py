@@ -15,6 +15,7 @@ from safeconduct.policy.cedar.engine import MAX_INPUT_BYTES, CedarEngine
 from safeconduct.policy.contract import RuleAt
 from safeconduct.policy.loading import load
 from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.versions import engine_name
 from tests.support.bundles import READS, SCHEMA, cedar
 
 UPDATE = 'action == Action::"crm.update"'
@@ -57,16 +58,20 @@ def ask(made_of: Bundle, value: bytes) -> PolicyAnswer:
 
 def test_a_permit_permits_and_a_tool_without_one_is_denied() -> None:
     bundle = cedar(READS)
-    assert ask(bundle, given()) == PolicyAnswer(permit=("read",), bundle=bundle.digest)
-    assert ask(bundle, update()) == PolicyAnswer(bundle=bundle.digest)
+    assert ask(bundle, given()) == PolicyAnswer(
+        permit=("read",), bundle=bundle.digest, engine=engine_name("cedar")
+    )
+    assert ask(bundle, update()) == PolicyAnswer(bundle=bundle.digest, engine=engine_name("cedar"))
 
 
 def test_a_tool_that_the_schema_does_not_have_is_nobodys() -> None:
     bundle = cedar('@id("all") permit (principal, action, resource);')
     for tool in ("crm.unknown", "effect:read", "upstream:crm", None):
         call = GIVEN["call"] | {"tool": tool}
-        assert ask(bundle, given(call=call)) == PolicyAnswer(bundle=bundle.digest)
-    assert ask(bundle, b"{}") == PolicyAnswer(bundle=bundle.digest)
+        assert ask(bundle, given(call=call)) == PolicyAnswer(
+            bundle=bundle.digest, engine=engine_name("cedar")
+        )
+    assert ask(bundle, b"{}") == PolicyAnswer(bundle=bundle.digest, engine=engine_name("cedar"))
 
 
 def test_a_permit_may_ask_for_a_yes() -> None:
@@ -169,7 +174,11 @@ def test_a_rule_that_is_only_logged_has_no_effect() -> None:
     shadow = '@id("no") forbid (principal, action, resource);'
     bundle = cedar(READS, shadow, modes={"no": "log_only"})
     assert ask(bundle, given()) == PolicyAnswer(
-        permit=("read",), log_only=("no",), would_have="deny", bundle=bundle.digest
+        permit=("read",),
+        log_only=("no",),
+        would_have="deny",
+        bundle=bundle.digest,
+        engine=engine_name("cedar"),
     )
     active = cedar(READS, shadow, modes={"no": "active"})
     assert ask(active, given()).deny == ("no",)
@@ -280,7 +289,9 @@ def test_a_forbid_that_fails_is_an_error_and_no_permit() -> None:
     assert ask(bundle, update(delta_bps=1)).permit == ("all",)
     answer = ask(bundle, update(delta_bps=2**62))
     assert answer == PolicyAnswer(
-        error="the policy could not be evaluated (rules/1.cedar:2)", bundle=bundle.digest
+        error="the policy could not be evaluated (rules/1.cedar:2)",
+        bundle=bundle.digest,
+        engine=engine_name("cedar"),
     )
 
 
@@ -393,7 +404,9 @@ def test_any_thread_may_ask() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         answers = set[PolicyAnswer]().union(*pool.map(work, range(4)))
-    assert answers == {PolicyAnswer(permit=("read",), bundle=bundle.digest)}
+    assert answers == {
+        PolicyAnswer(permit=("read",), bundle=bundle.digest, engine=engine_name("cedar"))
+    }
 
 
 def test_a_bundle_is_loaded_from_its_directory(tmp_path: Path) -> None:

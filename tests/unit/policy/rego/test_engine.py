@@ -9,6 +9,7 @@ from safeconduct.policy.loading import load
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import RegoEngine
 from safeconduct.policy.rego.slices import Plan, Slices
+from safeconduct.policy.versions import engine_name
 from tests.support.bundles import GUARDED, HEADER, PACKAGE, bundle, write
 
 READ = b'{"call":{"tool":"crm.get_case"}}'
@@ -17,11 +18,15 @@ ELEVATE = 'elevate contains {"id": "ask", "template": "t", "ttl_s": 60} if input
 
 def test_a_loaded_bundle_answers(tmp_path: Path) -> None:
     engine = load(write(tmp_path, ELEVATE))
-    assert engine.evaluate(READ, 0) == PolicyAnswer(permit=("read",), bundle=engine.digest)
-    assert engine.evaluate(b'{"x":1}', 0) == PolicyAnswer(
-        elevate=(PolicyElevate("ask", "t", 60),), bundle=engine.digest
+    assert engine.evaluate(READ, 0) == PolicyAnswer(
+        permit=("read",), bundle=engine.digest, engine=engine_name("rego")
     )
-    assert engine.evaluate(b"{}", 0) == PolicyAnswer(bundle=engine.digest)
+    assert engine.evaluate(b'{"x":1}', 0) == PolicyAnswer(
+        elevate=(PolicyElevate("ask", "t", 60),), bundle=engine.digest, engine=engine_name("rego")
+    )
+    assert engine.evaluate(b"{}", 0) == PolicyAnswer(
+        bundle=engine.digest, engine=engine_name("rego")
+    )
     assert engine.unsafe == ()
 
 
@@ -61,7 +66,9 @@ def test_each_thread_has_an_evaluator_of_its_own() -> None:
 
     with ThreadPoolExecutor(threads) as pool:
         answers = set[PolicyAnswer]().union(*pool.map(work, range(threads)))
-    assert answers == {PolicyAnswer(permit=("read",), bundle=engine.digest)}
+    assert answers == {
+        PolicyAnswer(permit=("read",), bundle=engine.digest, engine=engine_name("rego"))
+    }
 
 
 def test_an_engine_may_be_let_go_of_while_other_threads_used_it() -> None:

@@ -13,6 +13,7 @@ from safeconduct.policy.loading import passed
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.engine import MAX_INPUT_BYTES, RegoEngine
 from safeconduct.policy.rego.process import RegoProcess
+from safeconduct.policy.versions import engine_name
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 from tests.support.ending import ended
 from tests.support.library import bundle_of
@@ -95,7 +96,7 @@ async def test_after_the_end_nothing_is_permitted() -> None:
     await engine.close()
     await engine.close()
     assert await engine.evaluate(READ, 0) == PolicyAnswer(
-        bundle=engine.digest, error="there is no process for the rules"
+        bundle=engine.digest, engine=engine_name("rego"), error="there is no process for the rules"
     )
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
