@@ -43,7 +43,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Witnesses:
-    """Those that a policy says where to ask. Each URL is asked once, whatever keys it signs with."""
+    """Those whose URL a policy tells. Each is asked once, whatever keys it signs with."""
 
     def __init__(self, policy: Policy, ca: Path | None = None, timeout_s: float = 10.0) -> None:
         """`ca` is a file of PEM certificates to trust instead of the system's."""
@@ -115,7 +115,7 @@ def _size(body: bytes) -> int:
 
 
 def _lines(note: Note, body: bytes, keys: Sequence[Key]) -> list[Line]:
-    """The good cosignatures in an answer. Raises BadNote: there is none, or one that is not good."""
+    """The good cosignatures in an answer. Raises BadNote: one is not good, or there is none."""
     answered = notes.parse(note.text.encode() + b"\n" + body)
     known = {one.key for one in notes.verify(answered, keys)}
     wanted = {(one.name, one.id) for one in known}

@@ -20,6 +20,7 @@ SUB_VERBS: Final[tuple[str, ...]] = (
     # One line each, in the order of their use.
     "verify",
     "show",
+    "witness",
 )
 
 
