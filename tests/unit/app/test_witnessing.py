@@ -1,0 +1,154 @@
+"""Witnesses over real sockets, and who asks them."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from safeconduct.app.witnessing import Witness
+from safeconduct.audit import notes
+from safeconduct.audit.witness.asking import Witnesses
+from safeconduct.audit.witness.policy import content, parse
+from safeconduct.kit.fetch import fetch
+from tests.support.installation import free_port
+from tests.support.logs_of_others import OtherLog
+
+
+class Running:
+    """A witness that serves, and the policy that trusts it."""
+
+    def __init__(self, directory: Path, log: OtherLog, name: str = "w.example") -> None:
+        self.witness = Witness(directory, name, parse(f"log {log.signer.key}\nquorum none"))
+        self.listen = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self.listen}"
+        self._serving: asyncio.Task[None] | None = None
+
+    def lines(self, name: str = "w") -> str:
+        classic, lasting = self.witness.keys
+        return f"witness {name}1 {classic} {self.url}\nwitness {name}2 {lasting} {self.url}\n"
+
+    async def start(self) -> None:
+        ready = asyncio.Event()
+        self._serving = asyncio.create_task(self.witness.serve(self.listen, self.url, ready.set))
+        await asyncio.wait(
+            {self._serving, asyncio.create_task(ready.wait())}, return_when="FIRST_COMPLETED"
+        )
+
+    async def stop(self) -> None:
+        assert self._serving is not None
+        self._serving.cancel()
+        await asyncio.gather(self._serving, return_exceptions=True)
+
+
+@pytest.fixture
+def log() -> OtherLog:
+    log = OtherLog()
+    log.grow(5)
+    return log
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path, log: OtherLog) -> AsyncIterator[Running]:
+    running = Running(tmp_path / "w", log)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+def policy_of(log: OtherLog, *lines: str) -> str:
+    return f"log {log.signer.key}\n" + "".join(lines)
+
+
+async def test_a_log_is_cosigned_as_it_grows(running: Running, log: OtherLog) -> None:
+    policy = parse(policy_of(log, running.lines(), "group G all w1 w2\nquorum G"))
+    asking = Witnesses(policy)
+    for more in (0, 3, 0, 400):
+        log.grow(more)
+        answered = await asking.cosigned(log.note(), log.prove)
+        assert (answered.silent, answered.contradicted) == ({}, {})
+        assert content(policy, answered.note) == (True, "cosigned by w1, w2")
+
+
+async def test_who_asks_anew_learns_what_was_cosigned(running: Running, log: OtherLog) -> None:
+    policy = parse(policy_of(log, running.lines(), "quorum w1"))
+    await Witnesses(policy).cosigned(log.note(), log.prove)
+    log.grow(7)
+    answered = await Witnesses(policy).cosigned(log.note(), log.prove)
+    assert content(policy, answered.note)[0]
+
+
+async def test_a_log_that_lost_records_is_contradicted(running: Running, log: OtherLog) -> None:
+    policy = parse(policy_of(log, running.lines(), "quorum w1"))
+    await Witnesses(policy).cosigned(log.note(), log.prove)
+    restored = OtherLog(leaves=log.leaves[:3])
+    answered = await Witnesses(policy).cosigned(restored.note(), restored.prove)
+    assert answered.contradicted == {running.url: "it cosigned 5 records, and the log has 3"}
+    assert not content(policy, answered.note)[0]
+
+
+async def test_a_log_that_was_deleted_and_begun_anew_is_contradicted(
+    running: Running, log: OtherLog
+) -> None:
+    policy = parse(policy_of(log, running.lines(), "quorum w1"))
+    await Witnesses(policy).cosigned(log.note(), log.prove)
+    anew = OtherLog()
+    anew.grow(9, b"new")
+    answered = await Witnesses(policy).cosigned(anew.note(), anew.prove)
+    assert answered.contradicted == {
+        running.url: "it does not find the 5 records it cosigned in this log"
+    }
+
+
+async def test_a_witness_that_is_down_is_named_and_the_others_count(
+    running: Running, log: OtherLog, tmp_path: Path
+) -> None:
+    down = Running(tmp_path / "down", log, "down.example")
+    lines = (running.lines(), down.lines("d"), "group G any w1 d1\nquorum G")
+    policy = parse(policy_of(log, *lines))
+    answered = await Witnesses(policy).cosigned(log.note(), log.prove)
+    assert list(answered.silent) == [down.url]
+    assert content(policy, answered.note) == (True, "cosigned by w1, w2")
+    down.witness._memory.close()  # noqa: SLF001
+
+
+async def test_a_witness_without_a_memory_does_not_cosign(running: Running, log: OtherLog) -> None:
+    running.witness._memory._database.execute("drop table latest")  # noqa: SLF001
+    policy = parse(policy_of(log, running.lines(), "quorum w1"))
+    answered = await Witnesses(policy).cosigned(log.note(), log.prove)
+    assert answered.silent == {running.url: "it answered 500"}
+    assert answered.note == log.note()
+
+
+async def test_what_was_cosigned_is_shown_to_monitors(running: Running, log: OtherLog) -> None:
+    policy = parse(policy_of(log, running.lines(), "quorum w1"))
+    url = f"{running.url}/{sha256(log.origin.encode()).hexdigest()}/checkpoint"
+    assert (await fetch(url)).status == 404
+    answered = await Witnesses(policy).cosigned(log.note(), log.prove)
+    shown = await fetch(url)
+    assert shown.status == 200
+    assert notes.parse(shown.body) == answered.note
+
+
+async def test_a_witness_remembers_across_a_restart(tmp_path: Path, log: OtherLog) -> None:
+    first = Running(tmp_path / "w", log)
+    await first.start()
+    policy = parse(policy_of(log, first.lines(), "quorum w1"))
+    await Witnesses(policy).cosigned(log.note(), log.prove)
+    await first.stop()
+    again = Running(tmp_path / "w", log)
+    await again.start()
+    restored = OtherLog(leaves=log.leaves[:3])
+    policy = parse(policy_of(log, again.lines(), "quorum w1"))
+    answered = await Witnesses(policy).cosigned(restored.note(), restored.prove)
+    assert again.url in answered.contradicted
+    await again.stop()
+
+
+def test_a_memory_that_is_damaged_refuses_to_start(tmp_path: Path, log: OtherLog) -> None:
+    (tmp_path / "witness.sqlite3").write_bytes(b"garbage" * 1000)
+    with pytest.raises(sqlite3.Error):
+        Witness(tmp_path, "w.example", parse(f"log {log.signer.key}\nquorum none"))
