@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 from safeconduct.audit import segments
 from safeconduct.audit.faults import LogFault
-from safeconduct.audit.records import encode, numbered
+from safeconduct.audit.payloads.blobs import Blobs
+from safeconduct.audit.payloads.boundary import Boundary
+from safeconduct.audit.records import PAYLOAD, encode, numbered
 from safeconduct.audit.tail import Tail
 from safeconduct.core.merkle import Tree
-from safeconduct.ports import LedgerConflict, Projection
+from safeconduct.ports import LedgerConflict, Projection, Sealed
 
 
 class Append:
@@ -50,12 +52,22 @@ class Committer:
     for the last group, in seconds: 0 when nothing was written.
     """
 
-    def __init__(self, tail: Tail, tree: Tree, projection: Projection) -> None:
+    def __init__(
+        self,
+        tail: Tail,
+        tree: Tree,
+        projection: Projection,
+        blobs: Blobs,
+        boundary: Boundary | None = None,
+    ) -> None:
+        """Without a boundary records are written as they come."""
         self.head = (tree.size, tree.root())
         self.disk_s = 0.0
         self._tree = tree
         self._tail = tail
         self._projection = projection
+        self._blobs = blobs
+        self._boundary = boundary
         self._fault: LogFault | None = None
 
     def commit(self, group: Sequence[Append]) -> None:
@@ -94,6 +106,7 @@ class Committer:
             self._projection.commit()
         except BaseException:
             self._projection.rollback()
+            self._blobs.back(0)
             raise
         self.head = head
         for append, entries in accepted:
@@ -106,6 +119,8 @@ class Committer:
         group = segments.group(entries, grown.size, root)
         started_s = perf_counter()
         try:
+            # What a record leads to is there before the record is.
+            self._blobs.flush()
             self._tail.append(group, self._tree)
         finally:
             self.disk_s = perf_counter() - started_s
@@ -117,12 +132,14 @@ class Committer:
         accepted: list[_Accepted] = []
         seq = self._tree.size
         for append in group:
+            mark = self._blobs.mark()
             entries, refusal = self._offer(append.records, seq)
             if refusal is None:
                 accepted.append(_Accepted(append, entries))
                 seq += len(entries)
                 continue
             append.answer = refusal
+            self._blobs.back(mark)
             if entries:
                 self._begin_again(accepted)
         return accepted
@@ -138,8 +155,10 @@ class Committer:
         projection = self._projection
         for seq, record in enumerate(records, first):
             try:
-                entry = numbered(record, seq, projection.counters(record))
-                entries.append(_Entry(seq, entry, encode(entry)))
+                entry = self._placed(numbered(record, seq, projection.counters(record)))
+                entries.append(_Entry(seq, entry, encode(self._hidden(entry))))
+            except LogFault as fault:
+                return entries, fault
             except (TypeError, ValueError) as error:
                 return entries, error
             except Exception as error:  # noqa: BLE001 - refuses these records and no others
@@ -152,6 +171,16 @@ class Committer:
                 entries.pop()
                 return entries, LedgerConflict(conflict)
         return entries, None
+
+    def _placed(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The entry with where its payload will be, in the place of the payload itself."""
+        sealed = entry.get(PAYLOAD)
+        if not isinstance(sealed, Sealed):
+            return entry
+        return {**entry, PAYLOAD: self._blobs.stage(sealed)}
+
+    def _hidden(self, entry: dict[str, Any]) -> Mapping[str, Any]:
+        return entry if self._boundary is None else self._boundary.hidden(entry)
 
     def _begin_again(self, accepted: Iterable[_Accepted]) -> None:
         """Undoes the half of an append that was refused, which has no savepoint of its own.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from safeconduct.audit.damage import Damage, Damaged
 from safeconduct.ports import LedgerFault
 
-Damage = Literal[
-    "truncated",  # records are missing from the end
-    "edited",  # bytes are not those that were written
-    "forked",  # two different trees are claimed for one size
-]
+__all__ = ["Damage", "Damaged", "Fault", "LogFault"]
 
 Fault = (
     Literal[
@@ -18,9 +15,11 @@ Fault = (
         "closed",  # the log was closed
         "foreign",  # the directory holds the log of another origin
         "full",  # no space left: nothing was written, and a later append may succeed
+        "keys",  # the keystore, without which nothing is sealed, cannot be used
         "io",  # the disk failed, or a file was removed, replaced or changed behind the log's back
         "projection",  # the state derived from the log failed
-        "unsafe",  # others may write to the directory
+        "unsafe",  # others may write to the directory, or read the key
+        "unsigned",  # no checkpoint could be signed for a minute: refused until one is
     ]
     | Damage
 )
@@ -29,21 +28,11 @@ Fault = (
 class LogFault(LedgerFault):
     """The log refuses: `code` says which kind of fault it is, `sentence` what to look at.
 
-    After any fault but "full" and a "projection" that was rolled back, the log refuses everything
-    until it is opened again.
+    After any fault but "full", "unsigned" and a "projection" that was rolled back, the log refuses
+    everything until it is opened again.
     """
 
     def __init__(self, code: Fault, sentence: str) -> None:
         super().__init__(sentence)
         self.code: Fault = code
         self.sentence = sentence
-
-
-class Damaged(Exception):
-    """The files of a log contradict themselves; `seq` is the first record that is not proven."""
-
-    def __init__(self, code: Damage, sentence: str, seq: int | None = None) -> None:
-        super().__init__(sentence)
-        self.code: Damage = code
-        self.sentence = sentence
-        self.seq = seq

@@ -16,6 +16,8 @@ from safeconduct.audit import checkpoint, lock, recovery
 from safeconduct.audit.checkpoint import Checkpoint, Checkpointer
 from safeconduct.audit.committer import Committer
 from safeconduct.audit.faults import Damaged, LogFault
+from safeconduct.audit.payloads.blobs import Blobs
+from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.tail import Tail
 from safeconduct.audit.writer import Writer
 from safeconduct.ports import Projection
@@ -24,20 +26,35 @@ from safeconduct.ports import Projection
 class Log:
     """An open log. Implements `Ledger`."""
 
-    def __init__(self, directory: Path, origin: str, committer: Committer, held: ExitStack) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        origin: str,
+        committer: Committer,
+        held: ExitStack,
+        boundary: Boundary | None,
+    ) -> None:
         """Use `open`. `held` is released when the log closes."""
         self._committer = committer
+        self._boundary = boundary
         self._held = held
         self._origin = origin
         self._checkpointer = Checkpointer(directory, self._checkpoint)
         self._writer = Writer(committer, self._checkpointer.wake)
 
     @classmethod
-    def open(cls, directory: Path, projection: Projection, *, origin: str) -> Log:
+    def open(
+        cls,
+        directory: Path,
+        projection: Projection,
+        *,
+        origin: str,
+        boundary: Boundary | None = None,
+    ) -> Log:
         """Opens or creates the log in a directory and brings the projection up to it.
 
         `origin` is the log's name, the first line of its checkpoints: not empty, without white
-        space or plus signs.
+        space or plus signs. Without a boundary records are written as they come.
 
         Raises:
             LogFault: the log is open elsewhere, damaged, shorter than what the projection or the
@@ -55,8 +72,10 @@ class Log:
             tail = Tail(directory, origin, end.segment, end.offset)
             held.callback(tail.close)
             if projection.applied() < end.tree.size:
-                recovery.replay(directory, projection)
-            committer = Committer(tail, end.tree, projection)
+                recovery.replay(directory, projection, boundary)
+            blobs = Blobs(directory)
+            held.callback(blobs.close)
+            committer = Committer(tail, end.tree, projection, blobs, boundary)
             # From the first moment on, so that a log that is gone can be told from a new one.
             checkpoint.store(directory, Checkpoint(origin, *committer.head))
         except BaseException as error:
@@ -64,7 +83,7 @@ class Log:
             if isinstance(error, Damaged):
                 raise LogFault(error.code, f"{directory}: {error.sentence}") from error
             raise
-        return cls(directory, origin, committer, held)
+        return cls(directory, origin, committer, held, boundary)
 
     @property
     def size(self) -> int:
@@ -90,6 +109,8 @@ class Log:
         """
         if not records:
             raise ValueError("no record to append")
+        if self._boundary is not None:
+            records = tuple([self._boundary.clean(record) for record in records])
         return await self._writer.add(records)
 
     def close(self) -> None:

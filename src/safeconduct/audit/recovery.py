@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from safeconduct.audit import checkpoint, segments
 from safeconduct.audit.faults import Damaged, LogFault
+from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.records import SEQUENCE, decode
 from safeconduct.audit.walk import Walk
 from safeconduct.core.merkle import Tree
@@ -59,8 +60,9 @@ def find_end(directory: Path, origin: str, applied: int) -> Found:
     return Found(walk.tree, max(0, walk.segment), walk.end)
 
 
-def replay(directory: Path, projection: Projection) -> None:
-    """Applies what the projection has not seen of a log whose end is proven and flushed.
+def replay(directory: Path, projection: Projection, boundary: Boundary | None = None) -> None:
+    """Applies what the projection has not seen of a log whose end is proven and flushed, with the
+    users that the boundary knows.
 
     Raises:
         Damaged: a record is not as this log writes it.
@@ -76,7 +78,7 @@ def replay(directory: Path, projection: Projection) -> None:
             first = group.size - len(group.entries)
             for seq, data in enumerate(group.entries, first):
                 if seq >= applied:
-                    _apply(projection, seq, data)
+                    _apply(projection, seq, data, boundary)
                     pending += 1
             if pending >= _REPLAY_BATCH:
                 projection.commit()
@@ -88,14 +90,15 @@ def replay(directory: Path, projection: Projection) -> None:
     projection.commit()
 
 
-def _apply(projection: Projection, seq: int, data: bytes) -> None:
+def _apply(projection: Projection, seq: int, data: bytes, boundary: Boundary | None) -> None:
     try:
         record = decode(data)
     except ValueError as error:
         raise Damaged("edited", f"record {seq}: {error}", seq) from error
     if record.get(SEQUENCE) != seq:
         raise Damaged("edited", f"record {seq} says that it is another", seq)
-    conflict = projection.apply(seq, record, replay=True)
+    known = record if boundary is None else boundary.shown(record)
+    conflict = projection.apply(seq, known, replay=True)
     if conflict is not None:
         raise LogFault("projection", f"record {seq} contradicts what was applied: {conflict}")
 

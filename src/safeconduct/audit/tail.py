@@ -48,10 +48,10 @@ class Tail:
         self._directory = directory
         self._origin = origin
         self._next = segment
-        self._segment: _Segment | None = None
+        self._segment: Growing | None = None
         path = segments.path(directory, segment)
         if offset:
-            self._segment = _Segment(path, offset)
+            self._segment = Growing(path, offset)
             self._next += 1
         else:
             path.unlink(missing_ok=True)
@@ -78,7 +78,7 @@ class Tail:
 
     def _begin(self, group: bytes, before: Tree) -> None:
         path = segments.path(self._directory, self._next)
-        segment = _Segment(path, 0)
+        segment = Growing(path, 0)
         try:
             segment.append(segments.header(self._origin, self._next, before) + group)
             flush_directory(self._directory)
@@ -90,10 +90,13 @@ class Tail:
         self._next += 1
 
 
-class _Segment:
-    """An open segment, durable up to `offset`, with zeros behind it; 0 makes a new one."""
+class Growing:
+    """An open file that only grows, durable up to `offset`, with zeros behind it; offset 0 makes a
+    new one.
+    """
 
     def __init__(self, path: Path, offset: int) -> None:
+        """Raises LogFault: "full"; OSError."""
         flags = os.O_WRONLY | os.O_NOFOLLOW
         if not offset:
             flags |= os.O_CREAT | os.O_EXCL

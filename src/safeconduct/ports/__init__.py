@@ -37,6 +37,7 @@ from safeconduct.ports.ledger import (
     Tasks,
     TaskState,
 )
+from safeconduct.ports.payloads import About, PayloadOf, Place, Sealed, Sealer
 from safeconduct.ports.upstreams import (
     AskRefused,
     Begun,
@@ -52,6 +53,7 @@ from safeconduct.ports.values import JSON
 
 __all__ = [
     "JSON",
+    "About",
     "Answer",
     "AskRefused",
     "Attempt",
@@ -81,12 +83,16 @@ __all__ = [
     "LoginFailed",
     "NoConsent",
     "NotRecorded",
+    "PayloadOf",
     "Person",
+    "Place",
     "PolicyEngine",
     "Projection",
     "RecordTooLarge",
     "Refused",
     "Resumed",
+    "Sealed",
+    "Sealer",
     "SignIn",
     "SignalRefused",
     "SignalUnjudged",

@@ -8,6 +8,7 @@ import pytest
 
 from safeconduct.audit.committer import Append, Committer
 from safeconduct.audit.faults import LogFault
+from safeconduct.audit.payloads.blobs import Blobs
 from safeconduct.audit.records import decode
 from safeconduct.audit.tail import Tail
 from safeconduct.audit.walk import Walk
@@ -27,7 +28,7 @@ class Room:
         self.directory = directory
         self.tail = Tail(directory, "o", 0, 0)
         self.projection = Memory()
-        self.committer = Committer(self.tail, Tree(), self.projection)
+        self.committer = Committer(self.tail, Tree(), self.projection, Blobs(directory))
 
     def commit(self, *appends: list[dict[str, Any]]) -> list[int | Exception | None]:
         group = [Append(records) for records in appends]

@@ -1,0 +1,88 @@
+"""What of a record changes where it crosses into the log, and where it is read again.
+
+Users: on disk a record names a user by a pseudonym, whoever derives state from records or reads
+them with the keystore at hand sees the user. Credentials: what a caller or an upstream may have put
+into a record's own fields is cut out before anybody sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.core.redact import redact
+from safeconduct.ports import Inspector
+
+Record = Mapping[str, Any]
+
+USER: Final = ("user",)
+"""Where a record names a user, unless `ELSEWHERE` says that its kind does so elsewhere."""
+
+ELSEWHERE: Final = {
+    "task": ("user", "id"),
+    "revocation": ("id",),
+    "evaluation": ("subject", "id"),
+}
+
+_REVOKED: Final = frozenset({"user", "sign-in"})
+_WORKLOAD: Final = "spiffe://"
+
+CLAIMED: Final = (
+    *("tool", "provenance", "constrained", "objects", "documents", "purpose", "case"),
+    *("subject", "action", "resource"),
+)
+"""The members of records that hold words of callers or upstreams."""
+
+
+class Boundary:
+    """The edge of one gateway's log."""
+
+    def __init__(self, keystore: Keystore, tenant: str, inspectors: Sequence[Inspector]) -> None:
+        """`tenant` is that of records which do not say, `inspectors` find credentials."""
+        self._keystore = keystore
+        self._tenant = tenant
+        self._inspectors = inspectors
+
+    def clean(self, record: Record) -> Record:
+        """The record without credentials in what others said. Whatever an inspector raises."""
+        claims = {name: record[name] for name in CLAIMED if name in record}
+        if not claims:
+            return record
+        findings = [one for inspector in self._inspectors for one in inspector.inspect(claims)]
+        return {**record, **redact(claims, findings)} if findings else record
+
+    def hidden(self, record: Record) -> Record:
+        """The record as it is written: with pseudonyms. Raises LogFault."""
+        tenant = record.get("tenant", self._tenant)
+        return _renamed(record, lambda user: self._keystore.pseudonym(tenant, user))
+
+    def shown(self, record: Record) -> Record:
+        """The record as it was before it was written, as far as anybody still knows. Raises
+        LogFault.
+        """
+        return shown(record, self._keystore)
+
+
+def shown(record: Record, keystore: Keystore) -> Record:
+    """The record with users where it has pseudonyms that the keystore knows. Raises LogFault."""
+    return _renamed(record, lambda name: keystore.user(name) or name)
+
+
+def _renamed(record: Record, rename: Callable[[str], str]) -> Record:
+    kind = record.get("kind", "")
+    path = ELSEWHERE.get(kind, USER)
+    head = record.get(path[0])
+    if len(path) == 1:
+        if not isinstance(head, str) or (
+            kind == "revocation" and record.get("what") not in _REVOKED
+        ):
+            return record
+        return {**record, path[0]: rename(head)}
+    if not isinstance(head, dict):
+        return record
+    whole = cast("dict[str, Any]", head)
+    name = whole.get(path[1])
+    if not isinstance(name, str) or name.startswith(_WORKLOAD):
+        return record
+    return {**record, path[0]: {**whole, path[1]: rename(name)}}

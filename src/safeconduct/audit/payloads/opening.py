@@ -1,0 +1,114 @@
+"""Opening what is sealed, for who reads a log: the payload, or why there is none to see."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import orjson
+import zstandard
+from cryptography.exceptions import InvalidTag
+
+from safeconduct.audit.faults import Damaged
+from safeconduct.audit.payloads import blobs, boundary, keystore
+from safeconduct.audit.payloads.keystore import NONCE_BYTES, Keystore
+from safeconduct.audit.payloads.sealing import Salts, associated, commitment, unpacked
+from safeconduct.audit.records import PAYLOAD
+
+Unopened = Literal["erased", "missing", "sealed", "damaged", "too-large"]
+WHY: Final[dict[Unopened, str]] = {
+    "erased": "the key was erased, and nobody can open it any more",
+    "missing": "the file that held it, or that part of it, is not there",
+    "sealed": "the key is not at hand",
+    "damaged": "it is not as it was written",
+    "too-large": "it was too large to be kept",
+}
+"""Why a payload cannot be seen."""
+
+UNOPENED: Final = "unopened"
+"""The key that `Opener.whole` adds to a record of which the payload cannot be seen."""
+
+INPUT: Final = "input"
+"""The member of a decision's payload that holds what the rules saw and no other field says."""
+
+_WHOLE: Final = ""
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A payload's content, or why it cannot be seen."""
+
+    content: Mapping[str, Any] | None = None
+    why: Unopened | None = None
+
+
+class Opener:
+    """Opens payloads of one log, with the keys that are at hand."""
+
+    def __init__(self, directory: Path, keys: Keystore | None) -> None:
+        """`directory` is the log's; without keys all stays sealed, and users stay pseudonyms."""
+        self._directory = directory
+        self._keys = keys
+
+    def shown(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record with the users that the keys tell. Raises LogFault."""
+        return record if self._keys is None else boundary.shown(record, self._keys)
+
+    def opened(self, record: Mapping[str, Any]) -> Opened | None:
+        """The payload of a record; None for a record without one.
+
+        Raises:
+            LogFault: the keystore fails.
+            OSError: the file cannot be read.
+        """
+        said: Mapping[str, Any] | None = record.get(PAYLOAD)
+        if said is None:
+            return None
+        if "at" not in said:
+            return Opened(why="too-large")
+        kid: str = said["kid"]
+        key = None if self._keys is None else self._keys.find(kid)
+        if self._keys is None or key is None:
+            erased = self._keys is not None and self._keys.erased(kid)
+            return Opened(why="erased" if erased else "sealed")
+        try:
+            data = blobs.read(self._directory, *said["at"])
+        except FileNotFoundError:
+            return Opened(why="missing")
+        except Damaged:
+            return Opened(why="damaged")
+        bound = associated(key, record["kind"], record["decision"])
+        try:
+            packed = key.aead.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound)
+            plain = unpacked(packed)
+        except (InvalidTag, zstandard.ZstdError):
+            return Opened(why="damaged")
+        commit = commitment(Salts(key, bound).of(_WHOLE), _WHOLE, plain)
+        whole = hashlib.sha256(data).hexdigest() == said["sha256"]
+        if not whole or not hmac.compare_digest(commit, said["commit"]):
+            return Opened(why="damaged")
+        return Opened(content=orjson.loads(plain))
+
+    def whole(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """A decision record with what it is replayed from; without it, it says why.
+
+        Raises: as `opened`.
+        """
+        known = dict(self.shown(record))
+        payload = self.opened(record)
+        if payload is None:
+            return known
+        if payload.content is None:
+            known[UNOPENED] = payload.why
+        elif INPUT in payload.content and "policy" in known:
+            known["policy"] = {**known["policy"], INPUT: payload.content[INPUT]}
+        return known
+
+
+def beside(directory: Path) -> Path | None:
+    """The keystore of the gateway that writes a log, where it stands in its usual place."""
+    found = directory.absolute().parent / keystore.DIRECTORY
+    return found if (found / keystore.FILE).exists() else None

@@ -1,0 +1,47 @@
+"""What is kept of a call besides its records: sealed, so that a key can be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from safeconduct.ports.values import JSON
+
+PayloadOf = Literal["decision", "outcome"]
+
+Place = tuple[str | int, ...]
+"""Where a value lies in a payload: a path of keys and indices."""
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a payload belongs to: whose key seals it, and the record that names it."""
+
+    kind: PayloadOf
+    decision: str
+    tenant: str
+    user: str
+    at_ms: int
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """A sealed payload, and what its record says of it besides where it lies.
+
+    Without `data` nothing is kept but that.
+    """
+
+    data: bytes
+    said: JSON
+
+
+class Sealer(Protocol):
+    """Seals payloads. No credential that is known or looks like one gets into it."""
+
+    def seal(self, about: About, content: JSON, masked: Sequence[Place] = ()) -> Sealed:
+        """The content, sealed with the key of its user; values at the places in `masked` are left
+        out of it.
+
+        Raises: LedgerFault: there is no key.
+        """
+        ...
