@@ -4,7 +4,7 @@ import argparse
 import importlib
 import json
 
-PARTS = ()
+PARTS = ("append",)
 
 
 def main() -> None:

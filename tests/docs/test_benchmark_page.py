@@ -3,8 +3,11 @@
 import inspect
 import re
 
+import pytest
+
 from bench import memory, rivals, subjects
 from bench.__main__ import IN_FLIGHT, MEMORY_CALLS, OLDER, options
+from bench.audit import append
 from bench.figures import Slice, summary
 from bench.memory import BLOCK_S
 from tests.support.pages import DOCS, codes, sections, tables
@@ -53,3 +56,10 @@ def test_every_option_stands_with_its_default() -> None:
     for option, default in shown.items():
         value = given[option.lstrip("-").replace("-", "_")]
         assert default == (str(value) if value else "off")
+
+
+def test_every_figure_of_an_append_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, small in (("IN_FLIGHT", 3), ("DECISIONS", 2), ("ROUNDS", 1)):
+        monkeypatch.setattr(append, name, small)
+    (table,) = tables(sections(PAGE)["Append"])
+    assert [name for row in table[1:] for name in codes(row[0])] == list(append.measure(0))

@@ -108,17 +108,17 @@ def _explained(data: bytes) -> dict[str, Any]:
 
 
 def _only_exact(values: Iterable[object]) -> None:
-    for value in values:
-        kind = type(value)
-        if kind is str or kind is int or value is None or kind is bool:
+    # One loop over all that is in the record, however deep: the list grows while it is read.
+    found: list[Any] = list(values)
+    for value in found:
+        kind = type(value)  # pyright: ignore[reportUnknownVariableType] - of anything
+        if kind is str or kind is int:
             continue
         if kind is dict:
-            if value:
-                _only_exact(cast("dict[str, object]", value).values())
+            found += value.values()
         elif kind is list or kind is tuple:
-            if value:
-                _only_exact(cast("Iterable[object]", value))
-        else:
+            found += value
+        elif value is not None and kind is not bool:
             raise NotCanonical(f"a value of type {kind.__name__}")
 
 

@@ -8,7 +8,8 @@ that shows it (see `pace`). That one the loop has waited for: should it never en
 watchdog ends the process.
 
 While many are in flight, whoever writes waits a moment before, as PostgreSQL does with
-`commit_delay`: a group of ten costs little more than one append, which itself waits for nothing.
+`commit_delay`, or until there are enough: a group of ten costs little more than one append, which
+itself waits for nothing.
 
 There is one queue, and whoever writes has taken its group from the front of it and has put
 `_writing` up: never do two write, and no append overtakes another.
@@ -20,7 +21,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Condition, Lock, Thread
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any, Final
 
 from safeconduct.audit.committer import Append, Committer
@@ -30,6 +31,7 @@ from safeconduct.audit.pace import Pace
 _MAX_GROUP: Final = 1024  # appends
 _GATHER_S: Final = 0.00025  # for each append that came with others
 _GATHER_MAX_S: Final = 0.004
+_ENOUGH: Final = 64  # appends: what a group costs beside its records is small then
 
 
 class _Waiting(Append):
@@ -68,6 +70,7 @@ class Writer:
         self._pace = Pace()
         self._gather_s = 0.0
         self._asked: asyncio.AbstractEventLoop | None = None  # was asked to write, and will
+        self._later: asyncio.TimerHandle | None = None  # when, if not as soon as it can
         self._thread = Thread(target=self._run, name="safeconduct-audit", daemon=True)
         self._thread.start()
 
@@ -86,13 +89,18 @@ class Writer:
             if self._writing:
                 pass  # who writes passes on what was queued meanwhile
             elif self._is_threads():
-                self._turn.notify()
+                if len(self._queue) in {1, _ENOUGH}:
+                    self._turn.notify()
             elif self._asked is not loop:
                 self._asked = loop
                 if self._gather_s:
-                    loop.call_later(self._gather_s, self._write_here, loop)
+                    self._later = loop.call_later(self._gather_s, self._write_here, loop)
                 else:
                     loop.call_soon(self._write_here, loop)
+            elif self._later is not None and len(self._queue) >= _ENOUGH:
+                self._later.cancel()
+                self._later = None
+                loop.call_soon(self._write_here, loop)
         return waiting.future
 
     def close(self) -> None:
@@ -105,7 +113,7 @@ class Writer:
     def _write_here(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in an event loop that was asked; another one may have been quicker."""
         with self._gate:
-            self._asked = None
+            self._asked = self._later = None
             if self._writing or self._is_threads() or not self._queue:
                 return
             group = self._take()
@@ -115,7 +123,8 @@ class Writer:
         while group := self._next():
             self._write(group, None)
             if self._gather_s:
-                sleep(self._gather_s)
+                with self._gate:
+                    self._turn.wait_for(self._is_enough, self._gather_s)
 
     def _next(self) -> list[_Waiting]:
         """The thread's next group; empty when the log is closed and all is written."""
@@ -129,6 +138,9 @@ class Writer:
     def _is_threads(self) -> bool:
         """Whether the thread is to write, and event loops are not."""
         return not (self._pace.quick and self._open)
+
+    def _is_enough(self) -> bool:
+        return len(self._queue) >= _ENOUGH or not self._open
 
     def _take(self) -> list[_Waiting]:
         group = self._queue[:_MAX_GROUP]

@@ -75,6 +75,59 @@ async def test_after_a_group_the_next_one_is_waited_for(
     assert (await early, await late) == (3, 4)
 
 
+async def waits_for_more(log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread has written a group of two, and waits for ever until there are enough."""
+    monkeypatch.setattr(writer, "_GATHER_S", 3600.0)
+    monkeypatch.setattr(writer, "_GATHER_MAX_S", 3600.0)
+    await slowed(log, disk)
+    disk.hangs = True
+    first = asyncio.ensure_future(log.append({"i": 1}))
+    assert await asyncio.to_thread(disk.arrived.wait, 30)
+    two = [asyncio.ensure_future(log.append({"i": i})) for i in (2, 3)]
+    await asyncio.sleep(0)
+    disk.hangs = False
+    disk.let_go.set()
+    await asyncio.gather(first, *two)
+    assert disk.threads == [THREAD] * 2
+    disk.threads.clear()
+
+
+async def test_enough_are_written_by_the_event_loop_without_waiting_for_more(
+    log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_GATHER_S", 3600.0)
+    monkeypatch.setattr(writer, "_GATHER_MAX_S", 3600.0)
+    monkeypatch.setattr(writer, "_ENOUGH", 5)
+    await asyncio.gather(log.append({"i": 1}), log.append({"i": 2}))
+    some = [asyncio.ensure_future(log.append({"i": i})) for i in range(4)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert disk.threads == [LOOP]
+    assert await log.append({"i": "the fifth"}) == 7
+    assert disk.threads == [LOOP] * 2
+    assert await asyncio.gather(*some) == [3, 4, 5, 6]
+
+
+async def test_enough_are_written_by_the_thread_without_waiting_for_more(
+    log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_ENOUGH", 5)
+    await waits_for_more(log, disk, monkeypatch)
+    answers = await asyncio.gather(*(log.append({"i": i}) for i in range(5)))
+    assert answers == [5, 6, 7, 8, 9]
+    assert disk.threads == [THREAD]
+
+
+async def test_closing_waits_for_no_more(
+    log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await waits_for_more(log, disk, monkeypatch)
+    late = asyncio.ensure_future(log.append({"i": 4}))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(log.close)
+    assert await late == 5
+
+
 async def test_the_first_slow_flush_is_the_last_one_in_the_event_loop(log: Log, disk: Disk) -> None:
     await slowed(log, disk)
     for i in range(5):
