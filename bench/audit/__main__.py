@@ -4,7 +4,7 @@ import argparse
 import importlib
 import json
 
-PARTS = ("append",)
+PARTS = ("append", "index")
 
 
 def main() -> None:

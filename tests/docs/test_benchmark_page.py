@@ -7,7 +7,7 @@ import pytest
 
 from bench import memory, rivals, subjects
 from bench.__main__ import IN_FLIGHT, MEMORY_CALLS, OLDER, options
-from bench.audit import append
+from bench.audit import append, index
 from bench.figures import Slice, summary
 from bench.memory import BLOCK_S
 from tests.support.pages import DOCS, codes, sections, tables
@@ -63,3 +63,13 @@ def test_every_figure_of_an_append_is_explained(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(append, name, small)
     (table,) = tables(sections(PAGE)["Append"])
     assert [name for row in table[1:] for name in codes(row[0])] == list(append.measure(0))
+
+
+def test_every_figure_of_a_search_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WARM", "COLD"):
+        monkeypatch.setattr(index, name, 1)
+    section = sections(PAGE)["Search"]
+    (table,) = tables(section)
+    assert [codes(row[0])[0] for row in table[1:]] == list(index.measure(2_100))
+    for number in (index.AGENTS, index.USERS, index.DAYS, index.WANTED * 7 // index.DAYS):
+        assert f"{number:,}" in section

@@ -1,0 +1,150 @@
+"""The index as files beside the log: one for each week, and how far they have come."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from safeconduct.audit.index.entry import Entry, week, week_start_ms
+from safeconduct.audit.index.port import Found, IndexDamaged, Position, Task
+from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.weeks import Week
+
+DIRECTORY: Final = "index"
+_PROGRESS: Final = "progress.json"
+_LOCK: Final = "lock"
+_WEEKS: Final = "*-W??.sqlite3"
+
+
+class _Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`weeks` says up to which size of the log each file has to have all that belongs to it."""
+
+    position: Position
+    weeks: dict[int, int]
+
+
+class WeeklyIndex:
+    """Implements `Index`. Several processes may have it open; one at a time adds to it.
+
+    The files of weeks are written first, then how far they have come, so that what a crash leaves
+    between the two is added again. A file that is gone, or knows less than it should, is damage.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """The index in a directory, which is made if need be. Raises OSError."""
+        directory.mkdir(mode=0o700, exist_ok=True)
+        self._directory = directory
+        self._open: dict[int, Week] = {}
+        self._checked: _Progress | None = None
+
+    def position(self) -> Position | None:
+        progress = self._progress()
+        return None if progress is None else progress.position
+
+    def add(self, entries: Sequence[Entry], position: Position) -> None:
+        progress = self._progress()
+        weeks = {} if progress is None else dict(progress.weeks)
+        ordered = sorted(entries, key=lambda entry: week(entry.at_ms))
+        for number, those in groupby(ordered, key=lambda entry: week(entry.at_ms)):
+            self._week(number, new=number not in weeks).add(list(those), position.size)
+            weeks[number] = position.size
+        self._store(_Progress(position=position, weeks=weeks))
+
+    def find(self, query: Query) -> list[Found]:
+        progress = self._progress()
+        if progress is None:
+            return []
+        found: list[Found] = []
+        for number in sorted(progress.weeks, reverse=True):
+            if _concerns(number, query):
+                found += self._week(number).find(query)
+                if query.limit is not None and len(found) >= query.limit and not query.mark:
+                    break
+        found.sort()
+        return found if query.limit is None or query.mark else found[-query.limit :]
+
+    def task(self, name: str) -> Task | None:
+        progress = self._progress()
+        found = None
+        for number in sorted(progress.weeks if progress else (), reverse=True):
+            known = self._week(number).task(name)
+            if known is None:
+                if found is not None:
+                    break
+            elif found is None:
+                found = known
+            else:
+                found = found._replace(first_ms=known.first_ms)
+        return found
+
+    def clear(self) -> None:
+        self.close()
+        with suppress(FileNotFoundError):
+            (self._directory / _PROGRESS).unlink()
+        for path in self._directory.glob(f"{_WEEKS}*"):
+            path.unlink()
+
+    def close(self) -> None:
+        for one in self._open.values():
+            one.close()
+        self._open.clear()
+        self._checked = None
+
+    @contextmanager
+    def writing(self) -> Generator[None]:
+        """Waits until nobody else adds to the index."""
+        fd = os.open(self._directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _progress(self) -> _Progress | None:
+        try:
+            data = (self._directory / _PROGRESS).read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            progress = msgspec.json.decode(data, type=_Progress)
+        except msgspec.DecodeError as error:
+            raise IndexDamaged(f"{_PROGRESS}: {error}") from error
+        if progress != self._checked:
+            for number, size in progress.weeks.items():
+                if self._week(number).through() < size:
+                    raise IndexDamaged(f"{_name(number)} lacks what was added to it")
+            self._checked = progress
+        return progress
+
+    def _store(self, progress: _Progress) -> None:
+        draft = self._directory / f"{_PROGRESS}.new"
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(msgspec.json.encode(progress))
+        draft.replace(self._directory / _PROGRESS)
+        self._checked = progress
+
+    def _week(self, number: int, *, new: bool = False) -> Week:
+        opened = self._open.get(number)
+        if opened is None:
+            opened = Week(self._directory / _name(number), number, new=new)
+            self._open[number] = opened
+        return opened
+
+
+def _name(number: int) -> str:
+    year, of_year, _ = datetime.fromtimestamp(week_start_ms(number) / 1000, UTC).isocalendar()
+    return f"{year}-W{of_year:02}.sqlite3"
+
+
+def _concerns(number: int, query: Query) -> bool:
+    after = query.until_ms is None or week_start_ms(number) < query.until_ms
+    return after and (query.since_ms is None or week_start_ms(number + 1) > query.since_ms)

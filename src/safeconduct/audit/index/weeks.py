@@ -1,0 +1,226 @@
+"""One week of an index, in an SQLite file that needs no other.
+
+Rows lie by party and time, so that what an agent did for a user in some days is read in one piece;
+names stand for themselves by their number in this file. A second index goes by facet and time, and
+marks lead to the few records that are looked up by an id. Tasks need none: theirs are the rows of
+their party in the time that they took.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from safeconduct.audit.index.entry import Entry, Facet, Party, week_start_ms
+from safeconduct.audit.index.port import Found, IndexDamaged, Task
+from safeconduct.audit.index.query import Query
+
+FORMAT: Final = 1
+
+_SCHEMA: Final = """
+create table through (size integer not null) strict;
+create table parties (
+  id integer primary key, tenant text, agent text, user text, unique (tenant, agent, user)
+) strict;
+create index users on parties (user);
+create table facets (
+  id integer primary key, kind text, said text, tool text, reason text, labels text,
+  unique (kind, said, tool, reason, labels)
+) strict;
+create table tasks (
+  id integer primary key, name text, party integer, first integer, last integer,
+  unique (name, party)
+) strict;
+create table rows (
+  party integer, at integer, n integer, task integer, facet integer, place integer,
+  primary key (party, at, n)
+) without rowid, strict;
+create index by_facet on rows (facet, at);
+create table marks (
+  key integer, place integer, n integer, primary key (key, place)
+) without rowid, strict;
+insert into through values (0);
+"""
+_CACHE_KIB: Final = 65_536
+_PATIENCE_S: Final = 30.0
+
+_Key = TypeVar("_Key", Party, Facet)
+_Answer = TypeVar("_Answer")
+
+
+class Week:
+    """An open file. Everything raises IndexDamaged."""
+
+    def __init__(self, path: Path, number: int, *, new: bool = False) -> None:
+        """Opens what is there, or makes it. `number` says which week, as `entry.week` does."""
+        self._start_ms = week_start_ms(number)
+        self._parties: dict[Party, int] = {}
+        self._facets: dict[Facet, int] = {}
+        self._tasks: dict[tuple[str, int], tuple[int, int, int]] = {}  # id, first, last
+        mode = "rwc" if new else "rw"
+        try:
+            self._db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                timeout=_PATIENCE_S,
+                check_same_thread=False,
+            )
+            self._db.execute(f"pragma cache_size = -{_CACHE_KIB}")
+            self._db.execute("pragma synchronous = normal")
+            if new and not self._value("select count(*) from sqlite_master"):
+                self._db.execute("pragma journal_mode = wal")
+                self._db.executescript(f"begin; {_SCHEMA} pragma user_version = {FORMAT}; commit;")
+            if self._value("pragma user_version") != FORMAT:
+                raise IndexDamaged(f"{path.name} is of another format")
+        except sqlite3.Error as error:
+            raise IndexDamaged(f"{path.name}: {error}") from error
+
+    def through(self) -> int:
+        """Up to which size of the log all is in here that belongs here."""
+        return int(self._guarded(lambda: self._value("select size from through")))
+
+    def add(self, entries: Sequence[Entry], size: int) -> None:
+        """Adds entries of this week, those that are there already too: all, or none."""
+        self._guarded(lambda: self._add(entries, size))
+
+    def find(self, query: Query) -> list[Found]:
+        """The rows that answer, in no order; those that only a mark finds may not answer."""
+        return self._guarded(lambda: self._find(query))
+
+    def task(self, name: str) -> Task | None:
+        """What is known of a task."""
+        row = self._guarded(
+            lambda: self._db.execute(
+                "select tenant, agent, user, first, last from tasks "
+                "join parties on parties.id = party where name = ? order by agent desc limit 1",
+                (name,),
+            ).fetchone()
+        )
+        if row is None:
+            return None
+        start_ms = self._start_ms
+        return Task(Party(*row[:3]), start_ms + row[3], start_ms + row[4])
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    def pack(self) -> None:
+        """Rewrites a week that has passed without the room that its pages kept for more."""
+        self._guarded(lambda: self._db.execute("vacuum"))
+
+    def _add(self, entries: Sequence[Entry], size: int) -> None:
+        db = self._db
+        db.execute("begin immediate")
+        try:
+            rows: list[tuple[int, ...]] = []
+            marks: list[tuple[int, int, int]] = []
+            known, seen = self._tasks, dict[tuple[str, int], None]()
+            for n, at_ms, place, party, task, facet, found in entries:
+                at = at_ms - self._start_ms
+                party_id = self._parties.get(party) or self._number("parties", party, self._parties)
+                facet_id = self._facets.get(facet) or self._number("facets", facet, self._facets)
+                task_id = 0
+                if task:
+                    key = task, party_id
+                    task_id, first, last = known.get(key) or self._task(task, party_id, at)
+                    if not first <= at <= last:
+                        known[key] = task_id, min(first, at), max(last, at)
+                        seen[key] = None
+                rows.append((party_id, at, n, task_id, facet_id, place))
+                marks += [(one, place, n) for one in found]
+            rows.sort()
+            db.executemany("insert or ignore into rows values (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("insert or ignore into marks values (?, ?, ?)", sorted(marks))
+            db.executemany(
+                "update tasks set first = ?, last = ? where id = ?",
+                [(first, last, number) for number, first, last in map(known.__getitem__, seen)],
+            )
+            db.execute("update through set size = max(size, ?)", (size,))
+            db.execute("commit")
+        except BaseException:
+            db.execute("rollback")
+            for names in (self._parties, self._facets, self._tasks):
+                names.clear()  # numbers that were given are given back
+            raise
+
+    def _number(self, table: str, key: _Key, known: dict[_Key, int]) -> int:
+        fields = key._fields
+        where = " and ".join(f"{name} = ?" for name in fields)
+        number = self._value(f"select id from {table} where {where}", key)  # noqa: S608 - own words
+        if number is None:
+            holders = ", ".join("?" * len(fields))
+            names = ", ".join(fields)
+            insert = f"insert into {table} ({names}) values ({holders}) returning id"  # noqa: S608
+            number = self._value(insert, key)
+        known[key] = number
+        return int(number)
+
+    def _task(self, name: str, party: int, at: int) -> tuple[int, int, int]:
+        row = self._db.execute(
+            "select id, first, last from tasks where name = ? and party = ?", (name, party)
+        ).fetchone()
+        if row is None:
+            number = self._value(
+                "insert into tasks (name, party, first, last) values (?, ?, ?, ?) returning id",
+                (name, party, at, at),
+            )
+            row = (number, at, at)
+        self._tasks[name, party] = row
+        return cast("tuple[int, int, int]", row)
+
+    def _find(self, query: Query) -> list[Found]:
+        if query.mark is not None:
+            marked = self._db.execute("select n, place from marks where key = ?", (query.mark,))
+            return [Found(*row) for row in marked]
+        tables, conditions, values = _asked(query)
+        for sign, moment_ms in ((">=", query.since_ms), ("<", query.until_ms)):
+            if moment_ms is not None:
+                conditions.append(f"at {sign} ?")
+                values.append(moment_ms - self._start_ms)
+        # A cross join is made in the order in which it is written.
+        select = (
+            f"select n, place from {' cross join '.join(tables)} "  # noqa: S608 - own words alone
+            f"where {' and '.join(conditions)}"
+        )
+        if query.limit is not None:
+            select += " order by n desc limit ?"
+            values.append(query.limit)
+        return [Found(*row) for row in self._db.execute(select, values)]
+
+    def _value(self, sql: str, values: Iterable[Any] = ()) -> Any:  # noqa: ANN401 - any column
+        row = self._db.execute(sql, tuple(values)).fetchone()
+        return None if row is None else row[0]
+
+    def _guarded(self, work: Callable[[], _Answer]) -> _Answer:
+        try:
+            return work()
+        except (sqlite3.Error, TypeError) as error:  # a value of another type than was written
+            raise IndexDamaged(str(error)) from error
+
+
+def _asked(query: Query) -> tuple[list[str], list[str], list[Any]]:
+    """Tables in the order in which to go through them, what to ask of them, and by which values."""
+    tables = ["parties", "rows"]
+    conditions, values = ["rows.party = parties.id", "tenant = ?"], [query.tenant]
+    for name, value in (("agent", query.agent), ("user", query.user)):
+        if value is not None:
+            conditions.append(f"{name} = ?")
+            values.append(value)
+    few = len(values) > 1
+    if query.task is not None:
+        few = True
+        tables.insert(0, "tasks")
+        conditions += ["name = ?", "parties.id = tasks.party", "rows.task = tasks.id"]
+        conditions.append("at between first and last")
+        values.append(query.task)
+    if query.facets:
+        tables = [*tables, "facets"] if few else ["facets", "rows", "parties"]
+        conditions.append("facets.id = rows.facet")
+        for name, value in query.facets.items():
+            conditions.append("instr(labels, ?)" if name == "labels" else f"{name} = ?")
+            values.append(value)
+    return tables, conditions, [*values]
