@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from struct import Struct
@@ -30,7 +30,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from safeconduct.audit.faults import Damaged
+from safeconduct.audit.damage import Damaged
 from safeconduct.core.merkle import HASH_BYTES, Tree
 
 HEADER: Final = ord("H")
@@ -123,6 +123,22 @@ def listing(directory: Path) -> list[Path]:
         if name != wanted.name:
             raise Damaged("edited", f"{wanted.name} is missing, and {name} exists")
     return paths
+
+
+def holding(paths: Sequence[Path], size: int) -> int:
+    """The number of the segment that holds the last of a log's first `size` records.
+
+    Raises OSError.
+    """
+    for number in range(len(paths) - 1, 0, -1):
+        fd = os.open(paths[number], os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            opening = read_header(fd)
+        finally:
+            os.close(fd)
+        if opening is not None and opening[0].size < size:
+            return number
+    return 0
 
 
 def frames(fd: int, offset: int) -> Iterator[Frame]:
