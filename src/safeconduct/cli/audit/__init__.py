@@ -21,6 +21,8 @@ SUB_VERBS: Final[tuple[str, ...]] = (
     "verify",
     "show",
     "witness",
+    "gather",
+    "follow",
 )
 
 
