@@ -18,11 +18,11 @@ from safeconduct.audit.verify import verify
 NODES = ("acme.example/audit/node-1", "acme.example/audit/node-2")
 
 
-async def grow(directory: Path, origin: str, count: int) -> None:
+async def grow(directory: Path, origin: str, count: int, what: str = "first") -> None:
     """Opens a node's log, appends, and closes it."""
     log = Log.open(directory, Heads(), origin=origin)
     for number in range(count):
-        await log.append({"kind": "config", "what": number})
+        await log.append({"kind": "config", "what": f"{what} {number}"})
     log.close()
 
 
@@ -110,7 +110,7 @@ async def test_a_node_with_another_history_is_found(
     (tmp_path / "node-0").mkdir(mode=0o700)
     (tmp_path / "node-0" / "audit.key").write_bytes(key)
     (tmp_path / "node-0" / "audit.key").chmod(0o600)
-    await grow(tmp_path / "node-0", NODES[0], 9)
+    await grow(tmp_path / "node-0", NODES[0], 9, "another")
     said = await gathered.round(nodes)
     assert said.contradicted == {NODES[0]: "its log does not begin with the 3 records it had"}
 
