@@ -257,7 +257,8 @@ async def test_a_file_that_is_changed_while_it_is_open_ends_the_log(
     room: Room, change: Callable[[Room], None]
 ) -> None:
     change(room)
-    assert (await room.refuses(then="ends")).code == "io"
+    # The signer reads the file too, and may be the first to see it.
+    assert (await room.refuses(then="ends")).code in {"io", "edited", "truncated"}
 
 
 @pytest.mark.parametrize("writes", ["the event loop", "a thread"])

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safeconduct.audit import checkpoint, segments
+from safeconduct.audit import segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.reading import read
 from safeconduct.audit.verify import verify
 from safeconduct.audit.walk import Walk
-from tests.support.logs import ORIGIN, Memory, opened, written
+from tests.support.logs import ORIGIN, Memory, opened, rewind, written
 
 GROUPS: list[list[dict[str, Any]]] = [
     [{"kind": "task", "task": "t_1"}],
@@ -46,7 +46,7 @@ class Torn(NamedTuple):
         """A projection, and a checkpoint, that know of the first groups."""
         projection = Memory()
         for group in list(Walk(self.directory))[:groups]:
-            checkpoint.store(self.directory, Checkpoint(ORIGIN, group.size, group.root))
+            rewind(self.directory, Checkpoint(ORIGIN, group.size, group.root))
         projection.begin()
         for record in self.records[: sum(map(len, GROUPS[:groups]))]:
             projection.apply(record["n"], record, replay=False)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.log import Log
+from safeconduct.audit.signer import keys
+from safeconduct.audit.signer.notary import MEMORY, PUBLIC
 
 ORIGIN = "crm.example/audit"
 
@@ -99,3 +104,18 @@ def permit(decision: str, task: str = "t_1") -> dict[str, Any]:
 
 def outcome(decision: str, status: str = "ok") -> dict[str, Any]:
     return {"kind": "outcome", "decision": decision, "status": status}
+
+
+def rewind(directory: Path, tree: Checkpoint) -> None:
+    """Checkpoint and signer's memory as they were when that was the newest."""
+    held = keys.hold(directory / keys.NAME, ORIGIN)
+    os.close(held.fd)
+    line = str(notes.sign(tree.text(), held.signer))
+    checkpoint.store(directory, tree, line)
+    (directory / MEMORY).write_text(f"{tree.text()}\n{line}")
+
+
+def forget(directory: Path) -> None:
+    """Removes what remembers a log: its checkpoint, and its signer's memory. The key stays."""
+    for name in (checkpoint.NAME, PUBLIC, MEMORY):
+        (directory / name).unlink()

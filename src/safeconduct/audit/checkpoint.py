@@ -1,8 +1,7 @@
-"""The checkpoint: how far the log had come, in three lines that fit on a note.
+"""The checkpoint: how far the log had come, in three lines that fit on a note, and a signature.
 
-The text is that of a C2SP tlog-checkpoint (origin, size, root in base64). In this version it is
-unsigned: it shows that a log lost records or was rewritten by accident or by someone who overlooked
-it, and nothing against whoever can also rewrite it.
+The text is that of a C2SP tlog-checkpoint (origin, size, root in base64), the note is signed by the
+log's `signer`. Here it is only read and kept: whose signature it is, `notes.verify` says.
 """
 
 from __future__ import annotations
@@ -11,15 +10,12 @@ import binascii
 import os
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
 from typing import Final
 
 import msgspec
 
-from safeconduct.audit.faults import Damaged
+from safeconduct.audit.damage import Damaged
 from safeconduct.audit.flush import flush, flush_directory
 from safeconduct.core.merkle import HASH_BYTES
 
@@ -27,8 +23,7 @@ NAME: Final = "checkpoint"
 
 _ORIGIN: Final = re.compile(r"[^\s+]+")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
-_MAX_BYTES: Final = 4096
-_INTERVAL_S: Final = 1.0
+_MAX_BYTES: Final = 64 * 1024
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -85,8 +80,8 @@ def load(directory: Path) -> Checkpoint | None:
         raise Damaged("edited", "the checkpoint file holds no checkpoint") from None
 
 
-def store(directory: Path, checkpoint: Checkpoint) -> None:
-    """Replaces the checkpoint of a log in one step, durably.
+def store(directory: Path, checkpoint: Checkpoint, signatures: str = "") -> None:
+    """Replaces the checkpoint of a log in one step, durably; `signatures` are the note's lines.
 
     Raises:
         OSError: it could not; the one before is still there.
@@ -94,42 +89,8 @@ def store(directory: Path, checkpoint: Checkpoint) -> None:
     draft = directory / f"{NAME}.new"
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:
-        file.write(checkpoint.text().encode())
+        file.write((checkpoint.text() + (signatures and "\n" + signatures)).encode())
         file.flush()
         flush(fd)
     draft.replace(directory / NAME)
     flush_directory(directory)
-
-
-class Checkpointer:
-    """Keeps the checkpoint of an open log at most a second behind, beside the writer's way."""
-
-    def __init__(self, directory: Path, current: Callable[[], Checkpoint]) -> None:
-        self._directory = directory
-        self._current = current
-        self._news = Event()
-        self._closing = Event()
-        self._thread = Thread(target=self._run, name="safeconduct-checkpoint", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """There is something new to tell of."""
-        if not self._news.is_set():
-            self._news.set()
-
-    def close(self) -> None:
-        """Writes the last checkpoint."""
-        self._closing.set()
-        self._news.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        last = False
-        while not last:
-            self._news.wait()
-            self._news.clear()
-            # Asked before the log's head is: nothing grows any more once this is closing.
-            last = self._closing.is_set()
-            with suppress(OSError):  # an older checkpoint is as true as it was
-                store(self._directory, self._current())
-            self._closing.wait(_INTERVAL_S)

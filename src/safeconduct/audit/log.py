@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from safeconduct.audit import checkpoint, lock, recovery
-from safeconduct.audit.checkpoint import Checkpoint, Checkpointer
+from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.checkpointing import Checkpointer, OpenSigner
 from safeconduct.audit.committer import Committer
 from safeconduct.audit.faults import Damaged, LogFault
 from safeconduct.audit.payloads.blobs import Blobs
 from safeconduct.audit.payloads.boundary import Boundary
+from safeconduct.audit.signer.notary import beside
 from safeconduct.audit.tail import Tail
 from safeconduct.audit.writer import Writer
 from safeconduct.ports import Projection
@@ -28,9 +30,8 @@ class Log:
 
     def __init__(
         self,
-        directory: Path,
-        origin: str,
         committer: Committer,
+        checkpointer: Checkpointer,
         held: ExitStack,
         boundary: Boundary | None,
     ) -> None:
@@ -38,9 +39,8 @@ class Log:
         self._committer = committer
         self._boundary = boundary
         self._held = held
-        self._origin = origin
-        self._checkpointer = Checkpointer(directory, self._checkpoint)
-        self._writer = Writer(committer, self._checkpointer.wake)
+        self._checkpointer = checkpointer
+        self._writer = Writer(committer, checkpointer.wake)
 
     @classmethod
     def open(
@@ -50,15 +50,17 @@ class Log:
         *,
         origin: str,
         boundary: Boundary | None = None,
+        signer: OpenSigner = beside,
     ) -> Log:
         """Opens or creates the log in a directory and brings the projection up to it.
 
         `origin` is the log's name, the first line of its checkpoints: not empty, without white
-        space or plus signs. Without a boundary records are written as they come.
+        space or plus signs. Without a boundary records are written as they come, and without
+        another signer the key that signs lies in the directory.
 
         Raises:
-            LogFault: the log is open elsewhere, damaged, shorter than what the projection or the
-                checkpoint knows of, or contradicts the projection.
+            LogFault: the log is open elsewhere, damaged, shorter than what the projection, the
+                checkpoint or the signer knows of, contradicts the projection, or is not signed.
             OSError: the directory or a file in it cannot be used.
             ValueError: the origin is not one.
         """
@@ -68,7 +70,10 @@ class Log:
         held = ExitStack()
         try:
             held.callback(os.close, lock.acquire(directory))
+            checkpointer = Checkpointer(directory, signer(directory, origin))
+            held.callback(checkpointer.close)
             end = recovery.find_end(directory, origin, projection.applied())
+            checkpointer.start()
             tail = Tail(directory, origin, end.segment, end.offset)
             held.callback(tail.close)
             if projection.applied() < end.tree.size:
@@ -76,14 +81,13 @@ class Log:
             blobs = Blobs(directory)
             held.callback(blobs.close)
             committer = Committer(tail, end.tree, projection, blobs, boundary)
-            # From the first moment on, so that a log that is gone can be told from a new one.
-            checkpoint.store(directory, Checkpoint(origin, *committer.head))
+            checkpointer.run(lambda: Checkpoint(origin, *committer.head))
         except BaseException as error:
             held.close()
             if isinstance(error, Damaged):
                 raise LogFault(error.code, f"{directory}: {error.sentence}") from error
             raise
-        return cls(directory, origin, committer, held, boundary)
+        return cls(committer, checkpointer, held, boundary)
 
     @property
     def size(self) -> int:
@@ -103,12 +107,13 @@ class Log:
 
         Raises:
             LedgerConflict: the projection refused; nothing was written.
-            LogFault: nothing may be assumed of these records.
+            LogFault: nothing may be assumed of these records; "unsigned", nothing was written.
             RecordTooLarge: one has more than 8 KiB.
             NotCanonical, ValueError: one has no exact bytes, or no record was given.
         """
         if not records:
             raise ValueError("no record to append")
+        self._checkpointer.check()
         if self._boundary is not None:
             records = tuple([self._boundary.clean(record) for record in records])
         return await self._writer.add(records)
@@ -116,8 +121,4 @@ class Log:
     def close(self) -> None:
         """Writes what is queued, and a last checkpoint; then others may open the log."""
         self._writer.close()
-        self._checkpointer.close()
         self._held.close()
-
-    def _checkpoint(self) -> Checkpoint:
-        return Checkpoint(self._origin, *self._committer.head)

@@ -6,7 +6,6 @@ A parser or a rule can end the process it runs in, or never come back. Here it e
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import signal
 import subprocess
@@ -14,6 +13,8 @@ import sys
 from typing import Final, TypeVar
 
 import msgspec
+
+from safeconduct.kit.programs import program
 
 WALL_S: Final = 60
 """Only for a child that waits for something; a slow machine must not refuse a sound bundle."""
@@ -48,12 +49,6 @@ def ask(module: str, question: object, answer: type[T], *, cpu_s: int, wall_s: i
         return msgspec.json.decode(child.stdout, type=answer)
     except (subprocess.SubprocessError, OSError, msgspec.DecodeError) as error:
         raise NoAnswer(_failure(error, cpu_s, wall_s)) from None
-
-
-def program(module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    """How to start a module of ours, and all of the environment that it is to have."""
-    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "RUST_BACKTRACE": "0"}
-    return [sys.executable, "-P", "-m", module, *arguments], environment
 
 
 def bound(memory_bytes: int | None) -> None:

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import stat
-import threading
 from pathlib import Path
 
 import pytest
 
 from safeconduct.audit import checkpoint
-from safeconduct.audit.checkpoint import Checkpoint, Checkpointer
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import Damaged
 
 # The example of C2SP tlog-checkpoint.
 TEXT = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
+SIGNATURE = "\n\u2014 example.com/behind-the-sofa Az3grlgt\n"
 EXAMPLE = Checkpoint(
     "example.com/behind-the-sofa",
     20852163,
@@ -25,7 +25,7 @@ def test_the_text_is_that_of_the_specification() -> None:
 
 
 def test_signatures_and_extensions_are_left_to_those_who_know_them() -> None:
-    assert checkpoint.parse(TEXT + "\n— example.com/behind-the-sofa Az3grlgt\n") == EXAMPLE
+    assert checkpoint.parse(TEXT + SIGNATURE) == EXAMPLE
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,9 @@ def test_what_is_stored_is_loaded(tmp_path: Path) -> None:
     checkpoint.store(tmp_path, Checkpoint("o", 1, bytes(32)))
     checkpoint.store(tmp_path, EXAMPLE)
     assert checkpoint.load(tmp_path) == EXAMPLE
+    checkpoint.store(tmp_path, EXAMPLE, SIGNATURE[1:])
+    assert checkpoint.load(tmp_path) == EXAMPLE
+    assert (tmp_path / "checkpoint").read_text() == TEXT + SIGNATURE
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert stat.S_IMODE((tmp_path / "checkpoint").stat().st_mode) == 0o600
 
@@ -82,34 +85,3 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         checkpoint.store(tmp_path, EXAMPLE)
     assert victim.read_text() == "precious"
-
-
-def test_closing_writes_the_newest_however_soon_it_comes(tmp_path: Path) -> None:
-    heads = [Checkpoint("o", 0, bytes(32))]
-    writing = Checkpointer(tmp_path, lambda: heads[-1])
-    for size in range(1, 4):
-        heads.append(Checkpoint("o", size, bytes(32)))
-        writing.wake()
-    writing.close()
-    assert checkpoint.load(tmp_path) == heads[-1]
-
-
-def test_what_is_new_is_written_without_being_asked_again(tmp_path: Path) -> None:
-    asked = threading.Event()
-
-    def current() -> Checkpoint:
-        asked.set()
-        return EXAMPLE
-
-    writing = Checkpointer(tmp_path, current)
-    writing.wake()
-    assert asked.wait(timeout=30)
-    writing.close()
-
-
-def test_a_checkpoint_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    writing = Checkpointer(gone, lambda: EXAMPLE)
-    writing.wake()
-    writing.close()
-    assert not gone.exists()

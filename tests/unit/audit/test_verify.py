@@ -15,7 +15,7 @@ from safeconduct.audit.reading import decisions, find_decision, read
 from safeconduct.audit.tail import Tail
 from safeconduct.audit.verify import MAX_LISTED, Report, verify
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
-from tests.support.logs import ORIGIN, Memory, numbers, opened, outcome, permit, written
+from tests.support.logs import ORIGIN, Memory, forget, numbers, opened, outcome, permit, written
 
 
 def raw(directory: Path, *groups: Iterable[bytes]) -> None:
@@ -102,7 +102,7 @@ class TestDamage:
     def test_lost_records_are_missed_by_the_checkpoint(self, tmp_path: Path) -> None:
         written(tmp_path, *numbers(2))
         shorter = first_segment(tmp_path).read_bytes()
-        (tmp_path / "checkpoint").unlink()
+        forget(tmp_path)
         first_segment(tmp_path).unlink()
         written(tmp_path, *numbers(3))
         first_segment(tmp_path).write_bytes(shorter)
@@ -138,7 +138,7 @@ class TestDamage:
         written(tmp_path, *numbers(3))
         claimed = (tmp_path / "checkpoint").read_bytes()
         first_segment(tmp_path).unlink()
-        (tmp_path / "checkpoint").unlink()
+        forget(tmp_path)
         written(tmp_path, *numbers(3, first=7))
         (tmp_path / "checkpoint").write_bytes(claimed)
         report = verify(tmp_path)

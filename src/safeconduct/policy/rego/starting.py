@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.policy import confined
+from safeconduct.kit.programs import program
 from safeconduct.policy.bundles.header import FILE
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.refusal import PolicyRefused
@@ -40,7 +40,7 @@ class Started:
 
     def __init__(self, bundle: Bundle, limits: Limits) -> None:
         self.connection, end = socket.socketpair()
-        command, environment = confined.program(_MODULE, str(limits.cpu_s))
+        command, environment = program(_MODULE, str(limits.cpu_s))
         text = msgspec.json.encode(bundle)
         try:
             with end:

@@ -1,0 +1,195 @@
+"""Signs what goes on from what it signed before, in whatever process it is.
+
+Its memory is the last note it signed, in `audit.signed` beside the key and durable before the note
+is given away: nobody can have a signature that it does not remember. Who puts back an older log, or
+another one, under a signer that remembers finds that it signs no more.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.damage import Damaged
+from safeconduct.audit.notes import BadNote, Key, Note, Signer
+from safeconduct.audit.signer import Refused, Unavailable, keys
+from safeconduct.audit.signer.reader import Reader
+from safeconduct.audit.signer.tiler import Tiler
+from safeconduct.audit.tiles import WIDTH
+from safeconduct.core.merkle import EMPTY_ROOT
+from safeconduct.kit import files
+
+MEMORY: Final = "audit.signed"
+PUBLIC: Final = "log.pub"
+"""The key that checks the checkpoints of a log, beside it, for who does not know it better."""
+
+_BEGIN_ANEW: Final = (
+    "bring it back as it was; or begin a new log, with an `audit.origin` of its own, in an empty "
+    "directory, and with neither key nor memory of this one"
+)
+
+
+class Notary:
+    """Signs for one log. Implements `Signing`."""
+
+    def __init__(
+        self, directory: Path, state: Path, origin: str, *, also: Sequence[Signer] = ()
+    ) -> None:
+        """`state` is where the key and the memory are; `also` signs whatever the key signs."""
+        self._directory = directory
+        self._key_path = state / keys.NAME
+        self._next_path = state / keys.NEXT
+        self._memory_path = state / MEMORY
+        self._origin = origin
+        self._also = tuple(also)
+        self._held: keys.Held | None = None
+        self._signed = Checkpoint(origin, 0, EMPTY_ROOT)
+        self._note: str | None = None
+        self._refused: Refused | None = None
+        self._reader: Reader | None = None
+        self._tiler = Tiler(directory)
+        self._stored: str | None = None
+
+    def start(self) -> Key:
+        """See `Signing`."""
+        try:
+            return self._hold().signer.key
+        except OSError as error:
+            raise Unavailable(f"the signer's files: {error}") from error
+
+    def sign(self, size: int) -> str:
+        """See `Signing`."""
+        if self._refused is not None:
+            raise self._refused
+        try:
+            return self._sign(size)
+        except Damaged as damage:
+            self._refused = Refused(damage.code, damage.sentence)
+            raise self._refused from damage
+        except OSError as error:
+            raise Unavailable(f"a checkpoint could not be signed: {error}") from error
+
+    def close(self) -> None:
+        """See `Signing`."""
+        if self._held is not None:
+            os.close(self._held.fd)
+            self._held = None
+
+    def _hold(self) -> keys.Held:
+        """Takes key and memory, if they are those of this log."""
+        if self._held is not None:
+            return self._held
+        stored = _bytes(self._directory / checkpoint.NAME)
+        memory = _bytes(self._memory_path)
+        if self._next_path.exists() and not self._also:
+            raise Refused(
+                "unsafe",
+                f"{self._next_path} is there: a change of keys was begun and did not end; "
+                "`safeconduct audit rotate-key` ends it",
+            )
+        if not self._key_path.exists():
+            if memory is not None or self._has_signed(stored):
+                raise Refused("edited", f"the key {self._key_path} is gone: {_BEGIN_ANEW}")
+            keys.create(self._key_path)
+        held = keys.hold(self._key_path, self._origin)
+        try:
+            self._remember(held.signer.key, memory, stored)
+        except BaseException:
+            os.close(held.fd)
+            raise
+        self._held = held
+        return held
+
+    def _remember(self, key: Key, memory: bytes | None, stored: bytes | None) -> None:
+        known = [key, *(signer.key for signer in self._also)]
+        if memory is not None:
+            try:
+                note = notes.parse(memory)
+                self._signed, self._note = checkpoint.parse(note.text), str(note)
+                if self._signed.origin != self._origin:
+                    raise Refused(
+                        "foreign",
+                        f"{self._memory_path} is of the log {self._signed.origin!r}, not of "
+                        f"{self._origin!r}: each log has a key and a memory of its own",
+                    )
+                notes.verify(note, known)
+            except ValueError as error:
+                raise Refused("edited", f"{self._memory_path}: {error}; {_BEGIN_ANEW}") from error
+        elif self._has_signed(stored):
+            raise Refused("edited", f"{self._memory_path} is gone: {_BEGIN_ANEW}")
+        if stored is not None and memory is not None:
+            try:
+                notes.verify(notes.parse(stored), known)
+            except BadNote as error:
+                raise Refused("edited", f"the checkpoint: {error}") from error
+
+    def _has_signed(self, stored: bytes | None) -> bool:
+        """Whether a signer was here: a log of a version without one has an unsigned checkpoint."""
+        return (self._directory / PUBLIC).exists() or (stored is not None and b"\n\n" in stored)
+
+    def _sign(self, size: int) -> str:
+        if size < self._signed.size:
+            held = f"{self._signed.size} records were signed, and the log holds {size}"
+            raise Damaged("truncated", f"{held}: {_BEGIN_ANEW}", size)
+        reader = self._reader or self._begin()
+        for leaves in reader.advance(size):
+            self._tiler.add(leaves)
+        self._tiler.flush()
+        tree = Checkpoint(self._origin, size, reader.tree.root())
+        if self._note is None or tree != self._signed:
+            text, signers = tree.text(), (self._hold().signer, *self._also)
+            note = Note(text, tuple(notes.sign(text, signer) for signer in signers))
+            files.replace(self._memory_path, str(note).encode(), mode=0o600)
+            self._signed, self._note = tree, str(note)
+        if self._stored != self._note:
+            self._publish_key()
+            _, _, signatures = self._note.partition("\n\n")
+            checkpoint.store(self._directory, tree, signatures)
+            self._stored = self._note
+        return self._note
+
+    def _publish_key(self) -> None:
+        public, told = self._directory / PUBLIC, f"{self._hold().signer.key}\n".encode()
+        if self._stored is None and _bytes(public) != told:
+            files.replace(public, told, mode=0o600)
+
+    def _begin(self) -> Reader:
+        """Reads up to what was signed: from the last full tile on, or all if tiles are missing."""
+        taken = self._taken_up(self._signed.size & -WIDTH) or self._taken_up(0)
+        if taken is None:
+            raise Damaged("forked", "the tree of the log is not that of its records", 0)
+        self._reader, self._tiler = taken
+        return self._reader
+
+    def _taken_up(self, base: int) -> tuple[Reader, Tiler] | None:
+        tiler = Tiler(self._directory)
+        if not tiler.take_up(base):
+            return None
+        signed = self._signed
+        reader = Reader(self._directory, self._origin, base)
+        for leaves in reader.advance(signed.size):
+            tiler.add(leaves[max(0, base - reader.tree.size + len(leaves)) :])
+        if reader.tree.root() != signed.root:
+            raise Damaged(
+                "forked",
+                f"the first {signed.size} records are not those that were signed: {_BEGIN_ANEW}",
+                signed.size,
+            )
+        return (reader, tiler) if tiler.stands_under(reader.tree) else None
+
+
+def beside(directory: Path, origin: str) -> Notary:
+    """A signer whose key and memory lie in the log's own directory."""
+    return Notary(directory, directory, origin)
+
+
+def _bytes(path: Path) -> bytes | None:
+    """A small file; None where there is none. Raises OSError."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return file.read(notes.MAX_BYTES + 1)
+    return None
