@@ -17,6 +17,8 @@ import msgspec
 
 from safeconduct.approvals.desk import Desk
 from safeconduct.audit.log import Log
+from safeconduct.audit.signer import Signing
+from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.policy import Process
 from safeconduct.config.schema import Config
 from safeconduct.core.calls import LIST_CHANGED
@@ -129,10 +131,12 @@ class Rooms:
         upstreams: Mapping[str, Upstream],
         policy: PolicyEngine,
         sign: Sign = unsigned,
+        signer: Callable[[Path, Path, str], Signing] = Notary,
         clock: Callable[[], int] = clock_ms,
         step: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Opens the log and the state, and wires the page.
+        """Opens the log and the state, and wires the page. `signer` makes what signs the log of a
+        name in a directory, with the key in a state directory: in this process or another.
 
         Raises:
             LedgerFault: the log cannot be opened, or contradicts itself.
@@ -147,7 +151,12 @@ class Rooms:
         self.policy = policy
         self.state = TaskState(state / STATE_FILE)
         origin = root.audit.origin or f"{root.gateway.tenant}/audit"
-        self.log = Log.open(directory / root.audit.directory, self.state, origin=origin)
+        self.log = Log.open(
+            directory / root.audit.directory,
+            self.state,
+            origin=origin,
+            signer=lambda log, name: signer(log, state, name),
+        )
         self.feed = feed.Feed(state, self.state.revocations())
         self.broker = broker = Broker(config, clock_ms=clock, sign=sign, record=self.log.append)
         self.offers = Offers(config, upstreams, broker)

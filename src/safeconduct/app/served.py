@@ -19,6 +19,8 @@ from safeconduct.app.operating import Operating
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.showing import tls
 from safeconduct.app.transmitters import transmitters
+from safeconduct.audit.signer import Signing
+from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.schema import Config
 from safeconduct.delegation.asking import Asking
 from safeconduct.delegation.exchange import Exchange
@@ -72,8 +74,16 @@ EARLY: Final = (JWKS_PATH, CLIENTS_PATH)
 class Served:
     """A gateway that answers: over HTTP to agents, over the operator socket to its operator."""
 
-    def __init__(self, config: Config, *, step: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        signer: Callable[[Path, Path, str], Signing] = Notary,
+        step: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Reads keys and policy, opens log and state, and wires all of it. Nothing listens yet.
+
+        `signer` is as for `Rooms`.
 
         Raises:
             PolicyRefused, UnusableKeys, UnusableCertificate, KeyFileError, DevIdentityRefused:
@@ -111,6 +121,7 @@ class Served:
             },
             policy=kept.engine(policy),
             sign=keys.sign,
+            signer=signer,
             step=step,
         )
         self.policy = Reloading(self.rooms, kept, policy)

@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
     from safeconduct.app import Served
     from safeconduct.audit.faults import LogFault
+    from safeconduct.audit.signer.apart import Apart
     from safeconduct.config import load
 
     logging.basicConfig(
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     for switch in config.unsafe:
         logging.getLogger("safeconduct").warning("%s is on: not for production", switch)
     try:
-        served = Served(config)
+        served = Served(config, signer=Apart)
     except LogFault as fault:
         if fault.code != "busy":
             raise
