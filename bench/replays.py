@@ -37,6 +37,7 @@ from safeconduct.core.provenance import Origin
 from safeconduct.core.record import decision_record, outcome_record
 from safeconduct.policy.diff.report import Comparison
 from safeconduct.policy.loading import LocalEngine, load
+from safeconduct.policy.replay.asked import Bundles
 
 POLICIES = Path(safeconduct.__file__).parent / "library" / "policies" / "opportunity"
 NOW_MS = 1_762_000_000_000
@@ -171,7 +172,7 @@ def per_second(directory: Path, old: LocalEngine, new: LocalEngine) -> int:
     """Decisions replayed in a second of CPU: the best of some rounds."""
     best = 0.0
     for _ in range(ROUNDS):
-        comparison = Comparison(old, new)
+        comparison = Comparison(Bundles([old]), new)
         start = time.process_time_ns()
         for record in decisions(directory):
             comparison.take(record)

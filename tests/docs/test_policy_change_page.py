@@ -1,6 +1,6 @@
 """docs/guides/policy-change.md says why a decision is not replayed, as the program does."""
 
-from safeconduct.policy.diff.replaying import WHY
+from safeconduct.policy.replay.again import WHY
 from tests.support.pages import DOCS, sections, tables
 
 

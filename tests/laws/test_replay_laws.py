@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from safeconduct.core.verdict import Deny, Elevate, Permit
 from safeconduct.policy.contract import RuleAt
 from safeconduct.policy.diff.replaying import Pair
 from safeconduct.policy.rego.engine import RegoEngine
+from safeconduct.policy.replay.asked import Bundles
 from tests.support.bundles import PACKAGE, bundle
 from tests.support.decisions import decided
 from tests.support.strategies import anything, nearly_permitted, policies, questions
@@ -95,6 +97,10 @@ class Says:
         del input_json, now_ms
         return self._answer
 
+    def seen(self, value: dict[str, Any], now_ms: int) -> bytes:
+        del value, now_ms
+        return b""
+
 
 _FREEDOM = ("deny", "elevate", "permit")
 
@@ -107,7 +113,7 @@ def test_nothing_is_freer_under_new_than_a_diff_says(
     call, facts = situation
     engines = Says(old, "0" * 64), Says(new, "1" * 64)
     record = decode(encode(decided(engines[0], call, facts)))
-    change = Pair(*engines).compare(record)[0]
+    change = Pair(Bundles(engines[:1]), engines[1]).compare(record).change
     known = recorded(decided(engines[1], call, facts))
     was, is_, said = (_FREEDOM.index(one.said) for one in (change.old, known, change.new))
     assert said >= is_
@@ -124,7 +130,7 @@ def test_what_a_diff_says_of_a_bundle_is_what_a_gateway_with_it_had_decided(
     own = replace(facts.gathered.task, tenant=facts.gathered.tenant)
     facts = replace(facts, gathered=replace(facts.gathered, task=own))
     record = decode(encode(decided(engine(old), call, facts)))
-    change = Pair(engine(old), engine(new)).compare(record)[0]
+    change = Pair(Bundles([engine(old)]), engine(new)).compare(record).change
     assert change.old == recorded(record)
     assert change.new == recorded(decided(engine(new), call, facts))
     if old == new:

@@ -49,6 +49,11 @@ def recorded_input(record: Mapping[str, Any], members: Collection[str] | None = 
     Raises:
         NotReplayable: the policy was not asked, or the record does not hold all of the input.
     """
+    return orjson.dumps(recorded_value(record, members), option=orjson.OPT_SORT_KEYS)
+
+
+def recorded_value(record: Mapping[str, Any], members: Collection[str] | None = None) -> JSON:
+    """As `recorded_input`, before it is written. Raises as it does."""
     policy = record.get("policy")
     if policy is None:
         raise NotReplayable("the policy was not asked")
@@ -62,7 +67,7 @@ def recorded_input(record: Mapping[str, Any], members: Collection[str] | None = 
     }
     if "approval" in kept and (members is None or "approval" in members):
         value["approval"] = {"digest": record["digest"], **kept["approval"]}
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return value
 
 
 def without_input(record: JSON) -> JSON | None:

@@ -6,21 +6,26 @@ The other checks said what the record holds: only the check `policy` is asked an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
+from safeconduct.core.checks.budget import CALLS
 from safeconduct.core.checks.flow import CONTROL_SOURCE, steered
 from safeconduct.core.checks.policy import UNMET, answered
-from safeconduct.core.decide import merge
+from safeconduct.core.decide import GRANT_MS, merge
 from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.policy import PolicyAnswer, Said
-from safeconduct.core.verdict import Deny, Elevate, Requirement
+from safeconduct.core.verdict import Deny, Elevate, Redact, Requirement, Spotlight
 
 NOTHING: Final = "nothing against it"
 UNVOUCHED: Final = "control-argument-unvouched"
 _FULL: Final = "desk-full"
+_VERDICT: Final = ("verdict", "reason", "requires")
+_REDACT: Final = Redact.__struct_config__.tag
+_SPOTLIGHT: Final = Spotlight.__struct_config__.tag
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -80,6 +85,52 @@ def replayed(record: Mapping[str, Any], said: PolicyAnswer | None, *, unmet: boo
     if frozenset(requirement.sources) <= frozenset(approved):
         return PERMIT
     return Verdict("elevate", requires=requirement.sources)
+
+
+def disagreeing(
+    record: Mapping[str, Any], said: PolicyAnswer | None, *, unmet: bool
+) -> tuple[str, ...]:
+    """What of a decision record does not follow from the rest of it and what the policy said.
+
+    None where the policy was not asked. What hangs on the manifest, as some obligations, is not in
+    the record: of these only what follows whatever it says.
+    """
+    if not record["checks"]:
+        return ()  # no check pronounced it
+    found: list[str] = []
+    if said is not None:
+        asked = answered(said, record.get("failures", ()), unmet=unmet)
+        named = next((one for one in record["checks"] if one["check"] == "policy"), None)
+        if named is None or _heard(_recorded(named)) != _heard(asked):
+            found.append("checks.policy")
+    before = recorded(record)
+    after = replayed(record, said, unmet=unmet)
+    if before != after:
+        pairs = zip(_VERDICT, structs.astuple(before), structs.astuple(after), strict=True)
+        found.extend(name for name, old, new in pairs if old != new)
+    if before.said == "permit":
+        found.extend(_granted(record, said))
+    return tuple(found)
+
+
+def _granted(record: Mapping[str, Any], said: PolicyAnswer | None) -> Iterator[str]:
+    """What of a permit does not follow."""
+    obligations = record["obligations"]
+    spotlight = said is not None and said.demands.spotlight
+    if _REDACT not in obligations or (spotlight and _SPOTLIGHT not in obligations):
+        yield "obligations"
+    if record["expires_ms"] > record["at_ms"] + GRANT_MS:
+        yield "expires_ms"
+    # A reply belongs to a call that was counted.
+    if record["spends"] and record["spends"] != dict.fromkeys((CALLS, *record["scopes"]), 1):
+        yield "spends"
+
+
+def _heard(said: Deny | Elevate | None) -> object:
+    """What a record holds of what a check said."""
+    if isinstance(said, Elevate):
+        return said.requirement.sources
+    return None if said is None else said.code
 
 
 def _recorded(answer: Mapping[str, Any]) -> Deny | Elevate | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from safeconduct.config.policy import Process
 from safeconduct.core.policy import PolicyAnswer
@@ -25,6 +25,9 @@ class LocalEngine(Protocol):
 
     `members` are those of the input that the rules can see, None for any; `looks` are the paths
     into it where they do, an empty one for all of it; `rules` says where the rules stand.
+
+    `seen` is what the rules can tell of what an input says and of the time: where it is equal,
+    `evaluate` answers the same. It may raise anything where that is not known.
     """
 
     digest: str
@@ -34,6 +37,8 @@ class LocalEngine(Protocol):
     rules: tuple[RuleAt, ...]
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer: ...
+
+    def seen(self, value: dict[str, Any], now_ms: int) -> bytes: ...
 
 
 def deciding(

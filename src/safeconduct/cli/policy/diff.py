@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.config import ConfigError
     from safeconduct.policy.diff.report import Comparison
     from safeconduct.policy.refusal import PolicyRefused
+    from safeconduct.policy.replay.asked import Bundles
 
     missing = absent(args.old, args.new)
     if missing is not None:
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         directory = args.against or output.audit_directory(args)
         if not holds_log(directory):
             return output.usage(f"no log in {directory} ({_NO_LOG})")
-        comparison = Comparison(engine_at(args.old), engine_at(args.new))
+        comparison = Comparison(Bundles((engine_at(args.old),)), engine_at(args.new))
     except (ConfigError, PolicyRefused) as refused:
         return output.usage(str(refused))
     found = (record for record in decisions(directory) if record["at_ms"] >= args.since)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -17,6 +17,8 @@ from safeconduct.policy.cedar.schema import Path
 from safeconduct.policy.cedar.slices import UTC, Failed, Slice
 from safeconduct.policy.contract import Asked, Denied, Permitted, Sets
 from safeconduct.policy.refusal import PolicyRefused
+
+JSON = dict[str, Any]
 
 MAX_INPUT_BYTES: Final = 64 * 1024
 
@@ -91,6 +93,18 @@ class CedarEngine:
             return self._contract.failed(
                 f"the policy could not be evaluated ({type(error).__name__})"
             )
+
+    def seen(self, value: JSON, now_ms: int) -> bytes:
+        """What the rules can tell of what an input says: where it is equal, `evaluate` answers the
+        same. The time is `now_ms` in it. May raise anything where that is not known.
+        """
+        del now_ms
+        call = value["call"]
+        if not self._schema.asked(call["tool"]):
+            return b""
+        ready = self._slice(call["tool"], call["effect"], call["upstream"])
+        key = orjson.dumps([call["effect"], call["upstream"]])
+        return key + ready.slice.seen(value)
 
     def _slice(self, tool: str, effect: str, upstream: str) -> _Ready:
         key = (tool, effect, upstream)

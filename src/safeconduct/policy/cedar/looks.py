@@ -18,6 +18,43 @@ def reads(node: object) -> Iterator[tuple[str, Path]]:
             yield root.name, path
 
 
+def reads_without(node: object, member: str) -> Iterator[tuple[str, Path]]:
+    """As `reads`, of a context without that member: what is never evaluated then is not looked at.
+
+    `a && b` evaluates `b` where `a` is true, and `if a then b else c` too; `context has member` is
+    not, nor what is joined to it by `&&`.
+    """
+    return reads(_without(node, member))
+
+
+def _without(node: object, member: str) -> object:
+    match node:
+        case pst.BinaryOp("and", left, right):
+            first = _without(left, member)
+            return first if _never(left, member) else (first, _without(right, member))
+        case pst.IfThenElse(cond, then, other):
+            ways = (other,) if _never(cond, member) else (then, other)
+            return tuple([_without(part, member) for part in (cond, *ways)])
+        case pst.GetAttr() | pst.HasAttr():
+            return node
+        case _:
+            parts = list(_parts(node))
+            return tuple([_without(part, member) for part in parts]) if parts else node
+
+
+def _never(node: object, member: str) -> bool:
+    """Whether a condition is never true of a context without that member."""
+    match node:
+        case pst.HasAttr(pst.Var("context"), attrs):
+            return attrs[0] == member
+        case pst.BinaryOp("and", left, right):
+            return _never(left, member) or _never(right, member)
+        case pst.BinaryOp("or", left, right):
+            return _never(left, member) and _never(right, member)
+        case _:
+            return False
+
+
 def chains(node: object) -> Iterator[tuple[object, Path]]:
     """What attributes are taken of below a node, with their names, and all that has no parts."""
     waiting = [node]

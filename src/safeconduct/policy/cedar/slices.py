@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from operator import eq
 from typing import Any, Final, cast
 
 import orjson
@@ -18,6 +19,7 @@ from cedarpy import Decision, Entities, PolicySet, is_authorized, pst
 from cedarpy import Schema as Compiled
 
 from safeconduct.policy.cedar.flat import lifted, name_of, opened, rewritten
+from safeconduct.policy.cedar.looks import reads_without
 from safeconduct.policy.cedar.rules import Rule
 from safeconduct.policy.cedar.schema import (
     ACTION,
@@ -26,6 +28,7 @@ from safeconduct.policy.cedar.schema import (
     Action,
     Path,
     Record,
+    Scalar,
     Schema,
     SetOf,
     Type,
@@ -41,6 +44,11 @@ Shape = dict[str, Any] | list[Any] | None
 UTC: Final = "utc"
 """A member of the context that is worked out of `now_ms`, as Cedar cannot divide."""
 
+APPROVAL: Final = "approval"
+"""A member of the context that few requests have."""
+
+_LONG: Final = 2**63
+_PLAIN: Final = (Scalar("String"), Scalar("Long"))
 _KEPT: Final = 256
 _NAMED: Final = re.compile("`([^`]*)`")
 _MISFIT: Final = "the request does not fit the schema"
@@ -81,6 +89,17 @@ class Slice:
             (name_of(path), path, _shape(field.type)) for path, field in members.items()
         ]
         self._utc = any(path[0] == UTC for path in members)
+        at_rest = {
+            path
+            for rule in self.rules
+            for variable, path in reads_without(rule.policy.clauses, APPROVAL)
+            if variable == "context"
+        }
+        self._unlooked = [
+            name_of(path)
+            for path, field in members.items()
+            if field.type in _PLAIN and not any(_meet(path, one) for one in at_rest)
+        ]
         self._agent = tuple(agent.fields)
         self._tool = tuple(tool.fields)
         self._entities: dict[bytes, Entities] = {}
@@ -117,6 +136,31 @@ class Slice:
             raise Failed(_place(errors, self.rules))
         return result.diagnostics.reasons
 
+    def seen(self, value: JSON) -> bytes:
+        """What the rules can tell of a policy input. May raise anything, as `ask`.
+
+        INVARIANT: `ask` hands nothing to the engine but these, so inputs of which they are equal
+        are the same to it. A text or number that no rule gets to without an approval counts by its
+        type alone, which the schema looks at, where there is none: as a rule, digest and time.
+        """
+        call, agent = value["call"], value["agent"]
+        if self._utc:
+            value = {**value, UTC: _utc(value["now_ms"])}
+        context = self._context(value)
+        _limited(orjson.dumps(context))
+        if APPROVAL not in context:
+            for name in self._unlooked:
+                member = context.get(name)
+                if type(member) is str:
+                    context[name] = ""
+                elif type(member) is int and abs(member) < _LONG:
+                    context[name] = 0
+        attributes = [_some(agent, self._agent), _some(call, self._tool)]
+        _limited(orjson.dumps([agent["id"], *attributes]))
+        return orjson.dumps(
+            [self._action, agent["id"], *attributes, context], option=orjson.OPT_SORT_KEYS
+        )
+
     def _context(self, value: JSON) -> JSON:
         found: JSON = {}
         for name, path, shape in self._members:
@@ -145,6 +189,11 @@ class Slice:
             found = Entities.from_json_str(orjson.dumps(entities).decode(), self._schema)
             self._entities[key] = found
         return found
+
+
+def _meet(one: Path, other: Path) -> bool:
+    """Whether one path is the other, or leads to it or into it."""
+    return all(map(eq, one, other))
 
 
 def _limited(seen: bytes) -> bytes:

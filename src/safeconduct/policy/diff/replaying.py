@@ -14,39 +14,18 @@ import msgspec
 
 from safeconduct.core.obligations import Path
 from safeconduct.core.policy import PolicyAnswer, Said
-from safeconduct.core.record import policy_value
-from safeconduct.core.recorded_input import NotReplayable, recorded_input
-from safeconduct.core.replay import Verdict, recorded, replayed, unmet
+from safeconduct.core.recorded_input import recorded_value
+from safeconduct.core.replay import Verdict, replayed
 from safeconduct.policy.loading import LocalEngine
-
-JSON = dict[str, Any]
-
-Why = Literal["other bundle", "masked", "no input", "error", "differs", "masked for NEW"]
-WHY: Final[dict[Why, str]] = {
-    "other bundle": "judged by another bundle than OLD, or by an engine elsewhere",
-    "masked": "the record does not show what the rules saw",
-    "no input": "recorded by a version that did not keep what the rules saw",
-    "error": "the rules could not be asked then, and OLD can be now",
-    "differs": "OLD says something else now",
-    "masked for NEW": "NEW has rules that look at what the record does not show",
-}
-"""Why a decision is not replayed."""
+from safeconduct.policy.replay.again import Again, Unreplayable, again
+from safeconduct.policy.replay.asked import Asked, Bundles
 
 Less = Literal["asks less", "its yes lasts longer", "asks by another template", "demands less"]
 """What is less about a call that may go on in both: who may say yes by another template is not
 known, so it may be somebody whom nobody would have asked.
 """
 
-_KEPT_APART: Final = ("input", "masked")
 _RANK: Final[dict[Said, int]] = {"deny": 0, "elevate": 1, "permit": 2}
-
-
-class Unreplayable(Exception):
-    """A decision that OLD does not reproduce, or that NEW cannot judge; `why` is one of `WHY`."""
-
-    def __init__(self, why: Why) -> None:
-        super().__init__(WHY[why])
-        self.why: Why = why
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -81,49 +60,45 @@ class Change(msgspec.Struct, frozen=True):
         return not self.widens and (lower or (alike and (asks_more or self.if_met)))
 
 
+class Compared(msgspec.Struct, frozen=True):
+    """A decision that was reproduced, and what it comes to under NEW."""
+
+    change: Change
+    old: PolicyAnswer
+    new: PolicyAnswer
+
+
 class Pair:
-    """Two bundles that are asked about the same calls."""
+    """Bundles that decided, and one that is to decide, asked about the same calls."""
 
-    def __init__(self, old: LocalEngine, new: LocalEngine) -> None:
+    def __init__(self, old: Bundles, new: LocalEngine) -> None:
         self._old = old
-        self._new = new
+        self._new = old.get(new.digest) or Asked(new)
 
-    def compare(self, record: Mapping[str, Any]) -> tuple[Change, PolicyAnswer, PolicyAnswer]:
+    def compare(self, record: Mapping[str, Any]) -> Compared:
         """A decision record of a call that the policy was asked about.
 
         Raises:
             Unreplayable: OLD does not reproduce it, or NEW would look at what is masked.
         """
-        policy: JSON = record["policy"]
-        if policy["bundle"] != self._old.digest:
-            raise Unreplayable("other bundle")
-        try:
-            given = recorded_input(record, self._old.members)
-        except NotReplayable:
-            raise Unreplayable("masked" if "masked" in policy else "no input") from None
-        now_ms: int = record["at_ms"]
-        old = self._old.evaluate(given, now_ms)
-        verdict = recorded(record)
-        lacked = bool(old.demands.constrain) and unmet(record)
-        if not _same(policy, old) or replayed(record, old, unmet=lacked) != verdict:
-            why: Why = "error" if "error" in policy else "differs"
-            raise Unreplayable("masked" if "masked" in policy else why)
-        if self._new.digest == self._old.digest:
-            return Change(verdict, verdict), old, old  # it said so a moment ago
-        if _hidden(policy.get("masked", ()), self._new.looks):
-            raise Unreplayable("masked for NEW")
-        if self._new.members != self._old.members:
-            given = recorded_input(record, self._new.members)
-        new = self._new.evaluate(given, now_ms)
+        before = again(record, self._old)
+        verdict, old = before.verdict, before.answer
+        if self._new is before.engine:
+            return Compared(Change(verdict, verdict), old, old)  # it said so a moment ago
+        new = self.judged(record, before)
         if _alike(old, new):
-            return Change(verdict, verdict), old, new
-        after, if_met = _verdict(record, old, new, lacked=lacked)
-        return _change(verdict, after, old, new, if_met=if_met), old, new
+            return Compared(Change(verdict, verdict), old, new)
+        after, if_met = _verdict(record, old, new, lacked=before.unmet)
+        return Compared(_change(verdict, after, old, new, if_met=if_met), old, new)
 
-
-def _same(policy: JSON, answer: PolicyAnswer) -> bool:
-    said = policy_value(answer)
-    return said == {name: item for name, item in policy.items() if name not in _KEPT_APART}
+    def judged(self, record: Mapping[str, Any], before: Again) -> PolicyAnswer:
+        """What NEW says to what the rules saw. Raises Unreplayable."""
+        if _hidden(record["policy"].get("masked", ()), self._new.engine.looks):
+            raise Unreplayable("masked for NEW")
+        value, members = before.value, self._new.engine.members
+        if members != before.engine.engine.members:
+            value = recorded_value(record, members)
+        return self._new.evaluate(value, record["at_ms"])
 
 
 def _alike(old: PolicyAnswer, new: PolicyAnswer) -> bool:

@@ -9,8 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.policy.diff.replaying import Change, Less, Pair, Unreplayable
+from safeconduct.policy.diff.replaying import Change, Less, Pair
 from safeconduct.policy.loading import LocalEngine
+from safeconduct.policy.replay.again import Unreplayable
+from safeconduct.policy.replay.asked import Bundles
 
 SAMPLES: Final = 3
 """How many decisions are shown of each group."""
@@ -72,7 +74,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The difference between two bundles on a log.
 
     Attributes:
-        old, new: Digests of the bundles.
+        old, new: Digests of the bundles; of several that decided all of them.
         decisions: How many were looked at.
         unasked: Of these, decided before the policy was asked: they stay.
         replayed: Of these, reproduced by OLD to the rule.
@@ -129,9 +131,9 @@ class _Tally:
 class Comparison:
     """Takes in decision records in the order of the log."""
 
-    def __init__(self, old: LocalEngine, new: LocalEngine) -> None:
+    def __init__(self, old: Bundles, new: LocalEngine) -> None:
         self._pair = Pair(old, new)
-        self._digests = old.digest, new.digest
+        self._digests = ", ".join(old.digests), new.digest
         self.decisions = 0
         self._unasked = self._replayed = self._masked = self._by_other_rules = self._follow = 0
         self._changes: defaultdict[tuple[str, Change], _Tally] = defaultdict(_Tally)
@@ -146,14 +148,16 @@ class Comparison:
             self._unasked += 1
             return
         try:
-            change, *answers = self._pair.compare(record)
+            compared = self._pair.compare(record)
         except Unreplayable as left:
             self._left[left.why].add(record, follows=record["task"] in self._flipped)
             return
         self._replayed += 1
         self._masked += "masked" in record["policy"]
-        for counts, answer in zip(self._logged, answers, strict=True):
-            _count(counts, answer)
+        change = compared.change
+        for counts, answer in zip(self._logged, (compared.old, compared.new), strict=True):
+            if answer.log_only:
+                _count(counts, answer)
         follows = record["task"] in self._flipped
         if change.flips:
             self._changes[record["tool"], change].add(record, follows=follows)

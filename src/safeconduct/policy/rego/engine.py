@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import Any, Final, cast
+
+import orjson
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
@@ -11,11 +13,19 @@ from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, place
 from safeconduct.policy.rego.members import looks, members
 from safeconduct.policy.rego.slices import Slices, plan
+from safeconduct.policy.rego.syntax import references
+from safeconduct.policy.rego.unlooked import APPROVAL, TIMED, unlooked
+
+JSON = dict[str, Any]
 
 MAX_INPUT_BYTES: Final = 64 * 1024
 TOO_LARGE: Final = f"the policy input is larger than {MAX_INPUT_BYTES} bytes"
 
 _KEPT: Final = 4
+_CALLED: Final = frozenset(("call", name) for name in ("tool", "upstream", "effect"))
+"""What says which rules are asked."""
+
+_CLOCK: Final = ("time", "now_ns")
 
 
 class _Here(threading.local):
@@ -54,6 +64,9 @@ class RegoEngine:
         self.looks = looks(modules)
         self.members = members(self.looks)
         self.rules = answering(modules, bundle.header.entrypoint)
+        self._told = tuple(sorted(self.looks | _CALLED))
+        self._unlooked = unlooked(modules)
+        self._clock = any(_CLOCK in references(module["ast"]) for module in modules)
         self._slices()
 
     def evaluate(self, input_json: bytes, now_ms: int) -> PolicyAnswer:
@@ -77,6 +90,28 @@ class RegoEngine:
             found = place(error)
             at = type(error).__name__ if found is None else f"{found[0]}:{found[1]}"
             return self._contract.failed(f"the policy could not be evaluated ({at})")
+
+    def seen(self, value: JSON, now_ms: int) -> bytes:
+        """What the rules can tell of what an input says, and of the time: where it is equal,
+        `evaluate` answers the same. May raise anything where that is not known.
+
+        INVARIANT: rules can tell only what is at `looks`, which slice is asked, and the clock if
+        they call it; what is `unlooked` counts by its type alone where there is no approval.
+        """
+        told: JSON = {"now": now_ms} if self._clock else {}
+        unlooked = () if APPROVAL in value else self._unlooked
+        for path in self._told:
+            found: Any = value
+            for name in path:
+                members = cast("JSON", found) if isinstance(found, dict) else {}
+                if name not in members:
+                    break
+                found = members[name]
+            else:
+                if path in unlooked and type(found) is TIMED[path]:
+                    found = True
+                told[f"/{'/'.join(path)}"] = found
+        return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
 
     def _slices(self) -> Slices:
         slices = _HERE.slices

@@ -128,7 +128,8 @@ def test_what_is_not_replayed_may_be_wider_unless_that_is_accepted(
     records = list(decisions(log))
     records[0]["policy"]["bundle"] = "0" * 64
     for record in records:
-        del record["n"]
+        for counter in ("n", "task_n", "pair_n"):
+            record.pop(counter, None)
     written(tmp_path / "mixed", records)
     assert diff(tmp_path, tmp_path / "mixed", "old", "old") == output.FOUND
     said = capsys.readouterr()

@@ -15,8 +15,10 @@ from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.recorded_input import without_input
 from safeconduct.core.replay import PERMIT, Verdict
 from safeconduct.policy.contract import RuleAt
-from safeconduct.policy.diff.replaying import Change, Pair, Unreplayable
+from safeconduct.policy.diff.replaying import Change, Pair
 from safeconduct.policy.rego.engine import RegoEngine
+from safeconduct.policy.replay.again import Unreplayable
+from safeconduct.policy.replay.asked import Bundles
 from tests.support.bundles import PACKAGE, bundle
 from tests.support.decisions import decided
 from tests.support.facts import ASKED, TAINTED, approval, call, facts, task
@@ -36,7 +38,7 @@ def engine(*rules: str) -> RegoEngine:
 
 
 def change(old: RegoEngine, new: RegoEngine, **known: Any) -> Change:
-    return Pair(old, new).compare(decided(old, call(), facts(**known)))[0]
+    return Pair(Bundles([old]), new).compare(decided(old, call(), facts(**known))).change
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,10 @@ class Says:
         del input_json, now_ms
         return self.answer
 
+    def seen(self, value: dict[str, Any], now_ms: int) -> bytes:
+        del value, now_ms
+        return b""
+
 
 OWN = Constrain(("next_step",), "task.tenant")
 OTHER = Constrain(("amount_minor",), "task.tenant")
@@ -120,7 +126,7 @@ MET = call({"next_step": "crm.example"})
 
 
 def compared(old: Says, new: Says, made: Any = MET) -> Change:
-    return Pair(old, new).compare(decided(old, made, facts()))[0]
+    return Pair(Bundles([old]), new).compare(decided(old, made, facts())).change
 
 
 @pytest.mark.parametrize(
@@ -222,7 +228,7 @@ def test_what_old_does_not_say_again_is_not_replayed(changes: dict[str, Any], wh
     record = decided(old, call(), facts())
     record["policy"] |= changes
     with pytest.raises(Unreplayable) as left:
-        Pair(old, engine(CLOSED)).compare(record)
+        Pair(Bundles([old]), engine(CLOSED)).compare(record)
     assert left.value.why == why
 
 
@@ -230,7 +236,7 @@ def test_a_verdict_that_does_not_follow_from_the_answer_is_not_replayed() -> Non
     old = engine(OPEN)
     record = decided(old, call(), facts()) | {"verdict": "deny", "reason": "policy-denied"}
     with pytest.raises(Unreplayable, match="something else"):
-        Pair(old, engine(CLOSED)).compare(record)
+        Pair(Bundles([old]), engine(CLOSED)).compare(record)
 
 
 def test_a_record_without_what_the_rules_saw_is_not_replayed() -> None:
@@ -239,10 +245,10 @@ def test_a_record_without_what_the_rules_saw_is_not_replayed() -> None:
     shorter = without_input(record)
     assert shorter is not None
     with pytest.raises(Unreplayable, match="does not show"):
-        Pair(old, old).compare(shorter)
+        Pair(Bundles([old]), old).compare(shorter)
     del record["policy"]["input"]
     with pytest.raises(Unreplayable, match="did not keep"):
-        Pair(old, old).compare(record)
+        Pair(Bundles([old]), old).compare(record)
 
 
 def test_of_masked_values_equality_is_replayed_and_nothing_else() -> None:
@@ -256,10 +262,10 @@ def test_of_masked_values_equality_is_replayed_and_nothing_else() -> None:
         assert record["verdict"] == "permit"
         assert record["policy"]["masked"] == ["/facts/owner", "/facts/analyst"]
         if replays:
-            assert Pair(old, engine(CLOSED)).compare(record)[0].new == DENIED
+            assert Pair(Bundles([old]), engine(CLOSED)).compare(record).change.new == DENIED
         else:
             with pytest.raises(Unreplayable, match="does not show"):
-                Pair(old, engine(CLOSED)).compare(record)
+                Pair(Bundles([old]), engine(CLOSED)).compare(record)
 
 
 DANA = 'permit contains {"id": "open"} if { input.call.tool; input.facts.owner == "Dana" }\n'
@@ -285,13 +291,13 @@ def test_what_new_looks_at_and_the_record_hides_is_not_judged(
     seen = {"owner": "Dana", "the/owner": "Dana", "analyst": "Kim"}
     record = decided(old, call(), facts(resolved=seen))
     assert record["policy"]["masked"] == ["/facts/owner", "/facts/the~1owner"]
-    assert Pair(old, old).compare(record)[0].flips is False
+    assert Pair(Bundles([old]), old).compare(record).change.flips is False
     if hidden:
         with pytest.raises(Unreplayable) as left:
-            Pair(old, engine(new)).compare(record)
+            Pair(Bundles([old]), engine(new)).compare(record)
         assert left.value.why == "masked for NEW"
     else:
-        assert Pair(old, engine(new)).compare(record)[0].old == DENIED
+        assert Pair(Bundles([old]), engine(new)).compare(record).change.old == DENIED
 
 
 def test_an_error_that_comes_again_is_replayed() -> None:
@@ -310,7 +316,7 @@ def test_each_bundle_is_given_what_its_own_rules_name() -> None:
 def test_a_question_that_found_no_room_counts_as_asked() -> None:
     old = engine(ASKING)
     record = decided(old, call(), facts()) | {"verdict": "deny", "reason": "desk-full"}
-    found = Pair(old, engine(OPEN)).compare(record)[0]
+    found = Pair(Bundles([old]), engine(OPEN)).compare(record).change
     assert found == Change(ASKED_BY_RULE, PERMIT, gained=("open",), lost=("ask",))
 
 

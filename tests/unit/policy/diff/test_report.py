@@ -11,6 +11,7 @@ from safeconduct.core.screen import screen
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.diff.report import SAMPLES, Comparison, Group, Left, Report, Sample
 from safeconduct.policy.rego.engine import RegoEngine
+from safeconduct.policy.replay.asked import Bundles
 from tests.support.bundles import PACKAGE, bundle
 from tests.support.decisions import decided
 from tests.support.facts import NOW_MS, call, facts, gathered, task
@@ -41,7 +42,7 @@ def logging(text: str, *rules: str) -> Bundle:
 
 def report(old: RegoEngine, new: RegoEngine, *calls: tuple[str, str, int]) -> Report:
     """Of calls of tools in tasks, with a fact."""
-    comparison = Comparison(old, new)
+    comparison = Comparison(Bundles([old]), new)
     for number, (where, tool, bps) in enumerate(calls):
         made = call(target=tool, upstream=tool.split(".")[0])
         known = facts(resolved={"bps": bps}, task=task(id=where))
@@ -139,7 +140,7 @@ def test_rules_that_are_only_logged_are_counted_by_what_they_had_made_of_decisio
 
 def test_what_is_not_replayed_is_counted_by_reason() -> None:
     old = RegoEngine(bundle(OLD))
-    comparison = Comparison(old, old)
+    comparison = Comparison(Bundles([old]), old)
     local = gathered(zone=None)
     refused = screen(call(), local)
     assert refused is not None

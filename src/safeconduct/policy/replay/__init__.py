@@ -1,0 +1,1 @@
+"""What was decided, decided again from its record."""
