@@ -21,6 +21,7 @@ from safeconduct.simulation import SimulatedTask
 from tests.support.certified import Certified
 from tests.support.credentials import consent_records
 from tests.support.enforcing import FIXTURE, READS, Deciding
+from tests.support.incidents import incident_records
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
 from tests.support.providers import POOL, pool_world, token
@@ -133,7 +134,7 @@ async def policies(directory: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def seen(tmp_path: Path) -> dict[str, set[str]]:
+async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """By kind, every field that was written."""
     parties = await issued(tmp_path / "sts")
     await calls(tmp_path / "gateway")
@@ -149,6 +150,7 @@ async def seen(tmp_path: Path) -> dict[str, set[str]]:
         *read(tmp_path / "gateway/audit"),
         *(await asked_elsewhere(tmp_path / "elsewhere")),
         *(await policies(tmp_path / "policies")),
+        *(await incident_records(tmp_path / "incidents", monkeypatch)),
     ]
     for record in written:
         found[record["kind"]] |= set(record) - EVERYWHERE

@@ -10,19 +10,22 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from safeconduct.audit import segments, tail
 from safeconduct.audit.faults import LogFault
+from safeconduct.audit.flush import flush
 from safeconduct.audit.log import Log
 from safeconduct.audit.reading import read
+from safeconduct.audit.reserve import RESERVE_BYTES
 from safeconduct.audit.verify import verify
 from tests.support.disks import SLOW_S, Disk
-from tests.support.logs import Memory, opened
+from tests.support.logs import Memory, opened, outcome, permit
 
 TEXT = "x" * 4000
+TOLD = 2  # records that say when the disk was full, and when no more
 
 
 class Room:
@@ -109,8 +112,8 @@ async def test_on_a_full_disk_nothing_is_recorded_and_nothing_recorded_is_lost(r
         assert {type(answer) for answer in again} == {LogFault}
     assert answered == list(range(len(answered)))
     assert verify(room.directory).records == len(answered) == room.projection.applied()
-    assert await room.log.append({"text": TEXT}) == len(answered)
-    await room.reopened(len(answered) + 1)
+    assert await room.log.append({"text": TEXT}) == len(answered) + TOLD
+    await room.reopened(len(answered) + TOLD + 1)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -124,8 +127,120 @@ async def test_a_write_without_room_leaves_nothing_behind(
             await room.log.append({"kind": "lost"})
     assert caught.value.code == "full"
     assert room.written() == before
-    assert await room.log.append({"kind": "kept"}) == 1
-    await room.reopened(2)
+    assert await room.log.append({"kind": "kept"}) == 1 + TOLD
+    await room.reopened(2 + TOLD)
+
+
+class Dying:
+    """A disk without room: what was reserved is all there is, until some is freed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, room: Room) -> None:
+        self.reserved = room.directory / "reserve"
+        self.free = False
+        self._write, self._allocate = os.pwrite, os.posix_fallocate
+        monkeypatch.setattr("safeconduct.audit.tail.os.pwrite", self._pwrite)
+        monkeypatch.setattr("safeconduct.audit.reserve.os.posix_fallocate", self._fallocate)
+
+    def _pwrite(self, fd: int, data: memoryview, offset: int) -> int:
+        if self.reserved.exists() and not self.free:
+            raise OSError(errno.ENOSPC, "full")
+        return self._write(fd, data, offset)
+
+    def _fallocate(self, fd: int, offset: int, length: int) -> None:
+        if not self.free:
+            raise OSError(errno.ENOSPC, "full")
+        self._allocate(fd, offset, length)
+
+
+async def test_enospc_a_log_without_room_takes_what_becomes_of_running_calls_and_nothing_new(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (room.directory / "reserve").stat().st_size == RESERVE_BYTES
+    await room.log.append(permit("d_1"), permit("d_2"))
+    disk = Dying(monkeypatch, room)
+    new, nothing = permit("d_3"), cast("dict[str, str]", 7)
+    answers = await asyncio.gather(
+        room.log.append(new),
+        room.log.append({"kind": "memory"}, outcome("d_1")),
+        room.log.append({"kind": "revocation", "what": "agent"}),
+        room.log.append({"kind": "memory"}, new),
+        room.log.append(nothing),
+        room.log.append({"kind": "task", "task": "t_2"}),
+        return_exceptions=True,
+    )
+    codes = [answer.code if isinstance(answer, LogFault) else type(answer) for answer in answers]
+    assert codes == ["full", int, int, "full", TypeError, "full"]
+    assert (answers[1], answers[2]) == (4, 6)
+    for lost in (new, nothing):
+        with pytest.raises(LogFault, match="no space is left"):
+            await room.log.append(lost)
+    assert await room.log.append(outcome("d_2")) == 7
+    disk.free = True
+    assert await room.log.append(permit("d_4"), outcome("d_4")) == 9
+    kinds = [record["kind"] for record in read(room.directory)]
+    assert kinds == [
+        "task", "decision", "decision", "audit.full", "memory", "outcome", "revocation", "outcome",
+        "audit.full", "decision", "outcome",
+    ]  # fmt: skip
+    began, ended = (record for record in read(room.directory) if record["kind"] == "audit.full")
+    assert (began["phase"], ended["phase"], ended["refused"]) == ("began", "ended", 5)
+    assert began["at_ms"] <= ended["at_ms"]
+    assert (room.directory / "reserve").stat().st_size == RESERVE_BYTES
+    await room.reopened(11)
+
+
+async def test_enospc_what_is_too_large_for_the_reserve_takes_nothing_else_along(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Dying(monkeypatch, room)
+    write = os.pwrite
+
+    def only_small(fd: int, data: memoryview, offset: int) -> int:
+        if b"large" in bytes(data):
+            raise OSError(errno.ENOSPC, "full")
+        return write(fd, data, offset)
+
+    monkeypatch.setattr("safeconduct.audit.tail.os.pwrite", only_small)
+    answers = await asyncio.gather(
+        room.log.append(outcome("d_1", "large")),
+        room.log.append(outcome("d_2")),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [LogFault, int]
+    disk.free = True
+    await room.log.append(permit("d_3"))
+    assert list(read(room.directory))[-2]["refused"] == 1
+
+
+async def test_enospc_a_log_does_not_open_without_its_reserve(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.log.close()
+    assert not (room.directory / "reserve").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.reserve.os.posix_fallocate", failing(errno.ENOSPC))
+        with pytest.raises(LogFault) as caught:
+            opened(room.directory, room.projection)
+        assert caught.value.code == "full"
+        patch.setattr("safeconduct.audit.reserve.os.posix_fallocate", failing(errno.EIO))
+        with pytest.raises(OSError, match="Input/output error"):
+            opened(room.directory, room.projection)
+    await room.reopened(1)
+
+
+async def test_enospc_a_reserve_that_is_gone_is_no_help_and_no_harm(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("safeconduct.audit.tail.os.pwrite", failing(errno.ENOSPC))
+        patch.setattr("safeconduct.audit.reserve.os.open", failing(errno.EROFS))
+        patch.setattr(Path, "unlink", failing(errno.EROFS))
+        for _ in range(2):
+            with pytest.raises(LogFault) as caught:
+                await room.log.append(outcome("d_1"))
+            assert caught.value.code == "full"
+    assert await room.log.append({"kind": "kept"}) == 1 + TOLD
+    await room.reopened(2 + TOLD)
 
 
 async def test_half_a_write_is_taken_back(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +258,7 @@ async def test_half_a_write_is_taken_back(room: Room, monkeypatch: pytest.Monkey
         patch.setattr("safeconduct.audit.tail.os.pwrite", half_then_full)
         with pytest.raises(LogFault):
             await room.log.append({"kind": "lost"})
-    assert len(calls) == 2
+    assert len(calls) == 3  # in the end also what the log has to say of it
     assert room.written() == before
     await room.reopened(1)
 
@@ -171,15 +286,16 @@ async def test_no_room_for_a_new_segment_leaves_none_behind(
             await room.log.append({"kind": "lost"})
     assert caught.value.code == "full"
     assert segments.listing(room.directory) == [room.segment]
-    assert await room.log.append({"kind": "kept"}) == 1
-    await room.reopened(2)
+    assert await room.log.append({"kind": "kept"}) == 1 + TOLD
+    await room.reopened(2 + TOLD)
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.EROFS], ids=["EIO", "read-only remount"])
 async def test_a_disk_that_fails_to_write_ends_the_log(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    room: Room, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("safeconduct.audit.tail.os.pwrite", failing(errno.EIO))
+        patch.setattr("safeconduct.audit.tail.os.pwrite", failing(code))
         assert (await room.refuses(then="ends")).code == "io"
     assert (await room.refuses(then="ends")).code == "io"  # nothing is tried again
     await room.reopened(1)
@@ -200,6 +316,37 @@ async def test_a_flush_that_fails_is_never_repeated(
     assert room.written() == before
     monkeypatch.undo()
     await room.reopened(1)
+
+
+async def test_eio_on_fsync_has_the_last_group_written_anew_when_the_log_is_opened(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system takes for clean what a failed flush has left, so that flushing it is no help."""
+    await room.log.append({"kind": "first"}, {"kind": "first"})
+    last = len(room.written())
+    with monkeypatch.context() as patch:
+        patch.setattr(tail, "flush", failing(errno.EIO))
+        patch.setattr("safeconduct.audit.tail.os.ftruncate", failing(errno.EIO))
+        assert (await room.refuses(then="ends")).code == "io"
+        room.log.close()
+    done: list[tuple[int, bytes]] = []
+    write = os.pwrite
+
+    def written(fd: int, data: memoryview, offset: int) -> int:
+        done.append((offset, bytes(data)))
+        return write(fd, data, offset)
+
+    def flushed(fd: int) -> None:
+        done.append((-1, b""))
+        flush(fd)
+
+    monkeypatch.setattr("safeconduct.audit.tail.os.pwrite", written)
+    monkeypatch.setattr(tail, "flush", flushed)
+    whole = room.written()
+    room.log = opened(room.directory, room.projection)
+    assert done == [(last, whole[last:]), (-1, b"")]
+    assert room.log.size == 4
+    await room.reopened(4)
 
 
 async def test_a_write_that_cannot_be_taken_back_ends_the_log(
@@ -301,10 +448,10 @@ async def test_a_thread_that_writes_refuses_like_the_event_loop(
     if then == "ends":
         await room.refuses(then="ends")
     else:
-        assert await room.log.append({"kind": "kept"}) == 2
+        assert await room.log.append({"kind": "kept"}) == 2 + TOLD
         assert set(disk.threads[1:]) == {"safeconduct-audit"}
     monkeypatch.undo()
-    await room.reopened(2 if then == "ends" else 3)
+    await room.reopened(2 if then == "ends" else 3 + TOLD)
 
 
 async def test_what_a_projection_failed_to_commit_is_replayed(room: Room) -> None:

@@ -19,6 +19,8 @@ from safeconduct.audit.committer import Committer
 from safeconduct.audit.faults import Damaged, LogFault
 from safeconduct.audit.payloads.blobs import Blobs
 from safeconduct.audit.payloads.boundary import Boundary
+from safeconduct.audit.reserve import Reserve
+from safeconduct.audit.sequencer import Sequencer
 from safeconduct.audit.signer.notary import beside
 from safeconduct.audit.tail import Tail
 from safeconduct.audit.writer import Writer
@@ -30,7 +32,7 @@ class Log:
 
     def __init__(
         self,
-        committer: Committer,
+        committer: Sequencer,
         checkpointer: Checkpointer,
         held: ExitStack,
         boundary: Boundary | None,
@@ -74,13 +76,16 @@ class Log:
             held.callback(checkpointer.close)
             end = recovery.find_end(directory, origin, projection.applied())
             checkpointer.start()
-            tail = Tail(directory, origin, end.segment, end.offset)
+            tail = Tail(directory, origin, end.segment, end.offset, end.last)
             held.callback(tail.close)
             if projection.applied() < end.tree.size:
                 recovery.replay(directory, projection, boundary)
             blobs = Blobs(directory)
             held.callback(blobs.close)
-            committer = Committer(tail, end.tree, projection, blobs, boundary)
+            reserve = Reserve(directory)
+            reserve.require()
+            held.callback(reserve.release)
+            committer = Sequencer(Committer(tail, end.tree, projection, blobs, boundary), reserve)
             checkpointer.run(lambda: Checkpoint(origin, *committer.head))
         except BaseException as error:
             held.close()

@@ -23,11 +23,15 @@ _REPLAY_BATCH: Final = 1024  # records a transaction of the projection
 
 
 class Found(NamedTuple):
-    """The proven end of a log: its tree, and where in which segment the next group goes."""
+    """The proven end of a log: its tree, and where in which segment the next group goes.
+
+    `last` is where in that segment the last group begins: a flush may have failed for it.
+    """
 
     tree: Tree
     segment: int
     offset: int
+    last: int | None = None
 
 
 def find_end(directory: Path, origin: str, applied: int) -> Found:
@@ -47,8 +51,10 @@ def find_end(directory: Path, origin: str, applied: int) -> Found:
         return Found(Tree(), 0, 0)
     known = min(applied, claimed.size if claimed else 0)
     walk = Walk(directory, claimed, start=_segment_with(paths, known))
+    segment = last = end = 0
     for _ in walk:
-        pass
+        last = end if walk.segment == segment else 0
+        segment, end = walk.segment, walk.end
     walk.check_claim()
     if walk.tree.size < applied:
         missing = f"{applied} records were applied, the log holds {walk.tree.size}"
@@ -57,7 +63,7 @@ def find_end(directory: Path, origin: str, applied: int) -> Found:
         raise LogFault(
             "foreign", f"{directory}: this is the log {claimed.origin!r}, not {origin!r}"
         )
-    return Found(walk.tree, max(0, walk.segment), walk.end)
+    return Found(walk.tree, max(0, walk.segment), walk.end, last)
 
 
 def replay(directory: Path, projection: Projection, boundary: Boundary | None = None) -> None:

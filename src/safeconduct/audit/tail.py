@@ -14,7 +14,6 @@ zeros are still there, and readers pass over them.
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Final
 
 from safeconduct.audit import segments
 from safeconduct.audit.faults import LogFault
-from safeconduct.audit.flush import flush, flush_directory, place
+from safeconduct.audit.flush import FULL, flush, flush_directory, place
 from safeconduct.core.merkle import Tree
 
 SEGMENT_BYTES: Final = 64 << 20
@@ -31,16 +30,17 @@ SEGMENT_BYTES: Final = 64 << 20
 _AHEAD_BYTES: Final = 256 << 10
 """A segment grows by this much: a ms or so of zeros for every hundred calls."""
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
 
 class Tail:
     """Appends groups to a log's last segment and begins new ones. For one thread at a time."""
 
-    def __init__(self, directory: Path, origin: str, segment: int, offset: int) -> None:
+    def __init__(
+        self, directory: Path, origin: str, segment: int, offset: int, doubtful: int | None = None
+    ) -> None:
         """Continues segment number `segment` at an offset, and drops what follows there.
 
-        With offset 0 that segment is not begun, and what may exist of it is removed.
+        With offset 0 that segment is not begun, and what may exist of it is removed. What stands
+        from `doubtful` on may never have reached the disk.
 
         Raises:
             OSError: that failed.
@@ -51,7 +51,7 @@ class Tail:
         self._segment: Growing | None = None
         path = segments.path(directory, segment)
         if offset:
-            self._segment = Growing(path, offset)
+            self._segment = Growing(path, offset, doubtful)
             self._next += 1
         else:
             path.unlink(missing_ok=True)
@@ -95,9 +95,9 @@ class Growing:
     new one.
     """
 
-    def __init__(self, path: Path, offset: int) -> None:
+    def __init__(self, path: Path, offset: int, doubtful: int | None = None) -> None:
         """Raises LogFault: "full"; OSError."""
-        flags = os.O_WRONLY | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_NOFOLLOW
         if not offset:
             flags |= os.O_CREAT | os.O_EXCL
         try:
@@ -106,7 +106,10 @@ class Growing:
             raise _full_or(error) from error
         try:
             os.ftruncate(fd, offset)
-            # What a process wrote and did not live to flush looks whole: from now on it is.
+            # What a process wrote and did not live to flush looks whole: from now on it is. Where
+            # a flush failed, the system takes for clean what the disk never got: write it anew.
+            if doubtful is not None:
+                _write(fd, os.pread(fd, offset - doubtful, doubtful), doubtful)
             flush(fd)
             self._place = place(fd)
         except BaseException:
@@ -124,7 +127,7 @@ class Growing:
         end = self.offset + len(data)
         size = max(self._size, end + -end % _AHEAD_BYTES)
         try:
-            self._write(data if end <= self._size else data + bytes(size - end))
+            _write(self._fd, data if end <= self._size else data + bytes(size - end), self.offset)
         except OSError as error:
             self._cut()
             raise _full_or(error) from error
@@ -149,11 +152,6 @@ class Growing:
         finally:
             os.close(self._fd)
 
-    def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.pwrite(self._fd, rest, self.offset + len(data) - len(rest)) :]
-
     def _cut(self) -> None:
         if self.offset:
             os.ftruncate(self._fd, self.offset)
@@ -168,7 +166,13 @@ class Growing:
         return LogFault("io", f"{self._path} was removed, replaced or changed by someone else")
 
 
+def _write(fd: int, data: bytes, offset: int) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.pwrite(fd, rest, offset + len(data) - len(rest)) :]
+
+
 def _full_or(error: OSError) -> Exception:
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return LogFault("full", f"no space is left for the log: {error.strerror}")
     return error

@@ -24,9 +24,10 @@ from threading import Condition, Lock, Thread
 from time import perf_counter
 from typing import Any, Final
 
-from safeconduct.audit.committer import Append, Committer
+from safeconduct.audit.committer import Append
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.pace import Pace
+from safeconduct.audit.sequencer import Sequencer
 
 _MAX_GROUP: Final = 1024  # appends
 _GATHER_S: Final = 0.00025  # for each append that came with others
@@ -58,9 +59,9 @@ class _Waiting(Append):
 class Writer:
     """Queues appends from any event loop and has them committed in order, one group at a time."""
 
-    def __init__(self, committer: Committer, committed: Callable[[], None]) -> None:
+    def __init__(self, sequencer: Sequencer, committed: Callable[[], None]) -> None:
         """`committed` is called after every group, by who wrote it."""
-        self._committer = committer
+        self._sequencer = sequencer
         self._committed = committed
         self._gate = Lock()  # guards what follows
         self._turn = Condition(self._gate)
@@ -152,11 +153,11 @@ class Writer:
 
     def _write(self, group: list[_Waiting], here: asyncio.AbstractEventLoop | None) -> None:
         try:
-            self._committer.commit(group)
+            self._sequencer.commit(group)
         finally:
             with self._gate:
                 self._writing = False
-                self._pace.flushed(self._committer.disk_s, perf_counter())
+                self._pace.flushed(self._sequencer.disk_s, perf_counter())
                 if self._queue or not self._open:
                     self._pass_on()
             self._committed()
