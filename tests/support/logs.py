@@ -10,9 +10,10 @@ from typing import Any
 
 from safeconduct.audit import checkpoint, notes
 from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.checkpointing import OpenSigner
 from safeconduct.audit.log import Log
 from safeconduct.audit.signer import keys
-from safeconduct.audit.signer.notary import MEMORY, PUBLIC
+from safeconduct.audit.signer.notary import MEMORY, PUBLIC, beside
 
 ORIGIN = "crm.example/audit"
 
@@ -72,15 +73,17 @@ class Memory:
             raise RuntimeError(f"{method} failed")
 
 
-def opened(directory: Path, projection: Memory | None = None) -> Log:
+def opened(directory: Path, projection: Memory | None = None, signer: OpenSigner = beside) -> Log:
     """An open log; the caller closes it."""
-    return Log.open(directory, projection or Memory(), origin=ORIGIN)
+    return Log.open(directory, projection or Memory(), origin=ORIGIN, signer=signer)
 
 
-def written(directory: Path, *groups: Iterable[Mapping[str, Any]]) -> Memory:
+def written(
+    directory: Path, *groups: Iterable[Mapping[str, Any]], signer: OpenSigner = beside
+) -> Memory:
     """Writes a log with these groups of records and closes it; what was applied."""
     projection = Memory()
-    log = opened(directory, projection)
+    log = opened(directory, projection, signer)
 
     async def append() -> None:
         for group in groups:
@@ -113,6 +116,17 @@ def rewind(directory: Path, tree: Checkpoint) -> None:
     line = str(notes.sign(tree.text(), held.signer))
     checkpoint.store(directory, tree, line)
     (directory / MEMORY).write_text(f"{tree.text()}\n{line}")
+
+
+def sign(directory: Path, tree: Checkpoint) -> None:
+    """A checkpoint of whatever tree, signed by the log's key, which is made if there is none."""
+    path = directory / keys.NAME
+    if not path.exists():
+        keys.create(path)
+    held = keys.hold(path, tree.origin)
+    os.close(held.fd)
+    checkpoint.store(directory, tree, str(notes.sign(tree.text(), held.signer)))
+    (directory / PUBLIC).write_text(f"{held.signer.key}\n")
 
 
 def forget(directory: Path) -> None:

@@ -7,12 +7,12 @@ segment it reads what was there when it got to it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from safeconduct.audit import segments
 from safeconduct.audit.checkpoint import Checkpoint
-from safeconduct.audit.faults import Damaged
+from safeconduct.audit.damage import Damaged
 from safeconduct.audit.segments import Group, Header
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
 
@@ -82,18 +82,7 @@ class Walk:
 
     def check_claim(self) -> None:
         """After the walk: raises Damaged when the log is not what its checkpoint claims."""
-        claimed = self._claimed
-        if claimed is None:
-            raise Damaged("truncated", "the checkpoint is gone, and perhaps what it knew of", 0)
-        if self.origin is not None and self.origin != claimed.origin:
-            raise Damaged("edited", f"the checkpoint is of another log, {claimed.origin!r}", 0)
-        size = self.tree.size
-        if claimed.size > size:
-            missing = f"the checkpoint knows {claimed.size} records, the log holds {size}"
-            raise Damaged("truncated", missing, size)
-        if self.roots.get(claimed.size) != claimed.root:
-            fork = f"checkpoint and log have different roots for the first {claimed.size} records"
-            raise Damaged("forked", fork, claimed.size)
+        check_claim(self._claimed, self.origin, self.tree.size, self.roots)
 
     def _segment(self, fd: int) -> Iterator[Group]:
         horizon = os.fstat(fd).st_size
@@ -150,3 +139,32 @@ class Walk:
 
     def _damaged(self, sentence: str) -> Damaged:
         return Damaged("edited", sentence, self.tree.size)
+
+
+def check_claim(
+    claimed: Checkpoint | None,
+    origin: str | None,
+    size: int,
+    roots: Mapping[int, bytes],
+    name: str = "the checkpoint",
+) -> None:
+    """Raises Damaged when a log is not what a checkpoint claims.
+
+    Args:
+        claimed: The checkpoint.
+        origin: The name of the log, if it has records.
+        size: How many it has.
+        roots: By size the roots of trees that the log went through.
+        name: What the checkpoint is called.
+    """
+    if claimed is None:
+        raise Damaged("truncated", f"{name} is gone, and perhaps what it knew of", 0)
+    if origin is not None and origin != claimed.origin:
+        raise Damaged("edited", f"{name} is of another log, {claimed.origin!r}", 0)
+    if claimed.size > size:
+        raise Damaged(
+            "truncated", f"{name} knows {claimed.size} records, the log holds {size}", size
+        )
+    if roots.get(claimed.size) != claimed.root:
+        fork = f"{name} and the log have different roots for the first {claimed.size} records"
+        raise Damaged("forked", fork, claimed.size)

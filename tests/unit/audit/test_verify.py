@@ -15,7 +15,17 @@ from safeconduct.audit.reading import decisions, find_decision, read
 from safeconduct.audit.tail import Tail
 from safeconduct.audit.verify import MAX_LISTED, Report, verify
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
-from tests.support.logs import ORIGIN, Memory, forget, numbers, opened, outcome, permit, written
+from tests.support.logs import (
+    ORIGIN,
+    Memory,
+    forget,
+    numbers,
+    opened,
+    outcome,
+    permit,
+    sign,
+    written,
+)
 
 
 def raw(directory: Path, *groups: Iterable[bytes]) -> None:
@@ -28,7 +38,7 @@ def raw(directory: Path, *groups: Iterable[bytes]) -> None:
         tree.extend(entries)
         end.append(segments.group(entries, tree.size, tree.root()), before)
     end.close()
-    checkpoint.store(directory, Checkpoint(ORIGIN, tree.size, tree.root()))
+    sign(directory, Checkpoint(ORIGIN, tree.size, tree.root()))
 
 
 def sequence(records: Iterable[dict[str, Any]]) -> list[int]:
@@ -146,7 +156,7 @@ class TestDamage:
 
     def test_the_gravest_finding_gives_the_exit_code(self, tmp_path: Path) -> None:
         raw(tmp_path, [b'{"kind":"outcome","n":0}'])
-        checkpoint.store(tmp_path, Checkpoint(ORIGIN, 1, bytes(32)))
+        sign(tmp_path, Checkpoint(ORIGIN, 1, bytes(32)))
         report = verify(tmp_path)
         assert codes(report) == [("forked", 1), ("unpaired", 0)]
         assert report.exit_code == 12

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from safeconduct.cli import output
 from safeconduct.cli.audit import place
 
-HELP: Final = "re-read every byte; exit 0 intact, 10 truncated, 11 edited, 12 forked"
-EXAMPLE: Final = "safeconduct audit verify ./gateway/state/audit"
+if TYPE_CHECKING:
+    from safeconduct.audit.notes import Key
+    from safeconduct.audit.verify import Held, Progress, Report
+
+HELP: Final = (
+    "re-read every byte; exit 0 intact, 10 truncated, 11 edited, 12 forked, 13 payload missing, "
+    "14 not witnessed"
+)
+EXAMPLE: Final = """\
+safeconduct audit verify ./gateway/state/audit
+safeconduct audit verify --config ./gateway --key log.pub --since-checkpoint checkpoint-of-today
+safeconduct audit verify --bundle case.zip --key log.pub --witness-policy policy"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
+    parser.add_argument(
+        "--key",
+        metavar="VKEY|FILE",
+        help="the log's verifier key, from elsewhere (default: log.pub, which lies with the log)",
+    )
+    parser.add_argument(
+        "--witness-policy",
+        type=Path,
+        metavar="FILE",
+        help="who has to have cosigned the checkpoint (C2SP tlog-policy)",
+    )
+    parser.add_argument(
+        "--since-checkpoint",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint that was kept elsewhere; may be given more than once",
+    )
+    parser.add_argument("--bundle", type=Path, metavar="ZIP", help="an evidence bundle, not a log")
     place.add_log(parser)
 
 
@@ -23,10 +55,56 @@ def run(args: argparse.Namespace) -> int:
     """Verifies."""
     from safeconduct.audit.verify import verify
 
-    directory = place.log(args)
+    try:
+        held = _held(args)
+    except ValueError as error:
+        return output.usage(str(error))
+    directory: Path | None = args.directory
+    # What was kept elsewhere knows of a log even where nothing of it is left.
+    if directory is None or not held.kept:
+        directory = place.log(args)
     if directory is None:
         return output.FAULT
-    report = verify(directory)
+    return _tell(args, verify(directory, held, _progress()))
+
+
+def _held(args: argparse.Namespace) -> Held:
+    """Raises ValueError: what was given is not what it should be. OSError: it cannot be read."""
+    from safeconduct.audit.verify import Held
+    from safeconduct.audit.verify.claims import read
+    from safeconduct.audit.witness import policy
+
+    policy_file: Path | None = args.witness_policy
+    kept: list[Path] = args.since_checkpoint
+    said = None if policy_file is None else policy.parse(policy_file.read_text("utf-8"))
+    claims = tuple(read(f"the checkpoint in {path}", path.read_bytes()) for path in kept)
+    return Held(keys=_keys(args), policy=said, kept=claims)
+
+
+def _keys(args: argparse.Namespace) -> tuple[Key, ...]:
+    from safeconduct.audit import notes
+
+    if args.key is None:
+        return ()
+    # A verifier key has two plus signs and base64 behind them; few files are called so.
+    text = args.key if args.key.count("+") >= 2 else Path(args.key).read_text("utf-8")
+    return tuple(notes.parse_key(line.strip()) for line in text.splitlines() if line.strip())
+
+
+def _progress() -> Progress | None:
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        if total > 1:
+            end = "\n" if done == total else ""
+            sys.stderr.write(f"\rsegment {done} of {total}{end}")
+            sys.stderr.flush()
+
+    return show
+
+
+def _tell(args: argparse.Namespace, report: Report) -> int:
     value = {
         "verified": not report.findings,
         "sentence": report.sentence,
@@ -36,5 +114,9 @@ def run(args: argparse.Namespace) -> int:
     if report.unknown_count:
         shown = ", ".join(report.unknown)
         lines.append(f"{report.unknown_count} calls without a known outcome: {shown}")
+    if report.signed_by and not report.pinned:
+        lines.append("signed with the key that lies beside the log; --key holds it to another")
+    if report.witnesses:
+        lines.append(f"cosigned by {', '.join(report.witnesses)}")
     output.emit(args, value, "\n".join([*lines, report.sentence]))
     return report.exit_code

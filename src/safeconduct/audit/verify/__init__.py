@@ -1,0 +1,139 @@
+"""Verifying a log from its bytes alone: without a lock, and without the state derived from it.
+
+In the first pass, segment by segment (`piece`), by several processes where there are several:
+
+1 every frame has its checksum, every group its trailer
+2 every entry is a leaf under the root in its group's trailer (RFC 6962)
+3 every entry is a canonical record with its own sequence number (`contents`)
+4 every payload is the bytes whose digest its record has (`payloads`)
+
+Then over the pieces in their order (`whole`):
+
+5 every segment follows the one before
+6 every outcome belongs to a permit; permits without an outcome are counted as unknown
+7 the counters of every task, and of every tenant, agent and user, have no gap
+8 what is missing of payloads was erased, and a record says so
+
+At last, what is said about the log (`claims`, `tiles`):
+
+9 the checkpoint names a tree that the log went through, and so does any that was kept elsewhere;
+  the log's key has signed it, and as many witnesses as were asked for
+10 the hash tiles are those of that tree
+
+What is gone together with everything that knew of it cannot be found from within: that takes a
+witness, or a checkpoint kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+from safeconduct.audit import checkpoint, lock, segments
+from safeconduct.audit.damage import Damaged
+from safeconduct.audit.verify import tiles
+from safeconduct.audit.verify.claims import Claims, Held
+from safeconduct.audit.verify.piece import Job, Piece, look
+from safeconduct.audit.verify.report import MAX_LISTED, Finding, Report, gravest_first
+from safeconduct.audit.verify.whole import Whole
+
+__all__ = ["MAX_LISTED", "Finding", "Held", "Progress", "Report", "holds_log", "verify"]
+
+Progress = Callable[[int, int], None]
+"""Is told after each segment how many have been verified, of how many."""
+
+_SEGMENTS_A_PROCESS: Final = 2
+"""With fewer, starting it takes longer than what it saves."""
+
+
+def holds_log(directory: Path) -> bool:
+    """Whether anything of a log is in a directory: a segment, or a checkpoint alone.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    if not directory.is_dir():
+        return False
+    try:
+        return (directory / checkpoint.NAME).exists() or bool(segments.listing(directory))
+    except Damaged:
+        return True
+
+
+def verify(directory: Path, held: Held | None = None, progress: Progress | None = None) -> Report:
+    """Verifies the log in a directory; it may be in use.
+
+    Args:
+        directory: Where the log is.
+        held: What to hold it against besides.
+        progress: Is told how far it is.
+
+    Raises:
+        OSError: the directory or a file in it cannot be read.
+    """
+    # What is claimed comes first: the log may grow while we read, and only away from it.
+    claims = Claims(directory, held or Held())
+    whole, findings, pending = Whole(), list[Finding](), 0
+    try:
+        paths = segments.listing(directory)
+    except Damaged as damage:
+        findings.append(Finding(damage.code, damage.sentence, damage.seq))
+    else:
+        for done, piece in enumerate(_pieces(directory, paths, claims.sizes), 1):
+            if not whole.add(piece):
+                break
+            if progress is not None:
+                progress(done, len(paths))
+        if whole.damage is not None:
+            findings.append(whole.damage)
+        elif whole.tail and lock.is_held(directory):
+            pending = whole.tail
+        elif whole.tail:
+            torn = f"{whole.tail} bytes at the end are no whole group: a torn write, or a cut"
+            findings.append(Finding("truncated", torn, whole.size))
+        if whole.damage is None:
+            findings += claims.check(whole.origin, whole.size, whole.roots)
+            findings += _tiles(directory, whole)
+    findings += whole.findings()
+    return Report(
+        records=whole.size,
+        root=whole.root.hex(),
+        kinds=dict(sorted(whole.kinds.items())),
+        unknown=tuple(islice(whole.waiting, MAX_LISTED)),
+        unknown_count=len(whole.waiting),
+        pending=pending,
+        payloads=whole.payloads,
+        erased=whole.erased,
+        signed_by=claims.signed_by,
+        pinned=claims.pinned,
+        witnesses=claims.witnesses,
+        findings=gravest_first(findings),
+    )
+
+
+def _tiles(directory: Path, whole: Whole) -> Iterator[Finding]:
+    try:
+        tiles.check(directory, whole.size, whole.nodes)
+    except Damaged as damage:
+        yield Finding(damage.code, damage.sentence)
+
+
+def _pieces(directory: Path, paths: Sequence[Path], sizes: tuple[int, ...]) -> Iterator[Piece]:
+    """In their order."""
+    last = len(paths) - 1
+    jobs = [Job(str(directory), number, number == last, sizes) for number in range(len(paths))]
+    processes = min(len(os.sched_getaffinity(0)), len(jobs) // _SEGMENTS_A_PROCESS)
+    if processes < 2:
+        yield from map(look, jobs)
+        return
+    # A process of its own kind: a fork of one with threads may never get a lock again.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        try:
+            yield from pool.map(look, jobs)
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,161 @@
+"""What is said about a log, in notes beside it and elsewhere: whose word that is, and whether it is
+true of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.damage import Damaged
+from safeconduct.audit.notes import BadNote, Key, Note
+from safeconduct.audit.signer.notary import PUBLIC
+from safeconduct.audit.verify.report import Finding
+from safeconduct.audit.walk import check_claim
+from safeconduct.audit.witness.policy import Policy
+
+WITNESSED: Final = "witnessed"
+_MAX_KEY_BYTES: Final = 4096
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A checkpoint somebody shows; `name` says where it is from, `note` is None if unsigned."""
+
+    name: str
+    said: Checkpoint
+    note: Note | None
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a log is held against besides itself.
+
+    Attributes:
+        keys: Verifier keys of the log that the reader has from elsewhere.
+        policy: Which witnesses have to have cosigned.
+        kept: Checkpoints kept elsewhere.
+    """
+
+    keys: tuple[Key, ...] = ()
+    policy: Policy | None = None
+    kept: tuple[Claim, ...] = ()
+
+
+def read(name: str, data: bytes) -> Claim:
+    """A checkpoint in some bytes, signed or not.
+
+    Raises:
+        ValueError: these are none.
+    """
+    try:
+        note = notes.parse(data)
+    except BadNote:
+        return Claim(name, checkpoint.parse(data.decode()), None)
+    return Claim(name, checkpoint.parse(note.text), note)
+
+
+class Claims:
+    """All that is claimed of one log. Made before the log is read, which may grow meanwhile."""
+
+    def __init__(self, directory: Path, held: Held) -> None:
+        """Raises OSError."""
+        self.findings: list[Finding] = []
+        self.checkpoint = self._load(directory / checkpoint.NAME, "the checkpoint")
+        self.witnessed = self._load(directory / WITNESSED, "the witnessed checkpoint")
+        self.pinned = bool(held.keys)
+        self.signed_by = ""
+        self.witnesses: tuple[str, ...] = ()
+        self._keys = held.keys or self._beside(directory / PUBLIC)
+        self._policy = held.policy
+        self._kept = held.kept
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the trees that are claimed."""
+        return tuple({claim.said.size for claim in self._all()})
+
+    def check(self, origin: str | None, size: int, roots: Mapping[int, bytes]) -> list[Finding]:
+        """What of it is not true, of a log that was read as far as it can be believed."""
+        found = self.findings
+        if self.checkpoint is None and not found:
+            self._hold(None, origin, size, roots)
+        for claim in self._all():
+            if self._signed(claim):
+                self._hold(claim, origin, size, roots)
+        if self._policy is not None:
+            found += self._unwitnessed(self._policy)
+        return found
+
+    def _all(self) -> Iterator[Claim]:
+        yield from (one for one in (self.checkpoint, self.witnessed, *self._kept) if one)
+
+    def _hold(
+        self, claim: Claim | None, origin: str | None, size: int, roots: Mapping[int, bytes]
+    ) -> None:
+        name = "the checkpoint" if claim is None else claim.name
+        try:
+            check_claim(None if claim is None else claim.said, origin, size, roots, name)
+        except Damaged as damage:
+            self.findings.append(Finding(damage.code, damage.sentence, damage.seq))
+
+    def _signed(self, claim: Claim) -> bool:
+        """Whether a key of the log signed."""
+        if not self._keys:
+            sentence = f"nothing says whose signature {claim.name} needs: {PUBLIC} is gone"
+            self.findings.append(Finding("edited", sentence))
+            return True
+        why = "it has no signature"
+        if claim.note is not None:
+            try:
+                first, *_ = notes.verify(claim.note, self._keys)
+            except BadNote as error:
+                why = str(error)
+            else:
+                if claim is self.checkpoint:
+                    self.signed_by = str(first.key)
+                return True
+        keys = ", ".join(f"{key.name}+{key.id.hex()}" for key in self._keys)
+        sentence = f"{claim.name} is not signed by the log's key {keys}: {why}"
+        self.findings.append(Finding("edited", sentence))
+        return False
+
+    def _unwitnessed(self, policy: Policy) -> Iterator[Finding]:
+        why = "there is no signed checkpoint"
+        for claim in (self.witnessed, self.checkpoint):
+            if claim is None or claim.note is None:
+                continue
+            try:
+                self.witnesses = policy.cosigned(claim.note)
+            except BadNote as error:
+                why = str(error)
+                continue
+            if policy.enough(self.witnesses):
+                return
+            why = f"cosigned by {', '.join(self.witnesses) or 'nobody'}"
+        yield Finding("unwitnessed", f"not witnessed as the policy asks: {why}")
+
+    def _load(self, path: Path, name: str) -> Claim | None:
+        try:
+            with path.open("rb") as file:
+                return read(name, file.read(notes.MAX_BYTES + 1))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            sentence = f"the {path.name} file holds no checkpoint"
+            self.findings.append(Finding("edited", sentence))
+            return None
+
+    def _beside(self, path: Path) -> tuple[Key, ...]:
+        """The key that lies with the log: whoever could rewrite the one could replace the other."""
+        try:
+            with path.open("rb") as file:
+                return (notes.parse_key(file.read(_MAX_KEY_BYTES).decode().strip()),)
+        except FileNotFoundError:
+            return ()
+        except ValueError as error:
+            self.findings.append(Finding("edited", f"{path.name} holds no verifier key: {error}"))
+            return ()

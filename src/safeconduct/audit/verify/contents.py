@@ -1,0 +1,136 @@
+"""What the records of a piece of a log say: each is looked at here, and nowhere else.
+
+What a piece cannot know by itself is for `whole`: which permits of earlier pieces its outcomes
+belong to, where its counters go on, and which of its payloads were erased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from safeconduct.audit.records import SEQUENCE, decode
+from safeconduct.audit.verify.payloads import Payloads
+from safeconduct.audit.verify.report import MAX_LISTED, Code, Finding
+
+Record = Mapping[str, Any]
+
+
+class Contents(msgspec.Struct):
+    """What was seen, as plain values that pass from one process to another.
+
+    Attributes:
+        kinds: How many records there are of each kind.
+        waiting: Decision ids of permits whose outcome did not come.
+        early: Outcomes for which no permit waited: number of the record, decision id.
+        counted: By task the two counters of its records, in their order: `task_n`, `pair_n`.
+        pairs: By task its tenant, agent and user.
+        payloads: How many payloads there are under each key.
+        lost: Payloads that are not what they were: key, and what to say unless it was erased.
+        erased: Keys that an erasure names.
+        findings: What is wrong with single records.
+    """
+
+    kinds: dict[str, int] = {}
+    waiting: dict[str, None] = {}
+    early: list[tuple[int, str]] = []
+    counted: dict[str, tuple[list[int], list[int]]] = {}
+    pairs: dict[str, str] = {}
+    payloads: dict[str, int] = {}
+    lost: list[tuple[str, Finding]] = []
+    erased: list[str] = []
+    findings: list[Finding] = []
+
+
+class Reader:
+    """Fills the contents of a piece."""
+
+    def __init__(self, directory: Path) -> None:
+        self.contents = Contents()
+        self._payloads = Payloads(directory)
+
+    def close(self) -> None:
+        """Lets go of open files."""
+        self._payloads.close()
+
+    def add(self, first: int, entries: list[bytes]) -> None:
+        """Takes in proven entries, of which the first has that number."""
+        kinds = self.contents.kinds
+        for seq, data in enumerate(entries, first):
+            try:
+                record = decode(data)
+            except ValueError as error:
+                self._found("edited", str(error), seq)
+                continue
+            if record.get(SEQUENCE) != seq:
+                self._found("edited", f"says that it is number {record.get(SEQUENCE)}", seq)
+            kind = str(record.get("kind"))
+            kinds[kind] = kinds.get(kind, 0) + 1
+            if kind == "decision":
+                if record.get("verdict") == "permit":
+                    self.contents.waiting[str(record.get("decision"))] = None
+            elif kind == "outcome":
+                self._outcome(str(record.get("decision")), seq)
+            elif kind == "erasure":
+                self.contents.erased += map(str, _list(record.get("kids")))
+            if "task_n" in record:
+                self._count(record, kind, seq)
+            if "payload" in record:
+                self._payload(record["payload"], seq)
+
+    def _outcome(self, decision: str, seq: int) -> None:
+        waiting = self.contents.waiting
+        if decision in waiting:
+            del waiting[decision]
+        else:
+            self.contents.early.append((seq, decision))
+
+    def _count(self, record: Record, kind: str, seq: int) -> None:
+        task, numbers = str(record.get("task")), (record["task_n"], record.get("pair_n"))
+        if type(numbers[0]) is not int or type(numbers[1]) is not int:
+            self._found("edited", "a counter that is no number", seq)
+            return
+        contents = self.contents
+        counted = contents.counted.get(task)
+        if counted is None:
+            counted = contents.counted[task] = ([], [])
+        counted[0].append(numbers[0])
+        counted[1].append(numbers[1])
+        if task not in contents.pairs and (pair := _pair(record, kind)) is not None:
+            contents.pairs[task] = pair
+
+    def _payload(self, said: object, seq: int) -> None:
+        if not isinstance(said, dict):
+            self._found("edited", "a payload that is no object", seq)
+            return
+        payload = cast("dict[str, Any]", said)
+        if "left_out" in payload:
+            return  # it was too large to be kept
+        kid = str(payload.get("kid"))
+        self.contents.payloads[kid] = self.contents.payloads.get(kid, 0) + 1
+        lost = self._payloads.look(payload)
+        if lost is not None:
+            code, sentence = lost
+            self.contents.lost.append((kid, Finding(code, f"record {seq}: {sentence}", seq)))
+
+    def _found(self, code: Code, sentence: str, seq: int) -> None:
+        if len(self.contents.findings) < MAX_LISTED:
+            self.contents.findings.append(Finding(code, f"record {seq}: {sentence}", seq))
+
+
+def _pair(record: Record, kind: str) -> str | None:
+    """Of whose records `pair_n` counts one; None where the record does not say."""
+    tenant, agent, user = record.get("tenant"), record.get("agent"), record.get("user")
+    if kind == "task" and isinstance(agent, dict) and isinstance(user, dict):
+        agent = cast("Record", agent).get("id")
+        user = cast("Record", user).get("id")
+    elif kind != "decision":
+        return None
+    return f"{tenant} {agent} {user}"
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -1,0 +1,104 @@
+"""What a verification found, in closed lists of words, each with its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from safeconduct.audit.damage import Damage
+
+MAX_LISTED: Final = 20
+
+Code = (
+    Damage
+    | Literal[
+        "unpaired",  # an outcome belongs to no permit
+        "gap",  # a counter skips a number, or has one twice
+        "payload-missing",  # a payload is gone, and no erasure says so
+        "unwitnessed",  # too few witnesses have cosigned
+    ]
+)
+
+EXIT_CODES: Final[Mapping[Code, int]] = {
+    # The gravest first: what makes the log two logs, then what was changed, then what is gone.
+    "forked": 12,
+    "edited": 11,
+    "unpaired": 11,
+    "gap": 11,
+    "truncated": 10,
+    "payload-missing": 13,
+    "unwitnessed": 14,
+}
+_GRAVITY: Final[Mapping[int, int]] = {
+    code: place for place, code in enumerate(dict.fromkeys(EXIT_CODES.values()))
+}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is not as this log writes it; `seq` is the record, where one can be named."""
+
+    code: Code
+    sentence: str
+    seq: int | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verification saw. Everything counted here is proven by the root.
+
+    Attributes:
+        records: How many records are proven.
+        root: Their Merkle tree hash, in hexadecimal.
+        kinds: How many records there are of each kind.
+        unknown: Decision ids of permits without an outcome: the oldest 20.
+        unknown_count: How many there are. In a log that is being written some are under way.
+        pending: Bytes after the last whole group while a writer has the log open.
+        payloads: How many payloads are the bytes that were sealed.
+        erased: How many payloads an erasure took, so that nobody can read them.
+        signed_by: The verifier key under which the checkpoint is signed; empty without one.
+        pinned: Whether that key was given, and not taken from beside the log.
+        witnesses: Who cosigned, as far as the policy knows them.
+        findings: What is wrong, the gravest first: at most 20 of records that are in the log.
+    """
+
+    records: int
+    root: str
+    kinds: dict[str, int]
+    unknown: tuple[str, ...]
+    unknown_count: int
+    pending: int
+    payloads: int
+    erased: int
+    signed_by: str
+    pinned: bool
+    witnesses: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 intact, else that of the gravest finding."""
+        return EXIT_CODES[self.findings[0].code] if self.findings else 0
+
+    @property
+    def sentence(self) -> str:
+        """The result in one line."""
+        if self.findings:
+            return f"audit NOT verified: {self.findings[0].sentence}"
+        if not self.records:
+            return f"audit verified: 0 records (the log is empty), root {self.root}"
+        said = [_count(self.records, "record")]
+        if self.payloads:
+            said.append(_count(self.payloads, "payload"))
+        if self.erased:
+            said.append(f"{_count(self.erased, 'payload')} erased")
+        return f"audit verified: {', '.join(said)}, root {self.root}"
+
+
+def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """In the order of their gravity, and of their finding among the like."""
+    return tuple(sorted(findings, key=lambda finding: _GRAVITY[EXIT_CODES[finding.code]]))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,139 @@
+"""The pieces of a log, put together in their order: what no piece can know by itself.
+
+Nothing after the first damage is proven, so nothing after it is looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from safeconduct.audit.damage import Damaged
+from safeconduct.audit.verify.contents import Contents
+from safeconduct.audit.verify.piece import Piece, State
+from safeconduct.audit.verify.report import MAX_LISTED, Finding
+from safeconduct.core.merkle import EMPTY_ROOT
+
+_NO_TREE: State = (0, ())
+
+
+class Whole:
+    """A log, piece by piece.
+
+    Attributes:
+        origin: Its name, once there is a segment.
+        size: How many records are proven.
+        nodes: The nodes of their tree.
+        root: Their root.
+        roots: By size the roots that were asked for.
+        tail: Bytes after the last whole group.
+        kinds: How many records there are of each kind.
+        waiting: Decision ids of permits without an outcome, the oldest first.
+        damage: What ended the look, if anything did.
+        payloads: How many payloads are what was sealed.
+        erased: How many were erased.
+    """
+
+    def __init__(self) -> None:
+        self.origin: str | None = None
+        self.size, self.nodes = _NO_TREE
+        self.root = EMPTY_ROOT
+        self.roots: dict[int, bytes] = {0: EMPTY_ROOT}
+        self.tail = 0
+        self.kinds: Counter[str] = Counter()
+        self.waiting: dict[str, None] = {}
+        self.damage: Finding | None = None
+        self.payloads = self.erased = 0
+        self._last: Piece | None = None
+        self._task_n: dict[str, int] = {}
+        self._pair_n: dict[str, int] = {}
+        self._pairs: dict[str, str] = {}
+        self._payloads: Counter[str] = Counter()
+        self._lost: list[tuple[str, Finding]] = []
+        self._erased: set[str] = set()
+        self._findings: list[Finding] = []
+
+    def add(self, piece: Piece) -> bool:
+        """Takes in the next piece; whether the one after it may be looked at."""
+        try:
+            self._continue(piece)
+        except Damaged as damage:
+            self.damage = Finding(damage.code, damage.sentence, damage.seq)
+            return False
+        self.origin = piece.origin or self.origin
+        (self.size, self.nodes), self.root = piece.ended, piece.root
+        self.roots |= piece.roots
+        self.tail = piece.tail
+        self._last = piece
+        self._take(piece.contents)
+        self.damage = piece.damage
+        return self.damage is None
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with single records, in their order; call it after the last piece."""
+        lost = [finding for kid, finding in self._lost if kid not in self._erased]
+        self.erased = sum(self._payloads[kid] for kid in self._erased)
+        self.payloads = self._payloads.total() - self.erased - len(lost)
+        found = [*self._findings, *lost]
+        found.sort(key=lambda finding: self.size if finding.seq is None else finding.seq)
+        return found[:MAX_LISTED]
+
+    def _continue(self, piece: Piece) -> None:
+        """Raises Damaged where a piece does not go on with the tree of the one before it."""
+        last = self._last
+        if last is not None and not last.whole:
+            sentence = f"segment {last.segment} has no end, and segment {piece.segment} exists"
+            raise Damaged("edited", sentence, self.size)
+        if piece.origin is None:
+            return  # its header is not there yet, or the damage says why it cannot be read
+        if piece.began != (self.size, self.nodes):
+            sentence = f"segment {piece.segment} does not continue the one before it"
+            raise Damaged("edited", sentence, self.size)
+        if self.origin is not None and piece.origin != self.origin:
+            sentence = f"segment {piece.segment} is of another log, {piece.origin!r}"
+            raise Damaged("edited", sentence, self.size)
+
+    def _take(self, contents: Contents) -> None:
+        self.kinds.update(contents.kinds)
+        self._findings += contents.findings
+        for seq, decision in contents.early:
+            if decision in self.waiting:
+                del self.waiting[decision]
+            else:
+                sentence = f"record {seq}: an outcome for {decision}, for which no permit waits"
+                self._findings.append(Finding("unpaired", sentence, seq))
+        self.waiting |= contents.waiting
+        self._count(contents)
+        self._payloads.update(contents.payloads)
+        self._lost += contents.lost
+        self._erased.update(contents.erased)
+        # A log that is wrong throughout would otherwise be held in memory as a list of findings.
+        del self._findings[MAX_LISTED:]
+
+    def _count(self, contents: Contents) -> None:
+        for task, pair in contents.pairs.items():
+            self._pairs.setdefault(task, pair)
+        by_pair: dict[str, list[int]] = {}
+        for task, (task_n, pair_n) in contents.counted.items():
+            self._follow(self._task_n, task, task_n, f"task {task}")
+            if task in self._pairs:
+                by_pair.setdefault(self._pairs[task], []).extend(pair_n)
+            else:
+                self._gap(f"task {task} has records and was never started")
+        for pair, numbers in by_pair.items():
+            # In the order of the log within each task, and here over all tasks of the pair.
+            self._follow(self._pair_n, pair, sorted(numbers), f"tenant, agent and user {pair}")
+
+    def _follow(self, last: dict[str, int], key: str, numbers: list[int], whose: str) -> None:
+        """Whether numbers go on where those before them ended, each once."""
+        expected = last.get(key, 0) + 1
+        last[key] = numbers[-1]
+        if numbers == list(range(expected, expected + len(numbers))):
+            return
+        for number in numbers:
+            if number != expected:
+                self._gap(f"{whose}: record {expected} of theirs is missing, {number} is there")
+                return
+            expected += 1
+
+    def _gap(self, sentence: str) -> None:
+        self._findings.append(Finding("gap", sentence))
