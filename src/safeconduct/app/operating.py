@@ -9,6 +9,7 @@ import msgspec
 
 from safeconduct.app.reloading import Reloading
 from safeconduct.approvals.desk import NoSuchQuestion
+from safeconduct.audit.reads import noted
 from safeconduct.core.record import label_value
 from safeconduct.entrypoints.consent import TICKET_PATH
 from safeconduct.entrypoints.operator import Handler, OperatorError
@@ -42,6 +43,7 @@ class Operating:
             "refused": self._refused,
             "reload": self._reload,
             "tools": self._tools,
+            "note": self._note,
         }
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
@@ -127,6 +129,13 @@ class Operating:
                 if subject == "tool"
             ]
         }
+
+    async def _note(self, request: Mapping[str, object], who: str) -> JSON:
+        try:
+            record = noted(request.get("record"), self._rooms.clock_ms(), who)
+        except ValueError as error:
+            raise OperatorError(f"this is no note: {error}") from None
+        return {"n": await self._rooms.log.append(record)}
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who

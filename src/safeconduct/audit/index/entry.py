@@ -128,7 +128,9 @@ def _marks(kind: str, record: Mapping[str, Any]) -> tuple[int, ...]:
     if kind == "approval":
         return (mark("approval", _text(record, "approval")),)
     if kind == "task" and record.get("phase") == "started":
-        return (mark("trace", trace_of(_text(record, "task"))),)
+        of_task = mark("trace", trace_of(_text(record, "task")))
+        parent = _text(record, "parent")
+        return (of_task, mark("parent", parent)) if parent else (of_task,)
     if kind != "decision":
         return ()
     found = [mark("decision", _text(record, "decision"))]

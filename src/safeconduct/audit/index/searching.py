@@ -77,6 +77,17 @@ class Search:
             self.rebuild()
             return self._find(query)
 
+    def tenant(self) -> str:
+        """Whose the log is, as the last start of its gateway says. Raises as `find`."""
+        self.find(Query(tenant="", limit=1))
+        position = self._index.position()
+        return self._tenant if position is None else position.tenant
+
+    def origin(self) -> str:
+        """The name of the log, as its first segment that was read says; "" for an empty one."""
+        position = self._index.position()
+        return "" if position is None else position.origin
+
     def rebuild(self) -> None:
         """Throws the index away and builds it from the log. Raises as `find`."""
         with self._index.writing():
@@ -101,7 +112,7 @@ class Search:
             if not all(query.fits(hit.entry) for hit in hits):
                 raise IndexDamaged("it found a record that does not fit what was asked")
             return hits
-        return _newest([hit for hit in hits if query.fits(hit.entry)], query)
+        return query.within([hit for hit in hits if query.fits(hit.entry)])
 
     def _of_trace(self, query: Query, trace: str) -> list[Hit]:
         """Calls that claimed the trace, and those without a claim in the task that it is derived
@@ -119,7 +130,7 @@ class Search:
             for hit in self._find(msgspec.structs.replace(bare, task=task)):
                 if hit.record.get("trace", trace) == trace:
                     found[hit.entry.n] = hit
-        return _newest([found[n] for n in sorted(found)], query)
+        return query.within([found[n] for n in sorted(found)])
 
     def _read(self, query: Query) -> list[Hit]:
         entries = Entries(query.tenant, Parties(self._index))
@@ -150,7 +161,3 @@ class Search:
         if segments.frame(segments.ENTRY, payload) != window[: _FRAME + len(payload)]:
             raise IndexDamaged(f"no record begins at {offset} in segment {segment}")
         return payload
-
-
-def _newest(hits: list[Hit], query: Query) -> list[Hit]:
-    return hits if query.limit is None else hits[-query.limit :]

@@ -21,6 +21,7 @@ from safeconduct.audit.index.weeks import Week
 DIRECTORY: Final = "index"
 _PROGRESS: Final = "progress.json"
 _LOCK: Final = "lock"
+_NO_LIMIT: Final = 1 << 62
 _WEEKS: Final = "*-W??.sqlite3"
 
 
@@ -63,13 +64,16 @@ class WeeklyIndex:
         if progress is None:
             return []
         found: list[Found] = []
-        for number in sorted(progress.weeks, reverse=True):
+        enough = False
+        for number in sorted(progress.weeks, reverse=not query.oldest):
             if _concerns(number, query):
                 found += self._week(number).find(query)
-                if query.limit is not None and len(found) >= query.limit and not query.mark:
+                if enough:
                     break
+                # Beyond the next week nothing is nearer in the log, though times may be disordered.
+                enough = query.mark is None and len(found) >= (query.limit or _NO_LIMIT)
         found.sort()
-        return found if query.limit is None or query.mark else found[-query.limit :]
+        return found if query.mark is not None else query.within(found)
 
     def task(self, name: str) -> Task | None:
         progress = self._progress()

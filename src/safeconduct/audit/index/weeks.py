@@ -187,7 +187,7 @@ class Week:
             f"where {' and '.join(conditions)}"
         )
         if query.limit is not None:
-            select += " order by n desc limit ?"
+            select += f" order by n {'' if query.oldest else 'desc'} limit ?"
             values.append(query.limit)
         return [Found(*row) for row in self._db.execute(select, values)]
 

@@ -134,6 +134,17 @@ class Keystore:
             _remember(self._users, name, user)
             return name
 
+    def known(self, tenant: str, user: str) -> str | None:
+        """What records call a user; None where none has named this one. Raises LogFault."""
+        with self._gate:
+            try:
+                row = self._one(
+                    "SELECT pseudonym FROM users WHERE found = ?", self._finder_of(tenant, user)
+                )
+            except sqlite3.Error as error:
+                raise _failed(error) from error
+            return None if row is None else str(row[0])
+
     def user(self, pseudonym: str) -> str | None:
         """Who that is; None where nobody knows any more. Raises LogFault."""
         known = self._users.get(pseudonym)

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from safeconduct.cli.main import Verb, declare
 
-HELP: Final = "verify the audit log, or show its records"
+HELP: Final = "verify, read and search the audit log, and export evidence"
 EXAMPLE: Final = """\
 safeconduct audit verify ./gateway/state/audit
 safeconduct audit show --config ./gateway --last 20"""
@@ -20,6 +20,9 @@ SUB_VERBS: Final[tuple[str, ...]] = (
     # One line each, in the order of their use.
     "verify",
     "show",
+    "query",
+    "timeline",
+    "export",
     "witness",
     "gather",
     "follow",

@@ -3,37 +3,102 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from safeconduct.cli import output
-from safeconduct.cli.audit import place
+from safeconduct.cli.audit import asking, place
 
-HELP: Final = "print records, the oldest first"
-EXAMPLE: Final = "safeconduct audit show --config ./gateway --last 20"
+HELP: Final = "print records, the oldest first, or one decision with what was sealed"
+EXAMPLE: Final = """\
+safeconduct audit show --config ./gateway --last 20
+safeconduct audit show d_0123456789abcdef01234567 --config ./gateway"""
+
+_ID: Final = re.compile(r"d_[0-9a-f]{24}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
+    parser.add_argument("shown", metavar="DECISION", nargs="?", help="all about this decision, d_…")
     parser.add_argument("--task", help="only records of this task")
     parser.add_argument("--decision", help="only records of this decision")
     parser.add_argument("--last", type=int, help="only so many, from the end")
+    asking.add_tenant(parser)
     place.add_log(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Shows."""
-    from safeconduct.audit.reading import read
+    """Shows; what is shown is on record before."""
+    if args.shown is not None and not _ID.fullmatch(args.shown):
+        if args.directory is not None:
+            return output.usage(f"{args.shown} is no decision (fix: its id has the form d_…)")
+        args.shown, args.directory = None, Path(args.shown)
+    with asking.opened(args) as reading:
+        if reading is None:
+            return output.FAULT
+        return _records(args, reading) if args.shown is None else _decision(args, reading)
 
-    directory = place.log(args)
-    if directory is None:
-        return output.FAULT
-    for record in read(directory, decision=args.decision, task=args.task, last=args.last):
-        output.emit(args, record, _line(record))
+
+def _records(args: argparse.Namespace, reading: asking.Reading) -> int:
+    """All of them, in one piece after the other: a log may be larger than memory."""
+    from safeconduct.audit.faults import LogFault
+    from safeconduct.audit.reading import read
+    from safeconduct.audit.records import SEQUENCE, encode
+
+    asked = {"decision": args.decision, "task": args.task, "last": args.last}
+
+    def entries() -> Iterator[tuple[int, bytes]]:
+        with suppress(LogFault):  # is raised again when the records before it are printed
+            for record in read(reading.directory, **asked):
+                yield record[SEQUENCE], encode(record)
+
+    said = reading.note_of("show", {name: one for name, one in asked.items() if one}, entries())
+    upto = -1 if said.last is None else said.last
+    for one in read(reading.directory, **asked):
+        if one[SEQUENCE] > upto:
+            break  # was written meanwhile: the record of this reading
+        record = reading.opener.whole(one)
+        output.emit(args, record, line(record))
     return output.OK
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def _decision(args: argparse.Namespace, reading: asking.Reading) -> int:
+    from safeconduct.audit.index.query import Query
+    from safeconduct.audit.payloads.opening import WHY
+
+    query = Query(tenant=reading.tenant, decision=args.shown)
+    decided = reading.search.find(query)
+    whole = [
+        hit
+        for one in decided
+        for hit in reading.search.find(Query(tenant=reading.tenant, task=one.entry.task))
+        if hit.record.get("decision") == args.shown
+    ]
+    payloads = {hit.entry.n: reading.opener.opened(hit.record) for hit in whole}
+    opened = any(one is not None and one.content is not None for one in payloads.values())
+    reading.note("show", query, whole, opened=opened)
+    if not whole:
+        return output.refused(f"the log knows no decision {args.shown}")
+    for hit in whole:
+        record, payload = reading.opener.shown(hit.record), payloads[hit.entry.n]
+        value = {"record": record, "payload": payload}
+        lines = [
+            line(record),
+            *(f"    {name:<16}{output.plain(one)}" for name, one in record.items()),
+        ]
+        if payload is not None and payload.why is not None:
+            lines.append(f"    what was sealed cannot be seen: {WHY[payload.why]}")
+        elif payload is not None and payload.content is not None:
+            lines += [f"  * {name:<16}{output.plain(one)}" for name, one in payload.content.items()]
+        output.emit(args, value, "\n".join(lines))
+    return asking.ended(reading)
+
+
+def line(record: Mapping[str, Any]) -> str:
+    """A record in one line."""
     said = record.get("verdict") or record.get("status") or record.get("phase") or ""
     about = record.get("tool") or record.get("target") or record.get("id") or ""
     reason = record.get("reason", "")

@@ -1,0 +1,45 @@
+"""What a command of the operator's puts on record, while the gateway runs and while it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from safeconduct.audit.log import Log
+from safeconduct.audit.payloads import keystore
+from safeconduct.audit.payloads.boundary import Boundary
+from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.audit.reads import noted
+from safeconduct.config.schema import Config
+from safeconduct.rooms import STATE_FILE, clock_ms
+from safeconduct.tasks.state import TaskState
+
+
+def append(config: Config, value: Mapping[str, Any]) -> int:
+    """Opens the log of a gateway that does not run, and appends a note; its number.
+
+    Raises:
+        LogFault: the log is open elsewhere, damaged, or cannot be written.
+        OSError: a directory or file cannot be used.
+        ValueError: the note does not have the shape of its kind.
+    """
+    record = noted(value, clock_ms(), f"uid:{os.getuid()}")
+    root, directory = config.root, Path(config.directory)
+    state = directory / root.gateway.state
+    with ExitStack() as held:
+        tasks = TaskState(state / STATE_FILE)
+        held.callback(tasks.close)
+        keys = Keystore(state / keystore.DIRECTORY)
+        held.callback(keys.close)
+        log = Log.open(
+            directory / root.audit.directory,
+            tasks,
+            origin=root.audit.origin or f"{root.gateway.tenant}/audit",
+            boundary=Boundary(keys, root.gateway.tenant, ()),
+        )
+        held.callback(log.close)
+        return asyncio.run(log.append(record))

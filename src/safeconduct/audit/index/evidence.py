@@ -1,0 +1,162 @@
+"""The records that show an answer to be complete, and the proofs that they are in the log.
+
+Of a question about one task, or about what one agent did for one user, nothing can be missing
+without a gap in the counters: so the evidence is every record in between, whether it was asked for
+or not, the one before and the one after, and the starts of the tasks that say whose they are. What
+was asked for more widely is shown to be in the log, and no more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from safeconduct.audit import checkpoint
+from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.faults import Damaged
+from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.searching import Hit, Search
+from safeconduct.audit.tiles import Hashes
+from safeconduct.core.completeness import Counted, gap
+from safeconduct.core.merkle import leaf_hash
+from safeconduct.core.proofs import inclusion, is_included
+
+Counter = Literal["pair_n", "task_n"]
+
+PATIENCE_S: Final = 10.0
+"""How long to wait for a checkpoint that covers a record."""
+
+_STEP_S: Final = 0.05
+_BESIDE: Final = 32
+_NARROWING: Final = ("kind", "verdict", "tool", "reason", "label", "limit")
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Records by rising number, and what they show about an answer.
+
+    `counter` is what shows that nothing is missing; None where the question is too wide for one.
+    `flaw` is why it does not show that, None where it does. `last` is a task that a record has to
+    name to be counted as the next.
+    """
+
+    hits: tuple[Hit, ...]
+    counter: Counter | None = None
+    flaw: str | None = None
+    last: str | None = None
+
+
+class Proven(NamedTuple):
+    """A record, and the path from its leaf to the root of a checkpoint."""
+
+    hit: Hit
+    path: list[bytes]
+
+
+def counter_of(query: Query) -> Counter | None:
+    """Which counter an answer can be shown to be complete by."""
+    if query.mark is not None:
+        return None
+    if query.task is not None:
+        return "task_n"
+    return "pair_n" if query.agent is not None and query.user is not None else None
+
+
+def gather(search: Search, query: Query) -> Evidence:
+    """The evidence for the answer to a question that says until when.
+
+    Where counters have a gap, the index is built anew before that is believed.
+
+    Raises: as `Search.find`.
+    """
+    counter = counter_of(query)
+    if counter is None:
+        return Evidence(tuple(search.find(query)))
+    found = _gathered(search, query, counter)
+    if found.flaw is not None and search.damage is None:
+        search.rebuild()
+        found = _gathered(search, query, counter)
+    return found
+
+
+def prove(
+    directory: Path, hits: Iterable[Hit], *, sleep: Callable[[float], None] = time.sleep
+) -> tuple[Checkpoint, bytes, list[Proven]]:
+    """The newest checkpoint, its file, and checked proofs that it covers these records.
+
+    Raises:
+        Damaged: they are not under the checkpoint, or there is none that covers them.
+        OSError: the log cannot be read.
+    """
+    wanted = list(hits)
+    size = max((hit.entry.n + 1 for hit in wanted), default=0)
+    tree, note = _covering(directory, size, sleep)
+    hashes = Hashes(directory, tree.size)
+    proven: list[Proven] = []
+    for hit in wanted:
+        n, leaf = hit.entry.n, leaf_hash(hit.data)
+        path = inclusion(n, tree.size, hashes)
+        if not is_included(leaf, n, tree.size, path, tree.root):
+            raise Damaged("forked", f"record {n} does not stand under the checkpoint", n)
+        proven.append(Proven(hit, path))
+    return tree, note, proven
+
+
+def _covering(
+    directory: Path, size: int, sleep: Callable[[float], None]
+) -> tuple[Checkpoint, bytes]:
+    for _ in range(int(PATIENCE_S / _STEP_S)):
+        note = (directory / checkpoint.NAME).read_bytes()
+        tree = checkpoint.parse(note.decode())
+        if tree.size >= size:
+            return tree, note
+        sleep(_STEP_S)
+    raise Damaged("truncated", f"no checkpoint covers the log's first {size} records")
+
+
+def _gathered(search: Search, query: Query, counter: Counter) -> Evidence:
+    bare = replace(query, **dict.fromkeys(_NARROWING))
+    members, flaw = _members(search, bare, counter)
+    starts: dict[int, Hit] = {hit.entry.n: hit for hit in members}
+    for task in sorted({hit.entry.task for hit in members}):
+        for hit in search.find(Query(tenant=query.tenant, task=task, kind="task")):
+            starts.setdefault(hit.entry.n, hit)
+    hits = tuple(starts[n] for n in sorted(starts))
+    return Evidence(hits, counter, flaw, members[-1].entry.task if members else None)
+
+
+def _members(search: Search, bare: Query, counter: Counter) -> tuple[list[Hit], str | None]:
+    """The records from the last before the span to the first after it, and what is missing.
+
+    Records stand in the order in which they became durable, which need not be that of their times:
+    so a few more are looked at on both sides.
+    """
+    since_ms, until_ms = bare.since_ms, bare.until_ms or 0
+    asked = [bare, replace(bare, since_ms=until_ms, until_ms=None, limit=_BESIDE, oldest=True)]
+    if since_ms is not None:
+        asked.append(replace(bare, since_ms=None, until_ms=since_ms, limit=_BESIDE))
+    found = {hit.entry.n: hit for query in asked for hit in search.find(query)}
+    counted = [found[n] for n in sorted(found) if type(found[n].record.get(counter)) is int]
+    members = _cut(counted, bare)
+    return members, gap([_counted(hit, counter) for hit in members], since_ms, until_ms)
+
+
+def _cut(found: Sequence[Hit], bare: Query) -> list[Hit]:
+    """From the last record that is before the span and all of it, to the first after all of it."""
+    since_ms, until_ms = bare.since_ms or 0, bare.until_ms or 0
+    inside = [at for at, hit in enumerate(found) if bare.fits(hit.entry)]
+    before = [at for at, hit in enumerate(found) if hit.entry.at_ms < since_ms]
+    after = [at for at, hit in enumerate(found) if hit.entry.at_ms >= until_ms]
+    first = inside[0] if inside else (after[0] if after else len(found))
+    last = inside[-1] if inside else first - 1
+    start = max((at for at in before if at < first), default=0)
+    end = min((at for at in after if at > last), default=len(found) - 1)
+    return list(found[start : end + 1])
+
+
+def _counted(hit: Hit, counter: Counter) -> Counted:
+    return Counted(hit.record[counter], hit.entry.at_ms)

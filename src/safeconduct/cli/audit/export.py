@@ -1,0 +1,93 @@
+"""`safeconduct audit export`: evidence for somebody who has neither the log nor this program."""
+
+from __future__ import annotations
+
+import argparse
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from safeconduct.cli import output
+from safeconduct.cli.audit import asking, place
+from safeconduct.cli.audit.query import sentence
+
+HELP: Final = "write a bundle of records, proofs and a verifier, to be checked anywhere"
+EXAMPLE: Final = """\
+safeconduct audit export --config ./gateway --case C-4711 --task TASK --out case.zip
+safeconduct audit export --config ./gateway --case C-4711 --agent AGENT --user USER --since 30d \
+--out case.zip"""
+
+_RECENT: Final = 1_000
+"""Among how many readings one's own is looked for."""
+
+_VERIFIER: Final = "library/verify_log"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.add_argument("--case", metavar="NAME", required=True, help="what the bundle is for")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="a new file")
+    parser.add_argument(
+        "--open", action="store_true", help="also put payloads into it in clear, as keys allow"
+    )
+    asking.add_query(parser)
+    asking.add_tenant(parser)
+    place.add_log(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exports; that it was done, and the digest of the case, are on record before."""
+    from safeconduct.audit import bundle
+    from safeconduct.audit.index.evidence import gather, prove
+    from safeconduct.audit.index.query import Query
+
+    if args.out.exists():
+        return output.usage(f"{args.out} exists (fix: name another file)")
+    with asking.opened(args) as reading:
+        if reading is None:
+            return output.FAULT
+        try:
+            query = asking.query_of(args, reading)
+        except asking.NoSuchUser as error:
+            return output.refused(str(error))
+        search, directory = reading.search, reading.directory
+        before = gather(search, query)
+        found = search.find(query)
+        if not found and before.counter is None:
+            return output.refused("no record answers")
+        said = bundle.case(args.case, search.origin(), query, found, before.counter)
+        case = sha256(said).hexdigest()
+        n = reading.note("export", query, found, task=before.last, case=case, opened=args.open)
+        evidence = gather(search, query)
+        hits = {hit.entry.n: hit for hit in evidence.hits}
+        if n is not None:
+            own = search.find(Query(tenant=query.tenant, kind="audit.read", limit=_RECENT))
+            hits |= {hit.entry.n: hit for hit in own if hit.entry.n == n}
+        tree, note, proven = prove(directory, [hits[one] for one in sorted(hits)])
+        opened: dict[int, Any] = {}
+        if args.open:
+            for hit in found:
+                payload = reading.opener.opened(hit.record)
+                if payload is not None and payload.content is not None:
+                    opened[hit.entry.n] = payload.content
+        bundle.write(
+            args.out,
+            directory,
+            case_json=said,
+            note=note,
+            proven=proven,
+            sealed=bundle.payloads(directory, found),
+            opened=opened,
+            verifier=resources.files("safeconduct").joinpath(_VERIFIER).read_bytes(),
+        )
+        told = sentence(len(found), evidence, tree)
+        value = {
+            "out": str(args.out),
+            "case": case,
+            "records": len(found),
+            "complete": evidence.counter,
+            "missing": evidence.flaw,
+        }
+        output.emit(args, value, f"{args.out}: {told}")
+        return asking.ended(reading, output.FOUND if evidence.flaw else output.OK)

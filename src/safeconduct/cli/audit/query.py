@@ -1,0 +1,112 @@
+"""`safeconduct audit query`: find records."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from safeconduct.cli import output
+from safeconduct.cli.audit import asking, place
+from safeconduct.cli.audit.show import line
+
+if TYPE_CHECKING:
+    from safeconduct.audit.checkpoint import Checkpoint
+    from safeconduct.audit.index.evidence import Evidence, Proven
+    from safeconduct.audit.index.query import Query
+    from safeconduct.audit.index.searching import Hit
+
+HELP: Final = "find records by agent, user, time and more; --prove shows that none is missing"
+EXAMPLE: Final = """\
+safeconduct audit query --config ./gateway --user jane@example.com --since 7d --verdict deny
+safeconduct audit query --config ./gateway --agent AGENT --user USER --since 24h --prove"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    asking.add_query(parser)
+    asking.add_tenant(parser)
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="prove each record, and of one task, or one agent and user, that none is missing",
+    )
+    place.add_log(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Finds; what is shown is on record before."""
+    with asking.opened(args) as reading:
+        if reading is None:
+            return output.FAULT
+        try:
+            query = asking.query_of(args, reading)
+            found = reading.search.find(query)
+            if args.prove:
+                return _proven(args, reading, query, found)
+            reading.note("query", query, found)
+        except asking.NoSuchUser as error:
+            return output.refused(str(error))
+        for hit in found:
+            record = reading.opener.shown(hit.record)
+            output.emit(args, record, line(record))
+        return asking.ended(reading)
+
+
+def _proven(
+    args: argparse.Namespace, reading: asking.Reading, query: Query, found: Sequence[Hit]
+) -> int:
+    from safeconduct.audit.index.evidence import gather, prove
+
+    before = gather(reading.search, query)
+    found = reading.search.find(query)  # of an index that may have been built anew
+    reading.note("query", query, found, task=before.last)
+    evidence = gather(reading.search, query)
+    tree, note, proven = prove(reading.directory, evidence.hits)
+    answer = {hit.entry.n for hit in found}
+    if args.format == "json":
+        _json(args, evidence, note, proven, answer)
+    else:
+        for one in proven:
+            if one.hit.entry.n in answer:
+                output.emit(args, None, line(reading.opener.shown(one.hit.record)))
+        output.emit(args, None, sentence(len(answer), evidence, tree))
+    return asking.ended(reading, output.FOUND if evidence.flaw else output.OK)
+
+
+def _json(
+    args: argparse.Namespace,
+    evidence: Evidence,
+    note: bytes,
+    proven: Sequence[Proven],
+    answer: set[int],
+) -> None:
+    """Each record as it is written, so that its canonical form is the leaf, with its path."""
+    from safeconduct.core.merkle import leaf_hash
+
+    for one in proven:
+        value = {
+            "record": one.hit.record,
+            "leaf": leaf_hash(one.hit.data).hex(),
+            "proof": [node.hex() for node in one.path],
+            "answers": one.hit.entry.n in answer,
+        }
+        output.emit(args, value, "")
+    value = {"checkpoint": note.decode(), "complete": evidence.counter, "missing": evidence.flaw}
+    output.emit(args, value, "")
+
+
+def sentence(count: int, evidence: Evidence, tree: Checkpoint) -> str:
+    """What was proven, in one line."""
+    proven = (
+        f"{output.counted(count, 'record')} proven under the root {tree.root.hex()} of {tree.size}"
+    )
+    if evidence.counter is None:
+        return f"{proven}; that none is missing can be shown of one task, or one agent and user"
+    if evidence.flaw is not None:
+        return f"{proven}; NOT shown to be complete: {evidence.flaw}"
+    numbers = [
+        hit.record[evidence.counter] for hit in evidence.hits if evidence.counter in hit.record
+    ]
+    span = f"{evidence.counter} {min(numbers)} to {max(numbers)}"
+    return f"{proven}; none is missing: {span} without a gap"
