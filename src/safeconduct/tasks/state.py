@@ -17,7 +17,7 @@ from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
 from safeconduct.tasks import kin
-from safeconduct.tasks.counting import Counting
+from safeconduct.tasks.forgetting import Forgetting
 from safeconduct.tasks.rows import (
     ApprovalRow,
     OpenCall,
@@ -33,7 +33,7 @@ SIZE: Final = "size"
 LATEST: Final = "latest"
 
 
-class TaskState(Counting):
+class TaskState(Forgetting):
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
 
     `apply` and what belongs to it are for who writes the log, one at a time; everything else reads
@@ -50,7 +50,6 @@ class TaskState(Counting):
         self._approvals = Table("approvals", ApprovalRow)
         self._asked = Table("asked", tuple[str, ...])
         self._revoked = Table("revoked", int)
-        self._signed_out = Table("signed_out", int)
         self._open = Table("open", OpenCall)
         self._locked = Table("locked", str)
         self._pins = Table("pins", str)
@@ -66,6 +65,8 @@ class TaskState(Counting):
             "svid": self._svid,
             "pin": self._pin,
             "config": self._config,
+            "hold": self._hold,
+            "erasure": self._erasure,
         }
 
     # --- the writer -------------------------------------------------------------------------------

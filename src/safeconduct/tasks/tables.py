@@ -102,6 +102,8 @@ class Tables:
         self._db.execute("PRAGMA journal_mode = WAL")
         # What a power loss takes from the file is applied again from the log, which is the truth.
         self._db.execute("PRAGMA synchronous = NORMAL")
+        # What is forgotten leaves no bytes behind.
+        self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS state (name TEXT, key TEXT, value TEXT NOT NULL,"
             " PRIMARY KEY (name, key)) WITHOUT ROWID"
