@@ -73,6 +73,8 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "authzen: drafts": authzen.Drafts,
     "audit": audit.AuditBlock,
     "audit: retention": audit.Retention,
+    "audit: exports": audit.Export,
+    "audit: witnesses": audit.Witnesses,
 }
 MANIFEST: dict[str, type[msgspec.Struct]] = {
     "The file": manifest.Manifest,

@@ -14,6 +14,7 @@ import orjson
 
 from safeconduct.app.attesting import issuance
 from safeconduct.app.deciding import decisions
+from safeconduct.app.following import keep_following
 from safeconduct.app.logins import logins
 from safeconduct.app.operating import Operating
 from safeconduct.app.reloading import Reloading
@@ -222,6 +223,7 @@ class Served:
                     self._rotate(),
                     self._clients.keep_up(),
                     self._issuance.keep_up(),
+                    keep_following(self.rooms.config),
                     *(one.keys.keep_up() for one in self._transmitters),
                     *(one.polling.run() for one in self._transmitters if one.polling is not None),
                 )

@@ -80,16 +80,18 @@ def ask(
     ca: Path | None = None,
     timeout_s: float = TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
+    plain: bool = False,
 ) -> Fetched:
     """Asks once, and blocks. `ca` is a file of PEM certificates to trust instead of the system's.
 
-    Plain HTTP is spoken to this machine alone (RFC 8252 section 8.3); a redirect is an answer like
-    any other. `timeout_s` bounds all of it but the look-up of the name, which the system bounds.
+    Unless `plain`, HTTP without TLS is spoken to this machine alone (RFC 8252 section 8.3); a
+    redirect is an answer like any other. `timeout_s` bounds all of it but the look-up of the name,
+    which the system bounds.
 
     Raises:
         FetchError: no answer in time, one that is too long, or a URL that is not spoken to.
     """
-    if not spoken_to(url):
+    if not spoken_to(url, plain=plain):
         raise FetchError("not an HTTPS URL")
     parts = urlsplit(url)
     host = str(parts.hostname)
@@ -121,8 +123,10 @@ def ask(
             connection.close()
 
 
-def spoken_to(url: str) -> bool:
-    """Whether a URL can be asked: HTTPS, or HTTP on this machine; no user name, no fragment."""
+def spoken_to(url: str, *, plain: bool = False) -> bool:
+    """Whether a URL can be asked: HTTPS, or HTTP on this machine, and elsewhere if `plain`; no user
+    name, no fragment.
+    """
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -130,7 +134,8 @@ def spoken_to(url: str) -> bool:
         return False
     if not parts.hostname or "@" in parts.netloc or parts.fragment:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_local(parts.hostname))
+    local = plain or _is_local(parts.hostname)
+    return parts.scheme == "https" or (parts.scheme == "http" and local)
 
 
 def _is_local(host: str) -> bool:

@@ -15,6 +15,7 @@ from safeconduct.config.rules.agents import agents, assignments, users
 from safeconduct.config.rules.authzen import authzen
 from safeconduct.config.rules.clients import clients
 from safeconduct.config.rules.credentials import credentials
+from safeconduct.config.rules.exports import exports
 from safeconduct.config.rules.gateway import gateway
 from safeconduct.config.rules.issuers import issuers
 from safeconduct.config.rules.manifests import manifests
@@ -45,6 +46,7 @@ RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     manifests,
     policy,
     authzen,
+    exports,
 )
 
 
