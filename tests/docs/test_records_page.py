@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from safeconduct.app.noting import append
 from safeconduct.audit.reading import read
+from safeconduct.cli.output import log_of
 from safeconduct.config.policy import PolicySource
 from safeconduct.config.schema import Window
 from safeconduct.core.obligations import Constant, Constrain, Demands
@@ -17,7 +20,7 @@ from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.delegation.request import JWT_SVID
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import UpstreamFault
-from safeconduct.simulation import SimulatedTask
+from safeconduct.simulation import SimulatedTask, simulated
 from tests.support.certified import Certified
 from tests.support.credentials import consent_records
 from tests.support.enforcing import FIXTURE, READS, Deciding
@@ -133,6 +136,20 @@ async def policies(directory: Path) -> list[dict[str, Any]]:
     return [dict(one) for one in read(directory / "audit") if one["kind"] == "policy"]
 
 
+def readings(directory: Path) -> list[dict[str, Any]]:
+    """Somebody exports what they opened."""
+    installed = simulated(config(directory), directory)
+    (directory / installed.root.gateway.state).mkdir(parents=True)
+    digest = "0" * 64
+    value = {
+        "kind": "audit.read", "phase": "export", "tenant": "crm.example", "asked": {"limit": 1},
+        "records": 1, "first": 1, "last": 1, "answer": digest, "task": "t_1", "case": digest,
+        "opened": True,
+    }  # fmt: skip
+    append(installed, value)
+    return [dict(one) for one in read(log_of(installed))]
+
+
 @pytest.fixture
 async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """By kind, every field that was written."""
@@ -150,6 +167,7 @@ async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set
         *read(tmp_path / "gateway/audit"),
         *(await asked_elsewhere(tmp_path / "elsewhere")),
         *(await policies(tmp_path / "policies")),
+        *(await asyncio.to_thread(readings, tmp_path / "readings")),
         *(await incident_records(tmp_path / "incidents", monkeypatch)),
     ]
     for record in written:

@@ -1,0 +1,153 @@
+"""Somebody looks into what an agent did: they get all of it, can prove it, and it is on record."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safeconduct.audit import lock
+from safeconduct.audit.reading import read
+from safeconduct.cli import output
+from safeconduct.cli.operator import SaidNo, ask
+from safeconduct.config import load
+from safeconduct.demo import plot
+from safeconduct.demo.installation import install
+from safeconduct.demo.process import child
+from safeconduct.demo.review import review
+from safeconduct.demo.serving import free_port
+from safeconduct.demo.world import open_world
+from tests.stories import test_operator as operator
+from tests.stories.test_operator import Installed
+from tests.support.pages import ROOT
+
+gateway = operator.gateway
+
+
+def log_of(gateway: Installed) -> Path:
+    return output.log_of(load(gateway.directory))
+
+
+def reads(gateway: Installed) -> list[dict[str, Any]]:
+    return [one for one in read(log_of(gateway)) if one["kind"] == "audit.read"]
+
+
+async def called(gateway: Installed) -> tuple[str, list[str]]:
+    """A task of two calls, and how to ask for what its agent did for its user."""
+    task = await gateway.task()
+    async with gateway.tools(task) as tools:
+        await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
+        await operator.sent(tools, gateway.customer, "hello")
+    agent = next(iter(load(gateway.directory).root.assignments))
+    started = next(one for one in read(log_of(gateway)) if one.get("task") == task.task)
+    assert agent in started["agent"]["id"]
+    return task.task, ["--agent", started["agent"]["id"], "--user", plot.USER, "--since", "1h"]
+
+
+async def test_everything_that_an_agent_did_for_a_user_is_shown_to_be_everything(
+    gateway: Installed,
+) -> None:
+    task, asked = await called(gateway)
+    code, lines = await gateway.operate("audit", "query", *asked, "--prove")
+    assert code == 0, lines
+    *records, last = lines
+    assert (last["complete"], last["missing"]) == ("pair_n", None)
+    kinds = [one["record"]["kind"] for one in records if one["answers"]]
+    assert kinds[0] == "task"
+    assert kinds.count("decision") == 2
+    # Nothing came after: the reading itself has the next number.
+    closing = records[-1]["record"]
+    assert (closing["kind"], closing["task"], records[-1]["answers"]) == ("audit.read", task, False)
+    assert [one["record"]["pair_n"] for one in records] == [*range(1, len(records) + 1)]
+
+
+async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path: Path) -> None:
+    task, asked = await called(gateway)
+    decision = next(one["decision"] for one in read(log_of(gateway)) if one["kind"] == "decision")
+    bundle = str(tmp_path / "case.zip")
+    verbs = [
+        ("query", *asked),
+        ("query", *asked, "--prove"),
+        ("query", "--task", task, "--verdict", "deny"),
+        ("show", decision),
+        ("show", "--last", "3"),
+        ("timeline", task),
+        ("timeline", "t_none"),
+        ("export", "--case", "C-1", "--out", bundle, "--task", task),
+    ]
+    for verb in verbs:
+        code, said = await gateway.operate("audit", *verb)
+        assert code == (1 if "t_none" in verb else 0), said
+    found = reads(gateway)
+    assert [one["phase"] for one in found] == [verb[0] for verb in verbs]
+    assert {one["by"] for one in found} == {f"uid:{os.getuid()}"}
+    assert [one["records"] for one in found][4:7:2] == [3, 0]
+    assert found[0]["asked"]["agent"] == asked[1]
+    assert found[0]["asked"]["user"].startswith("u_")  # nobody's name is written for good
+    assert found[2]["asked"]["verdict"] == "deny"
+    assert (found[4]["last"] - found[4]["first"], found[5]["asked"]) == (2, {"task": task})
+    # The bundle's case is the one on record, and a stranger's program finds nothing wrong.
+    verifier = ROOT / "scripts" / "verify_log.py"
+    verify = await asyncio.create_subprocess_exec(
+        sys.executable, str(verifier), bundle, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await verify.communicate()
+    assert verify.returncode == 0, said
+    code, report = await gateway.operate("audit", "verify")
+    assert (code, report["verified"]) == (0, True)
+
+
+async def test_what_a_command_notes_has_a_shape_and_its_author_is_the_peer(
+    gateway: Installed,
+) -> None:
+    socket = gateway.directory / load(gateway.directory).root.gateway.operator_socket
+    whole = {
+        "kind": "audit.read", "phase": "query", "tenant": "x", "asked": {}, "records": 0,
+        "answer": "0" * 64,
+    }  # fmt: skip
+    for wrong in (
+        {"kind": "decision", "verdict": "permit"},
+        {**whole, "kind": "task"},
+        {**whole, "by": "uid:0"},
+        {**whole, "at_ms": 1},
+        {**whole, "answer": "short"},
+        {**whole, "asked": {"agent": ["a"]}},
+        None,
+    ):
+        with pytest.raises(SaidNo, match="this is no note"):
+            await asyncio.to_thread(ask, socket, "note", record=wrong)
+    assert reads(gateway) == []
+    n = (await asyncio.to_thread(ask, socket, "note", record=whole))["n"]
+    (found,) = reads(gateway)
+    assert (found["n"], found["by"]) == (n, f"uid:{os.getuid()}")
+
+
+async def test_without_a_gateway_the_log_is_opened_to_note_it_or_nothing_is_read(
+    tmp_path: Path,
+) -> None:
+    drawn = plot.draw()
+    async with open_world(tmp_path, drawn) as world:
+        directory = install(world, free_port())
+        await review(directory)
+        stopped = Installed(directory, drawn.customer.email)
+        serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(directory))
+        async with child("gateway", *serve, directory=tmp_path) as process:
+            await process.first_line()
+            _, asked = await called(stopped)
+    code, lines = await stopped.operate("audit", "query", *asked, "--prove")
+    assert (code, lines[-1]["missing"]) == (0, None), lines
+    assert [one["phase"] for one in reads(stopped)] == ["query"]
+    held = lock.acquire(log_of(stopped))
+    try:
+        code, said = await stopped.operate("audit", "query", *asked)
+    finally:
+        os.close(held)
+    assert code == output.FAULT
+    assert "nothing was read, as reading could not be put on record" in said
+    assert len(reads(stopped)) == 1
+    code, report = await stopped.operate("audit", "verify")
+    assert (code, report["verified"]) == (0, True)
