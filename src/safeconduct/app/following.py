@@ -73,18 +73,19 @@ def _exporter(config: Config, name: str, export: Export, stop: Event) -> Part:
     directory = Path(config.directory)
     where = Where(
         url=export.url,
-        secret=_secret(directory, export.credential),
+        secret=secret(directory, export.credential),
         ca=None if export.ca is None else directory / export.ca,
         plain=export.unsafe_plaintext,
         timeout_s=export.timeout_s,
     )
-    sink = opened(export, where, _secret(directory, export.signing_key))
+    sink = opened(export, where, secret(directory, export.signing_key))
     return Exporter(
         name, log(config), cursors(config), sink, shown=_shown(config, export), stop=stop
     )
 
 
-def _secret(directory: Path, reference: str | None) -> Callable[[], str] | None:
+def secret(directory: Path, reference: str | None) -> Callable[[], str] | None:
+    """What reads a credential, where there is one; without it nothing is sent for now."""
     if reference is None:
         return None
 

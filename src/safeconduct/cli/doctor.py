@@ -26,6 +26,9 @@ EXAMPLE = "safeconduct doctor --config ./gateway"
 
 PATIENCE_S: Final = 5.0
 
+BEHIND_MS: Final = 60_000
+"""How long a record may wait for an export before that is a problem, in milliseconds."""
+
 CLIENT_FILES: Final = (
     ".mcp.json",
     ".cursor/mcp.json",
@@ -89,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         *_credentials(config),
         *_environment(),
         *_clients(config),
+        *_exports(config),
     ]
     lines = [
         f"{finding.state:8}{output.printable(finding.what)}"
@@ -170,6 +174,32 @@ def _policy(policy: Mapping[str, Any]) -> Iterator[Finding]:
         what = f"release {policy['release']} of the policy is good to {ends.isoformat()}"
         fix = "sign a newer one: from then on every call is refused"
         yield Finding("problem", what, fix)
+
+
+def _exports(config: Config) -> Iterator[Finding]:
+    """How far each export is behind the log, and what its sink did not take."""
+    if not config.root.audit.exports:
+        return
+    from safeconduct.app.following import behind
+    from safeconduct.audit.faults import LogFault
+    from safeconduct.audit.follower import CURSORS
+
+    try:
+        found = behind(config, int(datetime.now(UTC).timestamp() * 1000))
+    except (LogFault, OSError) as error:
+        yield Finding("problem", f"nobody can say how far the exports are: {error}", "look there")
+        return
+    for name, (records, age_ms, refused) in found.items():
+        said = f"export {name} is {output.counted(records, 'record')} behind"
+        if age_ms > BEHIND_MS:
+            what = f"{said}, for {age_ms // 1000} s"
+            yield Finding("problem", what, "the gateway's own log says what its sink answers")
+        else:
+            yield Finding("ok", said)
+        if refused:
+            what = f"the sink of export {name} refused {output.counted(refused, 'record')}"
+            fix = f"{CURSORS}/{name}.refused below the state directory lists them"
+            yield Finding("problem", what, fix)
 
 
 def _unreviewed(config: Config, pins: Sequence[Mapping[str, str]]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from safeconduct.app import following
 from safeconduct.cli import doctor, main, output
 from safeconduct.demo.serving import free_port
 
@@ -78,6 +79,45 @@ def test_newer_rules_that_were_refused_are_a_problem(
     said = _doctor(directory, capsys)
     assert "as what is there now was refused: policy.yaml:1: no\n" in said
     assert "release 7 of the policy is good to 1970-01-01T00:00:00+00:00\n" in said
+
+
+def _behind(
+    directory: Path, patch: pytest.MonkeyPatch, lag: tuple[int, int, int] | Exception
+) -> None:
+    root = directory / "safeconduct.yaml"
+    export = "exports: {siem: {kind: ocsf, url: 'https://lake.example'}}"
+    text = root.read_text(encoding="utf-8")
+    assert text.count("audit: {") == 1
+    root.write_text(text.replace("audit: {", f"audit: {{ {export},"), encoding="utf-8")
+
+    def behind(*_: object) -> dict[str, tuple[int, int, int]]:
+        if isinstance(lag, Exception):
+            raise lag
+        return {"siem": lag}
+
+    patch.setattr(following, "behind", behind)
+
+
+@pytest.mark.parametrize(
+    ("lag", "said"),
+    [
+        ((0, 0, 0), "ok      export siem is 0 records behind\n"),
+        ((7, 900, 0), "ok      export siem is 7 records behind\n"),
+        ((7, 61_000, 0), "problem export siem is 7 records behind, for 61 s\n"),
+        ((0, 0, 1), "problem the sink of export siem refused 1 record\n"),
+        ((0, 0, 1), "fix: cursors/siem.refused below the state directory lists them\n"),
+        (PermissionError("cursors"), "problem nobody can say how far the exports are: cursors\n"),
+    ],
+)
+def test_exports_that_lag_or_lose_are_a_problem(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lag: tuple[int, int, int] | Exception,
+    said: str,
+) -> None:
+    _behind(directory, monkeypatch, lag)
+    assert said in _doctor(directory, capsys)
 
 
 def test_lines_to_paste_come_in_the_order_of_the_manifest(
