@@ -17,9 +17,10 @@ from safeconduct.config.policy import PolicySource
 from safeconduct.config.schema import Window
 from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
+from safeconduct.core.trace import Trace
 from safeconduct.delegation.request import JWT_SVID
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.ports import UpstreamFault
+from safeconduct.ports import Caller, UpstreamFault
 from safeconduct.simulation import SimulatedTask, simulated
 from tests.support.certified import Certified
 from tests.support.credentials import consent_records
@@ -70,6 +71,10 @@ async def calls(directory: Path) -> None:
         known = Demands(constrain=(Constrain(("case_id",), Constant("C-1")),))
         rules.answer = PolicyAnswer(permit=("all",), obligations=("known",), demands=known)
         await task.call("crm.get_case", {}, case)
+        traced = Trace(id="a" * 32, parent="b" * 16)
+        asked = {"name": "get_case", "arguments": {"case_id": "C-1"}}
+        agent = Caller(http_method="POST", url="", authorization=task.task)
+        await task.rooms.gateway.call(agent, "tools/call", "crm", "get_case", asked, trace=traced)
         await task.rooms.revoke("task", task.task, "uid:0")
         await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
