@@ -36,6 +36,11 @@ class Apart:
         self._greeted: Key | None = None
         self._child: _Child | None = _Child(*self._arguments)
 
+    @property
+    def pid(self) -> int | None:
+        """The process, if there is one now."""
+        return None if self._child is None else self._child.pid
+
     def start(self) -> Key:
         """See `Signing`."""
         return self._ready()[1]
@@ -92,6 +97,7 @@ class _Child:
         except OSError:
             self._connection.close()
             raise
+        self.pid = self._process.pid
         self._connection.settimeout(FIRST_S)
 
     def timeout(self, seconds: float) -> None:
