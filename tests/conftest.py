@@ -30,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("debian")
 
 
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: no collection has to look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 def _is_local(host: object) -> bool:
     if isinstance(host, bytes):
         host = host.decode()
