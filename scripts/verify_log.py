@@ -1,0 +1,300 @@
+"""Verifies a Safeconduct audit log, or an evidence bundle of one, without Safeconduct.
+
+Needs Python 3.11 and `cryptography`, changes nothing, asks nobody. A log is files of frames: crc32,
+kind, length, payload. E is a record and a leaf of one Merkle tree (RFC 6962), T ends a group with
+the tree's size and root; `checkpoint` is a C2SP note with both, signed by the log. A bundle has
+records, proofs that they are under its checkpoint, and counters: that none is missing.
+
+Whoever can write the directory can write another log with another key. Give what they cannot write:
+a --key or --since-checkpoint that you have from elsewhere, a --witness-policy (C2SP tlog-policy).
+
+exit  0  intact; payloads that were erased, as a record says, are counted
+     10  truncated: records are missing that somebody knew of, or an answer is not complete
+     11  edited: bytes are not those that were written, or records contradict each other
+     12  forked: two trees of one size
+     13  payload missing, and no record says that it was erased
+     14  not witnessed as the policy asks
+      2  the arguments make no sense          3  there is neither a log nor a bundle
+"""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import struct
+import zipfile
+import zlib
+from argparse import ArgumentParser, Namespace, RawTextHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
+
+EXITS = {"forked": 12, "edited": 11, "truncated": 10, "payload missing": 13, "not witnessed": 14}
+found: list[tuple[str, str]] = []  # what is wrong: code and sentence; EXITS has the gravest first
+Record = dict[str, Any]
+
+
+def sha(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def grow(peaks: list[tuple[int, bytes]], leaf: bytes) -> bytes:  # perfect subtrees: leaves, hash
+    peaks.append((1, leaf))
+    while len(peaks) > 1 and peaks[-1][0] == peaks[-2][0]:
+        (count, right), (_, left) = peaks.pop(), peaks.pop()
+        peaks.append((2 * count, sha(b"\1", left, right)))
+    root = peaks[-1][1]
+    for _, left in peaks[-2::-1]:
+        root = sha(b"\1", left, root)
+    return root
+
+
+def included(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
+    if size < 2 or not path:
+        return b"" if path or index or size != 1 else leaf
+    half = 1 << (size - 1).bit_length() - 1
+    if index < half:
+        return sha(b"\1", included(index, half, leaf, path[:-1]), path[-1])
+    return sha(b"\1", path[-1], included(index - half, size - half, leaf, path[:-1]))
+
+
+def grown(old: int, size: int, path: list[bytes], root: bytes = b"") -> tuple[bytes, bytes]:
+    if old == size or not path:
+        node = b"".join([root, *path]) if old == size else b""
+        return node, node
+    half = 1 << (size - 1).bit_length() - 1
+    if old <= half:
+        first, second = grown(old, half, path[:-1], root)
+        return first, sha(b"\1", second, path[-1])
+    first, second = grown(old - half, size - half, path[:-1])
+    return sha(b"\1", path[-1], first), sha(b"\1", path[-1], second)
+
+
+class Key:
+    def __init__(self, text: str) -> None:
+        self.name, said, rest = text.split("+", 2)
+        raw = base64.b64decode(rest, validate=True)
+        self.id, self.kind, self.public = sha(self.name.encode(), b"\n", raw)[:4], raw[0], raw[1:]
+        if self.id.hex() != said or self.kind not in (1, 4, 6):
+            raise ValueError("a verifier key of another id or kind than it says")
+
+
+class Note:
+    def __init__(self, data: bytes) -> None:
+        text, _, lines = data.decode().rpartition("\n\n")
+        self.text, (self.origin, size, root) = text + "\n", text.split("\n")[:3]
+        self.size, self.root = int(size), base64.b64decode(root, validate=True)
+        self.lines = [line.split(" ") for line in lines.splitlines()]
+
+    def is_signed(self, key: Key) -> bool:
+        mine = [base64.b64decode(line[2]) for line in self.lines if line[1:2] == [key.name]]
+        raw = next((raw for raw in mine if raw[:4] == key.id), b"")
+        when, signature = (b"", raw[4:]) if key.kind == 1 else (raw[4:12], raw[12:])
+        message = self.text.encode()
+        if key.kind == 4:
+            message = f"cosignature/v1\ntime {int.from_bytes(when)}\n".encode() + message
+        elif key.kind == 6:
+            who, log = (bytes([len(one)]) + one for one in map(str.encode, (key.name, self.origin)))
+            tree = struct.pack(">QQ", 0, self.size) + self.root
+            message = b"subtree/v1\n\0" + who + when + log + tree
+        public = mldsa.MLDSA44PublicKey if key.kind == 6 else ed25519.Ed25519PublicKey
+        try:
+            public.from_public_bytes(key.public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def check_notes(has: dict[str, bytes], args: Namespace) -> dict[str, Note]:
+    beside = {f"the {name}": Note(has[name]) for name in ("checkpoint", "witnessed") if name in has}
+    notes = beside | {f"the one in {path}": Note(path.read_bytes()) for path in args.kept}
+    keys = [Key(line) for line in (args.key or has.get("log.pub", b"").decode()).split()]
+    for name, note in notes.items():
+        if not any(note.is_signed(key) for key in keys):
+            code = "edited" if keys else "truncated"  # then log.pub is gone
+            found.append((code, f"{name} is not signed by the log's key"))
+    lines = [line.split() for line in args.policy.read_text().splitlines()] if args.policy else []
+    witnesses = {words[1]: Key(words[2]) for words in lines if words[:1] == ["witness"]}
+    quorum = next((words[1] for words in lines if words[:1] == ["quorum"]), "" if lines else "none")
+    cosigned = {"none"}
+    for note in beside.values():
+        seen = {name for name, key in witnesses.items() if note.is_signed(key)}
+        for _, name, count, *members in (words for words in lines if words[:1] == ["group"]):
+            least = {"any": 1, "all": len(members)}.get(count) or int(count)
+            seen |= {name} if len(seen.intersection(members)) >= least else set()
+        cosigned |= seen
+    if quorum not in cosigned:
+        found.append(("not witnessed", f"the policy asks for more than {cosigned & {*witnesses}}"))
+    return notes
+
+
+def read_record(data: bytes, number: int) -> Record:
+    record: Record = json.loads(data, parse_float=str, parse_constant=str)
+    again = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if again.encode() != data or record["n"] != number:
+        raise ValueError(f"record {number} is not canonical JSON, or of another number")
+    return record
+
+
+def pair_of(said: Record) -> str:
+    whose: list[Any] = [said.get(name) for name in ("tenant", "agent", "user")]
+    return " ".join(str(one["id"] if hasattr(one, "keys") else one) for one in whose)
+
+
+class Log:
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.size, self.roots, self.origin = directory, 0, {0: sha()}, ""
+        self.peaks, self.payloads = list[tuple[int, bytes]](), list[tuple[str, str, int]]()
+        self.waiting, self.erased = set[str](), set[str]()  # permits without outcome; keys
+        self.last, self.pairs = dict[str, int](), dict[str, str]()  # counters; pairs of tasks
+        paths = sorted(directory.glob("segment-*.log"))
+        for number, path in enumerate(paths):
+            if not (rest := self.read(path.read_bytes(), number)):
+                continue
+            later = [rest[one.start() - 4 :][:47] for one in re.finditer(b"T\0\x28", rest)]
+            whole = any(zlib.crc32(one[4:]) == int.from_bytes(one[:4]) for one in later)
+            sentence = f"{path.name} from record {self.size} on: {len(rest)} bytes are no group"
+            found.append(("edited" if whole or path != paths[-1] else "truncated", sentence))
+            break  # nothing after it is proven
+
+    def read(self, data: bytes, number: int) -> bytes:
+        at, good, group = 0, 0, list[bytes]()
+        while at + 7 <= len(data):
+            checksum, kind, length = struct.unpack_from(">IBH", data, at)
+            payload, start, at = data[at + 7 : at + 7 + length], at, at + 7 + length
+            if at > len(data) or zlib.crc32(data[start + 4 : at]) != checksum:
+                break
+            if kind == ord("H") and not good:
+                said, nodes = json.loads(payload), [node.hex() for _, node in self.peaks]
+                self.origin = self.origin or said["origin"]
+                tree = (said["origin"], said["segment"], said["size"], said["nodes"])
+                good = at if tree == (self.origin, number, self.size, nodes) else 0
+            elif kind == ord("E") and good:
+                group.append(payload)
+            elif kind == ord("T") and group:
+                (*_, root) = [grow(self.peaks, sha(b"\0", entry)) for entry in group]
+                if payload != struct.pack(">Q", self.size + len(group)) + root:
+                    return data[good:]
+                for entry in group:
+                    self.look(read_record(entry, self.size))
+                    self.size += 1
+                self.roots[self.size], good, group = root, at, []
+            else:
+                break
+        return data[good:].rstrip(b"\0")
+
+    def look(self, record: Record) -> None:
+        kind, task, decision = record["kind"], record.get("task", ""), record.get("decision", "")
+        if kind == "decision" and record["verdict"] == "permit":
+            self.waiting.add(decision)
+        elif kind == "outcome" and decision not in self.waiting:
+            found.append(("edited", f"record {self.size}: an outcome that no permit waits for"))
+        self.waiting -= {decision} if kind == "outcome" else set()
+        self.erased.update(record["kids"] if kind == "erasure" else ())
+        if "task_n" in record:
+            self.pairs.setdefault(task, pair_of(record))  # the first of a task says whose it is
+            for name, whose in (("task_n", task), ("pair_n", self.pairs[task])):
+                due, self.last[whose] = self.last.get(whose, 0) + 1, record[name]
+                if due != record[name]:
+                    found.append(("edited", f"record {self.size}: {name} is not {due}: a gap"))
+        if "at" in (said := record.get("payload", {})):
+            (file, at), size = said["at"], said["bytes"]
+            path = self.directory / f"payload-{file:08}.blob"
+            with path.open("rb") if path.exists() else io.BytesIO() as blob:
+                blob.seek(at)
+                frame = blob.read(8 + size)
+            whole = frame[:8] == struct.pack(">II", zlib.crc32(frame[4:]), size)
+            code = "" if whole and sha(frame[8:]).hex() == said["sha256"] else "edited"
+            gone = len(frame) < 8 + size or not frame.strip(b"\0")
+            self.payloads.append((said["kid"], "payload missing" if gone else code, self.size))
+
+
+def check_log(directory: Path, args: Namespace) -> str:
+    files = [directory / name for name in ("checkpoint", "witnessed", "log.pub")]
+    notes = check_notes({one.name: one.read_bytes() for one in files if one.exists()}, args)
+    log = Log(directory)
+    if "the checkpoint" not in notes:
+        found.append(("truncated", "the checkpoint is gone, and perhaps what it knew of"))
+    for name, note in notes.items():
+        if log.origin not in ("", note.origin):
+            found.append(("edited", f"{name} is of another log, {note.origin}"))
+        elif note.size > log.size:
+            found.append(("truncated", f"{name} knows {note.size} records, there are {log.size}"))
+        elif log.roots.get(note.size) != note.root:
+            found.append(("forked", f"{name} has another root for the first {note.size} records"))
+    kept = [(code, seq) for kid, code, seq in log.payloads if kid not in log.erased]
+    found.extend((code, f"record {seq}: its payload") for code, seq in kept if code)
+    return f"{log.size} records, {len(kept)} payloads, {len(log.payloads) - len(kept)} erased"
+
+
+def check_bundle(archive: zipfile.ZipFile, args: Namespace) -> str:
+    has = {name: archive.read(name) for name in archive.namelist()}
+    case, notes = json.loads(has["case.json"]), check_notes(has, args)
+    head, old = notes["the checkpoint"], notes.get("the witnessed", notes["the checkpoint"])
+    path = json.loads(has.get("consistency.json", b'{"proof": []}'))["proof"]
+    if grown(old.size, head.size, [*map(bytes.fromhex, path)], old.root) != (old.root, head.root):
+        found.append(("forked", "the witnessed checkpoint is not of the checkpoint's tree"))
+    if {case["origin"]} != {note.origin for note in notes.values()}:
+        found.append(("edited", "case and checkpoints are of different logs"))
+    records, leaves = dict[int, Record](), dict[int, str]()
+    lines = zip(has["records.jsonl"].splitlines(), has["proofs.jsonl"].splitlines(), strict=True)
+    for data, proof in lines:
+        seq, path = (said := json.loads(proof))["n"], [*map(bytes.fromhex, said["proof"])]
+        if included(seq, head.size, sha(b"\0", data), path) != head.root:
+            found.append(("edited", f"record {seq} is not under the checkpoint"))
+        records[seq], leaves[seq] = read_record(data, seq), sha(b"\0", data).hex()
+        sealed, digest = has.get(f"payloads/{seq}"), records[seq].get("payload", {}).get("sha256")
+        if sealed is not None and sha(sealed).hex() != digest:
+            found.append(("edited", f"record {seq}: its payload"))
+    answer = {one["n"]: one["leaf"] for one in case["answer"]}
+    if answer.items() - leaves.items():
+        found.append(("edited", "a record of the answer is missing, or is another"))
+    if case["complete"]:
+        check_complete(case["asked"], case["complete"], records, {*answer})
+    copy = sha(has["case.json"]).hex() not in {one.get("case") for one in records.values()}
+    return f"{len(records)} records, {len(answer)} asked for; from a copy of the log: {copy}"
+
+
+def check_complete(asked: Record, name: str, records: dict[int, Record], answer: set[int]) -> None:
+    start = {one["task"]: pair_of(one) for one in records.values() if one.get("phase") == "started"}
+    mine = asked["task"] if name == "task_n" else pair_of(asked)
+    members = list[tuple[int, int, int]]()
+    for seq, one in sorted(records.items()):
+        if name in one and mine == (one["task"] if name == "task_n" else start.get(one["task"])):
+            members.append((one[name], one.get("at_ms") or one["started_ms"], seq))
+    since, until = asked.get("since_ms", 0), asked["until_ms"]
+    (first, begun, _), (_, ended, _) = members[0], members[-1]
+    gap = [one[0] for one in members] != [*range(first, first + len(members))]
+    if gap or (first != 1 and begun >= since) or ended < until:
+        found.append(("truncated", f"not complete: {name} has a gap, or ends within the time"))
+    left_out = {seq for _, at, seq in members if since <= at < until} - answer
+    if left_out and not {"tool", "verdict", "label", "kind", "reason", "limit"} & {*asked}:
+        found.append(("truncated", f"not complete: {left_out} are not in the answer"))
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+    parser.add_argument("path", type=Path, help="a log's directory, or a bundle")
+    parser.add_argument("--key", help="the log's verifier key, or a file with it")
+    parser.add_argument("--witness-policy", dest="policy", type=Path, metavar="FILE")
+    parser.add_argument("--since-checkpoint", dest="kept", type=Path, action="append", default=[])
+    args = parser.parse_args()
+    args.key = Path(args.key).read_text() if args.key and args.key.count("+") < 2 else args.key
+    bundle = zipfile.ZipFile(args.path) if zipfile.is_zipfile(args.path) else None
+    if not (bundle or args.kept or [*args.path.glob("segment-*"), *args.path.glob("checkpoint")]):
+        parser.exit(3, f"{args.path} is neither a log nor a bundle\n")
+    try:
+        said = check_bundle(bundle, args) if bundle else check_log(args.path, args)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        found.append(("edited", said := f"not of the form that it must have: {error!r}"))
+    for worst in (code for code in EXITS if code in dict(found)):
+        print(*(f"{code}: {sentence}" for code, sentence in found if code == worst), sep="\n")
+        parser.exit(EXITS[worst])
+    print(f"verified: {said}")
+
+
+if __name__ == "__main__":
+    main()
