@@ -63,6 +63,8 @@ def find_end(directory: Path, origin: str, applied: int) -> Found:
         raise LogFault(
             "foreign", f"{directory}: this is the log {claimed.origin!r}, not {origin!r}"
         )
+    if segment != walk.segment:
+        last = 0  # no group of it is whole
     return Found(walk.tree, max(0, walk.segment), walk.end, last)
 
 

@@ -200,17 +200,23 @@ def groups(fd: int, offset: int) -> Iterator[Group]:
 
 def has_trailer(fd: int, offset: int) -> bool:
     """Whether a whole trailer stands anywhere after an offset, readable frames before it or not."""
+    return after_trailer(fd, offset) is not None
+
+
+def after_trailer(fd: int, offset: int) -> int | None:
+    """Where the first whole trailer after an offset ends; None where there is none."""
     window = b""
     while more := os.pread(fd, _CHUNK_BYTES, offset + len(window)):
         window += more
         at = window.find(_TRAILER_MARK, _CHECKSUM_BYTES)
         while at >= 0:
-            if _is_trailer(fd, offset + at - _CHECKSUM_BYTES):
-                return True
+            start = offset + at - _CHECKSUM_BYTES
+            if _is_trailer(fd, start):
+                return start + _PREFIX.size + _TRAILER.size
             at = window.find(_TRAILER_MARK, at + 1)
         keep = min(len(window), _PREFIX.size - 1)  # a mark, or its checksum, may be cut in two
         offset, window = offset + len(window) - keep, window[len(window) - keep :]
-    return False
+    return None
 
 
 def without_zeros(fd: int, start: int, end: int) -> int:

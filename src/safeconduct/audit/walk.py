@@ -66,6 +66,7 @@ class Walk:
         self._start = start
         self._paths = segments.listing(directory)[start:stop]
         self._doubt = ""
+        self._is_whole = False  # what is in doubt has all its checksums
 
     def __iter__(self) -> Iterator[Group]:
         """Raises Damaged at the first thing that is not as it was written, OSError."""
@@ -91,13 +92,25 @@ class Walk:
             before = self.end
             yield from self._proven(fd, horizon)
             if trailer_ahead and self.end == before:
-                raise self._damaged(self._doubt)
+                if not self._is_torn(fd):
+                    raise self._damaged(self._doubt)
+                break
             # Groups are written in order. With a whole trailer ahead, all before it is in the file
             # by now, so if it is only that a writer was at work, reading again gets further.
             trailer_ahead = segments.has_trailer(fd, self.end)
             if not trailer_ahead:
                 break
         self.tail = segments.without_zeros(fd, self.end, horizon)
+
+    def _is_torn(self, fd: int) -> bool:
+        """Whether it may be that the power failed while the next group was written: a disk writes
+        its sectors in any order, so that a trailer may be there and not all that it ends. Nobody
+        was told of that group, no checkpoint knows it, and no other was begun after it.
+        """
+        if self._is_whole or self._claimed is None or self._claimed.size > self.tree.size:
+            return False
+        after = segments.after_trailer(fd, self.end)
+        return after is not None and not segments.has_trailer(fd, after)
 
     def _proven(self, fd: int, horizon: int) -> Iterator[Group]:
         """Groups from `end` on, up to the horizon or the first doubt."""
@@ -114,6 +127,7 @@ class Walk:
             if group.size != grown.size or group.root != grown.root():
                 last = self.tree.size + len(group.entries) - 1
                 self._doubt = f"records {self.tree.size} to {last} do not give their trailer's root"
+                self._is_whole = True
                 return
             self.tree, self.end = grown, group.end
             if group.size in self._sizes:
