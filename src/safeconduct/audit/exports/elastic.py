@@ -18,6 +18,8 @@ from safeconduct.audit.following import Copy
 
 STREAM: Final = "logs-safeconduct.audit-default"
 
+BULK: Final = "/_bulk"
+
 _ECS: Final = "8.17.0"
 _THERE: Final = 409
 _BUSY: Final = 429
@@ -48,7 +50,7 @@ class Elastic(Sink):
 
     def send(self, items: Sequence[bytes]) -> Taken:
         headers = {"content-type": "application/x-ndjson", **bearer(self._where, "ApiKey")}
-        answer = post(self._where, "/_bulk", headers, b"".join(items))
+        answer = post(self._where, BULK, headers, b"".join(items))
         try:
             found = orjson.loads(answer.body)["items"]
             statuses = [int(one["create"]["status"]) for one in found]

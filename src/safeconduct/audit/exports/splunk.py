@@ -20,7 +20,7 @@ from safeconduct.audit.following import Copy
 EVENTS: Final = "/services/collector/event"
 ACKS: Final = "/services/collector/ack"
 
-_ACK_S: Final = 30.0
+ACK_S: Final = 30.0
 _POLL_S: Final = 0.25
 
 
@@ -53,7 +53,7 @@ class Splunk(Sink):
         number = answer.get("ackId")
         if number is None:
             return ALL  # the collector was set up without acknowledgements
-        deadline = time.monotonic() + _ACK_S
+        deadline = time.monotonic() + ACK_S
         while time.monotonic() < deadline:
             told = self._post(ACKS, orjson.dumps({"acks": [number]}))
             if told.get("acks") == {str(number): True}:

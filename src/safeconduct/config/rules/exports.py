@@ -23,11 +23,12 @@ def exports(draft: Draft, report: Report) -> None:
         return
     for name, one in root.value.audit.exports.items():
         place = ("audit", "exports", name)
-        for key, sentence, fix in _faults(one):
+        for key, sentence, fix in faults(one):
             report.error(root.file, (*place, key), sentence, fix)
 
 
-def _faults(one: Export) -> list[tuple[str, str, str]]:
+def faults(one: Export) -> list[tuple[str, str, str]]:
+    """What is wrong with an export: the key, a sentence, and how to mend it."""
     parts = _address(one)
     found: list[tuple[str, str, str]] = []
     if parts is None:

@@ -150,7 +150,7 @@ def test_splunk_gets_events_and_says_that_they_are_indexed(web: Web) -> None:
 def test_splunk_gets_again_what_it_never_acknowledged(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("safeconduct.audit.exports.splunk._ACK_S", 0.2)
+    monkeypatch.setattr("safeconduct.audit.exports.splunk.ACK_S", 0.2)
     fake = FakeSplunk(web)
     fake.lose = 1
     sink = Splunk(at(web, secret="token-1"), sleep=lambda _: None)
