@@ -192,28 +192,19 @@ def noted(config: Config | None, value: Mapping[str, Any]) -> int | None:
 
     None, and raises: as `Reading.note`.
     """
-    from safeconduct.app.noting import append
     from safeconduct.audit.faults import LogFault
-    from safeconduct.cli.operator import OperatorFault, SaidNo, ask
+    from safeconduct.cli.audit import recording
+    from safeconduct.cli.operator import OperatorFault, SaidNo
 
     if config is None:
         output.complain("this reading is not on record: a copy of a log takes no records")
         return None
     try:
-        if _runs(config):
-            socket = Path(config.directory) / config.root.gateway.operator_socket
-            return int(ask(socket, "note", record=value)["n"])
-        return append(config, value)
+        return recording.note(config, value)
     except (OperatorFault, SaidNo, LogFault, OSError) as error:
         raise NotNoted(
             f"nothing was read, as reading could not be put on record: {error}"
         ) from error
-
-
-def _runs(config: Config) -> bool:
-    from safeconduct.audit import lock
-
-    return lock.is_held(output.log_of(config))
 
 
 @contextmanager
@@ -235,7 +226,7 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
         return
     config = None if args.directory else load(Path(args.config))
     with ExitStack() as held:
-        keys = _keys(directory)
+        keys = keys_beside(directory)
         if keys is not None:
             held.callback(keys.close)
         index = _index(directory, held)
@@ -254,7 +245,7 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
         )
 
 
-def _keys(directory: Path) -> Keystore | None:
+def keys_beside(directory: Path) -> Keystore | None:
     """The keys of the gateway that writes a log, where they lie beside it and can be used."""
     from safeconduct.audit.faults import LogFault
     from safeconduct.audit.payloads import keystore

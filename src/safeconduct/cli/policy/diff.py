@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from safeconduct.cli import output
 
 if TYPE_CHECKING:
-    from safeconduct.policy.diff.report import Comparison, Group, Report, Sample
+    from safeconduct.policy.diff.report import Group, Report, Sample
 
 HELP = "replay a log: which decisions a change of policy turns round, and which it widens"
 EXAMPLE = """\
@@ -24,7 +24,7 @@ safeconduct policy diff ./policy ./policy --against ./gateway/state/audit"""
 _SPAN: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STEP: Final = 10_000
-"""How many decisions are replayed between two words on how far it got."""
+"""How many records are replayed between two words on how far it got."""
 
 _NO_LOG: Final = "fix: name the directory of a log with --against, or its gateway with --config"
 
@@ -78,9 +78,10 @@ def run(args: argparse.Namespace) -> int:
     except (ConfigError, PolicyRefused) as refused:
         return output.usage(str(refused))
     found = (record for record in decisions(directory) if record["at_ms"] >= args.since)
-    _replay(comparison, found)
+    for record in watched(found):
+        comparison.take(record)
     report = comparison.report()
-    output.emit(args, report, "\n".join(_lines(report)))
+    output.emit(args, report, "\n".join(lines(report)))
     if not report.compared:
         output.complain(f"nothing could be replayed: {_why_not(report)}")
         return output.FAULT
@@ -118,22 +119,24 @@ def since_ms(text: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _replay(comparison: Comparison, records: Iterator[dict[str, Any]]) -> None:
+def watched(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Records for a replay, with a word now and then on how far it got."""
     import faulthandler
 
     # A rule that never ends holds the interpreter, so that nobody could interrupt it.
     faulthandler.dump_traceback_later(_STALL_S, exit=True, file=_STDERR)
     try:
-        for record in records:
-            comparison.take(record)
-            if comparison.decisions % _STEP == 0:
-                sys.stderr.write(f"{comparison.decisions} decisions so far\n")
+        for number, record in enumerate(records, 1):
+            yield record
+            if number % _STEP == 0:
+                sys.stderr.write(f"{number} records so far\n")
                 faulthandler.dump_traceback_later(_STALL_S, exit=True, file=_STDERR)
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _lines(report: Report) -> Iterator[str]:
+def lines(report: Report) -> Iterator[str]:
+    """A report for people."""
     for group in report.groups:
         yield from _group(group)
     for name, rules in report.logged.items():
@@ -168,6 +171,10 @@ def _group(group: Group) -> Iterator[str]:
         f", {group.follow} after a flip in their task" if group.follow else ""
     )
     yield f"  rules {' '.join(rules) or 'the same'}"
+    if len(group.agents) > 1:
+        yield "  agents " + ", ".join(
+            f"{output.printable(agent)} {number}" for agent, number in group.agents.items()
+        )
     for sample in group.samples:
         yield _sample(sample)
 

@@ -4,7 +4,9 @@ one whose fate is unknown?
 
 from __future__ import annotations
 
-from safeconduct.core.model import Call, Gathered
+from collections.abc import Mapping
+
+from safeconduct.core.model import Call, Gathered, TaskFacts
 from safeconduct.core.verdict import Deny
 
 CALLS = "calls"
@@ -23,15 +25,22 @@ def spends(gathered: Gathered) -> dict[str, int]:
 def budget(call: Call, gathered: Gathered) -> Deny | None:
     """Refuses refusal loops, agents that must attest anew, overspending, and blind repetition."""
     del call
-    task = gathered.task
+    repeated = gathered.outcome_unknown and gathered.tool.effect.changes_state
+    return bounded(gathered.task, spends(gathered), reply=gathered.reply, repeated=repeated)
+
+
+def bounded(
+    task: TaskFacts, spends: Mapping[str, int], *, reply: bool, repeated: bool
+) -> Deny | None:
+    """What a task that stands like this says to a call that spends so much. `repeated`: it changes
+    something, and nobody knows whether it did already.
+    """
     if task.refusals >= task.max_refusals:
         return Deny("refusals-exhausted")
     # A reply belongs to a call that was counted, and made.
-    if task.reattestation_due and not gathered.reply:
+    if task.reattestation_due and not reply:
         return Deny("reattestation-needed")
-    for name, amount in spends(gathered).items():
+    for name, amount in spends.items():
         if name in task.budgets and task.counts.get(name, 0) + amount > task.budgets[name]:
             return Deny("budget-exhausted")
-    if gathered.outcome_unknown and gathered.tool.effect.changes_state:
-        return Deny("outcome-unknown")
-    return None
+    return Deny("outcome-unknown") if repeated else None

@@ -75,28 +75,31 @@ class Pair:
         self._old = old
         self._new = old.get(new.digest) or Asked(new)
 
-    def compare(self, record: Mapping[str, Any]) -> Compared:
-        """A decision record of a call that the policy was asked about.
+    def compare(
+        self, record: Mapping[str, Any], instead: Mapping[str, Any] | None = None
+    ) -> Compared:
+        """A decision record of a call that the policy was asked about; `instead` is what it had
+        been by then under NEW, where that is something else.
 
         Raises:
             Unreplayable: OLD does not reproduce it, or NEW would look at what is masked.
         """
         before = again(record, self._old)
         verdict, old = before.verdict, before.answer
-        if self._new is before.engine:
+        if self._new is before.engine and instead is None:
             return Compared(Change(verdict, verdict), old, old)  # it said so a moment ago
-        new = self.judged(record, before)
-        if _alike(old, new):
+        new = self._judged(instead or record, before, changed=instead is not None)
+        if instead is None and _alike(old, new):
             return Compared(Change(verdict, verdict), old, new)
-        after, if_met = _verdict(record, old, new, lacked=before.unmet)
+        after, if_met = _verdict(instead or record, old, new, lacked=before.unmet)
         return Compared(_change(verdict, after, old, new, if_met=if_met), old, new)
 
-    def judged(self, record: Mapping[str, Any], before: Again) -> PolicyAnswer:
+    def _judged(self, record: Mapping[str, Any], before: Again, *, changed: bool) -> PolicyAnswer:
         """What NEW says to what the rules saw. Raises Unreplayable."""
         if _hidden(record["policy"].get("masked", ()), self._new.engine.looks):
             raise Unreplayable("masked for NEW")
         value, members = before.value, self._new.engine.members
-        if members != before.engine.engine.members:
+        if changed or members != before.engine.engine.members:
             value = recorded_value(record, members)
         return self._new.evaluate(value, record["at_ms"])
 

@@ -11,7 +11,7 @@ import msgspec
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.diff.replaying import Change, Less, Pair
 from safeconduct.policy.loading import LocalEngine
-from safeconduct.policy.replay.again import Unreplayable
+from safeconduct.policy.replay.again import Unreplayable, Why
 from safeconduct.policy.replay.asked import Bundles
 
 SAMPLES: Final = 3
@@ -44,8 +44,9 @@ class Sample(msgspec.Struct, frozen=True):
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions on one tool that change alike. `follow` is how many follow a flip in their task.
 
-    Where one neither `widens` nor `narrows`, another question is asked. With `if_met` the new
-    verdict is that on arguments that meet what NEW demands of them.
+    `agents` are how many of them each agent asked for. Where one neither `widens` nor `narrows`,
+    another question is asked. With `if_met` the new verdict is that on arguments that meet what NEW
+    demands of them.
     """
 
     old: str
@@ -59,6 +60,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     narrows: bool
     decisions: int
     follow: int
+    agents: dict[str, int]
     samples: tuple[Sample, ...]
 
 
@@ -111,11 +113,13 @@ class _Tally:
     def __init__(self) -> None:
         self.decisions = 0
         self.follow = 0
+        self.agents: Counter[str] = Counter()
         self.samples: list[Sample] = []
 
     def add(self, record: Mapping[str, Any], *, follows: bool) -> None:
         self.decisions += 1
         self.follow += follows
+        self.agents[record["agent"]] += 1
         if len(self.samples) < SAMPLES:
             self.samples.append(
                 Sample(
@@ -141,17 +145,21 @@ class Comparison:
         self._flipped: set[str] = set()
         self._logged: tuple[Counter[tuple[str, str]], ...] = (Counter(), Counter())
 
-    def take(self, record: Mapping[str, Any]) -> None:
-        """Look at one decision."""
+    def take(
+        self, record: Mapping[str, Any], instead: Mapping[str, Any] | None = None
+    ) -> Change | None:
+        """Look at one decision, and at what it had been by then under NEW, as `Pair.compare` does;
+        None where nothing is known of it.
+        """
         self.decisions += 1
         if "policy" not in record:
             self._unasked += 1
-            return
+            return None
         try:
-            compared = self._pair.compare(record)
+            compared = self._pair.compare(record, instead)
         except Unreplayable as left:
-            self._left[left.why].add(record, follows=record["task"] in self._flipped)
-            return
+            self.leave(record, left.why)
+            return None
         self._replayed += 1
         self._masked += "masked" in record["policy"]
         change = compared.change
@@ -165,6 +173,11 @@ class Comparison:
         else:
             self._by_other_rules += bool(change.gained or change.lost)
             self._follow += follows
+        return change
+
+    def leave(self, record: Mapping[str, Any], why: Why) -> None:
+        """Count a decision as one of which nothing is known."""
+        self._left[why].add(record, follows=record["task"] in self._flipped)
 
     def report(self) -> Report:
         """What was seen until now."""
@@ -226,6 +239,7 @@ def _group(tool: str, change: Change, tally: _Tally) -> Group:
         narrows=change.narrows,
         decisions=tally.decisions,
         follow=tally.follow,
+        agents=dict(tally.agents.most_common()),
         samples=tuple(tally.samples),
     )
 

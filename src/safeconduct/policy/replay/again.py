@@ -29,6 +29,7 @@ Why = Literal[
     "error",
     "differs",
     "masked for NEW",
+    "hangs on more",
 ]
 WHY: Final[dict[Why, str]] = {
     "other bundle": "the bundle that decided is not at hand, or its engine is elsewhere",
@@ -44,11 +45,12 @@ WHY: Final[dict[Why, str]] = {
     "error": "the rules could not be asked then, and can be now",
     "differs": "the bundle that decided says something else now",
     "masked for NEW": "NEW has rules that look at what the record does not show",
+    "hangs on more": "after a flip, it hangs on what the record does not hold",
 }
 """Why a decision is not replayed."""
 
 UNOPENED: Final = "unopened"
-"""The member of a record, as it was read, that says why its payload cannot be seen."""
+"""The key that reading adds to a record of which the payload cannot be seen: why."""
 
 _KEPT_APART: Final = frozenset({"input", "masked", "engine"})
 

@@ -79,6 +79,11 @@ class Bundles:
         """The digests of all bundles."""
         return tuple(self._asked)
 
+    @property
+    def put(self) -> int:
+        """How often any of them was put to work."""
+        return sum(asked.put for asked in self._asked.values())
+
     def get(self, digest: str) -> Asked | None:
         """The engine of a bundle, if it is here."""
         return self._asked.get(digest)

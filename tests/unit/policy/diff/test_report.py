@@ -93,6 +93,7 @@ def test_changes_are_grouped_by_verdicts_rules_and_tool_and_the_widest_come_firs
                 narrows=False,
                 decisions=2,
                 follow=1,
+                agents={"spiffe://crm.example/agents/copilot": 2},
                 samples=(sample(3, "t_1", follows=True), sample(4, "t_2")),
             ),
             Group(
@@ -107,6 +108,7 @@ def test_changes_are_grouped_by_verdicts_rules_and_tool_and_the_widest_come_firs
                 narrows=True,
                 decisions=1,
                 follow=0,
+                agents={"spiffe://crm.example/agents/copilot": 1},
                 samples=(sample(1, "t_1"),),
             ),
         ),

@@ -1,0 +1,191 @@
+"""`safeconduct audit replay`: decisions made again, by what made them or by another policy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from safeconduct.cli import output
+from safeconduct.cli.audit import place
+from safeconduct.cli.policy.diff import lines, since_ms, watched
+
+if TYPE_CHECKING:
+    from safeconduct.app.counterfactual import Simulated
+    from safeconduct.audit.payloads.opening import Opener
+    from safeconduct.policy.loading import LocalEngine
+    from safeconduct.policy.replay.checking import Checked
+
+HELP: Final = "decide recorded calls again, bit for bit, or as another policy had"
+EXAMPLE: Final = """\
+safeconduct audit replay --config ./gateway --since 24h
+safeconduct audit replay ./gateway/state/audit --bundle ./policy.last
+safeconduct audit replay --config ./gateway --policy ./policy.new"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.description = (
+        "Without --policy each decision is made again by the bundle that its record names, and\n"
+        "has to be the same. Exit code 1 means that one is not, or with --policy that something\n"
+        "gets wider, or could; 2 that a bundle is not there or broken; 3 that the log is damaged,\n"
+        "or that nothing was replayed."
+    )
+    parser.add_argument(
+        "--since", metavar="TIME", type=since_ms, default=0,
+        help="only decisions from then on: a span (30m, 24h, 7d) or a date (UTC)",
+    )  # fmt: skip
+    parser.add_argument("--until", metavar="TIME", type=since_ms, help="only decisions before that")
+    parser.add_argument("--task", help="only decisions of this task")
+    parser.add_argument(
+        "--bundle", type=Path, metavar="DIR", action="append", default=[],
+        help="a bundle that decided, besides those of --config; may be given again",
+    )  # fmt: skip
+    parser.add_argument(
+        "--policy", type=Path, metavar="NEW", help="the bundle that had decided instead"
+    )
+    parser.add_argument(
+        "--accept-unreplayed", action="store_true",
+        help="with --policy: end with 0 although decisions were not replayed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--list", action="store_true", help="say of each decision that is not replayed why"
+    )
+    place.add_log(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replays."""
+    from safeconduct.cli.policy.places import absent, engine_at
+    from safeconduct.config import ConfigError
+    from safeconduct.policy.refusal import PolicyRefused
+
+    directory = place.log(args)
+    if directory is None:
+        return output.FAULT
+    missing = absent(args.policy, *args.bundle)
+    if missing is not None:
+        return output.usage(missing)
+    try:
+        engines = [*map(engine_at, args.bundle), *_configured(args)]
+        new = None if args.policy is None else engine_at(args.policy)
+    except (ConfigError, PolicyRefused) as refused:
+        return output.usage(str(refused))
+    if new is None:
+        return _again(args, directory, engines)
+    return _instead(args, directory, engines, new)
+
+
+def _configured(args: argparse.Namespace) -> Iterator[LocalEngine]:
+    """Those of the configuration, as far as they can be had. Raises ConfigError."""
+    from contextlib import suppress
+
+    from safeconduct.config import ConfigError, load
+    from safeconduct.policy.at_hand import configured
+    from safeconduct.policy.loading import engine
+    from safeconduct.policy.refusal import PolicyRefused
+
+    try:
+        config = load(Path(args.config))
+    except ConfigError:
+        if args.directory is None:
+            raise
+        return  # a log can be replayed wherever it was taken
+    for bundle in configured(config):
+        with suppress(PolicyRefused):  # those of a decision point elsewhere
+            yield engine(bundle)
+
+
+def _again(args: argparse.Namespace, directory: Path, engines: list[LocalEngine]) -> int:
+    from safeconduct.audit.reading import decisions
+    from safeconduct.policy.replay.asked import Bundles
+    from safeconduct.policy.replay.checking import Check
+
+    check = Check(Bundles(engines))
+    opener = _opener(directory)
+    for record in watched(decisions(directory)):
+        if _wanted(args, record):
+            left = check.take(opener.whole(record))
+            if left is not None and args.list:
+                value = {"decision": record["decision"], "why": left.why, "fields": left.fields}
+                output.emit(args, value, f"{record['decision']}  {left.why}: {left}")
+    found = check.checked()
+    output.emit(args, found, "\n".join(_told(found)))
+    if found.differing:
+        return output.FOUND
+    if not found.replayed:
+        output.complain("nothing was replayed (fix: name the bundle that decided with --bundle)")
+        return output.FAULT
+    return output.OK
+
+
+def _instead(
+    args: argparse.Namespace, directory: Path, engines: list[LocalEngine], new: LocalEngine
+) -> int:
+    from safeconduct.app.counterfactual import Counterfactual
+    from safeconduct.audit.reading import read
+    from safeconduct.policy.replay.asked import Bundles
+
+    opener = _opener(directory)
+    world = Counterfactual(Bundles(engines), new)
+    try:
+        for record in watched(read(directory)):
+            decided = record["kind"] == "decision"
+            # Tasks are what they were before, too.
+            whole = opener.whole(record) if decided else opener.shown(record)
+            world.take(whole, counts=decided and _wanted(args, record))
+        found = world.simulated()
+    finally:
+        world.close()
+    output.emit(args, found, "\n".join(_had(found)))
+    if not (found.straight.compared or found.diverged.compared):
+        output.complain("nothing was replayed (fix: name the bundle that decided with --bundle)")
+        return output.FAULT
+    unknown = sum(left.decisions for left in (*found.straight.left, *found.diverged.left))
+    if unknown and not args.accept_unreplayed:
+        left = output.counted(unknown, "decision")
+        output.complain(
+            f"{left} not replayed, of which NEW may permit more (fix: look at them and "
+            "--accept-unreplayed)"
+        )
+        return output.FOUND
+    return output.FOUND if found.widens else output.OK
+
+
+def _opener(directory: Path) -> Opener:
+    """What makes records whole, with the keys that lie beside the log."""
+    from safeconduct.audit.payloads.opening import Opener
+    from safeconduct.cli.audit.asking import keys_beside
+
+    return Opener(directory, keys_beside(directory))
+
+
+def _wanted(args: argparse.Namespace, record: Mapping[str, Any]) -> bool:
+    return (
+        record["at_ms"] >= args.since
+        and (args.until is None or record["at_ms"] < args.until)
+        and (args.task is None or record["task"] == args.task)
+    )
+
+
+def _told(found: Checked) -> Iterator[str]:
+    for one in found.differences:
+        yield (
+            f"DIFFERS {one.decision}  {output.moment(one.at_ms)}  {output.printable(one.tool)}: "
+            f"{', '.join(one.fields)}"
+        )
+    for left in found.unreplayed:
+        shown = ", ".join(left.samples)
+        yield f"not replayed: {output.counted(left.decisions, 'decision')}, {left.why} ({shown})"
+    yield (
+        f"{output.counted(found.decisions, 'decision')}, of these {found.replayed} replayed, "
+        f"{found.differing} differ"
+    )
+
+
+def _had(found: Simulated) -> Iterator[str]:
+    yield from lines(found.straight)
+    if found.diverged.decisions:
+        yield "after the first flip of their task, with what it had been like by then:"
+        yield from lines(found.diverged)
