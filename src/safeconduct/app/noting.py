@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.payloads.keystore import Keystore
 from safeconduct.audit.reads import noted
+from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.schema import Config
 from safeconduct.rooms import STATE_FILE, clock_ms
 from safeconduct.tasks.state import TaskState
@@ -23,11 +24,28 @@ def append(config: Config, value: Mapping[str, Any]) -> int:
     """Opens the log of a gateway that does not run, and appends a note; its number.
 
     Raises:
+        ValueError: the note does not have the shape of its kind.
+        LogFault, OSError: as `opened`.
+        LedgerConflict: what is on record says otherwise.
+    """
+    record = noted(value, clock_ms(), operator())
+    with opened(config) as (log, _, _):
+        return asyncio.run(log.append(record))
+
+
+def operator() -> str:
+    """Who works at this machine, as the operator socket names them."""
+    return f"uid:{os.getuid()}"
+
+
+@contextmanager
+def opened(config: Config) -> Generator[tuple[Log, Keystore, TaskState]]:
+    """The log, the keys and the state of a gateway that does not run.
+
+    Raises:
         LogFault: the log is open elsewhere, damaged, or cannot be written.
         OSError: a directory or file cannot be used.
-        ValueError: the note does not have the shape of its kind.
     """
-    record = noted(value, clock_ms(), f"uid:{os.getuid()}")
     root, directory = config.root, Path(config.directory)
     state = directory / root.gateway.state
     with ExitStack() as held:
@@ -40,6 +58,7 @@ def append(config: Config, value: Mapping[str, Any]) -> int:
             tasks,
             origin=root.audit.origin or f"{root.gateway.tenant}/audit",
             boundary=Boundary(keys, root.gateway.tenant, ()),
+            signer=lambda log, name: Notary(log, state, name),
         )
         held.callback(log.close)
-        return asyncio.run(log.append(record))
+        yield log, keys, tasks

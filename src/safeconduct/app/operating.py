@@ -10,12 +10,13 @@ import msgspec
 from safeconduct.app.reloading import Reloading
 from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.audit.reads import noted
+from safeconduct.audit.retention.erasing import HELD, NobodyToForget, forget
 from safeconduct.core.record import label_value
 from safeconduct.entrypoints.consent import TICKET_PATH
 from safeconduct.entrypoints.operator import Handler, OperatorError
 from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.ports import JSON, NoConsent
+from safeconduct.ports import JSON, LedgerConflict, NoConsent
 from safeconduct.rooms import Rooms
 from safeconduct.secrets.consents import TICKET_MS
 
@@ -44,6 +45,8 @@ class Operating:
             "reload": self._reload,
             "tools": self._tools,
             "note": self._note,
+            "erase": self._erase,
+            "holds": self._holds,
         }
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
@@ -135,7 +138,27 @@ class Operating:
             record = noted(request.get("record"), self._rooms.clock_ms(), who)
         except ValueError as error:
             raise OperatorError(f"this is no note: {error}") from None
-        return {"n": await self._rooms.log.append(record)}
+        try:
+            return {"n": await self._rooms.log.append(record)}
+        except LedgerConflict as conflict:
+            raise OperatorError(f"what is on record says otherwise: {conflict.reason}") from None
+
+    async def _holds(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        return {"held": self._rooms.state.held(), "holds": self._rooms.state.holds()}
+
+    async def _erase(self, request: Mapping[str, object], who: str) -> JSON:
+        rooms, user = self._rooms, str(request.get("user"))
+        tenant = rooms.config.root.gateway.tenant
+        try:
+            gone = await forget(
+                rooms.log, rooms.keys, tenant=tenant, user=user, by=who, at_ms=rooms.clock_ms()
+            )
+        except NobodyToForget:
+            raise OperatorError("the log has no record of a user of that id") from None
+        except LedgerConflict:
+            raise OperatorError(HELD) from None
+        return {"pseudonym": gone.pseudonym, "kids": list(gone.kids)}
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who

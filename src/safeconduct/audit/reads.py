@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from safeconduct.audit.index.query import Query
+from safeconduct.audit.retention.holding import Hold, Retained
 from safeconduct.core.merkle import leaf_hash
 
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -68,6 +69,6 @@ def noted(value: object, at_ms: int, by: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not of the shape that its kind has.
     """
-    shape = msgspec.convert(value, AuditRead)
+    shape = msgspec.convert(value, AuditRead | Hold | Retained)
     record: dict[str, Any] = msgspec.to_builtins(shape)
     return {**record, "at_ms": at_ms, "by": by}

@@ -7,7 +7,6 @@ the projection remembers, refuses to open, and nothing is changed that could be 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -50,7 +49,7 @@ def find_end(directory: Path, origin: str, applied: int) -> Found:
     if claimed is None and not paths and not applied:
         return Found(Tree(), 0, 0)
     known = min(applied, claimed.size if claimed else 0)
-    walk = Walk(directory, claimed, start=_segment_with(paths, known))
+    walk = Walk(directory, claimed, start=segments.holding(paths, known))
     segment = last = end = 0
     for _ in walk:
         last = end if walk.segment == segment else 0
@@ -78,11 +77,12 @@ def replay(directory: Path, projection: Projection, boundary: Boundary | None = 
         OSError: the log cannot be read.
     """
     applied = projection.applied()
-    walk = Walk(directory, start=_segment_with(segments.listing(directory), applied))
+    walk = Walk(directory, start=segments.holding(segments.listing(directory), applied))
     pending = 0
     projection.begin()
     try:
         for group in walk:
+            _reaches(walk, applied)
             first = group.size - len(group.entries)
             for seq, data in enumerate(group.entries, first):
                 if seq >= applied:
@@ -98,6 +98,14 @@ def replay(directory: Path, projection: Projection, boundary: Boundary | None = 
     projection.commit()
 
 
+def _reaches(walk: Walk, applied: int) -> None:
+    """Raises Damaged: the state lacks records that were pruned."""
+    begins = walk.began.size
+    if begins > applied:
+        needed = f"the state needs record {applied}, and the log was pruned up to record {begins}"
+        raise Damaged("truncated", needed, begins)
+
+
 def _apply(projection: Projection, seq: int, data: bytes, boundary: Boundary | None) -> None:
     try:
         record = decode(data)
@@ -109,16 +117,3 @@ def _apply(projection: Projection, seq: int, data: bytes, boundary: Boundary | N
     conflict = projection.apply(seq, known, replay=True)
     if conflict is not None:
         raise LogFault("projection", f"record {seq} contradicts what was applied: {conflict}")
-
-
-def _segment_with(paths: list[Path], size: int) -> int:
-    """The segment that holds the last of a log's first `size` records."""
-    for number in range(len(paths) - 1, 0, -1):
-        fd = os.open(paths[number], os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            opening = segments.read_header(fd)
-        finally:
-            os.close(fd)
-        if opening is not None and opening[0].size < size:
-            return number
-    return 0

@@ -37,6 +37,9 @@ HEADER: Final = ord("H")
 ENTRY: Final = ord("E")
 TRAILER: Final = ord("T")
 
+PRUNED: Final = "pruned"
+"""A file that says up to which segment a log was pruned."""
+
 _PREFIX: Final = Struct(">IBH")
 _CHECKED: Final = Struct(">BH")
 _CHECKSUM_BYTES: Final = 4
@@ -111,34 +114,56 @@ def path(directory: Path, segment: int) -> Path:
 
 
 def listing(directory: Path) -> list[Path]:
-    """The segments of a log, in order.
+    """The segments of a log, in order, but for those that were pruned.
 
     Raises:
         Damaged: one is missing.
         OSError: the directory cannot be read.
     """
     names = sorted(file.name for file in directory.iterdir() if _NAME.fullmatch(file.name))
-    paths = [path(directory, number) for number in range(len(names))]
+    first = number(directory / names[0]) if names else 0
+    if first > pruned(directory):
+        raise Damaged("edited", f"{path(directory, 0).name} is missing, and {names[0]} exists")
+    paths = [path(directory, first + at) for at in range(len(names))]
     for name, wanted in zip(names, paths, strict=True):
         if name != wanted.name:
             raise Damaged("edited", f"{wanted.name} is missing, and {name} exists")
     return paths
 
 
-def holding(paths: Sequence[Path], size: int) -> int:
-    """The number of the segment that holds the last of a log's first `size` records.
+def pruned(directory: Path) -> int:
+    """Up to which segment a log may have been pruned. That it was is for a record to say.
 
     Raises OSError.
     """
-    for number in range(len(paths) - 1, 0, -1):
-        fd = os.open(paths[number], os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        with (directory / PRUNED).open("rb") as file:
+            text = file.read(16)
+    except FileNotFoundError:
+        return 0
+    return int(text) if text.isdigit() else 0
+
+
+def number(segment: Path) -> int:
+    """Which segment a path is of."""
+    return int(segment.stem.removeprefix("segment-"))
+
+
+def holding(paths: Sequence[Path], size: int) -> int:
+    """The number of the segment that holds the last of a log's first `size` records, or of the
+    first there is.
+
+    Raises OSError.
+    """
+    for segment in reversed(paths[1:]):
+        fd = os.open(segment, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             opening = read_header(fd)
         finally:
             os.close(fd)
         if opening is not None and opening[0].size < size:
-            return number
-    return 0
+            return number(segment)
+    return number(paths[0]) if paths else 0
 
 
 def frames(fd: int, offset: int) -> Iterator[Frame]:

@@ -54,7 +54,6 @@ class Walk:
         """
         self.tree = Tree()
         self.origin: str | None = None
-        self.segment = start - 1
         self.end = 0
         self.tail = 0
         self.began = Tree()
@@ -63,8 +62,14 @@ class Walk:
         self._sizes = {*sizes} if claimed is None else {*sizes, claimed.size}
         if 0 in self._sizes:
             self.roots[0] = EMPTY_ROOT
-        self._start = start
-        self._paths = segments.listing(directory)[start:stop]
+        found = segments.listing(directory)
+        self._start = start = max(start, segments.number(found[0]) if found else 0)
+        self._paths = [
+            one
+            for one in found
+            if start <= segments.number(one) and (stop is None or segments.number(one) < stop)
+        ]
+        self.segment = start - 1
         self._doubt = ""
         self._is_whole = False  # what is in doubt has all its checksums
 

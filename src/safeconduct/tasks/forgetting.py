@@ -13,6 +13,7 @@ from safeconduct.tasks.tables import Table
 
 Record = Mapping[str, Any]
 
+COUNT: Final = "count"
 EVERYTHING: Final = "log *"
 """What is held when all of a log is."""
 
@@ -23,6 +24,7 @@ class Forgetting(Counting):
     def __init__(self) -> None:
         super().__init__()
         self._held = Table("held", str)
+        self._placed = Table("placed", int)
         self._erased = Table("erased", str)
         self._signed_out = Table("signed_out", int)
 
@@ -35,7 +37,12 @@ class Forgetting(Counting):
         if placed == (self._held.peek(name) is not None):
             return "held" if placed else "not-held"
         self._held.put(name, record["reason"] if placed else None)
+        self._placed.put(COUNT, (self._placed.peek(COUNT) or 0) + 1)
         return None
+
+    def _retention(self, record: Record) -> str | None:
+        """What goes was chosen with these holds in mind: no other may have come."""
+        return None if record["holds"] == (self._placed.peek(COUNT) or 0) else "held"
 
     def _erasure(self, record: Record) -> str | None:
         """A user is forgotten: their tasks end, and from now on are those of a pseudonym. That they
@@ -71,6 +78,10 @@ class Forgetting(Counting):
     def held(self) -> dict[str, str]:
         """What nothing may be erased or pruned of (`task <id>`, `user <id>`, `log *`), and why."""
         return dict(self._held.items())
+
+    def holds(self) -> int:
+        """How many records of holds there are: whoever knows as many knows all that is held."""
+        return self._placed.get(COUNT) or 0
 
     def erased(self) -> list[tuple[str, str]]:
         """The pseudonyms of the users that are forgotten, and their tenants."""

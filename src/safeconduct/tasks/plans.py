@@ -185,6 +185,7 @@ class Plans(Memories):
             unattested=row.unattested,
             reattest_on_refusals=start.reattest_on_refusals,
             suspect=row.suspect,
+            chain=tuple(zip(start.elders, start.actors, strict=False)),
         )
         return self._bound(facts) if start.elders or start.window else facts
 

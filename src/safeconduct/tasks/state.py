@@ -66,6 +66,7 @@ class TaskState(Forgetting):
             "pin": self._pin,
             "config": self._config,
             "hold": self._hold,
+            "retention": self._retention,
             "erasure": self._erasure,
         }
 

@@ -36,10 +36,21 @@ def path(directory: Path, number: int) -> Path:
     return directory / f"payload-{number:08}.blob"
 
 
+def last(directory: Path) -> int:
+    """The number of the last file of payloads; -1 where there is none. Raises OSError."""
+    found = [_NAME.fullmatch(file.name) for file in directory.iterdir()]
+    return max((int(one[1]) for one in found if one), default=-1)
+
+
 def frame(data: bytes) -> bytes:
     """The bytes of one payload's frame."""
     checked = len(data).to_bytes(4) + data
     return zlib.crc32(checked).to_bytes(_CHECKSUM_BYTES) + checked
+
+
+def framed(length: int) -> int:
+    """How many bytes the frame of a payload of so many has."""
+    return _HEAD.size + length
 
 
 class Blobs:
@@ -48,8 +59,7 @@ class Blobs:
     def __init__(self, directory: Path) -> None:
         """Goes on behind all that is there. Raises OSError."""
         self._directory = directory
-        found = [_NAME.fullmatch(file.name) for file in directory.iterdir()]
-        self._number = max((int(one[1]) for one in found if one), default=-1)
+        self._number = last(directory)
         self._offset = 0
         self._file: Growing | None = None
         self._staged: list[bytes] = []

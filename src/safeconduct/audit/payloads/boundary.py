@@ -22,10 +22,13 @@ USER: Final = ("user",)
 ELSEWHERE: Final = {
     "task": ("user", "id"),
     "revocation": ("id",),
+    "hold": ("id",),
     "evaluation": ("subject", "id"),
 }
 
-_REVOKED: Final = frozenset({"user", "sign-in"})
+_ABOUT: Final = frozenset({"revocation", "hold"})
+"""Kinds whose `what` says whether their `id` is that of a user."""
+_USERS: Final = frozenset({"user", "sign-in"})
 _WORKLOAD: Final = "spiffe://"
 
 CLAIMED: Final = (
@@ -75,7 +78,7 @@ def _renamed(record: Record, rename: Callable[[str], str]) -> Record:
     head = record.get(path[0])
     if len(path) == 1:
         if not isinstance(head, str) or (
-            kind == "revocation" and record.get("what") not in _REVOKED
+            kind in _ABOUT and record.get("what") not in _USERS
         ):
             return record
         return {**record, path[0]: rename(head)}

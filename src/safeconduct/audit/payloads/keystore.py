@@ -213,6 +213,17 @@ class Keystore:
             except sqlite3.Error as error:
                 raise _failed(error) from error
 
+    def concerning(self, tenant: str, user: str) -> Erased | None:
+        """What `erase` would forget. Raises LogFault."""
+        with self._gate:
+            try:
+                row = self._one(
+                    "SELECT pseudonym FROM users WHERE found = ?", self._finder_of(tenant, user)
+                )
+                return None if row is None else Erased(str(row[0]), self._kids(str(row[0])))
+            except sqlite3.Error as error:
+                raise _failed(error) from error
+
     def erase(self, tenant: str, user: str) -> Erased | None:
         """Forgets a user: all keys, and who the pseudonym was. None: there is nobody of that id.
 
@@ -241,8 +252,7 @@ class Keystore:
             self._db.close()
 
     def _forget(self, name: str) -> Erased:
-        rows = self._db.execute("SELECT kid FROM keys WHERE pseudonym = ?", (name,)).fetchall()
-        kids = tuple(sorted(str(row[0]) for row in rows))
+        kids = self._kids(name)
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("DELETE FROM keys WHERE pseudonym = ?", (name,))
@@ -250,6 +260,10 @@ class Keystore:
             gone = [(one,) for one in (name, *kids)]
             self._db.executemany("INSERT OR IGNORE INTO erased VALUES (?)", gone)
         return Erased(name, kids)
+
+    def _kids(self, name: str) -> tuple[str, ...]:
+        rows = self._db.execute("SELECT kid FROM keys WHERE pseudonym = ?", (name,)).fetchall()
+        return tuple(sorted(str(row[0]) for row in rows))
 
     def _scrub(self) -> None:
         """Leaves no byte of what was deleted, in the file or in its write-ahead log."""

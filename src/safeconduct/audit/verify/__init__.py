@@ -12,7 +12,7 @@ Then over the pieces in their order (`whole`):
 5 every segment follows the one before
 6 every outcome belongs to a permit; permits without an outcome are counted as unknown
 7 the counters of every task, and of every tenant, agent and user, have no gap
-8 what is missing of payloads was erased, and a record says so
+8 what is missing of payloads was erased or pruned, as segments may be, and a record says so
 
 At last, what is said about the log (`claims`, `tiles`):
 
@@ -37,7 +37,7 @@ from typing import Final
 from safeconduct.audit import checkpoint, lock, segments
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.verify import tiles
-from safeconduct.audit.verify.claims import Claims, Held
+from safeconduct.audit.verify.claims import Claims, Held, beside
 from safeconduct.audit.verify.piece import Job, Piece, look
 from safeconduct.audit.verify.report import MAX_LISTED, Finding, Report, gravest_first
 from safeconduct.audit.verify.whole import Whole
@@ -77,7 +77,7 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
         OSError: the directory or a file in it cannot be read.
     """
     # What is claimed comes first: the log may grow while we read, and only away from it.
-    claims = Claims(directory, held or Held())
+    claims = Claims(beside(directory), held or Held())
     whole, findings, pending = Whole(), list[Finding](), 0
     try:
         paths = segments.listing(directory)
@@ -109,6 +109,8 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
         pending=pending,
         payloads=whole.payloads,
         erased=whole.erased,
+        pruned=whole.pruned,
+        expired=whole.expired,
         signed_by=claims.signed_by,
         pinned=claims.pinned,
         witnesses=claims.witnesses,
@@ -125,8 +127,7 @@ def _tiles(directory: Path, whole: Whole) -> Iterator[Finding]:
 
 def _pieces(directory: Path, paths: Sequence[Path], sizes: tuple[int, ...]) -> Iterator[Piece]:
     """In their order."""
-    last = len(paths) - 1
-    jobs = [Job(str(directory), number, number == last, sizes) for number in range(len(paths))]
+    jobs = [Job(str(directory), segments.number(path), path == paths[-1], sizes) for path in paths]
     processes = min(len(os.sched_getaffinity(0)), len(jobs) // _SEGMENTS_A_PROCESS)
     if processes < 2:
         yield from map(look, jobs)

@@ -4,7 +4,7 @@ true of the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,6 @@ from safeconduct.audit.walk import check_claim
 from safeconduct.audit.witness.policy import Policy
 
 WITNESSED: Final = "witnessed"
-_MAX_KEY_BYTES: Final = 4096
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -45,6 +44,19 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[Claim, ...] = ()
 
 
+def beside(directory: Path) -> Callable[[str], bytes | None]:
+    """Gives the files in a log's directory by their names. Raises OSError when called."""
+
+    def load(name: str) -> bytes | None:
+        try:
+            with (directory / name).open("rb") as file:
+                return file.read(notes.MAX_BYTES + 1)
+        except FileNotFoundError:
+            return None
+
+    return load
+
+
 def read(name: str, data: bytes) -> Claim:
     """A checkpoint in some bytes, signed or not.
 
@@ -61,15 +73,18 @@ def read(name: str, data: bytes) -> Claim:
 class Claims:
     """All that is claimed of one log. Made before the log is read, which may grow meanwhile."""
 
-    def __init__(self, directory: Path, held: Held) -> None:
-        """Raises OSError."""
+    def __init__(self, load: Callable[[str], bytes | None], held: Held) -> None:
+        """`load` gives the bytes of a file beside the log; None where there is none.
+
+        Raises: what `load` raises.
+        """
         self.findings: list[Finding] = []
-        self.checkpoint = self._load(directory / checkpoint.NAME, "the checkpoint")
-        self.witnessed = self._load(directory / WITNESSED, "the witnessed checkpoint")
+        self.checkpoint = self._claim(load(checkpoint.NAME), "the checkpoint")
+        self.witnessed = self._claim(load(WITNESSED), "the witnessed checkpoint")
         self.pinned = bool(held.keys)
         self.signed_by = ""
         self.witnesses: tuple[str, ...] = ()
-        self._keys = held.keys or self._beside(directory / PUBLIC)
+        self._keys = held.keys or self._beside(load(PUBLIC))
         self._policy = held.policy
         self._kept = held.kept
 
@@ -106,7 +121,7 @@ class Claims:
         """Whether a key of the log signed."""
         if not self._keys:
             sentence = f"nothing says whose signature {claim.name} needs: {PUBLIC} is gone"
-            self.findings.append(Finding("edited", sentence))
+            self.findings.append(Finding("truncated", sentence))
             return True
         why = "it has no signature"
         if claim.note is not None:
@@ -138,24 +153,21 @@ class Claims:
             why = f"cosigned by {', '.join(self.witnesses) or 'nobody'}"
         yield Finding("unwitnessed", f"not witnessed as the policy asks: {why}")
 
-    def _load(self, path: Path, name: str) -> Claim | None:
-        try:
-            with path.open("rb") as file:
-                return read(name, file.read(notes.MAX_BYTES + 1))
-        except FileNotFoundError:
+    def _claim(self, data: bytes | None, name: str) -> Claim | None:
+        if data is None:
             return None
+        try:
+            return read(name, data)
         except ValueError:
-            sentence = f"the {path.name} file holds no checkpoint"
-            self.findings.append(Finding("edited", sentence))
+            self.findings.append(Finding("edited", f"the file of {name} holds no checkpoint"))
             return None
 
-    def _beside(self, path: Path) -> tuple[Key, ...]:
+    def _beside(self, data: bytes | None) -> tuple[Key, ...]:
         """The key that lies with the log: whoever could rewrite the one could replace the other."""
-        try:
-            with path.open("rb") as file:
-                return (notes.parse_key(file.read(_MAX_KEY_BYTES).decode().strip()),)
-        except FileNotFoundError:
+        if data is None:
             return ()
+        try:
+            return (notes.parse_key(data.decode().strip()),)
         except ValueError as error:
-            self.findings.append(Finding("edited", f"{path.name} holds no verifier key: {error}"))
+            self.findings.append(Finding("edited", f"{PUBLIC} holds no verifier key: {error}"))
             return ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -17,6 +17,8 @@ from safeconduct.audit.verify.payloads import Payloads
 from safeconduct.audit.verify.report import MAX_LISTED, Code, Finding
 
 Record = Mapping[str, Any]
+
+_GOING: Final = frozenset({"erasure", "retention"})
 
 
 class Contents(msgspec.Struct):
@@ -29,8 +31,10 @@ class Contents(msgspec.Struct):
         counted: By task the two counters of its records, in their order: `task_n`, `pair_n`.
         pairs: By task its tenant, agent and user.
         payloads: How many payloads there are under each key.
-        lost: Payloads that are not what they were: key, and what to say unless it was erased.
+        lost: Payloads that are not what they were: key, number of the file, and what to say unless
+            it was erased or pruned.
         erased: Keys that an erasure names.
+        pruned: Up to which segment, and which file of payloads, the log says that it was pruned.
         findings: What is wrong with single records.
     """
 
@@ -40,8 +44,9 @@ class Contents(msgspec.Struct):
     counted: dict[str, tuple[list[int], list[int]]] = {}
     pairs: dict[str, str] = {}
     payloads: dict[str, int] = {}
-    lost: list[tuple[str, Finding]] = []
+    lost: list[tuple[str, int, Finding]] = []
     erased: list[str] = []
+    pruned: tuple[int, int] = (0, 0)
     findings: list[Finding] = []
 
 
@@ -74,8 +79,8 @@ class Reader:
                     self.contents.waiting[str(record.get("decision"))] = None
             elif kind == "outcome":
                 self._outcome(str(record.get("decision")), seq)
-            elif kind == "erasure":
-                self.contents.erased += map(str, _list(record.get("kids")))
+            elif kind in _GOING:
+                self._gone(record, seq)
             if "task_n" in record:
                 self._count(record, kind, seq)
             if "payload" in record:
@@ -114,7 +119,19 @@ class Reader:
         lost = self._payloads.look(payload)
         if lost is not None:
             code, sentence = lost
-            self.contents.lost.append((kid, Finding(code, f"record {seq}: {sentence}", seq)))
+            found = Finding(code, f"record {seq}: {sentence}", seq)
+            self.contents.lost.append((kid, _file(payload), found))
+
+    def _gone(self, record: Record, seq: int) -> None:
+        if record.get("kind") == "erasure":
+            self.contents.erased += map(str, _list(record.get("kids")))
+            return
+        before = record.get("segments_before"), record.get("payloads_before")
+        if type(before[0]) is not int or type(before[1]) is not int:
+            self._found("edited", "a retention that does not say what went", seq)
+            return
+        known = self.contents.pruned
+        self.contents.pruned = max(known[0], before[0]), max(known[1], before[1])
 
     def _found(self, code: Code, sentence: str, seq: int) -> None:
         if len(self.contents.findings) < MAX_LISTED:
@@ -130,6 +147,15 @@ def _pair(record: Record, kind: str) -> str | None:
     elif kind != "decision":
         return None
     return f"{tenant} {agent} {user}"
+
+
+def _file(payload: Record) -> int:
+    """The number of the file in which a payload lies; -1 where it does not say."""
+    match payload:
+        case {"at": [int() as number, int()]}:
+            return number
+        case _:
+            return -1
 
 
 def _list(value: object) -> list[object]:

@@ -56,6 +56,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         pending: Bytes after the last whole group while a writer has the log open.
         payloads: How many payloads are the bytes that were sealed.
         erased: How many payloads an erasure took, so that nobody can read them.
+        pruned: How many records at the beginning were pruned; their hashes are still in the tree.
+        expired: How many payloads of records that are there were pruned.
         signed_by: The verifier key under which the checkpoint is signed; empty without one.
         pinned: Whether that key was given, and not taken from beside the log.
         witnesses: Who cosigned, as far as the policy knows them.
@@ -65,14 +67,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     root: str
     kinds: dict[str, int]
-    unknown: tuple[str, ...]
-    unknown_count: int
-    pending: int
+    unknown: tuple[str, ...] = ()
+    unknown_count: int = 0
+    pending: int = 0
     payloads: int
-    erased: int
+    erased: int = 0
+    pruned: int = 0
+    expired: int = 0
     signed_by: str
     pinned: bool
-    witnesses: tuple[str, ...]
+    witnesses: tuple[str, ...] = ()
     findings: tuple[Finding, ...]
 
     @property
@@ -92,6 +96,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             said.append(_count(self.payloads, "payload"))
         if self.erased:
             said.append(f"{_count(self.erased, 'payload')} erased")
+        if self.expired:
+            said.append(f"{_count(self.expired, 'payload')} pruned")
+        if self.pruned:
+            said.append(f"the first {self.pruned} pruned")
         return f"audit verified: {', '.join(said)}, root {self.root}"
 
 

@@ -31,6 +31,8 @@ class Whole:
         damage: What ended the look, if anything did.
         payloads: How many payloads are what was sealed.
         erased: How many were erased.
+        pruned: How many records before the first one were pruned.
+        expired: How many payloads were pruned.
     """
 
     def __init__(self) -> None:
@@ -42,13 +44,16 @@ class Whole:
         self.kinds: Counter[str] = Counter()
         self.waiting: dict[str, None] = {}
         self.damage: Finding | None = None
-        self.payloads = self.erased = 0
+        self.payloads = self.erased = self.expired = self.pruned = 0
+        self._first = 0
+        self._orphans: set[int] = set()
+        self._gone = (0, 0)
         self._last: Piece | None = None
         self._task_n: dict[str, int] = {}
         self._pair_n: dict[str, int] = {}
         self._pairs: dict[str, str] = {}
         self._payloads: Counter[str] = Counter()
-        self._lost: list[tuple[str, Finding]] = []
+        self._lost: list[tuple[str, int, Finding]] = []
         self._erased: set[str] = set()
         self._findings: list[Finding] = []
 
@@ -70,9 +75,15 @@ class Whole:
 
     def findings(self) -> list[Finding]:
         """What is wrong with single records, in their order; call it after the last piece."""
-        lost = [finding for kid, finding in self._lost if kid not in self._erased]
+        segment, file = self._gone
+        left = [one for one in self._lost if one[0] not in self._erased]
+        lost = [finding for _, number, finding in left if not 0 <= number < file]
         self.erased = sum(self._payloads[kid] for kid in self._erased)
-        self.payloads = self._payloads.total() - self.erased - len(lost)
+        self.expired = len(left) - len(lost)
+        self.payloads = self._payloads.total() - self.erased - len(left)
+        if self._first > segment:
+            sentence = f"the log begins with record {self.pruned}, and none says that others went"
+            self._findings.append(Finding("truncated", sentence))
         found = [*self._findings, *lost]
         found.sort(key=lambda finding: self.size if finding.seq is None else finding.seq)
         return found[:MAX_LISTED]
@@ -83,6 +94,10 @@ class Whole:
         if last is not None and not last.whole:
             sentence = f"segment {last.segment} has no end, and segment {piece.segment} exists"
             raise Damaged("edited", sentence, self.size)
+        if last is None and piece.segment:
+            # Those before it were pruned; that their tree is this one the signed root shows.
+            self._first, self.pruned = piece.segment, piece.began[0]
+            self.size, self.nodes = piece.began
         if piece.origin is None:
             return  # its header is not there yet, or the damage says why it cannot be read
         if piece.began != (self.size, self.nodes):
@@ -98,7 +113,7 @@ class Whole:
         for seq, decision in contents.early:
             if decision in self.waiting:
                 del self.waiting[decision]
-            else:
+            elif not self.pruned:  # otherwise the permit may be among what was pruned
                 sentence = f"record {seq}: an outcome for {decision}, for which no permit waits"
                 self._findings.append(Finding("unpaired", sentence, seq))
         self.waiting |= contents.waiting
@@ -106,6 +121,7 @@ class Whole:
         self._payloads.update(contents.payloads)
         self._lost += contents.lost
         self._erased.update(contents.erased)
+        self._gone = max(self._gone[0], contents.pruned[0]), max(self._gone[1], contents.pruned[1])
         # A log that is wrong throughout would otherwise be held in memory as a list of findings.
         del self._findings[MAX_LISTED:]
 
@@ -117,14 +133,23 @@ class Whole:
             self._follow(self._task_n, task, task_n, f"task {task}")
             if task in self._pairs:
                 by_pair.setdefault(self._pairs[task], []).extend(pair_n)
+            elif self.pruned:
+                self._orphans.update(pair_n)  # whose the task was went with its first records
             else:
                 self._gap(f"task {task} has records and was never started")
         for pair, numbers in by_pair.items():
+            if self._orphans:
+                between = range(min(numbers), max(numbers))
+                numbers += [
+                    one for one in self._orphans.intersection(between) if one not in numbers
+                ]
             # In the order of the log within each task, and here over all tasks of the pair.
             self._follow(self._pair_n, pair, sorted(numbers), f"tenant, agent and user {pair}")
 
     def _follow(self, last: dict[str, int], key: str, numbers: list[int], whose: str) -> None:
         """Whether numbers go on where those before them ended, each once."""
+        if self.pruned:
+            last.setdefault(key, numbers[0] - 1)
         expected = last.get(key, 0) + 1
         last[key] = numbers[-1]
         if numbers == list(range(expected, expected + len(numbers))):

@@ -1,0 +1,1 @@
+"""How long evidence is kept, who must not be forgotten, and who is."""

@@ -1,0 +1,61 @@
+"""Legal hold: evidence that stays, however old it is and whoever wants it gone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+EVERYTHING: Final = "log *"
+"""What is held when all of a log is."""
+
+Record = Mapping[str, Any]
+
+
+class Hold(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
+    tag_field="kind", tag="hold",
+):  # fmt: skip
+    """A record of kind `hold`, but for when and by whom: of a task, a user, or all (`log`, `*`)."""
+
+    phase: Literal["placed", "released"]
+    what: Literal["task", "user", "log"]
+    id: Annotated[str, Meta(min_length=1, max_length=512)]
+    reason: Annotated[str, Meta(min_length=1, max_length=512)]
+
+
+class Retained(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
+    tag_field="kind", tag="retention",
+):  # fmt: skip
+    """A record of kind `retention`, but for when and by whom: what goes, and how many records of
+    holds were known when it was chosen. The state refuses it where another came meanwhile.
+    """
+
+    segments_before: Annotated[int, Meta(ge=0)]
+    records_before: Annotated[int, Meta(ge=0)]
+    payloads_before: Annotated[int, Meta(ge=0)]
+    holds: Annotated[int, Meta(ge=0)]
+
+
+class Holds:
+    """What is held, by `task <id>`, `user <pseudonym>` or `log *`; records in their order."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = frozenset(names)
+        self._tasks: set[str] = set()
+
+    def holds(self, record: Record) -> bool:
+        """Whether somebody needs this record."""
+        if not self._names:
+            return False
+        if EVERYTHING in self._names:
+            return True
+        task, user = record.get("task"), record.get("user")
+        if isinstance(user, dict):
+            user = user.get("id")  # pyright: ignore[reportUnknownMemberType] # JSON
+        if f"user {user}" in self._names and task is not None:
+            self._tasks.add(task)
+        return f"task {task}" in self._names or f"user {user}" in self._names or task in self._tasks
