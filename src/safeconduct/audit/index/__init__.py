@@ -5,5 +5,6 @@ away at any time. What it finds is read from the log and looked at again, so tha
 found out; that no row is missing is what the counters in the records are for.
 
 `entry` says what is kept of a record, `query` what can be asked, `port` what an index offers.
-`weeks` and `sqlite` are the one of files. `following` brings one up to its log, `searching` asks.
+`weeks` and `sqlite` are the one of files, `postgres` is that of a cluster. `following` brings one
+up to its log, `searching` asks, `evidence` proves.
 """

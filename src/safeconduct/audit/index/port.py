@@ -16,6 +16,10 @@ class IndexDamaged(Exception):
     """An index cannot be read, or says what the log does not: it has to be built anew."""
 
 
+class IndexUnavailable(Exception):
+    """What keeps an index cannot be reached or used; nothing is known of the index."""
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far an index has come in a log: all of the tree `size` and `nodes`, which ends at an
     offset in a segment. `tenant` is that of the gateway by then.
@@ -45,7 +49,7 @@ class Task(NamedTuple):
 
 
 class Index(Protocol):
-    """The entries of one log. Everything raises IndexDamaged, and what its store raises."""
+    """The entries of one log. Everything raises IndexDamaged, IndexUnavailable."""
 
     def position(self) -> Position | None:
         """How far it has come; None: nothing is in it."""
