@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -105,3 +106,21 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
     for seq, text in told.items():
         assert records[seq]["i"] == records[seq + 1]["i"] == text
     assert projection.records == records
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "cycles", [25, pytest.param(1000, marks=pytest.mark.debian)], ids=["some", "a thousand"]
+)
+def test_kill_9_loop_loses_nothing_that_was_answered_and_no_root(
+    tmp_path: Path, cycles: int
+) -> None:
+    arguments = [sys.executable, "-m", "tests.support.mortal", str(tmp_path), str(cycles)]
+    ran = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert found["answered"] > 5 * cycles
+    assert found["segments"] > 2
+    assert (found["lost"], found["other_roots"], found["verified"]) == (0, 0, 0)
+    assert found["numbered"]
+    assert found["counted"]  # and the counters of the task go on where they were
