@@ -168,10 +168,10 @@ def write(directory: Path, engine: LocalEngine) -> None:
         log.close()
 
 
-def per_second(directory: Path, old: LocalEngine, new: LocalEngine) -> int:
+def per_second(directory: Path, old: LocalEngine, new: LocalEngine, rounds: int) -> int:
     """Decisions replayed in a second of CPU: the best of some rounds."""
     best = 0.0
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         comparison = Comparison(Bundles([old]), new)
         start = time.process_time_ns()
         for record in decisions(directory):
@@ -183,7 +183,7 @@ def per_second(directory: Path, old: LocalEngine, new: LocalEngine) -> int:
     return round(best)
 
 
-def measured() -> dict[str, int]:
+def measured(rounds: int = ROUNDS) -> dict[str, int]:
     """Decisions a second of CPU: a bundle against itself, and against the same rules in the other
     engine.
     """
@@ -193,7 +193,7 @@ def measured() -> dict[str, int]:
         with tempfile.TemporaryDirectory() as directory:
             write(Path(directory), old)
             for other, new in engines.items():
-                found[f"{name} {other}"] = per_second(Path(directory), old, new)
+                found[f"{name} {other}"] = per_second(Path(directory), old, new, rounds)
     return found
 
 
