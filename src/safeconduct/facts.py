@@ -139,7 +139,13 @@ class FactFinder:
         return call, self._gathered(bearer, tool, call, trace)
 
     def replied(
-        self, bearer: Bearer, asking: Call, method: str, reply: JSON, trace: Trace | None = None
+        self,
+        bearer: Bearer,
+        asking: Call,
+        method: str,
+        asked: JSON,
+        reply: JSON,
+        trace: Trace | None = None,
     ) -> tuple[Call, Gathered]:
         """Step 1 of a reply to what the upstream asked while a call ran: data on its way to it.
 
@@ -150,6 +156,7 @@ class FactFinder:
         about, where, name = asking.method, asking.upstream, asking.name
         pin = self.catalogue.pin(about, where, name)
         call = self._call(bearer, method, where, name, arguments, pin, about)
+        call = msgspec.structs.replace(call, asked=asked)
         gathered = self._gathered(bearer, tool, call, trace)
         return call, msgspec.structs.replace(gathered, reply=True)
 
@@ -373,6 +380,7 @@ def zones(config: Config) -> dict[str, ZoneFacts]:
             deny=frozenset(zone.deny),
             region=zone.region,
             max_label=Confidentiality[zone.max_label],
+            model=zone.model,
         )
         for zone in config.zones.values()
     }

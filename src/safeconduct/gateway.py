@@ -298,9 +298,9 @@ class Gateway:
         caller replies reaches the upstream through steps 1 to 5.
         """
 
-        def judge(method: str, reply: JSON) -> Awaitable[Made]:
+        def judge(method: str, asked: JSON, reply: JSON) -> Awaitable[Made]:
             trace = made.gathered.trace
-            replied = partial(self.facts.replied, bearer, made.call, method, reply, trace)
+            replied = partial(self.facts.replied, bearer, made.call, method, asked, reply, trace)
             # A reply is not constrained: it belongs to a call that was.
             return self.judged(bearer, lambda _: replied())
 

@@ -34,8 +34,8 @@ MAX_WAITING_OF_TASK: Final = 8
 one upstream serves at once, so that nobody who waits keeps the others out.
 """
 
-Judge = Callable[[str, JSON], Awaitable[Made]]
-"""Takes the reply to an ask of a method through steps 1 to 5."""
+Judge = Callable[[str, JSON, JSON], Awaitable[Made]]
+"""Takes an ask of a method, and the reply to it, through steps 1 to 5."""
 
 
 class Places:
@@ -151,7 +151,7 @@ class Hearing:
                 given = reply(method, await self._listener.asked(method, self._marked(kept)))
         except Malformed:
             raise AskRefused from None
-        judged = await self._judge(method, given)
+        judged = await self._judge(method, kept, given)
         if not isinstance(judged.decision.verdict, Permit):
             raise AskRefused
         if self._over():

@@ -7,14 +7,19 @@ log, and says by an exception what may not go on.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from time import perf_counter_ns
+from typing import Final
 
 import msgspec
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.asks import INPUT_REQUIRED
+from safeconduct.core.evidence import documents, found_in, needles, prompted, sampled
 from safeconduct.core.labels import Label
+from safeconduct.core.masks import Mask, unkept
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.record import (
     approval_request,
@@ -22,27 +27,46 @@ from safeconduct.core.record import (
     memory_records,
     outcome_record,
 )
-from safeconduct.core.recorded_input import without_input
+from safeconduct.core.recorded_input import parted
 from safeconduct.core.verdict import Decision, Deny, Elevate, Permit
 from safeconduct.ports import (
     JSON,
+    About,
     Desk,
     Ledger,
     LedgerConflict,
     LedgerFault,
     NotRecorded,
+    PayloadOf,
     Refused,
+    Sealed,
+    Sealer,
 )
+
+MAX_TASKS: Final = 256
+"""Of how many tasks it is known which texts they were given."""
+
+MAX_TEXTS: Final = 64
+"""How many texts of one task are known, the newest."""
+
+MAX_CONTAINED: Final = 32
+MAX_MODEL: Final = 128
+"""How many decisions, and how many characters of a model's name, a record holds."""
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision that is on record. `approval` is the question that waits for a person, if any."""
+    """A decision that is on record. `approval` is the question that waits for a person, if any,
+    `masks` what is not kept of its result, and `begun_ns` when it was recorded, by a clock of its
+    own.
+    """
 
     id: str
     call: Call
     gathered: Gathered
     decision: Decision
     approval: str | None = None
+    masks: tuple[Mask, ...] | None = None
+    begun_ns: int = 0
 
 
 class Recorder:
@@ -54,6 +78,7 @@ class Recorder:
     def __init__(
         self,
         ledger: Ledger,
+        sealer: Sealer,
         desk: Desk,
         clock_ms: Callable[[], int],
         new_id: Callable[[str], str],
@@ -61,6 +86,9 @@ class Recorder:
     ) -> None:
         """`mask_key` is what records hash masked values with."""
         self._ledger = ledger
+        self._sealer = sealer
+        self._masks: tuple[Mask, ...] | None = None
+        self._given: OrderedDict[str, OrderedDict[str, str]] = OrderedDict()
         self._desk = desk
         self._clock_ms = clock_ms
         self._new_id = new_id
@@ -73,13 +101,16 @@ class Recorder:
 
         None when the task's state moved on since the facts were gathered: nothing was written.
         """
-        made = Made(id=self._new_id("d"), call=call, gathered=gathered, decision=decision)
+        if facts is not None:
+            self._masks = facts.policy.masks
+        made = self._made(call, gathered, decision)
         question: JSON | None = None
         if isinstance(decision.verdict, Elevate) and facts is not None:
             made, question = self._asked(made, facts, decision.verdict)
         record = decision_record(made.id, call, gathered, facts, made.decision, self._mask_key)
         try:
-            await self._append_decision(record, [] if question is None else [question])
+            record = self._with_payload(made, record)
+            await self._append(record, *([] if question is None else [question]))
         except LedgerConflict:
             if question is not None:
                 self._desk.withdraw(made.approval)
@@ -98,9 +129,24 @@ class Recorder:
     async def refused(self, call: Call, gathered: Gathered, code: str) -> Made:
         """Records a refusal that no check pronounced."""
         decision = Decision(Deny(code), ())
-        made = Made(id=self._new_id("d"), call=call, gathered=gathered, decision=decision)
-        await self._append(decision_record(made.id, call, gathered, None, decision))
+        made = self._made(call, gathered, decision)
+        record = decision_record(made.id, call, gathered, None, decision)
+        await self._append(self._with_payload(made, record))
         return made
+
+    def forget_masks(self) -> None:
+        """Other rules judge from now on: what may be kept is known when they have spoken."""
+        self._masks = None
+
+    def _made(self, call: Call, gathered: Gathered, decision: Decision) -> Made:
+        return Made(
+            id=self._new_id("d"),
+            call=call,
+            gathered=gathered,
+            decision=decision,
+            masks=self._masks,
+            begun_ns=perf_counter_ns(),
+        )
 
     def _asked(self, made: Made, facts: Facts, elevate: Elevate) -> tuple[Made, JSON | None]:
         """The decision with the question it asks, and the record of a question that is new.
@@ -127,24 +173,25 @@ class Recorder:
         `known`: the task remembers all of it already.
         """
         memory = [] if known else self._memory(made, admitted)
-        outcome = outcome_record(
-            made.id,
-            made.gathered.task.id,
-            self._clock_ms(),
-            _status(admitted.result),
+        result = admitted.result
+        sealed, model = self._sealed(made, "outcome", {"result": result}, prompted(result))
+        seen: JSON = {"bytes": admitted.size, "payload": sealed, **documents(result)}
+        if model:
+            seen["model"] = model
+        outcome = self._outcome(
+            made,
+            _status(result),
             may_have_happened=True,
             result_digest=admitted.digest,
             redacted=admitted.redacted,
+            seen=seen,
         )
         await self._append(*memory, outcome)
+        self._remember_texts(made, result)
 
     async def passed(self, made: Made) -> None:
         """The outcome of a reply that an upstream is about to get."""
-        at_ms = self._clock_ms()
-        outcome = outcome_record(
-            made.id, made.gathered.task.id, at_ms, "ok", may_have_happened=True
-        )
-        await self._append(outcome)
+        await self._append(self._outcome(made, "ok", may_have_happened=True))
 
     async def handed_over(self, made: Made, label: Label) -> None:
         """Steps 10 and 11 of a call that another enforcement point makes: nobody here will see what
@@ -153,42 +200,98 @@ class Recorder:
         memory = (
             [] if label <= made.gathered.task.labels else self._memory(made, Admitted(label=label))
         )
-        at_ms = self._clock_ms()
-        task = made.gathered.task.id
-        outcome = outcome_record(made.id, task, at_ms, "handed-over", may_have_happened=True)
-        await self._append(*memory, outcome)
+        await self._append(*memory, self._outcome(made, "handed-over", may_have_happened=True))
 
     async def ended(
         self, made: Made, reason: str, status: str = "refused", *, happened: bool = False
     ) -> Refused:
         """Step 11 of a call that ended without a result."""
-        await self._append(
-            outcome_record(
-                made.id,
-                made.gathered.task.id,
-                self._clock_ms(),
-                status,
-                reason=reason,
-                may_have_happened=happened,
-            )
-        )
+        await self._append(self._outcome(made, status, reason=reason, may_have_happened=happened))
         may = happened and made.gathered.tool.effect.changes_state
         return Refused(decision=made.id, code=reason, may_have_happened=may)
 
     def _memory(self, made: Made, admitted: Admitted) -> list[JSON]:
         return memory_records(made.id, made.gathered.task.id, self._clock_ms(), admitted)
 
-    async def _append_decision(self, record: JSON, questions: list[JSON]) -> None:
-        """What resolvers and issuers tell can be more than a record holds: the policy input is for
-        replays, and a decision is evidence without it.
+    def _outcome(
+        self,
+        made: Made,
+        status: str,
+        *,
+        may_have_happened: bool,
+        reason: str | None = None,
+        result_digest: str | None = None,
+        redacted: int = 0,
+        seen: JSON | None = None,
+    ) -> JSON:
+        took_us = (perf_counter_ns() - made.begun_ns) // 1000
+        return outcome_record(
+            made.id,
+            made.gathered.task.id,
+            self._clock_ms(),
+            status,
+            reason=reason,
+            may_have_happened=may_have_happened,
+            result_digest=result_digest,
+            redacted=redacted,
+            seen={"dur_us": took_us} if seen is None else {"dur_us": took_us, **seen},
+        )
+
+    def _with_payload(self, made: Made, record: JSON) -> JSON:
+        """The record of a decision as it stands in the log, with its payload.
+
+        Raises: NotRecorded; ValueError: the payload is no JSON.
         """
+        call = made.call
+        record, content = parted(record)
+        content["arguments"] = call.arguments
+        if call.asked is not None:
+            content["asked"] = call.asked
+        claimed, parts = sampled(call)
+        record["payload"], model = self._sealed(made, "decision", content, parts)
+        if claimed is not None:
+            model["claimed"] = claimed[:MAX_MODEL]
+        if model:
+            record["model"] = {**record.get("model", {}), **model}
+        for place in unkept(made.masks, "arguments"):
+            if place == ("arguments",):
+                record.pop("objects", None)
+            elif "objects" in record:
+                record["objects"].pop(place[-1], None)
+        return record
+
+    def _sealed(
+        self, made: Made, kind: PayloadOf, content: JSON, parts: JSON
+    ) -> tuple[Sealed, JSON]:
+        """The payload, and what the record says of the prompt and the completion in it.
+
+        Raises: NotRecorded; ValueError: it is no JSON.
+        """
+        gathered = made.gathered
+        about = About(kind, made.id, gathered.tenant, gathered.user.id, gathered.now_ms)
+        member = "arguments" if kind == "decision" else "result"
         try:
-            await self._append(record, *questions)
-        except ValueError:
-            shorter = without_input(record)
-            if shorter is None:
-                raise
-            await self._append(shorter, *questions)
+            sealed = self._sealer.seal(about, content, unkept(made.masks, member), parts)
+        except LedgerFault as fault:
+            raise NotRecorded(self._new_id("i")) from fault
+        model: JSON = dict(sealed.commits)
+        if "prompt" in parts:
+            given = self._given.get(gathered.task.id)
+            if given and (found := found_in(parts["prompt"], given.items())):
+                model["contains"] = found[-MAX_CONTAINED:]
+        return sealed, model
+
+    def _remember_texts(self, made: Made, result: JSON) -> None:
+        """Which decision gave a task which texts, so that prompts can be linked to them."""
+        task = made.gathered.task.id
+        given = self._given.setdefault(task, OrderedDict())
+        self._given.move_to_end(task)
+        for needle in needles(result):
+            given[needle] = made.id
+            if len(given) > MAX_TEXTS:
+                given.popitem(last=False)
+        if len(self._given) > MAX_TASKS:
+            self._given.popitem(last=False)
 
     async def _append(self, *records: JSON) -> None:
         try:

@@ -17,6 +17,10 @@ import msgspec
 
 from safeconduct.approvals.desk import Desk
 from safeconduct.audit.log import Log
+from safeconduct.audit.payloads import keystore
+from safeconduct.audit.payloads.boundary import Boundary
+from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.audit.payloads.sealing import PayloadSealer
 from safeconduct.audit.signer import Signing
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.policy import Process
@@ -27,6 +31,7 @@ from safeconduct.delegation import feed
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
 from safeconduct.handover import Handover
+from safeconduct.inspectors.held import HeldSecrets
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.kit import files
 from safeconduct.ports import (
@@ -151,14 +156,19 @@ class Rooms:
         self.policy = policy
         self.state = TaskState(state / STATE_FILE)
         origin = root.audit.origin or f"{root.gateway.tenant}/audit"
+        self.keys = Keystore(state / keystore.DIRECTORY)
+        inspectors = (SecretInspector(), held := HeldSecrets())
         self.log = Log.open(
             directory / root.audit.directory,
             self.state,
             origin=origin,
+            boundary=Boundary(self.keys, root.gateway.tenant, inspectors),
             signer=lambda log, name: signer(log, state, name),
         )
         self.feed = feed.Feed(state, self.state.revocations())
-        self.broker = broker = Broker(config, clock_ms=clock, sign=sign, record=self.log.append)
+        self.broker = broker = Broker(
+            config, clock_ms=clock, sign=sign, record=self.log.append, note=held.note
+        )
         self.offers = Offers(config, upstreams, broker)
         broker.tickets.given = self._consented
         self.catalogue = Catalogue(config, self.offers)
@@ -174,7 +184,9 @@ class Rooms:
             broker=broker,
             clock_ms=clock,
         )
-        recorder = Recorder(self.log, self.desk, clock, new_id, mask_key(state / MASK_KEY))
+        sealer = PayloadSealer(self.keys, inspectors)
+        mask = mask_key(state / MASK_KEY)
+        self.recorder = recorder = Recorder(self.log, sealer, self.desk, clock, new_id, mask)
         self.gateway = Gateway(
             self.facts,
             recorder=recorder,
@@ -328,6 +340,7 @@ class Rooms:
         """Judge by this policy from the next call on."""
         self.policy = policy
         self.facts.use(policy)
+        self.recorder.forget_masks()
 
     async def close(self) -> None:
         """Closes everything, in the reverse order."""
@@ -336,4 +349,5 @@ class Rooms:
             await self.policy.close()
         self.feed.close()
         self.log.close()
+        self.keys.close()
         self.state.close()

@@ -15,6 +15,9 @@ from safeconduct.audit.reading import read
 from safeconduct.cli.output import log_of
 from safeconduct.config.policy import PolicySource
 from safeconduct.config.schema import Window
+from safeconduct.core.admit import Admitted
+from safeconduct.core.evidence import SAMPLING
+from safeconduct.core.labels import BOTTOM
 from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.trace import Trace
@@ -29,12 +32,14 @@ from tests.support.incidents import incident_records
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
 from tests.support.providers import POOL, pool_world, token
+from tests.support.recorded import recorded
 from tests.support.reloading import reloaded
 from tests.support.web import serving
 from tests.support.worlds import Rules, config
 
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
-EVERYWHERE = {"kind", "n", "task_n", "pair_n"}
+COUNTERS = {"task_n", "pair_n"}
+EVERYWHERE = {"kind", "n", *COUNTERS}
 
 
 def fails(**_: object) -> None:
@@ -47,6 +52,29 @@ def deal(**_: object) -> dict[str, int]:
 
 def case(**_: object) -> dict[str, Any]:
     return {"deal_id": "D-7", "messages": [{"body": SECRET}]}
+
+
+async def evidence(task: SimulatedTask, directory: Path) -> None:
+    """A child task gets a prompt with a document in it, and gives an upstream a completion."""
+    (started,) = recorded(directory / "audit", "task")
+    child = {name: value for name, value in started.items() if name not in {"n", *COUNTERS}}
+    parent, task.task = task.task, "t_child"
+    await task.rooms.log.append({**child, "task": task.task, "parent": parent})
+    gateway, facts = task.rooms.gateway, task.rooms.facts
+    bearer = await gateway.authenticate(Caller(http_method="POST", url="", authorization=None))
+    asked = {"arguments": {"case_id": "C-1"}}
+    made = await gateway.judged(
+        bearer, lambda sets: facts.gather(bearer, "tools/call", "crm", "get_case", asked, sets)
+    )
+    said = {"role": "user", "content": {"type": "text", "text": "hello"}}
+    document = {"type": "resource_link", "uri": "crm://case/1", "name": "case"}
+    messages = [said, {"role": "user", "content": document}]
+    await task.rooms.recorder.done(
+        made, Admitted(result={"messages": messages}, label=BOTTOM), known=True
+    )
+    given = {**said, "role": "assistant", "model": "m-1"}
+    reply = facts.replied(bearer, made.call, SAMPLING, {"messages": [said]}, given)
+    await gateway.judged(bearer, lambda _: reply)
 
 
 async def calls(directory: Path) -> None:
@@ -75,6 +103,7 @@ async def calls(directory: Path) -> None:
         asked = {"name": "get_case", "arguments": {"case_id": "C-1"}}
         agent = Caller(http_method="POST", url="", authorization=task.task)
         await task.rooms.gateway.call(agent, "tools/call", "crm", "get_case", asked, trace=traced)
+        await evidence(task, directory)
         await task.rooms.revoke("task", task.task, "uid:0")
         await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)

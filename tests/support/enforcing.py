@@ -22,6 +22,7 @@ from safeconduct.simulation import SimulatedTask
 from tests.support.certified import Certified
 from tests.support.front import Fields, Reply, exchange
 from tests.support.parties import ISSUER, NOW_MS, configuration
+from tests.support.recorded import recorded
 from tests.support.worlds import AGENT, USER, Rules
 
 FIXTURE = Path(__file__).parents[2] / "conformance" / "policy" / "fixture"
@@ -153,8 +154,6 @@ class Deciding:
 
     def records(self, kind: str) -> list[JSON]:
         """What is on record by now."""
-        from safeconduct.audit.reading import read
-
         config = self.simulated.config
         directory = Path(config.directory) / config.root.audit.directory
-        return [dict(record) for record in read(directory) if record["kind"] == kind]
+        return recorded(directory, kind)

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from safeconduct.audit.reading import read
 from safeconduct.audit.verify import Report, verify
 from safeconduct.config import load
 from safeconduct.config.schema import Config
@@ -26,6 +25,7 @@ from safeconduct.ports import JSON
 from tests.faults.upstream_servers import Request, raw_server, stateless
 from tests.support.bundles import HEADER, PACKAGE
 from tests.support.front import Fields, Reply, modern, replaced
+from tests.support.recorded import recorded
 from tests.support.threads import in_a_thread
 
 ROOT: Final = Path(__file__).parents[2]
@@ -293,7 +293,7 @@ class Gateway:
 
     def records(self, kind: str) -> list[JSON]:
         """What is on record by now."""
-        return [dict(record) for record in read(self.audit) if record["kind"] == kind]
+        return recorded(self.audit, kind)
 
     def verified(self) -> Report:
         """The log's verification, which must find nothing."""

@@ -32,6 +32,7 @@ from safeconduct.ports import (
 from safeconduct.simulation import SimulatedTask
 from tests.support.credentials import with_credential
 from tests.support.listeners import Hears
+from tests.support.recorded import recorded
 from tests.support.worlds import AGENT, USER, Rules, config
 
 CASE = {
@@ -84,10 +85,11 @@ async def task(tmp_path: Path) -> AsyncIterator[SimulatedTask]:
 
 
 def records(task: SimulatedTask, kind: str) -> list[dict[str, Any]]:
-    from safeconduct.audit.reading import read
+    return recorded(audit_of(task), kind)
 
-    directory = Path(task.config.directory) / task.config.root.audit.directory
-    return [record for record in read(directory) if record["kind"] == kind]
+
+def audit_of(task: SimulatedTask) -> Path:
+    return Path(task.config.directory) / task.config.root.audit.directory
 
 
 async def test_a_permitted_call_runs_once_and_leaves_a_decision_and_an_outcome(
@@ -416,7 +418,7 @@ async def test_a_decision_that_cannot_be_recorded_in_full_is_a_refusal(tmp_path:
         assert (step.reason, tool.runs) == ("record-too-large", 0)
 
 
-async def test_facts_that_a_record_cannot_hold_are_left_out_and_the_call_goes_on(
+async def test_facts_that_a_record_could_not_hold_are_in_its_payload(
     tmp_path: Path,
 ) -> None:
     def deal(**_: object) -> dict[str, Any]:
@@ -429,8 +431,10 @@ async def test_facts_that_a_record_cannot_hold_are_left_out_and_the_call_goes_on
         assert (step.verdict, tool.runs) == ("done", 1)
         (decision,) = records(task, "decision")
         assert decision["policy"] == {
-            "bundle": "", "permit": permit, "deny": [], "elevate": [], "masked": [""],
+            "bundle": "", "permit": permit, "deny": [], "elevate": [],
+            "input": decision["policy"]["input"],
         }  # fmt: skip
+        assert decision["policy"]["input"]["facts"]["old_amount_minor"] == "x" * 4000
 
 
 async def test_what_the_policy_masks_is_not_in_the_log_and_stays_comparable(tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ class TestAsks:
         monkeypatch.setattr(facts.catalogue, "pin", lambda *_: None)
         bearer = await task.rooms.gateway.authenticate(caller(task))
         replies = [
-            facts.replied(bearer, asking, "roots/list", {"roots": []})[0]
+            facts.replied(bearer, asking, "roots/list", {}, {"roots": []})[0]
             for asking in (
                 judged(method=method, upstream="crm", name="one", target=target)
                 for method, target in (

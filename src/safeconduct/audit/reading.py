@@ -14,6 +14,7 @@ import orjson
 
 from safeconduct.audit import checkpoint
 from safeconduct.audit.faults import Damaged, LogFault
+from safeconduct.audit.payloads.opening import Opener
 from safeconduct.audit.records import decode
 from safeconduct.audit.walk import Walk
 
@@ -26,11 +27,13 @@ def read(
     decision: str | None = None,
     task: str | None = None,
     last: int | None = None,
+    opener: Opener | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The records of a log, the oldest first; the log may be in use.
 
     Args:
         directory: Where the log is.
+        opener: Tells who the users are; without one they stay pseudonyms.
         decision: Only records of this decision.
         task: Only records of this task, and outcomes of its decisions.
         last: Only that many, from the end.
@@ -44,11 +47,14 @@ def read(
         records = (record for record in records if record.get("decision") == decision)
     if task is not None:
         records = _of_task(records, task)
-    return records if last is None else iter(deque(records, maxlen=last))
+    if last is not None:
+        records = iter(deque(records, maxlen=last))
+    return records if opener is None else (dict(opener.shown(record)) for record in records)
 
 
-def decisions(directory: Path) -> Iterator[dict[str, Any]]:
-    """The decision records of a log, the oldest first; the log may be in use.
+def decisions(directory: Path, opener: Opener | None = None) -> Iterator[dict[str, Any]]:
+    """The decision records of a log, the oldest first; the log may be in use. An opener makes them
+    whole, with what they are replayed from.
 
     That they stand under its root is looked at, and at the end that the log got as far as its
     checkpoint; that each is in canonical form, by `verify` alone.
@@ -65,7 +71,7 @@ def decisions(directory: Path) -> Iterator[dict[str, Any]]:
                     if isinstance(record, dict):
                         found = cast("dict[str, Any]", record)
                         if found.get("kind") == "decision":
-                            yield found
+                            yield found if opener is None else opener.whole(found)
         walk.check_claim()
     except Damaged as damage:
         raise LogFault(damage.code, f"{directory}: {damage.sentence}") from damage
@@ -73,8 +79,10 @@ def decisions(directory: Path) -> Iterator[dict[str, Any]]:
         raise LogFault("edited", f"{directory}: {error}") from error
 
 
-def find_decision(directory: Path, decision: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """A decision record and its outcome record, if there is one.
+def find_decision(
+    directory: Path, decision: str, opener: Opener | None = None
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """A decision record, which an opener makes whole, and its outcome record, if there is one.
 
     Raises:
         LookupError: the log knows no such decision.
@@ -84,7 +92,7 @@ def find_decision(directory: Path, decision: str) -> tuple[dict[str, Any], dict[
     found: dict[str, Any] | None = None
     for record in read(directory, decision=decision):
         if record.get("kind") == "decision":
-            found = record
+            found = record if opener is None else opener.whole(record)
         elif record.get("kind") == "outcome" and found is not None:
             return found, record
     if found is None:

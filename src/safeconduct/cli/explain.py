@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from safeconduct.cli import output
 from safeconduct.core.reasons import REASONS
-from safeconduct.core.recorded_input import NotReplayable, recorded_input
+from safeconduct.core.recorded_input import UNOPENED, NotReplayable, recorded_input
 
 if TYPE_CHECKING:
     from safeconduct.policy.contract import RuleAt
@@ -31,10 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explains from the record alone; where the rules stand, from their bundle."""
+    from safeconduct.audit.payloads.opening import opener
     from safeconduct.audit.reading import find_decision
 
+    directory = args.log or output.audit_directory(args)
     try:
-        decision, outcome = find_decision(args.log or output.audit_directory(args), args.decision)
+        decision, outcome = find_decision(directory, args.decision, opener(directory))
     except LookupError:
         form = "" if args.decision.startswith("d_") else " (a decision's id has the form d_…)"
         return output.refused(f"the log knows no decision {args.decision}{form}")
@@ -140,6 +142,8 @@ def _facts(decision: Mapping[str, Any], seen: Mapping[str, Any] | None) -> Itera
         for name, value in seen.items():
             if name not in ("labels", "now_ms"):
                 yield f"    {name:<11}{output.plain(value)}"
+    if UNOPENED in decision:
+        yield f"  sealed     what the rules saw: {decision[UNOPENED]}"
     masked = decision.get("policy", {}).get("masked")
     if masked:
         yield f"  masked     {', '.join(output.printable(one) or 'all of it' for one in masked)}"

@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never, cast
 import msgspec
 
 from safeconduct.core.asks import INPUT_REQUIRED, input_required
-from safeconduct.core.canonical import NotCanonical, digest
+from safeconduct.core.canonical import NotCanonical, canonical, sha256
 from safeconduct.core.labels import Integrity, Label
 from safeconduct.core.model import Call, Finding, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
@@ -37,11 +37,12 @@ MARKED: Final = frozenset({"text", "description"})
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     """A result that may be delivered, the label it brings, and the values it vouches for.
 
-    `digest` is that of the canonical form of exactly this result.
+    `digest` and `size`, in bytes, are those of the canonical form of exactly this result.
     """
 
     result: JSON = {}
     digest: str = ""
+    size: int = 0
     label: Label
     vouched: tuple[Vouched, ...] = ()
     redacted: int = 0
@@ -89,14 +90,21 @@ def admit(
                     kept = spotlight(kept, source, call.digest)
                 case _:
                     assert_never(obligation)
-        delivered = digest(kept)
+        delivered = canonical(kept)
     except (TooManyValues, Concealed):
         return Withheld("result-withheld")
     except NotAllowed:
         return Withheld("ask-refused")
     except (Malformed, NotCanonical):
         return Withheld("upstream-malformed")
-    return Admitted(result=kept, digest=delivered, label=label, vouched=vouched, redacted=redacted)
+    return Admitted(
+        result=kept,
+        digest=sha256(delivered),
+        size=len(delivered),
+        label=label,
+        vouched=vouched,
+        redacted=redacted,
+    )
 
 
 def _rebuilt(

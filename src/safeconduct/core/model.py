@@ -32,7 +32,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     question, `resumed`, the replies are judged as one more argument, and `state` is what the
     upstream gave along with the question and gets back.
 
-    `constrained` are the paths of values that the policy put into the arguments.
+    `constrained` are the paths of values that the policy put into the arguments. `asked` is what
+    the upstream asked, where the call is the reply to that.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     resumed: bool = False
     state: str | None = None
     constrained: tuple[str, ...] = ()
+    asked: dict[str, Any] | None = None
 
 
 class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +85,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     `version` rises with every change that a decision could depend on; a reservation names the
     version it was decided on. `unattested` and `suspect` count permits and refusals since the agent
     last showed a fresh SVID, which it must after `reattest_every` or `reattest_on_refusals`.
+    `chain` are the tasks above it and their agents, nearest first.
     """
 
     id: str
@@ -105,6 +108,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     unattested: int = 0
     reattest_on_refusals: int | None = None
     suspect: int = 0
+    chain: tuple[tuple[str, str], ...] = ()
 
     @property
     def reattestation_due(self) -> bool:
@@ -115,13 +119,16 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ZoneFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The zone the agent runs in; `egress` and `deny` are names of destinations."""
+    """The zone the agent runs in; `egress` and `deny` are names of destinations, and `model` is the
+    one that is registered for it.
+    """
 
     id: str
     egress: frozenset[str]
     deny: frozenset[str]
     region: str | None = None
     max_label: Confidentiality = Confidentiality.restricted
+    model: str | None = None
 
 
 PinState = Literal["reviewed", "unreviewed", "changed"]

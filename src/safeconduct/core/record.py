@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 from safeconduct.core.admit import Admitted
 from safeconduct.core.checks.budget import spends
 from safeconduct.core.decide import NOTHING_AGAINST
+from safeconduct.core.evidence import objects
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
@@ -80,6 +81,14 @@ def decision_record(
         "checks": _checks(decision.answers),
         **recorded(decision_id, task.id, gathered.trace),
     }
+    if tool.manifest is not None:
+        record["scopes"] = list(tool.manifest.scopes)
+        if named := objects(call, tool):
+            record["objects"] = named
+    if task.chain:
+        record["chain"] = [{"task": above, "agent": agent} for above, agent in task.chain]
+    if gathered.zone is not None and gathered.zone.model is not None:
+        record["model"] = {"registered": gathered.zone.model}
     if call.constrained:
         record["constrained"] = list(call.constrained)
     if gathered.unsafe:
@@ -197,8 +206,11 @@ def outcome_record(
     may_have_happened: bool = False,
     result_digest: str | None = None,
     redacted: int = 0,
+    seen: JSON | None = None,
 ) -> JSON:
-    """The outcome record. `status`: ok, error, refused, withheld, cancelled or unknown."""
+    """The outcome record. `status`: ok, error, refused, withheld, cancelled or unknown. `seen` is
+    what else is known of how it went.
+    """
     record: JSON = {
         "kind": "outcome",
         "decision": decision_id,
@@ -213,7 +225,7 @@ def outcome_record(
         record["result"] = result_digest
     if redacted:
         record["redacted"] = redacted
-    return record
+    return record if seen is None else record | seen
 
 
 VOUCHED_PER_RECORD: Final = 20

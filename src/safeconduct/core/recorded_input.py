@@ -17,6 +17,9 @@ from safeconduct.core.model import AgentFacts, Call, Facts, TaskFacts, UserFacts
 
 JSON = dict[str, Any]
 
+UNOPENED: Final = "unopened"
+"""The key that reading adds to a record of which the payload cannot be seen: why."""
+
 WHOLE: Final = ""
 """The JSON Pointer of a whole document (RFC 6901): all of the input was left out."""
 
@@ -59,7 +62,9 @@ def recorded_value(record: Mapping[str, Any], members: Collection[str] | None = 
         raise NotReplayable("the policy was not asked")
     kept: JSON | None = policy.get("input")
     if kept is None:
-        raise NotReplayable("the record does not hold the policy input")
+        why = record.get(UNOPENED)
+        sealed = f": it is sealed, and {why}" if why else ""
+        raise NotReplayable(f"the record does not hold the policy input{sealed}")
     value = {
         name: member(record, kept)
         for name, member in _MEMBERS.items()
@@ -70,13 +75,13 @@ def recorded_value(record: Mapping[str, Any], members: Collection[str] | None = 
     return value
 
 
-def without_input(record: JSON) -> JSON | None:
-    """The record with all of its policy input left out; None where it holds none."""
+def parted(record: JSON) -> tuple[JSON, JSON]:
+    """The record as it stands in the log, and what of the policy input is sealed beside it."""
     policy = record.get("policy", {})
     if "input" not in policy:
-        return None
+        return record, {}
     rest = {name: value for name, value in policy.items() if name != "input"}
-    return {**record, "policy": {**rest, "masked": [WHOLE]}}
+    return {**record, "policy": rest}, {"input": policy["input"]}
 
 
 def _call(record: Mapping[str, Any], kept: JSON) -> JSON:

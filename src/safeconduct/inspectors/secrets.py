@@ -7,12 +7,15 @@ without a shape passes, and keeping it away from agents is the broker's work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, cast
 
 import orjson
 
 from safeconduct.core.model import KEY, Finding
+
+Span = tuple[str, int, int]
+"""A kind of finding, and from which to which character of a text it goes."""
 
 SHAPES: Final[dict[str, str]] = {
     "secret.aws": r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
@@ -55,7 +58,7 @@ class SecretInspector:
 
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
-        return tuple(_look(value, ())) if _suspicious(value) else ()
+        return tuple(look(value, _spans)) if _suspicious(value) else ()
 
 
 def _suspicious(value: object) -> bool:
@@ -65,14 +68,22 @@ def _suspicious(value: object) -> bool:
         return True
 
 
-def _look(value: object, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _spans(text: str) -> Iterator[Span]:
+    for match in _ANY.finditer(text):
+        yield _KINDS[str(match.lastgroup)], match.start(), match.end()
+
+
+def look(
+    value: object, spans: Callable[[str], Iterable[Span]], path: tuple[str | int, ...] = ()
+) -> Iterator[Finding]:
+    """What `spans` tells of the strings and keys of a JSON value, in document order."""
     if isinstance(value, str):
-        for match in _ANY.finditer(value):
-            yield Finding(_KINDS[str(match.lastgroup)], path, match.start(), match.end())
+        for kind, start, end in spans(value):
+            yield Finding(kind, path, start, end)
     elif isinstance(value, dict):
         for key, item in cast("dict[str, object]", value).items():
-            yield from _look(key, (*path, key, KEY))
-            yield from _look(item, (*path, key))
+            yield from look(key, spans, (*path, key, KEY))
+            yield from look(item, spans, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[object]", value)):
-            yield from _look(item, (*path, index))
+            yield from look(item, spans, (*path, index))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -28,19 +28,26 @@ class About(msgspec.Struct, frozen=True):
 class Sealed(msgspec.Struct, frozen=True):
     """A sealed payload, and what its record says of it besides where it lies.
 
-    Without `data` nothing is kept but that.
+    Without `data` nothing is kept but that. `commits` are commitments to parts, by their names.
     """
 
     data: bytes
     said: JSON
+    commits: Mapping[str, str] = {}
 
 
 class Sealer(Protocol):
     """Seals payloads. No credential that is known or looks like one gets into it."""
 
-    def seal(self, about: About, content: JSON, masked: Sequence[Place] = ()) -> Sealed:
+    def seal(
+        self,
+        about: About,
+        content: JSON,
+        masked: Sequence[Place] = (),
+        parts: Mapping[str, object] = {},
+    ) -> Sealed:
         """The content, sealed with the key of its user; values at the places in `masked` are left
-        out of it.
+        out of it. `parts` are committed to one by one.
 
         Raises: LedgerFault: there is no key.
         """

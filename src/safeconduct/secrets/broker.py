@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,11 @@ CALLBACK_PATH: Final = "/oauth/callback"
 Source = Callable[[Errand], Awaitable[Credential]]
 """Where the credentials for one upstream come from. Raises CredentialUnavailable."""
 
+
+def unnoted(_secret: str) -> None:
+    """Tells nobody."""
+
+
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +41,7 @@ class Broker:
         clock_ms: the time.
         sign: the gateway's signature, where one is needed.
         record: the log, where a user's consent is recorded.
+        note: what is told of every secret that is used, and of those that stand elsewhere now.
     """
 
     def __init__(
@@ -44,14 +51,17 @@ class Broker:
         clock_ms: Callable[[], int],
         sign: Sign = unsigned,
         record: Record = unrecorded,
+        note: Callable[[str], None] = unnoted,
     ) -> None:
         self.clients: dict[str, Client] = {}
         self._config = config
         self._clock_ms = clock_ms
         self._sign = sign
+        self._note = note
         self._asked: dict[str, Consents] = {}
         self._sources = {where: self._source(where) for where in config.root.upstreams}
         self.tickets = Tickets(self._asked, clock_ms, record)
+        self._note_all()
 
     async def credential(self, errand: Errand) -> Credential | None:
         """The credential of one call, or None for an upstream that needs none.
@@ -62,10 +72,23 @@ class Broker:
         if source is None:
             return None
         try:
-            return await source(errand)
+            credential = await source(errand)
         except CredentialUnavailable as error:
             _log.warning("no credential for %s: %s", errand.upstream, error)
             raise
+        for field in credential.headers.values():
+            self._note(field)
+        return credential
+
+    def _note_all(self) -> None:
+        """Tells of the secrets that stand elsewhere, before the first one is used."""
+        directory = Path(self._config.directory)
+        for upstream in self._config.root.upstreams.values():
+            block = upstream.credential
+            for reference in (block.value, None if block.oauth is None else block.oauth.secret):
+                if reference is not None:
+                    with suppress(CredentialUnavailable):
+                        self._note(references.read(directory, reference))
 
     def _source(self, where: str) -> Source | None:
         config, sign, clock_ms = self._config, self._sign, self._clock_ms

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from safeconduct.cli import main, output
 from safeconduct.config.policy import PolicyBlock
-from safeconduct.core.recorded_input import without_input
+from safeconduct.core.recorded_input import parted
 from safeconduct.policy.at_hand import configured, rules
 from safeconduct.policy.bundles import archive
 from safeconduct.policy.bundles.reading import read
@@ -95,8 +95,8 @@ def test_what_a_record_does_not_show_is_said(
 ) -> None:
     engine = load(write(tmp_path / "policy"))
     record = decided(engine, call(), facts(resolved={"delta_bps": 5, "owner": "Dana"}))
-    shorter = without_input(record)
-    assert shorter is not None
+    shorter, _ = parted(record)
+    shorter["policy"]["masked"] = [""]
     shorter["policy"]["error"] = "the engine crashed"
     written(tmp_path / "log", [shorter])
     lines = explained(tmp_path, "d_1", capsys=capsys)
@@ -120,7 +120,7 @@ def test_a_program_gets_the_record_what_the_rules_saw_and_where_they_stand(
     bundle = str(tmp_path / "policy")
     (line,) = explained(tmp_path, "d_1", "--bundle", bundle, "--format", "json", capsys=capsys)
     value = json.loads(line)
-    assert value["decision"] == record | {"n": 0}
+    assert value["decision"] == record | {"n": 0, "task_n": 1, "pair_n": 1}
     assert value["outcome"] == done | {"n": 1}
     assert value["input"]["call"]["fields"] == ["next_step"]
     assert value["rules"] == {"all": "rules/test.rego:6"}

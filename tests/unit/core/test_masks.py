@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from safeconduct.core.decide import decide
-from safeconduct.core.masks import Mask, hashed, mask
+from safeconduct.core.masks import Mask, hashed, mask, unkept
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
 from safeconduct.core.record import decision_record
@@ -97,3 +97,22 @@ def test_where_an_engine_did_not_say_what_to_mask_nothing_is_shown() -> None:
 
 def test_a_path_is_a_json_pointer() -> None:
     assert Mask("facts", "a/b~c", "erase").path == "/facts/a~1b~0c"
+
+
+def test_what_is_masked_of_arguments_and_results_is_told_by_its_place() -> None:
+    masks = (
+        Mask("arguments", "iban", "erase"),
+        Mask("facts", "owner", "hash"),
+        Mask("result", "ssn", "hash"),
+    )
+    assert unkept(masks, "arguments") == (("arguments", "iban"),)
+    assert unkept(masks, "result") == (
+        ("result", "structuredContent", "ssn"),
+        *(("result", name) for name in ("content", "contents", "messages", "completion")),
+    )
+    assert unkept(masks[:2], "result") == ()
+    assert unkept((), "arguments") == ()
+    # What may be kept is not known.
+    assert unkept(None, "result") == (("result",),)
+    kept: dict[str, Any] = {"user": {}, "facts": {"owner": "Dana"}}
+    assert mask(masks, KEY, kept, {}) == ["/facts/owner"]

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.decide import decide
@@ -96,6 +97,7 @@ def test_the_record_of_a_permit_says_all_that_a_replay_needs() -> None:
         "credential": "none",
         "digest": DIGEST,
         "size": 36,
+        "objects": {"id": ["D-7"]},
         "labels": PLAIN,
         "checks": [
             {"check": name, **PASSED}
@@ -150,8 +152,8 @@ def test_a_trace_that_the_caller_claims_is_recorded_as_a_claim() -> None:
 
 def test_no_argument_text_is_recorded() -> None:
     written = str(recorded(facts()))
-    assert "D-7" not in written
     assert "call Dana" not in written
+    assert written.count("D-7") == 1  # an object's id, which is what people search by
 
 
 def test_what_is_rare_is_recorded_when_it_is_there() -> None:
@@ -327,3 +329,28 @@ def test_a_question_names_exactly_the_call_and_who_asks() -> None:
         "requires": ["policy:discount"],
         "labels": PLAIN,
     }
+
+
+def test_a_child_task_names_those_above_it_and_a_zone_its_model() -> None:
+    above = (("t_0", "spiffe://crm.example/agents/planner"), ("t_00", "spiffe://crm.example/x"))
+    made = gathered()
+    assert made.zone is not None
+    record = recorded(
+        facts(task=replace(made.task, chain=above), zone=replace(made.zone, model="m-1"))
+    )
+    assert record["chain"] == [{"task": task, "agent": agent} for task, agent in above]
+    assert record["model"] == {"registered": "m-1"}
+
+
+def test_every_verdict_says_which_scopes_the_tool_needs() -> None:
+    denied = recorded(facts(policy=PolicyAnswer()))
+    assert (denied["verdict"], denied["scopes"]) == ("deny", ["deal:update"])
+    unknown = recorded(facts(tool=replace(gathered().tool, manifest=None)))
+    assert not {"scopes", "objects"} & unknown.keys()
+    assert "objects" not in decision_record(
+        "d_1", call({}), gathered(), None, decide(call({}), facts())
+    )
+
+
+def test_an_outcome_takes_what_else_is_known_of_it() -> None:
+    assert outcome_record("d_1", "t_1", 5, "ok", seen={"dur_us": 7})["dur_us"] == 7

@@ -9,8 +9,8 @@ from safeconduct.core.policy_input import policy_input
 from safeconduct.core.record import decision_record
 from safeconduct.core.recorded_input import (
     NotReplayable,
+    parted,
     recorded_input,
-    without_input,
 )
 from safeconduct.core.screen import screen
 from tests.support.facts import approval, call, facts, gathered
@@ -49,19 +49,18 @@ def test_a_decision_that_the_policy_had_no_part_in_has_no_input() -> None:
     decision = screen(call(), local)
     assert decision is not None
     record = decision_record("d_1", call(), local, None, decision)
-    assert without_input(record) is None
+    assert parted(record) == (record, {})
     with pytest.raises(NotReplayable, match="was not asked"):
         recorded_input(record)
 
 
 def test_a_record_without_its_input_says_so_and_is_not_guessed_at() -> None:
     record = recorded(resolved={"owner": "Dana", "delta_bps": 5})
-    shorter = without_input(record)
-    assert shorter is not None
-    assert shorter["policy"] == {
-        "bundle": "", "permit": ["all"], "deny": [], "elevate": [], "masked": [""],
-    }  # fmt: skip
-    assert without_input(shorter) is None
+    shorter, sealed = parted(record)
+    assert shorter["policy"] == {"bundle": "", "permit": ["all"], "deny": [], "elevate": []}
+    assert sealed == {"input": record["policy"]["input"]}
     assert {**shorter, "policy": record["policy"]} == record
-    with pytest.raises(NotReplayable, match="does not hold"):
+    with pytest.raises(NotReplayable, match=r"does not hold the policy input$"):
         recorded_input(shorter)
+    with pytest.raises(NotReplayable, match="it is sealed, and erased"):
+        recorded_input({**shorter, "unopened": "erased"})

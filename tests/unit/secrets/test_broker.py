@@ -137,3 +137,20 @@ async def test_a_credential_that_is_printed_shows_no_secret(tmp_path: Path) -> N
     (tmp_path / "token").write_text(HIDDEN, encoding="ascii")
     credential = await broker(tmp_path, brokered("file:token")).credential(CRM)
     assert repr(credential) == f"{credential}" == "Credential(kind='brokered')"
+
+
+async def test_secrets_are_told_of_before_the_first_is_used_and_as_they_change(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    token = tmp_path / "token"
+    token.write_text(HIDDEN)
+    made = with_credential(tmp_path, brokered("file:token"))
+    room = Broker(made, clock_ms=lambda: 0, note=told.append)
+    assert told == [HIDDEN]
+    token.write_text("rotated-since-then")
+    await room.credential(CRM)
+    assert told == [HIDDEN, "Bearer rotated-since-then"]
+    token.unlink()
+    Broker(made, clock_ms=lambda: 0, note=told.append)
+    assert len(told) == 2

@@ -13,11 +13,12 @@ import orjson
 import zstandard
 from cryptography.exceptions import InvalidTag
 
-from safeconduct.audit.faults import Damaged
+from safeconduct.audit.faults import Damaged, LogFault
 from safeconduct.audit.payloads import blobs, boundary, keystore
 from safeconduct.audit.payloads.keystore import NONCE_BYTES, Keystore
 from safeconduct.audit.payloads.sealing import Salts, associated, commitment, unpacked
 from safeconduct.audit.records import PAYLOAD
+from safeconduct.core.recorded_input import UNOPENED
 
 Unopened = Literal["erased", "missing", "sealed", "damaged", "too-large"]
 WHY: Final[dict[Unopened, str]] = {
@@ -29,12 +30,10 @@ WHY: Final[dict[Unopened, str]] = {
 }
 """Why a payload cannot be seen."""
 
-UNOPENED: Final = "unopened"
-"""The key that `Opener.whole` adds to a record of which the payload cannot be seen."""
-
 INPUT: Final = "input"
 """The member of a decision's payload that holds what the rules saw and no other field says."""
 
+_STATE: Final = "state"
 _WHOLE: Final = ""
 
 
@@ -52,6 +51,11 @@ class Opener:
         """`directory` is the log's; without keys all stays sealed, and users stay pseudonyms."""
         self._directory = directory
         self._keys = keys
+
+    def close(self) -> None:
+        """Lets go of the keys."""
+        if self._keys is not None:
+            self._keys.close()
 
     def shown(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """The record with the users that the keys tell. Raises LogFault."""
@@ -108,7 +112,15 @@ class Opener:
         return known
 
 
-def beside(directory: Path) -> Path | None:
-    """The keystore of the gateway that writes a log, where it stands in its usual place."""
-    found = directory.absolute().parent / keystore.DIRECTORY
-    return found if (found / keystore.FILE).exists() else None
+def opener(directory: Path) -> Opener:
+    """What opens the payloads of a log, with the keystore of its gateway where that stands as it
+    usually does: beside the log, or in a state directory beside it. Where there is none that can be
+    used all stays sealed.
+    """
+    near = directory.absolute().parent
+    for state in (near, near / _STATE):
+        try:
+            return Opener(directory, Keystore(state / keystore.DIRECTORY, create=False))
+        except (LogFault, OSError):
+            continue
+    return Opener(directory, None)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Final, cast
 
@@ -47,7 +47,13 @@ class PayloadSealer:
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
         self._gate = Lock()
 
-    def seal(self, about: About, content: JSON, masked: Sequence[Place] = ()) -> Sealed:
+    def seal(
+        self,
+        about: About,
+        content: JSON,
+        masked: Sequence[Place] = (),
+        parts: Mapping[str, object] = {},
+    ) -> Sealed:
         """The content, sealed. Raises LogFault; orjson.JSONEncodeError: it is no JSON."""
         key = self._keystore.key(about.tenant, about.user, about.at_ms)
         bound = associated(key, about.kind, about.decision)
@@ -55,19 +61,21 @@ class PayloadSealer:
         findings = [one for inspector in self._inspectors for one in inspector.inspect(content)]
         if masked or findings:
             content = cast("JSON", Redaction(salts, findings, masked).of(content))
-        plain = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        plain = _plain(content)
+        commits = {name: commitment(salts.of(name), name, _plain(parts[name])) for name in parts}
         said: JSON = {
             "kid": key.kid,
             "commit": commitment(salts.of(_WHOLE), _WHOLE, plain),
         }
         if len(plain) > MAX_PLAIN_BYTES:
-            return Sealed(b"", {**said, "bytes": len(plain), "left_out": TOO_LARGE})
+            said |= {"bytes": len(plain), "left_out": TOO_LARGE}
+            return Sealed(b"", said, commits)
         nonce = os.urandom(NONCE_BYTES)
         with self._gate:
             packed = self._compressor.compress(plain)
         data = nonce + key.aead.encrypt(nonce, packed, bound)
         said |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        return Sealed(data, said)
+        return Sealed(data, said, commits)
 
 
 class Salts:
@@ -94,7 +102,7 @@ class Redaction:
     def of(self, value: object, path: Place = ()) -> object:
         """The value without it, which lies at a path."""
         if path in self._masked:
-            data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            data = _plain(value)
             return {"redacted": MASKED, "commit": self._committed(path, data)}
         if isinstance(value, str):
             return self._cut(value, path)
@@ -139,6 +147,10 @@ def associated(key: Key, kind: PayloadOf, decision: str) -> bytes:
 def pointer(path: Iterable[str | int]) -> str:
     """The JSON Pointer (RFC 6901) of a path."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _plain(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def unpacked(packed: bytes) -> bytes:

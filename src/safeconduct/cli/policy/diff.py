@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replays. 1 where anything gets wider or may do so; 3 where nothing was replayed."""
+    from safeconduct.audit.payloads.opening import opener
     from safeconduct.audit.reading import decisions
     from safeconduct.audit.verify import holds_log
     from safeconduct.cli.policy.places import absent, engine_at
@@ -77,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         comparison = Comparison(Bundles((engine_at(args.old),)), engine_at(args.new))
     except (ConfigError, PolicyRefused) as refused:
         return output.usage(str(refused))
-    found = (record for record in decisions(directory) if record["at_ms"] >= args.since)
+    opened = decisions(directory, opener(directory))
+    found = (record for record in opened if record["at_ms"] >= args.since)
     for record in watched(found):
         comparison.take(record)
     report = comparison.report()

@@ -1,6 +1,6 @@
-"""`masks.yaml`: which parts of the policy input records do not show.
+"""`masks.yaml`: which parts of the policy input, of arguments and of results are not kept.
 
-erase: [/user/device]
+erase: [/user/device, /arguments/iban]
 hash: [/facts/owner, /facts/analyst]
 """
 
@@ -46,10 +46,11 @@ def read_masks(text: str) -> tuple[Mask, ...]:
             line = document.line((how, number))
             if one is None:
                 raise PolicyRefused(
-                    "this is no part of the input that can be masked",
+                    "this is nothing that can be masked",
                     file=MASKS,
                     line=line,
-                    fix="name a fact, or of the user kind, groups, acr, amr, auth_time or device",
+                    fix="name an argument, a member of a result, a fact, or of the user kind,"
+                    " groups, acr, amr, auth_time or device",
                 )
             if (one.member, one.name) in masks:
                 raise PolicyRefused("named twice", file=MASKS, line=line, fix="remove one of them")

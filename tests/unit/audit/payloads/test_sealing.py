@@ -11,9 +11,10 @@ from safeconduct.audit.faults import LogFault
 from safeconduct.audit.payloads import blobs, sealing
 from safeconduct.audit.payloads.blobs import Blobs
 from safeconduct.audit.payloads.keystore import Keystore
-from safeconduct.audit.payloads.opening import UNOPENED, Opened, Opener, beside
+from safeconduct.audit.payloads.opening import Opened, Opener, opener
 from safeconduct.audit.payloads.sealing import PayloadSealer, Salts, associated, commitment
 from safeconduct.core.model import KEY, Finding
+from safeconduct.core.recorded_input import UNOPENED
 from safeconduct.ports import JSON, About, Place
 
 NOW_MS = 1_795_000_000_000
@@ -172,13 +173,14 @@ def test_an_erased_payload_says_so(room: Room) -> None:
 
 def test_without_keys_all_stays_sealed_and_nothing_fails(room: Room, tmp_path: Path) -> None:
     record = room.record({"input": {}})
-    for opener in (
+    for reader in (
         Opener(room.directory, None),
         Opener(room.directory, Keystore(tmp_path / "another")),
     ):
-        assert opener.opened(record) == Opened(why="sealed")
-        assert opener.shown(record) == record
-        assert opener.whole(record) == {**record, UNOPENED: "sealed"}
+        assert reader.opened(record) == Opened(why="sealed")
+        assert reader.shown(record) == record
+        assert reader.whole(record) == {**record, UNOPENED: "sealed"}
+        reader.close()
 
 
 def test_a_missing_file_and_a_damaged_one_are_told_apart(room: Room) -> None:
@@ -221,6 +223,28 @@ def test_nothing_is_sealed_without_a_key(room: Room) -> None:
         room.sealer.seal(ABOUT, {})
 
 
-def test_the_keystore_of_a_log_stands_beside_it(room: Room, tmp_path: Path) -> None:
-    assert beside(tmp_path / "audit") == room.directory / "keys"
-    assert beside(tmp_path / "elsewhere" / "audit") is None
+def test_the_keystore_of_a_log_stands_beside_it_and_one_that_cannot_be_used_opens_nothing(
+    room: Room, tmp_path: Path
+) -> None:
+    record = room.record({"input": {}})
+    (tmp_path / "audit").mkdir()
+    blobs.path(tmp_path, 0).rename(blobs.path(tmp_path / "audit", 0))
+    reader = opener(tmp_path / "audit")
+    assert reader.opened(record) == Opened(content={"input": {}})
+    reader.close()
+    (tmp_path / "keys" / "kek").chmod(0o644)
+    assert opener(tmp_path / "audit").opened(record) == Opened(why="sealed")
+    assert opener(tmp_path / "elsewhere" / "audit").opened(record) == Opened(why="sealed")
+
+
+def test_parts_are_committed_to_by_their_names(room: Room) -> None:
+    parts = {"prompt": {"messages": []}, "completion": {"messages": []}}
+    sealed = room.sealer.seal(ABOUT, {}, parts=parts)
+    key = room.keys.find(sealed.said["kid"])
+    assert key is not None
+    salts = Salts(key, associated(key, "decision", "d_1"))
+    plain = b'{"messages":[]}'
+    assert sealed.commits == {
+        name: commitment(salts.of(name), name, plain) for name in ("prompt", "completion")
+    }
+    assert sealed.commits["prompt"] != sealed.commits["completion"]

@@ -12,6 +12,7 @@ import pytest
 
 from safeconduct.audit import checkpoint
 from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.payloads.opening import opener
 from safeconduct.audit.reading import decisions
 from safeconduct.cli import main, output
 from safeconduct.cli.policy.diff import since_ms
@@ -125,11 +126,11 @@ def test_what_is_not_replayed_may_be_wider_unless_that_is_accepted(
     tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # As in a log of which a part was decided by another bundle.
-    records = list(decisions(log))
+    records = list(decisions(log, opener(log)))
     records[0]["policy"]["bundle"] = "0" * 64
     for record in records:
-        for counter in ("n", "task_n", "pair_n"):
-            record.pop(counter, None)
+        for added in ("n", "task_n", "pair_n", "payload"):
+            record.pop(added, None)
     written(tmp_path / "mixed", records)
     assert diff(tmp_path, tmp_path / "mixed", "old", "old") == output.FOUND
     said = capsys.readouterr()
