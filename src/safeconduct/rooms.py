@@ -21,6 +21,7 @@ from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.payloads.keystore import Keystore
 from safeconduct.audit.payloads.sealing import PayloadSealer
+from safeconduct.audit.retention.erasing import forget_again
 from safeconduct.audit.signer import Signing
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.policy import Process
@@ -203,6 +204,8 @@ class Rooms:
     async def start(self) -> None:
         """Records the start and what a crash left open, and asks the upstreams what they offer."""
         now_ms = self.clock_ms()
+        for name in forget_again(self.keys, self.state.erased()):
+            _log.critical("%s was erased and was known again: the keystore is an old copy", name)
         await self.log.append(
             {
                 "kind": "config",

@@ -20,6 +20,7 @@ from safeconduct.app.operating import Operating
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.showing import tls
 from safeconduct.app.transmitters import transmitters
+from safeconduct.app.witnessed import not_behind
 from safeconduct.audit.signer import Signing
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.schema import Config
@@ -215,6 +216,7 @@ class Served:
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Serves until the process is told to stop. `ready` gets the address once it listens."""
         try:
+            await not_behind(self.rooms.config, self.rooms.log.size)
             with listener(self.rooms.config.root.gateway.listen) as listening:
                 upkeep = asyncio.gather(
                     self.rooms.keep_up(),

@@ -1,6 +1,7 @@
 """Witnesses over real sockets, and who asks them."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -8,12 +9,22 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
+from safeconduct.app.witnessed import not_behind
 from safeconduct.app.witnessing import Witness
 from safeconduct.audit import notes
+from safeconduct.audit.faults import LogFault
+from safeconduct.audit.log import Log
+from safeconduct.audit.nodes.heads import Heads
 from safeconduct.audit.witness.asking import Witnesses
-from safeconduct.audit.witness.policy import content, parse
+from safeconduct.audit.witness.policy import Policy, content, parse
+from safeconduct.audit.witness.standing import Standing
+from safeconduct.config import load
+from safeconduct.config.audit import Witnesses as WitnessesBlock
+from safeconduct.config.schema import Config
 from safeconduct.kit.fetch import fetch
+from tests.support.configs import Gateway as SoundGateway
 from tests.support.installation import free_port
 from tests.support.logs_of_others import OtherLog
 
@@ -21,8 +32,8 @@ from tests.support.logs_of_others import OtherLog
 class Running:
     """A witness that serves, and the policy that trusts it."""
 
-    def __init__(self, directory: Path, log: OtherLog, name: str = "w.example") -> None:
-        self.witness = Witness(directory, name, parse(f"log {log.signer.key}\nquorum none"))
+    def __init__(self, directory: Path, watched: Policy, name: str = "w.example") -> None:
+        self.witness = Witness(directory, name, watched)
         self.listen = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.listen}"
         self._serving: asyncio.Task[None] | None = None
@@ -53,10 +64,14 @@ def log() -> OtherLog:
 
 @pytest_asyncio.fixture
 async def running(tmp_path: Path, log: OtherLog) -> AsyncIterator[Running]:
-    running = Running(tmp_path / "w", log)
+    running = Running(tmp_path / "w", watching(log))
     await running.start()
     yield running
     await running.stop()
+
+
+def watching(log: OtherLog) -> Policy:
+    return parse(f"log {log.signer.key}\nquorum none")
 
 
 def policy_of(log: OtherLog, *lines: str) -> str:
@@ -106,7 +121,7 @@ async def test_a_log_that_was_deleted_and_begun_anew_is_contradicted(
 async def test_a_witness_that_is_down_is_named_and_the_others_count(
     running: Running, log: OtherLog, tmp_path: Path
 ) -> None:
-    down = Running(tmp_path / "down", log, "down.example")
+    down = Running(tmp_path / "down", watching(log), "down.example")
     lines = (running.lines(), down.lines("d"), "group G any w1 d1\nquorum G")
     policy = parse(policy_of(log, *lines))
     answered = await Witnesses(policy).cosigned(log.note(), log.prove)
@@ -134,12 +149,12 @@ async def test_what_was_cosigned_is_shown_to_monitors(running: Running, log: Oth
 
 
 async def test_a_witness_remembers_across_a_restart(tmp_path: Path, log: OtherLog) -> None:
-    first = Running(tmp_path / "w", log)
+    first = Running(tmp_path / "w", watching(log))
     await first.start()
     policy = parse(policy_of(log, first.lines(), "quorum w1"))
     await Witnesses(policy).cosigned(log.note(), log.prove)
     await first.stop()
-    again = Running(tmp_path / "w", log)
+    again = Running(tmp_path / "w", watching(log))
     await again.start()
     restored = OtherLog(leaves=log.leaves[:3])
     policy = parse(policy_of(log, again.lines(), "quorum w1"))
@@ -151,4 +166,109 @@ async def test_a_witness_remembers_across_a_restart(tmp_path: Path, log: OtherLo
 def test_a_memory_that_is_damaged_refuses_to_start(tmp_path: Path, log: OtherLog) -> None:
     (tmp_path / "witness.sqlite3").write_bytes(b"garbage" * 1000)
     with pytest.raises(sqlite3.Error):
-        Witness(tmp_path, "w.example", parse(f"log {log.signer.key}\nquorum none"))
+        Witness(tmp_path, "w.example", watching(log))
+
+
+class TestStanding:
+    """What keeps the file `witnessed` of a log."""
+
+    @pytest_asyncio.fixture
+    async def directory(self, tmp_path: Path) -> Path:
+        await self.grow(tmp_path / "log", 3)
+        return tmp_path / "log"
+
+    async def grow(self, directory: Path, count: int) -> None:
+        log = Log.open(directory, Heads(), origin="acme.example/audit")
+        for number in range(count):
+            await log.append({"kind": "config", "number": number})
+        log.close()
+
+    def standing(self, directory: Path, policy: Policy) -> Standing:
+        times = iter(range(0, 10**6, 10))
+        return Standing(
+            directory, policy, Witnesses(policy), every_s=1, clock_s=lambda: next(times)
+        )
+
+    async def test_each_new_checkpoint_is_cosigned(self, directory: Path, tmp_path: Path) -> None:
+        running, text = await self.witness(directory, tmp_path)
+        policy = parse(text)
+        standing = self.standing(directory, policy)
+        for more in (0, 0, 400):
+            await self.grow(directory, more)
+            await asyncio.to_thread(standing.advance)
+            note = notes.parse((directory / "witnessed").read_bytes())
+            assert note.text == notes.parse((directory / "checkpoint").read_bytes()).text
+            assert content(policy, note) == (True, "cosigned by w1, w2")
+        await running.stop()
+
+    async def test_without_a_quorum_the_file_stays_as_it_was(
+        self, directory: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        running, text = await self.witness(directory, tmp_path)
+        standing = self.standing(directory, parse(text))
+        await asyncio.to_thread(standing.advance)
+        before = (directory / "witnessed").read_bytes()
+        await running.stop()
+        await self.grow(directory, 1)
+        await asyncio.to_thread(standing.advance)
+        assert (directory / "witnessed").read_bytes() == before
+        assert "is not witnessed as configured: cosigned by nobody" in caplog.text
+
+    async def test_a_log_that_was_put_back_raises_the_alarm(
+        self, directory: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        running, text = await self.witness(directory, tmp_path)
+        shutil.copytree(directory, tmp_path / "backup")
+        await self.grow(directory, 2)
+        await asyncio.to_thread(self.standing(directory, parse(text)).advance)
+        await asyncio.to_thread(self.standing(tmp_path / "backup", parse(text)).advance)
+        assert "remembers another history of this log: it cosigned 5 records" in caplog.text
+        assert not (tmp_path / "backup" / "witnessed").exists()
+        await running.stop()
+
+    async def witness(self, directory: Path, tmp_path: Path) -> tuple[Running, str]:
+        key = (directory / "log.pub").read_text().strip()
+        log = f"log {key}\n"
+        running = Running(tmp_path / "w", parse(f"{log}quorum none"))
+        await running.start()
+        return running, f"{log}{running.lines()}group G all w1 w2\nquorum G"
+
+
+class TestNotBehind:
+    """Before a gateway takes its first call."""
+
+    @pytest.fixture
+    def config(self, tmp_path: Path) -> Config:
+        return load(SoundGateway(tmp_path / "gateway").directory)
+
+    def witnessed(self, config: Config, text: str, origin: str) -> Config:
+        (Path(config.directory) / "witnesses.policy").write_text(text, encoding="utf-8")
+        audit = replace(
+            config.root.audit, origin=origin, witnesses=WitnessesBlock(policy="witnesses.policy")
+        )
+        return replace(config, root=replace(config.root, audit=audit))
+
+    async def test_an_old_copy_of_the_log_does_not_start(
+        self, config: Config, running: Running, log: OtherLog
+    ) -> None:
+        policy = policy_of(log, running.lines(), "quorum w1")
+        asked = self.witnessed(config, policy, log.origin)
+        await not_behind(asked, 0)
+        await Witnesses(parse(policy)).cosigned(log.note(), log.prove)
+        await not_behind(asked, 5)
+        await not_behind(asked, 6)
+        why = f"the witness {running.url} has cosigned 5 records of this log, which has 4"
+        with pytest.raises(LogFault, match=why):
+            await not_behind(asked, 4)
+
+    async def test_a_witness_that_is_silent_holds_up_no_start(
+        self, config: Config, log: OtherLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        down = Running(tmp_path / "down", watching(log))
+        asked = self.witnessed(config, policy_of(log, down.lines(), "quorum w1"), log.origin)
+        await not_behind(asked, 0)
+        assert "does not say how far the log had come" in caplog.text
+        down.witness._memory.close()  # noqa: SLF001
+
+    async def test_without_witnesses_nobody_is_asked(self, config: Config) -> None:
+        await not_behind(config, 0)

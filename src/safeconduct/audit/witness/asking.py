@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +43,39 @@ class Answered(msgspec.Struct, frozen=True):
     contradicted: dict[str, str]
 
 
+async def remembered(
+    policy: Policy, origin: str, ca: Path | None = None, timeout_s: float = 5.0
+) -> tuple[dict[str, int], dict[str, str]]:
+    """How many records of a log each witness has cosigned, by URL; and why others do not say."""
+    name = sha256(origin.encode()).hexdigest()
+    keys = _asked(policy)
+
+    async def ask(url: str) -> int:
+        answer = await fetch(f"{url}/{name}/checkpoint", ca=ca, timeout_s=timeout_s)
+        if answer.status == 404:
+            return 0
+        if answer.status != 200:
+            raise BadNote(f"it answered {answer.status}")
+        note = notes.parse(answer.body)
+        notes.verify(note, keys[url])
+        seen = checkpoint.parse(note.text)
+        if seen.origin != origin:
+            raise BadNote("it answered with another log")
+        return seen.size
+
+    sizes: dict[str, int] = {}
+    silent: dict[str, str] = {}
+    answers = await asyncio.gather(*map(ask, keys), return_exceptions=True)
+    for url, answer in zip(keys, answers, strict=True):
+        if isinstance(answer, int):
+            sizes[url] = answer
+        elif isinstance(answer, (FetchError, ValueError)):
+            silent[url] = str(answer)
+        else:
+            raise answer
+    return sizes, silent
+
+
 class Witnesses:
     """Those whose URL a policy tells. Each is asked once, whatever keys it signs with."""
 
@@ -50,10 +84,7 @@ class Witnesses:
         self._ca = ca
         self._timeout_s = timeout_s
         self._known: dict[str, int] = {}
-        self._keys: dict[str, list[Key]] = {}
-        for one in policy.witnesses.values():
-            if one.url is not None:
-                self._keys.setdefault(one.url.rstrip("/"), []).append(one.key)
+        self._keys = _asked(policy)
 
     async def cosigned(self, note: Note, prove: Prove) -> Answered:
         """Asks all of them at once about a checkpoint of ours."""
@@ -104,6 +135,15 @@ class Witnesses:
             timeout_s=self._timeout_s,
             max_bytes=MAX_ANSWER_BYTES,
         )
+
+
+def _asked(policy: Policy) -> dict[str, list[Key]]:
+    """The keys of the witnesses that can be asked, by URL."""
+    keys: dict[str, list[Key]] = {}
+    for one in policy.witnesses.values():
+        if one.url is not None:
+            keys.setdefault(one.url.rstrip("/"), []).append(one.key)
+    return keys
 
 
 def _size(body: bytes) -> int:
