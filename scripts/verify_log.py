@@ -1,9 +1,8 @@
 """Verifies a Safeconduct audit log, or an evidence bundle of one, without Safeconduct.
 
-Needs Python 3.11 and `cryptography`, changes nothing, asks nobody. A log is files of frames: crc32,
-kind, length, payload. E is a record and a leaf of one Merkle tree (RFC 6962), T ends a group with
-the tree's size and root; `checkpoint` is a C2SP note with both, signed by the log. A bundle has
-records, proofs that they are under its checkpoint, and counters: that none is missing.
+Needs Python 3.11 and `cryptography`. A log is files of frames: crc32, kind, length, payload. E is a
+record and a leaf of one Merkle tree (RFC 6962), T ends a group with the tree's size and root;
+`checkpoint` is a C2SP note with both, signed by the log. A bundle is records, proofs and counters.
 
 Whoever can write the directory can write another log with another key. Give what they cannot write:
 a --key or --since-checkpoint that you have from elsewhere, a --witness-policy (C2SP tlog-policy).
@@ -97,9 +96,10 @@ class Note:
         if key.kind == 4:
             message = f"cosignature/v1\ntime {int.from_bytes(when)}\n".encode() + message
         elif key.kind == 6:
-            who, log = (bytes([len(one)]) + one for one in map(str.encode, (key.name, self.origin)))
-            tree = struct.pack(">QQ", 0, self.size) + self.root
-            message = b"subtree/v1\n\0" + who + when + log + tree
+            me, log = (bytes([len(one)]) + one for one in map(str.encode, (key.name, self.origin)))
+            message = (
+                b"subtree/v1\n\0" + me + when + log + struct.pack(">2Q", 0, self.size) + self.root
+            )
         public = mldsa.MLDSA44PublicKey if key.kind == 6 else ed25519.Ed25519PublicKey
         try:
             public.from_public_bytes(key.public).verify(signature, message)
@@ -112,10 +112,9 @@ def check_notes(has: dict[str, bytes], args: Namespace) -> dict[str, Note]:
     beside = {f"the {name}": Note(has[name]) for name in ("checkpoint", "witnessed") if name in has}
     notes = beside | {f"the one in {path}": Note(path.read_bytes()) for path in args.kept}
     keys = [Key(line) for line in (args.key or has.get("log.pub", b"").decode()).split()]
-    for name, note in notes.items():
-        if not any(note.is_signed(key) for key in keys):
-            code = "edited" if keys else "truncated"  # then log.pub is gone
-            found.append((code, f"{name} is not signed by the log's key"))
+    code = "edited" if keys else "truncated"
+    unsigned = [name for name, note in notes.items() if not any(map(note.is_signed, keys))]
+    found.extend((code, f"{name} is not signed by the log's key") for name in unsigned)
     lines = [line.split() for line in args.policy.read_text().splitlines()] if args.policy else []
     witnesses = {words[1]: Key(words[2]) for words in lines if words[:1] == ["witness"]}
     quorum = next((words[1] for words in lines if words[:1] == ["quorum"]), "" if lines else "none")
@@ -127,7 +126,8 @@ def check_notes(has: dict[str, bytes], args: Namespace) -> dict[str, Note]:
             seen |= {name} if len(seen.intersection(members)) >= least else set()
         cosigned |= seen
     if quorum not in cosigned:
-        found.append(("not witnessed", f"the policy asks for more than {cosigned & {*witnesses}}"))
+        who = " and ".join(sorted(cosigned & {*witnesses})) or "nobody"
+        found.append(("not witnessed", f"the policy asks for more than {who}"))
     return notes
 
 
@@ -154,7 +154,7 @@ class Log:
         for number, path in enumerate(paths):
             if not (rest := self.read(path.read_bytes(), number)):
                 continue
-            later = [rest[one.start() - 4 :][:47] for one in re.finditer(b"T\0\x28", rest)]
+            later = [rest[one.start() - 4 :][:47] for one in re.finditer(rb"T\0\x28", rest)]
             whole = any(zlib.crc32(one[4:]) == int.from_bytes(one[:4]) for one in later)
             sentence = f"{path.name} from record {self.size} on: {len(rest)} bytes are no group"
             found.append(("edited" if whole or path != paths[-1] else "truncated", sentence))

@@ -139,18 +139,19 @@ class Claims:
         return False
 
     def _unwitnessed(self, policy: Policy) -> Iterator[Finding]:
-        why = "there is no signed checkpoint"
+        why = ""
         for claim in (self.witnessed, self.checkpoint):
             if claim is None or claim.note is None:
                 continue
             try:
                 self.witnesses = policy.cosigned(claim.note)
             except BadNote as error:
-                why = str(error)
+                why = why or str(error)
                 continue
             if policy.enough(self.witnesses):
                 return
-            why = f"cosigned by {', '.join(self.witnesses) or 'nobody'}"
+            why = why or f"cosigned by {', '.join(self.witnesses) or 'nobody'}"
+        why = why or "there is no signed checkpoint"
         yield Finding("unwitnessed", f"not witnessed as the policy asks: {why}")
 
     def _claim(self, data: bytes | None, name: str) -> Claim | None:

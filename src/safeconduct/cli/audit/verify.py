@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         held = _held(args)
     except ValueError as error:
         return output.usage(str(error))
+    if args.bundle is not None:
+        return _bundle(args, held)
     directory: Path | None = args.directory
     # What was kept elsewhere knows of a log even where nothing of it is left.
     if directory is None or not held.kept:
@@ -66,6 +68,18 @@ def run(args: argparse.Namespace) -> int:
     if directory is None:
         return output.FAULT
     return _tell(args, verify(directory, held, _progress()))
+
+
+def _bundle(args: argparse.Namespace, held: Held) -> int:
+    from safeconduct.audit.verify import bundle
+
+    if args.directory is not None or held.kept:
+        return output.usage("--bundle goes with --key and --witness-policy, and with nothing else")
+    try:
+        return _tell(args, bundle.verify(args.bundle, held))
+    except bundle.NoBundle as error:
+        output.complain(str(error))
+        return output.FAULT
 
 
 def _held(args: argparse.Namespace) -> Held:
