@@ -75,6 +75,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "audit: retention": audit.Retention,
     "audit: exports": audit.Export,
     "audit: witnesses": audit.Witnesses,
+    "audit: index": audit.Index,
 }
 MANIFEST: dict[str, type[msgspec.Struct]] = {
     "The file": manifest.Manifest,

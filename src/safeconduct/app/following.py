@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
+from safeconduct.app.indexing import Indexing
 from safeconduct.audit import following
 from safeconduct.audit.exports.exporter import Exporter, refused
 from safeconduct.audit.exports.opened import opened
@@ -38,6 +39,9 @@ AGAIN_S: Final = 1.0
 WITNESSES: Final = "@witnesses"
 """The part that asks witnesses; no export can have such a name."""
 
+INDEX: Final = "@index"
+"""The part that keeps the index."""
+
 _LEAVE_S: Final = 5.0
 
 
@@ -59,7 +63,13 @@ def parts(config: Config) -> dict[str, Open]:
     }
     if config.root.audit.witnesses is not None:
         found[WITNESSES] = partial(_witnesses, config, config.root.audit.witnesses)
+    if config.root.audit.index is not None:
+        found[INDEX] = partial(_indexing, config)
     return found
+
+
+def _indexing(config: Config, _stop: Event) -> Part:
+    return Indexing(config)
 
 
 def _witnesses(config: Config, block: Witnesses, _stop: Event) -> Part:

@@ -53,6 +53,17 @@ class Witnesses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ca: str | None = None
 
 
+class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What finds records: files beside the log, or a PostgreSQL that several gateways share.
+
+    `dsn` is a reference to where and as whom to connect. Either is kept up to the log by the
+    follower.
+    """
+
+    kind: Literal["files", "postgres"] = "files"
+    dsn: str | None = None
+
+
 class AuditBlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the log lies; `strict` makes every record durable before anything depends on it.
 
@@ -66,3 +77,4 @@ class AuditBlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     retention: Retention = Retention()
     exports: dict[Name, Export] = {}
     witnesses: Witnesses | None = None
+    index: Index | None = None

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _AGO: Final = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_INDEX: Final = "index"
 _PSEUDONYM: Final = "u_"
 
 
@@ -216,6 +215,7 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
         LogFault: the keystore cannot be used.
         OSError: the log cannot be read.
     """
+    from safeconduct.app import indexing
     from safeconduct.audit.index.searching import Search
     from safeconduct.audit.payloads.opening import Opener
     from safeconduct.config import load
@@ -229,7 +229,7 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
         keys = keys_beside(directory)
         if keys is not None:
             held.callback(keys.close)
-        index = _index(directory, held)
+        index = _beside(directory, held) if config is None else indexing.opened(config)
         own = "" if config is None else config.root.gateway.tenant
         search = held.enter_context(Search(directory, index, own))
         tenant = args.tenant or own
@@ -257,11 +257,11 @@ def keys_beside(directory: Path) -> Keystore | None:
         return None
 
 
-def _index(directory: Path, held: ExitStack) -> Index:
-    """The index beside a log; of one that nobody may write beside, one for this time."""
-    from safeconduct.audit.index.sqlite import WeeklyIndex
+def _beside(directory: Path, held: ExitStack) -> Index:
+    """The index beside a copy of a log; of one that nobody may write beside, one for this time."""
+    from safeconduct.audit.index.sqlite import DIRECTORY, WeeklyIndex
 
-    beside = directory / _INDEX
+    beside = directory / DIRECTORY
     if os.access(beside if beside.exists() else directory, os.W_OK):
         return WeeklyIndex(beside)
     aside = held.enter_context(tempfile.TemporaryDirectory(prefix="safeconduct-index-"))

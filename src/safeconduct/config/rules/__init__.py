@@ -12,6 +12,7 @@ from typing import Final
 from safeconduct.config.draft import Draft
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.agents import agents, assignments, users
+from safeconduct.config.rules.audit import index
 from safeconduct.config.rules.authzen import authzen
 from safeconduct.config.rules.clients import clients
 from safeconduct.config.rules.credentials import credentials
@@ -47,6 +48,7 @@ RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
     policy,
     authzen,
     exports,
+    index,
 )
 
 
