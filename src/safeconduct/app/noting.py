@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from safeconduct.audit.checkpointing import OpenSigner
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
@@ -39,8 +40,11 @@ def operator() -> str:
 
 
 @contextmanager
-def opened(config: Config) -> Generator[tuple[Log, Keystore, TaskState]]:
-    """The log, the keys and the state of a gateway that does not run.
+def opened(
+    config: Config, signer: OpenSigner | None = None
+) -> Generator[tuple[Log, Keystore, TaskState]]:
+    """The log, the keys and the state of a gateway that does not run; its key signs the log, if
+    no other signer does.
 
     Raises:
         LogFault: the log is open elsewhere, damaged, or cannot be written.
@@ -58,7 +62,7 @@ def opened(config: Config) -> Generator[tuple[Log, Keystore, TaskState]]:
             tasks,
             origin=root.audit.origin or f"{root.gateway.tenant}/audit",
             boundary=Boundary(keys, root.gateway.tenant, ()),
-            signer=lambda log, name: Notary(log, state, name),
+            signer=signer or (lambda log, name: Notary(log, state, name)),
         )
         held.callback(log.close)
         yield log, keys, tasks

@@ -65,6 +65,15 @@ def hold(path: Path, origin: str) -> Held:
     return Held(signer, fd)
 
 
+def load(path: Path, origin: str) -> Signer:
+    """The key in a file, without keeping others from it. Raises Refused, OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return _signer(fd, path, origin)
+    finally:
+        os.close(fd)
+
+
 def _signer(fd: int, path: Path, origin: str) -> Signer:
     if os.fstat(fd).st_mode & _READABLE_BY_OTHERS:
         raise Refused("unsafe", f"others may read the key {path}: replace it, or chmod 600 it")

@@ -80,6 +80,12 @@ class Notary:
             os.close(self._held.fd)
             self._held = None
 
+    def publish_key(self) -> None:
+        """Tells beside the log what checks its checkpoints. Raises Refused, OSError."""
+        public, told = self._directory / PUBLIC, f"{self._hold().signer.key}\n".encode()
+        if self._stored is None and _bytes(public) != told:
+            files.replace(public, told, mode=0o600)
+
     def _hold(self) -> keys.Held:
         """Takes key and memory, if they are those of this log."""
         if self._held is not None:
@@ -147,16 +153,11 @@ class Notary:
             files.replace(self._memory_path, str(note).encode(), mode=0o600)
             self._signed, self._note = tree, str(note)
         if self._stored != self._note:
-            self._publish_key()
+            self.publish_key()
             _, _, signatures = self._note.partition("\n\n")
             checkpoint.store(self._directory, tree, signatures)
             self._stored = self._note
         return self._note
-
-    def _publish_key(self) -> None:
-        public, told = self._directory / PUBLIC, f"{self._hold().signer.key}\n".encode()
-        if self._stored is None and _bytes(public) != told:
-            files.replace(public, told, mode=0o600)
 
     def _begin(self) -> Reader:
         """Reads up to what was signed: from the last full tile on, or all if tiles are missing."""

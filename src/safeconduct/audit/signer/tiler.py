@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from safeconduct.audit import tiles
@@ -56,6 +56,12 @@ class Tiler:
                 self._rows[level + 1].append(fold(tile))
             del row[: len(row) & -WIDTH]
             level += 1
+
+    def partial(self) -> Iterator[tuple[int, int, bytes]]:
+        """The tiles that are not full and not empty: level, number, hashes."""
+        for level, row in enumerate(self._rows):
+            if row:
+                yield level, self._full[level], b"".join(row)
 
     def stands_under(self, tree: Tree) -> bool:
         """Whether these rows are the right edge of a tree: whether the tiles that were read are."""

@@ -30,6 +30,9 @@ SUB_VERBS: Final[tuple[str, ...]] = (
     "witness",
     "gather",
     "follow",
+    "prove",
+    "publish",
+    "rotate-key",
 )
 
 
@@ -47,4 +50,4 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _load(name: str) -> Verb:
-    return cast("Verb", importlib.import_module(f"safeconduct.cli.audit.{name}"))
+    return cast("Verb", importlib.import_module(f"safeconduct.cli.audit.{name.replace('-', '_')}"))
