@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
@@ -52,6 +53,8 @@ def _cycle(directory: Path, cycle: int, answers: int) -> Iterator[tuple[int, int
         try:
             os.close(reads)
             asyncio.run(_append(directory, cycle, writes))
+        except Exception:  # noqa: BLE001 - shown, whatever it is
+            traceback.print_exc()
         finally:
             os._exit(1)  # it does not end by itself
     os.close(writes)
