@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import h11
+from opentelemetry.trace import get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import Url
 
@@ -223,3 +225,12 @@ def _body(connection: h11.Connection) -> bytes | None:
             pieces.append(bytes(event.data))
         else:
             return b"".join(pieces) if isinstance(event, h11.EndOfMessage) else None
+
+
+def trace_context(parent: str, state: str) -> tuple[str, str, bool, list[tuple[str, str]]]:
+    """What OpenTelemetry reads in a trace context: both ids, whether it is sampled, its members."""
+    carrier = {"traceparent": parent, "tracestate": state}
+    context = TraceContextTextMapPropagator().extract(carrier)
+    found = get_current_span(context).get_span_context()
+    members = list(found.trace_state.items())
+    return f"{found.trace_id:032x}", f"{found.span_id:016x}", found.trace_flags.sampled, members

@@ -48,6 +48,7 @@ TARGETS: Final = {
     "tokens": Target(texts.tokens),
     "spellings": Target(texts.spellings),
     "mirrored": Target(texts.mirrored),
+    "traces": Target(texts.traces),
     "workload-requests": Target(workload.requests),
     "workload-calls": Target(workload.calls),
     "evidence": Target(evidence.evidence, is_json=True),

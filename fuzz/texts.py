@@ -12,6 +12,7 @@ import orjson
 
 from fuzz import judges
 from safeconduct.core.elicitation import origin_of
+from safeconduct.core.trace import claimed
 from safeconduct.entrypoints import envelope, wire
 from safeconduct.entrypoints.http import Fields, Peer, Request
 from safeconduct.kit import jose, jwk, strictjson
@@ -154,6 +155,20 @@ class _NoWire:
 
     def when_gone(self, request: Request, call: object) -> None:
         raise AssertionError
+
+
+def traces(data: bytes) -> None:
+    """A trace context that is taken is the one that OpenTelemetry finds. The bytes are the two
+    fields, on a line each.
+    """
+    parent, _, state = data.decode("latin-1").partition("\n")
+    found = claimed(parent, state)
+    if found is None:
+        return
+    trace, span, sampled, members = judges.trace_context(parent, found.state)
+    assert (found.id, found.parent, found.sampled) == (trace, span, sampled)
+    assert found.state == ",".join(f"{name}={value}" for name, value in members)
+    assert len(found.state) <= len(state)
 
 
 def mirrored(data: bytes) -> None:
