@@ -7,10 +7,10 @@ import pytest
 
 from safeconduct.app.noting import opened
 from safeconduct.audit import checkpoint, notes, proving, segments
+from safeconduct.audit.changes import KIND, change, in_force
 from safeconduct.audit.reading import read
 from safeconduct.audit.signer import keys
 from safeconduct.audit.signer.notary import PUBLIC
-from safeconduct.audit.signer.rotation import KIND, change, in_force
 from safeconduct.audit.walk import Walk
 from safeconduct.cli import main, output
 from safeconduct.config import load

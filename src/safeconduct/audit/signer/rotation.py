@@ -1,33 +1,19 @@
-"""Changing the key that signs a log, so that who trusts the old one can trust the new one.
-
-The change stands in the log itself, as a note that both keys signed, and the first checkpoint over
-it is signed by both. Whoever has the old key from elsewhere reads the record and goes on with the
-new one; a checkpoint over the record that only the old key signed is worth nothing any more.
+"""Changing the key that signs a log. The first checkpoint over the change is signed by both keys,
+so that whoever knows either can check it; what is in the log, `changes` says.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from safeconduct.audit import notes
+from safeconduct.audit.changes import HEAD, KIND
 from safeconduct.audit.flush import flush_directory
-from safeconduct.audit.notes import BadNote, Key, Note
+from safeconduct.audit.notes import Key, Note
 from safeconduct.audit.signer import Refused, keys
 from safeconduct.audit.signer.notary import Notary
-
-KIND: Final = "key.rotated"
-_HEAD: Final = "safeconduct/key-rotation/v1"
-
-
-class Change(NamedTuple):
-    """From which key to which one, by record number `seq`."""
-
-    seq: int
-    old: Key
-    new: Key
 
 
 class Rotation:
@@ -53,7 +39,7 @@ class Rotation:
         """What has to be in the log, once it is open. Raises Refused, OSError."""
         new = self._next().signer
         old = keys.load(self._state / keys.NAME, new.key.name)
-        text = f"{_HEAD}\n{new.key.name}\n{old.key}\n{new.key}\n"
+        text = f"{HEAD}\n{new.key.name}\n{old.key}\n{new.key}\n"
         note = Note(text, (notes.sign(text, old), notes.sign(text, new)))
         return {"kind": KIND, "at_ms": at_ms, "note": str(note)}
 
@@ -83,30 +69,3 @@ class Rotation:
         if self._held is None:
             raise Refused("unsafe", "the log is not open for a change of its key")
         return self._held
-
-
-def change(record: Mapping[str, Any]) -> Change:
-    """The change that a record tells of, if both keys signed it.
-
-    Raises:
-        BadNote: they did not, or it is no such record.
-    """
-    try:
-        note = notes.parse(str(record["note"]).encode())
-        head, origin, *told, end = note.text.split("\n")
-        old, new = map(notes.parse_key, told)
-    except (KeyError, ValueError) as error:
-        raise BadNote(f"a change of keys that is none: {error}") from error
-    if (head, end) != (_HEAD, "") or {old.name, new.name} != {origin}:
-        raise BadNote("a change of keys of another log")
-    if len(notes.verify(note, (old, new))) != len({old, new}):
-        raise BadNote("a change of keys that one of them did not sign")
-    return Change(int(record["n"]), old, new)
-
-
-def in_force(trusted: Key, changes: Iterable[Change], size: int) -> Key:
-    """The key that signs a log's first `size` records, for who trusts one that once did."""
-    for one in changes:
-        if one.seq < size and one.old == trusted:
-            trusted = one.new
-    return trusted

@@ -97,7 +97,7 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
             torn = f"{whole.tail} bytes at the end are no whole group: a torn write, or a cut"
             findings.append(Finding("truncated", torn, whole.size))
         if whole.damage is None:
-            findings += claims.check(whole.origin, whole.size, whole.roots)
+            findings += claims.check(whole.origin, whole.size, whole.roots, whole.changes)
             findings += _tiles(directory, whole)
     findings += whole.findings()
     return Report(

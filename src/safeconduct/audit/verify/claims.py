@@ -4,13 +4,14 @@ true of the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.changes import Change, in_force
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.notes import BadNote, Key, Note
@@ -93,13 +94,21 @@ class Claims:
         """The sizes of the trees that are claimed."""
         return tuple({claim.said.size for claim in self._all()})
 
-    def check(self, origin: str | None, size: int, roots: Mapping[int, bytes]) -> list[Finding]:
-        """What of it is not true, of a log that was read as far as it can be believed."""
+    def check(
+        self,
+        origin: str | None,
+        size: int,
+        roots: Mapping[int, bytes],
+        changes: Sequence[Change] = (),
+    ) -> list[Finding]:
+        """What of it is not true, of a log that was read as far as it can be believed, with the
+        changes of its key that are on record.
+        """
         found = self.findings
         if self.checkpoint is None and not found:
             self._hold(None, origin, size, roots)
         for claim in self._all():
-            if self._signed(claim):
+            if self._signed(claim, changes):
                 self._hold(claim, origin, size, roots)
         if self._policy is not None:
             found += self._unwitnessed(self._policy)
@@ -117,23 +126,24 @@ class Claims:
         except Damaged as damage:
             self.findings.append(Finding(damage.code, damage.sentence, damage.seq))
 
-    def _signed(self, claim: Claim) -> bool:
-        """Whether a key of the log signed."""
+    def _signed(self, claim: Claim, changes: Sequence[Change]) -> bool:
+        """Whether a key of the log signed that was in force then."""
         if not self._keys:
             sentence = f"nothing says whose signature {claim.name} needs: {PUBLIC} is gone"
             self.findings.append(Finding("truncated", sentence))
             return True
+        keys_then = [in_force(key, changes, claim.said.size) for key in self._keys]
         why = "it has no signature"
         if claim.note is not None:
             try:
-                first, *_ = notes.verify(claim.note, self._keys)
+                first, *_ = notes.verify(claim.note, keys_then)
             except BadNote as error:
                 why = str(error)
             else:
                 if claim is self.checkpoint:
                     self.signed_by = str(first.key)
                 return True
-        keys = ", ".join(f"{key.name}+{key.id.hex()}" for key in self._keys)
+        keys = ", ".join(f"{key.name}+{key.id.hex()}" for key in keys_then)
         sentence = f"{claim.name} is not signed by the log's key {keys}: {why}"
         self.findings.append(Finding("edited", sentence))
         return False

@@ -12,13 +12,15 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from safeconduct.audit.changes import KIND, Change, change
+from safeconduct.audit.notes import BadNote
 from safeconduct.audit.records import SEQUENCE, decode
 from safeconduct.audit.verify.payloads import Payloads
 from safeconduct.audit.verify.report import MAX_LISTED, Code, Finding
 
 Record = Mapping[str, Any]
 
-_GOING: Final = frozenset({"erasure", "retention"})
+_OF_THE_LOG: Final = frozenset({"erasure", "retention", KIND})
 
 
 class Contents(msgspec.Struct):
@@ -35,6 +37,7 @@ class Contents(msgspec.Struct):
             it was erased or pruned.
         erased: Keys that an erasure names.
         pruned: Up to which segment, and which file of payloads, the log says that it was pruned.
+        changes: Of the key that signs the log.
         findings: What is wrong with single records.
     """
 
@@ -47,6 +50,7 @@ class Contents(msgspec.Struct):
     lost: list[tuple[str, int, Finding]] = []
     erased: list[str] = []
     pruned: tuple[int, int] = (0, 0)
+    changes: list[Change] = []
     findings: list[Finding] = []
 
 
@@ -79,8 +83,8 @@ class Reader:
                     self.contents.waiting[str(record.get("decision"))] = None
             elif kind == "outcome":
                 self._outcome(str(record.get("decision")), seq)
-            elif kind in _GOING:
-                self._gone(record, seq)
+            elif kind in _OF_THE_LOG:
+                self._of_the_log(record, kind, seq)
             if "task_n" in record:
                 self._count(record, kind, seq)
             if "payload" in record:
@@ -122,10 +126,19 @@ class Reader:
             found = Finding(code, f"record {seq}: {sentence}", seq)
             self.contents.lost.append((kid, _file(payload), found))
 
-    def _gone(self, record: Record, seq: int) -> None:
-        if record.get("kind") == "erasure":
+    def _of_the_log(self, record: Record, kind: str, seq: int) -> None:
+        """A record that says how the log itself is to be read."""
+        if kind == KIND:
+            try:
+                self.contents.changes.append(change(record))
+            except BadNote as error:
+                self._found("edited", str(error), seq)
+        elif kind == "erasure":
             self.contents.erased += map(str, _list(record.get("kids")))
-            return
+        else:
+            self._pruned(record, seq)
+
+    def _pruned(self, record: Record, seq: int) -> None:
         before = record.get("segments_before"), record.get("payloads_before")
         if type(before[0]) is not int or type(before[1]) is not int:
             self._found("edited", "a retention that does not say what went", seq)

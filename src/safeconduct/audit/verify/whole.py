@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from safeconduct.audit.changes import Change
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.verify.contents import Contents
 from safeconduct.audit.verify.piece import Piece, State
@@ -33,6 +34,7 @@ class Whole:
         erased: How many were erased.
         pruned: How many records before the first one were pruned.
         expired: How many payloads were pruned.
+        changes: Of the key that signs the log.
     """
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class Whole:
         self.waiting: dict[str, None] = {}
         self.damage: Finding | None = None
         self.payloads = self.erased = self.expired = self.pruned = 0
+        self.changes: list[Change] = []
         self._first = 0
         self._orphans: set[int] = set()
         self._gone = (0, 0)
@@ -121,6 +124,7 @@ class Whole:
         self._payloads.update(contents.payloads)
         self._lost += contents.lost
         self._erased.update(contents.erased)
+        self.changes += contents.changes
         self._gone = max(self._gone[0], contents.pruned[0]), max(self._gone[1], contents.pruned[1])
         # A log that is wrong throughout would otherwise be held in memory as a list of findings.
         del self._findings[MAX_LISTED:]

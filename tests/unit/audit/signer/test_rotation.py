@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.changes import KIND, change, in_force
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.notes import BadNote, Key, Note, parse_key
 from safeconduct.audit.reading import read
 from safeconduct.audit.signer import Refused, keys
 from safeconduct.audit.signer.notary import MEMORY, PUBLIC
-from safeconduct.audit.signer.rotation import KIND, Rotation, change, in_force
+from safeconduct.audit.signer.rotation import Rotation
+from safeconduct.audit.verify import Held, verify
+from safeconduct.audit.verify.claims import read as claim
 from tests.support.logs import ORIGIN, Memory, numbers, opened, written
 
 
@@ -64,9 +67,45 @@ def test_who_trusts_the_old_key_comes_to_trust_the_new_one(tmp_path: Path) -> No
     found = changes(tmp_path)
     assert found == [(3, first, second), (4, second, third)]
     assert [in_force(first, found, size) for size in (3, 4, 5, 9)] == [first, second, third, third]
-    assert in_force(third, found, 9) == third
+    assert [in_force(third, found, size) for size in (3, 4, 5, 9)] == [first, second, third, third]
     other = notes.key(ORIGIN, 1, bytes(32))
     assert in_force(other, found, 9) == other
+
+
+def test_verifiers_go_along_with_the_change(tmp_path: Path) -> None:
+    projection = written(tmp_path, *numbers(3))
+    first = public(tmp_path)
+    kept = claim("the one kept", (tmp_path / checkpoint.NAME).read_bytes())
+    second = rotate(tmp_path, projection)
+    for key in (first, second):
+        report = verify(tmp_path, Held(keys=(key,), kept=(kept,)))
+        assert (report.exit_code, report.signed_by) == (0, str(second))
+    assert verify(tmp_path, Held(kept=(kept,))).exit_code == 0
+    other = notes.key(ORIGIN, 1, bytes(32))
+    report = verify(tmp_path, Held(keys=(other,)))
+    assert (report.exit_code, "is not signed by the log's key" in report.sentence) == (11, True)
+
+
+def test_the_old_key_signs_nothing_more(tmp_path: Path) -> None:
+    """Whoever got hold of it after the change cannot sign what comes after."""
+    projection = written(tmp_path, *numbers(3))
+    first = public(tmp_path)
+    stolen = keys.load(tmp_path / keys.NAME, ORIGIN)
+    rotate(tmp_path, projection)
+    tree = checkpoint.load(tmp_path)
+    assert tree is not None
+    checkpoint.store(tmp_path, tree, str(notes.sign(tree.text(), stolen)))
+    report = verify(tmp_path, Held(keys=(first,)))
+    assert (report.exit_code, "no known key signed this note" in report.sentence) == (11, True)
+
+
+def test_a_change_that_is_none_is_an_edit(tmp_path: Path) -> None:
+    written(tmp_path, [{"kind": KIND, "at_ms": 1, "note": "no note"}])
+    report = verify(tmp_path)
+    assert (report.exit_code, "record 0: a change of keys that is none" in report.sentence) == (
+        11,
+        True,
+    )
 
 
 def test_a_change_that_ended_half_way_is_ended_the_next_time(tmp_path: Path) -> None:
