@@ -19,6 +19,7 @@ from safeconduct.audit.follower import CURSORS
 from safeconduct.audit.following import Cursor, Reader
 from safeconduct.config.schema import Config
 from tests.support.installation import (
+    USER,
     Agent,
     Gateway,
     Office,
@@ -106,8 +107,23 @@ def test_every_record_arrives_with_its_place_in_the_log(
             assert carried["checkpoint_size"] > carried["n"]
             assert es.events[name]["safeconduct"]["leaf_hash"] == evidence["leaf_hash"]
         assert set(hec.arrived.values()) == {1}
-        assert SECRET.encode() not in b"".join(one.body for one in web.asked)
+        passed_on = b"".join(one.body for one in web.asked)
+        assert SECRET.encode() not in passed_on
+        assert USER.encode() not in passed_on
         gateway.verified()
+
+
+@pytest.mark.timeout(120)
+def test_users_are_named_to_a_sink_that_is_to_know_them(
+    tmp_path: Path, office: Office, web: Web
+) -> None:
+    hook = FakeEvents(web, "/hook")
+    clear = {"kind": "cloudevents", "url": f"{web.url}/hook", "users": "clear"}
+    with running(exporting(tmp_path, office, hook=clear)) as gateway:
+        calls(gateway.task(), 1)
+        have_all(gateway, hook)
+        said = [one["data"]["record"] for one in hook.events.values()]
+    assert {one["user"] for one in said if one["kind"] == "decision"} == {USER}
 
 
 @pytest.mark.timeout(120)
