@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -61,11 +62,13 @@ def claimed(parent: object, state: object = None) -> Trace | None:
     return Trace(id=found[2], parent=found[3], sampled=sampled, state=_state(state))
 
 
+@lru_cache(maxsize=1024)  # each is needed for the record, and again for the upstream
 def span_of(decision_id: str) -> str:
     """The id of a call's span."""
     return hashlib.sha256(b"span\0" + decision_id.encode()).hexdigest()[:16]
 
 
+@lru_cache(maxsize=1024)
 def trace_of(task_id: str) -> str:
     """The id of the trace of a task, for calls that claim none."""
     return hashlib.sha256(b"trace\0" + task_id.encode()).hexdigest()[:32]
