@@ -284,3 +284,31 @@ def test_a_bundle_of_nothing_is_none(
     code, _, err = run(capsys, "export", log, "--case", "C", "--out", where, "--kind", "none")
     assert (code, where.exists()) == (output.FOUND, False)
     assert "no record answers" in err
+
+
+def test_a_week_that_has_passed_is_archived_and_still_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past = Trail(at_ms=START_MS - 365 * DAY_MS)
+    past.start("t_1")
+    past.call("t_1")
+    past.write(tmp_path / "log")
+    code, out, _ = run(capsys, "archive", tmp_path / "log", "--week", "2025-W47")
+    assert (code, "2025-W47.parquet: 4 records, SHA-256 " in out) == (output.OK, True)
+    code, out, _ = run(capsys, "query", tmp_path / "log", "--kind", "decision")
+    assert (code, len(out.splitlines())) == (output.OK, 1)
+    assert not list((tmp_path / "log" / "index").glob("*.sqlite3"))
+
+
+@pytest.mark.parametrize(
+    ("week", "code", "said"),
+    [
+        ("2025-W01", output.FOUND, "the log has no record of 2025-W01"),
+        ("2199-W01", output.FOUND, "2199-W01 has not passed yet"),
+        ("last", output.USAGE, "last is no week (fix: write it as in 2026-W45)"),
+    ],
+)
+def test_what_cannot_be_archived(
+    week: str, code: int, said: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "archive", log, "--week", week)[::2] == (code, f"safeconduct: {said}\n")

@@ -6,14 +6,16 @@ import fcntl
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from safeconduct.audit.index import parquet
 from safeconduct.audit.index.entry import Entry, week, week_start_ms
+from safeconduct.audit.index.parquet import Archived, ArchivedWeek
 from safeconduct.audit.index.port import Found, IndexDamaged, Position, Task
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.weeks import Week
@@ -21,6 +23,8 @@ from safeconduct.audit.index.weeks import Week
 DIRECTORY: Final = "index"
 _PROGRESS: Final = "progress.json"
 _LOCK: Final = "lock"
+_SUFFIX: Final = ".sqlite3"
+_EPOCH: Final = date(1970, 1, 1)
 _NO_LIMIT: Final = 1 << 62
 _WEEKS: Final = "*-W??.sqlite3"
 
@@ -43,7 +47,7 @@ class WeeklyIndex:
         """The index in a directory, which is made if need be. Raises OSError."""
         directory.mkdir(mode=0o700, exist_ok=True)
         self._directory = directory
-        self._open: dict[int, Week] = {}
+        self._open: dict[int, Week | ArchivedWeek] = {}
         self._checked: _Progress | None = None
 
     def position(self) -> Position | None:
@@ -136,12 +140,49 @@ class WeeklyIndex:
         draft.replace(self._directory / _PROGRESS)
         self._checked = progress
 
-    def _week(self, number: int, *, new: bool = False) -> Week:
+    def archive(self, number: int) -> Archived | None:
+        """Replaces the file of a week that has passed by one in Parquet; None: there is none.
+
+        Raises as everything here, and IndexUnavailable, sqlite3.Error, OSError.
+        """
+        progress = self._progress()
+        if progress is None or number not in progress.weeks:
+            return None
+        opened = self._week(number)
+        if not isinstance(opened, Week):
+            return parquet.listed(self._directory)[number]
+        name = _name(number).removesuffix(_SUFFIX) + ".parquet"
+        said = parquet.write(self._directory, number, name, opened.rows(), opened.through())
+        opened.close()
+        del self._open[number]
+        for path in self._directory.glob(f"{_name(number)}*"):
+            path.unlink()
+        return said
+
+    def _week(self, number: int, *, new: bool = False) -> Week | ArchivedWeek:
         opened = self._open.get(number)
         if opened is None:
-            opened = Week(self._directory / _name(number), number, new=new)
+            path = self._directory / _name(number)
+            archived = None
+            if not new and not path.exists():
+                archived = parquet.listed(self._directory).get(number)
+            if archived is None:
+                opened = Week(path, number, new=new)
+            else:
+                opened = ArchivedWeek(self._directory, archived)
             self._open[number] = opened
         return opened
+
+
+def week_of(text: str) -> int:
+    """The number of a week that is named as ISO 8601 has it, as in 2026-W47.
+
+    Raises:
+        ValueError: it is none.
+    """
+    year, _, of_year = text.partition("-W")
+    day = date.fromisocalendar(int(year), int(of_year), 1)
+    return (day - _EPOCH).days // 7 + 1
 
 
 def _name(number: int) -> str:

@@ -9,7 +9,7 @@ their party in the time that they took.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -108,9 +108,18 @@ class Week:
         """Closes the file."""
         self._db.close()
 
-    def pack(self) -> None:
-        """Rewrites a week that has passed without the room that its pages kept for more."""
-        self._guarded(lambda: self._db.execute("vacuum"))
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """All rows, as `parquet.ROW` says. Raises sqlite3.Error."""
+        marks: dict[int, str] = {}
+        for key, n in self._db.execute("select key, n from marks"):
+            marks[n] = f"{marks[n]} {key}" if n in marks else str(key)
+        rows = self._db.execute(
+            "select tenant, user, agent, at, n, place, coalesce(name, ''), kind, said, tool, "
+            "reason, labels from rows join parties on parties.id = rows.party "
+            "join facets on facets.id = facet left join tasks on tasks.id = task"
+        )
+        for tenant, user, agent, at, n, *rest in rows:
+            yield tenant, user, agent, self._start_ms + at, n, *rest, marks.get(n, "\\N")
 
     def _add(self, entries: Sequence[Entry], size: int) -> None:
         db = self._db

@@ -24,6 +24,7 @@ SUB_VERBS: Final[tuple[str, ...]] = (
     "timeline",
     "replay",
     "export",
+    "archive",
     "hold",
     "erase",
     "prune",

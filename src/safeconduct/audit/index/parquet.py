@@ -1,0 +1,182 @@
+"""Weeks of the index that have passed, as Parquet: small, and open to DuckDB and whatever reads it.
+
+Rows are sorted by tenant, user, agent and time, so that a question about somebody reads little.
+`archive.json` says which weeks there are, and with which digest.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from safeconduct.audit.index.entry import Entry, Party
+from safeconduct.audit.index.port import Found, IndexDamaged, IndexUnavailable, Task
+from safeconduct.audit.index.query import Query
+
+MANIFEST: Final = "archive.json"
+ROW: Final = (
+    *("tenant", '"user"', "agent", "at_ms", "n", "place", "task"),
+    *("kind", "said", "tool", "reason", "labels", "marks"),
+)
+"""The columns. `marks` are 32-bit hashes of ids, see `entry.mark`."""
+
+_INTEGERS: Final = frozenset({"at_ms", "n", "place"})
+_ROW_GROUP: Final = 20_480
+_Answer = TypeVar("_Answer")
+
+
+class Archived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file, its SHA-256 in hexadecimal, how many rows it has, and up to which size of the log it
+    has all that belongs to its week.
+    """
+
+    file: str
+    sha256: str
+    rows: int
+    through: int
+
+
+def listed(directory: Path) -> dict[int, Archived]:
+    """The archived weeks of an index, by number.
+
+    Raises:
+        IndexDamaged: the manifest is none.
+    """
+    try:
+        return msgspec.json.decode((directory / MANIFEST).read_bytes(), type=dict[int, Archived])
+    except FileNotFoundError:
+        return {}
+    except msgspec.DecodeError as error:
+        raise IndexDamaged(f"{MANIFEST}: {error}") from error
+
+
+def write(
+    directory: Path, number: int, name: str, rows: Iterable[Sequence[object]], through: int
+) -> Archived:
+    """Writes a week, durably, and enters it in the manifest. `rows` are as `ROW` says.
+
+    Raises:
+        IndexUnavailable: duckdb is not installed.
+        OSError: it cannot be written.
+    """
+    target = directory / name
+    draft = directory / f"{name}.new"
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", dir=directory, newline="") as text:
+        csv.writer(text).writerows(rows)
+        text.flush()
+        kinds = {one.strip('"'): "bigint" if one in _INTEGERS else "varchar" for one in ROW[:-1]}
+        with _duckdb().connect() as db:
+            (count,) = db.execute(
+                "copy (select * replace (cast(string_split(marks, ' ') as int[]) as marks) "  # noqa: S608 - own names
+                "from read_csv(?, header = false, nullstr = '\\N', columns = "
+                f"{ {**kinds, 'marks': 'varchar'} }) "
+                'order by tenant, "user", agent, at_ms, n) '
+                f"to '{_quoted(draft)}' (format parquet, compression zstd, "
+                f"row_group_size {_ROW_GROUP})",
+                [text.name],
+            ).fetchone()
+    with draft.open("rb+") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+    draft.replace(target)
+    archived = Archived(file=name, sha256=digest, rows=count, through=through)
+    manifest = msgspec.json.encode({**listed(directory), number: archived})
+    (directory / f"{MANIFEST}.new").write_bytes(manifest)
+    (directory / f"{MANIFEST}.new").replace(directory / MANIFEST)
+    return archived
+
+
+class ArchivedWeek:
+    """A week that is read and not added to. Everything raises IndexDamaged; opening it also
+    IndexUnavailable, where duckdb is not installed.
+    """
+
+    def __init__(self, directory: Path, said: Archived) -> None:
+        """Opens a file that is as it was written."""
+        self._said = said
+        path = directory / said.file
+        try:
+            with path.open("rb") as file:
+                if file_digest(file, "sha256").hexdigest() != said.sha256:
+                    raise IndexDamaged(f"{said.file} is not as it was written")
+        except FileNotFoundError as error:
+            raise IndexDamaged(f"{said.file} is not there") from error
+        self._rows = f"read_parquet('{_quoted(path)}')"
+        self._duckdb = _duckdb()
+        self._db = self._duckdb.connect(config={"threads": 1})
+
+    def through(self) -> int:
+        """Up to which size of the log all is in here that belongs here."""
+        return self._said.through
+
+    def add(self, entries: Sequence[Entry], size: int) -> None:
+        """Something came that late: the week has to be built anew."""
+        raise IndexDamaged(f"{len(entries)} records belong to the archived {self._said.file}")
+
+    def find(self, query: Query) -> list[Found]:
+        """The rows that answer, in no order; those that only a mark finds may not answer."""
+        conditions, values = ["tenant = ?"], [query.tenant]
+        asked: dict[str, Any] = {
+            "agent = ?": query.agent,
+            '"user" = ?': query.user,
+            "task = ?": query.task,
+            "at_ms >= ?": query.since_ms,
+            "at_ms < ?": query.until_ms,
+            **{
+                "contains(labels, ?)" if name == "labels" else f"{name} = ?": value
+                for name, value in query.facets.items()
+            },
+        }
+        if query.mark is not None:
+            asked = {"list_contains(marks, ?)": query.mark}
+        for condition, value in asked.items():
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        sql = f"select n, place from {self._rows} where {' and '.join(conditions)}"  # noqa: S608
+        if query.limit is not None and query.mark is None:
+            sql += f" order by n {'' if query.oldest else 'desc'} limit {query.limit:d}"
+        return self._guarded(
+            lambda: [Found(*row) for row in self._db.execute(sql, values).fetchall()]
+        )
+
+    def task(self, name: str) -> Task | None:
+        """What is known of a task."""
+        row = self._guarded(
+            lambda: self._db.execute(
+                f'select tenant, agent, "user", min(at_ms), max(at_ms) from {self._rows} '  # noqa: S608
+                'where task = ? group by tenant, agent, "user" order by agent desc limit 1',
+                [name],
+            ).fetchone()
+        )
+        return None if row is None else Task(Party(*row[:3]), row[3], row[4])
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    def _guarded(self, work: Callable[[], _Answer]) -> _Answer:
+        try:
+            return work()
+        except self._duckdb.Error as error:
+            raise IndexDamaged(f"{self._said.file}: {error}") from error
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _duckdb() -> Any:  # noqa: ANN401 - a module that need not be there
+    try:
+        return importlib.import_module("duckdb")
+    except ImportError as error:
+        sentence = "duckdb is not installed (fix: pip install 'safeconduct[archive]')"
+        raise IndexUnavailable(sentence) from error
