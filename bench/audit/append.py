@@ -3,7 +3,8 @@
 Each of 128 callers has a task of its own and has decisions recorded, one after the other: permits,
 as large as a gateway with the shipped rules writes them, on the disk that holds the temporary
 directory. `slow` is that disk with 2 ms more for every flush; `state` has the real task state
-behind the log, which budgets, labels and approvals live in, where the others only count.
+behind the log, which budgets, labels and approvals live in, where the others only count; `sealed`
+has a payload with each record, sealed by the key of its user, and a pseudonym for the user.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ import uvloop
 from bench.replays import NOW_MS, POLICIES, records
 from safeconduct.audit.flush import flush
 from safeconduct.audit.log import Log
+from safeconduct.audit.payloads.boundary import Boundary
+from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.audit.payloads.sealing import PayloadSealer
 from safeconduct.policy.loading import load
-from safeconduct.ports import Projection
+from safeconduct.ports import About, Projection
 from safeconduct.tasks.state import TaskState
 
 IN_FLIGHT: Final = 128
@@ -82,10 +86,12 @@ def measure(rows: int) -> dict[str, float]:
     quick: list[Round] = []
     slow: list[Round] = []
     state: list[Round] = []
+    sealed: list[Round] = []
     for _ in range(ROUNDS):
         quick.append(_round(template))
         slow.append(_round(template, slower_s=SLOWER_S))
         state.append(_round(template, state=True))
+        sealed.append(_round(template, sealed=True))
     return {
         "append_record_bytes": quick[0].record_bytes,
         "append_cpu_us": statistics.median(one.cpu_us for one in quick),
@@ -93,6 +99,7 @@ def measure(rows: int) -> dict[str, float]:
         "append_slow_cpu_us": statistics.median(one.cpu_us for one in slow),
         **_acknowledged("ack_slow", slow),
         "append_state_cpu_us": statistics.median(one.cpu_us for one in state),
+        "append_sealed_cpu_us": statistics.median(one.cpu_us for one in sealed),
     }
 
 
@@ -105,7 +112,13 @@ def _acknowledged(name: str, rounds: list[Round]) -> dict[str, float]:
     }
 
 
-def _round(template: dict[str, Any], *, slower_s: float = 0.0, state: bool = False) -> Round:
+def _round(
+    template: dict[str, Any],
+    *,
+    slower_s: float = 0.0,
+    state: bool = False,
+    sealed: bool = False,
+) -> Round:
     def flushed(fd: int) -> None:
         if slower_s:
             time.sleep(slower_s)
@@ -113,24 +126,30 @@ def _round(template: dict[str, Any], *, slower_s: float = 0.0, state: bool = Fal
 
     with tempfile.TemporaryDirectory() as place, patch("safeconduct.audit.tail.flush", flushed):
         directory = Path(place)
-        with _opened(directory, state=state) as log:
+        keys = Keystore(directory / "keys") if sealed else None
+        with _opened(directory, keys, template["tenant"], state=state) as log:
             if state:
                 uvloop.run(_started(log, template))
             before = log.size
-            cpu_us, acks_ms = uvloop.run(_filled(log, template))
+            sealer = None if keys is None else PayloadSealer(keys, ())
+            cpu_us, acks_ms = uvloop.run(_filled(log, template, sealer))
             added = log.size - before
         written = sum(path.stat().st_size for path in directory.glob("audit/segment-*"))
     return Round(cpu_us, acks_ms, written / (before + added))
 
 
 @contextlib.contextmanager
-def _opened(directory: Path, *, state: bool) -> Generator[Log]:
+def _opened(directory: Path, keys: Keystore | None, tenant: str, *, state: bool) -> Generator[Log]:
     with contextlib.ExitStack() as held:
         projection: Projection = Counts()
         if state:
             projection = TaskState(directory / "state.sqlite3")
             held.callback(projection.close)
-        log = Log.open(directory / "audit", projection, origin="bench/audit")
+        boundary = None
+        if keys is not None:
+            held.callback(keys.close)
+            boundary = Boundary(keys, tenant, ())
+        log = Log.open(directory / "audit", projection, origin="bench/audit", boundary=boundary)
         held.callback(log.close)
         yield log
 
@@ -139,18 +158,26 @@ async def _started(log: Log, template: dict[str, Any]) -> None:
     await asyncio.gather(*(log.append(_start(number, template)) for number in range(IN_FLIGHT)))
 
 
-async def _filled(log: Log, template: dict[str, Any]) -> tuple[float, list[float]]:
+async def _filled(
+    log: Log, template: dict[str, Any], sealer: PayloadSealer | None
+) -> tuple[float, list[float]]:
+    content = {"arguments": {"id": "O-1"}, "input": template}
     acks_ms: list[float] = []
 
     async def caller(number: int) -> None:
         for call in range(DECISIONS):
-            record = {
+            record: dict[str, Any] = {
                 **template,
                 "decision": f"d_{number:012x}{call:012x}",
                 "task": f"t_{number:024x}",
                 "version": call,
             }
             started_s = time.perf_counter()
+            if sealer is not None:
+                about = About(
+                    "decision", record["decision"], record["tenant"], record["user"], NOW_MS
+                )
+                record["payload"] = sealer.seal(about, content)
             await log.append(record)
             acks_ms.append((time.perf_counter() - started_s) * 1000)
 
