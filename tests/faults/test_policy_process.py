@@ -20,6 +20,7 @@ from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.process import RegoProcess
 from safeconduct.policy.rego.starting import Limits, Started
+from safeconduct.policy.versions import engine_name
 from safeconduct.simulation import SimulatedTask
 from tests.support.bundles import GUARDED, PACKAGE, bundle
 from tests.support.ending import ended
@@ -57,12 +58,29 @@ async def running(made_of: Bundle, limits: Limits | None = None) -> AsyncGenerat
         await engine.close()
 
 
+class Clock:
+    """The clock of the loop, which a test sets forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._past_s = 0.0
+        now = self._loop.time
+        monkeypatch.setattr(self._loop, "time", lambda: now() + self._past_s)
+
+    async def passes(self, seconds: float) -> None:
+        """So much time, with all that is due then."""
+        self._past_s += seconds
+        looked: asyncio.Future[None] = self._loop.create_future()
+        self._loop.call_later(0, looked.set_result, None)
+        await looked
+
+
 def refused(engine: RegoProcess, why: str = LOST) -> PolicyAnswer:
-    return PolicyAnswer(bundle=engine.digest, error=why)
+    return PolicyAnswer(bundle=engine.digest, engine=engine_name("rego"), error=why)
 
 
 def permitted(engine: RegoProcess) -> PolicyAnswer:
-    return PolicyAnswer(bundle=engine.digest, permit=("read",))
+    return PolicyAnswer(bundle=engine.digest, engine=engine_name("rego"), permit=("read",))
 
 
 # --- rules ---------------------------------------------------------------------------------------
@@ -103,11 +121,15 @@ async def test_a_rule_that_panics_refuses_and_the_process_stays() -> None:
 # --- processes -----------------------------------------------------------------------------------
 
 
-async def test_a_process_that_is_stopped_is_replaced() -> None:
-    async with running(bundle(GUARDED), Limits(wall_s=2.0)) as engine:
+async def test_a_process_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    async with running(bundle(GUARDED), Limits(wall_s=1000)) as engine:
         assert await engine.evaluate(READ, 0) == permitted(engine)
         os.kill(engine.pids[0], signal.SIGSTOP)
-        answers = await asyncio.gather(*(engine.evaluate(READ, 0) for _ in range(3)))
+        asked = [asyncio.ensure_future(engine.evaluate(READ, 0)) for _ in range(3)]
+        await clock.passes(0)
+        await clock.passes(1000)
+        answers = await asyncio.gather(*asked)
         assert answers == [refused(engine), permitted(engine), permitted(engine)]
 
 
@@ -200,7 +222,7 @@ async def test_an_end_in_the_middle_refuses() -> None:
 
 
 class Lying(Protocol):
-    def __call__(self, how: str, wall_s: float = 1.0) -> RegoProcess: ...
+    def __call__(self, how: str, wall_s: float = 60.0) -> RegoProcess: ...
 
 
 @pytest.fixture
@@ -208,7 +230,7 @@ async def lying(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lying]:
     monkeypatch.setattr("safeconduct.policy.rego.starting._MODULE", "tests.support.lying_child")
     made: list[RegoProcess] = []
 
-    def start(how: str, wall_s: float = 1.0) -> RegoProcess:
+    def start(how: str, wall_s: float = 60.0) -> RegoProcess:
         honest = bundle(GUARDED)
         header = msgspec.structs.replace(honest.header, name=how)
         lie = msgspec.structs.replace(honest, header=header)
@@ -234,7 +256,8 @@ async def lying(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lying]:
     ],
 )
 async def test_an_answer_that_is_none_permits_nothing(lying: Lying, how: str, why: str) -> None:
-    engine = lying(how)
+    says_nothing = how in {"endless", "silence"}
+    engine = lying(how, 0.2) if says_nothing else lying(how)
     assert await engine.evaluate(READ, 0) == refused(engine, why)
     assert await engine.evaluate(READ, 0) == refused(engine, why)
 
@@ -265,18 +288,13 @@ async def test_an_answer_to_nothing_ends_who_gave_it(lying: Lying) -> None:
 async def test_the_time_that_a_question_waits_behind_others_does_not_count(
     lying: Lying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, past_s = asyncio.get_running_loop(), [0.0]
-    now = loop.time
-    monkeypatch.setattr(loop, "time", lambda: now() + past_s[0])
-    engine = lying("stops first", 1000.0)
+    clock = Clock(monkeypatch)
+    engine = lying("stops first", 1000)
     (pid,) = engine.pids
     asked = [asyncio.ensure_future(engine.evaluate(READ, 0)) for _ in range(3)]
     for question in asked:
         await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WSTOPPED)
-        past_s[0] += 900.0
-        looked: asyncio.Future[None] = loop.create_future()
-        loop.call_later(0, looked.set_result, None)  # after all that is due
-        await looked
+        await clock.passes(900)
         os.kill(pid, signal.SIGCONT)
         assert await question == permitted(engine)
     assert engine.pids[0] == pid

@@ -16,8 +16,9 @@ import msgspec
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
 from safeconduct.policy.rego.child import ANSWERED, ASKED, Described
+from safeconduct.policy.versions import engine_name
 
-GOOD = PolicyAnswer(permit=("read",))
+GOOD = PolicyAnswer(engine=engine_name("rego"), permit=("read",))
 
 
 def framed(text: bytes) -> bytes:
