@@ -118,7 +118,8 @@ def texts(value: object) -> Iterator[str]:
         if isinstance(members.get("text"), str):
             yield members["text"]
         for name in _TEXTS:
-            yield from texts(members.get(name))
+            if name in members:
+                yield from texts(members[name])
 
 
 def _items(value: object) -> list[object]:
@@ -141,7 +142,8 @@ def _documents(value: object) -> Iterator[JSON]:
         if isinstance(members.get("uri"), str):
             yield _document(members)
         for name in _TEXTS:
-            yield from _documents(members.get(name))
+            if name in members:
+                yield from _documents(members[name])
 
 
 def _document(resource: JSON) -> JSON:
