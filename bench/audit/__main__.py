@@ -4,7 +4,7 @@ import argparse
 import importlib
 import json
 
-PARTS = ("append", "index")
+PARTS = ("append", "index", "replay")
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from bench import memory, rivals, subjects
+from bench import memory, replays, rivals, subjects
 from bench.__main__ import IN_FLIGHT, MEMORY_CALLS, OLDER, options
-from bench.audit import append, index
+from bench.audit import append, index, replay
 from bench.figures import Slice, summary
 from bench.memory import BLOCK_S
 from tests.support.pages import DOCS, codes, sections, tables
@@ -73,3 +73,13 @@ def test_every_figure_of_a_search_is_explained(monkeypatch: pytest.MonkeyPatch) 
     assert [codes(row[0])[0] for row in table[1:]] == list(index.measure(2_100))
     for number in (index.AGENTS, index.USERS, index.DAYS, index.WANTED * 7 // index.DAYS):
         assert f"{number:,}" in section
+
+
+def test_every_figure_of_a_replay_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = sections(PAGE)["Replay"]
+    assert f"[{replays.DECISIONS:,} decisions]" in section
+    for where in (replays, replay):
+        monkeypatch.setattr(where, "DECISIONS", 24)
+    monkeypatch.setattr(replay, "ROUNDS", 1)
+    (table,) = tables(section)
+    assert [codes(row[0])[0] for row in table[1:]] == list(replay.measure(0))

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from safeconduct.audit.payloads.opening import Opener
+from safeconduct.audit.payloads.keystore import DIRECTORY, Keystore
+from safeconduct.audit.payloads.opening import opener
 from safeconduct.audit.reading import read
 from safeconduct.cli import main, output
-from safeconduct.cli.audit.asking import keys_beside
 from safeconduct.policy.loading import load
 from safeconduct.simulation import SimulatedTask
 from tests.support.bundles import write
 from tests.support.logs import written
-from tests.support.worlds import config
+from tests.support.worlds import USER, config
 
 MAIL = 'permit contains {"id": "mail"} if input.call.tool == "mail.send"\n'
 CAREFUL = (
@@ -136,6 +136,18 @@ def test_what_cannot_be_replayed_is_counted_with_its_reason(
     shown = capsys.readouterr().out
     assert "  other engine: another version of the engine decided" in shown
     assert "  not asked: refused before the policy was asked" in shown
+
+
+async def test_erase_then_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = await decided(tmp_path, MAIL, MAILED, LOOKED)
+    keys = Keystore(tmp_path / "state" / DIRECTORY)
+    keys.erase("crm.example", USER)
+    keys.close()
+    assert replay(log, tmp_path) == output.FAULT
+    assert "not replayed: 2 decisions, erased (d_" in capsys.readouterr().out
+    assert counterfactual(log, tmp_path, MAIL) == output.FAULT
+    (left,) = json.loads(capsys.readouterr().out)["straight"]["left"]
+    assert (left["why"], left["decisions"]) == ("erased", 2)
 
 
 async def test_same_policy_counterfactual_empty(
@@ -262,8 +274,8 @@ def test_what_is_not_there_or_broken_is_said(
 
 def opened(log: Path) -> list[dict[str, Any]]:
     """The records of a log as they were handed to it."""
-    opener = Opener(log, keys_beside(log))
-    records = [opener.whole(record) for record in read(log)]
+    opening = opener(log)
+    records = [opening.whole(record) for record in read(log)]
     for record in records:
         for added in ("n", "task_n", "pair_n", "payload"):
             record.pop(added, None)

@@ -13,7 +13,6 @@ from safeconduct.cli.policy.diff import lines, since_ms, watched
 
 if TYPE_CHECKING:
     from safeconduct.app.counterfactual import Simulated
-    from safeconduct.audit.payloads.opening import Opener
     from safeconduct.policy.loading import LocalEngine
     from safeconduct.policy.replay.checking import Checked
 
@@ -98,15 +97,16 @@ def _configured(args: argparse.Namespace) -> Iterator[LocalEngine]:
 
 
 def _again(args: argparse.Namespace, directory: Path, engines: list[LocalEngine]) -> int:
+    from safeconduct.audit.payloads.opening import opener
     from safeconduct.audit.reading import decisions
     from safeconduct.policy.replay.asked import Bundles
     from safeconduct.policy.replay.checking import Check
 
     check = Check(Bundles(engines))
-    opener = _opener(directory)
+    opening = opener(directory)
     for record in watched(decisions(directory)):
         if _wanted(args, record):
-            left = check.take(opener.whole(record))
+            left = check.take(opening.whole(record))
             if left is not None and args.list:
                 value = {"decision": record["decision"], "why": left.why, "fields": left.fields}
                 output.emit(args, value, f"{record['decision']}  {left.why}: {left}")
@@ -124,16 +124,17 @@ def _instead(
     args: argparse.Namespace, directory: Path, engines: list[LocalEngine], new: LocalEngine
 ) -> int:
     from safeconduct.app.counterfactual import Counterfactual
+    from safeconduct.audit.payloads.opening import opener
     from safeconduct.audit.reading import read
     from safeconduct.policy.replay.asked import Bundles
 
-    opener = _opener(directory)
+    opening = opener(directory)
     world = Counterfactual(Bundles(engines), new)
     try:
         for record in watched(read(directory)):
             decided = record["kind"] == "decision"
             # Tasks are what they were before, too.
-            whole = opener.whole(record) if decided else opener.shown(record)
+            whole = opening.whole(record) if decided else opening.shown(record)
             world.take(whole, counts=decided and _wanted(args, record))
         found = world.simulated()
     finally:
@@ -151,14 +152,6 @@ def _instead(
         )
         return output.FOUND
     return output.FOUND if found.widens else output.OK
-
-
-def _opener(directory: Path) -> Opener:
-    """What makes records whole, with the keys that lie beside the log."""
-    from safeconduct.audit.payloads.opening import Opener
-    from safeconduct.cli.audit.asking import keys_beside
-
-    return Opener(directory, keys_beside(directory))
 
 
 def _wanted(args: argparse.Namespace, record: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.record import policy_value
-from safeconduct.core.recorded_input import NotReplayable, recorded_value
+from safeconduct.core.recorded_input import UNOPENED, NotReplayable, recorded_value
 from safeconduct.core.replay import Verdict, disagreeing, recorded, unmet
 from safeconduct.policy.replay.asked import Asked, Bundles
 
@@ -48,9 +48,6 @@ WHY: Final[dict[Why, str]] = {
     "hangs on more": "after a flip, it hangs on what the record does not hold",
 }
 """Why a decision is not replayed."""
-
-UNOPENED: Final = "unopened"
-"""The key that reading adds to a record of which the payload cannot be seen: why."""
 
 _KEPT_APART: Final = frozenset({"input", "masked", "engine"})
 
