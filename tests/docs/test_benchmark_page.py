@@ -9,7 +9,7 @@ from bench import memory, replays, rivals, subjects
 from bench.__main__ import IN_FLIGHT, MEMORY_CALLS, OLDER, options
 from bench.audit import append, index, replay
 from bench.figures import Slice, summary
-from bench.memory import BLOCK_S
+from bench.memory import BLOCK
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = DOCS / "reference" / "benchmark.md"
@@ -43,7 +43,7 @@ def test_the_numbers_of_the_text_are_those_of_the_program() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert f"with {IN_FLIGHT} connections in flight" in text
     assert f"over {MEMORY_CALLS} calls" in text
-    assert BLOCK_S == 4  # "spans of four seconds"
+    assert BLOCK * options().parse_args([]).seconds == 4  # "spans of four seconds"
     assert f"calls `{subjects.SEND[0]}` instead" in text
     assert f"calls `{subjects.READ[0]}`" in text
 
