@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from safeconduct.app.noting import append
+from safeconduct.app.rotating import rotate
 from safeconduct.audit.reading import read
 from safeconduct.cli.output import log_of
 from safeconduct.config.policy import PolicySource
@@ -171,7 +172,7 @@ async def policies(directory: Path) -> list[dict[str, Any]]:
 
 
 def readings(directory: Path) -> list[dict[str, Any]]:
-    """Somebody exports what they opened."""
+    """Somebody exports what they opened, and gives the log another key."""
     installed = simulated(config(directory), directory)
     (directory / installed.root.gateway.state).mkdir(parents=True)
     digest = "0" * 64
@@ -181,6 +182,7 @@ def readings(directory: Path) -> list[dict[str, Any]]:
         "opened": True,
     }  # fmt: skip
     append(installed, value)
+    rotate(installed)
     return [dict(one) for one in read(log_of(installed))]
 
 
