@@ -28,6 +28,7 @@ SUB_VERBS: Final[tuple[str, ...]] = (
     "hold",
     "erase",
     "prune",
+    "preserve",
     "witness",
     "gather",
     "follow",

@@ -1,0 +1,3 @@
+from typing import Any
+
+def client(service_name: str, *, endpoint_url: str | None = ...) -> Any: ...
