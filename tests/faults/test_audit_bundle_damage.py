@@ -1,0 +1,289 @@
+"""An evidence bundle, damaged in every place, and what both verifiers say of it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from safeconduct.audit import checkpoint
+from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.tiles import Hashes
+from safeconduct.audit.witness.keys import signers
+from safeconduct.cli import main
+from safeconduct.core.canonical import canonical
+from safeconduct.core.proofs import consistency
+from safeconduct.core.proofs import root as root_of
+from tests.support.evidence import ours, theirs
+from tests.support.logs import ORIGIN, sign
+from tests.support.trails import START_MS, Trail
+
+Members = dict[str, bytes]
+
+EDITED, TRUNCATED, FORKED, UNWITNESSED = 11, 10, 12, 14
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """What one agent did for one user in half an hour out of the middle; others were at it too."""
+    log, where = tmp_path / "log", tmp_path / "case.zip"
+    trail = Trail()
+    for task, user in (("t_1", "jane"), ("t_2", "joe"), ("t_3", "jane")):
+        trail.start(task, user=user)
+        for _ in range(3):
+            trail.call(task)
+    trail.at_ms = START_MS + 3_600_000
+    trail.call("t_1")
+    trail.write(log)
+    tree = checkpoint.load(log)
+    assert tree is not None
+    sign(log, tree)
+    given = ["--case", "C-1", "--agent", "triage", "--user", "jane", "--out", str(where)]
+    until = ["--until", "2026-11-18T11:36:40Z"]
+    assert main.main(["audit", "export", str(log), *given, *until]) == 0
+    capsys.readouterr()
+    return where
+
+
+def members(bundle: Path) -> Members:
+    with zipfile.ZipFile(bundle) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def lines(data: bytes) -> list[bytes]:
+    return data.split(b"\n")[:-1]
+
+
+def without(found: Members, at: int) -> None:
+    """Takes one record out, with its proof and out of the answer: a row of an index is gone."""
+    gone = json.loads(lines(found["records.jsonl"])[at])["n"]
+    for name in ("records.jsonl", "proofs.jsonl"):
+        left = lines(found[name])
+        del left[at]
+        found[name] = b"".join(line + b"\n" for line in left)
+    case = json.loads(found["case.json"])
+    case["answer"] = [one for one in case["answer"] if one["n"] != gone]
+    found["case.json"] = canonical(case)
+
+
+def index_row_deleted(found: Members) -> None:
+    without(found, 2)
+
+
+def beginning_left_out(found: Members) -> None:
+    case = json.loads(found["case.json"])
+    starts = [json.loads(line)["task_n"] for line in lines(found["records.jsonl"])]
+    assert starts[0] == 1
+    for name in ("records.jsonl", "proofs.jsonl"):
+        left = lines(found[name])
+        found[name] = b"".join(line + b"\n" for line in [left[0], *left[3:]])
+    kept = {json.loads(line)["n"] for line in lines(found["proofs.jsonl"])}
+    case["answer"] = [one for one in case["answer"] if one["n"] in kept]
+    found["case.json"] = canonical(case)
+
+
+def end_left_out(found: Members) -> None:
+    while json.loads(lines(found["records.jsonl"])[-1])["at_ms"] >= START_MS + 1_800_000:
+        without(found, -1)
+
+
+def answer_shortened(found: Members) -> None:
+    case = json.loads(found["case.json"])
+    del case["answer"][3]
+    found["case.json"] = canonical(case)
+
+
+def answer_with_another_leaf(found: Members) -> None:
+    case = json.loads(found["case.json"])
+    case["answer"][3]["leaf"] = "00" * 32
+    found["case.json"] = canonical(case)
+
+
+def record_edited(found: Members) -> None:
+    old = lines(found["records.jsonl"])[1]
+    found["records.jsonl"] = found["records.jsonl"].replace(old, old.replace(b"triage", b"triago"))
+
+
+def proofs_swapped(found: Members) -> None:
+    first, second, *rest = lines(found["proofs.jsonl"])
+    found["proofs.jsonl"] = b"".join(line + b"\n" for line in (second, first, *rest))
+
+
+def checkpoint_edited(found: Members) -> None:
+    tree = checkpoint.parse(found["checkpoint"].decode())
+    text = Checkpoint(ORIGIN, tree.size, bytes(32)).text()
+    found["checkpoint"] = found["checkpoint"].replace(tree.text().encode(), text.encode())
+
+
+def other_log(found: Members) -> None:
+    case = json.loads(found["case.json"])
+    found["case.json"] = canonical({**case, "origin": "erp.example/audit"})
+
+
+def strange_payload(found: Members) -> None:
+    n = json.loads(lines(found["records.jsonl"])[2])["n"]
+    found[f"payloads/{n}"] = b"something"
+
+
+def nothing(found: Members) -> None:
+    """Leaves it as it is."""
+
+
+class Damage(NamedTuple):
+    make: Callable[[Members], None]
+    code: int
+    ours: str
+    theirs: str
+
+
+NOT_UNDER = "does not stand under the checkpoint"
+
+CORPUS: dict[str, Damage] = {
+    "nothing": Damage(
+        nothing, 0, "audit verified: 15 records, root ", "verified: 15 records, 14 asked for"
+    ),
+    "index row deleted": Damage(
+        index_row_deleted,
+        TRUNCATED,
+        "truncated: the answer is not complete: after number 2 comes 4",
+        "truncated: not complete: pair_n has a gap, or ends within the time",
+    ),
+    "the beginning is left out": Damage(
+        beginning_left_out,
+        TRUNCATED,
+        "truncated: the answer is not complete: after number 1 comes 4",
+        "truncated: not complete: pair_n has a gap, or ends within the time",
+    ),
+    "the end is left out": Damage(
+        end_left_out,
+        TRUNCATED,
+        "truncated: the answer is not complete: nothing shows that number 14 was the last",
+        "truncated: not complete: pair_n has a gap, or ends within the time",
+    ),
+    "the answer is shortened": Damage(
+        answer_shortened,
+        TRUNCATED,
+        "truncated: the answer is not complete: record 4 is left out",
+        "truncated: not complete: {4} are not in the answer",
+    ),
+    "the answer names another leaf": Damage(
+        answer_with_another_leaf,
+        EDITED,
+        "edited: record 4: the answer names it, and it is missing or another",
+        "edited: a record of the answer is missing, or is another",
+    ),
+    "a record is edited": Damage(
+        record_edited,
+        EDITED,
+        f"edited: record 2: it {NOT_UNDER}",
+        "edited: record 2 is not under the checkpoint",
+    ),
+    "proofs are swapped": Damage(
+        proofs_swapped,
+        EDITED,
+        f"edited: record 2: it {NOT_UNDER}",
+        "edited: record 2 is not under the checkpoint",
+    ),
+    "the checkpoint is edited": Damage(
+        checkpoint_edited,
+        EDITED,
+        "edited: the checkpoint is not signed by the log's key",
+        "edited: the checkpoint is not signed by the log's key",
+    ),
+    "case and checkpoint are of two logs": Damage(
+        other_log,
+        EDITED,
+        "edited: the checkpoint is of another log, 'crm.example/audit'",
+        "edited: case and checkpoints are of different logs",
+    ),
+    "a payload that no record names": Damage(
+        strange_payload,
+        EDITED,
+        "edited: record 3: its payload is not what was sealed",
+        "edited: record 3: its payload",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_both_verifiers_say_what_was_done(
+    name: str, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage = CORPUS[name]
+    found = members(bundle)
+    damage.make(found)
+    damaged = write(bundle.with_name("damaged.zip"), found)
+    for said, sentence in (
+        (ours(capsys, "--bundle", damaged), damage.ours),
+        (theirs(damaged), damage.theirs),
+    ):
+        assert said.code == damage.code, said.text
+        assert f"\n{sentence}" in f"\n{said.text}", said.text
+
+
+def test_what_was_witnessed_has_to_be_a_beginning_of_what_is_proven(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The export proves it; another history, which the log signed too, has no such proof."""
+    log, found = tmp_path / "log", members(bundle)
+    head = checkpoint.parse(found["checkpoint"].decode())
+    hashes = Hashes(log, head.size)
+    path = [node.hex() for node in consistency(5, head.size, hashes)]
+    said = {"from": 5, "to": head.size, "proof": path}
+    texts = [""] * 2
+    for root, code in ((root_of(5, hashes), 0), (bytes(32), FORKED)):
+        sign(log, Checkpoint(ORIGIN, 5, root))
+        more = {"witnessed": (log / "checkpoint").read_bytes(), "consistency.json": canonical(said)}
+        made = write(tmp_path / "witnessed.zip", {**found, **more})
+        both = ours(capsys, "--bundle", made), theirs(made)
+        texts = [one.text for one in both]
+        assert [one.code for one in both] == [code, code], texts
+    assert "forked: the witnessed checkpoint and the log have different roots for" in texts[0]
+    assert "forked: the witnessed checkpoint is not of the checkpoint's tree" in texts[1]
+
+
+def write(where: Path, found: Members) -> Path:
+    with zipfile.ZipFile(where, "w") as archive:
+        for member, data in found.items():
+            archive.writestr(member, data)
+    return where
+
+
+def test_a_bundle_is_held_to_a_key_and_to_witnesses_from_elsewhere(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, other, policy = (
+        (tmp_path / "log" / "log.pub").read_text(),
+        key_of_another(tmp_path),
+        tmp_path / "policy",
+    )
+    policy.write_text(f"witness w {signers(tmp_path, 'w.example')[0].key}\nquorum w\n")
+    for given, code in (
+        (["--key", key], 0),
+        (["--key", other], EDITED),
+        (["--witness-policy", policy], UNWITNESSED),
+    ):
+        assert ours(capsys, "--bundle", bundle, *given).code == code
+        assert theirs(bundle, *given).code == code
+
+
+def key_of_another(tmp_path: Path) -> str:
+    (tmp_path / "other").mkdir()
+    sign(tmp_path / "other", Checkpoint(ORIGIN, 0, bytes(32)))
+    return (tmp_path / "other" / "log.pub").read_text()
+
+
+def test_what_is_no_bundle_is_said_to_be_none(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text"
+    text.write_text("no archive")
+    said = ours(capsys, "--bundle", text)
+    assert said.code == 3
+    assert said.text.startswith(f"safeconduct: {text} is no evidence bundle: ")
+    assert theirs(text).code == 3
+    assert ours(capsys, "--bundle", bundle, tmp_path).code == 2
