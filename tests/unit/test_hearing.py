@@ -17,6 +17,7 @@ from safeconduct.core.asks import MAX_STATE_BYTES, Capability
 from safeconduct.core.calls import VISITED
 from safeconduct.core.manifest import Argument
 from safeconduct.core.subjects import REPLIES, with_replies
+from safeconduct.core.trace import Trace
 from safeconduct.gateway import MISSING_CAPABILITY, PAGES_FIRST
 from safeconduct.hearing import INVALID_PARAMS, MAX_ASKS, Waiting
 from safeconduct.ports import (
@@ -95,10 +96,11 @@ async def call(
     listener: Hears | None = None,
     resumed: Resumed | None = None,
     params: JSON = DEAL,
+    trace: Trace | None = None,
 ) -> Delivered | Refused:
     cast("dict[str, Upstream]", task.rooms.upstreams)["crm"] = upstream
     return await task.rooms.gateway.call(
-        caller(task), "tools/call", "crm", params["name"], params, listener, resumed
+        caller(task), "tools/call", "crm", params["name"], params, listener, resumed, trace
     )
 
 
@@ -178,7 +180,8 @@ class TestAsks:
             replies.append(await listener.asked("elicitation/create", {**FORM, "_meta": {"x": 1}}))
 
         hears = Hears(reply=yes, able=ABLE)
-        answer = await call(task, Talks(asks), hears)
+        claim = Trace(id="a" * 32, parent="b" * 16)
+        answer = await call(task, Talks(asks), hears, trace=claim)
         assert isinstance(answer, Delivered)
         assert hears.asks == [("elicitation/create", {"mode": "form", **FORM})]
         assert replies == [{"action": "accept", "content": {"n": 3}}]
@@ -186,6 +189,8 @@ class TestAsks:
         assert (first["method"], second["method"]) == ("tools/call", "elicitation/create")
         assert first["tool"] == second["tool"] == "crm.get_deal"
         assert second["spends"] == {}
+        assert first["trace"] == second["trace"] == claim.id
+        assert first["span"] != second["span"]
         outcomes = {one["decision"]: one["status"] for one in records(task, "outcome")}
         assert outcomes == {first["decision"]: "ok", second["decision"]: "ok"}
 
