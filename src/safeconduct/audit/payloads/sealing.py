@@ -165,16 +165,6 @@ class _Here(threading.local):
 _HERE: Final = _Here()
 
 
-class _Here(threading.local):
-    """What unpacks for one thread: making one costs more than most payloads do."""
-
-    def __init__(self) -> None:
-        self.decompressor = zstandard.ZstdDecompressor()
-
-
-_HERE: Final = _Here()
-
-
 def unpacked(packed: bytes) -> bytes:
     """The plain text. Raises zstandard.ZstdError."""
     return _HERE.decompressor.decompress(packed, max_output_size=MAX_PLAIN_BYTES)
