@@ -34,7 +34,7 @@ MASKED: Final = "masked"
 TOO_LARGE: Final = "too-large"
 
 _SALT_BYTES: Final = 16
-_LEVEL: Final = -1
+_LEVEL: Final = 1
 _WHOLE: Final = ""
 
 
