@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +102,36 @@ async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path:
     assert verify.returncode == 0, said
     code, report = await gateway.operate("audit", "verify")
     assert (code, report["verified"]) == (0, True)
+
+
+async def test_what_was_sealed_is_opened_for_who_has_the_keys_and_that_is_on_record(
+    gateway: Installed, tmp_path: Path
+) -> None:
+    task, _ = await called(gateway)
+    decision = next(one["decision"] for one in read(log_of(gateway)) if one["kind"] == "decision")
+    _, shown = await gateway.operate("audit", "show", decision)
+    opened = {one["record"]["kind"]: one["payload"]["content"] for one in shown if one["payload"]}
+    assert opened["decision"]["arguments"] == {"case_id": plot.CASE_ID}
+    assert plot.CASE_ID in str(opened["outcome"]["result"])
+    bundles = [tmp_path / "sealed.zip", tmp_path / "opened.zip"]
+    for bundle, more in zip(bundles, ([], ["--open"]), strict=True):
+        code, _ = await gateway.operate(
+            *("audit", "export", "--case", "C", "--task", task, "--out", str(bundle), *more)
+        )
+        assert code == 0
+    sealed, clear = (dict(members(bundle)) for bundle in bundles)
+    payloads = [name for name in sealed if name.startswith("payloads/")]
+    assert len(payloads) >= 2
+    assert not [name for name in sealed if name.startswith("opened/")]
+    n = next(one["record"]["n"] for one in shown if one["record"]["kind"] == "decision")
+    assert json.loads(clear[f"opened/{n}.json"])["arguments"] == {"case_id": plot.CASE_ID}
+    assert [one.get("opened", False) for one in reads(gateway)] == [True, False, True]
+
+
+def members(bundle: Path) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(bundle) as file:
+        for name in file.namelist():
+            yield name, file.read(name)
 
 
 async def test_what_a_command_notes_has_a_shape_and_its_author_is_the_peer(
