@@ -45,9 +45,7 @@ def gateway(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(autouse=True)
 def honest(office: Office) -> Iterator[None]:
     """Each test finds the office as it was made."""
-    definitions = dict(office.definitions)
     yield
-    office.definitions = definitions
     office.replies.clear()
     office.hold.clear()
     office.arrived.clear()
@@ -204,24 +202,24 @@ def test_what_a_tool_server_says_of_us_is_not_passed_on(gateway: Gateway, office
     ids=lambda change: next(iter(change)),
 )
 def test_a_definition_that_changed_since_its_review_is_refused(
-    tmp_path: Path, office: Office, change: JSON
+    tmp_path: Path, change: JSON
 ) -> None:
-    config = install(tmp_path, office)
-    office.definitions["send"] = office.definitions["send"] | change
-    office.definitions["tidy_up"] = office.definitions["open_vault"] | {"name": "tidy_up"}
-    effects = office.effects["send"]
-    with running(config) as gateway:
-        agent = gateway.task()
-        assert refusal(agent.call("office__send", SEND)) == "definition-changed"
-        listed = {tool["name"] for tool in agent.ask("tools/list").json["result"]["tools"]}
-        assert listed == {"office__get_case", "office__list_customers"}
-        # A tool that nobody reviewed is one that does not exist.
-        unknown = agent.call("office__no_such_tool")
-        assert agent.call("office__tidy_up").body == unknown.body
-        # What did not change goes on.
-        assert done(agent.call("office__get_case", {"case_id": "C-1"}))
-    assert office.effects["send"] == effects
-    assert office.effects["tidy_up"] == 0
+    # Of its own: the gateway of the others may look at theirs just now.
+    with opened_office() as office:
+        config = install(tmp_path, office)
+        office.definitions["send"] = office.definitions["send"] | change
+        office.definitions["tidy_up"] = office.definitions["open_vault"] | {"name": "tidy_up"}
+        with running(config) as gateway:
+            agent = gateway.task()
+            assert refusal(agent.call("office__send", SEND)) == "definition-changed"
+            listed = {tool["name"] for tool in agent.ask("tools/list").json["result"]["tools"]}
+            assert listed == {"office__get_case", "office__list_customers"}
+            # A tool that nobody reviewed is one that does not exist.
+            unknown = agent.call("office__no_such_tool")
+            assert agent.call("office__tidy_up").body == unknown.body
+            # What did not change goes on.
+            assert done(agent.call("office__get_case", {"case_id": "C-1"}))
+        assert office.effects == {"get_case": 1}
 
 
 # --- callers that go away -------------------------------------------------------------------------
