@@ -163,7 +163,10 @@ class Notary:
         """Reads up to what was signed: from the last full tile on, or all if tiles are missing."""
         taken = self._taken_up(self._signed.size & -WIDTH) or self._taken_up(0)
         if taken is None:
-            raise Damaged("forked", "the tree of the log is not that of its records", 0)
+            gone = (
+                "hash tiles are missing or changed, and the segments they are made of were pruned"
+            )
+            raise Damaged("edited", f"{gone}: bring {self._directory / 'tile'} back")
         self._reader, self._tiler = taken
         return self._reader
 

@@ -335,3 +335,22 @@ class TestTiles:
         made.close()
         for name in ("tile/0/000", "tile/0/001"):
             assert (copy / name).read_bytes() == (log / name).read_bytes()
+
+    @pytest.mark.parametrize("lost", ["tile/0/000", "tile/0/001"])
+    def test_they_are_not_made_again_of_segments_that_were_pruned(
+        self, log: Path, tmp_path: Path, lost: str
+    ) -> None:
+        copy = shutil.copytree(log, tmp_path / "copy")
+        segments.path(copy, 0).unlink()
+        (copy / segments.PRUNED).write_text("1")
+        opened_again = notary(copy)
+        opened_again.start()
+        assert checkpoint.parse(opened_again.sign(700)) == checkpoint.load(log)
+        opened_again.close()
+        (copy / lost).write_bytes(bytes(tiles.TILE_BYTES))
+        opened_again = notary(copy)
+        opened_again.start()
+        with pytest.raises(Refused, match="hash tiles are missing or changed") as caught:
+            opened_again.sign(700)
+        assert caught.value.code == "edited"
+        opened_again.close()
