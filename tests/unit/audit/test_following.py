@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -12,7 +14,7 @@ from safeconduct.audit import checkpoint, following, segments, tail
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.following import Cursor, Reader, lag
-from safeconduct.core.merkle import leaf_hash
+from safeconduct.core.merkle import Tree, leaf_hash
 from tests.support.logs import ORIGIN, Memory, numbers, opened, written
 
 MANY = 1000
@@ -160,3 +162,42 @@ def test_how_far_behind_a_cursor_is(tmp_path: Path) -> None:
     reader = Reader(tmp_path, first)
     reader.read(MANY)
     assert lag(tmp_path, reader.place, 5000) == (0, 0)
+
+
+def _frames(*, size: int | None = None, nodes: tuple[str, ...] = ()) -> bytes:
+    """A segment 0 whose header says another tree, or whose only group another root."""
+    if size is not None:
+        said = segments.Header(nodes=nodes, origin=ORIGIN, segment=0, size=size)
+        return segments.frame(segments.HEADER, msgspec.json.encode(said, order="sorted"))
+    entry = b'{"kind":"config","n":0,"value":0}'
+    return segments.header(ORIGIN, 0, Tree()) + segments.group([entry], 1, b"\1" * 32)
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        ({"size": 1}, "the header of segment 0: a tree of 1 leaves does not have 0 nodes"),
+        ({"size": 1, "nodes": ("00" * 32,)}, "segment 0 begins after the cursor"),
+        ({}, "a group before record 1 does not give its root"),
+    ],
+)
+def test_what_does_not_fit_together_ends_the_reading(
+    tmp_path: Path, made: dict[str, Any], sentence: str
+) -> None:
+    written(tmp_path, *numbers(3))
+    segments.path(tmp_path, 0).write_bytes(_frames(**made))
+    with pytest.raises(LogFault, match=sentence):
+        read(tmp_path)
+
+
+def test_a_segment_that_does_not_continue_the_one_before_ends_the_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "SEGMENT_BYTES", 300)
+    written(tmp_path, *numbers(9))
+    reader = Reader(tmp_path, Cursor())
+    reader.read(1)
+    tree = Tree(1, [b"\1" * 32])
+    segments.path(tmp_path, 1).write_bytes(segments.header(ORIGIN, 1, tree))
+    with pytest.raises(LogFault, match="segment 1 does not continue the one before it"):
+        reader.read(MANY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -376,3 +377,40 @@ def test_ocsf_events_are_posted_as_an_array(web: Web) -> None:
     assert sent(Ocsf(at(web, "/events"))) == ALL
     assert list(fake.events) == [copy.id for copy in COPIES]
     assert orjson.loads(fake.asked[0].body)[0]["class_uid"] == 6003
+
+
+@pytest.mark.parametrize("body", [b"ok", b"[1]"])
+def test_an_answer_that_is_not_the_collectors_is_no_success(web: Web, body: bytes) -> None:
+    web.pages["/services/collector/event"] = lambda _: Answer(200, body)
+    with pytest.raises(SinkFault, match="not the collector's"):
+        sent(Splunk(at(web, secret="token-1")))
+
+
+def test_datadog_without_a_key_is_turned_away_and_no_record_is_at_fault(web: Web) -> None:
+    web.pages["/api/v2/logs"] = lambda asked: Answer(202 if "dd-api-key" in asked.headers else 403)
+    with pytest.raises(SinkFault, match="HTTP status 403") as caught:
+        sent(Datadog(at(web)))
+    assert not caught.value.content
+
+
+def test_syslog_that_never_closes_took_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        sink = Syslog(Where(url=f"tcp://127.0.0.1:{port}", timeout_s=0.2))
+        with pytest.raises(SinkFault, match="TimeoutError"):
+            sent(sink)
+
+
+def test_what_syslog_says_is_read_and_not_heeded() -> None:
+    def talk() -> None:
+        with listening.accept()[0] as plain:
+            plain.sendall(b"hello")
+            while plain.recv(65_536):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        talking = threading.Thread(target=talk)
+        talking.start()
+        port = listening.getsockname()[1]
+        assert sent(Syslog(Where(url=f"tcp://127.0.0.1:{port}", timeout_s=5))) == ALL
+        talking.join()
