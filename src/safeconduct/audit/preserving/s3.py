@@ -63,12 +63,14 @@ class Bucket:
             Key=key,
             Body=data,
             IfNoneMatch="*",
+            ChecksumAlgorithm="SHA256",
             ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
             ObjectLockMode=_MODE,
             ObjectLockRetainUntilDate=until,
         )
-        lock = self._ask("get_object_retention", Key=key)["Retention"]
-        if lock["Mode"] != _MODE or lock["RetainUntilDate"] < until - _SLACK:
+        stored = self._ask("head_object", Key=key)
+        lasts = stored.get("ObjectLockRetainUntilDate")
+        if stored.get("ObjectLockMode") != _MODE or lasts is None or lasts < until - _SLACK:
             raise NotPreserved(f"{key} was stored, and is not locked as it was asked for")
 
     def read(self, name: str) -> bytes:
