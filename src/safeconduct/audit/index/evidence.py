@@ -40,13 +40,14 @@ class Evidence(msgspec.Struct, frozen=True):
     """Records by rising number, and what they show about an answer.
 
     `counter` is what shows that nothing is missing; None where the question is too wide for one.
-    `flaw` is why it does not show that, None where it does. `last` is a task that a record has to
-    name to be counted as the next.
+    `flaw` is why it does not show that, None where it does; `contiguous`: it can only be that there
+    is more at the end. `last` is a task that a record has to name to be counted as the next.
     """
 
     hits: tuple[Hit, ...]
     counter: Counter | None = None
     flaw: str | None = None
+    contiguous: bool = True
     last: str | None = None
 
 
@@ -77,7 +78,7 @@ def gather(search: Search, query: Query) -> Evidence:
     if counter is None:
         return Evidence(tuple(search.find(query)))
     found = _gathered(search, query, counter)
-    if found.flaw is not None and search.damage is None:
+    if not found.contiguous and search.damage is None:
         search.rebuild()
         found = _gathered(search, query, counter)
     return found
@@ -120,17 +121,25 @@ def _covering(
 
 def _gathered(search: Search, query: Query, counter: Counter) -> Evidence:
     bare = replace(query, **dict.fromkeys(_NARROWING))
-    members, flaw = _members(search, bare, counter)
+    members = _members(search, bare, counter)
+    counted = [Counted(hit.record[counter], hit.entry.at_ms) for hit in members]
+    end_ms = min(bare.until_ms or 0, counted[-1].at_ms) if counted else 0
     starts: dict[int, Hit] = {hit.entry.n: hit for hit in members}
     for task in sorted({hit.entry.task for hit in members}):
         for hit in search.find(Query(tenant=query.tenant, task=task, kind="task")):
             starts.setdefault(hit.entry.n, hit)
     hits = tuple(starts[n] for n in sorted(starts))
-    return Evidence(hits, counter, flaw, members[-1].entry.task if members else None)
+    return Evidence(
+        hits,
+        counter,
+        gap(counted, bare.since_ms, bare.until_ms or 0),
+        not counted or gap(counted, bare.since_ms, end_ms) is None,
+        members[-1].entry.task if members else None,
+    )
 
 
-def _members(search: Search, bare: Query, counter: Counter) -> tuple[list[Hit], str | None]:
-    """The records from the last before the span to the first after it, and what is missing.
+def _members(search: Search, bare: Query, counter: Counter) -> list[Hit]:
+    """The records from the last before the span to the first after it.
 
     Records stand in the order in which they became durable, which need not be that of their times:
     so a few more are looked at on both sides.
@@ -141,8 +150,7 @@ def _members(search: Search, bare: Query, counter: Counter) -> tuple[list[Hit], 
         asked.append(replace(bare, since_ms=None, until_ms=since_ms, limit=_BESIDE))
     found = {hit.entry.n: hit for query in asked for hit in search.find(query)}
     counted = [found[n] for n in sorted(found) if type(found[n].record.get(counter)) is int]
-    members = _cut(counted, bare)
-    return members, gap([_counted(hit, counter) for hit in members], since_ms, until_ms)
+    return _cut(counted, bare)
 
 
 def _cut(found: Sequence[Hit], bare: Query) -> list[Hit]:
@@ -156,7 +164,3 @@ def _cut(found: Sequence[Hit], bare: Query) -> list[Hit]:
     start = max((at for at in before if at < first), default=0)
     end = min((at for at in after if at > last), default=len(found) - 1)
     return list(found[start : end + 1])
-
-
-def _counted(hit: Hit, counter: Counter) -> Counted:
-    return Counted(hit.record[counter], hit.entry.at_ms)

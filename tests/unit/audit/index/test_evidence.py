@@ -86,7 +86,15 @@ def test_an_open_end_is_no_proof(tmp_path: Path) -> None:
     trail().write(tmp_path)
     found = gathered(tmp_path, asking(until_ms=LATER + DAY_MS))
     assert found.flaw == "nothing shows that number 12 was the last"
-    assert found.last == "t_2"
+    assert (found.contiguous, found.last) == (True, "t_2")
+
+
+def test_an_open_end_is_no_reason_to_build_an_index_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail().write(tmp_path)
+    monkeypatch.delattr(Search, "rebuild")
+    assert gathered(tmp_path, asking(until_ms=LATER + DAY_MS)).flaw is not None
 
 
 def test_filters_do_not_narrow_the_evidence(tmp_path: Path) -> None:
