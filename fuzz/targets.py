@@ -48,6 +48,8 @@ TARGETS: Final = {
     "tokens": Target(texts.tokens),
     "spellings": Target(texts.spellings),
     "mirrored": Target(texts.mirrored),
+    "signed-notes": Target(texts.signed_notes),
+    "proofs": Target(texts.proofs),
     "traces": Target(texts.traces),
     "workload-requests": Target(workload.requests),
     "workload-calls": Target(workload.calls),

@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from fuzz import judges
+from safeconduct.audit import notes, proving
 from safeconduct.core.elicitation import origin_of
 from safeconduct.core.trace import claimed
 from safeconduct.entrypoints import envelope, wire
@@ -228,3 +229,36 @@ def _scalars(value: object) -> list[str]:
     if isinstance(value, bool):
         return [str(value).lower()]
     return [str(value)] if isinstance(value, str | int | float) else []
+
+
+# --- signed notes ---------------------------------------------------------------------------------
+
+_NOTE_KEY: Final = notes.parse_key(
+    "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+)
+_NOTE_TEXT: Final = "This is an example message.\n"
+
+
+def signed_notes(data: bytes) -> None:
+    """A note is written as it is read, and under the key of the specification's example stands
+    its text and no other.
+    """
+    try:
+        note = notes.parse(data)
+        assert str(note).encode() == data
+        notes.verify(note, [_NOTE_KEY])
+    except notes.BadNote:
+        return
+    assert note.text == _NOTE_TEXT
+
+
+def proofs(data: bytes) -> None:
+    """A proof without data of others is written as it is read, and proves nothing of nothing."""
+    try:
+        proof = proving.parse(data)
+        holds = proof.holds(b"never written")
+    except ValueError:
+        return
+    assert not holds
+    if b"\nextra " not in data:
+        assert str(proof).encode() == data

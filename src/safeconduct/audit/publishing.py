@@ -68,6 +68,9 @@ class _Publishing:
             sizes=(self._before.size, self._tree.size),
         )
         for group in walk:
+            if walk.began.size > self._base:
+                gone = f"records before {walk.began.size} were pruned and are not published there"
+                raise Damaged("truncated", gone, self._base)
             first = group.size - len(group.entries)
             self._add(group.entries[max(0, self._base - first) :])
             if group.size >= self._tree.size:

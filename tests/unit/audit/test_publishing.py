@@ -49,13 +49,17 @@ class Reader:
 
     def check(self, log: Path) -> None:
         """Whether all of it is there and stands under the checkpoint."""
-        entries = self.entries()
-        assert entries == [data for group in Walk(log) for data in group.entries]
+        found = self.entries()
+        assert found == entries(log)
         assert proofs.root(self.tree.size, self.hash_of) == self.tree.root
-        for index, entry in enumerate(entries):
+        for index, entry in enumerate(found):
             proof = proofs.inclusion(index, self.tree.size, self.hash_of)
             leaf = leaf_hash(entry)
             assert proofs.is_included(leaf, index, self.tree.size, proof, self.tree.root)
+
+
+def entries(log: Path) -> list[bytes]:
+    return [data for group in Walk(log) for data in group.entries]
 
 
 def grow(log: Path, projection: Memory, size: int) -> Memory:
@@ -170,3 +174,22 @@ def test_the_key_of_the_log_checks_what_is_published(tmp_path: Path) -> None:
     publish(log, out)
     key = notes.parse_key((log / PUBLIC).read_text().strip())
     assert [one.key for one in notes.verify(Reader(out).note, [key])] == [key]
+
+
+def test_a_log_is_pruned_after_it_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "SEGMENT_BYTES", 5_000)
+    log, out, projection = tmp_path / "log", tmp_path / "out", Memory()
+    grow(log, projection, 300)
+    publish(log, out)
+    grow(log, projection, 600)
+    whole = entries(log)
+    segments.path(log, 0).unlink()
+    (log / segments.PRUNED).write_text("1")
+    publish(log, out)
+    assert Reader(out).entries() == whole
+    with pytest.raises(Damaged, match=r"records before \d+ were pruned") as caught:
+        publish(log, tmp_path / "late")
+    assert caught.value.code == "truncated"
+    assert files(tmp_path / "late") == set()
