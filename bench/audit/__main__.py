@@ -4,7 +4,7 @@ import argparse
 import importlib
 import json
 
-PARTS = ("append", "index", "replay")
+PARTS = ("append", "index", "verify", "replay")
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bench import memory, replays, rivals, subjects
 from bench.__main__ import IN_FLIGHT, MEMORY_CALLS, OLDER, options
-from bench.audit import append, index, replay
+from bench.audit import append, index, replay, verify
 from bench.figures import Slice, summary
 from bench.memory import BLOCK
 from tests.support.pages import DOCS, codes, sections, tables
@@ -83,3 +83,11 @@ def test_every_figure_of_a_replay_is_explained(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(replay, "ROUNDS", 1)
     (table,) = tables(section)
     assert [codes(row[0])[0] for row in table[1:]] == list(replay.measure(0))
+
+
+def test_every_figure_of_a_verification_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "ROUNDS", 1)
+    section = sections(PAGE)["Verify"]
+    (table,) = tables(section)
+    assert [codes(row[0])[0] for row in table[1:]] == list(verify.measure(100))
+    assert f"in groups of {verify.GROUP}" in section

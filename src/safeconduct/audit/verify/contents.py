@@ -98,16 +98,16 @@ class Reader:
             self.contents.early.append((seq, decision))
 
     def _count(self, record: Record, kind: str, seq: int) -> None:
-        task, numbers = str(record.get("task")), (record["task_n"], record.get("pair_n"))
-        if type(numbers[0]) is not int or type(numbers[1]) is not int:
-            self._found("edited", "a counter that is no number", seq)
+        task, task_n, pair_n = record.get("task"), record["task_n"], record.get("pair_n")
+        if type(task_n) is not int or type(pair_n) is not int or type(task) is not str:
+            self._found("edited", "a counter that is no number, or of no task", seq)
             return
         contents = self.contents
         counted = contents.counted.get(task)
         if counted is None:
             counted = contents.counted[task] = ([], [])
-        counted[0].append(numbers[0])
-        counted[1].append(numbers[1])
+        counted[0].append(task_n)
+        counted[1].append(pair_n)
         if task not in contents.pairs and (pair := _pair(record, kind)) is not None:
             contents.pairs[task] = pair
 

@@ -14,7 +14,13 @@ from typing import Any, Final, Literal
 from safeconduct.audit.payloads import blobs
 
 _HEAD: Final = Struct(">II")
+_CHECKSUM_BYTES: Final = 4
 _CHUNK_BYTES: Final = 1 << 20
+_FILES: Final = 10**8
+_OFFSETS: Final = 1 << 62
+_SIZES: Final = 1 << 31
+
+_prefix: Final = _HEAD.unpack_from
 
 Lost = tuple[Literal["edited", "payload-missing"], str]
 
@@ -37,26 +43,23 @@ class Payloads:
         Raises:
             OSError: its file is there and cannot be read.
         """
-        match said:
-            case {
-                "at": [int() as number, int() as offset],
-                "bytes": int() as size,
-                "sha256": digest,
-            }:
-                pass
-            case _:
-                return "edited", "a payload without place, size or digest"
-        if not 0 <= number < 10**8 or not 0 <= offset < 1 << 62 or not 0 < size < 1 << 31:
+        try:
+            (number, offset), size, digest = said["at"], said["bytes"], said["sha256"]
+        except (KeyError, TypeError, ValueError):
+            return "edited", "a payload without place, size or digest"
+        if not (type(number) is type(offset) is type(size) is int):
+            return "edited", "a payload without place, size or digest"
+        if not 0 <= number < _FILES or not 0 <= offset < _OFFSETS or not 0 < size < _SIZES:
             return "edited", "a payload at a place that cannot be"
-        where = f"{blobs.path(self._directory, number).name} at {offset}"
         framed = self._read(number, offset, _HEAD.size + size)
+        if len(framed) == _HEAD.size + size:
+            intact = _prefix(framed) == (zlib.crc32(framed[_CHECKSUM_BYTES:]), size)
+            if intact and sha256(framed[_HEAD.size :]).hexdigest() == digest:
+                return None
+        where = f"{blobs.path(self._directory, number).name} at {offset}"
         if not framed.strip(b"\0") or len(framed) < _HEAD.size + size:
             return "payload-missing", f"its payload is gone ({where})"
-        checksum, length = _HEAD.unpack_from(framed)
-        intact = length == size and zlib.crc32(memoryview(framed)[4:]) == checksum
-        if not intact or sha256(memoryview(framed)[_HEAD.size :]).hexdigest() != digest:
-            return "edited", f"its payload is not what was sealed ({where})"
-        return None
+        return "edited", f"its payload is not what was sealed ({where})"
 
     def close(self) -> None:
         """Lets go of the open file."""
