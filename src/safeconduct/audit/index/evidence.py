@@ -124,11 +124,10 @@ def _gathered(search: Search, query: Query, counter: Counter) -> Evidence:
     members = _members(search, bare, counter)
     counted = [Counted(hit.record[counter], hit.entry.at_ms) for hit in members]
     end_ms = min(bare.until_ms or 0, counted[-1].at_ms) if counted else 0
-    starts: dict[int, Hit] = {hit.entry.n: hit for hit in members}
-    for task in sorted({hit.entry.task for hit in members}):
-        for hit in search.find(Query(tenant=query.tenant, task=task, kind="task")):
-            starts.setdefault(hit.entry.n, hit)
-    hits = tuple(starts[n] for n in sorted(starts))
+    tasks = {hit.entry.task for hit in members}
+    starts = search.find(replace(bare, since_ms=None, until_ms=None, kind="task"))
+    whole = {hit.entry.n: hit for hit in [*members, *starts] if hit.entry.task in tasks}
+    hits = tuple(whole[n] for n in sorted(whole))
     return Evidence(
         hits,
         counter,
