@@ -69,7 +69,7 @@ class TestDocuments:
         }
         message = {"role": "user", "content": inside}
         assert documents({"messages": [message]}) == {"documents": [read]}
-        assert documents({"content": []}) == {}
+        assert documents({"content": []}) == documents({"content": "loose"}) == {}
 
     def test_the_marks_of_the_gateway_are_no_part_of_a_document(self) -> None:
         marked = spotlight(
