@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from base64 import b64decode
 from hashlib import sha256
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct.audit import segments
+from safeconduct.audit import lock, segments
 from safeconduct.cli import main, output
 from safeconduct.cli.audit.asking import moment_ms
 from safeconduct.core.merkle import leaf_hash
@@ -312,3 +313,16 @@ def test_what_cannot_be_archived(
     week: str, code: int, said: str, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(capsys, "archive", log, "--week", week)[::2] == (code, f"safeconduct: {said}\n")
+
+
+@pytest.mark.parametrize("verb", [["query"], ["show"], ["timeline", "t_1"]])
+def test_a_log_in_use_is_no_copy_and_not_read_past_its_gateway(
+    verb: list[str], log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = lock.acquire(log)
+    try:
+        code, out, err = run(capsys, *verb, log)
+    finally:
+        os.close(held)
+    assert (code, out) == (output.FAULT, "")
+    assert "name the configuration of its gateway with --config" in err

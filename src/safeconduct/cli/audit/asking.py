@@ -212,10 +212,12 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
 
     Raises:
         ConfigError: there is no configuration, where one is needed.
+        NotNoted: what is given as a copy is a gateway's own log, which it has open.
         LogFault: the keystore cannot be used.
         OSError: the log cannot be read.
     """
     from safeconduct.app import indexing
+    from safeconduct.audit import lock
     from safeconduct.audit.index.searching import Search
     from safeconduct.audit.payloads.opening import Opener
     from safeconduct.config import load
@@ -225,6 +227,11 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
         yield None
         return
     config = None if args.directory else load(Path(args.config))
+    if config is None and lock.is_held(directory):
+        raise NotNoted(
+            f"{directory} is a log that is being written, so reading it belongs on record "
+            "(fix: name the configuration of its gateway with --config)"
+        )
     with ExitStack() as held:
         keys = keys_beside(directory)
         if keys is not None:
