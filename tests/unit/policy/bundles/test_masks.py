@@ -11,12 +11,17 @@ from safeconduct.policy.refusal import PolicyRefused
 from tests.support.bundles import write
 
 
-def test_pointers_name_facts_and_traits_of_the_user() -> None:
-    text = "erase: [/user/groups, /facts/a~1b~0c]\nhash: [/facts/owner]\n"
+def test_pointers_name_arguments_results_facts_and_traits_of_the_user() -> None:
+    text = (
+        "erase: [/user/groups, /facts/a~1b~0c, /arguments/iban]\n"
+        "hash: [/facts/owner, /result/ssn]\n"
+    )
     assert read_masks(text) == (
         Mask("user", "groups", "erase"),
         Mask("facts", "a/b~c", "erase"),
+        Mask("arguments", "iban", "erase"),
         Mask("facts", "owner", "hash"),
+        Mask("result", "ssn", "hash"),
     )
     assert read_masks("{}") == ()
 
