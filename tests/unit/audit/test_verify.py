@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from safeconduct.audit import checkpoint, segments
+from safeconduct.audit import checkpoint, segments, tail
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.reading import decisions, find_decision, read
@@ -160,6 +161,35 @@ class TestDamage:
         report = verify(tmp_path)
         assert codes(report) == [("forked", 1), ("unpaired", 0)]
         assert report.exit_code == 12
+
+
+class TestManySegments:
+    """So many that processes share them; that changes nothing."""
+
+    @pytest.fixture
+    def several(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(tail, "SEGMENT_BYTES", 600)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+        calls = [[record] for n in range(9) for record in (permit(f"d_{n}"), outcome(f"d_{n}"))]
+        written(tmp_path, *calls)
+        assert len(segments.listing(tmp_path)) >= 4
+        return tmp_path
+
+    def test_they_are_told_of_and_put_together(self, several: Path) -> None:
+        told: list[tuple[int, int]] = []
+        report = verify(several, progress=lambda done, total: told.append((done, total)))
+        assert (report.exit_code, report.records, report.unknown_count) == (0, 18, 0)
+        total = len(segments.listing(several))
+        assert told == [(done, total) for done in range(1, total + 1)]
+
+    def test_nothing_after_the_first_damage_is_proven(self, several: Path) -> None:
+        path = segments.listing(several)[2]
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b'"d_', b'"e_', 1))
+        report = verify(several)
+        assert report.exit_code == 11
+        assert 0 < report.records < 18
+        assert codes(report)[0] == ("edited", report.records)
 
 
 class TestRecords:

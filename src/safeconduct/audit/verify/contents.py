@@ -58,7 +58,8 @@ class Reader:
     """Fills the contents of a piece."""
 
     def __init__(self, directory: Path) -> None:
-        self.contents = Contents()
+        self.contents = contents = Contents()
+        self._counted, self._pairs = contents.counted, contents.pairs
         self._payloads = Payloads(directory)
 
     def close(self) -> None:
@@ -67,7 +68,8 @@ class Reader:
 
     def add(self, first: int, entries: list[bytes]) -> None:
         """Takes in proven entries, of which the first has that number."""
-        kinds = self.contents.kinds
+        contents = self.contents
+        kinds, waiting = contents.kinds, contents.waiting
         for seq, data in enumerate(entries, first):
             try:
                 record = decode(data)
@@ -80,7 +82,7 @@ class Reader:
             kinds[kind] = kinds.get(kind, 0) + 1
             if kind == "decision":
                 if record.get("verdict") == "permit":
-                    self.contents.waiting[str(record.get("decision"))] = None
+                    waiting[str(record.get("decision"))] = None
             elif kind == "outcome":
                 self._outcome(str(record.get("decision")), seq)
             elif kind in _OF_THE_LOG:
@@ -102,14 +104,13 @@ class Reader:
         if type(task_n) is not int or type(pair_n) is not int or type(task) is not str:
             self._found("edited", "a counter that is no number, or of no task", seq)
             return
-        contents = self.contents
-        counted = contents.counted.get(task)
+        counted = self._counted.get(task)
         if counted is None:
-            counted = contents.counted[task] = ([], [])
+            counted = self._counted[task] = ([], [])
         counted[0].append(task_n)
         counted[1].append(pair_n)
-        if task not in contents.pairs and (pair := _pair(record, kind)) is not None:
-            contents.pairs[task] = pair
+        if task not in self._pairs and (pair := _pair(record, kind)) is not None:
+            self._pairs[task] = pair
 
     def _payload(self, said: object, seq: int) -> None:
         if not isinstance(said, dict):
