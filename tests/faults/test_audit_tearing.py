@@ -24,7 +24,7 @@ from safeconduct.audit.walk import Walk
 from tests.support.logs import ORIGIN, Memory, opened, rewind, written
 
 GROUPS: list[list[dict[str, Any]]] = [
-    [{"kind": "task", "task": "t_1"}],
+    [{"kind": "config", "value": 0}],
     [{"kind": "config", "value": 1}, {"kind": "config", "value": 2}],
     [{"kind": "pin", "tool": "crm.get_case"}, {"kind": "pin", "tool": "mail.send"}],
 ]
