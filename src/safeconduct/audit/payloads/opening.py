@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 import orjson
-import zstandard
+from backports import zstd
 from cryptography.exceptions import InvalidTag
 
 from safeconduct.audit.faults import Damaged, LogFault
@@ -88,7 +88,7 @@ class Opener:
         try:
             packed = key.aead.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound)
             plain = unpacked(packed)
-        except (InvalidTag, zstandard.ZstdError):
+        except (InvalidTag, zstd.ZstdError):
             return Opened(why="damaged")
         commit = commitment(Salts(key, bound).of(_WHOLE), _WHOLE, plain)
         whole = hashlib.sha256(data).hexdigest() == said["sha256"]

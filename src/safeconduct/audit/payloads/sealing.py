@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from threading import Lock
 from typing import Final, cast
 
 import orjson
-import zstandard
+from backports import zstd
 
 from safeconduct.audit.payloads.keystore import NONCE_BYTES, Key, Keystore
 from safeconduct.core.model import KEY, Finding
@@ -35,6 +34,10 @@ TOO_LARGE: Final = "too-large"
 
 _SALT_BYTES: Final = 16
 _LEVEL: Final = 1
+_SHORT_BYTES: Final = 1 << 10
+"""What is shorter is not compressed: unpacking it would take longer than all the rest."""
+_OBJECT: Final = b"{"
+"""How a payload begins that is not compressed; a frame of Zstandard begins otherwise."""
 _WHOLE: Final = ""
 
 
@@ -45,7 +48,7 @@ class PayloadSealer:
         """`inspectors` find what must not get into a payload."""
         self._keystore = keystore
         self._inspectors = inspectors
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._compressor = zstd.ZstdCompressor(level=_LEVEL)
         self._gate = Lock()
 
     def seal(
@@ -72,11 +75,15 @@ class PayloadSealer:
             said |= {"bytes": len(plain), "left_out": TOO_LARGE}
             return Sealed(b"", said, commits)
         nonce = os.urandom(NONCE_BYTES)
-        with self._gate:
-            packed = self._compressor.compress(plain)
-        data = nonce + key.aead.encrypt(nonce, packed, bound)
+        data = nonce + key.aead.encrypt(nonce, self._packed(plain), bound)
         said |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         return Sealed(data, said, commits)
+
+    def _packed(self, plain: bytes) -> bytes:
+        if len(plain) < _SHORT_BYTES:
+            return plain
+        with self._gate:
+            return self._compressor.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 class Salts:
@@ -155,16 +162,6 @@ def _plain(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-class _Here(threading.local):
-    """What unpacks for one thread: making one costs more than most payloads do."""
-
-    def __init__(self) -> None:
-        self.decompressor = zstandard.ZstdDecompressor()
-
-
-_HERE: Final = _Here()
-
-
 def unpacked(packed: bytes) -> bytes:
-    """The plain text. Raises zstandard.ZstdError."""
-    return _HERE.decompressor.decompress(packed, max_output_size=MAX_PLAIN_BYTES)
+    """The plain text. Raises zstd.ZstdError."""
+    return packed if packed.startswith(_OBJECT) else zstd.decompress(packed)
