@@ -34,15 +34,10 @@ class Append:
         self.answer: int | Exception | None = None
 
 
-class _Entry(NamedTuple):
-    seq: int
-    record: dict[str, Any]
-    data: bytes
-
-
 class _Accepted(NamedTuple):
     append: Append
-    entries: list[_Entry]
+    first: int
+    entries: list[dict[str, Any]]
 
 
 class Committer:
@@ -98,19 +93,19 @@ class Committer:
             _refuse(group, _failed(error))
             return
         try:
-            accepted = self._offer_all(group)
+            accepted, written = self._offer_all(group)
             if not accepted:
                 self._projection.rollback()
                 return
-            head = self._write([entry.data for one in accepted for entry in one.entries])
+            head = self._write(written)
             self._projection.commit()
         except BaseException:
             self._projection.rollback()
             self._blobs.back(0)
             raise
         self.head = head
-        for append, entries in accepted:
-            append.answer = entries[0].seq
+        for append, first, _ in accepted:
+            append.answer = first
 
     def _write(self, entries: list[bytes]) -> tuple[int, bytes]:
         grown = self._tree.copy()
@@ -127,36 +122,45 @@ class Committer:
         self._tree = grown
         return grown.size, root
 
-    def _offer_all(self, group: Sequence[Append]) -> list[_Accepted]:
-        """The appends that the projection accepts, one after the other; answers the others."""
+    def _offer_all(self, group: Sequence[Append]) -> tuple[list[_Accepted], list[bytes]]:
+        """The appends that the projection accepts, one after the other, and the exact bytes of
+        their records; answers the others.
+        """
         accepted: list[_Accepted] = []
-        seq = self._tree.size
+        written: list[bytes] = []
+        first, seq = self._tree.size, self._tree.size
         for append in group:
             mark = self._blobs.mark()
-            entries, refusal = self._offer(append.records, seq)
+            entries, refusal = self._offer(append.records, seq, written)
             if refusal is None:
-                accepted.append(_Accepted(append, entries))
+                accepted.append(_Accepted(append, seq, entries))
                 seq += len(entries)
                 continue
             append.answer = refusal
             self._blobs.back(mark)
+            del written[seq - first :]
             if entries:
                 self._begin_again(accepted)
-        return accepted
+        return accepted, written
 
     def _offer(
-        self, records: Iterable[Mapping[str, Any]], first: int
-    ) -> tuple[list[_Entry], Exception | None]:
+        self, records: Iterable[Mapping[str, Any]], first: int, written: list[bytes]
+    ) -> tuple[list[dict[str, Any]], Exception | None]:
         """The entries that the projection may have taken, and why it does not take all of them.
 
-        Each record is counted on top of those before it, which only the projection knows.
+        Their bytes are added to `written`. Each record is counted on top of those before it, which
+        only the projection knows.
         """
-        entries: list[_Entry] = []
+        entries: list[dict[str, Any]] = []
         projection = self._projection
         for seq, record in enumerate(records, first):
             try:
-                entry = self._placed(numbered(record, seq, projection.counters(record)))
-                entries.append(_Entry(seq, entry, encode(self._hidden(entry))))
+                entry = numbered(record, seq, projection.counters(record))
+                sealed = entry.get(PAYLOAD)
+                if isinstance(sealed, Sealed):  # in its place, where it will be
+                    entry[PAYLOAD] = self._blobs.stage(sealed)
+                written.append(encode(self._hidden(entry)))
+                entries.append(entry)
             except LogFault as fault:
                 return entries, fault
             except (TypeError, ValueError) as error:
@@ -172,13 +176,6 @@ class Committer:
                 return entries, LedgerConflict(conflict)
         return entries, None
 
-    def _placed(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """The entry with where its payload will be, in the place of the payload itself."""
-        sealed = entry.get(PAYLOAD)
-        if not isinstance(sealed, Sealed):
-            return entry
-        return {**entry, PAYLOAD: self._blobs.stage(sealed)}
-
     def _hidden(self, entry: dict[str, Any]) -> Mapping[str, Any]:
         return entry if self._boundary is None else self._boundary.hidden(entry)
 
@@ -189,8 +186,8 @@ class Committer:
         """
         self._projection.rollback()
         self._projection.begin()
-        for append in accepted:
-            for seq, record, _ in append.entries:
+        for _, first, entries in accepted:
+            for seq, record in enumerate(entries, first):
                 refusal = self._projection.apply(seq, record, replay=False)
                 if refusal is not None:
                     raise LogFault("projection", f"it accepted a record only once: {refusal}")

@@ -120,6 +120,8 @@ class Plans(Memories):
             counts=_spent(row.counts, spends),
         )
         self._tasks.put(task, own)
+        if not elders and not start.window:  # hardly any task has more
+            return
         for name, (_, one) in zip(start.elders, elders, strict=True):
             self._tasks.put(name, replace(one, counts=_spent(one.counts, spends)))
         for name in {one.start.purse for one in line if one.start.window}:
@@ -299,7 +301,10 @@ def _told(start: StartRow, record: Record) -> StartRow:
 
 
 def _spent(counts: Mapping[str, int], spends: Mapping[str, int]) -> dict[str, int]:
-    return {**counts, **{name: counts.get(name, 0) + amount for name, amount in spends.items()}}
+    sums = {**counts}
+    for name, amount in spends.items():
+        sums[name] = sums.get(name, 0) + amount
+    return sums
 
 
 def _version(row: TaskRow, labels: LabelRow | None) -> int:

@@ -88,8 +88,9 @@ class TaskState(Forgetting):
         if replay and not self._counts_on(record):
             return "counters"
         used: list[str] = record.get("consumes", [])
-        if any(self._consumed.peek(key) for key in used):
-            return "consumed"
+        for key in used:
+            if self._consumed.peek(key):
+                return "consumed"
         handler = self._handlers.get(record["kind"])
         conflict = None if handler is None else handler(record)
         if conflict is None:
