@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from safeconduct.audit import checkpoint, segments
+from safeconduct.audit.witness import keys
 from safeconduct.cli import main, output
 from tests.support.logs import numbers, permit, written
 
@@ -82,3 +83,27 @@ def test_a_line_has_the_time_and_what_explain_takes(
         ["0", "2025-11-16T09:00:00+00:00", "decision", "permit", "d_1", "crm.get_case"],
         ["1", "note"],
     ]
+
+
+def test_the_witnesses_of_a_configuration_are_asked_for_unless_others_are_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway = tmp_path / "gateway"
+    assert main.main(["init", str(gateway)]) == 0
+    written(gateway / "state" / "audit", *numbers(1))
+    key = (gateway / "state" / "audit" / "log.pub").read_text().strip()
+    witness = keys.signers(tmp_path, "witness.example")[0].key
+    (gateway / "w.policy").write_text(f"log {key}\nwitness w {witness}\nquorum w\n")
+    (tmp_path / "nobody").write_text("quorum none\n")
+    config = gateway / "safeconduct.yaml"
+    text = config.read_text()
+    assert text.count("\naudit: { ") == 1
+    config.write_text(text.replace("\naudit: { ", "\naudit: { witnesses: { policy: w.policy }, "))
+    verify = ["audit", "verify", "--config", str(gateway)]
+    assert main.main(verify) == 14
+    said = "unwitnessed: not witnessed as the policy asks: cosigned by nobody\n"
+    assert said in capsys.readouterr().out
+    assert main.main([*verify, "--witness-policy", str(tmp_path / "nobody")]) == 0
+    assert main.main(["audit", "verify", str(gateway / "state" / "audit")]) == 0
+    (tmp_path / "nobody").write_text("quorum who\n")
+    assert main.main([*verify, "--witness-policy", str(tmp_path / "nobody")]) == output.USAGE

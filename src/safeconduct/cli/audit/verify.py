@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--witness-policy",
         type=Path,
         metavar="FILE",
-        help="who has to have cosigned the checkpoint (C2SP tlog-policy)",
+        help="who has to have cosigned the checkpoint, a C2SP tlog-policy (default: --config's)",
     )
     parser.add_argument(
         "--since-checkpoint",
@@ -88,11 +88,23 @@ def _held(args: argparse.Namespace) -> Held:
     from safeconduct.audit.verify.claims import read
     from safeconduct.audit.witness import policy
 
-    policy_file: Path | None = args.witness_policy
+    policy_file = _policy_file(args)
     kept: list[Path] = args.since_checkpoint
     said = None if policy_file is None else policy.parse(policy_file.read_text("utf-8"))
     claims = tuple(read(f"the checkpoint in {path}", path.read_bytes()) for path in kept)
     return Held(keys=_keys(args), policy=said, kept=claims)
+
+
+def _policy_file(args: argparse.Namespace) -> Path | None:
+    """The one that was given, or for the log of a configuration that one's. Raises ConfigError."""
+    given: Path | None = args.witness_policy
+    if given is not None or args.directory is not None or args.bundle is not None:
+        return given
+    from safeconduct.config import load
+
+    config = load(Path(args.config))
+    witnesses = config.root.audit.witnesses
+    return None if witnesses is None else Path(config.directory) / witnesses.policy
 
 
 def _keys(args: argparse.Namespace) -> tuple[Key, ...]:
