@@ -177,10 +177,12 @@ async def test_a_running_gateway_notices_a_definition_that_changes(
 def breaks(monkeypatch: pytest.MonkeyPatch, on: Callable[[object], bool]) -> None:
     inspect = SecretInspector.inspect
 
-    def broken(self: SecretInspector, value: object) -> tuple[Finding, ...]:
+    def broken(
+        self: SecretInspector, value: object, data: bytes | None = None
+    ) -> tuple[Finding, ...]:
         if on(value):
             raise RuntimeError("inspector")
-        return inspect(self, value)
+        return inspect(self, value, data)
 
     monkeypatch.setattr(SecretInspector, "inspect", broken)
 

@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.secrets import Span, look
+from safeconduct.inspectors.secrets import Span, in_json, look
 
 KIND: Final = "secret.held"
 
@@ -46,14 +46,11 @@ class HeldSecrets:
             if len(self._held) > MAX_HELD:
                 self._held.popitem(last=False)
 
-    def inspect(self, value: object) -> tuple[Finding, ...]:
+    def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
         if not self._held:
             return ()
-        try:
-            data = orjson.dumps(value)
-        except orjson.JSONEncodeError:  # half a surrogate pair, or nested too deeply
-            data = None
+        data = data or in_json(value)
         found = [
             form
             for forms in self._held.values()

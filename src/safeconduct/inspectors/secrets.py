@@ -56,16 +56,18 @@ class SecretInspector:
     A credential in an object's key is reported at the key's place.
     """
 
-    def inspect(self, value: object) -> tuple[Finding, ...]:
+    def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
-        return tuple(look(value, _spans)) if _suspicious(value) else ()
+        data = data or in_json(value)
+        return () if data and _HINT.search(data) is None else tuple(look(value, _spans))
 
 
-def _suspicious(value: object) -> bool:
+def in_json(value: object) -> bytes | None:
+    """The value's JSON; None where it has none: half a surrogate pair, or nested too deeply."""
     try:
-        return _HINT.search(orjson.dumps(value)) is not None
-    except orjson.JSONEncodeError:  # half a surrogate pair, or nested too deeply
-        return True
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _spans(text: str) -> Iterator[Span]:

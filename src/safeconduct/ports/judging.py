@@ -90,4 +90,6 @@ class Inspector(Protocol):
     Whatever it raises refuses the call, or withholds the result.
     """
 
-    def inspect(self, value: object) -> tuple[Finding, ...]: ...
+    def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
+        """What it finds in a value. `data` is the value's JSON, where it is written already."""
+        ...

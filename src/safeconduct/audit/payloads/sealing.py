@@ -62,21 +62,27 @@ class PayloadSealer:
         key = self._keystore.key(about.tenant, about.user, about.at_ms)
         bound = associated(key, about.kind, about.decision)
         salts = Salts(key, bound)
-        findings = [one for inspector in self._inspectors for one in inspector.inspect(content)]
-        if masked or findings:
-            content = cast("JSON", Redaction(salts, findings, masked).of(content))
         plain = _plain(content)
-        commits = {name: commitment(salts.of(name), name, _plain(parts[name])) for name in parts}
-        said: JSON = {
-            "kid": key.kid,
-            "commit": commitment(salts.of(_WHOLE), _WHOLE, plain),
-        }
+        findings: list[Finding] = []
+        for inspector in self._inspectors:
+            findings += inspector.inspect(content, plain)
+        if masked or findings:
+            plain = _plain(Redaction(salts, findings, masked).of(content))
+        commits: dict[str, str] = {}
+        for name, part in parts.items():
+            commits[name] = commitment(salts.of(name), name, _plain(part))
+        commit = commitment(salts.of(_WHOLE), _WHOLE, plain)
         if len(plain) > MAX_PLAIN_BYTES:
-            said |= {"bytes": len(plain), "left_out": TOO_LARGE}
-            return Sealed(b"", said, commits)
+            said: JSON = {"bytes": len(plain), "left_out": TOO_LARGE}
+            return Sealed(b"", {"kid": key.kid, "commit": commit, **said}, commits)
         nonce = os.urandom(NONCE_BYTES)
         data = nonce + key.aead.encrypt(nonce, self._packed(plain), bound)
-        said |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        said = {
+            "kid": key.kid,
+            "commit": commit,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
         return Sealed(data, said, commits)
 
     def _packed(self, plain: bytes) -> bytes:

@@ -26,7 +26,8 @@ KIND = "secret.held"
 class Finder:
     """Finds one text, in strings and keys."""
 
-    def inspect(self, value: object) -> tuple[Finding, ...]:
+    def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
+        assert data is None or orjson.loads(data) == value
         return tuple(self._look(value, ()))
 
     def _look(self, value: Any, path: Place) -> list[Finding]:
@@ -125,8 +126,8 @@ def test_a_credential_is_replaced_by_its_kind_and_a_commitment(room: Room) -> No
 
 def test_findings_that_overlap_leave_nothing_between_them(room: Room) -> None:
     class Overlapping:
-        def inspect(self, value: object) -> tuple[Finding, ...]:
-            del value
+        def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
+            del value, data
             at = ("text",)
             return (Finding("b", at, 4, 9), Finding("a", at, 2, 6), Finding("c", at, 3, 5))
 
@@ -238,7 +239,7 @@ def test_the_keystore_of_a_log_stands_beside_it_and_one_that_cannot_be_used_open
 
 
 def test_parts_are_committed_to_by_their_names(room: Room) -> None:
-    parts = {"prompt": {"messages": []}, "completion": {"messages": []}}
+    parts: JSON = {"prompt": {"messages": []}, "completion": {"messages": []}}
     sealed = room.sealer.seal(ABOUT, {}, parts=parts)
     key = room.keys.find(sealed.said["kid"])
     assert key is not None
