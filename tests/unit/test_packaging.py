@@ -33,6 +33,8 @@ PLATFORMS = [
 ]
 # Where the name to import is not the name to install.
 IMPORT_NAMES = {
+    "backports.zstd": {"backports"},
+    "boto3": {"boto3", "botocore"},
     "cedar-policy-mcp-schema-generator": {"cedar_mcp_schema_generator"},
     "gordon-to-regorus": {"regorus"},
     "mcp": {"mcp", "mcp_types"},
