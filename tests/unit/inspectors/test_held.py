@@ -65,5 +65,16 @@ def test_the_last_used_are_known() -> None:
     assert held.inspect([secrets[MAX_HELD]])
 
 
+@pytest.mark.parametrize("length", [8, 14, 15, 16, 23, 64])
+def test_it_is_found_at_every_offset_and_only_whole(length: int) -> None:
+    secret = "".join(chr(ord("A") + number % 57) for number in range(length))
+    held = holding(secret)
+    for before in range(17):
+        for after in range(17):
+            assert len(held.inspect("-" * before + secret + "-" * after)) == 1
+            assert not held.inspect("-" * before + secret[1:] + "-" * after)
+            assert not held.inspect("-" * before + secret[:-1] + "-" * after)
+
+
 def test_what_cannot_be_written_is_searched_all_the_same() -> None:
     assert holding(SECRET).inspect([f"\ud800 {SECRET}"])
