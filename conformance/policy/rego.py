@@ -18,6 +18,7 @@ import msgspec
 
 from conformance.policy import vectors
 from conformance.policy.scores import Score, Scores
+from safeconduct.kit.programs import program
 from safeconduct.policy import confined
 from safeconduct.policy.bundles.header import Header
 from safeconduct.policy.bundles.reading import Bundle, RuleFile
@@ -95,7 +96,7 @@ def verdicts(cases: list[Case]) -> Iterator[Verdict]:
     """One for each; where a child ends without one, another goes on behind that case."""
     place = 0
     while place < len(cases):
-        command, environment = confined.program(__spec__.name, str(CPU_S))
+        command, environment = program(__spec__.name, str(CPU_S))
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
