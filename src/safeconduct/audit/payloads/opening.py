@@ -14,9 +14,10 @@ from backports import zstd
 from cryptography.exceptions import InvalidTag
 
 from safeconduct.audit.faults import Damaged, LogFault
-from safeconduct.audit.payloads import blobs, boundary, keystore
+from safeconduct.audit.payloads import boundary, keystore
 from safeconduct.audit.payloads.keystore import NONCE_BYTES, Keystore
 from safeconduct.audit.payloads.sealing import Salts, associated, commitment, unpacked
+from safeconduct.audit.payloads.window import Window
 from safeconduct.audit.records import PAYLOAD
 from safeconduct.core.recorded_input import UNOPENED
 
@@ -45,15 +46,16 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Opener:
-    """Opens payloads of one log, with the keys that are at hand."""
+    """Opens payloads of one log, with the keys that are at hand. For one thread at a time."""
 
     def __init__(self, directory: Path, keys: Keystore | None) -> None:
         """`directory` is the log's; without keys all stays sealed, and users stay pseudonyms."""
-        self._directory = directory
+        self._window = Window(directory)
         self._keys = keys
 
     def close(self) -> None:
-        """Lets go of the keys."""
+        """Lets go of the files and the keys."""
+        self._window.close()
         if self._keys is not None:
             self._keys.close()
 
@@ -79,7 +81,7 @@ class Opener:
             erased = self._keys is not None and self._keys.erased(kid)
             return Opened(why="erased" if erased else "sealed")
         try:
-            data = blobs.read(self._directory, *said["at"])
+            data = self._window.read(*said["at"])
         except FileNotFoundError:
             return Opened(why="missing")
         except Damaged:
@@ -101,15 +103,15 @@ class Opener:
 
         Raises: as `opened`.
         """
-        known = dict(self.shown(record))
+        shown = self.shown(record)
         payload = self.opened(record)
         if payload is None:
-            return known
+            return dict(shown)
         if payload.content is None:
-            known[UNOPENED] = payload.why
-        elif INPUT in payload.content and "policy" in known:
-            known["policy"] = {**known["policy"], INPUT: payload.content[INPUT]}
-        return known
+            return {**shown, UNOPENED: payload.why}
+        if INPUT in payload.content and "policy" in shown:
+            return {**shown, "policy": {**shown["policy"], INPUT: payload.content[INPUT]}}
+        return dict(shown)
 
 
 def opener(directory: Path) -> Opener:
