@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from safeconduct.audit.index.entry import Entries, place
+from safeconduct.audit.index.entry import Entries, Entry, place
 from safeconduct.audit.index.following import BATCH, Parties
 from safeconduct.audit.index.port import Position
 from safeconduct.audit.index.query import Query
@@ -74,7 +74,7 @@ def fill(index: WeeklyIndex, rows: int) -> None:
     """Adds records as a log that is followed does."""
     parties = Parties(index)
     entries = Entries(TENANT, parties)
-    batch = []
+    batch: list[Entry] = []
     for n, data in enumerate(records(rows)):
         segment, offset = divmod(n * _RECORD_BYTES, _SEGMENT_BYTES)
         entry = entries.entry(n, place(segment, offset), orjson.loads(data))
@@ -89,7 +89,7 @@ def fill(index: WeeklyIndex, rows: int) -> None:
                     tenant=TENANT,
                 ),
             )  # fmt: skip
-            batch = []
+            batch: list[Entry] = []
 
 
 def records(rows: int) -> Iterator[bytes]:

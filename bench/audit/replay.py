@@ -76,6 +76,6 @@ def _sealed(engine: LocalEngine, keys: Keystore, *, cold: bool) -> Iterator[dict
                 at_ms=record["at_ms"],
             )
             policy = dict(record["policy"])
-            content = {"arguments": {}, "input": policy.pop("input")}
+            content: dict[str, Any] = {"arguments": {}, "input": policy.pop("input")}
             record = {**record, "policy": policy, "payload": sealer.seal(about, content)}  # noqa: PLW2901
         yield record

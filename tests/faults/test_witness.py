@@ -1,7 +1,7 @@
 """A witness that is dead, slow or lying: the log goes on, and nothing false stands under it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -23,7 +23,7 @@ def log() -> OtherLog:
 
 
 @asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[str]:
+async def answering(answer: bytes) -> AsyncGenerator[str]:
     """A server that says this to everybody; empty: nothing, ever."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

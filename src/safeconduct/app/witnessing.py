@@ -40,9 +40,9 @@ class Witness:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         signers = keys.signers(directory, name)
         self.keys: tuple[Key, ...] = tuple(one.key for one in signers)
-        self._memory = Memory(directory / MEMORY)
+        self.memory = Memory(directory / MEMORY)
         self._origins = tuple(policy.logs)
-        self._cosigner = Cosigner(signers, policy, self._memory, lambda: int(time.time()))
+        self._cosigner = Cosigner(signers, policy, self.memory, lambda: int(time.time()))
         self._turn = asyncio.Lock()
 
     async def serve(
@@ -59,7 +59,7 @@ class Witness:
                 ready()
                 await serving
         finally:
-            self._memory.close()
+            self.memory.close()
 
     def _routes(self) -> Routes:
         read = Route(self._checkpoint)

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from safeconduct.app.witnessed import not_behind
-from safeconduct.app.witnessing import Witness
+from safeconduct.app.witnessing import MEMORY, Witness
 from safeconduct.audit import notes
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
@@ -127,11 +128,14 @@ async def test_a_witness_that_is_down_is_named_and_the_others_count(
     answered = await Witnesses(policy).cosigned(log.note(), log.prove)
     assert list(answered.silent) == [down.url]
     assert content(policy, answered.note) == (True, "cosigned by w1, w2")
-    down.witness._memory.close()  # noqa: SLF001
+    down.witness.memory.close()
 
 
-async def test_a_witness_without_a_memory_does_not_cosign(running: Running, log: OtherLog) -> None:
-    running.witness._memory._database.execute("drop table latest")  # noqa: SLF001
+async def test_a_witness_without_a_memory_does_not_cosign(
+    running: Running, log: OtherLog, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "w" / MEMORY)) as database:
+        database.execute("drop table latest")
     policy = parse(policy_of(log, running.lines(), "quorum w1"))
     answered = await Witnesses(policy).cosigned(log.note(), log.prove)
     assert answered.silent == {running.url: "it answered 500"}
@@ -268,7 +272,7 @@ class TestNotBehind:
         asked = self.witnessed(config, policy_of(log, down.lines(), "quorum w1"), log.origin)
         await not_behind(asked, 0)
         assert "does not say how far the log had come" in caplog.text
-        down.witness._memory.close()  # noqa: SLF001
+        down.witness.memory.close()
 
     async def test_without_witnesses_nobody_is_asked(self, config: Config) -> None:
         await not_behind(config, 0)

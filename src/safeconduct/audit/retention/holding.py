@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 from msgspec import Meta
@@ -55,7 +55,7 @@ class Holds:
             return True
         task, user = record.get("task"), record.get("user")
         if isinstance(user, dict):
-            user = user.get("id")  # pyright: ignore[reportUnknownMemberType] # JSON
+            user = cast("Record", user).get("id")
         if f"user {user}" in self._names and task is not None:
             self._tasks.add(task)
         return f"task {task}" in self._names or f"user {user}" in self._names or task in self._tasks

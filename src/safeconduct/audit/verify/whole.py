@@ -84,12 +84,13 @@ class Whole:
         self.erased = sum(self._payloads[kid] for kid in self._erased)
         self.expired = len(left) - len(lost)
         self.payloads = self._payloads.total() - self.erased - len(left)
+        begins: list[Finding] = []
         if self._first > segment:
             sentence = f"the log begins with record {self.pruned}, and none says that others went"
-            self._findings.append(Finding("truncated", sentence))
+            begins = [Finding("truncated", sentence)]
         found = [*self._findings, *lost]
         found.sort(key=lambda finding: self.size if finding.seq is None else finding.seq)
-        return found[:MAX_LISTED]
+        return [*begins, *found[:MAX_LISTED]]
 
     def _continue(self, piece: Piece) -> None:
         """Raises Damaged where a piece does not go on with the tree of the one before it."""

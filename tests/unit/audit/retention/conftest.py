@@ -21,6 +21,7 @@ from tests.support.tasks import outcome, permit, started
 TENANT = "crm.example"
 JANE, BOB = "jane@crm.example", "bob@crm.example"
 DAY_MS = 86_400_000
+SECRET = "a secret of theirs"
 NOW_MS = 1_800_000_000_000
 
 
@@ -32,14 +33,16 @@ class Kept:
         self.directory = directory / "audit"
         self.now_ms = NOW_MS
         self._calls = 0
-        self.open()
+        self.state, self.keys, self.log = self._opened()
 
     def open(self) -> None:
-        self.state = TaskState(self.state_directory / "state.sqlite3")
-        self.keys = Keystore(self.state_directory / "keys")
-        boundary = Boundary(self.keys, TENANT, ())
-        self.log = Log.open(self.directory, self.state, origin=ORIGIN, boundary=boundary)
-        self._sealer = PayloadSealer(self.keys, ())
+        self.state, self.keys, self.log = self._opened()
+
+    def _opened(self) -> tuple[TaskState, Keystore, Log]:
+        state = TaskState(self.state_directory / "state.sqlite3")
+        keys = Keystore(self.state_directory / "keys")
+        boundary = Boundary(keys, TENANT, ())
+        return state, keys, Log.open(self.directory, state, origin=ORIGIN, boundary=boundary)
 
     def close(self) -> None:
         self.log.close()
@@ -80,7 +83,9 @@ class Kept:
 
     def _sealed(self, kind: PayloadOf, decision: str, user: str) -> Any:
         about = About(tenant=TENANT, user=user, kind=kind, decision=decision, at_ms=self.now_ms)
-        return self._sealer.seal(about, {"of": decision, "text": "a secret of theirs " * 9})
+        return PayloadSealer(self.keys, ()).seal(
+            about, {"of": decision, "text": "a secret of theirs " * 9}
+        )
 
 
 @pytest.fixture
