@@ -8,9 +8,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.record import policy_value
 from safeconduct.core.recorded_input import UNOPENED, NotReplayable, recorded_value
-from safeconduct.core.replay import Verdict, disagreeing, recorded, unmet
+from safeconduct.core.replay import Verdict, disagreeing
 from safeconduct.policy.replay.asked import Asked, Bundles
 
 JSON = dict[str, Any]
@@ -48,8 +47,6 @@ WHY: Final[dict[Why, str]] = {
     "hangs on more": "after a flip, it hangs on what the record does not hold",
 }
 """Why a decision is not replayed."""
-
-_KEPT_APART: Final = frozenset({"input", "masked", "engine"})
 
 
 class Unreplayable(Exception):
@@ -94,11 +91,10 @@ def again(record: Mapping[str, Any], bundles: Bundles) -> Again:
     except NotReplayable:
         raise Unreplayable(_kept_from(record, policy)) from None
     answer = engine.evaluate(value, record["at_ms"])
-    lacked = bool(answer.demands.constrain) and unmet(record)
-    fields = (*_otherwise(policy, answer), *disagreeing(record, answer, unmet=lacked))
-    if fields:
-        raise Unreplayable(_why(policy, answer), fields)
-    return Again(engine, value, answer, recorded(record), lacked)
+    found = bundles.following.of(record, answer)
+    if found.fields:
+        raise Unreplayable(_why(policy, answer), found.fields)
+    return Again(engine, value, answer, found.verdict, found.unmet)
 
 
 def _kept_from(record: Mapping[str, Any], policy: JSON) -> Why:
@@ -115,14 +111,3 @@ def _why(policy: JSON, answer: PolicyAnswer) -> Why:
     if "error" in policy:
         return "error"
     return "differs" if policy.get("engine", answer.engine) == answer.engine else "other engine"
-
-
-def _otherwise(policy: JSON, answer: PolicyAnswer) -> tuple[str, ...]:
-    """What of the policy's part of a record is not what an answer comes to."""
-    said = policy_value(answer)
-    if all(said.get(name) == item for name, item in policy.items() if name not in _KEPT_APART):
-        missing = said.keys() - policy.keys() - _KEPT_APART
-        if not missing:
-            return ()
-    names = (said.keys() | policy.keys()) - _KEPT_APART
-    return tuple(f"policy.{one}" for one in sorted(names) if said.get(one) != policy.get(one))

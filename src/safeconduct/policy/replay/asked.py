@@ -21,6 +21,7 @@ import orjson
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.loading import LocalEngine
+from safeconduct.policy.replay.following import Following
 
 JSON = dict[str, Any]
 
@@ -69,10 +70,11 @@ class Asked:
 
 
 class Bundles:
-    """The engines at hand, by the digest of their bundle."""
+    """The engines at hand, by the digest of their bundle, and what followed from their answers."""
 
     def __init__(self, engines: Iterable[LocalEngine]) -> None:
         self._asked = {engine.digest: Asked(engine) for engine in engines}
+        self.following = Following()
 
     @property
     def digests(self) -> tuple[str, ...]:
