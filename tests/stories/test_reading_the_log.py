@@ -104,6 +104,50 @@ async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path:
     assert (code, report["verified"]) == (0, True)
 
 
+async def test_explaining_comparing_and_publishing_are_on_record_too(
+    gateway: Installed, tmp_path: Path
+) -> None:
+    await called(gateway)
+    log, out = log_of(gateway), tmp_path / "out"
+    recorded = list(read(log))
+    one = next(record["decision"] for record in recorded if record["kind"] == "decision")
+    policy = str(gateway.directory / "policy")
+    code, explained = await gateway.operate("explain", one)
+    assert (code, explained["decision"]["decision"]) == (0, one)
+    assert (await gateway.operate("explain", "d_none"))[0] == output.FOUND
+    code, compared = await gateway.operate("policy", "diff", policy, policy)
+    assert (code, compared["changed"]) == (0, 0)
+    code, published = await gateway.operate("audit", "publish", "--to", str(out))
+    assert code == 0
+    explaining, nothing, comparing, publishing = reads(gateway)
+    assert [explaining["phase"], comparing["phase"], publishing["phase"]] == [
+        "explain", "diff", "publish",
+    ]  # fmt: skip
+    assert (explaining["asked"], explaining["opened"]) == ({"decision": one}, True)
+    shown = [record for record in recorded if record.get("decision") == one]
+    assert (explaining["records"], explaining["first"]) == (2, shown[0]["n"])
+    assert (nothing["phase"], nothing["records"]) == ("explain", 0)
+    decided = sum(record["kind"] == "decision" for record in recorded)
+    assert (comparing["records"], comparing["asked"]) == (decided, {"kind": "decision"})
+    # What is published is what was said to be, and the record of it comes after.
+    assert (publishing["first"], publishing["last"]) == (0, published["size"] - 1)
+    assert publishing["records"] == published["size"] <= publishing["n"]
+    assert {record["tenant"] for record in reads(gateway)} == {explaining["tenant"]}
+
+
+async def test_a_log_that_is_being_written_is_no_copy(gateway: Installed, tmp_path: Path) -> None:
+    await called(gateway)
+    log, policy = str(log_of(gateway)), str(gateway.directory / "policy")
+    for verb in (
+        ("explain", "d_1", "--log", log),
+        ("policy", "diff", policy, policy, "--against", log),
+        ("audit", "publish", log, "--to", str(tmp_path / "out")),
+    ):
+        code, said = await gateway.operate(*verb)
+        assert (code, "reading it belongs on record" in said) == (output.FAULT, True), said
+    assert (reads(gateway), (tmp_path / "out").exists()) == ([], False)
+
+
 async def test_what_was_sealed_is_opened_for_who_has_the_keys_and_that_is_on_record(
     gateway: Installed, tmp_path: Path
 ) -> None:
@@ -174,13 +218,23 @@ async def test_without_a_gateway_the_log_is_opened_to_note_it_or_nothing_is_read
     code, lines = await stopped.operate("audit", "query", *asked, "--prove")
     assert (code, lines[-1]["missing"]) == (0, None), lines
     assert [one["phase"] for one in reads(stopped)] == ["query"]
+    decision = next(one["decision"] for one in read(log_of(stopped)) if "decision" in one)
+    policy, out = str(directory / "policy"), tmp_path / "out"
     held = lock.acquire(log_of(stopped))
     try:
-        code, said = await stopped.operate("audit", "query", *asked)
+        for verb in (
+            ("audit", "query", *asked),
+            ("explain", decision),
+            ("policy", "diff", policy, policy),
+            ("audit", "publish", "--to", str(out)),
+        ):
+            code, said = await stopped.operate(*verb)
+            assert code == output.FAULT
+            assert "nothing was read, as reading could not be put on record" in said
+            assert decision not in said
     finally:
         os.close(held)
-    assert code == output.FAULT
-    assert "nothing was read, as reading could not be put on record" in said
+    assert not out.exists()
     assert len(reads(stopped)) == 1
     code, report = await stopped.operate("audit", "verify")
     assert (code, report["verified"]) == (0, True)

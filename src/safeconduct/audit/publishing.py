@@ -8,6 +8,7 @@ each as a whole, so that a reader at any moment finds all that the checkpoint ne
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -24,10 +25,16 @@ from safeconduct.kit import files
 _MODE: Final = 0o600
 
 
-def publish(directory: Path, out: Path) -> Checkpoint:
+def publish(
+    directory: Path,
+    out: Path,
+    noted: Callable[[Iterator[tuple[int, bytes]]], None] | None = None,
+) -> Checkpoint:
     """Brings a directory of static files up to a log's checkpoint, which it returns.
 
     The log may be in use. What was published stays, but for partial tiles that are full now.
+    `noted` is given the numbers and exact bytes of the records before any of them is written, and
+    what it raises is raised.
 
     Raises:
         Damaged: the log is not what its checkpoint says, or another one was published there.
@@ -38,8 +45,11 @@ def publish(directory: Path, out: Path) -> Checkpoint:
     before = _published(out, tree.origin)
     if before.size > tree.size:
         raise Damaged("truncated", f"{before.size} records were published, there are {tree.size}")
+    publishing = _Publishing(directory, out, before, tree)
+    if noted is not None:
+        noted(publishing.entries())
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _Publishing(directory, out, before, tree).run()
+    publishing.run()
     files.replace(out / checkpoint.NAME, note, mode=_MODE)
     return tree
 
@@ -60,13 +70,17 @@ class _Publishing:
         self._bundle: list[bytes] = []
         self._number = base // WIDTH
 
+    def entries(self) -> Iterator[tuple[int, bytes]]:
+        """Numbers and bytes of the records that are about to be written."""
+        for group in self._walk():
+            for n, entry in enumerate(group.entries, group.size - len(group.entries)):
+                if self._base <= n < self._tree.size:
+                    yield n, entry
+            if group.size >= self._tree.size:
+                return
+
     def run(self) -> None:
-        paths = segments.listing(self._directory)
-        walk = Walk(
-            self._directory,
-            start=segments.holding(paths, self._base + 1),
-            sizes=(self._before.size, self._tree.size),
-        )
+        walk = self._walk()
         for group in walk:
             if walk.began.size > self._base:
                 gone = f"records before {walk.began.size} were pruned and are not published there"
@@ -89,6 +103,13 @@ class _Publishing:
             if level:
                 self._clear(level, index - 1)
         self._write_bundle()
+
+    def _walk(self) -> Walk:
+        return Walk(
+            self._directory,
+            start=segments.holding(segments.listing(self._directory), self._base + 1),
+            sizes=(self._before.size, self._tree.size),
+        )
 
     def _add(self, entries: list[bytes]) -> None:
         self._tiler.add(leaf_hash(entry) for entry in entries)

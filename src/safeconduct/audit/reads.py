@@ -14,7 +14,7 @@ from safeconduct.audit.retention.holding import Hold, Retained
 from safeconduct.core.merkle import leaf_hash
 
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Phase = Literal["query", "show", "timeline", "export"]
+Phase = Literal["query", "show", "timeline", "export", "explain", "diff", "publish"]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,15 +46,37 @@ class AuditRead(
     opened: bool = False
 
 
+class Answering:
+    """What is to be said of an answer, taken down record by record, in their order."""
+
+    def __init__(self) -> None:
+        self._digest = sha256()
+        self._count = 0
+        self._first: int | None = None
+        self._last: int | None = None
+
+    def take(self, n: int, data: bytes) -> None:
+        """Takes down a record, by its number and exact bytes."""
+        self._digest.update(leaf_hash(data))
+        self._first, self._last = n if self._first is None else self._first, n
+        self._count += 1
+
+    def answer(self) -> Answer:
+        """What is to be said of all that were taken down."""
+        return Answer(
+            records=self._count,
+            answer=self._digest.hexdigest(),
+            first=self._first,
+            last=self._last,
+        )
+
+
 def answer(entries: Iterable[tuple[int, bytes]]) -> Answer:
     """What is to be said of an answer: numbers and exact bytes of its records, in their order."""
-    digest, count = sha256(), 0
-    first = last = None
+    said = Answering()
     for n, data in entries:
-        digest.update(leaf_hash(data))
-        first, last = n if first is None else first, n
-        count += 1
-    return Answer(records=count, answer=digest.hexdigest(), first=first, last=last)
+        said.take(n, data)
+    return said.answer()
 
 
 def asked(query: Query) -> dict[str, str | int | bool]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeconduct.cli import output
+from safeconduct.cli.audit import asking
 from safeconduct.core.reasons import REASONS
 from safeconduct.core.recorded_input import UNOPENED, NotReplayable, recorded_input
 
@@ -30,16 +32,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explains from the record alone; where the rules stand, from their bundle."""
-    from safeconduct.audit.payloads.opening import opener
+    """Explains from the record alone; where the rules stand, from their bundle. What is shown is
+    on record before.
+    """
+    from safeconduct.audit.payloads import keystore
+    from safeconduct.audit.payloads.opening import Opener
     from safeconduct.audit.reading import find_decision
+    from safeconduct.audit.reads import answer
+    from safeconduct.audit.records import SEQUENCE, encode
 
     directory = args.log or output.audit_directory(args)
-    try:
-        decision, outcome = find_decision(directory, args.decision, opener(directory))
-    except LookupError:
+    config = asking.configured(directory, args.log, args)
+    keys = keystore.near(directory)
+    recorded: Mapping[str, Any] | None = None
+    outcome: Mapping[str, Any] | None = None
+    with suppress(LookupError):
+        recorded, outcome = find_decision(directory, args.decision)
+    said = answer((one[SEQUENCE], encode(one)) for one in (recorded, outcome) if one is not None)
+    asked = {"decision": args.decision}
+    asking.noted(config, "explain", None, asked, said, opened=keys is not None)
+    if recorded is None:
         form = "" if args.decision.startswith("d_") else " (a decision's id has the form d_…)"
         return output.refused(f"the log knows no decision {args.decision}{form}")
+    decision = Opener(directory, keys).whole(recorded)
     policy = decision.get("policy")
     places = {} if policy is None else _places(args, policy)
     seen = _seen(decision)

@@ -38,6 +38,7 @@ _DAY_MS: Final = 86_400_000
 _CACHED: Final = 65_536
 """How many keys, and how many pseudonyms, are held in memory."""
 
+_STATE: Final = "state"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _CHECK: Final = b"safeconduct keystore 1"
 
@@ -298,6 +299,19 @@ class Keystore:
     def _unsealed(self, sealed: object, name: str) -> bytes:
         data = bytes(sealed) if isinstance(sealed, bytes) else b""
         return self._wrap.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], name.encode())
+
+
+def near(log: Path) -> Keystore | None:
+    """The keystore of the gateway that writes a log, where it stands as it usually does: beside the
+    log, or in a state directory beside it. None where there is none that can be used.
+    """
+    above = log.absolute().parent
+    for state in (above, above / _STATE):
+        try:
+            return Keystore(state / DIRECTORY, create=False)
+        except (LogFault, OSError):
+            continue
+    return None
 
 
 def _kek(path: Path, *, new: bool) -> bytes:

@@ -13,7 +13,7 @@ import orjson
 from backports import zstd
 from cryptography.exceptions import InvalidTag
 
-from safeconduct.audit.faults import Damaged, LogFault
+from safeconduct.audit.faults import Damaged
 from safeconduct.audit.payloads import boundary, keystore
 from safeconduct.audit.payloads.keystore import NONCE_BYTES, Keystore
 from safeconduct.audit.payloads.sealing import Salts, associated, commitment, unpacked
@@ -34,7 +34,6 @@ WHY: Final[dict[Unopened, str]] = {
 INPUT: Final = "input"
 """The member of a decision's payload that holds what the rules saw and no other field says."""
 
-_STATE: Final = "state"
 _WHOLE: Final = ""
 
 
@@ -115,14 +114,5 @@ class Opener:
 
 
 def opener(directory: Path) -> Opener:
-    """What opens the payloads of a log, with the keystore of its gateway where that stands as it
-    usually does: beside the log, or in a state directory beside it. Where there is none that can be
-    used all stays sealed.
-    """
-    near = directory.absolute().parent
-    for state in (near, near / _STATE):
-        try:
-            return Opener(directory, Keystore(state / keystore.DIRECTORY, create=False))
-        except (LogFault, OSError):
-            continue
-    return Opener(directory, None)
+    """What opens the payloads of a log, with the keys that stand near it, see `keystore.near`."""
+    return Opener(directory, keystore.near(directory))

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -154,7 +154,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         from safeconduct.audit.reads import answer, asked
 
         said = answer((hit.entry.n, hit.data) for hit in hits)
-        return self._noted(phase, asked(query), said, more)
+        return noted(self.config, phase, self.tenant, asked(query), said, **more)
 
     def note_of(
         self, phase: Phase, asked: Mapping[str, str | int], entries: Iterable[tuple[int, bytes]]
@@ -165,31 +165,21 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         from safeconduct.audit.reads import answer
 
         said = answer(entries)
-        self._noted(phase, asked, said, {"opened": self.keys is not None})
+        noted(self.config, phase, self.tenant, asked, said, opened=self.keys is not None)
         return said
 
-    def _noted(
-        self,
-        phase: Phase,
-        asked: Mapping[str, Any],
-        said: Answer,
-        more: Mapping[str, str | bool | None],
-    ) -> int | None:
-        value = {
-            "kind": "audit.read",
-            "phase": phase,
-            "tenant": self.tenant,
-            "asked": asked,
-            **msgspec.to_builtins(said),
-            **{name: one for name, one in more.items() if one},
-        }
-        return noted(self.config, value)
 
+def noted(
+    config: Config | None,
+    phase: Phase,
+    tenant: str | None,
+    asked: Mapping[str, str | int | bool],
+    said: Answer,
+    **more: str | bool | None,
+) -> int | None:
+    """Puts a reading on record, by the gateway or here where none runs; the number of that record.
 
-def noted(config: Config | None, value: Mapping[str, Any]) -> int | None:
-    """The number of a record that was appended by the gateway, or here where none runs.
-
-    None, and raises: as `Reading.note`.
+    Without a tenant it is that of the configuration. None, and raises: as `Reading.note`.
     """
     from safeconduct.audit.faults import LogFault
     from safeconduct.cli.audit import recording
@@ -198,6 +188,14 @@ def noted(config: Config | None, value: Mapping[str, Any]) -> int | None:
     if config is None:
         output.complain("this reading is not on record: a copy of a log takes no records")
         return None
+    value = {
+        "kind": "audit.read",
+        "phase": phase,
+        "tenant": tenant or config.root.gateway.tenant,
+        "asked": asked,
+        **msgspec.to_builtins(said),
+        **{name: one for name, one in more.items() if one},
+    }
     try:
         return recording.note(config, value)
     except (OperatorFault, SaidNo, LogFault, OSError) as error:
@@ -206,34 +204,53 @@ def noted(config: Config | None, value: Mapping[str, Any]) -> int | None:
         ) from error
 
 
+def configured(directory: Path, given: Path | None, args: argparse.Namespace) -> Config | None:
+    """The configuration of the gateway whose log is about to be read; None for a copy.
+
+    Args:
+        directory: Where the log is.
+        given: What the arguments name as a log, if they do, and no gateway's.
+        args: They name the configuration.
+
+    Raises:
+        ConfigError: there is no configuration, where one is needed.
+        NotNoted: what is given as a copy is a gateway's own log, which it has open.
+        OSError: the log cannot be read.
+    """
+    from safeconduct.audit import lock
+    from safeconduct.config import load
+
+    if given is None:
+        return load(Path(args.config))
+    if lock.is_held(directory):
+        raise NotNoted(
+            f"{directory} is a log that is being written, so reading it belongs on record "
+            "(fix: name the configuration of its gateway with --config)"
+        )
+    return None
+
+
 @contextmanager
 def opened(args: argparse.Namespace) -> Generator[Reading | None]:
     """The log that the arguments name, ready to be asked; None, and a complaint, without one.
 
     Raises:
-        ConfigError: there is no configuration, where one is needed.
-        NotNoted: what is given as a copy is a gateway's own log, which it has open.
+        ConfigError, NotNoted: as `configured`.
         LogFault: the keystore cannot be used.
         OSError: the log cannot be read.
     """
     from safeconduct.app import indexing
-    from safeconduct.audit import lock
     from safeconduct.audit.index.searching import Search
+    from safeconduct.audit.payloads import keystore
     from safeconduct.audit.payloads.opening import Opener
-    from safeconduct.config import load
 
     directory = place.log(args)
     if directory is None:
         yield None
         return
-    config = None if args.directory else load(Path(args.config))
-    if config is None and lock.is_held(directory):
-        raise NotNoted(
-            f"{directory} is a log that is being written, so reading it belongs on record "
-            "(fix: name the configuration of its gateway with --config)"
-        )
+    config = configured(directory, args.directory, args)
     with ExitStack() as held:
-        keys = keys_beside(directory)
+        keys = keystore.near(directory)
         if keys is not None:
             held.callback(keys.close)
         index = _beside(directory, held) if config is None else indexing.opened(config)
@@ -250,18 +267,6 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
             keys=keys,
             opener=Opener(directory, keys),
         )
-
-
-def keys_beside(directory: Path) -> Keystore | None:
-    """The keys of the gateway that writes a log, where they lie beside it and can be used."""
-    from safeconduct.audit.faults import LogFault
-    from safeconduct.audit.payloads import keystore
-
-    try:
-        beside = directory.absolute().parent / keystore.DIRECTORY
-        return keystore.Keystore(beside, create=False)
-    except (LogFault, OSError):
-        return None
 
 
 def _beside(directory: Path, held: ExitStack) -> Index:

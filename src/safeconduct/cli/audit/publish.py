@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from safeconduct.cli import output
-from safeconduct.cli.audit import place
+from safeconduct.cli.audit import asking, place
 
 HELP: Final = "bring a directory of static files (C2SP tlog-tiles) up to the log's checkpoint"
-EXAMPLE: Final = "safeconduct audit publish ./gateway/state/audit --to ./public"
+EXAMPLE: Final = "safeconduct audit publish --config ./gateway --to ./public"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,15 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Publishes."""
+    """Publishes; what leaves the house is on record before."""
     from safeconduct.audit.faults import Damaged, LogFault
     from safeconduct.audit.publishing import publish
+    from safeconduct.audit.reads import answer
 
     directory = place.log(args)
     if directory is None:
         return output.FAULT
+    config = asking.configured(directory, args.directory, args)
+
+    def noted(entries: Iterable[tuple[int, bytes]]) -> None:
+        asking.noted(config, "publish", None, {}, answer(entries))
+
     try:
-        tree = publish(directory, args.to)
+        tree = publish(directory, args.to, noted)
     except Damaged as damage:
         raise LogFault(damage.code, f"{directory}: {damage.sentence}") from damage
     value = {"origin": tree.origin, "size": tree.size, "root": tree.root.hex()}

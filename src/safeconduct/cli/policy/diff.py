@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from safeconduct.cli import output
+from safeconduct.cli.audit import asking
 
 if TYPE_CHECKING:
     from safeconduct.policy.diff.report import Group, Report, Sample
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 HELP = "replay a log: which decisions a change of policy turns round, and which it widens"
 EXAMPLE = """\
 safeconduct policy diff ./policy.old ./policy.new --config ./gateway --since 24h
-safeconduct policy diff ./policy ./policy --against ./gateway/state/audit"""
+safeconduct policy diff ./policy ./policy --against ./copy-of-a-log"""
 
 _SPAN: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -58,9 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replays. 1 where anything gets wider or may do so; 3 where nothing was replayed."""
-    from safeconduct.audit.payloads.opening import opener
+    """Replays. 1 where anything gets wider or may do so; 3 where nothing was replayed. What is
+    shown is on record before.
+    """
+    from safeconduct.audit.payloads import keystore
+    from safeconduct.audit.payloads.opening import Opener
     from safeconduct.audit.reading import decisions
+    from safeconduct.audit.reads import Answering
+    from safeconduct.audit.records import SEQUENCE, encode
     from safeconduct.audit.verify import holds_log
     from safeconduct.cli.policy.places import absent, engine_at
     from safeconduct.config import ConfigError
@@ -75,13 +81,20 @@ def run(args: argparse.Namespace) -> int:
         directory = args.against or output.audit_directory(args)
         if not holds_log(directory):
             return output.usage(f"no log in {directory} ({_NO_LOG})")
+        config = asking.configured(directory, args.against, args)
         comparison = Comparison(Bundles((engine_at(args.old),)), engine_at(args.new))
     except (ConfigError, PolicyRefused) as refused:
         return output.usage(str(refused))
-    opened = decisions(directory, opener(directory))
-    found = (record for record in opened if record["at_ms"] >= args.since)
-    for record in watched(found):
-        comparison.take(record)
+    keys = keystore.near(directory)
+    opener, said = Opener(directory, keys), Answering()
+    for record in watched(decisions(directory)):
+        if record["at_ms"] >= args.since:
+            said.take(record[SEQUENCE], encode(record))
+            comparison.take(opener.whole(record))
+    asked: dict[str, str | int | bool] = {"kind": "decision"}
+    if args.since:
+        asked["since_ms"] = args.since
+    asking.noted(config, "diff", None, asked, said.answer(), opened=keys is not None)
     report = comparison.report()
     output.emit(args, report, "\n".join(lines(report)))
     if not report.compared:
