@@ -8,7 +8,8 @@ proof made of them checks it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Final
 
 from safeconduct.audit import segments
 from safeconduct.audit.damage import Damaged
-from safeconduct.audit.walk import Walk
+from safeconduct.audit.segments import Group
 from safeconduct.core.merkle import HASH_BYTES, leaf_hash, node_hash
 
 HEIGHT: Final = 8
@@ -25,6 +26,7 @@ TILE_BYTES: Final = WIDTH * HASH_BYTES
 ENTRIES: Final = "entries"
 """What stands for the level in the path of a bundle of entries."""
 
+_NEAR_BYTES: Final = 1 << 16
 _KEPT: Final = 512  # tiles with all that is hashed of them, 32 KB each
 
 
@@ -97,8 +99,10 @@ class Hashes:
     def _missing(self, level: int, index: int) -> list[bytes]:
         if level:
             first = index * WIDTH
+            # The last row of a full tile has the two nodes below its root: no more is hashed again.
             return [
-                fold(self.tile(level - 1, first + at)) for at in range(self._width(level, index))
+                fold(self._nodes(level - 1, first + at)[-1])
+                for at in range(self._width(level, index))
             ]
         if index not in self._leaves:
             self._read_leaves(index)
@@ -108,8 +112,7 @@ class Hashes:
         """Reads the leaves of a tile from the segments, and of those after it that are not kept."""
         found: dict[int, list[bytes]] = {}
         start = tile * WIDTH
-        paths = segments.listing(self._directory)
-        for group in Walk(self._directory, start=segments.holding(paths, start + 1)):
+        for group in _groups(self._directory, start):
             first = group.size - len(group.entries)
             for seq, entry in enumerate(group.entries, first):
                 if start <= seq < self._size:
@@ -123,3 +126,37 @@ class Hashes:
 
     def _width(self, level: int, index: int) -> int:
         return min(WIDTH, (self._size >> HEIGHT * level) - index * WIDTH)
+
+
+def _groups(directory: Path, start: int) -> Iterator[Group]:
+    """The groups from the one that holds a record on, or a few before it. They are not proven: what
+    is made of them is.
+    """
+    paths = segments.listing(directory)
+    holding = segments.holding(paths, start + 1)
+    for path in paths:
+        if segments.number(path) < holding:
+            continue
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            opening = segments.read_header(fd)
+            if opening is not None:
+                yield from segments.groups(fd, _near(fd, opening[1], start))
+        finally:
+            os.close(fd)
+
+
+def _near(fd: int, low: int, start: int) -> int:
+    """Where in a segment to begin for a record: after the last trailer that bisecting finds before
+    it, as a segment is too long to read for a few leaves.
+    """
+    high = os.fstat(fd).st_size
+    while high - low > _NEAR_BYTES:
+        middle = (low + high) // 2
+        end = segments.after_trailer(fd, middle)
+        group = None if end is None else next(segments.groups(fd, end), None)
+        if end is not None and group is not None and group.size - len(group.entries) <= start:
+            low = end
+        else:
+            high = middle
+    return low

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safeconduct.audit import checkpoint, notes, proving, segments
+from safeconduct.audit import checkpoint, notes, proving, segments, tiles
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.tiles import Hashes
 from safeconduct.audit.walk import Walk
 from safeconduct.core import proofs
+from safeconduct.core.merkle import Tree, leaf_hash
 from tests.support.logs import numbers, written
 
 HASH = "A" * 43 + "="
@@ -35,6 +36,19 @@ def test_every_record_can_be_proven(log: Path) -> None:
         assert proof.holds(entry)
         assert not proof.holds(entry + b" ")
         assert proving.parse(str(proof).encode()) == proof
+
+
+@pytest.mark.parametrize("near", [1, 200, 5000])
+def test_leaves_that_no_tile_has_are_found_without_reading_what_is_before(
+    near: int, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "_NEAR_BYTES", near)
+    tree, leaves = Tree(), entries(log)
+    for size, entry in enumerate(leaves, 1):
+        tree.extend([entry])
+        if size >= tiles.WIDTH:
+            assert proofs.root(size, Hashes(log, size)) == tree.root()
+    assert Hashes(log, 300).tile(0, 1) == [leaf_hash(entry) for entry in leaves[tiles.WIDTH :]]
 
 
 def test_a_proof_is_written_as_the_specification_says(log: Path) -> None:
