@@ -8,8 +8,9 @@ that shows it (see `pace`). That one the loop has waited for: should it never en
 watchdog ends the process.
 
 While many are in flight, whoever writes waits a moment before, as PostgreSQL does with
-`commit_delay`, or until there are enough: a group of ten costs little more than one append, which
-itself waits for nothing.
+`commit_delay`, or until there are enough: as many as came together lately, since those who got an
+answer are back then. A group of ten costs little more than one append, which itself waits for
+nothing.
 
 There is one queue, and whoever writes has taken its group from the front of it and has put
 `_writing` up: never do two write, and no append overtakes another.
@@ -20,6 +21,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import ceil
 from threading import Condition, Lock, Thread
 from time import perf_counter
 from typing import Any, Final
@@ -33,6 +35,7 @@ _MAX_GROUP: Final = 1024  # appends
 _GATHER_S: Final = 0.00025  # for each append that came with others
 _GATHER_MAX_S: Final = 0.004
 _ENOUGH: Final = 64  # appends: what a group costs beside its records is small then
+_FADES: Final = 7 / 8  # with each group, how many came together
 
 
 class _Waiting(Append):
@@ -70,6 +73,8 @@ class Writer:
         self._writing = False
         self._pace = Pace()
         self._gather_s = 0.0
+        self._lately = 0.0
+        self._enough = 0  # appends
         self._asked: asyncio.AbstractEventLoop | None = None  # was asked to write, and will
         self._later: asyncio.TimerHandle | None = None  # when, if not as soon as it can
         self._thread = Thread(target=self._run, name="safeconduct-audit", daemon=True)
@@ -90,7 +95,7 @@ class Writer:
             if self._writing:
                 pass  # who writes passes on what was queued meanwhile
             elif self._is_threads():
-                if len(self._queue) in {1, _ENOUGH}:
+                if len(self._queue) in {1, self._enough}:
                     self._turn.notify()
             elif self._asked is not loop:
                 self._asked = loop
@@ -98,7 +103,7 @@ class Writer:
                     self._later = loop.call_later(self._gather_s, self._write_here, loop)
                 else:
                     loop.call_soon(self._write_here, loop)
-            elif self._later is not None and len(self._queue) >= _ENOUGH:
+            elif self._later is not None and len(self._queue) >= self._enough:
                 self._later.cancel()
                 self._later = None
                 loop.call_soon(self._write_here, loop)
@@ -141,13 +146,15 @@ class Writer:
         return not (self._pace.quick and self._open)
 
     def _is_enough(self) -> bool:
-        return len(self._queue) >= _ENOUGH or not self._open
+        return len(self._queue) >= self._enough or not self._open
 
     def _take(self) -> list[_Waiting]:
         group = self._queue[:_MAX_GROUP]
         del self._queue[:_MAX_GROUP]
         size = len(group)
         self._gather_s = min(size * _GATHER_S, _GATHER_MAX_S) if size > 1 else 0.0
+        self._lately = max(size, self._lately * _FADES)
+        self._enough = min(ceil(self._lately), _ENOUGH)
         self._writing = True
         return group
 

@@ -47,6 +47,17 @@ async def slowed(log: Log, disk: Disk) -> None:
     disk.threads.clear()
 
 
+async def together(log: Log, count: int) -> None:
+    """One group of so many."""
+    await asyncio.gather(*(log.append({"i": i}) for i in range(count)))
+
+
+async def turns() -> None:
+    """Lets everybody do what is ready, and what that leads to."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 async def test_a_quick_disk_is_written_by_the_event_loop(log: Log, disk: Disk) -> None:
     for i in range(10):
         await log.append({"i": i})
@@ -63,16 +74,15 @@ async def test_after_a_group_the_next_one_is_waited_for(
 ) -> None:
     monkeypatch.setattr(writer, "_GATHER_S", 3600.0)
     monkeypatch.setattr(writer, "_GATHER_MAX_S", 3600.0)
-    await asyncio.gather(log.append({"i": 1}), log.append({"i": 2}))
+    await together(log, 3)
     early = asyncio.ensure_future(log.append({"i": 3}))
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     late = asyncio.ensure_future(log.append({"i": 4}))
-    await asyncio.sleep(0)
+    await turns()
     assert disk.threads == [LOOP]
     monkeypatch.setattr(writer, "_GATHER_S", 0.0)
     log.close()
-    assert (await early, await late) == (3, 4)
+    assert (await early, await late) == (4, 5)
 
 
 async def waits_for_more(log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,29 +102,57 @@ async def waits_for_more(log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch) 
     disk.threads.clear()
 
 
+async def fills_up(log: Log, disk: Disk, enough: int) -> None:
+    """That so many appends wait for each other, and for no more."""
+    disk.threads.clear()
+    first = log.size
+    some = [asyncio.ensure_future(log.append({"i": i})) for i in range(enough - 1)]
+    await turns()
+    assert disk.threads == []
+    assert await log.append({"i": "the last"}) == first + enough - 1
+    assert disk.threads == [LOOP]
+    assert await asyncio.gather(*some) == list(range(first, first + enough - 1))
+
+
+async def test_as_many_as_came_together_wait_for_no_more(
+    log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_GATHER_S", 3600.0)
+    monkeypatch.setattr(writer, "_GATHER_MAX_S", 3600.0)
+    await together(log, 5)
+    for _ in range(3):
+        await fills_up(log, disk, 5)
+
+
+async def test_how_many_came_together_is_forgotten_by_and_by(
+    log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_GATHER_S", 0.0)
+    monkeypatch.setattr(writer, "_GATHER_MAX_S", 3600.0)
+    await together(log, 8)
+    for i in range(3):
+        await log.append({"i": i})
+    monkeypatch.setattr(writer, "_GATHER_S", 3600.0)
+    await together(log, 2)
+    await fills_up(log, disk, 5)
+
+
 async def test_enough_are_written_by_the_event_loop_without_waiting_for_more(
     log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "_GATHER_S", 3600.0)
     monkeypatch.setattr(writer, "_GATHER_MAX_S", 3600.0)
-    monkeypatch.setattr(writer, "_ENOUGH", 5)
-    await asyncio.gather(log.append({"i": 1}), log.append({"i": 2}))
-    some = [asyncio.ensure_future(log.append({"i": i})) for i in range(4)]
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert disk.threads == [LOOP]
-    assert await log.append({"i": "the fifth"}) == 7
-    assert disk.threads == [LOOP] * 2
-    assert await asyncio.gather(*some) == [3, 4, 5, 6]
+    monkeypatch.setattr(writer, "_ENOUGH", 3)
+    await together(log, 5)
+    await fills_up(log, disk, 3)
 
 
 async def test_enough_are_written_by_the_thread_without_waiting_for_more(
     log: Log, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_ENOUGH", 5)
     await waits_for_more(log, disk, monkeypatch)
-    answers = await asyncio.gather(*(log.append({"i": i}) for i in range(5)))
-    assert answers == [5, 6, 7, 8, 9]
+    answers = await asyncio.gather(*(log.append({"i": i}) for i in range(2)))
+    assert answers == [5, 6]
     assert disk.threads == [THREAD]
 
 
