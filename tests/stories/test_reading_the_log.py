@@ -104,7 +104,7 @@ async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path:
     assert (code, report["verified"]) == (0, True)
 
 
-async def test_explaining_comparing_and_publishing_are_on_record_too(
+async def test_explaining_comparing_replaying_and_publishing_are_on_record_too(
     gateway: Installed, tmp_path: Path
 ) -> None:
     await called(gateway)
@@ -117,9 +117,12 @@ async def test_explaining_comparing_and_publishing_are_on_record_too(
     assert (await gateway.operate("explain", "d_none"))[0] == output.FOUND
     code, compared = await gateway.operate("policy", "diff", policy, policy)
     assert (code, compared["changed"]) == (0, 0)
+    for more in ((), ("--policy", policy, "--until", "2999-01-01")):
+        code, replayed = await gateway.operate("audit", "replay", *more)
+        assert code == 0, replayed
     code, published = await gateway.operate("audit", "publish", "--to", str(out))
     assert code == 0
-    explaining, nothing, comparing, publishing = reads(gateway)
+    explaining, nothing, comparing, replaying, instead, publishing = reads(gateway)
     assert [explaining["phase"], comparing["phase"], publishing["phase"]] == [
         "explain", "diff", "publish",
     ]  # fmt: skip
@@ -129,6 +132,10 @@ async def test_explaining_comparing_and_publishing_are_on_record_too(
     assert (nothing["phase"], nothing["records"]) == ("explain", 0)
     decided = sum(record["kind"] == "decision" for record in recorded)
     assert (comparing["records"], comparing["asked"]) == (decided, {"kind": "decision"})
+    assert (replaying["phase"], replaying["opened"]) == ("replay", True)
+    assert replaying["asked"] == {"kind": "decision"}
+    assert instead["asked"] == {"kind": "decision", "until_ms": 32_472_144_000_000}
+    assert replaying["answer"] == instead["answer"] == comparing["answer"]
     # What is published is what was said to be, and the record of it comes after.
     assert (publishing["first"], publishing["last"]) == (0, published["size"] - 1)
     assert publishing["records"] == published["size"] <= publishing["n"]
@@ -141,6 +148,7 @@ async def test_a_log_that_is_being_written_is_no_copy(gateway: Installed, tmp_pa
     for verb in (
         ("explain", "d_1", "--log", log),
         ("policy", "diff", policy, policy, "--against", log),
+        ("audit", "replay", log),
         ("audit", "publish", log, "--to", str(tmp_path / "out")),
     ):
         code, said = await gateway.operate(*verb)
@@ -226,6 +234,7 @@ async def test_without_a_gateway_the_log_is_opened_to_note_it_or_nothing_is_read
             ("audit", "query", *asked),
             ("explain", decision),
             ("policy", "diff", policy, policy),
+            ("audit", "replay", "--list"),
             ("audit", "publish", "--to", str(out)),
         ):
             code, said = await stopped.operate(*verb)

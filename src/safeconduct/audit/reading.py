@@ -54,7 +54,14 @@ def read(
 
 def decisions(directory: Path, opener: Opener | None = None) -> Iterator[dict[str, Any]]:
     """The decision records of a log, the oldest first; the log may be in use. An opener makes them
-    whole, with what they are replayed from.
+    whole, with what they are replayed from. Raises as `decided`.
+    """
+    for _, record in decided(directory):
+        yield record if opener is None else opener.whole(record)
+
+
+def decided(directory: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """The decision records of a log, with their exact bytes.
 
     That they stand under its root is looked at, and at the end that the log got as far as its
     checkpoint; that each is in canonical form, by `verify` alone.
@@ -71,7 +78,7 @@ def decisions(directory: Path, opener: Opener | None = None) -> Iterator[dict[st
                     if isinstance(record, dict):
                         found = cast("dict[str, Any]", record)
                         if found.get("kind") == "decision":
-                            yield found if opener is None else opener.whole(found)
+                            yield data, found
         walk.check_claim()
     except Damaged as damage:
         raise LogFault(damage.code, f"{directory}: {damage.sentence}") from damage

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from safeconduct.cli import output
-from safeconduct.cli.audit import place
+from safeconduct.cli.audit import asking, place
 from safeconduct.cli.policy.diff import lines, since_ms, watched
 
 if TYPE_CHECKING:
     from safeconduct.app.counterfactual import Simulated
+    from safeconduct.audit.payloads.opening import Opener
+    from safeconduct.audit.reads import Answering
     from safeconduct.policy.loading import LocalEngine
     from safeconduct.policy.replay.checking import Checked
+
+JSON = dict[str, Any]
 
 HELP: Final = "decide recorded calls again, bit for bit, or as another policy had"
 EXAMPLE: Final = """\
 safeconduct audit replay --config ./gateway --since 24h
 safeconduct audit replay ./gateway/state/audit --bundle ./policy.last
 safeconduct audit replay --config ./gateway --policy ./policy.new"""
+
+
+_NOTHING: Final = "nothing was replayed (fix: name the bundle that decided with --bundle)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replays."""
+    """Replays. What is shown is on record before."""
+    from safeconduct.audit.payloads import keystore
+    from safeconduct.audit.payloads.opening import Opener
+    from safeconduct.audit.reads import Answering
     from safeconduct.cli.policy.places import absent, engine_at
     from safeconduct.config import ConfigError
     from safeconduct.policy.refusal import PolicyRefused
@@ -67,13 +77,22 @@ def run(args: argparse.Namespace) -> int:
     if missing is not None:
         return output.usage(missing)
     try:
+        config = asking.configured(directory, args.directory, args)
         engines = [*map(engine_at, args.bundle), *_configured(args)]
         new = None if args.policy is None else engine_at(args.policy)
     except (ConfigError, PolicyRefused) as refused:
         return output.usage(str(refused))
-    if new is None:
-        return _again(args, directory, engines)
-    return _instead(args, directory, engines, new)
+    keys, said = keystore.near(directory), Answering()
+    opener = Opener(directory, keys)
+    try:
+        if new is None:
+            show = _again(args, directory, opener, engines, said)
+        else:
+            show = _instead(args, directory, opener, engines, new, said)
+    finally:
+        opener.close()
+    asking.noted(config, "replay", None, _asked(args), said.answer(), opened=keys is not None)
+    return show()
 
 
 def _configured(args: argparse.Namespace) -> Iterator[LocalEngine]:
@@ -96,52 +115,79 @@ def _configured(args: argparse.Namespace) -> Iterator[LocalEngine]:
             yield engine(bundle)
 
 
-def _again(args: argparse.Namespace, directory: Path, engines: list[LocalEngine]) -> int:
-    from safeconduct.audit.payloads.opening import opener
-    from safeconduct.audit.reading import decisions
+def _again(
+    args: argparse.Namespace,
+    directory: Path,
+    opener: Opener,
+    engines: list[LocalEngine],
+    said: Answering,
+) -> Callable[[], int]:
+    """Decides anew, and takes down what was read for it; what shows how that went."""
+    from safeconduct.audit.reading import decided
+    from safeconduct.audit.records import SEQUENCE
     from safeconduct.policy.replay.asked import Bundles
     from safeconduct.policy.replay.checking import Check
 
     check = Check(Bundles(engines))
-    opening = opener(directory)
-    for record in watched(decisions(directory)):
+    listed: list[tuple[JSON, str]] = []
+    for data, record in watched(decided(directory)):
         if _wanted(args, record):
-            left = check.take(opening.whole(record))
+            said.take(record[SEQUENCE], data)
+            left = check.take(opener.whole(record))
             if left is not None and args.list:
                 value = {"decision": record["decision"], "why": left.why, "fields": left.fields}
-                output.emit(args, value, f"{record['decision']}  {left.why}: {left}")
-    found = check.checked()
-    output.emit(args, found, "\n".join(_told(found)))
-    if found.differing:
-        return output.FOUND
-    if not found.replayed:
-        output.complain("nothing was replayed (fix: name the bundle that decided with --bundle)")
-        return output.FAULT
-    return output.OK
+                listed.append((value, f"{record['decision']}  {left.why}: {left}"))
+
+    def show() -> int:
+        for one in listed:
+            output.emit(args, *one)
+        found = check.checked()
+        output.emit(args, found, "\n".join(_told(found)))
+        if found.differing:
+            return output.FOUND
+        if not found.replayed:
+            output.complain(_NOTHING)
+            return output.FAULT
+        return output.OK
+
+    return show
 
 
 def _instead(
-    args: argparse.Namespace, directory: Path, engines: list[LocalEngine], new: LocalEngine
-) -> int:
+    args: argparse.Namespace,
+    directory: Path,
+    opener: Opener,
+    engines: list[LocalEngine],
+    new: LocalEngine,
+    said: Answering,
+) -> Callable[[], int]:
+    """As `_again`, by another policy."""
     from safeconduct.app.counterfactual import Counterfactual
-    from safeconduct.audit.payloads.opening import opener
     from safeconduct.audit.reading import read
+    from safeconduct.audit.records import SEQUENCE, encode
     from safeconduct.policy.replay.asked import Bundles
 
-    opening = opener(directory)
     world = Counterfactual(Bundles(engines), new)
     try:
         for record in watched(read(directory)):
-            decided = record["kind"] == "decision"
-            # Tasks are what they were before, too.
-            whole = opening.whole(record) if decided else opening.shown(record)
-            world.take(whole, counts=decided and _wanted(args, record))
+            if record["kind"] != "decision":
+                # Tasks are what they were before, too.
+                world.take(opener.shown(record))
+                continue
+            counts = _wanted(args, record)
+            if counts:
+                said.take(record[SEQUENCE], encode(record))
+            world.take(opener.whole(record), counts=counts)
         found = world.simulated()
     finally:
         world.close()
+    return lambda: _shown(args, found)
+
+
+def _shown(args: argparse.Namespace, found: Simulated) -> int:
     output.emit(args, found, "\n".join(_had(found)))
     if not (found.straight.compared or found.diverged.compared):
-        output.complain("nothing was replayed (fix: name the bundle that decided with --bundle)")
+        output.complain(_NOTHING)
         return output.FAULT
     unknown = sum(left.decisions for left in (*found.straight.left, *found.diverged.left))
     if unknown and not args.accept_unreplayed:
@@ -152,6 +198,17 @@ def _instead(
         )
         return output.FOUND
     return output.FOUND if found.widens else output.OK
+
+
+def _asked(args: argparse.Namespace) -> dict[str, str | int | bool]:
+    asked: dict[str, str | int | bool] = {"kind": "decision"}
+    if args.since:
+        asked["since_ms"] = args.since
+    if args.until is not None:
+        asked["until_ms"] = args.until
+    if args.task is not None:
+        asked["task"] = args.task
+    return asked
 
 
 def _wanted(args: argparse.Namespace, record: Mapping[str, Any]) -> bool:

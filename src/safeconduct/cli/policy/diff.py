@@ -9,13 +9,15 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking
 
 if TYPE_CHECKING:
     from safeconduct.policy.diff.report import Group, Report, Sample
+
+T = TypeVar("T")
 
 HELP = "replay a log: which decisions a change of policy turns round, and which it widens"
 EXAMPLE = """\
@@ -64,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
     """
     from safeconduct.audit.payloads import keystore
     from safeconduct.audit.payloads.opening import Opener
-    from safeconduct.audit.reading import decisions
+    from safeconduct.audit.reading import decided
     from safeconduct.audit.reads import Answering
-    from safeconduct.audit.records import SEQUENCE, encode
+    from safeconduct.audit.records import SEQUENCE
     from safeconduct.audit.verify import holds_log
     from safeconduct.cli.policy.places import absent, engine_at
     from safeconduct.config import ConfigError
@@ -87,9 +89,9 @@ def run(args: argparse.Namespace) -> int:
         return output.usage(str(refused))
     keys = keystore.near(directory)
     opener, said = Opener(directory, keys), Answering()
-    for record in watched(decisions(directory)):
+    for data, record in watched(decided(directory)):
         if record["at_ms"] >= args.since:
-            said.take(record[SEQUENCE], encode(record))
+            said.take(record[SEQUENCE], data)
             comparison.take(opener.whole(record))
     asked: dict[str, str | int | bool] = {"kind": "decision"}
     if args.since:
@@ -134,7 +136,7 @@ def since_ms(text: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def watched(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def watched(records: Iterator[T]) -> Iterator[T]:
     """Records for a replay, with a word now and then on how far it got."""
     import faulthandler
 
