@@ -23,7 +23,6 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from struct import Struct
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -171,30 +170,19 @@ def frames(fd: int, offset: int) -> Iterator[Frame]:
 
     Reads the file as it is now: nothing is cached between two calls.
     """
-    return chain.from_iterable(_runs(fd, offset))
-
-
-def _runs(fd: int, offset: int) -> Iterator[list[Frame]]:
-    """The frames of each chunk of the file: so a frame costs no step of a generator."""
     window = b""
     while more := os.pread(fd, _CHUNK_BYTES, offset + len(window)):
         window += more
-        found: list[Frame] = []
-        position, last = 0, len(window) - _PREFIX.size
-        as_written = True
-        while position <= last:
+        position, size = 0, len(window)
+        while (start := position + _PREFIX.size) <= size:
             checksum, kind, length = _prefix(window, position)
-            end = position + _PREFIX.size + length
-            if end > len(window):
+            end = start + length
+            if end > size:
                 break
             if _crc32(window[position + _CHECKSUM_BYTES : end]) != checksum:
-                as_written = False
-                break
-            found.append((kind, window[position + _PREFIX.size : end], offset + end))
+                return
+            yield kind, window[start:end], offset + end
             position = end
-        yield found
-        if not as_written:
-            return
         offset, window = offset + position, window[position:]
 
 
@@ -212,15 +200,27 @@ def read_header(fd: int) -> tuple[Header, int] | None:
 def groups(fd: int, offset: int) -> Iterator[Group]:
     """Whole groups from an offset on; ends before what is not a whole group."""
     entries: list[bytes] = []
-    for kind, payload, end in frames(fd, offset):
-        if kind == ENTRY:
-            entries.append(payload)
-        elif kind == TRAILER and entries and len(payload) == _TRAILER.size:
-            size, root = _TRAILER.unpack(payload)
-            yield Group(entries, size, root, end)
-            entries = []
-        else:
-            return
+    window, head = b"", _PREFIX.size
+    while more := os.pread(fd, _CHUNK_BYTES, offset + len(window)):
+        window += more
+        position, size = 0, len(window)
+        while (start := position + head) <= size:
+            checksum, kind, length = _prefix(window, position)
+            end = start + length
+            if end > size:
+                break
+            if _crc32(window[position + _CHECKSUM_BYTES : end]) != checksum:
+                return
+            if kind == ENTRY:
+                entries.append(window[start:end])
+            elif kind == TRAILER and entries and length == _TRAILER.size:
+                said, root = _TRAILER.unpack_from(window, start)
+                yield Group(entries, said, root, offset + end)
+                entries = []
+            else:
+                return
+            position = end
+        offset, window = offset + position, window[position:]
 
 
 def has_trailer(fd: int, offset: int) -> bool:

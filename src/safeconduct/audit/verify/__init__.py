@@ -26,9 +26,10 @@ witness, or a checkpoint kept elsewhere.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -47,8 +48,8 @@ __all__ = ["MAX_LISTED", "Finding", "Held", "Progress", "Report", "holds_log", "
 Progress = Callable[[int, int], None]
 """Is told after each segment how many have been verified, of how many."""
 
-_SEGMENTS_A_PROCESS: Final = 2
-"""With fewer, starting it takes longer than what it saves."""
+_WORTH_A_PROCESS: Final = 2
+"""So many segments: with fewer, starting one takes longer than what it saves."""
 
 
 def holds_log(directory: Path) -> bool:
@@ -128,13 +129,27 @@ def _tiles(directory: Path, whole: Whole) -> Iterator[Finding]:
 def _pieces(directory: Path, paths: Sequence[Path], sizes: tuple[int, ...]) -> Iterator[Piece]:
     """In their order."""
     jobs = [Job(str(directory), segments.number(path), path == paths[-1], sizes) for path in paths]
-    processes = min(len(os.sched_getaffinity(0)), len(jobs) // _SEGMENTS_A_PROCESS)
-    if processes < 2:
+    others = min(len(os.sched_getaffinity(0)) - 1, len(jobs) // _WORTH_A_PROCESS)
+    if others < 1:
         yield from map(look, jobs)
         return
     # A process of its own kind: a fork of one with threads may never get a lock again.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(others, get_context("spawn"), gc.disable) as pool:
         try:
-            yield from pool.map(look, jobs)
+            yield from _shared(jobs, [pool.submit(look, job) for job in jobs])
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _shared(jobs: Sequence[Job], futures: Sequence[Future[Piece]]) -> Iterator[Piece]:
+    """What others look at, and from the end on what none of them has begun: by ourselves, while
+    the next piece is still to come.
+    """
+    ours: dict[int, Piece] = {}
+    free = len(jobs) - 1
+    for number, future in enumerate(futures):
+        while number not in ours and not future.done() and free >= number:
+            if futures[free].cancel():
+                ours[free] = look(jobs[free])
+            free -= 1
+        yield ours.pop(number) if number in ours else future.result()
