@@ -1,21 +1,26 @@
 """What a durable record costs: encoding, counters, tree, group commit, acknowledgement.
 
-Each of 128 callers has a task of its own and has decisions recorded, one after the other: permits,
-as large as a gateway with the shipped rules writes them, on the disk that holds the temporary
-directory. `slow` is that disk with 2 ms more for every flush; `state` has the real task state
-behind the log, which budgets, labels and approvals live in, where the others only count; `sealed`
-has a payload with each record, sealed by the key of its user, and a pseudonym for the user.
+Each of 128 callers has a task of its own and calls a tool over and over: a decision is recorded, a
+permit as large as a gateway with the shipped rules writes it, then the outcome, with a kilobyte of
+result. All of it is as in a gateway: task state, payloads sealed with the key of their user,
+pseudonyms, inspectors that know credentials; the process that signs is not counted. The log is on
+the disk that holds the temporary directory.
+
+`slow` is that disk with 2 ms more for every flush, `lone` and `few` are one caller and sixteen.
+`bare` has no payloads, pseudonyms or inspectors, and behind the log nothing but counters;
+`uninspected` is all but the inspectors.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
@@ -28,14 +33,28 @@ from safeconduct.audit.log import Log
 from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.payloads.keystore import Keystore
 from safeconduct.audit.payloads.sealing import PayloadSealer
+from safeconduct.audit.signer.apart import Apart
+from safeconduct.cli.serve import spare_the_collector
+from safeconduct.core.recorded_input import parted
+from safeconduct.inspectors.held import HeldSecrets
+from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.policy.loading import load
-from safeconduct.ports import About, Projection
+from safeconduct.ports import About, PayloadOf, Projection
 from safeconduct.tasks.state import TaskState
 
 IN_FLIGHT: Final = 128
-DECISIONS: Final = 100  # of each caller, in a round
+FEW: Final = 16
+CALLS: Final = 6_400  # in a round
 ROUNDS: Final = 5
 SLOWER_S: Final = 0.002
+
+RESULT: Final[dict[str, Any]] = {
+    "result": {
+        "content": [{"type": "text", "text": "What the customer wrote is in the case. " * 20}],
+        "structuredContent": {"id": "O-1", "stage": "won", "amount_minor": 4_900_000},
+        "isError": False,
+    }
+}
 
 
 class Round(NamedTuple):
@@ -44,6 +63,15 @@ class Round(NamedTuple):
     cpu_us: float
     acks_ms: list[float]
     record_bytes: float
+    payload_bytes: float
+
+
+class Mix(NamedTuple):
+    """What is recorded of each call: the decision, what of it is sealed, and the outcome."""
+
+    decision: dict[str, Any]
+    content: dict[str, Any]
+    outcome: dict[str, Any]
 
 
 class Counts:
@@ -51,7 +79,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._tasks: Counter[str] = Counter()
-        self._pairs: Counter[tuple[str, str, str]] = Counter()
+        self._pairs: Counter[str] = Counter()
 
     def applied(self) -> int:
         """Nothing: each log is new."""
@@ -62,14 +90,14 @@ class Counts:
 
     def counters(self, record: Mapping[str, Any]) -> dict[str, int]:
         """The next numbers."""
-        pair = (record["tenant"], record["agent"], record["user"])
-        return {"task_n": self._tasks[record["task"]] + 1, "pair_n": self._pairs[pair] + 1}
+        task = record["task"]
+        return {"task_n": self._tasks[task] + 1, "pair_n": self._pairs["pair"] + 1}
 
     def apply(self, seq: int, record: Mapping[str, Any], *, replay: bool) -> str | None:
         """Counts."""
         del seq, replay
         self._tasks[record["task"]] = record["task_n"]
-        self._pairs[record["tenant"], record["agent"], record["user"]] = record["pair_n"]
+        self._pairs["pair"] = record["pair_n"]
         return None
 
     def commit(self) -> None:
@@ -82,42 +110,45 @@ class Counts:
 def measure(rows: int) -> dict[str, float]:
     """The figures; they do not depend on how many rows an index has."""
     del rows
-    template = next(records(load(POLICIES / "cedar")))
-    quick: list[Round] = []
-    slow: list[Round] = []
-    state: list[Round] = []
-    sealed: list[Round] = []
+    spare_the_collector()
+    found = records(load(POLICIES / "cedar"))
+    decision, content = parted(next(found))
+    mix = Mix(decision, {"arguments": {"id": "O-1"}, **content}, next(found))
+    kinds: dict[str, Callable[[], Round]] = {
+        "": lambda: _round(mix),
+        "slow": lambda: _round(mix, slower_s=SLOWER_S),
+        "few": lambda: _round(mix, in_flight=FEW),
+        "lone": lambda: _round(mix, in_flight=1),
+        "uninspected": lambda: _round(mix, inspected=False),
+        "bare": lambda: _round(mix, whole=False),
+    }
+    rounds: dict[str, list[Round]] = {name: [] for name in kinds}
     for _ in range(ROUNDS):
-        quick.append(_round(template))
-        slow.append(_round(template, slower_s=SLOWER_S))
-        state.append(_round(template, state=True))
-        sealed.append(_round(template, sealed=True))
-    return {
-        "append_record_bytes": quick[0].record_bytes,
-        "append_cpu_us": statistics.median(one.cpu_us for one in quick),
-        **_acknowledged("ack", quick),
-        "append_slow_cpu_us": statistics.median(one.cpu_us for one in slow),
-        **_acknowledged("ack_slow", slow),
-        "append_state_cpu_us": statistics.median(one.cpu_us for one in state),
-        "append_sealed_cpu_us": statistics.median(one.cpu_us for one in sealed),
+        for name, measured in kinds.items():
+            rounds[name].append(measured())
+    whole = rounds[""]
+    figures = {
+        "append_record_bytes": whole[0].record_bytes,
+        "append_payload_bytes": whole[0].payload_bytes,
     }
-
-
-def _acknowledged(name: str, rounds: list[Round]) -> dict[str, float]:
-    return {
-        f"{name}_p{percent}_ms": statistics.median(
-            statistics.quantiles(one.acks_ms, n=100)[percent - 1] for one in rounds
-        )
-        for percent in (50, 99)
-    }
+    for name, those in rounds.items():
+        infix = f"_{name}" if name else ""
+        figures[f"append{infix}_cpu_us"] = statistics.median(one.cpu_us for one in those)
+        if name not in {"bare", "uninspected"}:
+            for percent in (50, 99):
+                figures[f"ack{infix}_p{percent}_ms"] = statistics.median(
+                    statistics.quantiles(one.acks_ms, n=100)[percent - 1] for one in those
+                )
+    return figures
 
 
 def _round(
-    template: dict[str, Any],
+    mix: Mix,
     *,
+    in_flight: int = IN_FLIGHT,
     slower_s: float = 0.0,
-    state: bool = False,
-    sealed: bool = False,
+    inspected: bool = True,
+    whole: bool = True,
 ) -> Round:
     def flushed(fd: int) -> None:
         if slower_s:
@@ -126,64 +157,78 @@ def _round(
 
     with tempfile.TemporaryDirectory() as place, patch("safeconduct.audit.tail.flush", flushed):
         directory = Path(place)
-        keys = Keystore(directory / "keys") if sealed else None
-        with _opened(directory, keys, template["tenant"], state=state) as log:
-            if state:
-                uvloop.run(_started(log, template))
+        tenant = mix.decision["tenant"]
+        with _opened(directory, tenant, inspected=inspected, whole=whole) as (log, sealer):
+            if whole:
+                uvloop.run(_started(log, mix.decision, in_flight))
             before = log.size
-            sealer = None if keys is None else PayloadSealer(keys, ())
-            cpu_us, acks_ms = uvloop.run(_filled(log, template, sealer))
+            cpu_us, acks_ms = uvloop.run(_filled(log, mix, sealer, in_flight))
             added = log.size - before
-        written = sum(path.stat().st_size for path in directory.glob("audit/segment-*"))
-    return Round(cpu_us, acks_ms, written / (before + added))
+        sizes = [
+            sum(path.stat().st_size for path in directory.glob(f"audit/{name}-*"))
+            / (before + added)
+            for name in ("segment", "payload")
+        ]
+    return Round(cpu_us, acks_ms, *sizes)
 
 
 @contextlib.contextmanager
-def _opened(directory: Path, keys: Keystore | None, tenant: str, *, state: bool) -> Generator[Log]:
+def _opened(
+    directory: Path, tenant: str, *, inspected: bool, whole: bool
+) -> Generator[tuple[Log, PayloadSealer | None]]:
     with contextlib.ExitStack() as held:
         projection: Projection = Counts()
-        if state:
+        boundary = sealer = None
+        if whole:
             projection = TaskState(directory / "state.sqlite3")
             held.callback(projection.close)
-        boundary = None
-        if keys is not None:
+            keys = Keystore(directory / "keys")
             held.callback(keys.close)
-            boundary = Boundary(keys, tenant, ())
-        log = Log.open(directory / "audit", projection, origin="bench/audit", boundary=boundary)
+            known = HeldSecrets()
+            known.note("Bearer a-credential-of-this-gateway")
+            inspectors = (SecretInspector(), known) if inspected else ()
+            boundary = Boundary(keys, tenant, inspectors)
+            sealer = PayloadSealer(keys, inspectors)
+        log = Log.open(
+            directory / "audit",
+            projection,
+            origin="bench/audit",
+            boundary=boundary,
+            signer=lambda log, origin: Apart(log, directory, origin),
+        )
         held.callback(log.close)
-        yield log
+        yield log, sealer
 
 
-async def _started(log: Log, template: dict[str, Any]) -> None:
-    await asyncio.gather(*(log.append(_start(number, template)) for number in range(IN_FLIGHT)))
+async def _started(log: Log, decision: dict[str, Any], in_flight: int) -> None:
+    await asyncio.gather(*(log.append(_start(number, decision)) for number in range(in_flight)))
 
 
 async def _filled(
-    log: Log, template: dict[str, Any], sealer: PayloadSealer | None
+    log: Log, mix: Mix, sealer: PayloadSealer | None, in_flight: int
 ) -> tuple[float, list[float]]:
-    content = {"arguments": {"id": "O-1"}, "input": template}
     acks_ms: list[float] = []
+    tenant, user = mix.decision["tenant"], mix.decision["user"]
+
+    async def append(record: dict[str, Any], kind: PayloadOf, content: dict[str, Any]) -> None:
+        started_s = time.perf_counter()
+        if sealer is not None:
+            about = About(kind, record["decision"], tenant, user, NOW_MS)
+            record["payload"] = sealer.seal(about, content)
+        await log.append(record)
+        acks_ms.append((time.perf_counter() - started_s) * 1000)
 
     async def caller(number: int) -> None:
-        for call in range(DECISIONS):
-            record: dict[str, Any] = {
-                **template,
-                "decision": f"d_{number:012x}{call:012x}",
-                "task": f"t_{number:024x}",
-                "version": call,
-            }
-            started_s = time.perf_counter()
-            if sealer is not None:
-                about = About(
-                    "decision", record["decision"], record["tenant"], record["user"], NOW_MS
-                )
-                record["payload"] = sealer.seal(about, content)
-            await log.append(record)
-            acks_ms.append((time.perf_counter() - started_s) * 1000)
+        task = f"t_{number:024x}"
+        for call in range(CALLS // in_flight):
+            names = {"decision": f"d_{number:012x}{call:012x}", "task": task}
+            await append({**mix.decision, **names, "version": call}, "decision", mix.content)
+            await append({**mix.outcome, **names}, "outcome", RESULT)
 
+    gc.collect()
     before_ns = time.process_time_ns()
-    await asyncio.gather(*(caller(number) for number in range(IN_FLIGHT)))
-    return (time.process_time_ns() - before_ns) / 1000 / (IN_FLIGHT * DECISIONS), acks_ms
+    await asyncio.gather(*(caller(number) for number in range(in_flight)))
+    return (time.process_time_ns() - before_ns) / 1000 / len(acks_ms), acks_ms
 
 
 def _start(number: int, template: dict[str, Any]) -> dict[str, Any]:
