@@ -7,18 +7,17 @@ record of its number.
 
 from __future__ import annotations
 
-import os
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
 
-from safeconduct.audit import checkpoint, segments
+from safeconduct.audit import checkpoint, proven, segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import Damaged, LogFault
-from safeconduct.audit.segments import Group
-from safeconduct.core.merkle import Tree, leaf_hash
+from safeconduct.audit.proven import Proven
 from safeconduct.kit import files
 
 
@@ -85,14 +84,17 @@ def store(path: Path, cursor: Cursor) -> None:
 
 
 class Reader:
-    """Reads one log on and on. `place` is before the next record."""
+    """Reads one log on and on. `place` is before the next record.
+
+    `missed` is how many records were pruned before they were read, which nobody gets any more.
+    """
 
     def __init__(self, directory: Path, place: Cursor) -> None:
         self._directory = directory
         self.place = place
-        self._segment = place.segment
-        self._offset = 0  # in the segment, of the next group; 0: its header is still unread
-        self._tree: Tree | None = None  # with all groups before
+        self.missed = 0
+        self._reader: proven.Reader | None = None
+        self._seen = False  # the record before the cursor, if it has one
 
     def read(self, most: int) -> list[Copy]:
         """The next records in whole groups, until there are at least so many; none: there is
@@ -107,12 +109,9 @@ class Reader:
             if claimed is None:
                 return []
             self._check(claimed)
-            copies: list[Copy] = []
-            while self.place.n < claimed.size and len(copies) < most:
-                copies += self._of_segment(claimed, most - len(copies))
+            return self._next(claimed, most) if self.place.n < claimed.size else []
         except Damaged as damage:
             raise LogFault(damage.code, f"{self._directory}: {damage.sentence}") from damage
-        return copies
 
     def _check(self, claimed: Checkpoint) -> None:
         if self.place.origin not in {"", claimed.origin}:
@@ -121,69 +120,49 @@ class Reader:
             missing = f"{self.place.n} records were passed on, the log holds {claimed.size}"
             raise Damaged("truncated", missing, claimed.size)
 
-    def _of_segment(self, claimed: Checkpoint, most: int) -> list[Copy]:
-        """Groups of the segment where the reader is; at its end, the reader goes on to the next."""
-        # Asked first: what is in a segment when the next exists is all that will ever be in it.
-        ended = segments.path(self._directory, self._segment + 1).exists()
-        fd = os.open(segments.path(self._directory, self._segment), os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            if not self._offset:
-                self._enter(fd)
-            copies: list[Copy] = []
-            for group in segments.groups(fd, self._offset):
-                if group.size > claimed.size:
-                    return copies
-                self._prove(group, claimed)
-                copies += self._copies(group, claimed)
-                self._offset = group.end
+    def _next(self, claimed: Checkpoint, most: int) -> list[Copy]:
+        if self._reader is None:
+            self._skip(claimed)
+            self._reader = proven.Reader(self._directory, claimed.origin, self.place.segment)
+        reader, copies = self._reader, list[Copy]()
+        with closing(reader.advance(claimed.size)) as groups:
+            for group in groups:
+                if reader.tree.size == claimed.size and reader.tree.root() != claimed.root:
+                    raise Damaged("forked", "checkpoint and log have different roots")
+                copies += self._copies(group, reader.tree.size - len(group.entries), claimed)
                 if len(copies) >= most:
-                    return copies
-        finally:
-            os.close(fd)
-        if ended:
-            self._segment, self._offset = self._segment + 1, 0
-        elif self.place.n < claimed.size:
-            sentence = f"record {self.place.n} or one soon after it is not as it was written"
-            raise Damaged("edited", sentence, self.place.n)
+                    break
         return copies
 
-    def _enter(self, fd: int) -> None:
-        """Reads the header of a segment, which has to go on where the one before has ended."""
-        opening = segments.read_header(fd)
+    def _skip(self, claimed: Checkpoint) -> None:
+        """Goes to the first record there is, where the one after the cursor was pruned."""
+        paths = segments.listing(self._directory)
+        if not paths or segments.number(paths[0]) <= self.place.segment:
+            return
+        with paths[0].open("rb") as file:
+            opening = segments.read_header(file.fileno())
         if opening is None:
-            raise Damaged("edited", f"segment {self._segment} does not open with a header")
-        said, self._offset = opening
-        try:
-            tree = said.tree()
-        except ValueError as error:
-            raise Damaged("edited", f"the header of segment {self._segment}: {error}") from None
-        if self._tree is not None and tree.nodes != self._tree.nodes:
-            raise Damaged("edited", f"segment {self._segment} does not continue the one before it")
-        if self._tree is None and tree.size > max(0, self.place.n - 1):
-            raise Damaged("edited", f"segment {self._segment} begins after the cursor")
-        self._tree = tree
+            raise Damaged("edited", f"{paths[0].name} does not open with a header")
+        first = opening[0].size
+        if first < self.place.n:
+            raise Damaged("edited", f"{paths[0].name} begins before the cursor, and is after it")
+        self.missed = first - self.place.n
+        self.place = Cursor(origin=claimed.origin, n=first, segment=segments.number(paths[0]))
 
-    def _prove(self, group: Group, claimed: Checkpoint) -> None:
-        grown = cast("Tree", self._tree).copy()
-        grown.extend(group.entries)
-        root = grown.root()
-        if group.size != grown.size or group.root != root:
-            raise Damaged("edited", f"a group before record {group.size} does not give its root")
-        if group.size == claimed.size and root != claimed.root:
-            raise Damaged("forked", "checkpoint and log have different roots")
-        self._tree = grown
-
-    def _copies(self, group: Group, claimed: Checkpoint) -> list[Copy]:
+    def _copies(self, group: Proven, first: int, claimed: Checkpoint) -> list[Copy]:
+        if first > self.place.n - bool(self.place.before) and not self._seen:
+            raise Damaged("edited", f"segment {group.segment} begins after the cursor")
+        self._seen = True
         copies: list[Copy] = []
-        for n, data in enumerate(group.entries, group.size - len(group.entries)):
-            leaf = leaf_hash(data).hex()
+        for n, (data, hashed) in enumerate(zip(group.entries, group.leaves, strict=True), first):
+            leaf = hashed.hex()
             if n == self.place.n:
                 place = msgspec.structs.replace(self.place, origin=claimed.origin)
                 copies.append(Copy(place, leaf, claimed.size, data, orjson.loads(data)))
                 self.place = Cursor(
-                    origin=claimed.origin, n=n + 1, before=leaf, segment=self._segment
+                    origin=claimed.origin, n=n + 1, before=leaf, segment=group.segment
                 )
-            elif n + 1 == self.place.n and leaf != self.place.before:
+            elif n + 1 == self.place.n and self.place.before not in {"", leaf}:
                 raise Damaged("edited", f"record {n} is not the one that was passed on", n)
         return copies
 

@@ -92,6 +92,17 @@ def test_any_place_can_be_gone_on_from(tmp_path: Path, monkeypatch: pytest.Monke
         assert read(tmp_path, copy.place) == list(range(copy.place.n, 20))
 
 
+def test_a_cursor_whose_record_is_not_where_it_says_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "SEGMENT_BYTES", 300)
+    written(tmp_path, *numbers(9))
+    place = Reader(tmp_path, Cursor()).read(MANY)[1].place
+    for wrong in (replace(place, segment=2), replace(place, segment=2, n=0, before="")):
+        with pytest.raises(LogFault, match="segment 2 begins after the cursor"):
+            read(tmp_path, wrong)
+
+
 def test_nothing_is_passed_on_that_no_checkpoint_covers(tmp_path: Path) -> None:
     state = written(tmp_path, *numbers(2))
     covered = checkpoint.load(tmp_path)
@@ -177,8 +188,8 @@ def _frames(*, size: int | None = None, nodes: tuple[str, ...] = ()) -> bytes:
     ("made", "sentence"),
     [
         ({"size": 1}, "the header of segment 0: a tree of 1 leaves does not have 0 nodes"),
-        ({"size": 1, "nodes": ("00" * 32,)}, "segment 0 begins after the cursor"),
-        ({}, "a group before record 1 does not give its root"),
+        ({"size": 1, "nodes": ("00" * 32,)}, "segment 0 does not continue the one before it"),
+        ({}, "records 0 to 0 do not give their root"),
     ],
 )
 def test_what_does_not_fit_together_ends_the_reading(

@@ -66,6 +66,13 @@ class Exporter:
             OSError: the log cannot be read, or the cursor not be written.
         """
         copies = self._reader.read(READ)
+        if self._reader.missed:
+            _log.error(
+                "export %s: %d records before record %d were pruned before they were handed over, "
+                "and never will be",
+                *(self.name, self._reader.missed, self._reader.place.n - len(copies)),
+            )
+            self._reader.missed = 0
         batch: list[_Item] = []
         size = 0
         for copy in copies:

@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from safeconduct.audit import checkpoint, notes
+from safeconduct.audit import checkpoint, notes, segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.notes import BadNote, Key, Note, Signer
+from safeconduct.audit.proven import Reader
 from safeconduct.audit.signer import Refused, Unavailable, keys
-from safeconduct.audit.signer.reader import Reader
 from safeconduct.audit.signer.tiler import Tiler
 from safeconduct.audit.tiles import WIDTH
 from safeconduct.core.merkle import EMPTY_ROOT
@@ -143,8 +143,8 @@ class Notary:
             held = f"{self._signed.size} records were signed, and the log holds {size}"
             raise Damaged("truncated", f"{held}: {_BEGIN_ANEW}", size)
         reader = self._reader or self._begin()
-        for leaves in reader.advance(size):
-            self._tiler.add(leaves)
+        for proven in reader.advance(size):
+            self._tiler.add(proven.leaves)
         self._tiler.flush()
         tree = Checkpoint(self._origin, size, reader.tree.root())
         if self._note is None or tree != self._signed:
@@ -175,8 +175,9 @@ class Notary:
         if not tiler.take_up(base):
             return None
         signed = self._signed
-        reader = Reader(self._directory, self._origin, base)
-        for leaves in reader.advance(signed.size):
+        holding = segments.holding(segments.listing(self._directory), base + 1)
+        reader = Reader(self._directory, self._origin, holding)
+        for _, leaves, _ in reader.advance(signed.size):
             tiler.add(leaves[max(0, base - reader.tree.size + len(leaves)) :])
         if reader.tree.root() != signed.root:
             raise Damaged(

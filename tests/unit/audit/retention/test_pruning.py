@@ -1,11 +1,22 @@
+import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import msgspec
 import pytest
 
 from safeconduct.audit import segments, tiles
+from safeconduct.audit.exports.exporter import Exporter
+from safeconduct.audit.exports.sink import ALL, Sink, Taken
 from safeconduct.audit.faults import LogFault
+from safeconduct.audit.following import Copy, Cursor, Reader
+from safeconduct.audit.index.following import catch_up
+from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.searching import Search
+from safeconduct.audit.index.sqlite import WeeklyIndex
 from safeconduct.audit.payloads import blobs
 from safeconduct.audit.reading import read
 from safeconduct.audit.retention.holding import Holds
@@ -15,7 +26,8 @@ from safeconduct.config.audit import Retention
 from safeconduct.core.merkle import leaf_hash
 from safeconduct.core.proofs import inclusion, is_included
 from safeconduct.ports import LedgerConflict
-from tests.unit.audit.retention.conftest import DAY_MS, JANE, NOW_MS, Kept
+from tests.support.logs import ORIGIN
+from tests.unit.audit.retention.conftest import DAY_MS, JANE, NOW_MS, TENANT, Kept
 
 MONTH = Retention(records_days=30, payloads_days=30)
 
@@ -189,3 +201,82 @@ def test_a_state_that_needs_what_went_is_refused(kept: Kept) -> None:
         file.unlink()
     state.write_bytes(saved)
     kept.open()
+
+
+def test_who_follows_begins_with_the_first_record_that_is_left(
+    kept: Kept, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lived(kept)
+    signed(kept)
+    early = Reader(kept.directory, Cursor())
+    passed_on = early.read(10)[-1].place
+    gone = planned(kept)
+    pruned(kept, gone)
+    signed(kept)
+    for place, missed in (
+        (Cursor(), gone.records_before),
+        (passed_on, gone.records_before - passed_on.n),
+    ):
+        reader = Reader(kept.directory, place)
+        copies = reader.read(10**6)
+        assert (copies[0].place.n, copies[-1].place.n) == (gone.records_before, kept.log.size - 1)
+        assert reader.missed == missed
+    # One that gets to what went while it reads is opened anew.
+    with pytest.raises(LogFault, match="the log holds"):
+        early.read(10**6)
+    # Of another log nothing is passed on, and no record of it is missed.
+    with pytest.raises(LogFault, match="another log"):
+        Reader(kept.directory, msgspec.structs.replace(passed_on, origin="other")).read(1)
+    after = Cursor(origin=ORIGIN, n=gone.records_before + 1, before="00", segment=0)
+    with pytest.raises(LogFault, match="begins before the cursor, and is after it"):
+        Reader(kept.directory, after).read(1)
+    sink = Takes()
+    with caplog.at_level(logging.ERROR):
+        export = Exporter(
+            *("siem", kept.directory, tmp_path / "cursors", sink), shown=dict, stop=Event()
+        )
+        while export.advance():
+            pass
+    assert sink.took == [*range(gone.records_before, kept.log.size)]
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said == (
+        f"export siem: {gone.records_before} records before record {gone.records_before} were "
+        "pruned before they were handed over, and never will be"
+    )
+    caplog.clear()
+    assert not Exporter(
+        *("siem", kept.directory, tmp_path / "cursors", sink), shown=dict, stop=Event()
+    ).advance()
+    assert not caplog.records
+
+
+def test_an_index_begins_with_the_first_record_that_is_left(kept: Kept, tmp_path: Path) -> None:
+    lived(kept)
+    signed(kept)
+    index = WeeklyIndex(tmp_path / "index")
+    assert catch_up(kept.directory, index) == kept.log.size
+    gone = planned(kept)
+    pruned(kept, gone)
+    signed(kept)
+    # One that was there before is built anew when a row of it leads nowhere.
+    for one in (WeeklyIndex(tmp_path / "new"), index):
+        with Search(kept.directory, one, TENANT) as search:
+            found = [hit.entry.n for hit in search.find(Query(tenant=TENANT))]
+            assert (found, search.damage) == ([*range(gone.records_before, kept.log.size)], None)
+
+
+class Takes(Sink):
+    """Takes the numbers of records."""
+
+    max_items = 1000
+    max_bytes = 10**6
+
+    def __init__(self) -> None:
+        self.took: list[int] = []
+
+    def encode(self, copy: Copy) -> bytes | None:
+        return b"%d" % copy.place.n
+
+    def send(self, items: Sequence[bytes]) -> Taken:
+        self.took += map(int, items)
+        return ALL
