@@ -29,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="POLICY",
         help="lines `log <vkey> file:///directory` or `log <vkey> https://…`, and `quorum none`",
     )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="where its signing key is, and what it signed last (default: DIRECTORY.state, beside "
+        "the log)",
+    )
     parser.add_argument("--ca", type=Path, help="PEM certificates to trust instead of the system's")
     parser.add_argument(
         "--every", type=float, metavar="SECONDS", help="go on until stopped (default: one round)"
@@ -41,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.audit.nodes.gathering import Node, gather
     from safeconduct.audit.nodes.heads import Heads
     from safeconduct.audit.nodes.sources import source
+    from safeconduct.audit.signer.notary import Notary
     from safeconduct.audit.witness.policy import parse
 
     try:
@@ -53,7 +61,14 @@ def run(args: argparse.Namespace) -> int:
         output.complain(f"{args.nodes}: {error}")
         return output.USAGE
     heads = Heads()
-    log = Log.open(args.directory, heads, origin=args.origin)
+    state = _state(args)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = Log.open(
+        args.directory,
+        heads,
+        origin=args.origin,
+        signer=lambda log, name: Notary(log, state, name),
+    )
 
     async def rounds() -> int:
         while True:
@@ -78,3 +93,11 @@ def run(args: argparse.Namespace) -> int:
         return asyncio.run(rounds())
     finally:
         log.close()
+
+
+def _state(args: argparse.Namespace) -> Path:
+    """Not in the log: who gets a copy of that, or may write there, must not sign for it."""
+    if args.state is not None:
+        return Path(args.state)
+    log = Path(args.directory).absolute()
+    return log.with_name(f"{log.name}.state")

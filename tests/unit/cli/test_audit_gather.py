@@ -1,0 +1,48 @@
+"""`safeconduct audit gather`: its key lies elsewhere than its log."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from safeconduct.audit.verify import verify
+from safeconduct.cli import main, output
+from tests.support.logs import numbers, written
+
+KEPT = {"audit.key", "audit.signed"}
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    node = tmp_path / "node"
+    written(node, *numbers(3))
+    key = (node / "log.pub").read_text().strip()
+    policy = tmp_path / "nodes.policy"
+    policy.write_text(f"log {key} {node.as_uri()}\nquorum none\n")
+    return policy
+
+
+@pytest.mark.parametrize("given", [None, "elsewhere"])
+def test_key_and_memory_lie_beside_the_log_or_where_it_is_said(
+    given: str | None, tmp_path: Path, policy: Path
+) -> None:
+    logs = tmp_path / "logs"
+    state = tmp_path / (given or "logs.state")
+    asked = [str(logs), "--origin", "acme.example/nodes", "--nodes", str(policy)]
+    more = [] if given is None else ["--state", str(state)]
+    for _ in range(2):  # the second time with what the first has left
+        assert main.main(["audit", "gather", *asked, *more]) == output.OK
+    assert {path.name for path in state.iterdir()} == KEPT
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert not KEPT & {path.name for path in logs.iterdir()}
+    report = verify(logs)
+    assert (report.exit_code, report.records) == (0, 1)
+
+
+def test_without_what_it_signed_before_it_signs_no_more(tmp_path: Path, policy: Path) -> None:
+    asked = [str(tmp_path / "logs"), "--origin", "acme.example/nodes", "--nodes", str(policy)]
+    assert main.main(["audit", "gather", *asked]) == output.OK
+    other = ["--state", str(tmp_path / "other")]
+    assert main.main(["audit", "gather", *asked, *other]) == output.FAULT
