@@ -6,14 +6,16 @@ Rows are sorted by tenant, user, agent and time, so that a question about somebo
 
 from __future__ import annotations
 
+import atexit
 import csv
 import importlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -30,7 +32,6 @@ ROW: Final = (
 
 _INTEGERS: Final = frozenset({"at_ms", "n", "place"})
 _ROW_GROUP: Final = 20_480
-_Answer = TypeVar("_Answer")
 
 
 class Archived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,8 +111,7 @@ class ArchivedWeek:
         except FileNotFoundError as error:
             raise IndexDamaged(f"{said.file} is not there") from error
         self._rows = f"read_parquet('{_quoted(path)}')"
-        self._duckdb = _duckdb()
-        self._db = self._duckdb.connect(config={"threads": 1})
+        _duckdb()
 
     def through(self) -> int:
         """Up to which size of the log all is in here that belongs here."""
@@ -144,30 +144,37 @@ class ArchivedWeek:
         sql = f"select n, place from {self._rows} where {' and '.join(conditions)}"  # noqa: S608
         if query.limit is not None and query.mark is None:
             sql += f" order by n {'' if query.oldest else 'desc'} limit {query.limit:d}"
-        return self._guarded(
-            lambda: [Found(*row) for row in self._db.execute(sql, values).fetchall()]
-        )
+        return [Found(*row) for row in self._answers(sql, values)]
 
     def task(self, name: str) -> Task | None:
         """What is known of a task."""
-        row = self._guarded(
-            lambda: self._db.execute(
-                f'select tenant, agent, "user", min(at_ms), max(at_ms) from {self._rows} '  # noqa: S608
-                'where task = ? group by tenant, agent, "user" order by agent desc limit 1',
-                [name],
-            ).fetchone()
+        rows = self._answers(
+            f'select tenant, agent, "user", min(at_ms), max(at_ms) from {self._rows} '  # noqa: S608
+            'where task = ? group by tenant, agent, "user" order by agent desc limit 1',
+            [name],
         )
-        return None if row is None else Task(Party(*row[:3]), row[3], row[4])
+        return None if not rows else Task(Party(*rows[0][:3]), rows[0][3], rows[0][4])
 
     def close(self) -> None:
-        """Closes the file."""
-        self._db.close()
+        """Nothing is held open."""
 
-    def _guarded(self, work: Callable[[], _Answer]) -> _Answer:
+    def _answers(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        duckdb = _duckdb()
         try:
-            return work()
-        except self._duckdb.Error as error:
+            with _database().cursor() as db:
+                found: list[tuple[Any, ...]] = db.execute(sql, values).fetchall()
+        except duckdb.Error as error:
             raise IndexDamaged(f"{self._said.file}: {error}") from error
+        return found
+
+
+@cache
+def _database() -> Any:  # noqa: ANN401 - of a module that need not be there
+    """What answers for all weeks. No week holds it, and it goes before the program ends: of what is
+    left then, by a thread that was left behind for one, duckdb prints pages.
+    """
+    atexit.register(_database.cache_clear)
+    return _duckdb().connect(config={"threads": 1})
 
 
 def _quoted(path: Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from safeconduct.audit.index.parquet import listed
 from safeconduct.audit.index.port import Index, IndexUnavailable
 from safeconduct.audit.index.sqlite import WeeklyIndex, week_of
 from tests.support.searching import Conformance, by_reading, trail
-from tests.support.trails import START_MS, TENANT
+from tests.support.trails import DAY_MS, START_MS, TENANT, Trail
 
 WEEK = "2026-W47"
 
@@ -124,3 +126,46 @@ def test_without_the_extra_it_is_said_which_one(log: Path, monkeypatch: pytest.M
     monkeypatch.setattr(importlib, "import_module", fails)
     with pytest.raises(IndexUnavailable, match=r"safeconduct\[archive\]"):
         found(log)
+
+
+ASKS = """
+import sys, threading, time
+from pathlib import Path
+from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.sqlite import WeeklyIndex
+
+index = WeeklyIndex(Path(sys.argv[1]) / "index")
+asked = threading.Event()
+
+def ask():
+    mine = index
+    found = mine.find(Query(tenant=sys.argv[2]))
+    print(len(found))
+    asked.set()
+    time.sleep(600)
+
+threading.Thread(target=ask, daemon=True).start()
+asked.wait()
+"""
+
+
+def test_who_asks_an_archive_ends_without_a_word_also_with_a_thread_left_behind(log: Path) -> None:
+    program = [sys.executable, "-c", ASKS, str(log), TENANT]
+    ended = subprocess.run(program, capture_output=True, check=True, timeout=60)
+    assert (int(ended.stdout) > 0, ended.stderr) == (True, b"")
+
+
+def test_the_verbs_end_without_a_word(tmp_path: Path) -> None:
+    past = Trail(at_ms=START_MS - 365 * DAY_MS)
+    past.start("t_1")
+    past.write(tmp_path / "log")
+    for verb, said in (
+        (("archive", "--week", "2025-W47"), b""),
+        (
+            ("query",),
+            b"safeconduct: this reading is not on record: a copy of a log takes no records\n",
+        ),
+    ):
+        program = [sys.executable, "-m", "safeconduct", "audit", *verb, str(tmp_path / "log")]
+        ended = subprocess.run(program, capture_output=True, check=True, timeout=60)
+        assert ended.stderr == said
