@@ -110,16 +110,22 @@ def needles(result: Mapping[str, Any]) -> Iterator[str]:
 
 def texts(value: object) -> Iterator[str]:
     """The texts of the blocks in a result or a prompt, in their order."""
+    for block in _blocks(value):
+        if isinstance(block.get("text"), str):
+            yield block["text"]
+
+
+def _blocks(value: object) -> Iterator[JSON]:
+    """The objects in a result or a prompt that may be blocks, each before what is in it."""
     if isinstance(value, list):
         for item in cast("list[object]", value):
-            yield from texts(item)
+            yield from _blocks(item)
     elif isinstance(value, dict):
         members = cast("JSON", value)
-        if isinstance(members.get("text"), str):
-            yield members["text"]
+        yield members
         for name in _TEXTS:
             if name in members:
-                yield from texts(members[name])
+                yield from _blocks(members[name])
 
 
 def _items(value: object) -> list[object]:
@@ -134,16 +140,9 @@ def _object(value: object) -> str:
 
 
 def _documents(value: object) -> Iterator[JSON]:
-    if isinstance(value, list):
-        for item in cast("list[object]", value):
-            yield from _documents(item)
-    elif isinstance(value, dict):
-        members = cast("JSON", value)
-        if isinstance(members.get("uri"), str):
-            yield _document(members)
-        for name in _TEXTS:
-            if name in members:
-                yield from _documents(members[name])
+    for block in _blocks(value):
+        if isinstance(block.get("uri"), str):
+            yield _document(block)
 
 
 def _document(resource: JSON) -> JSON:
