@@ -1,12 +1,9 @@
 """Verifies a Safeconduct audit log, or an evidence bundle of one, without Safeconduct.
-
 Needs Python 3.11 and `cryptography`. A log is files of frames: crc32, kind, length, payload. E is a
 record and a leaf of one Merkle tree (RFC 6962), T ends a group with the tree's size and root;
 `checkpoint` is a C2SP note with both, signed by the log. A bundle is records, proofs and counters.
-
 Whoever can write the directory can write another log with another key. Give what they cannot write:
 a --key or --since-checkpoint that you have from elsewhere, a --witness-policy (C2SP tlog-policy).
-
 exit  0  intact; payloads that were erased, as a record says, are counted
      10  truncated: records are missing that somebody knew of, or an answer is not complete
      11  edited: bytes are not those that were written, or records contradict each other
@@ -51,13 +48,17 @@ def grow(peaks: list[tuple[int, bytes]], leaf: bytes) -> bytes:  # perfect subtr
     return root
 
 
+def inner(left: bytes, right: bytes) -> bytes:  # of what is no hash, nothing comes
+    return sha(b"\1", left, right) if len(left) == len(right) == 32 else b""
+
+
 def included(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
     if size < 2 or not path:
         return b"" if path or index or size != 1 else leaf
     half = 1 << (size - 1).bit_length() - 1
     if index < half:
-        return sha(b"\1", included(index, half, leaf, path[:-1]), path[-1])
-    return sha(b"\1", path[-1], included(index - half, size - half, leaf, path[:-1]))
+        return inner(included(index, half, leaf, path[:-1]), path[-1])
+    return inner(path[-1], included(index - half, size - half, leaf, path[:-1]))
 
 
 def grown(old: int, size: int, path: list[bytes], root: bytes = b"") -> tuple[bytes, bytes]:
@@ -67,9 +68,9 @@ def grown(old: int, size: int, path: list[bytes], root: bytes = b"") -> tuple[by
     half = 1 << (size - 1).bit_length() - 1
     if old <= half:
         first, second = grown(old, half, path[:-1], root)
-        return first, sha(b"\1", second, path[-1])
+        return first, inner(second, path[-1])
     first, second = grown(old - half, size - half, path[:-1])
-    return sha(b"\1", path[-1], first), sha(b"\1", path[-1], second)
+    return inner(path[-1], first), inner(path[-1], second)
 
 
 class Key:
@@ -85,7 +86,8 @@ class Note:
     def __init__(self, data: bytes) -> None:
         text, _, lines = data.decode().rpartition("\n\n")
         self.text, (self.origin, size, root) = text + "\n", text.split("\n")[:3]
-        self.size, self.root = int(size), base64.b64decode(root, validate=True)
+        self.size, raw = int(size), base64.b64decode(root, validate=True)
+        (self.root,) = struct.unpack("32s", raw)
         self.lines = [line.split(" ") for line in lines.splitlines()]
 
     def is_signed(self, key: Key) -> bool:
@@ -97,15 +99,13 @@ class Note:
             message = f"cosignature/v1\ntime {int.from_bytes(when)}\n".encode() + message
         elif key.kind == 6:
             me, log = (bytes([len(one)]) + one for one in map(str.encode, (key.name, self.origin)))
-            message = (
-                b"subtree/v1\n\0" + me + when + log + struct.pack(">2Q", 0, self.size) + self.root
-            )
+            tree = struct.pack(">2Q", 0, self.size) + self.root
+            message = b"subtree/v1\n\0" + me + when + log + tree
         public = mldsa.MLDSA44PublicKey if key.kind == 6 else ed25519.Ed25519PublicKey
         try:
-            public.from_public_bytes(key.public).verify(signature, message)
+            return public.from_public_bytes(key.public).verify(signature, message) is None
         except (InvalidSignature, ValueError):
             return False
-        return True
 
 
 def check_notes(has: dict[str, bytes], args: Namespace) -> dict[str, Note]:
@@ -288,7 +288,7 @@ def main() -> None:
         parser.exit(3, f"{args.path} is neither a log nor a bundle\n")
     try:
         said = check_bundle(bundle, args) if bundle else check_log(args.path, args)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
         found.append(("edited", said := f"not of the form that it must have: {error!r}"))
     for worst in (code for code in EXITS if code in dict(found)):
         print(*(f"{code}: {sentence}" for code, sentence in found if code == worst), sep="\n")

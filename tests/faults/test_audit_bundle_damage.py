@@ -16,6 +16,7 @@ from safeconduct.audit.tiles import Hashes
 from safeconduct.audit.witness.keys import signers
 from safeconduct.cli import main
 from safeconduct.core.canonical import canonical
+from safeconduct.core.merkle import leaf_hash, node_hash
 from safeconduct.core.proofs import consistency
 from safeconduct.core.proofs import root as root_of
 from tests.support.evidence import ours, theirs
@@ -108,6 +109,23 @@ def record_edited(found: Members) -> None:
     found["records.jsonl"] = found["records.jsonl"].replace(old, old.replace(b"triage", b"triago"))
 
 
+def record_invented(found: Members) -> None:
+    """With the two hashes below the root, which any proof gives, in the place of one hash."""
+    old, head = lines(found["records.jsonl"])[1], checkpoint.parse(found["checkpoint"].decode())
+    n, path = (said := json.loads(lines(found["proofs.jsonl"])[1]))["n"], said["proof"]
+    half = 1 << (head.size - 1).bit_length() - 1
+    assert n < half
+    left = leaf_hash(old)
+    for level, node in enumerate(map(bytes.fromhex, path[:-1])):
+        left = node_hash(node, left) if n >> level & 1 else node_hash(left, node)
+    assert node_hash(left, bytes.fromhex(path[-1])) == head.root
+    new = old.replace(b"triage", b"triago")
+    found["records.jsonl"] = found["records.jsonl"].replace(old, new)
+    proofs = lines(found["proofs.jsonl"])
+    proofs[1] = canonical({"n": n, "proof": [left.hex() + path[-1]]})
+    found["proofs.jsonl"] = b"".join(line + b"\n" for line in proofs)
+
+
 def proofs_swapped(found: Members) -> None:
     first, second, *rest = lines(found["proofs.jsonl"])
     found["proofs.jsonl"] = b"".join(line + b"\n" for line in (second, first, *rest))
@@ -178,6 +196,12 @@ CORPUS: dict[str, Damage] = {
     ),
     "a record is edited": Damage(
         record_edited,
+        EDITED,
+        f"edited: record 2: it {NOT_UNDER}",
+        "edited: record 2 is not under the checkpoint",
+    ),
+    "a record is invented, with a proof of another length": Damage(
+        record_invented,
         EDITED,
         f"edited: record 2: it {NOT_UNDER}",
         "edited: record 2 is not under the checkpoint",
