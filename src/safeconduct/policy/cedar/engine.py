@@ -58,6 +58,7 @@ class CedarEngine:
         self._parsed = rules
         self._schema = schema
         self._ready: dict[tuple[str, str, str], _Ready] = {}
+        self._answers: dict[tuple[frozenset[str], frozenset[str] | None], PolicyAnswer] = {}
         self.looks = frozenset(
             path for rule in rules for variable, path in rule.reads if variable == "context"
         )
@@ -80,11 +81,10 @@ class CedarEngine:
             if not self._schema.asked(call.get("tool")):
                 return self._contract.answer(Sets())
             ready = self._slice(call["tool"], call["effect"], call["upstream"])
-            sets = self._sets(ready.slice.ask(ready.active, value))
+            spoke = ready.slice.ask(ready.active, value)
             if ready.everything is None:
-                return self._contract.answer(sets)
-            everything = self._sets(ready.slice.ask(ready.everything, value))
-            return self._contract.answer(sets, everything)
+                return self._answer(spoke)
+            return self._answer(spoke, ready.slice.ask(ready.everything, value))
         except (KeyboardInterrupt, SystemExit):
             raise
         except (Failed, PolicyRefused) as error:
@@ -122,6 +122,20 @@ class CedarEngine:
             if len(self._ready) >= _KEPT:
                 self._ready = {}
             self._ready[key] = found
+        return found
+
+    def _answer(
+        self, spoke: Iterable[str], everything: Iterable[str] | None = None
+    ) -> PolicyAnswer:
+        """What it comes to that these rules spoke, and these with the logged ones."""
+        key = frozenset(spoke), None if everything is None else frozenset(everything)
+        found = self._answers.get(key)
+        if found is None:
+            sets = self._sets(key[0])
+            found = self._contract.answer(sets, None if key[1] is None else self._sets(key[1]))
+            if len(self._answers) >= _KEPT:
+                self._answers = {}
+            self._answers[key] = found
         return found
 
     def _sets(self, ids: Iterable[str]) -> Sets:

@@ -99,9 +99,17 @@ class Pair:
         if _hidden(record["policy"].get("masked", ()), self._new.engine.looks):
             raise Unreplayable("masked for NEW")
         value, members = before.value, self._new.engine.members
-        if changed or members != before.engine.engine.members:
+        had = before.engine.engine.members
+        if changed or not _within(members, had):
             value = recorded_value(record, members)
+        elif members is not None:
+            value = {name: item for name, item in value.items() if name in members}
         return self._new.evaluate(value, record["at_ms"])
+
+
+def _within(members: frozenset[str] | None, others: frozenset[str] | None) -> bool:
+    """Whether who sees the others sees these; None are all."""
+    return others is None or (members is not None and members <= others)
 
 
 def _alike(old: PolicyAnswer, new: PolicyAnswer) -> bool:
