@@ -34,6 +34,7 @@ class Walk:
         claimed: Checkpoint | None = None,
         *,
         start: int = 0,
+        before: int = 0,
         stop: int | None = None,
         sizes: Iterable[int] = (),
     ) -> None:
@@ -45,6 +46,7 @@ class Walk:
             directory: Where the log is.
             claimed: Its checkpoint, for `check_claim`.
             start: The number of the first segment to read.
+            before: How many records are known to lie before it.
             stop: The number of the first not to read; None reads to the end.
             sizes: Further sizes whose roots are of interest.
 
@@ -63,6 +65,7 @@ class Walk:
         if 0 in self._sizes:
             self.roots[0] = EMPTY_ROOT
         found = segments.listing(directory)
+        self._before = before
         self._start = start = max(start, segments.number(found[0]) if found else 0)
         self._paths = [
             one
@@ -112,7 +115,8 @@ class Walk:
         its sectors in any order, so that a trailer may be there and not all that it ends. Nobody
         was told of that group, no checkpoint knows it, and no other was begun after it.
         """
-        if self._is_whole or self._claimed is None or self._claimed.size > self.tree.size:
+        known = max(self._before, self.tree.size)
+        if self._is_whole or self._claimed is None or self._claimed.size > known:
             return False
         after = segments.after_trailer(fd, self.end)
         return after is not None and not segments.has_trailer(fd, after)

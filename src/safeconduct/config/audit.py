@@ -45,11 +45,13 @@ class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Witnesses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who remembers how far the log had come: `policy` is a file of C2SP tlog-policy that names
-    them, where they are asked, and how many of them have to have cosigned.
+    them, where they are asked, and how many of them have to have cosigned; `max_age_s` is how long
+    before the newest record they may have done so.
     """
 
     policy: str
     every_s: Annotated[int, Meta(ge=1, le=3600)] = 10
+    max_age_s: Annotated[int, Meta(ge=1)] = 3600
     ca: str | None = None
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from safeconduct.audit import checkpoint, segments, tail
+from safeconduct.audit import checkpoint, notes, segments, tail
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.reading import decisions, find_decision, read
 from safeconduct.audit.tail import Tail
-from safeconduct.audit.verify import MAX_LISTED, Report, verify
+from safeconduct.audit.verify import MAX_LISTED, Held, Report, verify
+from safeconduct.audit.witness.keys import signers
+from safeconduct.audit.witness.policy import parse
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
 from tests.support.logs import (
     ORIGIN,
@@ -190,6 +192,27 @@ class TestManySegments:
         assert report.exit_code == 11
         assert 0 < report.records < 18
         assert codes(report)[0] == ("edited", report.records)
+
+
+@pytest.mark.parametrize(
+    ("cosigned_s", "max_age_s", "code"),
+    [(100, 60, 0), (40, 60, 0), (39, 60, 14), (39, 61, 0), (39, None, 0)],
+)
+def test_a_signature_of_a_witness_counts_until_records_are_much_newer(
+    tmp_path: Path, cosigned_s: int, max_age_s: int | None, code: int
+) -> None:
+    log, room = tmp_path / "log", tmp_path / "witness"
+    room.mkdir()
+    written(log, [{"kind": "note", "at_ms": 99_000}], [{"kind": "note", "at_ms": 100_999}])
+    witness = signers(room, "w.example")[0]
+    note = notes.parse((log / checkpoint.NAME).read_bytes())
+    (log / "witnessed").write_text(f"{note}{notes.sign(note.text, witness, cosigned_s)}")
+    policy = parse(f"witness w {witness.key}\nquorum w\n")
+    report = verify(log, Held(policy=policy, max_age_s=max_age_s))
+    assert report.exit_code == code
+    if code:
+        why = "cosigned by nobody within 60 s before the newest record"
+        assert report.findings[0].sentence == f"not witnessed as the policy asks: {why}"
 
 
 class TestRecords:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-from safeconduct.audit import segments
+from safeconduct.audit import checkpoint, segments
 from safeconduct.audit.faults import Damaged
 from safeconduct.audit.index.entry import Entries, Entry, Party, place
 from safeconduct.audit.index.port import Index, IndexDamaged, Position
@@ -129,7 +129,8 @@ def _steps(directory: Path, position: Position | None) -> Iterator[_Step]:
         for step in _rest(directory, position):
             before = step.tree
             yield step
-    walk = Walk(directory, start=start)
+    known = 0 if before is None else before.size
+    walk = Walk(directory, checkpoint.load(directory), start=start, before=known)
     for group in walk:
         if before is not None:
             before.extend(group.entries)
@@ -156,7 +157,7 @@ def _rest(directory: Path, position: Position) -> Iterator[_Step]:
     finally:
         os.close(fd)
     if doubtful:  # a walk knows what is a write under way and what is damage, and says which
-        for _ in Walk(directory, start=position.segment):
+        for _ in Walk(directory, checkpoint.load(directory), start=position.segment):
             pass
 
 

@@ -81,11 +81,11 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
     claims = Claims(beside(directory), held or Held())
     whole, findings, pending = Whole(), list[Finding](), 0
     try:
-        paths = segments.listing(directory)
+        paths = _begun(segments.listing(directory))
     except Damaged as damage:
         findings.append(Finding(damage.code, damage.sentence, damage.seq))
     else:
-        for done, piece in enumerate(_pieces(directory, paths, claims.sizes), 1):
+        for done, piece in enumerate(_pieces(directory, paths, claims), 1):
             if not whole.add(piece):
                 break
             if progress is not None:
@@ -98,7 +98,9 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
             torn = f"{whole.tail} bytes at the end are no whole group: a torn write, or a cut"
             findings.append(Finding("truncated", torn, whole.size))
         if whole.damage is None:
-            findings += claims.check(whole.origin, whole.size, whole.roots, whole.changes)
+            findings += claims.check(
+                whole.origin, whole.size, whole.roots, whole.changes, whole.newest_ms
+            )
             findings += _tiles(directory, whole)
     findings += whole.findings()
     return Report(
@@ -126,9 +128,21 @@ def _tiles(directory: Path, whole: Whole) -> Iterator[Finding]:
         yield Finding(damage.code, damage.sentence)
 
 
-def _pieces(directory: Path, paths: Sequence[Path], sizes: tuple[int, ...]) -> Iterator[Piece]:
+def _begun(paths: list[Path]) -> list[Path]:
+    """Segments but for a last one without a header: what it is, only who comes from the one before
+    it can know.
+    """
+    if len(paths) > 1:
+        with paths[-1].open("rb") as file:
+            if segments.read_header(file.fileno()) is None:
+                return paths[:-1]
+    return paths
+
+
+def _pieces(directory: Path, paths: Sequence[Path], claims: Claims) -> Iterator[Piece]:
     """In their order."""
-    jobs = [Job(str(directory), segments.number(path), path == paths[-1], sizes) for path in paths]
+    said = claims.newest, claims.sizes
+    jobs = [Job(str(directory), segments.number(path), path == paths[-1], *said) for path in paths]
     others = min(len(os.sched_getaffinity(0)) - 1, len(jobs) // _WORTH_A_PROCESS)
     if others < 1:
         yield from map(look, jobs)

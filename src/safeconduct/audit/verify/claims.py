@@ -5,6 +5,7 @@ true of the log.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -37,11 +38,13 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         keys: Verifier keys of the log that the reader has from elsewhere.
         policy: Which witnesses have to have cosigned.
+        max_age_s: How long before the newest record they may have done so; None does not matter.
         kept: Checkpoints kept elsewhere.
     """
 
     keys: tuple[Key, ...] = ()
     policy: Policy | None = None
+    max_age_s: int | None = None
     kept: tuple[Claim, ...] = ()
 
 
@@ -87,6 +90,7 @@ class Claims:
         self.witnesses: tuple[str, ...] = ()
         self._keys = held.keys or self._beside(load(PUBLIC))
         self._policy = held.policy
+        self._max_age_s = held.max_age_s
         self._kept = held.kept
 
     @property
@@ -94,15 +98,21 @@ class Claims:
         """The sizes of the trees that are claimed."""
         return tuple({claim.said.size for claim in self._all()})
 
+    @property
+    def newest(self) -> Checkpoint | None:
+        """The largest tree that is claimed: nobody was told of what is behind it."""
+        return max((claim.said for claim in self._all()), key=attrgetter("size"), default=None)
+
     def check(
         self,
         origin: str | None,
         size: int,
         roots: Mapping[int, bytes],
         changes: Sequence[Change] = (),
+        newest_ms: int | None = None,
     ) -> list[Finding]:
         """What of it is not true, of a log that was read as far as it can be believed, with the
-        changes of its key that are on record.
+        changes of its key that are on record, and the time of its newest record.
         """
         found = self.findings
         if self.checkpoint is None and not found:
@@ -111,7 +121,7 @@ class Claims:
             if self._signed(claim, changes):
                 self._hold(claim, origin, size, roots)
         if self._policy is not None:
-            found += self._unwitnessed(self._policy)
+            found += self._unwitnessed(self._policy, newest_ms)
         return found
 
     def _all(self) -> Iterator[Claim]:
@@ -148,19 +158,22 @@ class Claims:
         self.findings.append(Finding("edited", sentence))
         return False
 
-    def _unwitnessed(self, policy: Policy) -> Iterator[Finding]:
-        why = ""
+    def _unwitnessed(self, policy: Policy, newest_ms: int | None) -> Iterator[Finding]:
+        why, since_s, recent = "", 0, ""
+        if self._max_age_s is not None and newest_ms is not None:
+            since_s = newest_ms // 1000 - self._max_age_s
+            recent = f" within {self._max_age_s} s before the newest record"
         for claim in (self.witnessed, self.checkpoint):
             if claim is None or claim.note is None:
                 continue
             try:
-                self.witnesses = policy.cosigned(claim.note)
+                self.witnesses = policy.cosigned(claim.note, since_s)
             except BadNote as error:
                 why = why or str(error)
                 continue
             if policy.enough(self.witnesses):
                 return
-            why = why or f"cosigned by {', '.join(self.witnesses) or 'nobody'}"
+            why = why or f"cosigned by {', '.join(self.witnesses) or 'nobody'}{recent}"
         why = why or "there is no signed checkpoint"
         yield Finding("unwitnessed", f"not witnessed as the policy asks: {why}")
 

@@ -38,6 +38,7 @@ class Contents(msgspec.Struct):
         erased: Keys that an erasure names.
         pruned: Up to which segment, and which file of payloads, the log says that it was pruned.
         changes: Of the key that signs the log.
+        newest_ms: The time of the last record that has one.
         findings: What is wrong with single records.
     """
 
@@ -51,6 +52,7 @@ class Contents(msgspec.Struct):
     erased: list[str] = []
     pruned: tuple[int, int] = (0, 0)
     changes: list[Change] = []
+    newest_ms: object = None
     findings: list[Finding] = []
 
 
@@ -78,6 +80,7 @@ class Reader:
                 continue
             if record.get(SEQUENCE) != seq:
                 self._found("edited", f"says that it is number {record.get(SEQUENCE)}", seq)
+            contents.newest_ms = record.get("at_ms", contents.newest_ms)
             kind = str(record.get("kind"))
             kinds[kind] = kinds.get(kind, 0) + 1
             if kind == "decision":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.verify.contents import Contents, Reader
 from safeconduct.audit.verify.report import Finding
@@ -20,13 +21,14 @@ State = tuple[int, tuple[bytes, ...]]
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What to look at: a segment, up to the end of the log if it is the last; and of which sizes
-    the roots are wanted.
+    """What to look at: a segment, up to the end of the log if it is the last; the newest tree that
+    is claimed; and of which sizes the roots are wanted.
     """
 
     directory: str
     segment: int
     last: bool
+    claimed: Checkpoint | None
     sizes: tuple[int, ...]
 
 
@@ -58,7 +60,7 @@ def look(job: Job) -> Piece:
     directory, damage = Path(job.directory), None
     reader = Reader(directory)
     stop = None if job.last else job.segment + 1
-    walk = Walk(directory, start=job.segment, stop=stop, sizes=job.sizes)
+    walk = Walk(directory, job.claimed, start=job.segment, stop=stop, sizes=job.sizes)
     try:
         for group in walk:
             reader.add(group.size - len(group.entries), group.entries)

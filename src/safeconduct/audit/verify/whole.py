@@ -35,6 +35,7 @@ class Whole:
         pruned: How many records before the first one were pruned.
         expired: How many payloads were pruned.
         changes: Of the key that signs the log.
+        newest_ms: The time of the last record that has one.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,7 @@ class Whole:
         self.damage: Finding | None = None
         self.payloads = self.erased = self.expired = self.pruned = 0
         self.changes: list[Change] = []
+        self.newest_ms: int | None = None
         self._first = 0
         self._orphans: set[int] = set()
         self._gone = (0, 0)
@@ -67,8 +69,9 @@ class Whole:
         except Damaged as damage:
             self.damage = Finding(damage.code, damage.sentence, damage.seq)
             return False
-        self.origin = piece.origin or self.origin
-        (self.size, self.nodes), self.root = piece.ended, piece.root
+        if piece.origin is not None:  # without a header nothing of the segment counts
+            self.origin = piece.origin
+            (self.size, self.nodes), self.root = piece.ended, piece.root
         self.roots |= piece.roots
         self.tail = piece.tail
         self._last = piece
@@ -126,6 +129,8 @@ class Whole:
         self._lost += contents.lost
         self._erased.update(contents.erased)
         self.changes += contents.changes
+        if type(contents.newest_ms) is int:
+            self.newest_ms = contents.newest_ms
         self._gone = max(self._gone[0], contents.pruned[0]), max(self._gone[1], contents.pruned[1])
         # A log that is wrong throughout would otherwise be held in memory as a list of findings.
         del self._findings[MAX_LISTED:]

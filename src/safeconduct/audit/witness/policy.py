@@ -54,8 +54,9 @@ class Policy(msgspec.Struct, frozen=True):
     groups: Mapping[str, Group]
     quorum: str
 
-    def cosigned(self, note: Note) -> tuple[str, ...]:
-        """The names of the witnesses whose good signature stands under a note.
+    def cosigned(self, note: Note, since_s: int = 0) -> tuple[str, ...]:
+        """The names of the witnesses whose good signature, of that time (Unix) or later, stands
+        under a note.
 
         Raises:
             BadNote: a signature of one of them is not good: the note was tampered with.
@@ -63,8 +64,9 @@ class Policy(msgspec.Struct, frozen=True):
         found: list[str] = []
         for name, one in self.witnesses.items():
             if any((line.name, line.id) == (one.key.name, one.key.id) for line in note.lines):
-                notes.verify(note, [one.key])
-                found.append(name)
+                (signed,) = notes.verify(note, [one.key])
+                if (signed.time_s or 0) >= since_s:
+                    found.append(name)
         return tuple(found)
 
     def enough(self, names: Collection[str]) -> bool:

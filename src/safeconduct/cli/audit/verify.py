@@ -88,23 +88,27 @@ def _held(args: argparse.Namespace) -> Held:
     from safeconduct.audit.verify.claims import read
     from safeconduct.audit.witness import policy
 
-    policy_file = _policy_file(args)
+    policy_file, max_age_s = _policy_file(args)
     kept: list[Path] = args.since_checkpoint
     said = None if policy_file is None else policy.parse(policy_file.read_text("utf-8"))
     claims = tuple(read(f"the checkpoint in {path}", path.read_bytes()) for path in kept)
-    return Held(keys=_keys(args), policy=said, kept=claims)
+    return Held(keys=_keys(args), policy=said, max_age_s=max_age_s, kept=claims)
 
 
-def _policy_file(args: argparse.Namespace) -> Path | None:
-    """The one that was given, or for the log of a configuration that one's. Raises ConfigError."""
+def _policy_file(args: argparse.Namespace) -> tuple[Path | None, int | None]:
+    """The one that was given, or for the log of a configuration that one's, with the age that it
+    allows. Raises ConfigError.
+    """
     given: Path | None = args.witness_policy
     if given is not None or args.directory is not None or args.bundle is not None:
-        return given
+        return given, None
     from safeconduct.config import load
 
     config = load(Path(args.config))
     witnesses = config.root.audit.witnesses
-    return None if witnesses is None else Path(config.directory) / witnesses.policy
+    if witnesses is None:
+        return None, None
+    return Path(config.directory) / witnesses.policy, witnesses.max_age_s
 
 
 def _keys(args: argparse.Namespace) -> tuple[Key, ...]:
