@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from safeconduct.audit import checkpoint, segments
+from safeconduct.audit import checkpoint, notes, segments
 from safeconduct.audit.witness import keys
 from safeconduct.cli import main, output
 from tests.support.logs import numbers, permit, written
@@ -83,6 +83,28 @@ def test_a_line_has_the_time_and_what_explain_takes(
         ["0", "2025-11-16T09:00:00+00:00", "decision", "permit", "d_1", "crm.get_case"],
         ["1", "note"],
     ]
+
+
+def test_the_word_of_the_witnesses_of_a_configuration_is_good_for_so_long(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway = tmp_path / "gateway"
+    assert main.main(["init", str(gateway)]) == 0
+    log = gateway / "state" / "audit"
+    written(log, [{"kind": "note", "at_ms": 100_000}])
+    witness = keys.signers(tmp_path, "witness.example")[0]
+    note = notes.parse((log / "checkpoint").read_bytes())
+    (log / "witnessed").write_text(f"{note}{notes.sign(note.text, witness, 70)}")
+    policy = gateway / "w.policy"
+    policy.write_text(f"witness w {witness.key}\nquorum w\n")
+    config = gateway / "safeconduct.yaml"
+    text = config.read_text()
+    for age_s, code in ((30, 0), (29, 14)):
+        witnesses = f"witnesses: {{ policy: w.policy, max_age_s: {age_s} }}"
+        config.write_text(text.replace("\naudit: { ", f"\naudit: {{ {witnesses}, "))
+        assert main.main(["audit", "verify", "--config", str(gateway)]) == code
+    assert "cosigned by nobody within 29 s before the newest record" in capsys.readouterr().out
+    assert main.main(["audit", "verify", str(log), "--witness-policy", str(policy)]) == 0
 
 
 def test_the_witnesses_of_a_configuration_are_asked_for_unless_others_are_given(
