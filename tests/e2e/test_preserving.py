@@ -50,11 +50,14 @@ def test_what_was_put_stays_and_verifies(
     code, said = run(capsys, log, "s3://evidence/node-1", url)
     assert code == output.OK, said
     done = json.loads(said)
-    assert done["covered"] == 60
+    assert done["records"] == 120
     code, said = run(capsys, log, "s3://evidence/node-1", url)
     assert json.loads(said)["put"] == []
 
     # Its versions cannot be deleted, nor be replaced by a second one without notice.
+    for name in ("log.pub", "checkpoint"):
+        stored = client.head_object(Bucket="evidence", Key=f"node-1/{name}")
+        assert stored["ObjectLockMode"] == "COMPLIANCE"
     key = "node-1/segment-00000000.log"
     stored = client.head_object(Bucket="evidence", Key=key)
     assert stored["ObjectLockMode"] == "COMPLIANCE"

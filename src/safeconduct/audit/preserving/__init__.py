@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 
@@ -21,8 +20,8 @@ class Store(Protocol):
         """What is there. Raises NotPreserved."""
         ...
 
-    def put(self, name: str, file: Path) -> None:
-        """Puts a file under a name that is new. Raises NotPreserved, OSError."""
+    def put(self, name: str, data: bytes) -> None:
+        """Puts what is to stay under a name that is new. Raises NotPreserved, OSError."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -30,5 +29,7 @@ class Store(Protocol):
         ...
 
     def point(self, name: str, data: bytes) -> None:
-        """Puts or replaces what is no evidence by itself. Raises NotPreserved, OSError."""
+        """Puts, also in the place of what said less, and locks it no less. Raises NotPreserved,
+        OSError.
+        """
         ...

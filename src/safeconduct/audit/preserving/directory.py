@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import struct
 from pathlib import Path
 from typing import Final
@@ -42,14 +41,14 @@ class Directory:
             str(one.relative_to(self._directory)) for one in found if one.suffix != _DRAFT
         )
 
-    def put(self, name: str, file: Path) -> None:
+    def put(self, name: str, data: bytes) -> None:
         place = self._directory / name
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = place.with_name(place.name + _DRAFT)
         draft.unlink(missing_ok=True)
-        with file.open("rb") as source, draft.open("xb") as copy:
+        with draft.open("xb") as copy:
             os.fchmod(copy.fileno(), 0o400)
-            shutil.copyfileobj(source, copy)
+            copy.write(data)
             copy.flush()
             os.fsync(copy.fileno())
         # What is there already stays: a link does not replace.
@@ -66,7 +65,11 @@ class Directory:
         return (self._directory / name).read_bytes()
 
     def point(self, name: str, data: bytes) -> None:
-        files.replace(self._directory / name, data, mode=0o400)
+        place = self._directory / name
+        if place.exists():
+            immutable(place, on=False)
+        files.replace(place, data, mode=0o400)
+        immutable(place)
 
 
 def immutable(path: Path, *, on: bool = True) -> None:

@@ -11,7 +11,6 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, cast
 
 from safeconduct.audit.preserving import NotPreserved
@@ -54,31 +53,34 @@ class Bucket:
                 return frozenset(found)
             more = {"ContinuationToken": told["NextContinuationToken"]}
 
-    def put(self, name: str, file: Path) -> None:
-        data = file.read_bytes()
+    def put(self, name: str, data: bytes) -> None:
+        self._put(name, data, IfNoneMatch="*")
+
+    def point(self, name: str, data: bytes) -> None:
+        # One more version: those before it stay, as each is locked.
+        self._put(name, data)
+
+    def read(self, name: str) -> bytes:
+        body: bytes = self._ask("get_object", Key=self._prefix + name)["Body"].read()
+        return body
+
+    def _put(self, name: str, data: bytes, **only: str) -> None:
         until = datetime.now(UTC) + timedelta(days=self._days)
         key = self._prefix + name
         self._ask(
             "put_object",
             Key=key,
             Body=data,
-            IfNoneMatch="*",
             ChecksumAlgorithm="SHA256",
             ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
             ObjectLockMode=_MODE,
             ObjectLockRetainUntilDate=until,
+            **only,
         )
         stored = self._ask("head_object", Key=key)
         lasts = stored.get("ObjectLockRetainUntilDate")
         if stored.get("ObjectLockMode") != _MODE or lasts is None or lasts < until - _SLACK:
             raise NotPreserved(f"{key} was stored, and is not locked as it was asked for")
-
-    def read(self, name: str) -> bytes:
-        body: bytes = self._ask("get_object", Key=self._prefix + name)["Body"].read()
-        return body
-
-    def point(self, name: str, data: bytes) -> None:
-        self._ask("put_object", Key=self._prefix + name, Body=data)
 
     def _ask(self, what: str, **said: object) -> Mapping[str, Any]:
         try:
