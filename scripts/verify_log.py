@@ -4,12 +4,12 @@ record and a leaf of one Merkle tree (RFC 6962), T ends a group with the tree's 
 `checkpoint` is a C2SP note with both, signed by the log. A bundle is records, proofs and counters.
 Whoever can write the directory can write another log with another key. Give what they cannot write:
 a --key or --since-checkpoint that you have from elsewhere, a --witness-policy (C2SP tlog-policy).
+It looks at no tiles, knows no changes of the log's key, and takes a pruned log for an edited one.
 exit  0  intact; payloads that were erased, as a record says, are counted
      10  truncated: records are missing that somebody knew of, or an answer is not complete
      11  edited: bytes are not those that were written, or records contradict each other
-     12  forked: two trees of one size
+     12  forked: two trees of one size      14  not witnessed as the policy asks
      13  payload missing, and no record says that it was erased
-     14  not witnessed as the policy asks
       2  the arguments make no sense          3  there is neither a log nor a bundle
 """
 
