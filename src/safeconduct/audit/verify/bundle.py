@@ -4,31 +4,31 @@ what a verifier checks is what is done here.
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from safeconduct.audit import checkpoint
 from safeconduct.audit.checkpoint import Checkpoint
+from safeconduct.audit.index.entry import Entries, Party
+from safeconduct.audit.index.evidence import counter_of
+from safeconduct.audit.index.query import Query
 from safeconduct.audit.records import PAYLOAD, SEQUENCE, decode
 from safeconduct.audit.verify.claims import Claims, Held
+from safeconduct.audit.verify.members import NoBundle, read
 from safeconduct.audit.verify.report import Finding, Report, gravest_first
-from safeconduct.core.canonical import NotCanonical
+from safeconduct.core.canonical import NotCanonical, canonical
 from safeconduct.core.completeness import Counted, gap
 from safeconduct.core.merkle import leaf_hash
 from safeconduct.core.proofs import is_consistent, is_included
 
 Record = dict[str, Any]
 
-_NARROWING: Final = frozenset({"kind", "verdict", "tool", "reason", "label", "limit"})
-
-
-class NoBundle(ValueError):
-    """What was given is no bundle, and why."""
+__all__ = ["NoBundle", "verify"]
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -57,28 +57,36 @@ def verify(path: Path, held: Held) -> Report:
         NoBundle: the file is none.
         OSError: it cannot be read.
     """
+    members, strange = read(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        return _Bundle(members, held).report()
-    except (zipfile.BadZipFile, KeyError, msgspec.MsgspecError, ValueError) as error:
+        return _Bundle(members, held).report(strange)
+    except (LookupError, TypeError, AttributeError, RecursionError, ValueError) as error:
         raise NoBundle(f"{path} is no evidence bundle: {error}") from error
 
 
 class _Bundle:
     def __init__(self, members: Mapping[str, bytes], held: Held) -> None:
-        """Raises KeyError, ValueError, msgspec.MsgspecError: it is no bundle."""
+        """Raises LookupError, TypeError, AttributeError, RecursionError, ValueError: no bundle."""
         self._members = members
+        if canonical(msgspec.json.decode(members["case.json"])) != members["case.json"]:
+            raise ValueError("case.json is not in canonical form")
         self._case = msgspec.json.decode(members["case.json"], type=_Case)
+        self._query = msgspec.convert(self._case.asked, Query)
+        if msgspec.to_builtins(self._query) != self._case.asked:
+            raise ValueError("something was asked that cannot be")
         self._head = checkpoint.parse(members[checkpoint.NAME].decode())
         self._claims = Claims(members.get, held)
         self._records: dict[int, Record] = {}
         self._leaves: dict[int, str] = {}
         self._payloads = 0
 
-    def report(self) -> Report:
-        """Raises as the initialiser."""
+    def report(self, strange: Iterable[str]) -> Report:
+        """Raises as the initialiser. `strange` are names that no member has, or more than one."""
         findings = self._claims.check(self._case.origin, self._head.size, self._roots())
+        findings += [
+            Finding("edited", f"{name!r} is no member of a bundle, or is there twice")
+            for name in strange
+        ]
         findings += self._proven()
         findings += self._answered()
         findings += self._complete()
@@ -91,6 +99,7 @@ class _Bundle:
             signed_by=self._claims.signed_by,
             pinned=self._claims.pinned,
             witnesses=self._claims.witnesses,
+            notes=tuple(self._notes()),
             findings=gravest_first(findings),
         )
 
@@ -107,11 +116,10 @@ class _Bundle:
         return roots
 
     def _proven(self) -> Iterator[Finding]:
-        lines = self._members["records.jsonl"].split(b"\n")[:-1]
-        proofs = [
-            msgspec.json.decode(line, type=_Proof)
-            for line in self._members["proofs.jsonl"].split(b"\n")[:-1]
-        ]
+        lines = self._lines("records.jsonl")
+        proofs = [msgspec.json.decode(one, type=_Proof) for one in self._lines("proofs.jsonl")]
+        if any(before.n >= after.n for before, after in pairwise(proofs)):
+            yield Finding("edited", "the records do not stand in their order, each once")
         for data, said in zip(lines, proofs, strict=True):
             leaf, path = leaf_hash(data), [bytes.fromhex(node) for node in said.proof]
             if not is_included(leaf, said.n, self._head.size, path, self._head.root):
@@ -128,22 +136,37 @@ class _Bundle:
                 yield Finding("edited", sentence, said.n)
             self._records[said.n], self._leaves[said.n] = record, leaf.hex()
 
+    def _lines(self, name: str) -> list[bytes]:
+        *lines, rest = self._members[name].split(b"\n")
+        if rest:
+            raise ValueError(f"the last line of {name} has no end")
+        return lines
+
     def _answered(self) -> Iterator[Finding]:
         for one in self._case.answer:
             if self._leaves.get(one.n) != one.leaf:
                 sentence = f"record {one.n}: the answer names it, and it is missing or another"
                 yield Finding("edited", sentence, one.n)
-        for n, record in self._records.items():
-            sealed = self._members.get(f"payloads/{n}")
-            if sealed is None:
+        for name, data in self._members.items():
+            kind, _, number = name.removesuffix(".json").partition("/")
+            if not number:
                 continue
-            if sha256(sealed).hexdigest() == record.get(PAYLOAD, {}).get("sha256"):
+            n = int(number)
+            payload = self._records.get(n, {}).get(PAYLOAD)
+            said = payload.get("sha256") if isinstance(payload, dict) else None
+            if kind == "opened" and said is None:
+                yield Finding("edited", f"{name}: there is no such payload", n)
+            elif kind == "payloads" and sha256(data).hexdigest() == said:
                 self._payloads += 1
-            else:
+            elif kind == "payloads":
                 yield Finding("edited", f"record {n}: its payload is not what was sealed", n)
 
     def _complete(self) -> Iterator[Finding]:
-        counter, asked = self._case.complete, self._case.asked
+        query, counter = self._query, self._case.complete
+        if counter != counter_of(query):
+            sentence = "the case does not claim of its answer what follows from what was asked"
+            yield Finding("edited", sentence)
+            return
         if counter is None:
             return
         tasks = self._asked_about(counter)
@@ -153,30 +176,76 @@ class _Bundle:
             if type(one.get(counter)) is int and one.get("task") in tasks
         )
         counted = [Counted(self._records[n][counter], _time(self._records[n])) for n in members]
-        since_ms, until_ms = asked.get("since_ms"), asked["until_ms"]
-        flaw = gap(counted, since_ms, until_ms)
+        if query.until_ms is None:
+            raise ValueError("the question has no end")
+        flaw = gap(counted, query.since_ms, query.until_ms)
+        if flaw is None and self._own and not {*members} & {*self._own}:
+            # The log's order is that of its numbers: by its times a clock that was set back leads
+            # astray, and what was appended after the question is after all that it asked for.
+            flaw = f"nothing shows that number {counted[-1].number} was the last"
         if flaw is not None:
             yield Finding("truncated", f"the answer is not complete: {flaw}")
-        if _NARROWING.isdisjoint(asked):
-            answer = {one.n for one in self._case.answer}
-            for n, one in zip(members, counted, strict=True):
-                if (since_ms or 0) <= one.at_ms < until_ms and n not in answer:
-                    sentence = f"the answer is not complete: record {n} is left out"
-                    yield Finding("truncated", sentence, n)
+        answer = {one.n for one in self._case.answer}
+        entries = Entries(query.tenant, self._parties().get)
+        found = [
+            entries.entry(n, 0, self._records[n])
+            for n in sorted({*members, *answer})
+            if n in self._records
+        ]
+        fitting = {one.n for one in query.within([one for one in found if query.fits(one)])}
+        for n in sorted(fitting.intersection(members) - answer):
+            sentence = f"the answer is not complete: record {n} is left out"
+            yield Finding("truncated", sentence, n)
+        for n in sorted(answer.intersection(self._records) - fitting):
+            yield Finding("edited", f"record {n}: the answer names it, and it does not fit", n)
+
+    @property
+    def _own(self) -> list[int]:
+        """The records of this very export: the question and its answer stand in the log too."""
+        case = sha256(self._members["case.json"]).hexdigest()
+        return [
+            n
+            for n, one in self._records.items()
+            if one.get("kind") == "audit.read" and one.get("case") == case
+        ]
+
+    def _parties(self) -> dict[str, Party]:
+        """Whose the tasks are whose starts are here."""
+        return {
+            one["task"]: Party(one["tenant"], one["agent"]["id"], one["user"]["id"])
+            for one in self._records.values()
+            if one.get("kind") == "task" and one.get("phase") == "started"
+        }
 
     def _asked_about(self, counter: str) -> frozenset[str]:
         """The tasks whose records are counted."""
-        asked = self._case.asked
+        query = self._query
         if counter == "task_n":
-            return frozenset({asked["task"]})
-        whose = (asked["tenant"], asked["agent"], asked["user"])
-        return frozenset(
-            one["task"]
-            for one in self._records.values()
-            if one.get("kind") == "task"
-            and one.get("phase") == "started"
-            and (one["tenant"], one["agent"]["id"], one["user"]["id"]) == whose
-        )
+            return frozenset({query.task or ""})
+        whose = (query.tenant, query.agent, query.user)
+        return frozenset(task for task, party in self._parties().items() if party == whose)
+
+    def _notes(self) -> Iterator[str]:
+        """What the question was, and what nothing here proves."""
+        asked = ", ".join(f"{name} {value}" for name, value in sorted(self._case.asked.items()))
+        yield f"{len(self._case.answer)} records answer what was asked: {asked}"
+        if self._case.complete is None:
+            yield "that these are all is not claimed: the question is too wide to show it"
+        if not self._own:
+            yield (
+                "the question is not on record: the bundle is from a copy of the log, or case.json "
+                "was made by somebody else, and where a clock was set back more may have followed"
+            )
+        opened = sum(name.startswith("opened/") for name in self._members)
+        if opened:
+            yield f"{opened} payloads are there in clear, which nothing proves but who opened them"
+        claim, head = self._claims.witnessed, self._head.size
+        if self._claims.witnesses and claim is not None and claim.said.size < head:
+            beyond = sum(n >= claim.said.size for n in self._records)
+            yield (
+                f"the witnesses saw the first {claim.said.size} of {head} records: "
+                f"{beyond} of those here came later, and are not witnessed"
+            )
 
 
 def _time(record: Record) -> int:

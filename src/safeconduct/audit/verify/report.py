@@ -61,6 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         signed_by: The verifier key under which the checkpoint is signed; empty without one.
         pinned: Whether that key was given, and not taken from beside the log.
         witnesses: Who cosigned, as far as the policy knows them.
+        notes: What else there is to know, in sentences: how far all this is proven.
         findings: What is wrong, the gravest first: at most 20 of records that are in the log.
     """
 
@@ -77,6 +78,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     signed_by: str
     pinned: bool
     witnesses: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...]
 
     @property
