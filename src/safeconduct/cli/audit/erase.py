@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from safeconduct.config.schema import Config
 
 HELP: Final = "forget a user: keys, name and sealed payloads; the log still verifies"
-EXAMPLE: Final = "safeconduct audit erase 00u1jane --config ./gateway"
+EXAMPLE: Final = "safeconduct audit erase 00u1jane --config ./gateway --yes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "records is. Their tasks end. Nothing brings any of it back."
     )
     parser.add_argument("user", help="the user's id, as their issuer writes it")
+    parser.add_argument("--yes", action="store_true", help="do not ask again (for scripts)")
     output.add_config(parser)
 
 
@@ -40,6 +42,12 @@ def run(args: argparse.Namespace) -> int:
     if not directory.is_dir():
         output.complain(f"no log in {directory}")
         return output.FAULT
+    if not args.yes:
+        if not sys.stdin.isatty():
+            output.complain("nobody is here to be asked (fix: --yes forgets without a question)")
+            return output.USAGE
+        if not _confirmed(args.user):
+            return output.refused("not forgotten")
     try:
         if runs(config):
             gone = dict(ask(socket(config), "erase", user=args.user))
@@ -63,6 +71,12 @@ def run(args: argparse.Namespace) -> int:
         "sealed payloads are gone",
     )
     return output.OK
+
+
+def _confirmed(user: str) -> bool:
+    said = f"Forget {output.printable(user)}? Nothing brings it back. [y/N] "
+    print(said, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _here(config: Config, user: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code FOUND: it is held already, or was not."""
     from safeconduct.audit.faults import LogFault
-    from safeconduct.cli.audit.recording import held, note
+    from safeconduct.cli.audit.recording import held, known, note
     from safeconduct.cli.operator import OperatorFault, SaidNo
     from safeconduct.config import load
     from safeconduct.ports import LedgerConflict
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
             output.complain("say why, with --reason: it is on record")
             return output.USAGE
         ((kind, name),) = what
+        first = "" if args.release or kind == "log" or known(config, kind, name) else kind
         phase = "released" if args.release else "placed"
         value = {"kind": "hold", "phase": phase, "what": kind, "id": name, "reason": args.reason}
         note(config, value)
@@ -59,5 +60,7 @@ def run(args: argparse.Namespace) -> int:
     except (OperatorFault, LogFault, OSError) as error:
         output.complain(f"not recorded: {error}")
         return output.FAULT
+    if first:  # a hold may come before what it is to keep
+        output.complain(f"no record names this {first} yet")
     output.emit(args, value, f"{phase}: {kind} {name}")
     return output.OK

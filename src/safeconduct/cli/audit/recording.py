@@ -71,6 +71,25 @@ def held(config: Config) -> Held:
     return Held(found, names, holds)
 
 
+def known(config: Config, what: str, identifier: str) -> bool:
+    """Whether a record names a user or a task. Raises LogFault, OSError."""
+    from safeconduct.audit.payloads import keystore
+    from safeconduct.audit.payloads.keystore import Keystore
+    from safeconduct.audit.reading import read
+
+    if what == "task":
+        return next(read(output.log_of(config), task=identifier), None) is not None
+    root = config.root.gateway
+    place = Path(config.directory) / root.state / keystore.DIRECTORY
+    if not place.exists():
+        return False
+    keys = Keystore(place, create=False)
+    try:
+        return keys.concerning(root.tenant, identifier) is not None
+    finally:
+        keys.close()
+
+
 def _named(name: str, tenant: str, keys: Keystore) -> str:
     what, _, identifier = name.partition(" ")
     return f"user {keys.known(tenant, identifier) or identifier}" if what == "user" else name
