@@ -16,12 +16,13 @@ from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from safeconduct.app.indexing import Indexing
+from safeconduct.app.witnessed import trusted
 from safeconduct.audit import following
 from safeconduct.audit.exports.exporter import Exporter, refused
 from safeconduct.audit.exports.opened import opened
 from safeconduct.audit.exports.sink import SinkFault, Where
 from safeconduct.audit.follower import CURSORS, Open, Part
-from safeconduct.audit.witness import asking, policy
+from safeconduct.audit.witness import asking
 from safeconduct.audit.witness.standing import Standing
 from safeconduct.config.audit import Export, Witnesses
 from safeconduct.config.schema import Config
@@ -74,7 +75,7 @@ def _indexing(config: Config, _stop: Event) -> Part:
 
 def _witnesses(config: Config, block: Witnesses, _stop: Event) -> Part:
     directory = Path(config.directory)
-    said = policy.parse((directory / block.policy).read_text(encoding="utf-8"))
+    said = trusted(directory, block)
     ca = None if block.ca is None else directory / block.ca
     return Standing(log(config), said, asking.Witnesses(said, ca), every_s=block.every_s)
 
@@ -99,11 +100,14 @@ def secret(directory: Path, reference: str | None) -> Callable[[], str] | None:
     if reference is None:
         return None
 
+    source, _, place = reference.partition(":")
+    named = f"file:{directory / place}" if source == "file" else reference
+
     def read() -> str:
         try:
             return references.read(directory, reference)
         except CredentialUnavailable as error:
-            raise SinkFault(f"no credential: {error}") from None
+            raise SinkFault(f"no credential at {named}: {error}") from None
 
     return read
 

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check everything, then answer once."""
+    from safeconduct.app.checking import evidence
     from safeconduct.config import examine, examine_files
 
     directories, files = _sorted(args.paths)
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         problems += examined.problems
         if examined.config is not None:
             problems += _policy(examined.config)
+            problems += evidence(examined.config)
             summary.append(f"ok: {directory} ({_counted(examined.config)})")
             unsafe += examined.config.unsafe
     if files:

@@ -90,7 +90,9 @@ def test_a_credential_that_is_not_there_is_a_pause(tmp_path: Path) -> None:
     config = configured(tmp_path, lake=export)
     read = following.secret(Path(config.directory), export.credential)
     assert read is not None
-    with pytest.raises(SinkFault, match="no credential: FileNotFoundError"):
+    with pytest.raises(
+        SinkFault, match=rf"no credential at file:{tmp_path}/\S+: FileNotFoundError"
+    ):
         read()
 
 

@@ -155,3 +155,63 @@ def test_nothing_there(
     monkeypatch.chdir(tmp_path)
     assert main(["check", name]) == 1
     assert ":1: there is no " in capsys.readouterr().out
+
+
+WITNESSED = "audit:\n  directory: state/audit\n  witnesses: { policy: witnesses.policy }\n"
+
+
+@pytest.mark.parametrize(
+    ("policy", "line", "said"),
+    [
+        (None, 1, "the policy of witnesses cannot be read: No such file or directory"),
+        (b"# none\nquorum nobody\n", 2, "no line before this one names 'nobody'"),
+        (b"# none\n", 1, "no line `quorum <name>`"),
+        (b"\xff", 1, "not UTF-8"),
+    ],
+)
+def test_a_policy_of_witnesses_that_cannot_be_followed(
+    gateway: Gateway,
+    capsys: pytest.CaptureFixture[str],
+    policy: bytes | None,
+    line: int,
+    said: str,
+) -> None:
+    gateway.change("safeconduct.yaml", "audit: {directory: state/audit}\n", WITNESSED)
+    file = gateway.directory / "witnesses.policy"
+    if policy is not None:
+        file.write_bytes(policy)
+    assert main(["check", str(gateway.directory)]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{file}:{line}: ")
+    assert said in shown
+    assert "(fix: " in shown
+    assert main(["serve", "--config", str(gateway.directory)]) == 3
+    shown = capsys.readouterr().err
+    assert f"{file}:{line}: " in shown
+    assert said in shown
+    file.write_text("quorum none\n")
+    assert main(["check", str(gateway.directory)]) == 0
+
+
+def test_secrets_that_exports_lack_are_told(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = """\
+audit:
+  directory: state/audit
+  exports:
+    siem:
+      kind: cloudevents
+      url: https://siem.example
+      credential: file:token
+      signing_key: env:SAFECONDUCT_ABSENT
+      ca: ca.pem
+"""
+    gateway.change("safeconduct.yaml", "audit: {directory: state/audit}\n", block)
+    assert main(["check", str(gateway.directory)]) == 0
+    root = gateway.directory / "safeconduct.yaml"
+    first = root.read_text().split("\n").index("      credential: file:token") + 1
+    shown = capsys.readouterr().out
+    for at, said in enumerate(("`credential` at file:token", "`signing_key` at env:", "ca.pem")):
+        (line,) = [one for one in shown.split("\n") if said in one]
+        assert line.startswith(f"{root}:{first + at}: warning: ")

@@ -27,7 +27,12 @@ _MAX_LINES: Final = 10_000
 
 
 class PolicyError(ValueError):
-    """A policy that cannot be followed; the sentence names the line."""
+    """A policy that cannot be followed; the sentence names the line, or it is 0."""
+
+    def __init__(self, sentence: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {sentence}" if line else sentence)
+        self.sentence = sentence
+        self.line = line
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -98,7 +103,7 @@ def parse(text: str) -> Policy:
         try:
             reader.read(words)
         except ValueError as error:
-            raise PolicyError(f"line {number}: {error}") from None
+            raise PolicyError(str(error), number) from None
     if reader.quorum is None:
         raise PolicyError("no line `quorum <name>` (or `quorum none`, to ask for no witness)")
     return Policy(
