@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from safeconduct.app.noting import append
 from safeconduct.app.rotating import rotate
+from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reading import read
 from safeconduct.cli.output import log_of
 from safeconduct.config.policy import PolicySource
@@ -53,6 +55,16 @@ def deal(**_: object) -> dict[str, int]:
 
 def case(**_: object) -> dict[str, Any]:
     return {"deal_id": "D-7", "messages": [{"body": SECRET}]}
+
+
+def test_what_can_be_asked_for_is_what_the_page_knows() -> None:
+    page = sections(DOCS / "reference" / "records.md")
+    kinds = {codes(heading)[0] for heading in page if codes(heading)}
+    assert kinds <= set(KINDS)
+    row = re.compile(r"^\| `(?:phase|status|verdict)` \|(.*)\|$", re.MULTILINE)
+    rows = row.findall("\n".join(page.values()))
+    words = {word for row in rows for word in codes(row) if " " not in word}
+    assert words <= set(SAID)
 
 
 async def evidence(task: SimulatedTask, directory: Path) -> None:

@@ -82,9 +82,12 @@ async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path:
         ("timeline", "t_none"),
         ("export", "--case", "C-1", "--out", bundle, "--task", task),
     ]
+    last: list[int] = []
     for verb in verbs:
         code, said = await gateway.operate("audit", *verb)
         assert code == (1 if "t_none" in verb else 0), said
+        if "--last" in verb:
+            last = [one["n"] for one in said]
     found = reads(gateway)
     assert [one["phase"] for one in found] == [verb[0] for verb in verbs]
     assert {one["by"] for one in found} == {f"uid:{os.getuid()}"}
@@ -93,6 +96,9 @@ async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path:
     assert found[0]["asked"]["user"].startswith("u_")  # nobody's name is written for good
     assert found[2]["asked"]["verdict"] == "deny"
     assert (found[4]["last"] - found[4]["first"], found[5]["asked"]) == (2, {"task": task})
+    # What is on record as the answer is what was shown, and comes before that record.
+    assert last == [found[4]["first"], found[4]["last"] - 1, found[4]["last"]]
+    assert found[4]["last"] == found[4]["n"] - 1
     # The bundle's case is the one on record, and a stranger's program finds nothing wrong.
     verifier = ROOT / "scripts" / "verify_log.py"
     verify = await asyncio.create_subprocess_exec(
@@ -145,14 +151,15 @@ async def test_explaining_comparing_replaying_and_publishing_are_on_record_too(
 async def test_a_log_that_is_being_written_is_no_copy(gateway: Installed, tmp_path: Path) -> None:
     await called(gateway)
     log, policy = str(log_of(gateway)), str(gateway.directory / "policy")
+    stranger = Installed(tmp_path, "")
     for verb in (
         ("explain", "d_1", "--log", log),
         ("policy", "diff", policy, policy, "--against", log),
         ("audit", "replay", log),
         ("audit", "publish", log, "--to", str(tmp_path / "out")),
     ):
-        code, said = await gateway.operate(*verb)
-        assert (code, "reading it belongs on record" in said) == (output.FAULT, True), said
+        code, said = await stranger.operate(*verb)
+        assert (code, "reading it belongs on record" in said) == (output.USAGE, True), said
     assert (reads(gateway), (tmp_path / "out").exists()) == ([], False)
 
 
@@ -245,5 +252,11 @@ async def test_without_a_gateway_the_log_is_opened_to_note_it_or_nothing_is_read
         os.close(held)
     assert not out.exists()
     assert len(reads(stopped)) == 1
+    log = str(log_of(stopped))
+    code, said = await Installed(tmp_path, "").operate("audit", "show", decision, log)
+    assert (code, decision in said) == (output.USAGE, False)
+    # By its directory it is the same log, and reading it is as much on record.
+    code, _ = await stopped.operate("audit", "show", decision, log)
+    assert (code, [one["phase"] for one in reads(stopped)]) == (0, ["query", "show"])
     code, report = await stopped.operate("audit", "verify")
     assert (code, report["verified"]) == (0, True)

@@ -18,7 +18,7 @@ from safeconduct.policy.loading import load
 from safeconduct.simulation import SimulatedTask
 from tests.support.bundles import write
 from tests.support.logs import written
-from tests.support.worlds import USER, config
+from tests.support.worlds import USER, config, configured, operated
 
 MAIL = 'permit contains {"id": "mail"} if input.call.tool == "mail.send"\n'
 CAREFUL = (
@@ -75,12 +75,15 @@ async def decided(
     ) as task:
         for tool, arguments, run in calls:
             await task.call(tool, arguments, run)
-        return Path(task.config.directory) / task.config.root.audit.directory
+        log = Path(task.config.directory) / task.config.root.audit.directory
+    configured(tmp_path)
+    return log
 
 
 def replay(log: Path, tmp_path: Path, *more: str, bundle: str = "old") -> int:
     place = ["--bundle", str(tmp_path / bundle)] if bundle else []
-    return main.main(["audit", "replay", str(log), "--config", str(log), *place, *more])
+    where = str(tmp_path if log.parent == tmp_path else log)
+    return operated("audit", "replay", str(log), "--config", where, *place, *more)
 
 
 def counterfactual(log: Path, tmp_path: Path, rules: str, *more: str) -> int:
@@ -109,8 +112,9 @@ def test_what_was_not_decided_so_is_a_difference(
     records = opened(log)
     (one,) = [record for record in records if record["kind"] == "decision"]
     one["policy"] |= {"permit": [], "deny": ["mail"]}
-    written(tmp_path / "forged", records)
-    assert replay(tmp_path / "forged", tmp_path) == output.FOUND
+    (tmp_path / "copy").mkdir()
+    written(tmp_path / "copy" / "forged", records)
+    assert replay(tmp_path / "copy" / "forged", tmp_path) == output.FOUND
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith(f"DIFFERS {one['decision']}  ")
     assert shown[0].endswith("  mail.send: policy.deny, policy.permit")
@@ -127,12 +131,16 @@ def test_what_cannot_be_replayed_is_counted_with_its_reason(
     assert "not replayed: 1 decision, other bundle (d_" in said.out
     assert "not replayed: 1 decision, not asked (d_" in said.out
     assert "name the bundle that decided" in said.err
+    assert replay(log, tmp_path, "--until", "2000-01-01") == output.FAULT
+    none = "nothing was replayed: no decision was asked for (fix: another span or task)\n"
+    assert capsys.readouterr().err.endswith(none)
     records = opened(log)
     for record in records:
         if record["kind"] == "decision" and "policy" in record:
             record["policy"] |= {"engine": "regorus 0.0.1", "permit": ["another"]}
-    written(tmp_path / "engines", records)
-    assert replay(tmp_path / "engines", tmp_path, "--list") == output.FAULT
+    (tmp_path / "copy").mkdir()
+    written(tmp_path / "copy" / "engines", records)
+    assert replay(tmp_path / "copy" / "engines", tmp_path, "--list") == output.FAULT
     shown = capsys.readouterr().out
     assert "  other engine: another version of the engine decided" in shown
     assert "  not asked: refused before the policy was asked" in shown
@@ -144,7 +152,10 @@ async def test_erase_then_replay(tmp_path: Path, capsys: pytest.CaptureFixture[s
     keys.erase("crm.example", USER)
     keys.close()
     assert replay(log, tmp_path) == output.FAULT
-    assert "not replayed: 2 decisions, erased (d_" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "not replayed: 2 decisions, erased (d_" in said.out
+    assert "nothing was replayed: the key to what the rules saw was erased (fix: " in said.err
+    assert "--bundle" not in said.err
     assert counterfactual(log, tmp_path, MAIL) == output.FAULT
     (left,) = json.loads(capsys.readouterr().out)["straight"]["left"]
     assert (left["why"], left["decisions"]) == ("erased", 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from safeconduct.cli import init, main
 from safeconduct.config import schema
 from safeconduct.config.users import UserEntry
 from safeconduct.core.manifest import Manifest
@@ -170,6 +172,26 @@ def config(
             "mail": msgspec.convert(MAIL, Manifest),
         },
     )
+
+
+def configured(directory: Path) -> Path:
+    """Makes a directory with the log and state of a simulated task one that a command takes as its
+    configuration; the directory.
+    """
+    init.write(directory)
+    path = directory / "safeconduct.yaml"
+    text = path.read_text()
+    for old, new in (("tenant: example\n", "tenant: crm.example\n"), ("state/audit", "audit")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path.write_text(text)
+    return directory
+
+
+def operated(*words: str) -> int:
+    """The exit code of a command, which has its own event loop, wherever this is called."""
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(main.main, words).result()
 
 
 class Rules:

@@ -106,7 +106,8 @@ def write(
     opened: Mapping[int, Any],
     verifier: bytes,
 ) -> None:
-    """Writes a bundle of a log's records, as a new file that its owner alone can read.
+    """Writes a bundle of a log's records, as a new file that its owner alone can read: all of it,
+    or nothing.
 
     Raises:
         FileExistsError: there is something of that name.
@@ -128,13 +129,21 @@ def write(
         },
         VERIFIER: verifier,
     }
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(fd, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
-        for name, data in members.items():
-            member = zipfile.ZipInfo(name, _DATE)
-            member.create_system = 3  # Unix, wherever this runs
-            member.external_attr = 0o644 << 16
-            bundle.writestr(member, data)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
+                for name, data in members.items():
+                    member = zipfile.ZipInfo(name, _DATE)
+                    member.create_system = 3  # Unix, wherever this runs
+                    member.external_attr = 0o644 << 16
+                    bundle.writestr(member, data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)  # which replaces nothing, as renaming does
+    finally:
+        aside.unlink()
 
 
 def _proof(one: Proven) -> bytes:

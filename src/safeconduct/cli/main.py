@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
 from safeconduct import __version__
-from safeconduct.cli.output import FAULT, FOUND, add_format, complain, emit
+from safeconduct.cli.output import FAULT, FOUND, Misused, add_format, complain, emit, usage
 
 VERBS: Final = (
     "demo", "init", "serve", "check", "schema", "task", "wrap", "connect", "revoke", "consent",
@@ -134,6 +134,8 @@ def _failed(error: Exception, args: argparse.Namespace) -> int:
         else:
             sys.stderr.write(f"{error}\n")
         return FOUND
+    if isinstance(error, Misused):
+        return usage(str(error))
     if os.environ.get("SAFECONDUCT_DEBUG") == "1":
         traceback.print_exception(error)
     elif type(error).__module__.startswith("safeconduct."):

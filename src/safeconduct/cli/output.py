@@ -21,6 +21,10 @@ USAGE: Final = 2
 FAULT: Final = 3
 
 
+class Misused(Exception):
+    """The arguments make no sense, and this is why: the verb ends with `USAGE`."""
+
+
 def add_format(parser: argparse.ArgumentParser) -> None:
     """Add `--format`; every verb has it already, so this is for the verbs of a verb."""
     parser.add_argument(

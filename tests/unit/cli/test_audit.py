@@ -80,7 +80,7 @@ def test_a_line_has_the_time_and_what_explain_takes(
     written(tmp_path, [timed, {"kind": "note"}])
     assert main.main(["audit", "show", str(tmp_path)]) == output.OK
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
-        ["0", "2025-11-16T09:00:00+00:00", "decision", "permit", "d_1", "crm.get_case"],
+        ["0", "2025-11-16T09:00:00+00:00", "decision", "permit", "d_1", "crm.get_case", "t_1"],
         ["1", "note"],
     ]
 
@@ -105,6 +105,28 @@ def test_the_word_of_the_witnesses_of_a_configuration_is_good_for_so_long(
         assert main.main(["audit", "verify", "--config", str(gateway)]) == code
     assert "cosigned by nobody within 29 s before the newest record" in capsys.readouterr().out
     assert main.main(["audit", "verify", str(log), "--witness-policy", str(policy)]) == 0
+
+
+def test_a_task_has_a_time_and_an_answer_says_by_whom(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = {"kind": "task", "phase": "started", "task": "t_1", "started_ms": 1_763_283_600_000}
+    asked = {"kind": "approval", "phase": "granted", "task": "t_1", "by": "uid:7", "at_ms": 0}
+    written(tmp_path, [task, asked])
+    assert main.main(["audit", "show", str(tmp_path)]) == output.OK
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["0", "2025-11-16T09:00:00+00:00", "task", "started", "t_1"],
+        ["1", "1970-01-01T00:00:00+00:00", "approval", "granted", "t_1", "by", "uid:7"],
+    ]
+
+
+def test_a_file_is_no_log_and_may_be_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = tmp_path / "case.zip"
+    case.touch()
+    code, said = _verify(case, capsys)
+    assert (code, f"(fix: a bundle is verified with --bundle {case})" in said) == (2, True)
 
 
 def test_the_witnesses_of_a_configuration_are_asked_for_unless_others_are_given(

@@ -71,7 +71,7 @@ def test_records_are_found_by_what_is_said_of_them(
     assert (code, err) == (output.OK, NOT_NOTED)
     assert out.split() == [
         "8", "2026-11-18T11:06:48+00:00", "decision", "deny", SECOND, "mail.send",
-        "flow-not-allowed",
+        "flow-not-allowed", "t_1",
     ]  # fmt: skip
 
 
@@ -91,6 +91,38 @@ def test_each_option_narrows(
 ) -> None:
     code, out, _ = run(capsys, "query", log, "--format", "json", *asked)
     assert (code, [record["n"] for record in lines(out)]) == (output.OK, numbers)
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "known"),
+    [("--verdict", "denied!", "permit, elevate, deny, ok"), ("--kind", "decisions", "decision")],
+)
+def test_a_word_that_no_record_says_is_a_mistake(
+    option: str, word: str, known: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "query", log, option, word)
+    assert (code, out, known in err) == (output.USAGE, "", True)
+    assert err.startswith(f"safeconduct: {option} {word}: no record says that of itself (fix: ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--verdict", "elevate"], "0 records"),
+        (["--tool", "crm.get"], "0 records; no record names the tool crm.get"),
+        (
+            ["--agent", "sales", "--tool", "none", "--task", "t_1"],
+            "0 records; no record names the agent sales; no record names the tool none",
+        ),
+        (["--agent", "triage", "--tool", "crm.search"], "0 records"),
+    ],
+)
+def test_no_record_is_said_to_be_none(
+    asked: list[str], said: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = f"{NOT_NOTED}safeconduct: {said}\n"
+    assert run(capsys, "query", log, *asked) == (output.OK, "", told)
+    assert run(capsys, "query", log, *asked, "--format", "json") == (output.OK, "", NOT_NOTED)
 
 
 @pytest.mark.parametrize("text", ["soon", "7", "0d", "2026-11-18T11:06:47", "7d ago"])
@@ -220,6 +252,13 @@ def test_all_about_a_decision(log: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "    tool            crm.get_case\n" in out
 
 
+def test_what_is_nearly_a_decision_is_no_directory(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "show", "d_nope")
+    assert (code, "there is no decision d_nope: an id is d_ and 24 hex" in err) == (1, True)
+
+
 def test_two_directories_are_not_understood(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "show", log, log)
     assert (code, "is no decision" in err) == (output.USAGE, True)
@@ -282,9 +321,53 @@ def test_a_bundle_of_nothing_is_none(
     log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = tmp_path / "out.zip"
-    code, _, err = run(capsys, "export", log, "--case", "C", "--out", where, "--kind", "none")
+    code, _, err = run(capsys, "export", log, "--case", "C", "--out", where, "--kind", "pin")
     assert (code, where.exists()) == (output.FOUND, False)
     assert "no record answers" in err
+    code, _, err = run(capsys, "export", log, "--case", "C", "--out", where, "--task", "t_none")
+    assert (code, where.exists()) == (output.FOUND, False)
+    assert "no record answers" in err
+
+
+def test_a_bundle_that_cannot_be_written_leaves_nothing(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    where = tmp_path / "new" / "out.zip"
+    where.parent.mkdir()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        code, _, _ = run(capsys, "export", log, "--case", "C", "--out", where, "--kind", "task")
+    assert (code, list(where.parent.iterdir())) == (output.FAULT, [])
+    code, _, _ = run(capsys, "export", log, "--case", "C", "--out", where, "--kind", "task")
+    assert (code, list(where.parent.iterdir())) == (output.OK, [where])
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "claim"),
+    [
+        (["--agent", "triage", "--user", "jane"], 0, "of what triage did for jane all 5 records"),
+        (["--agent", "triage", "--user", "jane", "--verdict", "deny"], 0,
+         "of what triage did for jane all records that were asked for"),
+        (["--kind", "decision"], 0, "a selection: completeness is not claimed"),
+        (["--task", "t_2"], 1, "completeness is NOT claimed"),
+    ],
+)  # fmt: skip
+def test_a_bundle_says_whether_it_claims_to_be_complete(
+    asked: list[str],
+    code: int,
+    claim: str,
+    log: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    until = ["--until", "2026-11-18T12:00:00Z"] if code == 0 else []
+    where = tmp_path / "out.zip"
+    ended, out, _ = run(capsys, "export", log, "--case", "C", "--out", where, *asked, *until)
+    last = claim if "ompleteness" in claim else f"{claim}, none is missing"
+    assert (ended, out.splitlines()[-1]) == (code, last)
 
 
 def test_a_week_that_has_passed_is_archived_and_still_answers(
@@ -324,5 +407,49 @@ def test_a_log_in_use_is_no_copy_and_not_read_past_its_gateway(
         code, out, err = run(capsys, *verb, log)
     finally:
         os.close(held)
-    assert (code, out) == (output.FAULT, "")
+    assert (code, out) == (output.USAGE, "")
     assert "name the configuration of its gateway with --config" in err
+
+
+@pytest.mark.parametrize(
+    ("lies", "kept"),
+    [
+        (".", "keys/keystore.sqlite3"),
+        ("..", "keys/keystore.sqlite3"),
+        ("state", "keys/keystore.sqlite3"),
+        ("..", "audit.signed"),
+        ("state", "audit.signed"),
+    ],
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_log_that_has_its_gateways_keys_beside_it_is_no_copy(
+    lies: str, kept: str, linked: bool, log: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    beside = (tmp_path / lies if lies == "state" else log / lies) / kept
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    beside.touch()
+    if linked:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "log").symlink_to(log)
+        log = tmp_path / "elsewhere" / "log"
+    before = sorted(log.iterdir())
+    said = (
+        f"safeconduct: {log} has its gateway's keys beside it, and is no copy, so reading it "
+        "belongs on record (fix: name the configuration of its gateway with --config; a copy lies "
+        "elsewhere)\n"
+    )
+    out = str(tmp_path / "out.zip")
+    for verb in (
+        ["audit", "show", FIRST, str(log)],
+        ["audit", "show", str(log)],
+        ["audit", "query", str(log)],
+        ["audit", "timeline", "t_1", str(log)],
+        ["audit", "export", "--case", "C", "--out", out, str(log)],
+        ["audit", "replay", str(log)],
+        ["explain", FIRST, "--log", str(log)],
+    ):
+        assert main.main(verb) == output.USAGE, verb
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err) == ("", said)
+    assert sorted(log.iterdir()) == before

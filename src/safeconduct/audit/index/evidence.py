@@ -67,6 +67,11 @@ def counter_of(query: Query) -> Counter | None:
     return "pair_n" if query.agent is not None and query.user is not None else None
 
 
+def narrowed(query: Query) -> bool:
+    """Whether less is asked for than all that a counter counts in its span."""
+    return any(getattr(query, name) is not None for name in _NARROWING)
+
+
 def gather(search: Search, query: Query) -> Evidence:
     """The evidence for the answer to a question that says until when.
 

@@ -38,7 +38,9 @@ _DAY_MS: Final = 86_400_000
 _CACHED: Final = 65_536
 """How many keys, and how many pseudonyms, are held in memory."""
 
-_STATE: Final = "state"
+STATE: Final = "state"
+"""The state directory, where it stands beside a log."""
+
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _CHECK: Final = b"safeconduct keystore 1"
 
@@ -306,7 +308,7 @@ def near(log: Path) -> Keystore | None:
     log, or in a state directory beside it. None where there is none that can be used.
     """
     above = log.absolute().parent
-    for state in (above, above / _STATE):
+    for state in (above, above / STATE):
         try:
             return Keystore(state / DIRECTORY, create=False)
         except (LogFault, OSError):

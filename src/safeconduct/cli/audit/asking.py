@@ -10,7 +10,7 @@ import re
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -95,10 +95,18 @@ def add_tenant(parser: argparse.ArgumentParser) -> None:
 def query_of(args: argparse.Namespace, reading: Reading) -> Query:
     """The question in the arguments; what is asked for ends now at the latest.
 
-    Raises: as `Reading.pseudonym`.
+    Raises:
+        NoSuchUser, LogFault: as `Reading.pseudonym`.
+        Misused: no record ever says that of itself.
     """
     from safeconduct.audit.index.query import Query
+    from safeconduct.audit.index.words import KINDS, SAID
 
+    for option, word, known in (("kind", args.kind, KINDS), ("verdict", args.verdict, SAID)):
+        if word is not None and word not in known:
+            raise output.Misused(
+                f"--{option} {word}: no record says that of itself (fix: {', '.join(known)})"
+            )
     return Query(
         tenant=reading.tenant,
         agent=args.agent,
@@ -214,20 +222,45 @@ def configured(directory: Path, given: Path | None, args: argparse.Namespace) ->
 
     Raises:
         ConfigError: there is no configuration, where one is needed.
-        NotNoted: what is given as a copy is a gateway's own log, which it has open.
+        Misused: what is given as a copy is a gateway's own log.
         OSError: the log cannot be read.
     """
     from safeconduct.audit import lock
-    from safeconduct.config import load
+    from safeconduct.config import ConfigError, load
 
     if given is None:
         return load(Path(args.config))
-    if lock.is_held(directory):
-        raise NotNoted(
-            f"{directory} is a log that is being written, so reading it belongs on record "
-            "(fix: name the configuration of its gateway with --config)"
-        )
+    with suppress(ConfigError, OSError):
+        config = load(Path(args.config))
+        if output.log_of(config).samefile(directory):
+            return config
+    for said, true in (
+        ("is a log that is being written", lock.is_held(directory)),
+        ("has its gateway's keys beside it, and is no copy", _keys_beside(directory)),
+    ):
+        if true:
+            raise output.Misused(
+                f"{directory} {said}, so reading it belongs on record "
+                "(fix: name the configuration of its gateway with --config; a copy lies elsewhere)"
+            )
     return None
+
+
+def _keys_beside(directory: Path) -> bool:
+    """Whether a keystore, or what the signer remembers, lies where a gateway has it: then this is
+    the log itself, by whatever name.
+    """
+    from safeconduct.audit.payloads import keystore
+    from safeconduct.audit.signer import notary
+
+    kept = Path(keystore.DIRECTORY, keystore.FILE)
+    for log in (directory.absolute(), directory.resolve()):
+        states = (log.parent, log.parent / keystore.STATE)
+        if any((place / kept).exists() for place in (log, *states)):
+            return True
+        if any((state / notary.MEMORY).exists() for state in states):
+            return True
+    return False
 
 
 @contextmanager
@@ -235,7 +268,7 @@ def opened(args: argparse.Namespace) -> Generator[Reading | None]:
     """The log that the arguments name, ready to be asked; None, and a complaint, without one.
 
     Raises:
-        ConfigError, NotNoted: as `configured`.
+        ConfigError, Misused: as `configured`.
         LogFault: the keystore cannot be used.
         OSError: the log cannot be read.
     """
@@ -285,6 +318,22 @@ def _count(text: str) -> int:
     if number < 1:
         raise ValueError
     return number
+
+
+def nothing(reading: Reading, query: Query) -> str:
+    """Why no record answers, as far as that can be told: what no record at all names is named."""
+    from safeconduct.audit.index.query import Query
+
+    alone = (
+        ("agent", query.agent, Query(tenant=query.tenant, agent=query.agent, limit=1)),
+        ("tool", query.tool, Query(tenant=query.tenant, tool=query.tool, limit=1)),
+    )
+    unknown = [
+        f"no record names the {what} {value}"
+        for what, value, asked in alone
+        if value is not None and not reading.search.find(asked)
+    ]
+    return "; ".join(["0 records", *unknown])
 
 
 def ended(reading: Reading, code: int = output.OK) -> int:

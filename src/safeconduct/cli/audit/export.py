@@ -6,11 +6,15 @@ import argparse
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking, place
 from safeconduct.cli.audit.query import sentence
+
+if TYPE_CHECKING:
+    from safeconduct.audit.index.evidence import Evidence
+    from safeconduct.audit.index.query import Query
 
 HELP: Final = "write a bundle of records, proofs and a verifier, to be checked anywhere"
 EXAMPLE: Final = """\
@@ -54,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         search, directory = reading.search, reading.directory
         before = gather(search, query)
         found = search.find(query)
-        if not found and before.counter is None:
+        if not found and not before.hits:
             return output.refused("no record answers")
         said = bundle.case(args.case, search.origin(), query, found, before.counter)
         case = sha256(said).hexdigest()
@@ -89,5 +93,24 @@ def run(args: argparse.Namespace) -> int:
             "complete": evidence.counter,
             "missing": evidence.flaw,
         }
-        output.emit(args, value, f"{args.out}: {told}")
+        output.emit(args, value, f"{args.out}: {told}\n{_claimed(args, query, evidence)}")
         return asking.ended(reading, output.FOUND if evidence.flaw else output.OK)
+
+
+def _claimed(args: argparse.Namespace, query: Query, evidence: Evidence) -> str:
+    """Whether the bundle claims to be complete, and of what."""
+    from safeconduct.audit.index.evidence import narrowed
+
+    if evidence.counter is None:
+        return "a selection: completeness is not claimed"
+    if evidence.flaw is not None:
+        return "completeness is NOT claimed"
+    whose = (
+        f"task {query.task}"
+        if query.task is not None
+        else f"what {query.agent} did for {args.user}"
+    )
+    if narrowed(query):
+        return f"of {output.printable(whose)} all records that were asked for, none is missing"
+    number = sum(query.fits(hit.entry) for hit in evidence.hits)
+    return f"of {output.printable(whose)} all {output.counted(number, 'record')}, none is missing"

@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         for hit in found:
             record = reading.opener.shown(hit.record)
             output.emit(args, record, line(record))
+        if not found and args.format != "json":
+            output.complain(asking.nothing(reading, query))
         return asking.ended(reading)
 
 
@@ -67,6 +69,8 @@ def _proven(
     if args.format == "json":
         _json(args, evidence, note, proven, answer)
     else:
+        if not found:
+            output.complain(asking.nothing(reading, query))
         for one in proven:
             if one.hit.entry.n in answer:
                 output.emit(args, None, line(reading.opener.shown(one.hit.record)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,11 +23,19 @@ JSON = dict[str, Any]
 HELP: Final = "decide recorded calls again, bit for bit, or as another policy had"
 EXAMPLE: Final = """\
 safeconduct audit replay --config ./gateway --since 24h
-safeconduct audit replay ./gateway/state/audit --bundle ./policy.last
+safeconduct audit replay --config ./gateway --bundle ./policy.last
 safeconduct audit replay --config ./gateway --policy ./policy.new"""
 
 
-_NOTHING: Final = "nothing was replayed (fix: name the bundle that decided with --bundle)"
+_FIX: Final[dict[str, str]] = {
+    "other bundle": "name the bundle that decided with --bundle",
+    "other engine": "install the engine that decided, or name that bundle with --bundle",
+    "erased": "what the rules saw is erased: nothing replays these any more",
+    "sealed": "read the log where its keys are, with --config",
+    "missing": "bring back the payload files",
+    "not asked": "none of these decisions is the policy's",
+}
+"""By why decisions are not replayed, what helps where all of them are not."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,11 +154,24 @@ def _again(
         if found.differing:
             return output.FOUND
         if not found.replayed:
-            output.complain(_NOTHING)
+            output.complain(_nothing(found.decisions, [left.why for left in found.unreplayed]))
             return output.FAULT
         return output.OK
 
     return show
+
+
+def _nothing(decisions: int, whys: Iterable[str]) -> str:
+    """That nothing was replayed, and why; what to do stands there where it helps."""
+    from safeconduct.policy.replay.again import WHY
+
+    if not decisions:
+        return "nothing was replayed: no decision was asked for (fix: another span or task)"
+    said = sorted(set(whys)) or ["not asked"]
+    words = {str(why): sentence for why, sentence in WHY.items()}
+    reasons = "; ".join(words[why] for why in said)
+    fixes = "; ".join(_FIX[why] for why in said if why in _FIX)
+    return f"nothing was replayed: {reasons}" + (f" (fix: {fixes})" if fixes else "")
 
 
 def _instead(
@@ -187,7 +208,9 @@ def _instead(
 def _shown(args: argparse.Namespace, found: Simulated) -> int:
     output.emit(args, found, "\n".join(_had(found)))
     if not (found.straight.compared or found.diverged.compared):
-        output.complain(_NOTHING)
+        parts = (found.straight, found.diverged)
+        whys = [left.why for part in parts for left in part.left]
+        output.complain(_nothing(sum(part.decisions for part in parts), whys))
         return output.FAULT
     unknown = sum(left.decisions for left in (*found.straight.left, *found.diverged.left))
     if unknown and not args.accept_unreplayed:

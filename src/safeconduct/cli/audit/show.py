@@ -18,6 +18,7 @@ safeconduct audit show --config ./gateway --last 20
 safeconduct audit show d_0123456789abcdef01234567 --config ./gateway"""
 
 _ID: Final = re.compile(r"d_[0-9a-f]{24}")
+_LIKE_ONE: Final = re.compile(r"d_[^/]*")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,10 @@ def run(args: argparse.Namespace) -> int:
     if args.shown is not None and not _ID.fullmatch(args.shown):
         if args.directory is not None:
             return output.usage(f"{args.shown} is no decision (fix: its id has the form d_…)")
+        if _LIKE_ONE.fullmatch(args.shown) and not Path(args.shown).exists():
+            return output.refused(
+                f"there is no decision {args.shown}: an id is d_ and 24 hexadecimal digits"
+            )
         args.shown, args.directory = None, Path(args.shown)
     with asking.opened(args) as reading:
         if reading is None:
@@ -43,21 +48,28 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _records(args: argparse.Namespace, reading: asking.Reading) -> int:
-    """All of them, in one piece after the other: a log may be larger than memory."""
+    """All of them, in one piece after the other: a log may be larger than memory.
+
+    The last ones are read once, as there are more of them when they are on record.
+    """
     from safeconduct.audit.faults import LogFault
     from safeconduct.audit.reading import read
     from safeconduct.audit.records import SEQUENCE, encode
 
     asked = {"decision": args.decision, "task": args.task, "last": args.last}
+    held = None if args.last is None else list(read(reading.directory, **asked))
+
+    def records() -> Iterator[dict[str, Any]]:
+        return read(reading.directory, **asked) if held is None else iter(held)
 
     def entries() -> Iterator[tuple[int, bytes]]:
         with suppress(LogFault):  # is raised again when the records before it are printed
-            for record in read(reading.directory, **asked):
+            for record in records():
                 yield record[SEQUENCE], encode(record)
 
     said = reading.note_of("show", {name: one for name, one in asked.items() if one}, entries())
     upto = -1 if said.last is None else said.last
-    for one in read(reading.directory, **asked):
+    for one in records():
         if one[SEQUENCE] > upto:
             break  # was written meanwhile: the record of this reading
         record = reading.opener.whole(one)
@@ -98,11 +110,13 @@ def _decision(args: argparse.Namespace, reading: asking.Reading) -> int:
 
 
 def line(record: Mapping[str, Any]) -> str:
-    """A record in one line."""
+    """A record in one line: its number, when, what it is, what it is about, whose, and by whom."""
     said = record.get("verdict") or record.get("status") or record.get("phase") or ""
     about = record.get("tool") or record.get("target") or record.get("id") or ""
     reason = record.get("reason", "")
-    at = output.moment(record["at_ms"]) if "at_ms" in record else ""
+    at_ms = record.get("at_ms", record.get("started_ms"))
+    at = "" if at_ms is None else output.moment(at_ms)
+    by = record.get("by", "")
     parts = (
         f"{record['n']:>6}",
         at,
@@ -111,5 +125,7 @@ def line(record: Mapping[str, Any]) -> str:
         record.get("decision", ""),
         about,
         reason,
+        record.get("task", ""),
+        f"by {by}" if by else "",
     )
     return "  ".join(output.printable(part) for part in parts if part)

@@ -61,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
         return output.usage(str(error))
     if args.bundle is not None:
         return _bundle(args, held)
+    if args.directory is not None and args.directory.is_file():
+        return output.usage(
+            f"{args.directory} is a file, and no log (fix: a bundle is verified with "
+            f"--bundle {args.directory})"
+        )
     directory: Path | None = args.directory
     # What was kept elsewhere knows of a log even where nothing of it is left.
     if directory is None or not held.kept:

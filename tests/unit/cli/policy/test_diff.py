@@ -22,7 +22,7 @@ from safeconduct.policy.loading import load
 from safeconduct.simulation import SimulatedTask
 from tests.support.bundles import write
 from tests.support.logs import numbers, written
-from tests.support.worlds import config
+from tests.support.worlds import config, configured, operated
 
 MAIL = 'permit contains {"id": "mail"} if input.call.tool == "mail.send"\n'
 CAREFUL = MAIL.replace(
@@ -60,7 +60,9 @@ async def decided_by(rules: str, tmp_path: Path, masks: str = "{}\n") -> Path:
             ("crm.no_such_tool", {}, sent),
         ):
             await task.call(tool, arguments, result)
-        return Path(task.config.directory) / task.config.root.audit.directory
+        log = Path(task.config.directory) / task.config.root.audit.directory
+    configured(tmp_path)
+    return log
 
 
 @pytest.fixture
@@ -70,7 +72,8 @@ async def log(tmp_path: Path) -> Path:
 
 def diff(tmp_path: Path, log: Path, old: str, new: str, *more: str) -> int:
     bundles = str(tmp_path / old), str(tmp_path / new)
-    return main.main(["policy", "diff", *bundles, "--against", str(log), *more])
+    place = ["--against", str(log), "--config", str(tmp_path)]
+    return operated("policy", "diff", *bundles, *place, *more)
 
 
 def test_a_policy_against_itself_changes_no_decision(
@@ -131,12 +134,14 @@ def test_what_is_not_replayed_may_be_wider_unless_that_is_accepted(
     for record in records:
         for added in ("n", "task_n", "pair_n", "payload"):
             record.pop(added, None)
-    written(tmp_path / "mixed", records)
-    assert diff(tmp_path, tmp_path / "mixed", "old", "old") == output.FOUND
+    mixed = tmp_path / "copy" / "mixed"
+    mixed.parent.mkdir()
+    written(mixed, records)
+    assert diff(tmp_path, mixed, "old", "old") == output.FOUND
     said = capsys.readouterr()
     assert "1 decision not replayed, of which NEW may permit more (fix: " in said.err
     assert said.out.endswith("\n0 decisions change\n")
-    assert diff(tmp_path, tmp_path / "mixed", "old", "old", "--accept-unreplayed") == output.OK
+    assert diff(tmp_path, mixed, "old", "old", "--accept-unreplayed") == output.OK
     assert capsys.readouterr().err == (
         "safeconduct: this reading is not on record: a copy of a log takes no records\n"
     )
@@ -221,6 +226,7 @@ async def test_decisions_before_the_policy_compare_nothing(
     ) as task:
         await task.call("crm.no_such_tool", {}, sent)
         log = Path(task.config.directory) / task.config.root.audit.directory
+    configured(tmp_path)
     assert diff(tmp_path, log, "old", "old") == output.FAULT
     assert "the policy was asked about none of these decisions" in capsys.readouterr().err
 

@@ -1,0 +1,27 @@
+"""The words that records say of themselves, as docs/reference/records.md has them: what is asked
+for by another is a mistake, and no search without a result.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KINDS: Final = (
+    "approval", "audit.full", "audit.read", "client", "clock.step", "config", "consent", "decision",
+    "erasure", "evaluation", "hold", "key.rotated", "memory", "node.checkpoint", "outcome", "pin",
+    "policy", "retention", "revocation", "svid", "task",
+)  # fmt: skip
+"""What kinds of records there are."""
+
+SAID: Final = (
+    # verdicts of decisions
+    "permit", "elevate", "deny",
+    # statuses of outcomes
+    "ok", "error", "refused", "withheld", "cancelled", "unknown", "handed-over",
+    # phases of all else
+    "access-request", "amended", "began", "decision", "denied", "diff", "ended", "explain",
+    "export", "given", "granted", "introspection", "issued", "loaded", "placed", "publish", "query",
+    "released", "renewed", "replay", "requested", "revocation", "search", "show", "started",
+    "timeline", "withdrawn",
+)  # fmt: skip
+"""The verdicts, statuses and phases that there are."""
