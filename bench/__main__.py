@@ -142,7 +142,7 @@ async def main(given: argparse.Namespace) -> None:
         f"{ruled['own_process_us']} us in a process of their own, {ruled['cedar_us']} us in Cedar"
     )
     # In a thread, as what writes its log runs a loop of its own.
-    replayed = await asyncio.to_thread(replays.measured)
+    replayed = await asyncio.to_thread(replays.measured, min(given.rounds, replays.ROUNDS))
     print(
         f"what a change would do: {replayed['rego rego']} decisions a second of CPU in Rego, "
         f"{replayed['cedar cedar']} in Cedar, {replayed['rego cedar']} from one to the other"

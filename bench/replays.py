@@ -217,10 +217,10 @@ def write(
         log.close()
 
 
-def per_second(directory: Path, old: LocalEngine, new: LocalEngine) -> int:
+def per_second(directory: Path, old: LocalEngine, new: LocalEngine, rounds: int) -> int:
     """Decisions replayed in a second of CPU: the best of some rounds."""
     best = 0.0
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         comparison = Comparison(Bundles([old]), new)
         start = time.process_time_ns()
         for record in decisions(directory):
@@ -232,7 +232,7 @@ def per_second(directory: Path, old: LocalEngine, new: LocalEngine) -> int:
     return round(best)
 
 
-def measured() -> dict[str, int]:
+def measured(rounds: int = ROUNDS) -> dict[str, int]:
     """Decisions a second of CPU: a bundle against itself, and against the same rules in the other
     engine.
     """
@@ -244,7 +244,7 @@ def measured() -> dict[str, int]:
                 write(Path(directory), records(old, cold=cold))
                 for other, new in engines.items():
                     key = f"{name} {other}{' cold' if cold else ''}"
-                    found[key] = per_second(Path(directory), old, new)
+                    found[key] = per_second(Path(directory), old, new, rounds)
     return found
 
 
