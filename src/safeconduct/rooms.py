@@ -204,7 +204,9 @@ class Rooms:
     async def start(self) -> None:
         """Records the start and what a crash left open, and asks the upstreams what they offer."""
         now_ms = self.clock_ms()
-        for name in forget_again(self.keys, self.state.erased()):
+        # No key is destroyed for a record that was not signed before this start: who can write the
+        # log but not sign it could have put it there. Who asked for it then was told to ask again.
+        for name in forget_again(self.keys, self.state.erased(self.log.signed)):
             _log.critical("%s was erased and was known again: the keystore is an old copy", name)
         await self.log.append(
             {

@@ -20,7 +20,7 @@ from safeconduct.audit.notes import parse_key
 from safeconduct.audit.signer import Refused, Signing, Unavailable, apart, keys
 from safeconduct.audit.signer.apart import Apart
 from safeconduct.audit.signer.frames import ANSWERED, DONE, REFUSED, UNAVAILABLE, received
-from safeconduct.audit.signer.notary import MEMORY, PUBLIC, beside
+from safeconduct.audit.signer.notary import CLOSED, MEMORY, PUBLIC, beside
 from tests.support.logs import ORIGIN, Memory, numbers, opened, written
 
 
@@ -59,8 +59,9 @@ def signed(log: Path) -> Checkpoint:
 
 def test_it_signs(log: Path, state: Path) -> None:
     assert signed(log).size == 5
-    assert {path.name for path in state.iterdir()} == {keys.NAME, MEMORY}
-    assert not {keys.NAME, MEMORY} & {path.name for path in log.iterdir()}
+    own = {keys.NAME, MEMORY, CLOSED}
+    assert {path.name for path in state.iterdir()} == own
+    assert not own & {path.name for path in log.iterdir()}
 
 
 def test_it_is_another_process_and_ends_when_nobody_asks(signer: Apart) -> None:
@@ -251,10 +252,10 @@ class Moody:
         self.start = signing.start
         self.close = signing.close
 
-    def sign(self, size: int) -> str:
+    def sign(self, size: int, *, last: bool = False) -> str:
         if self.fails:
             raise self.fails[0]
-        return self.signing.sign(size)
+        return self.signing.sign(size, last=last)
 
 
 class Room:
@@ -322,7 +323,7 @@ async def test_a_checkpoint_of_another_tree_ends_the_log(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = room.signer.sign(0)
-    monkeypatch.setattr(room.signer, "sign", lambda _: first)
+    monkeypatch.setattr(room.signer, "sign", lambda _, **__: first)
     fault = await room.refused()
     assert (fault.code, "not what was written" in fault.sentence) == ("forked", True)
 
@@ -332,10 +333,10 @@ async def test_a_log_whose_signer_fails_once_at_the_end_is_signed(
 ) -> None:
     failures = [Unavailable("not now")]
 
-    def once(size: int) -> str:
+    def once(size: int, *, last: bool = False) -> str:
         if failures and size:
             raise failures.pop()
-        return room.signer.signing.sign(size)
+        return room.signer.signing.sign(size, last=last)
 
     monkeypatch.setattr(room.signer, "sign", once)
     await room.log.append({"kind": "config"})
@@ -366,7 +367,7 @@ class Failing:
             raise self._error
         return parse_key(VKEY)
 
-    def sign(self, size: int) -> str:
+    def sign(self, size: int, *, last: bool = False) -> str:
         del size
         raise self._error
 

@@ -13,7 +13,7 @@ from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.checkpointing import OpenSigner
 from safeconduct.audit.log import Log
 from safeconduct.audit.signer import keys
-from safeconduct.audit.signer.notary import MEMORY, PUBLIC, beside
+from safeconduct.audit.signer.notary import CLOSED, MEMORY, PUBLIC, beside
 
 ORIGIN = "crm.example/audit"
 
@@ -110,12 +110,13 @@ def outcome(decision: str, status: str = "ok") -> dict[str, Any]:
 
 
 def rewind(directory: Path, tree: Checkpoint) -> None:
-    """Checkpoint and signer's memory as they were when that was the newest."""
+    """Checkpoint and signer's memory as they were when that was the newest, and a crash came."""
     held = keys.hold(directory / keys.NAME, ORIGIN)
     os.close(held.fd)
     line = str(notes.sign(tree.text(), held.signer))
     checkpoint.store(directory, tree, line)
     (directory / MEMORY).write_text(f"{tree.text()}\n{line}")
+    (directory / CLOSED).unlink(missing_ok=True)
 
 
 def sign(directory: Path, tree: Checkpoint) -> None:
@@ -130,6 +131,6 @@ def sign(directory: Path, tree: Checkpoint) -> None:
 
 
 def forget(directory: Path) -> None:
-    """Removes what remembers a log: its checkpoint, and its signer's memory. The key stays."""
-    for name in (checkpoint.NAME, PUBLIC, MEMORY):
+    """Removes what remembers a log: its checkpoint, and all that is its signer's."""
+    for name in (checkpoint.NAME, PUBLIC, MEMORY, CLOSED, keys.NAME):
         (directory / name).unlink()

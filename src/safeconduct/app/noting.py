@@ -15,6 +15,7 @@ from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.payloads.keystore import Keystore
 from safeconduct.audit.reads import noted
+from safeconduct.audit.retention.holding import resolved
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.schema import Config
 from safeconduct.rooms import STATE_FILE, clock_ms
@@ -30,8 +31,8 @@ def append(config: Config, value: Mapping[str, Any]) -> int:
         LedgerConflict: what is on record says otherwise.
     """
     record = noted(value, clock_ms(), operator())
-    with opened(config) as (log, _, _):
-        return asyncio.run(log.append(record))
+    with opened(config) as (log, keys, _):
+        return asyncio.run(log.append(resolved(record, keys)))
 
 
 def operator() -> str:

@@ -11,6 +11,7 @@ from safeconduct.app.reloading import Reloading
 from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.audit.reads import noted
 from safeconduct.audit.retention.erasing import HELD, NobodyToForget, forget
+from safeconduct.audit.retention.holding import resolved
 from safeconduct.core.record import label_value
 from safeconduct.entrypoints.consent import TICKET_PATH
 from safeconduct.entrypoints.operator import Handler, OperatorError
@@ -139,6 +140,7 @@ class Operating:
         except ValueError as error:
             raise OperatorError(f"this is no note: {error}") from None
         try:
+            record = resolved(record, self._rooms.keys)
             return {"n": await self._rooms.log.append(record)}
         except LedgerConflict as conflict:
             raise OperatorError(f"what is on record says otherwise: {conflict.reason}") from None

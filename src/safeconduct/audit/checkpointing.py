@@ -34,6 +34,7 @@ class Checkpointer:
         self._directory = directory
         self._signing = signing
         self._current: Callable[[], Checkpoint]
+        self._whole: Callable[[], bool] | None = None
         self._refused: LogFault | None = None
         self._failure = ""
         self._since_s: float | None = None  # when the oldest record came that is not signed
@@ -54,21 +55,26 @@ class Checkpointer:
         except Unavailable as error:
             raise LogFault("unsigned", f"{self._directory}: {error}") from error
 
-    def run(self, current: Callable[[], Checkpoint]) -> None:
-        """Signs what there is, and from then on what comes.
+    def begin(self, current: Checkpoint) -> None:
+        """Signs what there is, before anybody goes by it.
 
         From the first moment on, so that a log that is gone can be told from a new one.
 
         Raises:
             LogFault: the log could not be signed.
         """
-        self._current = current
+        self._current = lambda: current
         try:
             self._sign()
         except Unavailable as error:
             raise LogFault("unsigned", f"{self._directory}: {error}") from error
         if self._refused is not None:
             raise self._refused
+        self._whole = lambda: True
+
+    def run(self, current: Callable[[], Checkpoint], whole: Callable[[], bool]) -> None:
+        """From now on signs what comes; `whole` says whether nothing may stand behind it."""
+        self._current, self._whole = current, whole
         self._thread.start()
 
     def wake(self) -> None:
@@ -95,6 +101,11 @@ class Checkpointer:
         self._news.set()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._whole is not None:
+            # Nothing grows any more, and whoever closes this waits.
+            for _ in range(_LAST_ATTEMPTS):
+                if self._attempt(last=self._whole()):
+                    break
         self._signing.close()
 
     def _run(self) -> None:
@@ -105,15 +116,11 @@ class Checkpointer:
                 break
             self._attempt()
             self._closing.wait(INTERVAL_S)
-        # Nothing grows any more, and whoever closes this waits.
-        for _ in range(_LAST_ATTEMPTS):
-            if self._attempt():
-                break
 
-    def _attempt(self) -> bool:
+    def _attempt(self, *, last: bool = False) -> bool:
         asked_s = monotonic()
         try:
-            self._sign()
+            self._sign(last=last)
         except Unavailable as error:  # an older checkpoint is as true as it was
             self._failure = f": {error}"
             if self._since_s is None:
@@ -123,11 +130,11 @@ class Checkpointer:
         self._since_s = asked_s if self._news.is_set() else None
         return True
 
-    def _sign(self) -> None:
+    def _sign(self, *, last: bool = False) -> None:
         """Raises Unavailable."""
         expected = self._current()
         try:
-            signed = checkpoint.parse(self._signing.sign(expected.size))
+            signed = checkpoint.parse(self._signing.sign(expected.size, last=last))
         except Refused as refused:
             self._refused = self._fault(refused)
             return

@@ -65,6 +65,11 @@ class Committer:
         self._boundary = boundary
         self._fault: LogFault | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether what is on the disk is known to end at the head: nothing failed half done."""
+        return self._fault is None
+
     def commit(self, group: Sequence[Append]) -> None:
         """Gives every append its answer.
 

@@ -28,7 +28,11 @@ from safeconduct.ports import Projection
 
 
 class Log:
-    """An open log. Implements `Ledger`."""
+    """An open log. Implements `Ledger`.
+
+    `signed` is how many records were signed when it was opened. Those behind them are what a crash
+    left: acknowledged as far as anybody can tell, and too little to destroy anything for.
+    """
 
     def __init__(
         self,
@@ -36,8 +40,10 @@ class Log:
         checkpointer: Checkpointer,
         held: ExitStack,
         boundary: Boundary | None,
+        signed: int,
     ) -> None:
         """Use `open`. `held` is released when the log closes."""
+        self.signed = signed
         self._committer = committer
         self._boundary = boundary
         self._held = held
@@ -75,9 +81,10 @@ class Log:
             checkpointer = Checkpointer(directory, signer(directory, origin))
             held.callback(checkpointer.close)
             end = recovery.find_end(directory, origin, projection.applied())
-            checkpointer.start()
+            signed = recovery.signed(directory, checkpointer.start())
             tail = Tail(directory, origin, end.segment, end.offset, end.last)
             held.callback(tail.close)
+            checkpointer.begin(Checkpoint(origin, end.tree.size, end.tree.root()))
             if projection.applied() < end.tree.size:
                 recovery.replay(directory, projection, boundary)
             blobs = Blobs(directory)
@@ -86,13 +93,13 @@ class Log:
             reserve.require()
             held.callback(reserve.release)
             committer = Sequencer(Committer(tail, end.tree, projection, blobs, boundary), reserve)
-            checkpointer.run(lambda: Checkpoint(origin, *committer.head))
+            checkpointer.run(lambda: Checkpoint(origin, *committer.head), lambda: committer.whole)
         except BaseException as error:
             held.close()
             if isinstance(error, Damaged):
                 raise LogFault(error.code, f"{directory}: {error.sentence}") from error
             raise
-        return cls(committer, checkpointer, held, boundary)
+        return cls(committer, checkpointer, held, boundary, signed)
 
     @property
     def size(self) -> int:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from safeconduct.audit import checkpoint, segments
+from safeconduct.audit import checkpoint, notes, segments
 from safeconduct.audit.faults import Damaged, LogFault
+from safeconduct.audit.notes import BadNote, Key
 from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.records import SEQUENCE, decode
 from safeconduct.audit.walk import Walk
@@ -65,6 +66,19 @@ def find_end(directory: Path, origin: str, applied: int) -> Found:
     if segment != walk.segment:
         last = 0  # no group of it is whole
     return Found(walk.tree, max(0, walk.segment), walk.end, last)
+
+
+def signed(directory: Path, key: Key) -> int:
+    """How many records the checkpoint covers, if the log's key signed it.
+
+    Raises Damaged: the file is not a checkpoint. OSError.
+    """
+    try:
+        note = notes.parse((directory / checkpoint.NAME).read_bytes())
+        notes.verify(note, [key])
+    except (FileNotFoundError, BadNote):
+        return 0
+    return checkpoint.parse(note.text).size
 
 
 def replay(directory: Path, projection: Projection, boundary: Boundary | None = None) -> None:

@@ -42,6 +42,11 @@ class Sequencer:
         """Size and root of what is durable and applied."""
         return self._committer.head
 
+    @property
+    def whole(self) -> bool:
+        """See `Committer.whole`."""
+        return self._committer.whole
+
     def commit(self, group: Sequence[Append]) -> None:
         """Gives every append its answer, as `Committer.commit`."""
         self.disk_s = 0.0

@@ -26,6 +26,7 @@ class Forgetting(Counting):
         self._held = Table("held", str)
         self._placed = Table("placed", int)
         self._erased = Table("erased", str)
+        self._erased_at = Table("erased_at", int)
         self._signed_out = Table("signed_out", int)
 
     # --- the writer -------------------------------------------------------------------------------
@@ -50,10 +51,12 @@ class Forgetting(Counting):
         """
         user, name = record["user"], record["pseudonym"]
         own = [(task, one) for task, one in self._starts.current() if one.user.id == user]
-        names = (EVERYTHING, f"user {user}", *(f"task {task}" for task, _ in own))
+        names = (EVERYTHING, f"user {user}", f"user {name}", *(f"task {task}" for task, _ in own))
         if any(self._held.peek(one) is not None for one in names):
             return "held"
         self._erased.put(name, record["tenant"])
+        if self._erased_at.peek(name) is None:
+            self._erased_at.put(name, self._size())
         for task, start in own:
             self._revoke_task(task)
             self._purses.put(start.purse, None)
@@ -66,6 +69,10 @@ class Forgetting(Counting):
             self._signed_out.put(user, None)
             self._signed_out.put(name, signed_out)
         return None
+
+    def _size(self) -> int:
+        """How many records were applied before the one that is."""
+        raise NotImplementedError
 
     def _counted_as(self, pair: str, user: str, name: str) -> None:
         count = self._counters.peek(f"{pair} {user}")
@@ -83,6 +90,7 @@ class Forgetting(Counting):
         """How many records of holds there are: whoever knows as many knows all that is held."""
         return self._placed.get(COUNT) or 0
 
-    def erased(self) -> list[tuple[str, str]]:
-        """The pseudonyms of the users that are forgotten, and their tenants."""
-        return list(self._erased.items())
+    def erased(self, before: int) -> list[tuple[str, str]]:
+        """The pseudonyms of users whose erasure is among the first so many records; the tenants."""
+        at = dict(self._erased_at.items())
+        return [(name, tenant) for name, tenant in self._erased.items() if at.get(name, 0) < before]

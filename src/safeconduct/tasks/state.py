@@ -256,6 +256,9 @@ class TaskState(Forgetting):
             if ends(start):
                 self._revoke_task(task)
 
+    def _size(self) -> int:
+        return self._log.peek(SIZE) or 0
+
     def _pin(self, record: Record) -> str | None:
         if self._pins.peek(record["target"]) is None:
             self._pins.put(record["target"], record["pin"])

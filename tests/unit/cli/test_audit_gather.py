@@ -11,7 +11,7 @@ from safeconduct.audit.verify import verify
 from safeconduct.cli import main, output
 from tests.support.logs import numbers, written
 
-KEPT = {"audit.key", "audit.signed"}
+KEPT = {"audit.key", "audit.signed", "audit.closed"}
 
 
 @pytest.fixture

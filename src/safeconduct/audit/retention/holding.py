@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from msgspec import Meta
 
+from safeconduct.audit.payloads.keystore import Keystore
+
 EVERYTHING: Final = "log *"
 """What is held when all of a log is."""
 
@@ -38,6 +40,16 @@ class Retained(
     records_before: Annotated[int, Meta(ge=0)]
     payloads_before: Annotated[int, Meta(ge=0)]
     holds: Annotated[int, Meta(ge=0)]
+
+
+def resolved(record: Record, keys: Keystore) -> Record:
+    """The record of a hold with the user whom it means, where it tells them by their pseudonym.
+
+    Raises LogFault.
+    """
+    if record["kind"] != "hold" or record["what"] != "user":
+        return record
+    return {**record, "id": keys.user(record["id"]) or record["id"]}
 
 
 class Holds:

@@ -24,10 +24,11 @@ class Signing(Protocol):
         """
         ...
 
-    def sign(self, size: int) -> str:
+    def sign(self, size: int, *, last: bool = False) -> str:
         """Signs the log's first `size` records, which are durable, and stores the checkpoint.
 
-        Returns the signed note.
+        After the `last` ones the log is closed: what stands behind them when it is opened again,
+        nobody acknowledged. Returns the signed note.
 
         Raises:
             Refused: they are not a log that goes on from what was signed before. Asked again, it

@@ -1,7 +1,8 @@
 """The process that alone holds a log's key: it signs until the one that asks is gone.
 
-Over its standard input, a socket, come sizes of 8 bytes, big-endian. There is an answer to each,
-and one before the first: what came of it (1 byte), a length (4 bytes) and text.
+Over its standard input, a socket, come sizes of 8 bytes, big-endian, and whether it is the last (1
+byte). There is an answer to each, and one before the first: what came of it (1 byte), a length (4
+bytes) and text.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -29,11 +31,12 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
     notary = Notary(Path(directory), Path(state), origin)
-    with socket.socket(fileno=sys.stdin.fileno()) as connection:
+    # Who asks may leave at any time: there is nobody to tell then.
+    with suppress(ConnectionError), socket.socket(fileno=sys.stdin.fileno()) as connection:
         _answer(connection, lambda: str(notary.start()))
         while asked := received(connection, ASKED.size):
-            (size,) = ASKED.unpack(asked)
-            _answer(connection, partial(notary.sign, size))
+            size, last = ASKED.unpack(asked)
+            _answer(connection, partial(notary.sign, size, last=last))
 
 
 def _answer(connection: socket.socket, work: Callable[[], str]) -> None:

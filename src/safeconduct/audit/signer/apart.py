@@ -45,11 +45,11 @@ class Apart:
         """See `Signing`."""
         return self._ready()[1]
 
-    def sign(self, size: int) -> str:
+    def sign(self, size: int, *, last: bool = False) -> str:
         """See `Signing`."""
         child, key = self._ready()
         try:
-            text = child.ask(ASKED.pack(size))
+            text = child.ask(ASKED.pack(size, last))
             note = notes.parse(text.encode())
             notes.verify(note, [key])
             if checkpoint.parse(note.text).size != size:

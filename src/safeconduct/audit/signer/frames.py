@@ -6,8 +6,8 @@ import socket
 from struct import Struct
 from typing import Final
 
-ASKED: Final = Struct(">Q")
-"""The size to sign."""
+ASKED: Final = Struct(">Q?")
+"""The size to sign, and whether the log is closed with that."""
 
 ANSWERED: Final = Struct(">BI")
 """What came of it, and the length of the text that says more."""

@@ -8,12 +8,17 @@ import pytest
 import pytest_asyncio
 
 from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.log import Log
 from safeconduct.audit.nodes.gathering import Node, Round, gather
 from safeconduct.audit.nodes.heads import CHECKPOINT, CONTRADICTION, Heads
 from safeconduct.audit.nodes.sources import Directory, source
+from safeconduct.audit.notes import Note
 from safeconduct.audit.reading import read
+from safeconduct.audit.signer import keys
+from safeconduct.audit.signer.notary import MEMORY
 from safeconduct.audit.verify import verify
+from safeconduct.core.merkle import EMPTY_ROOT
 
 NODES = ("acme.example/audit/node-1", "acme.example/audit/node-2")
 
@@ -105,11 +110,12 @@ async def test_a_node_with_another_history_is_found(
     gathered: Gathered, nodes: tuple[Node, ...], tmp_path: Path
 ) -> None:
     await gathered.round(nodes)
-    key = (tmp_path / "node-0" / "audit.key").read_bytes()
-    shutil.rmtree(tmp_path / "node-0")
-    (tmp_path / "node-0").mkdir(mode=0o700)
-    (tmp_path / "node-0" / "audit.key").write_bytes(key)
-    (tmp_path / "node-0" / "audit.key").chmod(0o600)
+    signer = keys.load(tmp_path / "node-0" / keys.NAME, NODES[0])
+    for path in (tmp_path / "node-0").iterdir():
+        if path.is_file() and path.name != keys.NAME:
+            path.unlink()
+    text = Checkpoint(NODES[0], 0, EMPTY_ROOT).text()
+    (tmp_path / "node-0" / MEMORY).write_text(str(Note(text, (notes.sign(text, signer),))))
     await grow(tmp_path / "node-0", NODES[0], 9, "another")
     said = await gathered.round(nodes)
     assert said.contradicted == {NODES[0]: "its log does not begin with the 3 records it had"}

@@ -167,7 +167,6 @@ def test_a_log_of_a_version_without_signer_is_taken_on_once(directory: Path) -> 
     tree = checkpoint.load(directory)
     assert tree is not None
     forget(directory)
-    (directory / keys.NAME).unlink()
     shutil.rmtree(directory / "tile", ignore_errors=True)
     checkpoint.store(directory, tree)
     opened(directory).close()

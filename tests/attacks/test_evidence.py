@@ -1,0 +1,173 @@
+"""Whoever can write the audit directory, and holds no key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safeconduct.audit import checkpoint, segments
+from safeconduct.audit.checkpointing import OpenSigner
+from safeconduct.audit.faults import LogFault
+from safeconduct.audit.log import Log
+from safeconduct.audit.payloads.boundary import Boundary
+from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.audit.records import encode
+from safeconduct.audit.retention.erasing import forget
+from safeconduct.audit.retention.holding import resolved
+from safeconduct.audit.signer import keys
+from safeconduct.audit.signer.notary import CLOSED, MEMORY, PUBLIC, Notary
+from safeconduct.audit.walk import Walk
+from safeconduct.ports import LedgerConflict
+from safeconduct.tasks.state import TaskState
+from tests.support.logs import ORIGIN, Memory, numbers, opened, written
+
+ERASURE = {"kind": "erasure", "user": "u_1", "pseudonym": "u_1", "kids": ["k_1"]}
+RELEASE = {"kind": "hold", "phase": "released", "what": "user", "id": "u_1", "reason": "x"}
+REVOCATION = {"kind": "revocation", "what": "agent", "id": "triage"}
+
+
+def append(log: Path, *records: dict[str, Any]) -> None:
+    """Puts whole groups behind a log, with nothing but its bytes at hand."""
+    walk = Walk(log)
+    list(walk)
+    tree = walk.tree.copy()
+    entries = [encode({**record, "n": tree.size + at}) for at, record in enumerate(records)]
+    tree.extend(entries)
+    fd = os.open(segments.path(log, walk.segment), os.O_RDWR)
+    os.pwrite(fd, segments.group(entries, tree.size, tree.root()), walk.end)
+    os.close(fd)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "audit"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    made = tmp_path / "state"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def signer(state: Path) -> OpenSigner:
+    return lambda directory, origin: Notary(directory, state, origin)
+
+
+@pytest.mark.parametrize("forged", [ERASURE, RELEASE, REVOCATION], ids=lambda one: one["kind"])
+def test_records_put_behind_a_closed_log_are_not_signed(
+    log: Path, signer: OpenSigner, forged: dict[str, Any]
+) -> None:
+    known = written(log, *numbers(3), signer=signer)
+    before = (log / checkpoint.NAME).read_bytes()
+    append(log, forged)
+    for _ in range(2):
+        with pytest.raises(LogFault, match="1 records stand behind the 3 that were") as caught:
+            opened(log, known, signer)
+        assert caught.value.code == "edited"
+    assert known.replayed == []
+    assert (log / checkpoint.NAME).read_bytes() == before
+
+
+def test_an_older_checkpoint_put_back_opens_nothing(log: Path, signer: OpenSigner) -> None:
+    known = written(log, *numbers(2), signer=signer)
+    old = (log / checkpoint.NAME).read_bytes()
+    for value in numbers(2, first=2):
+        again = opened(log, known, signer)
+        _add(again, value[0])
+        again.close()
+    (log / checkpoint.NAME).write_bytes(old)
+    with pytest.raises(LogFault, match="is not the one of when the log was closed") as caught:
+        opened(log, known, signer)
+    assert caught.value.code == "edited"
+
+
+def test_what_a_crash_left_is_taken_and_destroys_nothing(
+    log: Path, state: Path, signer: OpenSigner
+) -> None:
+    """It cannot be told from what was acknowledged: it counts, and no key goes for it."""
+    known = written(log, *numbers(3), signer=signer)
+    (state / CLOSED).unlink()
+    append(log, ERASURE)
+    again = opened(log, known, signer)
+    assert (again.size, again.signed) == (4, 3)
+    again.close()
+    again = opened(log, known, signer)
+    assert (again.size, again.signed) == (4, 4)
+    again.close()
+
+
+def test_a_log_that_failed_half_way_is_not_taken_for_closed(
+    log: Path, state: Path, signer: OpenSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What reached the disk before it failed may have been all of it."""
+    open_log = opened(log, Memory(), signer)
+    monkeypatch.setattr(
+        "safeconduct.audit.tail.Tail.append", lambda *_: (_ for _ in ()).throw(OSError(5, "EIO"))
+    )
+    with pytest.raises(LogFault):
+        _add(open_log, {"kind": "config"})
+    open_log.close()
+    assert not (state / CLOSED).exists()
+
+
+def test_a_key_without_its_memory_signs_no_other_history(
+    log: Path, state: Path, signer: OpenSigner
+) -> None:
+    written(log, *numbers(3), signer=signer)
+    for path in (state / MEMORY, log / checkpoint.NAME, log / PUBLIC):
+        path.unlink()
+    for path in segments.listing(log):
+        path.unlink()
+    with pytest.raises(LogFault, match=r"audit\.signed is gone: bring it back") as caught:
+        opened(log, signer=signer)
+    assert caught.value.code == "edited"
+
+
+def test_a_key_is_never_there_without_a_memory(
+    log: Path, state: Path, signer: OpenSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash while both are made leaves what the next start makes anew."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(5, "EIO")))
+        with pytest.raises(LogFault, match="EIO"):
+            opened(log, signer=signer)
+    assert not (state / keys.NAME).exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "safeconduct.audit.signer.notary.flush_directory",
+            lambda _: (_ for _ in ()).throw(OSError(5, "EIO")),
+        )
+        with pytest.raises(LogFault, match="EIO"):
+            opened(log, signer=signer)
+    assert (state / MEMORY).exists()
+    (state / keys.NAME).unlink()
+    opened(log, signer=signer).close()
+
+
+def _add(log: Log, record: dict[str, Any]) -> None:
+    asyncio.run(log.append(record))
+
+
+@pytest.mark.parametrize("as_said", [False, True], ids=["resolved", "as it was said"])
+async def test_a_hold_on_a_pseudonym_holds(tmp_path: Path, *, as_said: bool) -> None:
+    """Also where one stands in a log that was recorded as it was said."""
+    keystore = Keystore(tmp_path / "keys")
+    tasks = TaskState(tmp_path / "state.sqlite3")
+    boundary = Boundary(keystore, "crm.example", ())
+    log = Log.open(tmp_path / "audit", tasks, origin=ORIGIN, boundary=boundary)
+    name = keystore.pseudonym("crm.example", "jane")
+    hold = {"kind": "hold", "phase": "placed", "what": "user", "id": name, "reason": "case 7"}
+    await log.append(hold if as_said else resolved(hold, keystore))
+    with pytest.raises(LedgerConflict):
+        await forget(log, keystore, tenant="crm.example", user="jane", by="uid:0", at_ms=1)
+    assert tasks.held() == {f"user {name if as_said else 'jane'}": "case 7"}
+    assert keystore.user(name) == "jane"
+    log.close()
+    keystore.close()
+    tasks.close()
