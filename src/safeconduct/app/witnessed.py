@@ -5,9 +5,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import msgspec
+
+from safeconduct.audit import checkpoint, notes, segments
 from safeconduct.audit.faults import LogFault
+from safeconduct.audit.following import Cursor, lag
+from safeconduct.audit.notes import Note
+from safeconduct.audit.witness import standing
 from safeconduct.audit.witness.asking import remembered
-from safeconduct.audit.witness.policy import Policy, PolicyError, parse
+from safeconduct.audit.witness.policy import Policy, PolicyError, content, parse
 from safeconduct.config.audit import Witnesses
 from safeconduct.config.schema import Config
 
@@ -38,6 +44,52 @@ def trusted(directory: Path, block: Witnesses) -> Policy:
         raise Unusable(file, max(error.line, 1), said, "correct it") from None
     except UnicodeDecodeError:
         raise Unusable(file, 1, "not a policy of witnesses: not UTF-8", "correct it") from None
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """How far witnesses have seen a log: so many records, which `said` says who cosigned, as the
+    policy asks (`enough`), so many seconds ago (None: the policy asks for nobody); and how many
+    records came since, the first of them so many milliseconds ago.
+    """
+
+    records: int
+    enough: bool
+    said: str
+    age_s: int | None
+    waiting: int
+    waiting_ms: int
+
+
+def seen(config: Config, block: Witnesses, now_ms: int) -> Seen | None:
+    """What is beside the log; None where it was never witnessed.
+
+    Raises:
+        Unusable: the policy of witnesses cannot be followed.
+        LogFault, Damaged, ValueError, OSError: the log or what was witnessed cannot be read.
+    """
+    directory = Path(config.directory)
+    log = directory / config.root.audit.directory
+    policy = trusted(directory, block)
+    try:
+        note = notes.parse((log / standing.NAME).read_bytes())
+    except FileNotFoundError:
+        return None
+    claimed = checkpoint.parse(note.text)
+    enough, said = content(policy, note)
+    segment = segments.holding(segments.listing(log), claimed.size + 1)
+    place = Cursor(origin=claimed.origin, n=claimed.size, segment=segment)
+    waiting, waiting_ms = lag(log, place, now_ms)
+    cosigned_s = _cosigned_s(policy, note) if enough else None
+    age_s = None if cosigned_s is None else max(0, now_ms // 1000 - cosigned_s)
+    return Seen(claimed.size, enough, said, age_s, waiting, waiting_ms)
+
+
+def _cosigned_s(policy: Policy, note: Note) -> int | None:
+    """When the last that the quorum needed cosigned a checkpoint, as Unix time."""
+    keys = [policy.witnesses[name].key for name in policy.cosigned(note)]
+    times = {one.time_s or 0 for one in notes.verify(note, keys)} if keys else set[int]()
+    made = (at for at in sorted(times, reverse=True) if policy.enough(policy.cosigned(note, at)))
+    return next(made, None)
 
 
 async def not_behind(config: Config, size: int) -> None:

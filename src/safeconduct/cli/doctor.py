@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         return _refused(args, config)
     findings = [
         *_switches(config),
+        *_witnesses(config),
         *_gateway(config),
         *_upstreams(config),
         *_credentials(config),
@@ -198,8 +199,43 @@ def _exports(config: Config) -> Iterator[Finding]:
             yield Finding("ok", said)
         if refused:
             what = f"the sink of export {name} refused {output.counted(refused, 'record')}"
-            fix = f"{CURSORS}/{name}.refused below the state directory lists them"
+            fix = (
+                f"{CURSORS}/{name}.refused below the state directory lists them; remove it to let "
+                f"them go, and {name}.json too, with no gateway running, to send everything again"
+            )
             yield Finding("problem", what, fix)
+
+
+def _witnesses(config: Config) -> Iterator[Finding]:
+    """Whether enough witnesses keep up with the log."""
+    block = config.root.audit.witnesses
+    if block is None:
+        return
+    from safeconduct.app.witnessed import Unusable, seen
+    from safeconduct.audit.faults import LogFault
+
+    told = "the gateway's own log says which witness does not cosign, and why"
+    try:
+        found = seen(config, block, int(datetime.now(UTC).timestamp() * 1000))
+    except Unusable as error:
+        what = f"{error.file}:{error.line}: {error.sentence}"
+        yield Finding("problem", what, error.fix)
+        return
+    except (LogFault, ValueError, OSError) as error:
+        yield Finding("problem", f"nobody can say what is witnessed: {error}", "look there")
+        return
+    if found is None:
+        yield Finding("problem", "no checkpoint of the log was witnessed yet", told)
+        return
+    age = "" if found.age_s is None else f", {found.age_s} s ago"
+    said = f"{output.counted(found.records, 'record')} of the log: {found.said}{age}"
+    if not found.enough:
+        yield Finding("problem", said, told)
+    elif found.waiting_ms > max(BEHIND_MS, 2000 * block.every_s):
+        late = f"the quorum is not met for {output.counted(found.waiting, 'record')} since"
+        yield Finding("problem", f"{said}; {late}, for {found.waiting_ms // 1000} s", told)
+    else:
+        yield Finding("ok", said)
 
 
 def _unreviewed(config: Config, pins: Sequence[Mapping[str, str]]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from hashlib import sha256
@@ -12,13 +13,15 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from safeconduct.app.witnessed import not_behind
+from safeconduct.app.witnessed import not_behind, seen
 from safeconduct.app.witnessing import MEMORY, Witness
 from safeconduct.audit import notes
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
 from safeconduct.audit.nodes.heads import Heads
-from safeconduct.audit.witness.asking import Witnesses
+from safeconduct.audit.notes import Note
+from safeconduct.audit.witness import standing as standing_module
+from safeconduct.audit.witness.asking import Answered, Witnesses
 from safeconduct.audit.witness.policy import Policy, content, parse
 from safeconduct.audit.witness.standing import Standing
 from safeconduct.config import load
@@ -217,6 +220,64 @@ class TestStanding:
         await asyncio.to_thread(standing.advance)
         assert (directory / "witnessed").read_bytes() == before
         assert "is not witnessed as configured: cosigned by nobody" in caplog.text
+
+    async def test_a_quorum_is_said_to_be_lost_once_and_to_be_back_once(
+        self,
+        directory: Path,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        running, text = await self.witness(directory, tmp_path)
+        policy = parse(text)
+        asked = Witnesses(policy)
+        times = iter(range(0, 10**6, 10))
+        standing = Standing(directory, policy, asked, every_s=1, clock_s=lambda: next(times))
+        cosigned = asked.cosigned
+
+        async def silent(note: Note, _prove: object) -> Answered:
+            return Answered(note, {running.url: "silence"}, {})
+
+        for is_silent in (True, True, True, False, False):
+            monkeypatch.setattr(asked, "cosigned", silent if is_silent else cosigned)
+            await self.grow(directory, 1)
+            await asyncio.to_thread(standing.advance)
+        said = [one.message for one in caplog.records if one.name == standing_module.__name__]
+        assert said == [
+            f"the witness {running.url} did not cosign: silence",
+            "the checkpoint is not witnessed as configured: cosigned by nobody, which is not 'G'",
+            f"the witness {running.url} answers again",
+            "the checkpoint is witnessed again: cosigned by w1, w2",
+        ]
+        await running.stop()
+
+    async def test_how_far_witnesses_have_seen_is_told(
+        self, directory: Path, tmp_path: Path
+    ) -> None:
+        running, text = await self.witness(directory, tmp_path)
+        config = load(SoundGateway(tmp_path / "gateway").directory)
+        audit = replace(config.root.audit, directory=str(directory))
+        config = replace(config, root=replace(config.root, audit=audit))
+        file = Path(config.directory) / "witnesses.policy"
+        file.write_text(text, encoding="utf-8")
+        block = WitnessesBlock(policy=file.name)
+        now_ms = time.time_ns() // 1_000_000
+        assert seen(config, block, now_ms) is None
+        await asyncio.to_thread(self.standing(directory, parse(text)).advance)
+        found = seen(config, block, now_ms + 90_000)
+        assert found is not None
+        assert (found.records, found.enough, found.waiting) == (3, True, 0)
+        assert found.age_s is not None
+        assert 80 <= found.age_s <= 90
+        await self.grow(directory, 2)
+        found = seen(config, block, now_ms)
+        assert found is not None
+        assert (found.records, found.enough, found.waiting) == (3, True, 2)
+        file.write_text("quorum none\n")
+        found = seen(config, block, now_ms)
+        assert found is not None
+        assert (found.enough, found.age_s) == (True, None)
+        await running.stop()
 
     async def test_a_log_that_was_put_back_raises_the_alarm(
         self, directory: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from safeconduct.app import following
+from safeconduct.app import following, witnessed
+from safeconduct.app.witnessed import Seen, Unusable
 from safeconduct.cli import doctor, main, output
 from safeconduct.demo.serving import free_port
 
@@ -105,7 +106,7 @@ def _behind(
         ((7, 900, 0), "ok      export siem is 7 records behind\n"),
         ((7, 61_000, 0), "problem export siem is 7 records behind, for 61 s\n"),
         ((0, 0, 1), "problem the sink of export siem refused 1 record\n"),
-        ((0, 0, 1), "fix: cursors/siem.refused below the state directory lists them\n"),
+        ((0, 0, 1), "fix: cursors/siem.refused below the state directory lists them; remove it"),
         (PermissionError("cursors"), "problem nobody can say how far the exports are: cursors\n"),
     ],
 )
@@ -117,6 +118,53 @@ def test_exports_that_lag_or_lose_are_a_problem(
     said: str,
 ) -> None:
     _behind(directory, monkeypatch, lag)
+    assert said in _doctor(directory, capsys)
+
+
+def _witnessed(directory: Path, patch: pytest.MonkeyPatch, found: object) -> None:
+    root = directory / "safeconduct.yaml"
+    text = root.read_text(encoding="utf-8")
+    assert text.count("audit: {") == 1
+    block = "witnesses: {policy: witnesses.policy}"
+    root.write_text(text.replace("audit: {", f"audit: {{ {block},"), encoding="utf-8")
+
+    def seen(*_: object) -> object:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    patch.setattr(witnessed, "seen", seen)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            Seen(63, True, "cosigned by w1", 12, 2, 900),
+            "ok      63 records of the log: cosigned by w1, 12 s ago\n",
+        ),
+        (Seen(63, True, "cosigned by nobody", None, 0, 0), "ok      63 records of the log: "),
+        (
+            Seen(63, True, "cosigned by w1", 99, 2, 61_000),
+            "w1, 99 s ago; the quorum is not met for 2 records since, for 61 s\n",
+        ),
+        (
+            Seen(63, False, "cosigned by w1, which is not 'G'", None, 0, 0),
+            "problem 63 records of the log: cosigned by w1, which is not 'G'\n",
+        ),
+        (None, "problem no checkpoint of the log was witnessed yet\n"),
+        (PermissionError("there"), "problem nobody can say what is witnessed: there\n"),
+        (Unusable(Path("p"), 3, "no", "yes"), "problem p:3: no\n        fix: yes\n"),
+    ],
+)
+def test_witnesses_that_do_not_keep_up_are_a_problem(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    found: object,
+    said: str,
+) -> None:
+    _witnessed(directory, monkeypatch, found)
     assert said in _doctor(directory, capsys)
 
 

@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 class Standing:
     """A part of what follows the log: has each new checkpoint cosigned, every so many seconds.
 
-    Where witnesses do not make the quorum the file stays as it was, and the log says so: nothing
-    that a witness does or leaves undone stops a call.
+    Where witnesses do not make the quorum the file stays as it was, and the log says so once, and
+    once more when they do again: nothing that a witness does or leaves undone stops a call.
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class Standing:
         self._clock_s = clock_s
         self._asked = ""
         self._due_s = 0.0
+        self._is_lost = False
+        self._silent: frozenset[str] = frozenset()
 
     def advance(self) -> bool:
         """Asks once, when it is time to; the end of waiting is the caller's.
@@ -68,8 +70,13 @@ class Standing:
         self._tell(answered)
         enough, said = content(self._policy, answered.note)
         if not enough:
-            _log.warning("the checkpoint is not witnessed as configured: %s", said)
+            if not self._is_lost:
+                _log.warning("the checkpoint is not witnessed as configured: %s", said)
+            self._is_lost = True
             return False
+        if self._is_lost:
+            _log.warning("the checkpoint is witnessed again: %s", said)
+        self._is_lost = False
         files.replace(self._directory / NAME, str(answered.note).encode(), mode=0o600)
         self._asked = note.text
         return False
@@ -78,4 +85,8 @@ class Standing:
         for url, why in answered.contradicted.items():
             _log.critical("the witness %s remembers another history of this log: %s", url, why)
         for url, why in answered.silent.items():
-            _log.warning("the witness %s did not cosign: %s", url, why)
+            if url not in self._silent:
+                _log.warning("the witness %s did not cosign: %s", url, why)
+        for url in sorted(self._silent - answered.silent.keys()):
+            _log.warning("the witness %s answers again", url)
+        self._silent = frozenset(answered.silent)
