@@ -89,7 +89,7 @@ def fill(index: WeeklyIndex, rows: int) -> None:
                     tenant=TENANT,
                 ),
             )  # fmt: skip
-            batch: list[Entry] = []
+            batch = []
 
 
 def records(rows: int) -> Iterator[bytes]:
