@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from safeconduct.audit import checkpoint, segments
+from safeconduct.audit import changes, checkpoint, notes, segments
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.checkpointing import OpenSigner
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
@@ -20,10 +21,13 @@ from safeconduct.audit.retention.erasing import forget
 from safeconduct.audit.retention.holding import resolved
 from safeconduct.audit.signer import keys
 from safeconduct.audit.signer.notary import CLOSED, MEMORY, PUBLIC, Notary
+from safeconduct.audit.signer.rotation import Rotation
+from safeconduct.audit.verify import Held, verify
 from safeconduct.audit.walk import Walk
 from safeconduct.ports import LedgerConflict
 from safeconduct.tasks.state import TaskState
 from tests.support.logs import ORIGIN, Memory, numbers, opened, written
+from tests.support.trails import raw
 
 ERASURE = {"kind": "erasure", "user": "u_1", "pseudonym": "u_1", "kids": ["k_1"]}
 RELEASE = {"kind": "hold", "phase": "released", "what": "user", "id": "u_1", "reason": "x"}
@@ -148,6 +152,34 @@ def test_a_key_is_never_there_without_a_memory(
     assert (state / MEMORY).exists()
     (state / keys.NAME).unlink()
     opened(log, signer=signer).close()
+
+
+def test_a_retired_key_forges_nothing_for_who_knows_the_new_one(tmp_path: Path) -> None:
+    """With the record of the change, which is no secret, moved to the end of another history."""
+    log, forged = tmp_path / "audit", tmp_path / "forged"
+    known = written(log, *numbers(5))
+    stolen = keys.load(log / keys.NAME, ORIGIN)
+    rotation = Rotation(log)
+    ledger = opened(log, known, rotation.signer)
+    asyncio.run(ledger.append(rotation.record(ledger.head, at_ms=1)))
+    ledger.close()
+    new = rotation.finish(log)
+    (record,) = [one for one in known.records if one["kind"] == changes.KIND]
+    assert changes.change(record).before == Checkpoint(ORIGIN, 5, _root(log, 5))
+
+    raw(forged, [encode({"kind": "config", "n": 0, "value": "another"})])
+    append(forged, {**record, "n": 1})
+    tree = Checkpoint(ORIGIN, 1, _root(forged, 1))
+    checkpoint.store(forged, tree, str(notes.sign(tree.text(), stolen)))
+    assert verify(forged, Held(keys=(new,))).exit_code == 11
+    assert verify(log, Held(keys=(new,))).exit_code == 0
+    with pytest.raises(notes.BadNote, match="stands elsewhere than where it was made"):
+        changes.change({**record, "n": 1})
+
+
+def _root(log: Path, size: int) -> bytes:
+    (root,) = [group.root for group in Walk(log) if group.size == size]
+    return root
 
 
 def _add(log: Log, record: dict[str, Any]) -> None:

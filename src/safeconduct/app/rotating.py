@@ -24,7 +24,7 @@ def rotate(config: Config) -> tuple[Key, Path]:
     log = (directory / root.audit.directory).absolute()
     try:
         with opened(config, rotation.signer) as (ledger, _, _):
-            asyncio.run(ledger.append(rotation.record(clock_ms())))
+            asyncio.run(ledger.append(rotation.record(ledger.head, clock_ms())))
         return rotation.finish(log), log
     finally:
         rotation.close()

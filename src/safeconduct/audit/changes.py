@@ -2,7 +2,8 @@
 
 A change is a note that both keys signed. So whoever has one of them from elsewhere can read in the
 log which key signs it now, and which one did before. A checkpoint over the change that only the old
-key signed is worth nothing.
+key signed is worth nothing. The note says of which history it is, so that no other can borrow it,
+and who knows the new key goes back to the old one only behind a checkpoint that the new one signed.
 """
 
 from __future__ import annotations
@@ -10,20 +11,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from safeconduct.audit import notes
+from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.notes import BadNote, Key
 
 KIND: Final = "key.rotated"
-HEAD: Final = "safeconduct/key-rotation/v1"
-"""The first line of the note; then come the log's name, the old key and the new one."""
+HEAD: Final = "safeconduct/key-rotation/v2"
+"""The first line of the note; then come the checkpoint of the log before the change (name, size and
+root), the old key and the new one."""
 
 
 class Change(NamedTuple):
-    """From which key to which one, by record number `seq`."""
+    """From which key to which one, by record number `seq`, in the log that had grown out of
+    `before`.
+    """
 
     seq: int
     old: Key
     new: Key
+    before: Checkpoint
+
+
+def text(before: Checkpoint, old: Key, new: Key) -> str:
+    """What both keys sign."""
+    return f"{HEAD}\n{before.text()}{old}\n{new}\n"
 
 
 def change(record: Mapping[str, Any]) -> Change:
@@ -34,19 +45,25 @@ def change(record: Mapping[str, Any]) -> Change:
     """
     try:
         note = notes.parse(str(record["note"]).encode())
-        head, origin, *told, end = note.text.split("\n")
-        old, new = map(notes.parse_key, told)
+        head, *tree, said_old, said_new, end = note.text.split("\n")
+        old, new = map(notes.parse_key, (said_old, said_new))
+        before = checkpoint.parse("\n".join((*tree, "")))
     except (KeyError, ValueError) as error:
         raise BadNote(f"a change of keys that is none: {error}") from error
-    if (head, end) != (HEAD, "") or {old.name, new.name} != {origin}:
+    if (head, end, len(tree)) != (HEAD, "", 3) or {old.name, new.name} != {before.origin}:
         raise BadNote("a change of keys of another log")
     if len(notes.verify(note, (old, new))) != len({old, new}):
         raise BadNote("a change of keys that one of them did not sign")
-    return Change(int(record["n"]), old, new)
+    if before.size > int(record["n"]):
+        raise BadNote("a change of keys that stands elsewhere than where it was made")
+    return Change(int(record["n"]), old, new, before)
 
 
 def in_force(trusted: Key, changes: Sequence[Change], size: int) -> Key:
-    """The key that signs a log's first `size` records, for who trusts one that signs it at all."""
+    """The key that signs a log's first `size` records, for who trusts one that signs it at all.
+
+    The changes are those that a signed tree covers: that one happened, only its signature shows.
+    """
     for one in changes:
         if one.seq < size and one.old == trusted:
             trusted = one.new

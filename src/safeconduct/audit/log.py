@@ -41,9 +41,11 @@ class Log:
         held: ExitStack,
         boundary: Boundary | None,
         signed: int,
+        origin: str,
     ) -> None:
         """Use `open`. `held` is released when the log closes."""
         self.signed = signed
+        self._origin = origin
         self._committer = committer
         self._boundary = boundary
         self._held = held
@@ -99,7 +101,12 @@ class Log:
             if isinstance(error, Damaged):
                 raise LogFault(error.code, f"{directory}: {error.sentence}") from error
             raise
-        return cls(committer, checkpointer, held, boundary, signed)
+        return cls(committer, checkpointer, held, boundary, signed, origin)
+
+    @property
+    def head(self) -> Checkpoint:
+        """What there is to sign."""
+        return Checkpoint(self._origin, *self._committer.head)
 
     @property
     def size(self) -> int:

@@ -8,8 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from safeconduct.audit import notes
-from safeconduct.audit.changes import HEAD, KIND
+from safeconduct.audit import changes, notes
+from safeconduct.audit.changes import KIND
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.flush import flush_directory
 from safeconduct.audit.notes import Key, Note
 from safeconduct.audit.signer import Refused, keys
@@ -35,12 +36,12 @@ class Rotation:
         self._held = keys.hold(path, origin)
         return Notary(directory, self._state, origin, also=(self._held.signer,))
 
-    def record(self, at_ms: int) -> dict[str, Any]:
-        """What has to be in the log, once it is open. Raises Refused, OSError."""
+    def record(self, before: Checkpoint, at_ms: int) -> dict[str, Any]:
+        """What has to be in the log, once it is open, as it is `before`. Raises Refused, OSError."""
         new = self._next().signer
         old = keys.load(self._state / keys.NAME, new.key.name)
-        text = f"{HEAD}\n{new.key.name}\n{old.key}\n{new.key}\n"
-        note = Note(text, (notes.sign(text, old), notes.sign(text, new)))
+        said = changes.text(before, old.key, new.key)
+        note = Note(said, (notes.sign(said, old), notes.sign(said, new)))
         return {"kind": KIND, "at_ms": at_ms, "note": str(note)}
 
     def finish(self, directory: Path) -> Key:

@@ -22,7 +22,7 @@ from tests.support.logs import ORIGIN, Memory, numbers, opened, written
 def rotate(log: Path, projection: Memory) -> Key:
     rotation = Rotation(log)
     ledger = opened(log, projection, rotation.signer)
-    asyncio.run(ledger.append(rotation.record(at_ms=1)))
+    asyncio.run(ledger.append(rotation.record(ledger.head, at_ms=1)))
     ledger.close()
     return rotation.finish(log)
 
@@ -65,7 +65,8 @@ def test_who_trusts_the_old_key_comes_to_trust_the_new_one(tmp_path: Path) -> No
     second = rotate(tmp_path, projection)
     third = rotate(tmp_path, projection)
     found = changes(tmp_path)
-    assert found == [(3, first, second), (4, second, third)]
+    assert [one[:3] for one in found] == [(3, first, second), (4, second, third)]
+    assert [one.before.size for one in found] == [3, 4]
     assert [in_force(first, found, size) for size in (3, 4, 5, 9)] == [first, second, third, third]
     assert [in_force(third, found, size) for size in (3, 4, 5, 9)] == [first, second, third, third]
     other = notes.key(ORIGIN, 1, bytes(32))
@@ -113,7 +114,7 @@ def test_a_change_that_ended_half_way_is_ended_the_next_time(tmp_path: Path) -> 
     old = public(tmp_path)
     halfway = Rotation(tmp_path)
     ledger = opened(tmp_path, projection, halfway.signer)
-    asyncio.run(ledger.append(halfway.record(at_ms=1)))
+    asyncio.run(ledger.append(halfway.record(ledger.head, at_ms=1)))
     ledger.close()
     halfway.close()
     with pytest.raises(LogFault, match="did not end"):
@@ -132,7 +133,7 @@ def test_while_the_log_is_open_no_key_is_made(tmp_path: Path) -> None:
     log.close()
     assert not (tmp_path / keys.NEXT).exists()
     with pytest.raises(Refused, match="is not open"):
-        Rotation(tmp_path).record(at_ms=1)
+        Rotation(tmp_path).record(log.head, at_ms=1)
 
 
 def test_a_change_that_not_both_signed_is_none(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_a_change_that_not_both_signed_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("v1", "v2", "of another log"),
+        ("v2", "v3", "of another log"),
         (ORIGIN, "another/log", "of another log|that is none"),
         ("\n", "\nmore\n", "that is none"),
     ],
