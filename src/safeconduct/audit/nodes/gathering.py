@@ -18,6 +18,9 @@ from safeconduct.core.merkle import EMPTY_ROOT
 from safeconduct.core.proofs import is_consistent
 from safeconduct.kit.fetch import FetchError
 
+_MAX_NOTE_BYTES: Final = 3072
+"""A note must fit into a record, whatever its bytes become there; a checkpoint has some hundred."""
+
 _SILENT: Final = (OSError, ValueError, FetchError)
 
 
@@ -71,7 +74,10 @@ def _newest(node: Node) -> Note:
     good = {(one.key.name, one.key.id) for one in notes.verify(note, node.keys)}
     if checkpoint.parse(note.text).origin != node.origin:
         raise ValueError("the checkpoint of another log")
-    return Note(note.text, tuple(line for line in note.lines if (line.name, line.id) in good))
+    own = Note(note.text, tuple(line for line in note.lines if (line.name, line.id) in good))
+    if len(str(own).encode()) > _MAX_NOTE_BYTES:
+        raise ValueError(f"a checkpoint of more than {_MAX_NOTE_BYTES} bytes")
+    return own
 
 
 def _contradiction(node: Node, note: Note, before: Head) -> str | None:

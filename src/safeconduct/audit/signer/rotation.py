@@ -37,7 +37,7 @@ class Rotation:
         return Notary(directory, self._state, origin, also=(self._held.signer,))
 
     def record(self, before: Checkpoint, at_ms: int) -> dict[str, Any]:
-        """What has to be in the log, once it is open, as it is `before`. Raises Refused, OSError."""
+        """What has to be in the open log, as it is `before`. Raises Refused, OSError."""
         new = self._next().signer
         old = keys.load(self._state / keys.NAME, new.key.name)
         said = changes.text(before, old.key, new.key)

@@ -47,21 +47,10 @@ async def remembered(
     policy: Policy, origin: str, ca: Path | None = None, timeout_s: float = 5.0
 ) -> tuple[dict[str, int], dict[str, str]]:
     """How many records of a log each witness has cosigned, by URL; and why others do not say."""
-    name = sha256(origin.encode()).hexdigest()
     keys = _asked(policy)
 
     async def ask(url: str) -> int:
-        answer = await fetch(f"{url}/{name}/checkpoint", ca=ca, timeout_s=timeout_s)
-        if answer.status == 404:
-            return 0
-        if answer.status != 200:
-            raise BadNote(f"it answered {answer.status}")
-        note = notes.parse(answer.body)
-        notes.verify(note, keys[url])
-        seen = checkpoint.parse(note.text)
-        if seen.origin != origin:
-            raise BadNote("it answered with another log")
-        return seen.size
+        return await _signed(url, keys[url], origin, ca, timeout_s)
 
     sizes: dict[str, int] = {}
     silent: dict[str, str] = {}
@@ -110,6 +99,11 @@ class Witnesses:
         for _ in range(_ATTEMPTS):
             old = self._known.get(url, 0)
             if old > size:
+                del self._known[url]  # its word; what it signed is an alarm
+                origin = checkpoint.parse(note.text).origin
+                old = await _signed(url, self._keys[url], origin, self._ca, self._timeout_s)
+                if old <= size:
+                    raise BadNote("it says that it cosigned more than it signs for")
                 raise Contradicted(f"it cosigned {old} records, and the log has {size}")
             proof = tuple(prove(old, size))
             answer = await self._post(url, Submission(old, proof, str(note).encode()))
@@ -135,6 +129,24 @@ class Witnesses:
             timeout_s=self._timeout_s,
             max_bytes=MAX_ANSWER_BYTES,
         )
+
+
+async def _signed(
+    url: str, keys: Sequence[Key], origin: str, ca: Path | None, timeout_s: float
+) -> int:
+    """How many records of a log a witness shows that it cosigned. Raises FetchError, ValueError."""
+    name = sha256(origin.encode()).hexdigest()
+    answer = await fetch(f"{url}/{name}/checkpoint", ca=ca, timeout_s=timeout_s)
+    if answer.status == 404:
+        return 0
+    if answer.status != 200:
+        raise BadNote(f"it answered {answer.status}")
+    note = notes.parse(answer.body)
+    notes.verify(note, keys)
+    seen = checkpoint.parse(note.text)
+    if seen.origin != origin:
+        raise BadNote("it answered with another log")
+    return seen.size
 
 
 def _asked(policy: Policy) -> dict[str, list[Key]]:

@@ -150,3 +150,15 @@ def test_a_source_is_a_directory_or_published() -> None:
     for url in ("", "ftp://x/y", "http://elsewhere.example/log", "file://host/x"):
         with pytest.raises(ValueError, match="neither file:///directory nor an https URL"):
             source(url)
+
+
+async def test_a_node_whose_checkpoint_is_huge_does_not_stop_the_others(
+    gathered: Gathered, nodes: tuple[Node, ...], tmp_path: Path
+) -> None:
+    """It is signed well, and no record could hold it."""
+    signer = keys.load(tmp_path / "node-0" / keys.NAME, NODES[0])
+    text = f"{Checkpoint(NODES[0], 3, bytes(32)).text()}{'x' * 9000}\n"
+    (tmp_path / "node-0" / "checkpoint").write_text(f"{text}\n{notes.sign(text, signer)}")
+    said = await gathered.round(nodes)
+    assert said.silent == {NODES[0]: "a checkpoint of more than 3072 bytes"}
+    assert said.taken == {NODES[1]: 3}
