@@ -72,7 +72,10 @@ def told(error: BaseException, tool: str) -> str | None:
     """One line about an error that is none of this program's own."""
     match error:
         case httpx2.TransportError():
-            return f"no gateway answers at {GATEWAY}; start it with `safeconduct serve`"
+            return (
+                f"no gateway answers at {GATEWAY}; start it with `safeconduct serve`, or name "
+                "another by the environment variable GATEWAY"
+            )
         case MCPError():
             hint = ""
             if error.code == INTERNAL_ERROR:  # the SDK's word for a 401, too

@@ -63,7 +63,10 @@ def test_a_gateway_that_is_down_is_named(task: str) -> None:
     code, said = _desk("agent", task, "crm__get_case", gateway=gateway)
     assert (code, said) == (
         3,
-        f"no gateway answers at {gateway}; start it with `safeconduct serve`\n",
+        (
+            f"no gateway answers at {gateway}; start it with `safeconduct serve`, or name another "
+            "by the environment variable GATEWAY\n"
+        ),
     )
 
 

@@ -85,7 +85,9 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
 
 
 def _hint(args: argparse.Namespace, unknown: Sequence[str]) -> str:
-    """The two ways to name a directory are easily mistaken for each other."""
+    """What is easily mistaken for each other: two ways to name a directory, and two to count."""
+    if hasattr(args, "limit") and any(one.startswith("--last") for one in unknown):
+        return " (the newest are asked for by --limit N)"
     if hasattr(args, "config"):
         return " (the configuration directory is named by --config DIR)"
     if hasattr(args, "paths") and "--config" in unknown:

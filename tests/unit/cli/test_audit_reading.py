@@ -125,6 +125,15 @@ def test_no_record_is_said_to_be_none(
     assert run(capsys, "query", log, *asked, "--format", "json") == (output.OK, "", NOT_NOTED)
 
 
+def test_who_asks_for_the_last_is_told_of_the_limit(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(capsys, "query", log, "--last", "3")
+    assert ended.value.code == output.USAGE
+    assert "(the newest are asked for by --limit N)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["soon", "7", "0d", "2026-11-18T11:06:47", "7d ago"])
 def test_what_is_no_time_is_told_what_would_be(
     text: str, log: Path, capsys: pytest.CaptureFixture[str]

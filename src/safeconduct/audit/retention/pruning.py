@@ -73,7 +73,7 @@ def prune(directory: Path, gone: Plan) -> int:
     """
     files.replace(directory / segments.PRUNED, b"%d" % gone.segments_before, mode=0o600)
     freed = 0
-    for path in _going(directory, gone):
+    for path in going(directory, gone):
         freed += path.stat().st_size
         path.unlink()
     # Rows about what is gone lead nowhere; whoever asks next makes the index anew.
@@ -82,7 +82,8 @@ def prune(directory: Path, gone: Plan) -> int:
     return freed
 
 
-def _going(directory: Path, gone: Plan) -> Iterator[Path]:
+def going(directory: Path, gone: Plan) -> Iterator[Path]:
+    """The files that a plan removes and that are still there."""
     for path in segments.listing(directory):
         if segments.number(path) < gone.segments_before:
             yield path

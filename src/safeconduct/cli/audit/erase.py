@@ -67,8 +67,9 @@ def run(args: argparse.Namespace) -> int:
     output.emit(
         args,
         value,
-        f"forgotten: {gone['pseudonym']} is nobody now, {len(gone['kids'])} keys and {wiped} "
-        "sealed payloads are gone",
+        f"forgotten: {gone['pseudonym']} is nobody now, "
+        f"{output.counted(len(gone['kids']), 'key')} and "
+        f"{output.counted(wiped, 'sealed payload')} are gone",
     )
     return output.OK
 

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.audit.damage import Damaged
     from safeconduct.audit.faults import LogFault
     from safeconduct.audit.retention.holding import Holds
-    from safeconduct.audit.retention.pruning import plan, prune
+    from safeconduct.audit.retention.pruning import going, plan, prune
     from safeconduct.cli.audit.recording import held, note
     from safeconduct.cli.operator import OperatorFault, SaidNo
     from safeconduct.config import load
@@ -41,15 +41,19 @@ def run(args: argparse.Namespace) -> int:
     config = load(Path(args.config))
     directory, retention = output.log_of(config), config.root.audit.retention
     if retention.records_days is None and retention.payloads_days is None:
-        return output.refused("nothing goes: `audit.retention` keeps all of it for good")
+        return output.refused(
+            "nothing goes: `audit.retention` has no bound, so all of it is kept for good "
+            "(fix: set `records_days`, or `payloads_days`)"
+        )
     try:
         known = held(config)
         now_ms = time.time_ns() // 1_000_000
-        going = plan(directory, retention, Holds(known.names), now_ms)
-        value = {"kind": "retention", **msgspec.structs.asdict(going), "holds": known.holds}
-        if not args.dry_run:
+        gone = plan(directory, retention, Holds(known.names), now_ms)
+        value = {"kind": "retention", **msgspec.structs.asdict(gone), "holds": known.holds}
+        due = any(going(directory, gone))
+        if due and not args.dry_run:
             note(config, value)
-            value["freed_bytes"] = prune(directory, going)
+            value["freed_bytes"] = prune(directory, gone)
     except (SaidNo, LedgerConflict):
         output.complain("not pruned: something else is held meanwhile; do it again")
         return output.FAULT
@@ -57,8 +61,10 @@ def run(args: argparse.Namespace) -> int:
         output.complain(f"not pruned: {error}")
         return output.FAULT
     said = (
-        f"records before {going.records_before} and payload files before {going.payloads_before} "
+        f"records before {gone.records_before} and payload files before {gone.payloads_before} "
         f"{'would go' if args.dry_run else 'are gone'}"
     )
+    if not due:
+        said = "nothing is due: all that may go by its age is held, too young, or gone already"
     output.emit(args, value, said)
     return output.OK
