@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from safeconduct.audit.reading import read
+from safeconduct.cli import output
 from safeconduct.config import load
 from safeconduct.demo import connection, plot
 from safeconduct.demo.connection import McpTools
@@ -144,6 +146,12 @@ async def test_the_doctor_proves_the_path_and_names_the_open_warehouse(
     assert ("problem", "crm") not in found
     assert "a canary call was refused, and is record" in whats
     assert "a request without a task token is turned away" in whats
+    # It is told apart by the purpose of its task.
+    log = output.log_of(load(gateway.directory))
+    purpose = "Canary of safeconduct doctor"
+    (task,) = [one["task"] for one in read(log) if one.get("purpose") == purpose]
+    (canary,) = [one for one in read(log, task=task) if one["kind"] == "decision"]
+    assert (canary["verdict"], canary["reason"]) == ("deny", "tool-unknown")
 
 
 async def test_without_a_gateway_its_operator_is_told_what_to_do(tmp_path: Path) -> None:
