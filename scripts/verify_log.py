@@ -1,24 +1,22 @@
 """Verifies a Safeconduct audit log, or an evidence bundle of one, without Safeconduct.
-Needs Python 3.11 and `cryptography`. A log is files of frames: crc32, kind, length, payload. E is a
-record and a leaf of one Merkle tree (RFC 6962), T ends a group with the tree's size and root;
-`checkpoint` is a C2SP note with both, signed by the log. A bundle is records, proofs and counters.
-Whoever can write the directory can write another log with another key. Give what they cannot write:
+Needs Python 3.11 and `cryptography`. A log is frames of crc32, kind, length, payload: E a record, a
+leaf of one Merkle tree (RFC 6962); T the end of a group, size and root. `checkpoint`, a C2SP note,
+has both, signed. Whoever can write the directory can write another log with another key. So give
 a --key or --since-checkpoint that you have from elsewhere, a --witness-policy (C2SP tlog-policy).
 It looks at no tiles, knows no changes of the log's key, and takes a pruned log for an edited one.
 exit  0  intact; payloads that were erased, as a record says, are counted
      10  truncated: records are missing that somebody knew of, or an answer is not complete
      11  edited: bytes are not those that were written, or records contradict each other
      12  forked: two trees of one size      14  not witnessed as the policy asks
-     13  payload missing, and no record says that it was erased
-      2  the arguments make no sense          3  there is neither a log nor a bundle
+     13  payload missing, not erased       2  wrong arguments       3  neither log nor bundle
 """
 
 import base64
 import hashlib
-import io
 import json
 import re
 import struct
+import time
 import zipfile
 import zlib
 from argparse import ArgumentParser, Namespace, RawTextHelpFormatter
@@ -48,29 +46,25 @@ def grow(peaks: list[tuple[int, bytes]], leaf: bytes) -> bytes:  # perfect subtr
     return root
 
 
-def inner(left: bytes, right: bytes) -> bytes:  # of what is no hash, nothing comes
-    return sha(b"\1", left, right) if len(left) == len(right) == 32 else b""
-
-
-def included(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
+def included(index: int, size: int, leaf: bytes, path: bytes) -> bytes:  # 32 bytes a hash
     if size < 2 or not path:
         return b"" if path or index or size != 1 else leaf
     half = 1 << (size - 1).bit_length() - 1
     if index < half:
-        return inner(included(index, half, leaf, path[:-1]), path[-1])
-    return inner(path[-1], included(index - half, size - half, leaf, path[:-1]))
+        return sha(b"\1", included(index, half, leaf, path[:-32]), path[-32:])
+    return sha(b"\1", path[-32:], included(index - half, size - half, leaf, path[:-32]))
 
 
-def grown(old: int, size: int, path: list[bytes], root: bytes = b"") -> tuple[bytes, bytes]:
+def grown(old: int, size: int, path: bytes, root: bytes = b"") -> tuple[bytes, bytes]:
     if old == size or not path:
-        node = b"".join([root, *path]) if old == size else b""
+        node = root + path if old == size else b""
         return node, node
     half = 1 << (size - 1).bit_length() - 1
     if old <= half:
-        first, second = grown(old, half, path[:-1], root)
-        return first, inner(second, path[-1])
-    first, second = grown(old - half, size - half, path[:-1])
-    return inner(path[-1], first), inner(path[-1], second)
+        first, second = grown(old, half, path[:-32], root)
+        return first, sha(b"\1", second, path[-32:])
+    first, second = grown(old - half, size - half, path[:-32])
+    return sha(b"\1", path[-32:], first), sha(b"\1", path[-32:], second)
 
 
 class Key:
@@ -86,20 +80,18 @@ class Note:
     def __init__(self, data: bytes) -> None:
         text, _, lines = data.decode().rpartition("\n\n")
         self.text, (self.origin, size, root) = text + "\n", text.split("\n")[:3]
-        self.size, raw = int(size), base64.b64decode(root, validate=True)
-        (self.root,) = struct.unpack("32s", raw)
+        self.size, (self.root,) = int(size), struct.unpack("32s", base64.b64decode(root))
         self.lines = [line.split(" ") for line in lines.splitlines()]
 
     def is_signed(self, key: Key) -> bool:
         mine = [base64.b64decode(line[2]) for line in self.lines if line[1:2] == [key.name]]
         raw = next((raw for raw in mine if raw[:4] == key.id), b"")
         when, signature = (b"", raw[4:]) if key.kind == 1 else (raw[4:12], raw[12:])
-        message = self.text.encode()
+        message, tree = self.text.encode(), struct.pack(">2Q", 0, self.size) + self.root
         if key.kind == 4:
             message = f"cosignature/v1\ntime {int.from_bytes(when)}\n".encode() + message
         elif key.kind == 6:
             me, log = (bytes([len(one)]) + one for one in map(str.encode, (key.name, self.origin)))
-            tree = struct.pack(">2Q", 0, self.size) + self.root
             message = b"subtree/v1\n\0" + me + when + log + tree
         public = mldsa.MLDSA44PublicKey if key.kind == 6 else ed25519.Ed25519PublicKey
         try:
@@ -147,18 +139,17 @@ def pair_of(said: Record) -> str:
 class Log:
     def __init__(self, directory: Path) -> None:
         self.directory, self.size, self.roots, self.origin = directory, 0, {0: sha()}, ""
-        self.peaks, self.payloads = list[tuple[int, bytes]](), list[tuple[str, str, int]]()
-        self.waiting, self.erased = set[str](), set[str]()  # permits without outcome; keys
+        self.peaks, self.payloads = list[tuple[int, bytes]](), list[tuple[Any, str, int]]()
+        self.waiting, self.erased, self.times = set[str](), dict[Any, int](), list[int]()
         self.last, self.pairs = dict[str, int](), dict[str, str]()  # counters; pairs of tasks
         paths = sorted(directory.glob("segment-*.log"))
         for number, path in enumerate(paths):
-            if not (rest := self.read(path.read_bytes(), number)):
-                continue
-            later = [rest[one.start() - 4 :][:47] for one in re.finditer(rb"T\0\x28", rest)]
-            whole = any(zlib.crc32(one[4:]) == int.from_bytes(one[:4]) for one in later)
-            sentence = f"{path.name} from record {self.size} on: {len(rest)} bytes are no group"
-            found.append(("edited" if whole or path != paths[-1] else "truncated", sentence))
-            break  # nothing after it is proven
+            if rest := self.read(path.read_bytes(), number):
+                later = [rest[one.start() - 4 :][:47] for one in re.finditer(rb"T\0\x28", rest)]
+                whole = any(zlib.crc32(one[4:]) == int.from_bytes(one[:4]) for one in later)
+                sentence = f"{path.name} from record {self.size} on: {len(rest)} bytes are no group"
+                found.append(("edited" if whole or path != paths[-1] else "truncated", sentence))
+                break  # nothing after it is proven
 
     def read(self, data: bytes, number: int) -> bytes:
         at, good, group = 0, 0, list[bytes]()
@@ -193,7 +184,9 @@ class Log:
         elif kind == "outcome" and decision not in self.waiting:
             found.append(("edited", f"record {self.size}: an outcome that no permit waits for"))
         self.waiting -= {decision} if kind == "outcome" else set()
-        self.erased.update(record["kids"] if kind == "erasure" else ())
+        kids = record["kids"] if kind == "erasure" else ()
+        self.erased |= {(record["pseudonym"], kid): self.size for kid in kids}
+        self.times.append(record.get("at_ms", max(self.times[-1:], default=0)))
         if "task_n" in record:
             self.pairs.setdefault(task, pair_of(record))  # the first of a task says whose it is
             for name, whose in (("task_n", task), ("pair_n", self.pairs[task])):
@@ -203,21 +196,23 @@ class Log:
         if "at" in (said := record.get("payload", {})):
             (file, at), size = said["at"], said["bytes"]
             path = self.directory / f"payload-{file:08}.blob"
-            with path.open("rb") if path.exists() else io.BytesIO() as blob:
+            with Path(path if path.is_file() else "/dev/null").open("rb") as blob:
                 blob.seek(at)
                 frame = blob.read(8 + size)
             whole = frame[:8] == struct.pack(">II", zlib.crc32(frame[4:]), size)
             code = "" if whole and sha(frame[8:]).hex() == said["sha256"] else "edited"
             gone = len(frame) < 8 + size or not frame.strip(b"\0")
-            self.payloads.append((said["kid"], "payload missing" if gone else code, self.size))
+            whose = (self.pairs.get(task, "").rpartition(" ")[2], said["kid"])
+            self.payloads.append((whose, "payload missing" if gone else code, self.size))
 
 
 def check_log(directory: Path, args: Namespace) -> str:
     files = [directory / name for name in ("checkpoint", "witnessed", "log.pub")]
-    notes = check_notes({one.name: one.read_bytes() for one in files if one.exists()}, args)
+    notes = check_notes({one.name: one.read_bytes() for one in files if one.is_file()}, args)
     log = Log(directory)
     if "the checkpoint" not in notes:
         found.append(("truncated", "the checkpoint is gone, and perhaps what it knew of"))
+    signed = max((note.size for note in notes.values() if note.size <= log.size), default=0)
     for name, note in notes.items():
         if log.origin not in ("", note.origin):
             found.append(("edited", f"{name} is of another log, {note.origin}"))
@@ -225,24 +220,29 @@ def check_log(directory: Path, args: Namespace) -> str:
             found.append(("truncated", f"{name} knows {note.size} records, there are {log.size}"))
         elif log.roots.get(note.size) != note.root:
             found.append(("forked", f"{name} has another root for the first {note.size} records"))
-    kept = [(code, seq) for kid, code, seq in log.payloads if kid not in log.erased]
+    until = [time.time() * 1000] if args.key or args.kept or args.policy else log.times[-1:]
+    tail = log.times[signed:]  # of whoever can write to the files; they excuse nothing
+    if tail and abs(until[0] - tail[0]) > 60_000:  # a log that cannot have itself signed stops
+        found.append(("edited", f"records from {signed} on are not signed"))
+    kept = [one[1:] for one in log.payloads if not one[2] < log.erased.get(one[0], 0) < signed]
     found.extend((code, f"record {seq}: its payload") for code, seq in kept if code)
-    return f"{log.size} records, {len(kept)} payloads, {len(log.payloads) - len(kept)} erased"
+    said = f"{log.size} records" + f", {len(tail)} of them not signed yet" * bool(tail)
+    return f"{said}, {len(kept)} payloads, {len(log.payloads) - len(kept)} erased"
 
 
 def check_bundle(archive: zipfile.ZipFile, args: Namespace) -> str:
     has = {name: archive.read(name) for name in archive.namelist()}
     case, notes = json.loads(has["case.json"]), check_notes(has, args)
     head, old = notes["the checkpoint"], notes.get("the witnessed", notes["the checkpoint"])
-    path = json.loads(has.get("consistency.json", b'{"proof": []}'))["proof"]
-    if grown(old.size, head.size, [*map(bytes.fromhex, path)], old.root) != (old.root, head.root):
+    path = bytes.fromhex("".join(json.loads(has.get("consistency.json", '{"proof":[]}'))["proof"]))
+    if grown(old.size, head.size, path, old.root) != (old.root, head.root):
         found.append(("forked", "the witnessed checkpoint is not of the checkpoint's tree"))
     if {case["origin"]} != {note.origin for note in notes.values()}:
         found.append(("edited", "case and checkpoints are of different logs"))
     records, leaves = dict[int, Record](), dict[int, str]()
     lines = zip(has["records.jsonl"].splitlines(), has["proofs.jsonl"].splitlines(), strict=True)
     for data, proof in lines:
-        seq, path = (said := json.loads(proof))["n"], [*map(bytes.fromhex, said["proof"])]
+        seq, path = (said := json.loads(proof))["n"], bytes.fromhex("".join(said["proof"]))
         if included(seq, head.size, sha(b"\0", data), path) != head.root:
             found.append(("edited", f"record {seq} is not under the checkpoint"))
         records[seq], leaves[seq] = read_record(data, seq), sha(b"\0", data).hex()
@@ -288,7 +288,7 @@ def main() -> None:
         parser.exit(3, f"{args.path} is neither a log nor a bundle\n")
     try:
         said = check_bundle(bundle, args) if bundle else check_log(args.path, args)
-    except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
+    except Exception as error:  # noqa: BLE001 whatever it is, the bytes are not those that were written
         found.append(("edited", said := f"not of the form that it must have: {error!r}"))
     for worst in (code for code in EXITS if code in dict(found)):
         print(*(f"{code}: {sentence}" for code, sentence in found if code == worst), sep="\n")

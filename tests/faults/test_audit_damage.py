@@ -157,6 +157,29 @@ def drop_a_permit(log: Evidence) -> None:
     evidence.signed_anew(log)
 
 
+def append_an_erasure(log: Evidence) -> None:
+    """Appends to the file what excuses the payloads that go, as one who has no key."""
+    walk = Walk(log.directory)
+    for _ in walk:
+        pass
+    tree, n = walk.tree.copy(), walk.tree.size
+    entry = encode({"kind": "erasure", "pseudonym": "u_1", "kids": ["k_0", "k_1"], "n": n})
+    tree.extend([entry])
+    with segments.path(log.directory, walk.segment).open("r+b") as file:
+        file.seek(walk.end)
+        file.write(segments.group([entry], tree.size, tree.root()))
+    log.blob.write_bytes(bytes(log.blob.stat().st_size))
+
+
+def rewrite_behind_an_old_checkpoint(log: Evidence) -> None:
+    def change(entries: list[bytes]) -> list[bytes]:
+        after = [entry.replace(b'"tool"', b'"toil"') for entry in entries[BEFORE:]]
+        return [*entries[:BEFORE], *(one.replace(b'"ok"', b'"no"') for one in after)]
+
+    rewritten(log, change)
+    shutil.copy(log.kept, log.directory / checkpoint.NAME)
+
+
 def remove_key(log: Evidence) -> None:
     (log.directory / PUBLIC).unlink()
 
@@ -362,6 +385,16 @@ CORPUS: dict[str, Damage] = {
         "truncated: nothing says whose signature the checkpoint needs: log.pub is gone$",
         "truncated: the checkpoint is not signed by the log's key$",
     ),
+    "an erasure appended that nobody signed": Damage(
+        append_an_erasure, (), MISSING, NOT_THERE, "payload missing: record 2: its payload$"
+    ),
+    "all rewritten behind an old checkpoint": Damage(
+        rewrite_behind_an_old_checkpoint,
+        KEY,
+        EDITED,
+        "unsigned: records from 6 on are not signed, and nobody is writing$",
+        "edited: records from 6 on are not signed$",
+    ),
     "foreign key": Damage(
         forge, (), EDITED, UNKNOWN_KEY, "edited: the checkpoint is not signed by the log's key$"
     ),
@@ -474,11 +507,14 @@ def test_what_was_erased_is_counted_and_missing_it_is_no_fault(
         data[offset : offset + 8 + one["bytes"]] = bytes(8 + one["bytes"])
     log.blob.write_bytes(data)
     assert ours(capsys, log.directory).code == theirs(log.directory).code == MISSING
-    evidence.append(log.directory, Memory(), [[{"kind": "erasure", "kids": ["k_1"]}]])
+    for whose, code in (("u_2", MISSING), ("u_1", 0)):
+        erased = {"kind": "erasure", "pseudonym": whose, "kids": ["k_1"]}
+        evidence.append(log.directory, Memory(), [[erased]])
+        assert ours(capsys, log.directory).code == theirs(log.directory).code == code
     said = ours(capsys, log.directory)
     assert (said.code, len(gone)) == (0, 10)
-    assert "audit verified: 23 records, 10 payloads, 10 payloads erased, root " in said.text
-    assert theirs(log.directory) == (0, "verified: 23 records, 10 payloads, 10 erased\n")
+    assert "audit verified: 24 records, 10 payloads, 10 payloads erased, root " in said.text
+    assert theirs(log.directory) == (0, "verified: 24 records, 10 payloads, 10 erased\n")
 
 
 def test_neither_takes_nothing_for_a_log(

@@ -48,6 +48,9 @@ __all__ = ["MAX_LISTED", "Finding", "Held", "Progress", "Report", "holds_log", "
 Progress = Callable[[int, int], None]
 """Is told after each segment how many have been verified, of how many."""
 
+_UNSIGNED_MS: Final = 60_000
+"""For how long a log goes on without a checkpoint."""
+
 _WORTH_A_PROCESS: Final = 2
 """So many segments: with fewer, starting one takes longer than what it saves."""
 
@@ -99,10 +102,16 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
             findings.append(Finding("truncated", torn, whole.size))
         if whole.damage is None:
             findings += claims.check(
-                whole.origin, whole.size, whole.roots, whole.changes, whole.newest_ms
+                whole.origin,
+                whole.size,
+                whole.roots,
+                whole.changes,
+                whole.newest_ms,
+                whole.behind_ms,
             )
             findings += _tiles(directory, whole)
-    findings += whole.findings()
+            findings += _unsigned(directory, whole, claims)
+    findings += whole.findings(claims.signed)
     return Report(
         records=whole.size,
         root=whole.root.hex(),
@@ -110,6 +119,7 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
         unknown=tuple(islice(whole.waiting, MAX_LISTED)),
         unknown_count=len(whole.waiting),
         pending=pending,
+        unsigned=max(0, whole.size - claims.signed),
         payloads=whole.payloads,
         erased=whole.erased,
         pruned=whole.pruned,
@@ -117,6 +127,7 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
         signed_by=claims.signed_by,
         pinned=claims.pinned,
         witnesses=claims.witnesses,
+        notes=tuple(claims.notes),
         findings=gravest_first(findings),
     )
 
@@ -126,6 +137,20 @@ def _tiles(directory: Path, whole: Whole) -> Iterator[Finding]:
         tiles.check(directory, whole.size, whole.nodes)
     except Damaged as damage:
         yield Finding(damage.code, damage.sentence)
+
+
+def _unsigned(directory: Path, whole: Whole, claims: Claims) -> Iterator[Finding]:
+    """Whether records at the end stand without a signature for longer than a log lets them."""
+    unsigned, first_ms = whole.size - claims.signed, whole.behind_ms.get(claims.signed)
+    if unsigned <= 0:
+        return
+    # A log that cannot have itself signed refuses to go on.
+    if first_ms is not None and (whole.newest_ms or 0) - first_ms > _UNSIGNED_MS:
+        sentence = f"records from {claims.signed} on are not signed, and they go on for too long"
+        yield Finding("unsigned", sentence, claims.signed)
+    elif claims.strict and not lock.is_held(directory):
+        sentence = f"records from {claims.signed} on are not signed, and nobody is writing"
+        yield Finding("unsigned", sentence, claims.signed)
 
 
 def _begun(paths: list[Path]) -> list[Path]:

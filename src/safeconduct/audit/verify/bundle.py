@@ -152,8 +152,8 @@ class _Bundle:
             if not number:
                 continue
             n = int(number)
-            payload = self._records.get(n, {}).get(PAYLOAD)
-            said = payload.get("sha256") if isinstance(payload, dict) else None
+            payload: Record = self._records.get(n, {}).get(PAYLOAD, {})
+            said = payload.get("sha256")
             if kind == "opened" and said is None:
                 yield Finding("edited", f"{name}: there is no such payload", n)
             elif kind == "payloads" and sha256(data).hexdigest() == said:

@@ -88,6 +88,9 @@ class Claims:
         self.pinned = bool(held.keys)
         self.signed_by = ""
         self.witnesses: tuple[str, ...] = ()
+        self.notes: list[str] = []
+        self.signed = 0
+        self.strict = bool(held.keys or held.policy or held.kept)
         self._keys = held.keys or self._beside(load(PUBLIC))
         self._policy = held.policy
         self._max_age_s = held.max_age_s
@@ -110,19 +113,48 @@ class Claims:
         roots: Mapping[int, bytes],
         changes: Sequence[Change] = (),
         newest_ms: int | None = None,
+        behind_ms: Mapping[int, int] | None = None,
     ) -> list[Finding]:
         """What of it is not true, of a log that was read as far as it can be believed, with the
-        changes of its key that are on record, and the time of its newest record.
+        changes of its key that are on record, the time of its newest record, and those of the first
+        record behind each of `sizes`.
         """
         found = self.findings
         if self.checkpoint is None and not found:
             self._hold(None, origin, size, roots)
+        self.signed = self._newest_signed(changes, origin, size, roots)
+        proven = [one for one in changes if one.seq < self.signed]
         for claim in self._all():
-            if self._signed(claim, changes):
+            if self._is_signed(claim, proven):
                 self._hold(claim, origin, size, roots)
         if self._policy is not None:
-            found += self._unwitnessed(self._policy, newest_ms)
+            found += self._unwitnessed(self._policy, size, newest_ms, behind_ms or {})
         return found
+
+    def _newest_signed(
+        self, changes: Sequence[Change], origin: str | None, size: int, roots: Mapping[int, bytes]
+    ) -> int:
+        """The size of the largest tree that is signed and that the log went through. Only records
+        in such a tree say which key signs it.
+        """
+        for claim in sorted(self._all(), key=attrgetter("said.size"), reverse=True):
+            before = [one for one in changes if one.seq < claim.said.size]
+            try:
+                check_claim(claim.said, origin, size, roots, claim.name)
+                if self._keys:
+                    self._signer(claim, before)
+            except (BadNote, Damaged):
+                continue
+            return claim.said.size
+        return 0
+
+    def _signer(self, claim: Claim, changes: Sequence[Change]) -> Key:
+        """Whose signature it bears, of the keys that were in force then. Raises BadNote."""
+        if claim.note is None:
+            raise BadNote("it has no signature")
+        keys_then = [in_force(key, changes, claim.said.size) for key in self._keys]
+        first, *_ = notes.verify(claim.note, keys_then)
+        return first.key
 
     def _all(self) -> Iterator[Claim]:
         yield from (one for one in (self.checkpoint, self.witnessed, *self._kept) if one)
@@ -136,29 +168,33 @@ class Claims:
         except Damaged as damage:
             self.findings.append(Finding(damage.code, damage.sentence, damage.seq))
 
-    def _signed(self, claim: Claim, changes: Sequence[Change]) -> bool:
+    def _is_signed(self, claim: Claim, changes: Sequence[Change]) -> bool:
         """Whether a key of the log signed that was in force then."""
         if not self._keys:
             sentence = f"nothing says whose signature {claim.name} needs: {PUBLIC} is gone"
             self.findings.append(Finding("truncated", sentence))
             return True
+        try:
+            signer = self._signer(claim, changes)
+        except BadNote as error:
+            why = str(error)
+        else:
+            if claim is self.checkpoint:
+                self.signed_by = str(signer)
+            return True
         keys_then = [in_force(key, changes, claim.said.size) for key in self._keys]
-        why = "it has no signature"
-        if claim.note is not None:
-            try:
-                first, *_ = notes.verify(claim.note, keys_then)
-            except BadNote as error:
-                why = str(error)
-            else:
-                if claim is self.checkpoint:
-                    self.signed_by = str(first.key)
-                return True
         keys = ", ".join(f"{key.name}+{key.id.hex()}" for key in keys_then)
         sentence = f"{claim.name} is not signed by the log's key {keys}: {why}"
         self.findings.append(Finding("edited", sentence))
         return False
 
-    def _unwitnessed(self, policy: Policy, newest_ms: int | None) -> Iterator[Finding]:
+    def _unwitnessed(
+        self,
+        policy: Policy,
+        size: int,
+        newest_ms: int | None,
+        behind_ms: Mapping[int, int],
+    ) -> Iterator[Finding]:
         why, since_s, recent = "", 0, ""
         if self._max_age_s is not None and newest_ms is not None:
             since_s = newest_ms // 1000 - self._max_age_s
@@ -172,6 +208,14 @@ class Claims:
                 why = why or str(error)
                 continue
             if policy.enough(self.witnesses):
+                seen = claim.said.size
+                if self.witnesses and seen < size:
+                    self.notes.append(
+                        f"the witnesses saw the first {seen} of {size} records, and not the rest"
+                    )
+                if behind_ms.get(seen, since_s * 1000) < since_s * 1000:
+                    sentence = f"records from {seen} on were never witnessed, and are too old"
+                    yield Finding("unwitnessed", sentence, seen)
                 return
             why = why or f"cosigned by {', '.join(self.witnesses) or 'nobody'}{recent}"
         why = why or "there is no signed checkpoint"

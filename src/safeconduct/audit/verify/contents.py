@@ -7,8 +7,9 @@ belong to, where its counters go on, and which of its payloads were erased.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -23,6 +24,18 @@ Record = Mapping[str, Any]
 _OF_THE_LOG: Final = frozenset({"erasure", "retention", KIND})
 
 
+class Lost(NamedTuple):
+    """A payload that is not what it was: of which record and task, under which key, in which file,
+    and what to say unless it was erased or pruned.
+    """
+
+    seq: int
+    task: str
+    kid: str
+    file: int
+    finding: Finding
+
+
 class Contents(msgspec.Struct):
     """What was seen, as plain values that pass from one process to another.
 
@@ -33,12 +46,13 @@ class Contents(msgspec.Struct):
         counted: By task the two counters of its records, in their order: `task_n`, `pair_n`.
         pairs: By task its tenant, agent and user.
         payloads: How many payloads there are under each key.
-        lost: Payloads that are not what they were: key, number of the file, and what to say unless
-            it was erased or pruned.
-        erased: Keys that an erasure names.
-        pruned: Up to which segment, and which file of payloads, the log says that it was pruned.
+        lost: Payloads that are not what they were.
+        erased: Keys that an erasure names: number of its record, pseudonym, key.
+        pruned: Of what the log says that it was pruned: number of the record, up to which segment,
+            up to which file of payloads.
         changes: Of the key that signs the log.
         newest_ms: The time of the last record that has one.
+        behind_ms: By size of a claimed tree, the time of the first record that is not in it.
         findings: What is wrong with single records.
     """
 
@@ -48,11 +62,12 @@ class Contents(msgspec.Struct):
     counted: dict[str, tuple[list[int], list[int]]] = {}
     pairs: dict[str, str] = {}
     payloads: dict[str, int] = {}
-    lost: list[tuple[str, int, Finding]] = []
-    erased: list[str] = []
-    pruned: tuple[int, int] = (0, 0)
+    lost: list[Lost] = []
+    erased: list[tuple[int, str, str]] = []
+    pruned: list[tuple[int, int, int]] = []
     changes: list[Change] = []
     newest_ms: object = None
+    behind_ms: dict[int, int] = {}
     findings: list[Finding] = []
 
 
@@ -93,7 +108,13 @@ class Reader:
             if "task_n" in record:
                 self._count(record, kind, seq)
             if "payload" in record:
-                self._payload(record["payload"], seq)
+                self._payload(record["payload"], seq, str(record.get("task")))
+
+    def behind(self, size: int, entries: list[bytes]) -> None:
+        """Takes down the time of the first records behind a claimed tree."""
+        with suppress(ValueError):
+            times = [decode(data).get("at_ms") for data in entries]
+            self.contents.behind_ms[size] = min(one for one in times if type(one) is int)
 
     def _outcome(self, decision: str, seq: int) -> None:
         waiting = self.contents.waiting
@@ -115,7 +136,7 @@ class Reader:
         if task not in self._pairs and (pair := _pair(record, kind)) is not None:
             self._pairs[task] = pair
 
-    def _payload(self, said: object, seq: int) -> None:
+    def _payload(self, said: object, seq: int, task: str) -> None:
         if not isinstance(said, dict):
             self._found("edited", "a payload that is no object", seq)
             return
@@ -128,7 +149,7 @@ class Reader:
         if lost is not None:
             code, sentence = lost
             found = Finding(code, f"record {seq}: {sentence}", seq)
-            self.contents.lost.append((kid, _file(payload), found))
+            self.contents.lost.append(Lost(seq, task, kid, _file(payload), found))
 
     def _of_the_log(self, record: Record, kind: str, seq: int) -> None:
         """A record that says how the log itself is to be read."""
@@ -138,7 +159,8 @@ class Reader:
             except BadNote as error:
                 self._found("edited", str(error), seq)
         elif kind == "erasure":
-            self.contents.erased += map(str, _list(record.get("kids")))
+            whose = str(record.get("pseudonym"))
+            self.contents.erased += [(seq, whose, str(kid)) for kid in _list(record.get("kids"))]
         else:
             self._pruned(record, seq)
 
@@ -147,8 +169,7 @@ class Reader:
         if type(before[0]) is not int or type(before[1]) is not int:
             self._found("edited", "a retention that does not say what went", seq)
             return
-        known = self.contents.pruned
-        self.contents.pruned = max(known[0], before[0]), max(known[1], before[1])
+        self.contents.pruned.append((seq, before[0], before[1]))
 
     def _found(self, code: Code, sentence: str, seq: int) -> None:
         if len(self.contents.findings) < MAX_LISTED:

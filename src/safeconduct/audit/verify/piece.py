@@ -63,7 +63,10 @@ def look(job: Job) -> Piece:
     walk = Walk(directory, job.claimed, start=job.segment, stop=stop, sizes=job.sizes)
     try:
         for group in walk:
-            reader.add(group.size - len(group.entries), group.entries)
+            first = group.size - len(group.entries)
+            if first in job.sizes:
+                reader.behind(first, group.entries)
+            reader.add(first, group.entries)
     except Damaged as found:
         damage = Finding(found.code, found.sentence, found.seq)
     finally:

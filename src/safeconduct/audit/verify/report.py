@@ -15,6 +15,7 @@ Code = (
     Damage
     | Literal[
         "unpaired",  # an outcome belongs to no permit
+        "unsigned",  # records stand behind the newest checkpoint for too long
         "gap",  # a counter skips a number, or has one twice
         "payload-missing",  # a payload is gone, and no erasure says so
         "unwitnessed",  # too few witnesses have cosigned
@@ -27,6 +28,7 @@ EXIT_CODES: Final[Mapping[Code, int]] = {
     "edited": 11,
     "unpaired": 11,
     "gap": 11,
+    "unsigned": 11,
     "truncated": 10,
     "payload-missing": 13,
     "unwitnessed": 14,
@@ -54,6 +56,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         unknown: Decision ids of permits without an outcome: the oldest 20.
         unknown_count: How many there are. In a log that is being written some are under way.
         pending: Bytes after the last whole group while a writer has the log open.
+        unsigned: How many of the records are behind the newest good checkpoint: who could write to
+            the files could have written these.
         payloads: How many payloads are the bytes that were sealed.
         erased: How many payloads an erasure took, so that nobody can read them.
         pruned: How many records at the beginning were pruned; their hashes are still in the tree.
@@ -71,6 +75,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unknown: tuple[str, ...] = ()
     unknown_count: int = 0
     pending: int = 0
+    unsigned: int = 0
     payloads: int
     erased: int = 0
     pruned: int = 0
@@ -94,6 +99,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         if not self.records:
             return f"audit verified: 0 records (the log is empty), root {self.root}"
         said = [_count(self.records, "record")]
+        if self.unsigned:
+            said.append(f"{self.unsigned} of them not signed yet")
         if self.payloads:
             said.append(_count(self.payloads, "payload"))
         if self.erased:

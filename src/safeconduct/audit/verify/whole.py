@@ -9,7 +9,7 @@ from collections import Counter
 
 from safeconduct.audit.changes import Change
 from safeconduct.audit.damage import Damaged
-from safeconduct.audit.verify.contents import Contents
+from safeconduct.audit.verify.contents import Contents, Lost
 from safeconduct.audit.verify.piece import Piece, State
 from safeconduct.audit.verify.report import MAX_LISTED, Finding
 from safeconduct.core.merkle import EMPTY_ROOT
@@ -36,6 +36,7 @@ class Whole:
         expired: How many payloads were pruned.
         changes: Of the key that signs the log.
         newest_ms: The time of the last record that has one.
+        behind_ms: By size of a claimed tree, the time of the first record that is not in it.
     """
 
     def __init__(self) -> None:
@@ -52,14 +53,15 @@ class Whole:
         self.newest_ms: int | None = None
         self._first = 0
         self._orphans: set[int] = set()
-        self._gone = (0, 0)
+        self.behind_ms: dict[int, int] = {}
+        self._pruned: list[tuple[int, int, int]] = []
         self._last: Piece | None = None
         self._task_n: dict[str, int] = {}
         self._pair_n: dict[str, int] = {}
         self._pairs: dict[str, str] = {}
         self._payloads: Counter[str] = Counter()
-        self._lost: list[tuple[str, int, Finding]] = []
-        self._erased: set[str] = set()
+        self._lost: list[Lost] = []
+        self._erased: dict[str, tuple[int, str]] = {}
         self._findings: list[Finding] = []
 
     def add(self, piece: Piece) -> bool:
@@ -75,18 +77,28 @@ class Whole:
         self.roots |= piece.roots
         self.tail = piece.tail
         self._last = piece
-        self._take(piece.contents)
+        self._take(piece.contents, piece.segment)
         self.damage = piece.damage
         return self.damage is None
 
-    def findings(self) -> list[Finding]:
-        """What is wrong with single records, in their order; call it after the last piece."""
-        segment, file = self._gone
-        left = [one for one in self._lost if one[0] not in self._erased]
-        lost = [finding for _, number, finding in left if not 0 <= number < file]
-        self.erased = sum(self._payloads[kid] for kid in self._erased)
+    def findings(self, signed: int) -> list[Finding]:
+        """What is wrong with single records, in their order; call it after the last piece.
+
+        Whoever can write to a file can append records: those behind the first `signed` excuse
+        nothing.
+        """
+        pruned = [one for one in self._pruned if one[0] < signed]
+        erased = {kid: one for kid, one in self._erased.items() if one[0] < signed}
+        segment = max((one for _, one, _ in pruned), default=0)
+        left = [one for one in self._lost if not self._is_erased(one, erased.get(one.kid))]
+        lost = [
+            one.finding
+            for one in left
+            if not any(one.seq < seq and 0 <= one.file < before for seq, _, before in pruned)
+        ]
+        self.erased = sum(self._payloads[kid] for kid in erased)
         self.expired = len(left) - len(lost)
-        self.payloads = self._payloads.total() - self.erased - len(left)
+        self.payloads = max(0, self._payloads.total() - self.erased - len(left))
         begins: list[Finding] = []
         if self._first > segment:
             sentence = f"the log begins with record {self.pruned}, and none says that others went"
@@ -94,6 +106,13 @@ class Whole:
         found = [*self._findings, *lost]
         found.sort(key=lambda finding: self.size if finding.seq is None else finding.seq)
         return [*begins, *found[:MAX_LISTED]]
+
+    def _is_erased(self, lost: Lost, erasure: tuple[int, str] | None) -> bool:
+        """Whether an erasure took it: a later one, of the user whom its task was for."""
+        if erasure is None or lost.seq >= erasure[0]:
+            return False
+        pair = self._pairs.get(lost.task)  # went with the start of its task, where that was pruned
+        return bool(self.pruned) if pair is None else pair.rpartition(" ")[2] == erasure[1]
 
     def _continue(self, piece: Piece) -> None:
         """Raises Damaged where a piece does not go on with the tree of the one before it."""
@@ -114,7 +133,7 @@ class Whole:
             sentence = f"segment {piece.segment} is of another log, {piece.origin!r}"
             raise Damaged("edited", sentence, self.size)
 
-    def _take(self, contents: Contents) -> None:
+    def _take(self, contents: Contents, segment: int) -> None:
         self.kinds.update(contents.kinds)
         self._findings += contents.findings
         for seq, decision in contents.early:
@@ -127,11 +146,13 @@ class Whole:
         self._count(contents)
         self._payloads.update(contents.payloads)
         self._lost += contents.lost
-        self._erased.update(contents.erased)
+        self._erased |= {kid: (seq, whose) for seq, whose, kid in contents.erased}
         self.changes += contents.changes
         if type(contents.newest_ms) is int:
             self.newest_ms = contents.newest_ms
-        self._gone = max(self._gone[0], contents.pruned[0]), max(self._gone[1], contents.pruned[1])
+        self.behind_ms |= contents.behind_ms
+        # What a record says to be gone stood before it.
+        self._pruned += [(seq, min(one, segment), two) for seq, one, two in contents.pruned]
         # A log that is wrong throughout would otherwise be held in memory as a list of findings.
         del self._findings[MAX_LISTED:]
 
