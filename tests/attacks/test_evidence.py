@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from safeconduct.app import noting
 from safeconduct.audit import changes, checkpoint, notes, segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.checkpointing import OpenSigner
@@ -19,11 +20,14 @@ from safeconduct.audit.payloads.keystore import Keystore
 from safeconduct.audit.records import encode
 from safeconduct.audit.retention.erasing import forget
 from safeconduct.audit.retention.holding import resolved
+from safeconduct.audit.retention.pruning import Plan, require
 from safeconduct.audit.signer import keys
 from safeconduct.audit.signer.notary import CLOSED, MEMORY, PUBLIC, Notary
 from safeconduct.audit.signer.rotation import Rotation
 from safeconduct.audit.verify import Held, verify
 from safeconduct.audit.walk import Walk
+from safeconduct.cli import main
+from safeconduct.config import load
 from safeconduct.ports import LedgerConflict
 from safeconduct.tasks.state import TaskState
 from tests.support.logs import ORIGIN, Memory, numbers, opened, written
@@ -203,3 +207,24 @@ async def test_a_hold_on_a_pseudonym_holds(tmp_path: Path, *, as_said: bool) -> 
     log.close()
     keystore.close()
     tasks.close()
+
+
+def test_a_note_cannot_say_that_more_goes_than_may_go() -> None:
+    """Whoever speaks to the operator socket may say what they like."""
+    most = Plan(segments_before=1, records_before=100, payloads_before=2)
+    less = {"segments_before": 0, "records_before": 0, "payloads_before": 2}
+    require(less, most)
+    for name in less:
+        with pytest.raises(ValueError, match="more would go than"):
+            require({**less, name: 101}, most)
+
+
+def test_without_a_retention_nothing_goes(tmp_path: Path) -> None:
+    assert main.main(["init", str(tmp_path / "gateway")]) == 0
+    configuration = load(tmp_path / "gateway")
+    (tmp_path / "gateway" / configuration.root.gateway.state).mkdir(mode=0o700)
+    said = {"segments_before": 1, "records_before": 1, "payloads_before": 0, "holds": 0}
+    with pytest.raises(ValueError, match="more would go than"):
+        noting.append(configuration, {"kind": "retention", **said})
+    with noting.opened(configuration) as (log, _, _):
+        assert log.size == 0

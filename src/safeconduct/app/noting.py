@@ -15,7 +15,8 @@ from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.payloads.keystore import Keystore
 from safeconduct.audit.reads import noted
-from safeconduct.audit.retention.holding import resolved
+from safeconduct.audit.retention.holding import Holds, named, resolved
+from safeconduct.audit.retention.pruning import Plan, plan, require
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.schema import Config
 from safeconduct.rooms import STATE_FILE, clock_ms
@@ -31,8 +32,18 @@ def append(config: Config, value: Mapping[str, Any]) -> int:
         LedgerConflict: what is on record says otherwise.
     """
     record = noted(value, clock_ms(), operator())
-    with opened(config) as (log, keys, _):
+    with opened(config) as (log, keys, tasks):
+        if record["kind"] == "retention":
+            require(record, allowed(config, keys, tasks, clock_ms()))
         return asyncio.run(log.append(resolved(record, keys)))
+
+
+def allowed(config: Config, keys: Keystore, tasks: TaskState, now_ms: int) -> Plan:
+    """What of the log may go. Raises Damaged, ValueError, LogFault, OSError."""
+    root = config.root
+    holds = Holds(named(tasks.held(), root.gateway.tenant, keys))
+    directory = Path(config.directory) / root.audit.directory
+    return plan(directory, root.audit.retention, holds, now_ms)
 
 
 def operator() -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from safeconduct.app.noting import allowed
 from safeconduct.app.reloading import Reloading
 from safeconduct.approvals.desk import NoSuchQuestion
+from safeconduct.audit.damage import Damaged
 from safeconduct.audit.reads import noted
 from safeconduct.audit.retention.erasing import HELD, NobodyToForget, forget
 from safeconduct.audit.retention.holding import resolved
+from safeconduct.audit.retention.pruning import Plan, require
 from safeconduct.core.record import label_value
 from safeconduct.entrypoints.consent import TICKET_PATH
 from safeconduct.entrypoints.operator import Handler, OperatorError
@@ -140,10 +144,17 @@ class Operating:
         except ValueError as error:
             raise OperatorError(f"this is no note: {error}") from None
         try:
-            record = resolved(record, self._rooms.keys)
-            return {"n": await self._rooms.log.append(record)}
+            if record["kind"] == "retention":
+                require(record, await asyncio.to_thread(self._allowed))
+            return {"n": await self._rooms.log.append(resolved(record, self._rooms.keys))}
         except LedgerConflict as conflict:
             raise OperatorError(f"what is on record says otherwise: {conflict.reason}") from None
+        except (ValueError, Damaged, OSError) as error:
+            raise OperatorError(str(error)) from None
+
+    def _allowed(self) -> Plan:
+        rooms = self._rooms
+        return allowed(rooms.config, rooms.keys, rooms.state, rooms.clock_ms())
 
     async def _holds(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who

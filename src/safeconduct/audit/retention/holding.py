@@ -52,6 +52,16 @@ def resolved(record: Record, keys: Keystore) -> Record:
     return {**record, "id": keys.user(record["id"]) or record["id"]}
 
 
+def named(held: Collection[str], tenant: str, keys: Keystore) -> frozenset[str]:
+    """What is held, by the names it has in records. Raises LogFault."""
+    return frozenset(_named(name, tenant, keys) for name in held)
+
+
+def _named(name: str, tenant: str, keys: Keystore) -> str:
+    what, _, identifier = name.partition(" ")
+    return f"user {keys.known(tenant, identifier) or identifier}" if what == "user" else name
+
+
 class Holds:
     """What is held, by `task <id>`, `user <pseudonym>` or `log *`; records in their order."""
 

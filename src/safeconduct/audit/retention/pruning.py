@@ -66,6 +66,13 @@ def plan(directory: Path, retention: Retention, holds: Holds, now_ms: int) -> Pl
     return Plan(before, records, max(file, 0))
 
 
+def require(said: Record, allowed: Plan) -> None:
+    """Whoever writes the log looks itself at what may go. Raises ValueError: that is less."""
+    bounds = msgspec.structs.asdict(allowed)
+    if any(said[name] > most for name, most in bounds.items()):
+        raise ValueError("more would go than `audit.retention` and what is held let go")
+
+
 def prune(directory: Path, gone: Plan) -> int:
     """Removes what a record says that goes; how many bytes that were. What has gone is passed over.
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from safeconduct.cli import output
 
 if TYPE_CHECKING:
-    from safeconduct.audit.payloads.keystore import Keystore
     from safeconduct.config.schema import Config
 
 
@@ -54,6 +53,7 @@ def held(config: Config) -> Held:
     from safeconduct.app.noting import opened
     from safeconduct.audit.payloads import keystore
     from safeconduct.audit.payloads.keystore import Keystore
+    from safeconduct.audit.retention.holding import named
     from safeconduct.cli.operator import ask
 
     if runs(config):
@@ -65,7 +65,7 @@ def held(config: Config) -> Held:
     root = config.root.gateway
     keys = Keystore(Path(config.directory) / root.state / keystore.DIRECTORY, create=False)
     try:
-        names = frozenset(_named(name, root.tenant, keys) for name in found)
+        names = named(found, root.tenant, keys)
     finally:
         keys.close()
     return Held(found, names, holds)
@@ -88,8 +88,3 @@ def known(config: Config, what: str, identifier: str) -> bool:
         return keys.concerning(root.tenant, identifier) is not None
     finally:
         keys.close()
-
-
-def _named(name: str, tenant: str, keys: Keystore) -> str:
-    what, _, identifier = name.partition(" ")
-    return f"user {keys.known(tenant, identifier) or identifier}" if what == "user" else name
