@@ -144,7 +144,7 @@ class Log:
         self.last, self.pairs = dict[str, int](), dict[str, str]()  # counters; pairs of tasks
         paths = sorted(directory.glob("segment-*.log"))
         for number, path in enumerate(paths):
-            if rest := self.read(path.read_bytes(), number):
+            if rest := self.read(path.read_bytes() if path.is_file() else b"?", number):
                 later = [rest[one.start() - 4 :][:47] for one in re.finditer(rb"T\0\x28", rest)]
                 whole = any(zlib.crc32(one[4:]) == int.from_bytes(one[:4]) for one in later)
                 sentence = f"{path.name} from record {self.size} on: {len(rest)} bytes are no group"

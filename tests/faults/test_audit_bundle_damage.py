@@ -151,6 +151,30 @@ def nothing(found: Members) -> None:
     """Leaves it as it is."""
 
 
+def added_without_an_end(found: Members) -> None:
+    found["records.jsonl"] += canonical({"n": 99, "kind": "decision", "verdict": "permit"})
+
+
+def completeness_not_claimed(found: Members) -> None:
+    case = json.loads(found["case.json"])
+    found["case.json"] = canonical({**case, "complete": None, "answer": case["answer"][:1]})
+
+
+def narrowed(found: Members) -> None:
+    """Says that less was asked for, and leaves out what that asks for too."""
+    case = json.loads(found["case.json"])
+    asked = {**case["asked"], "verdict": "permit"}
+    found["case.json"] = canonical({**case, "asked": asked, "answer": []})
+
+
+def opened_invented(found: Members) -> None:
+    found["opened/2.json"] = b'{"arguments":{"iban":"invented"}}'
+
+
+def strange_member(found: Members) -> None:
+    found["../evil"] = b"x"
+
+
 class Damage(NamedTuple):
     make: Callable[[Members], None]
     code: int
@@ -231,6 +255,54 @@ CORPUS: dict[str, Damage] = {
         "edited: record 3: its payload",
     ),
 }
+
+
+OF_THE_QUESTION: dict[str, tuple[Callable[[Members], None], int, str]] = {
+    "a record without an end": (added_without_an_end, 3, "the last line of records.jsonl"),
+    "completeness is not claimed any more": (
+        completeness_not_claimed,
+        EDITED,
+        "edited: the case does not claim of its answer what follows from what was asked",
+    ),
+    "narrowed": (narrowed, TRUNCATED, "truncated: the answer is not complete: record 2 is left"),
+    "opened, and invented": (opened_invented, EDITED, "edited: opened/2.json: there is no such"),
+    "a strange member": (strange_member, EDITED, "edited: '../evil' is no member of a bundle"),
+}
+
+
+@pytest.mark.parametrize("name", OF_THE_QUESTION)
+def test_the_question_is_held_to_its_answer_and_members_to_what_they_may_be(
+    name: str, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, code, sentence = OF_THE_QUESTION[name]
+    found = members(bundle)
+    make(found)
+    said = ours(capsys, "--bundle", write(bundle.with_name("damaged.zip"), found))
+    assert said.code == code, said.text
+    assert sentence in said.text
+
+
+def test_a_member_that_is_there_twice_is_none(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = members(bundle)
+    with (
+        zipfile.ZipFile(bundle, "a") as archive,
+        pytest.warns(UserWarning, match="Duplicate name"),
+    ):
+        archive.writestr("records.jsonl", found["records.jsonl"])
+    said = ours(capsys, "--bundle", bundle)
+    assert said.code == EDITED
+    assert "edited: 'records.jsonl' is no member of a bundle, or is there twice" in said.text
+
+
+def test_what_is_compressed_is_not_unpacked(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(bundle, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("payloads/2", bytes(1 << 20))
+    said = ours(capsys, "--bundle", bundle)
+    assert (said.code, said.text.count("\n")) == (3, 1)
 
 
 @pytest.mark.parametrize("name", CORPUS)

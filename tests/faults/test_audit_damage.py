@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import base64
 import json
+import os
 import re
 import shutil
 import sys
@@ -27,7 +28,7 @@ from safeconduct.audit.walk import Walk
 from safeconduct.audit.witness.keys import signers
 from tests.support import evidence
 from tests.support.evidence import BEFORE, STAND_ALONE, Evidence, ours, rewritten, sign, theirs
-from tests.support.logs import ORIGIN, Memory
+from tests.support.logs import ORIGIN, Memory, restart
 
 TRUNCATED, EDITED, FORKED, MISSING, UNWITNESSED = 10, 11, 12, 13, 14
 
@@ -72,6 +73,7 @@ def begin_anew(log: Evidence) -> None:
     delete_all(log)
     (log.directory / "audit.key").write_bytes(key)
     (log.directory / "audit.key").chmod(0o600)
+    restart(log.directory)
     evidence.append(log.directory, Memory(), [[{"kind": "config"}]])
 
 
@@ -494,6 +496,54 @@ def test_witnesses_of_both_kinds_count_as_the_policy_says(
     given = words(log, POLICY)
     assert ours(capsys, log.directory, *given).code == code
     assert theirs(log.directory, *given).code == code
+
+
+def test_what_came_after_what_the_witnesses_saw_is_said_not_to_be_witnessed(
+    log: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trust_a_witness(log)
+    newest = (log.directory / checkpoint.NAME).read_bytes()
+    shutil.copy(log.kept, log.directory / checkpoint.NAME)
+    cosign(log, *witness(log))
+    (log.directory / checkpoint.NAME).write_bytes(newest)
+    said = ours(capsys, log.directory, *words(log, POLICY))
+    assert said.code == 0
+    assert "the witnesses saw the first 6 of 22 records, and not the rest" in said.text
+    assert "audit verified: 22 records, 16 of them not witnessed, " in said.text
+
+
+@pytest.mark.parametrize(
+    "name", ["payload-00000000.blob", "witnessed", "segment-00000003.log", "checkpoint"]
+)
+def test_a_pipe_in_the_place_of_a_file_keeps_neither_waiting(
+    name: str, log: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log.directory / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    said = ours(capsys, log.directory)
+    assert (said.code, said.text.count("\n")) == (3, 1)
+    assert str(path) in said.text or "seek" in said.text, said.text
+    assert "Traceback" not in theirs(log.directory).text
+
+
+def test_what_stands_in_a_log_steers_no_terminal(
+    log: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steering = "\x1b[2K\x1b[1Aaudit verified: all is well\x1b[8m"
+    evidence.append(
+        log.directory, Memory(), [[{"kind": "decision", "verdict": "permit", "decision": steering}]]
+    )
+    for said in (ours(capsys, log.directory), theirs(log.directory)):
+        assert "\x1b" not in said.text
+
+
+def test_a_key_or_policy_that_cannot_be_read_makes_no_sense(
+    log: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given in (["--key", "nofile"], ["--key", "a+b+c"], ["--witness-policy", "nofile"]):
+        said = ours(capsys, log.directory, *given)
+        assert (said.code, said.text.count("\n")) == (2, 1), said.text
 
 
 def test_what_was_erased_is_counted_and_missing_it_is_no_fault(

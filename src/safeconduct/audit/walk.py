@@ -83,7 +83,7 @@ class Walk:
                 raise self._damaged(f"segment {self.segment} has no end, and {path.name} exists")
             self.segment += 1
             self.end = 0
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 yield from self._segment(fd)
             finally:

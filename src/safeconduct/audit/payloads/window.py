@@ -46,7 +46,8 @@ class Window:
         if number != self._number:
             self.close()
             path = blobs.path(self._directory, number)
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._fd = os.open(path, flags)
             self._number = number
         at = offset - self._start
         if at < 0 or at + size > len(self._bytes):

@@ -40,6 +40,7 @@ from safeconduct.audit.damage import Damaged
 from safeconduct.audit.verify import tiles
 from safeconduct.audit.verify.claims import Claims, Held, beside
 from safeconduct.audit.verify.piece import Job, Piece, look
+from safeconduct.audit.verify.regular import opened
 from safeconduct.audit.verify.report import MAX_LISTED, Finding, Report, gravest_first
 from safeconduct.audit.verify.whole import Whole
 
@@ -127,6 +128,7 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
         signed_by=claims.signed_by,
         pinned=claims.pinned,
         witnesses=claims.witnesses,
+        unwitnessed=claims.unwitnessed,
         notes=tuple(claims.notes),
         findings=gravest_first(findings),
     )
@@ -158,7 +160,7 @@ def _begun(paths: list[Path]) -> list[Path]:
     it can know.
     """
     if len(paths) > 1:
-        with paths[-1].open("rb") as file:
+        with os.fdopen(opened(paths[-1]), "rb") as file:
             if segments.read_header(file.fileno()) is None:
                 return paths[:-1]
     return paths

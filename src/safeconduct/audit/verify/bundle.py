@@ -99,6 +99,7 @@ class _Bundle:
             signed_by=self._claims.signed_by,
             pinned=self._claims.pinned,
             witnesses=self._claims.witnesses,
+            unwitnessed=sum(n >= self._head.size - self._claims.unwitnessed for n in self._records),
             notes=tuple(self._notes()),
             findings=gravest_first(findings),
         )
@@ -239,13 +240,7 @@ class _Bundle:
         opened = sum(name.startswith("opened/") for name in self._members)
         if opened:
             yield f"{opened} payloads are there in clear, which nothing proves but who opened them"
-        claim, head = self._claims.witnessed, self._head.size
-        if self._claims.witnesses and claim is not None and claim.said.size < head:
-            beyond = sum(n >= claim.said.size for n in self._records)
-            yield (
-                f"the witnesses saw the first {claim.said.size} of {head} records: "
-                f"{beyond} of those here came later, and are not witnessed"
-            )
+        yield from self._claims.notes
 
 
 def _time(record: Record) -> int:

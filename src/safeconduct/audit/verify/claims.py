@@ -4,6 +4,7 @@ true of the log.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -17,6 +18,7 @@ from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.notes import BadNote, Key, Note
 from safeconduct.audit.signer.notary import PUBLIC
+from safeconduct.audit.verify.regular import opened
 from safeconduct.audit.verify.report import Finding
 from safeconduct.audit.walk import check_claim
 from safeconduct.audit.witness.policy import Policy
@@ -53,7 +55,7 @@ def beside(directory: Path) -> Callable[[str], bytes | None]:
 
     def load(name: str) -> bytes | None:
         try:
-            with (directory / name).open("rb") as file:
+            with os.fdopen(opened(directory / name), "rb") as file:
                 return file.read(notes.MAX_BYTES + 1)
         except FileNotFoundError:
             return None
@@ -88,6 +90,7 @@ class Claims:
         self.pinned = bool(held.keys)
         self.signed_by = ""
         self.witnesses: tuple[str, ...] = ()
+        self.unwitnessed = 0
         self.notes: list[str] = []
         self.signed = 0
         self.strict = bool(held.keys or held.policy or held.kept)
@@ -210,6 +213,7 @@ class Claims:
             if policy.enough(self.witnesses):
                 seen = claim.said.size
                 if self.witnesses and seen < size:
+                    self.unwitnessed = size - seen
                     self.notes.append(
                         f"the witnesses saw the first {seen} of {size} records, and not the rest"
                     )

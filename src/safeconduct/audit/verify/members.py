@@ -39,7 +39,8 @@ def read(path: Path) -> tuple[dict[str, bytes], list[str]]:
                     raise NoBundle(f"{path} is no evidence bundle: something in it is compressed")
                 if sum(one.file_size for one in listed) > size:
                     raise NoBundle(f"{path} is no evidence bundle: more is in it than it is long")
-                members = {one.filename: archive.read(one) for one in listed}
+                known = [one for one in listed if _KNOWN.fullmatch(one.filename)]
+                members = {one.filename: archive.read(one) for one in known}
         except (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, ValueError) as error:
             if isinstance(error, NoBundle):
                 raise

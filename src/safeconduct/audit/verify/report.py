@@ -65,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         signed_by: The verifier key under which the checkpoint is signed; empty without one.
         pinned: Whether that key was given, and not taken from beside the log.
         witnesses: Who cosigned, as far as the policy knows them.
+        unwitnessed: How many of the records came after what they saw.
         notes: What else there is to know, in sentences: how far all this is proven.
         findings: What is wrong, the gravest first: at most 20 of records that are in the log.
     """
@@ -83,6 +84,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     signed_by: str
     pinned: bool
     witnesses: tuple[str, ...] = ()
+    unwitnessed: int = 0
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...]
 
@@ -101,6 +103,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         said = [_count(self.records, "record")]
         if self.unsigned:
             said.append(f"{self.unsigned} of them not signed yet")
+        if self.unwitnessed:
+            said.append(f"{self.unwitnessed} of them not witnessed")
         if self.payloads:
             said.append(_count(self.payloads, "payload"))
         if self.erased:

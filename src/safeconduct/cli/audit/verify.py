@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         held = _held(args)
-    except ValueError as error:
-        return output.usage(str(error))
+    except (ValueError, OSError) as error:
+        return output.usage(f"{error} (fix: name a key or a file that can be read)")
     if args.bundle is not None:
         return _bundle(args, held)
     if args.directory is not None and args.directory.is_file():
@@ -153,5 +153,7 @@ def _tell(args: argparse.Namespace, report: Report) -> int:
         lines.append("signed with the key that lies beside the log; --key holds it to another")
     if report.witnesses:
         lines.append(f"cosigned by {', '.join(report.witnesses)}")
-    output.emit(args, value, "\n".join([*lines, report.sentence]))
+    # Much of it stood in files that anybody may have written.
+    told = map(output.printable, [*lines, *report.notes, report.sentence])
+    output.emit(args, value, "\n".join(told))
     return report.exit_code
