@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safeconduct.audit import checkpoint, notes
+from safeconduct.audit import checkpoint, notes, segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.checkpointing import OpenSigner
 from safeconduct.audit.log import Log
 from safeconduct.audit.signer import keys
 from safeconduct.audit.signer.notary import CLOSED, MEMORY, PUBLIC, beside
+from safeconduct.core.merkle import EMPTY_ROOT
 
 ORIGIN = "crm.example/audit"
 
@@ -117,6 +118,14 @@ def rewind(directory: Path, tree: Checkpoint) -> None:
     checkpoint.store(directory, tree, line)
     (directory / MEMORY).write_text(f"{tree.text()}\n{line}")
     (directory / CLOSED).unlink(missing_ok=True)
+
+
+def restart(directory: Path) -> None:
+    """Makes room for another log under the same key, as who has it and its memory could."""
+    (directory / MEMORY).touch()
+    rewind(directory, Checkpoint(ORIGIN, 0, EMPTY_ROOT))
+    for path in (*segments.listing(directory), directory / checkpoint.NAME, directory / PUBLIC):
+        path.unlink(missing_ok=True)
 
 
 def sign(directory: Path, tree: Checkpoint) -> None:

@@ -26,6 +26,7 @@ from tests.support.logs import (
     opened,
     outcome,
     permit,
+    restart,
     sign,
     written,
 )
@@ -150,8 +151,7 @@ class TestDamage:
     ) -> None:
         written(tmp_path, *numbers(3))
         claimed = (tmp_path / "checkpoint").read_bytes()
-        first_segment(tmp_path).unlink()
-        forget(tmp_path)
+        restart(tmp_path)
         written(tmp_path, *numbers(3, first=7))
         (tmp_path / "checkpoint").write_bytes(claimed)
         report = verify(tmp_path)
