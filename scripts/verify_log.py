@@ -5,10 +5,9 @@ has both, signed. Whoever can write the directory can write another log with ano
 a --key or --since-checkpoint that you have from elsewhere, a --witness-policy (C2SP tlog-policy).
 It looks at no tiles, knows no changes of the log's key, and takes a pruned log for an edited one.
 exit  0  intact; payloads that were erased, as a record says, are counted
-     10  truncated: records are missing that somebody knew of, or an answer is not complete
-     11  edited: bytes are not those that were written, or records contradict each other
-     12  forked: two trees of one size      14  not witnessed as the policy asks
-     13  payload missing, not erased       2  wrong arguments       3  neither log nor bundle
+     10  truncated: something is missing that somebody knew of, or that was asked for
+     11  edited: bytes are not those that were written, or contradict each other, or are not signed
+     12  forked  13  payload missing  14  not witnessed  2  wrong arguments  3  no log, no bundle
 """
 
 import base64
@@ -84,7 +83,7 @@ class Note:
         self.lines = [line.split(" ") for line in lines.splitlines()]
 
     def is_signed(self, key: Key) -> bool:
-        mine = [base64.b64decode(line[2]) for line in self.lines if line[1:2] == [key.name]]
+        mine = (base64.b64decode(line[2]) for line in self.lines if line[1:2] == [key.name])
         raw = next((raw for raw in mine if raw[:4] == key.id), b"")
         when, signature = (b"", raw[4:]) if key.kind == 1 else (raw[4:12], raw[12:])
         message, tree = self.text.encode(), struct.pack(">2Q", 0, self.size) + self.root
@@ -104,9 +103,8 @@ def check_notes(has: dict[str, bytes], args: Namespace) -> dict[str, Note]:
     beside = {f"the {name}": Note(has[name]) for name in ("checkpoint", "witnessed") if name in has}
     notes = beside | {f"the one in {path}": Note(path.read_bytes()) for path in args.kept}
     keys = [Key(line) for line in (args.key or has.get("log.pub", b"").decode()).split()]
-    code = "edited" if keys else "truncated"
-    unsigned = [name for name, note in notes.items() if not any(map(note.is_signed, keys))]
-    found.extend((code, f"{name} is not signed by the log's key") for name in unsigned)
+    for name in (name for name, note in notes.items() if not any(map(note.is_signed, keys))):
+        found.append(("edited" if keys else "truncated", f"{name} is not signed by the log's key"))  # noqa: PERF401
     lines = [line.split() for line in args.policy.read_text().splitlines()] if args.policy else []
     witnesses = {words[1]: Key(words[2]) for words in lines if words[:1] == ["witness"]}
     quorum = next((words[1] for words in lines if words[:1] == ["quorum"]), "" if lines else "none")
@@ -215,7 +213,7 @@ def check_log(directory: Path, args: Namespace) -> str:
     signed = max((note.size for note in notes.values() if note.size <= log.size), default=0)
     for name, note in notes.items():
         if log.origin not in ("", note.origin):
-            found.append(("edited", f"{name} is of another log, {note.origin}"))
+            found.append(("edited", f"{name} is of another log, {note.origin!r}"))
         elif note.size > log.size:
             found.append(("truncated", f"{name} knows {note.size} records, there are {log.size}"))
         elif log.roots.get(note.size) != note.root:
@@ -231,14 +229,15 @@ def check_log(directory: Path, args: Namespace) -> str:
 
 
 def check_bundle(archive: zipfile.ZipFile, args: Namespace) -> str:
-    has = {name: archive.read(name) for name in archive.namelist()}
+    has = {one.filename: archive.read(one) for one in archive.filelist}
     case, notes = json.loads(has["case.json"]), check_notes(has, args)
     head, old = notes["the checkpoint"], notes.get("the witnessed", notes["the checkpoint"])
     path = bytes.fromhex("".join(json.loads(has.get("consistency.json", '{"proof":[]}'))["proof"]))
     if grown(old.size, head.size, path, old.root) != (old.root, head.root):
         found.append(("forked", "the witnessed checkpoint is not of the checkpoint's tree"))
-    if {case["origin"]} != {note.origin for note in notes.values()}:
-        found.append(("edited", "case and checkpoints are of different logs"))
+    origins = {case["origin"], *(note.origin for note in notes.values())}
+    if len(origins) > 1 or len(has) < len(archive.filelist):
+        found.append(("edited", "case and checkpoints are of different logs, or members twice"))
     records, leaves = dict[int, Record](), dict[int, str]()
     lines = zip(has["records.jsonl"].splitlines(), has["proofs.jsonl"].splitlines(), strict=True)
     for data, proof in lines:
@@ -255,7 +254,8 @@ def check_bundle(archive: zipfile.ZipFile, args: Namespace) -> str:
     if case["complete"]:
         check_complete(case["asked"], case["complete"], records, {*answer})
     copy = sha(has["case.json"]).hex() not in {one.get("case") for one in records.values()}
-    return f"{len(records)} records, {len(answer)} asked for; from a copy of the log: {copy}"
+    by = f"{case['complete']}, of {case['asked']!r}; from a copy of the log: {copy}"
+    return f"{len(records)} records, {len(answer)} asked for, complete by {by}"
 
 
 def check_complete(asked: Record, name: str, records: dict[int, Record], answer: set[int]) -> None:
@@ -293,7 +293,7 @@ def main() -> None:
     for worst in (code for code in EXITS if code in dict(found)):
         print(*(f"{code}: {sentence}" for code, sentence in found if code == worst), sep="\n")
         parser.exit(EXITS[worst])
-    print(f"verified: {said}")
+    print(f"verified: {said}", *[] if args.key else ["by the key that lies with it"], sep="; ")
 
 
 if __name__ == "__main__":

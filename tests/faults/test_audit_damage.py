@@ -564,7 +564,10 @@ def test_what_was_erased_is_counted_and_missing_it_is_no_fault(
     said = ours(capsys, log.directory)
     assert (said.code, len(gone)) == (0, 10)
     assert "audit verified: 24 records, 10 payloads, 10 payloads erased, root " in said.text
-    assert theirs(log.directory) == (0, "verified: 24 records, 10 payloads, 10 erased\n")
+    assert theirs(log.directory) == (
+        0,
+        "verified: 24 records, 10 payloads, 10 erased; by the key that lies with it\n",
+    )
 
 
 def test_neither_takes_nothing_for_a_log(
