@@ -169,7 +169,7 @@ def tampering(analyst: Analyst) -> None:
 
 def forgetting(analyst: Analyst) -> None:
     print("\nJane asks to be forgotten:")
-    analyst.audit("erase", JANE)
+    analyst.audit("erase", JANE, "--yes")
     said = analyst.gateway.verified()
     analyst.says(f"the log still verifies: {said.split(', root')[0]}", right="erased" in said)
     told = analyst.audit("replay", "--list")

@@ -8,10 +8,14 @@ keys and the name go, and at last the sealed bytes, as a copy of the keys may be
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from safeconduct.audit import checkpoint
+from safeconduct.audit.faults import LogFault
 from safeconduct.audit.payloads import blobs
 from safeconduct.audit.payloads.keystore import Erased, Keystore
 from safeconduct.audit.reading import read
@@ -22,6 +26,9 @@ HELD: Final = (
     "a legal hold stands on evidence about this user (fix: when it has ended, "
     "`safeconduct audit hold --release`)"
 )
+PATIENCE_S: Final = 30.0
+"""How long a checkpoint may take, which comes every second, in seconds."""
+_PAUSE_S: Final = 0.05
 _ZEROS: Final = bytes(1 << 16)
 
 
@@ -76,29 +83,47 @@ def forget_again(keys: Keystore, erased: Iterable[tuple[str, str]]) -> list[str]
     return known
 
 
-def wipe(directory: Path, kids: Collection[str]) -> int:
-    """Overwrites what was sealed with these keys; how many payloads that were.
+def wipe(directory: Path, kids: frozenset[str]) -> int:
+    """Overwrites what was sealed with these keys, once a signed checkpoint covers the record that
+    says so: before, what is missing would be missed. How many payloads that were.
 
-    Raises LogFault, OSError.
+    Raises:
+        LogFault: the log is damaged, or no checkpoint covers the record in time.
+        OSError: a file cannot be read or written.
     """
-    count = 0
-    opened: dict[int, int] = {}
-    try:
-        for record in read(directory):
-            said: Mapping[str, Any] = record.get("payload", {})
-            if said.get("kid") in kids and "at" in said:
-                number, offset = said["at"]
-                if number not in opened:
-                    path = blobs.path(directory, number)
-                    opened[number] = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-                _zero(opened[number], offset, blobs.framed(said["bytes"]))
-                count += 1
+    places: list[tuple[int, int, int]] = []
+    size = 0
+    for record in read(directory):
+        if record.get("kind") == KIND and not kids.isdisjoint(record["kids"]):
+            size = record["n"] + 1
+        said: Mapping[str, Any] = record.get("payload", {})
+        if said.get("kid") in kids and "at" in said:
+            places.append((*said["at"], blobs.framed(said["bytes"])))
+    _await_checkpoint(directory, size)
+    with ExitStack() as held:
+        opened: dict[int, int] = {}
+        for number, offset, length in places:
+            if number not in opened:
+                path = blobs.path(directory, number)
+                opened[number] = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                held.callback(os.close, opened[number])
+            _zero(opened[number], offset, length)
         for fd in opened.values():
             os.fdatasync(fd)
-    finally:
-        for fd in opened.values():
-            os.close(fd)
-    return count
+    return len(places)
+
+
+def _await_checkpoint(directory: Path, size: int) -> None:
+    """Raises LogFault, OSError."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (claimed := checkpoint.load(directory)) is None or claimed.size < size:
+        if time.monotonic() > deadline:
+            raise LogFault(
+                "unsigned",
+                "no checkpoint covers the erasure: nobody can open what was sealed, and its bytes "
+                "are still there",
+            )
+        time.sleep(_PAUSE_S)
 
 
 def _zero(fd: int, offset: int, length: int) -> None:

@@ -42,12 +42,8 @@ def run(args: argparse.Namespace) -> int:
     if not directory.is_dir():
         output.complain(f"no log in {directory}")
         return output.FAULT
-    if not args.yes:
-        if not sys.stdin.isatty():
-            output.complain("nobody is here to be asked (fix: --yes forgets without a question)")
-            return output.USAGE
-        if not _confirmed(args.user):
-            return output.refused("not forgotten")
+    if not args.yes and (code := _confirmed(args.user)) is not None:
+        return code
     try:
         if runs(config):
             gone = dict(ask(socket(config), "erase", user=args.user))
@@ -62,7 +58,11 @@ def run(args: argparse.Namespace) -> int:
     except (OperatorFault, LogFault, OSError) as error:
         output.complain(f"not forgotten: {error}; do it again")
         return output.FAULT
-    wiped = wipe(directory, gone["kids"])
+    try:
+        wiped = wipe(directory, frozenset(gone["kids"]))
+    except (LogFault, OSError) as error:
+        output.complain(f"forgotten, but {error}")
+        return output.FAULT
     value = {"pseudonym": gone["pseudonym"], "keys": len(gone["kids"]), "payloads": wiped}
     output.emit(
         args,
@@ -74,10 +74,16 @@ def run(args: argparse.Namespace) -> int:
     return output.OK
 
 
-def _confirmed(user: str) -> bool:
+def _confirmed(user: str) -> int | None:
+    """None: somebody said yes; else the exit code."""
+    if not sys.stdin.isatty():
+        output.complain("nobody is here to be asked (fix: --yes forgets without a question)")
+        return output.USAGE
     said = f"Forget {output.printable(user)}? Nothing brings it back. [y/N] "
     print(said, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return None
+    return output.refused("not forgotten")
 
 
 def _here(config: Config, user: str) -> dict[str, Any]:
