@@ -77,9 +77,7 @@ def _renamed(record: Record, rename: Callable[[str], str]) -> Record:
     path = ELSEWHERE.get(kind, USER)
     head = record.get(path[0])
     if len(path) == 1:
-        if not isinstance(head, str) or (
-            kind in _ABOUT and record.get("what") not in _USERS
-        ):
+        if not isinstance(head, str) or (kind in _ABOUT and record.get("what") not in _USERS):
             return record
         return {**record, path[0]: rename(head)}
     if not isinstance(head, dict):
