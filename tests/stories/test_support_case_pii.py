@@ -50,5 +50,8 @@ def test_pii_needs_an_active_case_and_its_analyst() -> None:
     assert without.count("  done  ") == 1
     assert "SUCCEEDED" not in played.stdout
     audit, told = verified.splitlines()
-    assert re.fullmatch(r"audit verified: \d+ records, \d+ payloads, root [0-9a-f]{64}", audit)
+    assert re.fullmatch(
+        r"audit verified: \d+ records, (.+, )?\d+ payloads, root [0-9a-f]{64}",
+        audit,
+    )
     assert json.loads(told) == {"attacks_tried": len(REFUSED), "attacks_succeeded": 0}

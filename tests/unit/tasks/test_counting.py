@@ -15,6 +15,7 @@ from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
 from safeconduct.audit.reading import read
 from safeconduct.audit.records import encode, numbered
+from safeconduct.audit.signer.notary import CLOSED
 from safeconduct.audit.tail import Tail
 from safeconduct.core.canonical import NotCanonical
 from safeconduct.core.merkle import Tree
@@ -192,6 +193,7 @@ def rewrite(
     ]
     tree = Tree()
     tree.extend(entries)
+    (directory / "audit" / CLOSED).unlink()  # as after a crash: what follows was acknowledged
     tail = Tail(directory / "audit", ORIGIN, 0, 0)
     tail.append(segments.group(entries, tree.size, tree.root()), Tree())
     tail.close()
