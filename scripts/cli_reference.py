@@ -28,7 +28,7 @@ its own. `SAFECONDUCT_DEBUG=1` shows where a fault came from. `approvals`, `revo
 speak to the running gateway over its operator socket, so they run as its user on its machine.
 """
 
-_SUB_VERBS = re.compile(r"^ {4}(?P<name>[a-z]+) ", re.MULTILINE)
+_SUB_VERBS = re.compile(r"^ {4}(?P<name>[a-z-]+) ", re.MULTILINE)
 _COMMANDS = re.compile(r"^positional arguments:\n  (?:\{|VERB$)", re.MULTILINE)
 
 

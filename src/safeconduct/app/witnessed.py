@@ -11,7 +11,6 @@ from safeconduct.audit import checkpoint, notes, segments
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.following import Cursor, lag
 from safeconduct.audit.notes import Note
-from safeconduct.audit.witness import standing
 from safeconduct.audit.witness.asking import remembered
 from safeconduct.audit.witness.policy import Policy, PolicyError, content, parse
 from safeconduct.config.audit import Witnesses
@@ -71,7 +70,7 @@ def seen(config: Config, block: Witnesses, now_ms: int) -> Seen | None:
     log = directory / config.root.audit.directory
     policy = trusted(directory, block)
     try:
-        note = notes.parse((log / standing.NAME).read_bytes())
+        note = notes.parse((log / checkpoint.WITNESSED).read_bytes())
     except FileNotFoundError:
         return None
     claimed = checkpoint.parse(note.text)

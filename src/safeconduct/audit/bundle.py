@@ -29,7 +29,6 @@ from safeconduct.core.proofs import consistency
 
 CASE: Final = "case.json"
 VERIFIER: Final = "verify_log.py"
-_WITNESSED: Final = "witnessed"
 _KEY: Final = "log.pub"
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -152,11 +151,11 @@ def _proof(one: Proven) -> bytes:
 
 def _witnessed(directory: Path, note: bytes) -> dict[str, bytes]:
     """The cosigned checkpoint, and the proof that it is a beginning of the tree that is proven."""
-    found = _file(directory, _WITNESSED)
+    found = _file(directory, checkpoint.WITNESSED)
     if not found:
         return {}
     tree = checkpoint.parse(note.decode())
-    old = checkpoint.parse(found[_WITNESSED].decode())
+    old = checkpoint.parse(found[checkpoint.WITNESSED].decode())
     if old.size > tree.size:
         return {}  # it moved on meanwhile
     proof = consistency(old.size, tree.size, Hashes(directory, tree.size))

@@ -20,6 +20,8 @@ from safeconduct.audit.flush import flush, flush_directory
 from safeconduct.core.merkle import HASH_BYTES
 
 NAME: Final = "checkpoint"
+WITNESSED: Final = "witnessed"
+"""The newest one that enough witnesses have cosigned, beside it."""
 
 _ORIGIN: Final = re.compile(r"[^\s+]+")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}")

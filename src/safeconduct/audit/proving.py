@@ -20,7 +20,6 @@ from safeconduct.audit.damage import Damaged
 from safeconduct.audit.notes import Note
 from safeconduct.audit.tiles import Hashes
 from safeconduct.audit.walk import Walk
-from safeconduct.audit.witness import standing
 from safeconduct.core import proofs
 from safeconduct.core.merkle import leaf_hash
 
@@ -112,7 +111,7 @@ def parse(data: bytes) -> Proof:
 
 
 def _covering(directory: Path, index: int) -> tuple[Note, Checkpoint]:
-    for name in (standing.NAME, checkpoint.NAME):
+    for name in (checkpoint.WITNESSED, checkpoint.NAME):
         with suppress(FileNotFoundError):
             try:
                 note = notes.parse((directory / name).read_bytes())

@@ -14,6 +14,9 @@ from safeconduct.tasks.tables import Table
 Record = Mapping[str, Any]
 
 COUNT: Final = "count"
+SIZE: Final = "size"
+"""How many records were applied, in the table of the log."""
+
 EVERYTHING: Final = "log *"
 """What is held when all of a log is."""
 
@@ -23,6 +26,7 @@ class Forgetting(Counting):
 
     def __init__(self) -> None:
         super().__init__()
+        self._log = Table("log", int)
         self._held = Table("held", str)
         self._placed = Table("placed", int)
         self._erased = Table("erased", str)
@@ -56,7 +60,7 @@ class Forgetting(Counting):
             return "held"
         self._erased.put(name, record["tenant"])
         if self._erased_at.peek(name) is None:
-            self._erased_at.put(name, self._size())
+            self._erased_at.put(name, self._log.peek(SIZE) or 0)
         for task, start in own:
             self._revoke_task(task)
             self._purses.put(start.purse, None)
@@ -69,10 +73,6 @@ class Forgetting(Counting):
             self._signed_out.put(user, None)
             self._signed_out.put(name, signed_out)
         return None
-
-    def _size(self) -> int:
-        """How many records were applied before the one that is."""
-        raise NotImplementedError
 
     def _counted_as(self, pair: str, user: str, name: str) -> None:
         count = self._counters.peek(f"{pair} {user}")

@@ -17,7 +17,7 @@ from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
 from safeconduct.tasks import kin
-from safeconduct.tasks.forgetting import Forgetting
+from safeconduct.tasks.forgetting import SIZE, Forgetting
 from safeconduct.tasks.rows import (
     ApprovalRow,
     OpenCall,
@@ -29,7 +29,6 @@ from safeconduct.tasks.tables import Table, Tables
 
 Record = Mapping[str, Any]
 
-SIZE: Final = "size"
 LATEST: Final = "latest"
 
 
@@ -43,7 +42,6 @@ class TaskState(Forgetting):
     def __init__(self, path: Path) -> None:
         """Opens the state's file. Raises sqlite3.Error, msgspec.DecodeError."""
         super().__init__()
-        self._log = Table("log", int)
         self._vouched = Table("vouched", tuple[str, ...])
         self._baselines = Table("baselines", int)
         self._consumed = Table("consumed", str)
@@ -255,9 +253,6 @@ class TaskState(Forgetting):
         for task, start in self._starts.current():
             if ends(start):
                 self._revoke_task(task)
-
-    def _size(self) -> int:
-        return self._log.peek(SIZE) or 0
 
     def _pin(self, record: Record) -> str | None:
         if self._pins.peek(record["target"]) is None:

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple, cast
 from safeconduct.core.trace import trace_of
 
 DAY_MS: Final = 86_400_000
-WEEK_MS: Final = 7 * DAY_MS
 _MONDAY: Final = 3  # 1970-01-01 was a Thursday
 
 

@@ -141,7 +141,7 @@ class ArchivedWeek:
             if value is not None:
                 conditions.append(condition)
                 values.append(value)
-        sql = f"select n, place from {self._rows} where {' and '.join(conditions)}"  # noqa: S608
+        sql = f"select n, place from {self._rows} where {' and '.join(conditions)}"  # noqa: S608 - own words
         if query.limit is not None and query.mark is None:
             sql += f" order by n {'' if query.oldest else 'desc'} limit {query.limit:d}"
         return [Found(*row) for row in self._answers(sql, values)]
@@ -149,7 +149,7 @@ class ArchivedWeek:
     def task(self, name: str) -> Task | None:
         """What is known of a task."""
         rows = self._answers(
-            f'select tenant, agent, "user", min(at_ms), max(at_ms) from {self._rows} '  # noqa: S608
+            f'select tenant, agent, "user", min(at_ms), max(at_ms) from {self._rows} '  # noqa: S608 - own words
             'where task = ? group by tenant, agent, "user" order by agent desc limit 1',
             [name],
         )

@@ -147,7 +147,7 @@ class PostgresIndex:
         def work() -> None:
             with self._db.transaction():
                 for table in ("audit_logs", "audit_marks", "audit_rows"):
-                    self._db.execute(f"delete from {table} where log = %s", (self._log,))  # noqa: S608
+                    self._db.execute(f"delete from {table} where log = %s", (self._log,))  # noqa: S608 - own words
 
         _guarded(work)
 

@@ -163,7 +163,7 @@ class Week:
         if number is None:
             holders = ", ".join("?" * len(fields))
             names = ", ".join(fields)
-            insert = f"insert into {table} ({names}) values ({holders}) returning id"  # noqa: S608
+            insert = f"insert into {table} ({names}) values ({holders}) returning id"  # noqa: S608 - own words
             number = self._value(insert, key)
         known[key] = number
         return int(number)

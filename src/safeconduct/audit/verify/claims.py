@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -22,8 +21,6 @@ from safeconduct.audit.verify.regular import opened
 from safeconduct.audit.verify.report import Finding
 from safeconduct.audit.walk import check_claim
 from safeconduct.audit.witness.policy import Policy
-
-WITNESSED: Final = "witnessed"
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -86,7 +83,7 @@ class Claims:
         """
         self.findings: list[Finding] = []
         self.checkpoint = self._claim(load(checkpoint.NAME), "the checkpoint")
-        self.witnessed = self._claim(load(WITNESSED), "the witnessed checkpoint")
+        self.witnessed = self._claim(load(checkpoint.WITNESSED), "the witnessed checkpoint")
         self.pinned = bool(held.keys)
         self.signed_by = ""
         self.witnesses: tuple[str, ...] = ()

@@ -7,15 +7,12 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from safeconduct.audit import checkpoint, notes, tiles
 from safeconduct.audit.witness.asking import Answered, Witnesses
 from safeconduct.audit.witness.policy import Policy, content
 from safeconduct.core.proofs import consistency
 from safeconduct.kit import files
-
-NAME: Final = "witnessed"
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +74,8 @@ class Standing:
         if self._is_lost:
             _log.warning("the checkpoint is witnessed again: %s", said)
         self._is_lost = False
-        files.replace(self._directory / NAME, str(answered.note).encode(), mode=0o600)
+        witnessed = self._directory / checkpoint.WITNESSED
+        files.replace(witnessed, str(answered.note).encode(), mode=0o600)
         self._asked = note.text
         return False
 

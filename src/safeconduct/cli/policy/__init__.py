@@ -6,10 +6,9 @@ A module of a verb here offers what `safeconduct.cli.main.Verb` says, as any ver
 from __future__ import annotations
 
 import argparse
-import importlib
-from typing import Final, cast
+from typing import Final
 
-from safeconduct.cli.main import Verb, declare
+from safeconduct.cli import subverbs
 
 HELP: Final = "check, test, compare, release and reload policy"
 EXAMPLE: Final = """\
@@ -31,16 +30,9 @@ SUB_VERBS: Final[tuple[str, ...]] = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verbs."""
-    verbs = parser.add_subparsers(dest="subverb", metavar="VERB", required=True)
-    for name in SUB_VERBS:
-        verb = _load(name)
-        declare(verbs.add_parser(name, help=verb.HELP, allow_abbrev=False), verb)
+    subverbs.add(parser, __name__, SUB_VERBS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb that was given."""
-    return _load(str(args.subverb)).run(args)
-
-
-def _load(name: str) -> Verb:
-    return cast("Verb", importlib.import_module(f"safeconduct.cli.policy.{name}"))
+    return subverbs.run(__name__, args)
