@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -47,13 +47,26 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A part of a file that an operator writes: unknown keys are refused."""
 
 
+Needs = Literal["vouched", "seen", "any"]
+"""What is demanded of where an argument's value comes from: a place that vouches for it, any place
+at all in what the task has read (then the agent did not compose it), or nothing.
+"""
+
+
 class Argument(_Spec, frozen=True):
     """One argument of a tool. `type` is the resource type of an object id (`crm.case`), or the
     language of a query (`sql`).
+
+    `decimals` is how many digits behind the point an amount has: with two, 98.7 counts as 9870.
+    `needs` is what follows from the role and the effect when left out. What does not choose whose
+    data is read (`selects: false`), as a page size, needs no voucher, and takes none from a result.
     """
 
     role: Role
     type: str | None = None
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
+    needs: Needs | None = None
+    selects: bool = True
 
 
 class SourceLabel(_Spec, frozen=True):
@@ -78,13 +91,15 @@ class FieldLabel(_Spec, frozen=True):
     """What is special about one field of a result.
 
     Parts left out are the source's own. `vouches_for` names the roles for which this field's values
-    may be used as control arguments later in the task; only a trusted field vouches.
+    may be used as control arguments later in the task; only a trusted field vouches. `type` is the
+    resource type of the ids in it.
     """
 
     integrity: Literal["trusted", "endorsed", "untrusted"] | None = None
     confidentiality: Literal["public", "internal", "confidential", "restricted"] | None = None
     categories: tuple[str, ...] = ()
     vouches_for: tuple[Role, ...] = ()
+    type: str | None = None
 
 
 class Rows(_Spec, frozen=True):
@@ -96,15 +111,27 @@ class Rows(_Spec, frozen=True):
     tenant: str
 
 
+class Owned(_Spec, frozen=True):
+    """Where a result names who owns what: its rows, at the path `at`, and in each the path of its
+    `owner`.
+    """
+
+    at: str
+    owner: str
+
+
 class Returns(_Spec, frozen=True):
     """The labels of a result: of all of it, and of single fields by path (`messages.*.body`).
 
-    Of a result with `rows`, only one whose every row is the task's tenant's is delivered.
+    Of a result with `rows`, only one whose every row is the task's tenant's is delivered. Ids vouch
+    in `owned` rows of the task's user alone. `readers` is the path of those who may read all of it.
     """
 
     source: SourceLabel = SourceLabel()
     fields: dict[str, FieldLabel] = {}
     rows: Rows | None = None
+    owned: Owned | None = None
+    readers: str | None = None
 
 
 class Resolver(_Spec, frozen=True):
@@ -127,19 +154,24 @@ class Allow(_Spec, frozen=True):
 
 
 class Sink(_Spec, frozen=True):
-    """Where the arguments go: how confidential they may be, and to whom they may be sent."""
+    """Where the arguments go: how confidential they may be, and to whom they may be sent.
+
+    `links`: whether a link in content that is sent needs a voucher, as an address does.
+    """
 
     clearance: Literal["public", "internal", "confidential", "restricted"] = "public"
     categories_refused: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     allow: dict[Literal["recipients", "destinations"], Allow] = {}
+    links: Literal["vouched", "any"] = "vouched"
 
 
 class ToolManifest(_Spec, frozen=True):
     """What a reviewer says of one tool.
 
     `pin` is the digest of the reviewed definition (`sha256:…`); without it, or when nobody reviewed
-    the tool, the labels count as the worst case whatever is written here.
+    the tool, the labels count as the worst case whatever is written here. `unvouched` is what
+    happens to a call whose arguments nobody vouches for.
     """
 
     effect: Effect
@@ -149,6 +181,7 @@ class ToolManifest(_Spec, frozen=True):
     sink: Sink = Sink()
     resolvers: dict[str, Resolver] = {}
     reversible: bool = False
+    unvouched: Literal["refuse", "ask"] = "refuse"
     spotlight: Literal["none", "delimit"] = "none"
     pin: str | None = None
 
@@ -167,9 +200,12 @@ class ContentManifest(_Spec, frozen=True):
 
 
 class Manifest(_Spec, frozen=True):
-    """What a reviewer says of one upstream. `resolvers` are shared by its tools."""
+    """What a reviewer says of one upstream. `resolvers` are shared by its tools. Upstreams of one
+    `system` give back what was written to any of them.
+    """
 
     upstream: str
+    system: str | None = None
     tools: dict[str, ToolManifest] = {}
     resources: dict[str, ContentManifest] = {}
     prompts: dict[str, ContentManifest] = {}
