@@ -204,9 +204,7 @@ class Rooms:
     async def start(self) -> None:
         """Records the start and what a crash left open, and asks the upstreams what they offer."""
         now_ms = self.clock_ms()
-        # No key is destroyed for a record that was not signed before this start: who can write the
-        # log but not sign it could have put it there. Who asked for it then was told to ask again.
-        for name in forget_again(self.keys, self.state.erased(self.log.signed)):
+        for name in forget_again(self.keys, self.state.erased()):
             _log.critical("%s was erased and was known again: the keystore is an old copy", name)
         await self.log.append(
             {

@@ -16,7 +16,7 @@ from safeconduct.audit.checkpointing import OpenSigner
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads.boundary import Boundary
-from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.audit.payloads.keystore import Erased, Keystore
 from safeconduct.audit.records import encode
 from safeconduct.audit.retention.erasing import forget
 from safeconduct.audit.retention.holding import resolved
@@ -95,19 +95,49 @@ def test_an_older_checkpoint_put_back_opens_nothing(log: Path, signer: OpenSigne
     assert caught.value.code == "edited"
 
 
-def test_what_a_crash_left_is_taken_and_destroys_nothing(
-    log: Path, state: Path, signer: OpenSigner
+@pytest.mark.parametrize("kids", [[], ["k_1"]])
+def test_an_erasure_behind_what_a_crash_left_is_the_gateways_own_or_opens_nothing(
+    log: Path, state: Path, signer: OpenSigner, kids: list[str]
 ) -> None:
-    """It cannot be told from what was acknowledged: it counts, and no key goes for it."""
+    """Once it were signed, the next start would take it for what somebody asked for."""
     known = written(log, *numbers(3), signer=signer)
     (state / CLOSED).unlink()
-    append(log, ERASURE)
-    again = opened(log, known, signer)
-    assert (again.size, again.signed) == (4, 3)
-    again.close()
-    again = opened(log, known, signer)
-    assert (again.size, again.signed) == (4, 4)
-    again.close()
+    append(log, {"kind": "config"}, {**ERASURE, "kids": kids})
+    before = {path: path.read_bytes() for path in log.iterdir() if path.is_file()}
+    keystore = Keystore(state / "keys")
+    boundary = Boundary(keystore, "crm.example", ())
+
+    def start() -> None:
+        Log.open(log, known, origin=ORIGIN, boundary=boundary, signer=signer).close()
+
+    keystore.ask(Erased("u_2", ("k_1",)))
+    for asked in (None, Erased("u_1", ("k_2",)) if kids else None):
+        if asked is not None:
+            keystore.ask(asked)
+        for _ in range(2):
+            with pytest.raises(LogFault, match="record 4: it forgets a user, and nobody") as caught:
+                start()
+            assert caught.value.code == "edited"
+    assert {path: path.read_bytes() for path in log.iterdir() if path.is_file()} == before
+    assert known.replayed == []
+    keystore.ask(Erased("u_1", ("k_1",)))
+    start()
+    assert known.replayed == [3, 4]
+    keystore.close()
+
+
+def test_what_is_no_record_behind_what_a_crash_left_opens_nothing(
+    log: Path, state: Path, signer: OpenSigner
+) -> None:
+    known = written(log, *numbers(3), signer=signer)
+    (state / CLOSED).unlink()
+    append(log, {**ERASURE, "kids": 5})
+    keystore = Keystore(state / "keys")
+    boundary = Boundary(keystore, "crm.example", ())
+    with pytest.raises(LogFault, match="record 3: ") as caught:
+        Log.open(log, known, origin=ORIGIN, boundary=boundary, signer=signer)
+    assert caught.value.code == "edited"
+    keystore.close()
 
 
 def test_a_log_that_failed_half_way_is_not_taken_for_closed(

@@ -28,11 +28,7 @@ from safeconduct.ports import Projection
 
 
 class Log:
-    """An open log. Implements `Ledger`.
-
-    `signed` is how many records were signed when it was opened. Those behind them are what a crash
-    left: acknowledged as far as anybody can tell, and too little to destroy anything for.
-    """
+    """An open log. Implements `Ledger`."""
 
     def __init__(
         self,
@@ -40,11 +36,9 @@ class Log:
         checkpointer: Checkpointer,
         held: ExitStack,
         boundary: Boundary | None,
-        signed: int,
         origin: str,
     ) -> None:
         """Use `open`. `held` is released when the log closes."""
-        self.signed = signed
         self._origin = origin
         self._committer = committer
         self._boundary = boundary
@@ -84,6 +78,8 @@ class Log:
             held.callback(checkpointer.close)
             end = recovery.find_end(directory, origin, projection.applied())
             signed = recovery.signed(directory, checkpointer.start())
+            if boundary is not None and signed < end.tree.size:
+                recovery.require_asked(directory, signed, boundary)
             tail = Tail(directory, origin, end.segment, end.offset, end.last)
             held.callback(tail.close)
             checkpointer.begin(Checkpoint(origin, end.tree.size, end.tree.root()))
@@ -101,7 +97,7 @@ class Log:
             if isinstance(error, Damaged):
                 raise LogFault(error.code, f"{directory}: {error.sentence}") from error
             raise
-        return cls(committer, checkpointer, held, boundary, signed, origin)
+        return cls(committer, checkpointer, held, boundary, origin)
 
     @property
     def head(self) -> Checkpoint:
@@ -128,12 +124,15 @@ class Log:
             LedgerConflict: the projection refused; nothing was written.
             LogFault: nothing may be assumed of these records; "unsigned", nothing was written.
             RecordTooLarge: one has more than 8 KiB.
-            NotCanonical, ValueError: one has no exact bytes, or no record was given.
+            NotCanonical, ValueError: one has no exact bytes, nobody asked for the erasure that it
+                is, or no record was given.
         """
         if not records:
             raise ValueError("no record to append")
         self._checkpointer.check()
         if self._boundary is not None:
+            for record in records:
+                self._boundary.require_asked(record)
             records = tuple([self._boundary.clean(record) for record in records])
         return await self._writer.add(records)
 

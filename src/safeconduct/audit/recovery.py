@@ -81,6 +81,23 @@ def signed(directory: Path, key: Key) -> int:
     return checkpoint.parse(note.text).size
 
 
+def require_asked(directory: Path, signed: int, boundary: Boundary) -> None:
+    """Whether who writes this log made the erasures behind the first `signed` records of it. Who
+    can write to its files can put one behind what a crash left, and once it is signed keys go.
+
+    Raises:
+        Damaged: somebody else made one.
+        OSError: the log cannot be read.
+    """
+    for group in Walk(directory, start=segments.holding(segments.listing(directory), signed)):
+        for seq, data in enumerate(group.entries, group.size - len(group.entries)):
+            if seq >= signed:
+                try:
+                    boundary.require_asked(decode(data))
+                except ValueError as error:
+                    raise Damaged("edited", f"record {seq}: {error}", seq) from error
+
+
 def replay(directory: Path, projection: Projection, boundary: Boundary | None = None) -> None:
     """Applies what the projection has not seen of a log whose end is proven and flushed, with the
     users that the boundary knows.

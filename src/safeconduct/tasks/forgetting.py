@@ -14,9 +14,6 @@ from safeconduct.tasks.tables import Table
 Record = Mapping[str, Any]
 
 COUNT: Final = "count"
-SIZE: Final = "size"
-"""How many records were applied, in the table of the log."""
-
 EVERYTHING: Final = "log *"
 """What is held when all of a log is."""
 
@@ -26,11 +23,9 @@ class Forgetting(Counting):
 
     def __init__(self) -> None:
         super().__init__()
-        self._log = Table("log", int)
         self._held = Table("held", str)
         self._placed = Table("placed", int)
         self._erased = Table("erased", str)
-        self._erased_at = Table("erased_at", int)
         self._signed_out = Table("signed_out", int)
 
     # --- the writer -------------------------------------------------------------------------------
@@ -59,8 +54,6 @@ class Forgetting(Counting):
         if any(self._held.peek(one) is not None for one in names):
             return "held"
         self._erased.put(name, record["tenant"])
-        if self._erased_at.peek(name) is None:
-            self._erased_at.put(name, self._log.peek(SIZE) or 0)
         for task, start in own:
             self._revoke_task(task)
             self._purses.put(start.purse, None)
@@ -90,7 +83,6 @@ class Forgetting(Counting):
         """How many records of holds there are: whoever knows as many knows all that is held."""
         return self._placed.get(COUNT) or 0
 
-    def erased(self, before: int) -> list[tuple[str, str]]:
-        """The pseudonyms of users whose erasure is among the first so many records; the tenants."""
-        at = dict(self._erased_at.items())
-        return [(name, tenant) for name, tenant in self._erased.items() if at.get(name, 0) < before]
+    def erased(self) -> list[tuple[str, str]]:
+        """The pseudonyms of users that were erased, and their tenants."""
+        return list(self._erased.items())

@@ -17,7 +17,7 @@ from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
 from safeconduct.tasks import kin
-from safeconduct.tasks.forgetting import SIZE, Forgetting
+from safeconduct.tasks.forgetting import Forgetting
 from safeconduct.tasks.rows import (
     ApprovalRow,
     OpenCall,
@@ -29,6 +29,7 @@ from safeconduct.tasks.tables import Table, Tables
 
 Record = Mapping[str, Any]
 
+SIZE: Final = "size"
 LATEST: Final = "latest"
 
 
@@ -42,6 +43,7 @@ class TaskState(Forgetting):
     def __init__(self, path: Path) -> None:
         """Opens the state's file. Raises sqlite3.Error, msgspec.DecodeError."""
         super().__init__()
+        self._log = Table("log", int)
         self._vouched = Table("vouched", tuple[str, ...])
         self._baselines = Table("baselines", int)
         self._consumed = Table("consumed", str)

@@ -63,9 +63,7 @@ def test_an_erased_user_s_tasks_end_and_name_a_pseudonym(state: TaskState) -> No
     assert facts is not None
     assert facts.purpose == ""
     assert state.parties("t_2")[1].id == OTHER
-    applied = state.applied()
-    assert state.erased(applied) == [(NAME, TENANT)]
-    assert state.erased(applied - 1) == []
+    assert state.erased() == [(NAME, TENANT)]
 
 
 def test_nothing_of_the_user_is_left_in_the_file(tmp_path: Path) -> None:

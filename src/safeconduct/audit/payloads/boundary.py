@@ -26,6 +26,8 @@ ELSEWHERE: Final = {
     "evaluation": ("subject", "id"),
 }
 
+ERASURE: Final = "erasure"
+
 _ABOUT: Final = frozenset({"revocation", "hold"})
 """Kinds whose `what` says whether their `id` is that of a user."""
 _USERS: Final = frozenset({"user", "sign-in"})
@@ -46,6 +48,19 @@ class Boundary:
         self._keystore = keystore
         self._tenant = tenant
         self._inspectors = inspectors
+
+    def require_asked(self, record: Record) -> None:
+        """Raises ValueError: it is an erasure, and nobody asked this keystore to forget these keys
+        of this user; LogFault.
+        """
+        if record.get("kind") != ERASURE:
+            return
+        name, kids = record.get("pseudonym"), record.get("kids")
+        asked = False
+        if isinstance(name, str) and isinstance(kids, list):
+            asked = self._keystore.asked(name, map(str, cast("list[object]", kids)))
+        if not asked:
+            raise ValueError("it forgets a user, and nobody asked this gateway to")
 
     def clean(self, record: Record) -> Record:
         """The record without credentials in what others said. Whatever an inspector raises."""

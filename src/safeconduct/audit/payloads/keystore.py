@@ -14,6 +14,7 @@ import os
 import secrets
 import sqlite3
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 from time import gmtime
@@ -43,6 +44,8 @@ STATE: Final = "state"
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _CHECK: Final = b"safeconduct keystore 1"
+_ITSELF: Final = ""
+"""Stands for a pseudonym where others are ids of its keys."""
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -56,6 +59,8 @@ CREATE TABLE IF NOT EXISTS keys (
   kid TEXT PRIMARY KEY, tenant TEXT NOT NULL, pseudonym TEXT NOT NULL, month TEXT NOT NULL,
   wrapped BLOB NOT NULL,
   UNIQUE (pseudonym, month)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS asked (
+  pseudonym TEXT NOT NULL, kid TEXT NOT NULL, PRIMARY KEY (pseudonym, kid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS erased (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -227,6 +232,33 @@ class Keystore:
             except sqlite3.Error as error:
                 raise _failed(error) from error
 
+    def ask(self, what: Erased) -> None:
+        """Remembers, durably, that somebody asked to forget this. An erasure on record that nobody
+        asked for is forged. Raises LogFault.
+        """
+        with self._gate:
+            try:
+                self._ask(what)
+            except sqlite3.Error as error:
+                raise _failed(error) from error
+
+    def withdraw(self, pseudonym: str) -> None:
+        """What was asked is not to be. Raises LogFault."""
+        with self._gate:
+            try:
+                self._db.execute("DELETE FROM asked WHERE pseudonym = ?", (pseudonym,))
+            except sqlite3.Error as error:
+                raise _failed(error) from error
+
+    def asked(self, pseudonym: str, kids: Iterable[str]) -> bool:
+        """Whether somebody asked here to forget a pseudonym with these keys. Raises LogFault."""
+        query = "SELECT 1 FROM asked WHERE pseudonym = ? AND kid = ?"
+        with self._gate:
+            try:
+                return all(self._one(query, pseudonym, kid) for kid in (_ITSELF, *kids))
+            except sqlite3.Error as error:
+                raise _failed(error) from error
+
     def erase(self, tenant: str, user: str) -> Erased | None:
         """Forgets a user: all keys, and who the pseudonym was. None: there is nobody of that id.
 
@@ -262,7 +294,12 @@ class Keystore:
             self._db.execute("DELETE FROM users WHERE pseudonym = ?", (name,))
             gone = [(one,) for one in (name, *kids)]
             self._db.executemany("INSERT OR IGNORE INTO erased VALUES (?)", gone)
+            self._ask(Erased(name, kids))
         return Erased(name, kids)
+
+    def _ask(self, what: Erased) -> None:
+        rows = [(what.pseudonym, kid) for kid in (_ITSELF, *what.kids)]
+        self._db.executemany("INSERT OR IGNORE INTO asked VALUES (?, ?)", rows)
 
     def _kids(self, name: str) -> tuple[str, ...]:
         rows = self._db.execute("SELECT kid FROM keys WHERE pseudonym = ?", (name,)).fetchall()

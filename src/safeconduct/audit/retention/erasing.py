@@ -1,8 +1,10 @@
 """Forgetting a user, so that what is left of the log still proves all that it did.
 
-The record comes first, and says which keys go: a crash after it is made good when the gateway
-starts, and a keystore that somebody restored from a backup is brought to forget again. Then the
-keys and the name go, and at last the sealed bytes, as a copy of the keys may be somewhere.
+The keystore hears first what it is asked to forget: whoever can write to the log cannot write
+there, so that an erasure that it was never asked for is forged. Then comes the record, which says
+which keys go: a crash after it is made good when the gateway starts, and a keystore that somebody
+restored from a backup is brought to forget again. Then the keys and the name go, and at last the
+sealed bytes, as a copy of the keys may be somewhere.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ from typing import Any, Final
 from safeconduct.audit import checkpoint
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.payloads import blobs
+from safeconduct.audit.payloads.boundary import ERASURE
 from safeconduct.audit.payloads.keystore import Erased, Keystore
 from safeconduct.audit.reading import read
-from safeconduct.ports import Ledger
+from safeconduct.ports import Ledger, LedgerConflict
 
-KIND: Final = "erasure"
 HELD: Final = (
     "a legal hold stands on evidence about this user (fix: when it has ended, "
     "`safeconduct audit hold --release`)"
@@ -49,7 +51,12 @@ async def forget(
     found = keys.concerning(tenant, user)
     if found is None:
         raise NobodyToForget(user)
-    await ledger.append(_record(found, tenant, user, by, at_ms))
+    keys.ask(found)
+    try:
+        await ledger.append(_record(found, tenant, user, by, at_ms))
+    except LedgerConflict:
+        keys.withdraw(found.pseudonym)
+        raise
     gone = keys.erase(tenant, user) or found
     if gone.kids != found.kids:  # the key of a month was made meanwhile
         await ledger.append(_record(gone, tenant, gone.pseudonym, by, at_ms))
@@ -58,7 +65,7 @@ async def forget(
 
 def _record(gone: Erased, tenant: str, user: str, by: str, at_ms: int) -> Mapping[str, Any]:
     return {
-        "kind": KIND,
+        "kind": ERASURE,
         "tenant": tenant,
         "user": user,
         "pseudonym": gone.pseudonym,
@@ -94,7 +101,7 @@ def wipe(directory: Path, kids: frozenset[str]) -> int:
     places: list[tuple[int, int, int]] = []
     size = 0
     for record in read(directory):
-        if record.get("kind") == KIND and not kids.isdisjoint(record["kids"]):
+        if record.get("kind") == ERASURE and not kids.isdisjoint(record["kids"]):
             size = record["n"] + 1
         said: Mapping[str, Any] = record.get("payload", {})
         if said.get("kid") in kids and "at" in said:

@@ -10,7 +10,7 @@ from safeconduct.audit.faults import LogFault
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import blobs
 from safeconduct.audit.payloads.boundary import Boundary
-from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.audit.payloads.keystore import Erased, Keystore
 from safeconduct.audit.reading import read
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import LedgerConflict, Sealed
@@ -27,7 +27,7 @@ NAMED: list[dict[str, Any]] = [
     {"kind": "revocation", "what": "user", "id": ALICE},
     {"kind": "revocation", "what": "sign-in", "id": ALICE, "before_ms": 1},
     {"kind": "evaluation", "tenant": "t", "subject": {"type": "user", "id": ALICE}},
-    {"kind": "erasure", "user": ALICE},
+    {"kind": "erasure", "user": ALICE, "pseudonym": "u_1", "kids": []},
 ]
 """A record of each kind that names a user."""
 
@@ -76,6 +76,7 @@ def without(records: list[dict[str, Any]], *members: str) -> list[dict[str, Any]
 
 
 def test_users_are_pseudonyms_on_disk_and_users_everywhere_else(room: Room) -> None:
+    room.keys.ask(Erased("u_1", ()))
     room.append(*[[record] for record in NAMED + OTHERS])
     assert without(room.projection.records, "n") == NAMED + OTHERS
     assert ALICE.encode() not in room.raw()

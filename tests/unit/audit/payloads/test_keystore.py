@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from safeconduct.audit.faults import LogFault
-from safeconduct.audit.payloads.keystore import FILE, KEK, Keystore
+from safeconduct.audit.payloads.keystore import FILE, KEK, Erased, Keystore
 
 TENANT = "crm.example"
 ALICE = "alice.distinctive@crm.example"
@@ -193,6 +193,9 @@ def test_a_closed_keystore_fails_and_answers_nothing_wrong(tmp_path: Path) -> No
         lambda: keys.key(TENANT, ALICE, NOVEMBER),
         lambda: keys.find("k_1"),
         lambda: keys.erased("k_1"),
+        lambda: keys.ask(Erased("u_1", ())),
+        lambda: keys.asked("u_1", ()),
+        lambda: keys.withdraw("u_1"),
         lambda: keys.erase(TENANT, ALICE),
     ):
         with pytest.raises(LogFault) as caught:

@@ -79,11 +79,11 @@ def test_erase_and_a_restored_backup_of_the_keys(kept: Kept, tmp_path: Path) -> 
     (tmp_path / "backup").rename(tmp_path / "keys")
     kept.open()
     assert kept.keys.known(TENANT, JANE) is not None
-    erased = kept.state.erased(kept.log.size)
+    erased = kept.state.erased()
     assert forget_again(kept.keys, erased) == [erased[0][0]]
     assert kept.keys.known(TENANT, JANE) is None
     assert seen(kept)[:2] == ["erased", "erased"]
-    assert forget_again(kept.keys, kept.state.erased(kept.log.size)) == []
+    assert forget_again(kept.keys, kept.state.erased()) == []
 
 
 def test_who_comes_back_is_somebody_new(kept: Kept) -> None:
@@ -98,7 +98,7 @@ def test_who_comes_back_is_somebody_new(kept: Kept) -> None:
     (kept.state_directory / "state.sqlite3").unlink()
     kept.open()  # what was erased can be replayed into an empty state
     assert kept.state.parties("t_3")[1].id == JANE
-    assert kept.state.parties("t_1")[1].id == kept.state.erased(kept.log.size)[0][0]
+    assert kept.state.parties("t_1")[1].id == kept.state.erased()[0][0]
 
 
 def test_nobody_is_forgotten_who_is_held(kept: Kept) -> None:
@@ -108,6 +108,44 @@ def test_nobody_is_forgotten_who_is_held(kept: Kept) -> None:
         forgotten(kept)
     assert seen(kept) == ["open"] * 4
     assert JANE not in str(list(read(kept.directory)))
+
+
+def test_what_a_hold_prevented_was_not_asked_for_any_more(kept: Kept) -> None:
+    called(kept)
+    found = kept.keys.concerning(TENANT, JANE)
+    assert found is not None
+    kept.append({"kind": "hold", "phase": "placed", "what": "user", "id": JANE, "reason": "case 7"})
+    with pytest.raises(LedgerConflict, match="held"):
+        forgotten(kept)
+    assert not kept.keys.asked(found.pseudonym, found.kids)
+
+
+def test_no_record_forgets_keys_that_nobody_asked_to_forget_of_that_user(kept: Kept) -> None:
+    called(kept)
+    jane, bob = kept.keys.concerning(TENANT, JANE), kept.keys.concerning(TENANT, BOB)
+    assert jane is not None
+    assert bob is not None
+    kept.keys.ask(jane)
+    kept.keys.ask(bob)
+    size = kept.log.size
+    told = {"kind": "erasure", "tenant": TENANT, "user": JANE, "pseudonym": jane.pseudonym}
+    with pytest.raises(ValueError, match="nobody asked this gateway to"):
+        kept.append({**told, "kids": list(bob.kids)})
+    assert kept.log.size == size
+    kept.append({**told, "kids": list(jane.kids)})
+
+
+def test_a_crash_between_record_and_keys_is_made_good_when_the_log_opens(kept: Kept) -> None:
+    called(kept)
+    found = kept.keys.concerning(TENANT, JANE)
+    assert found is not None
+    kept.keys.ask(found)
+    told = {"kind": "erasure", "tenant": TENANT, "user": JANE, "pseudonym": found.pseudonym}
+    kept.append({**told, "kids": list(found.kids)})
+    kept.close()
+    kept.open()
+    assert forget_again(kept.keys, kept.state.erased()) == [found.pseudonym]
+    assert seen(kept)[:2] == ["erased", "erased"]
 
 
 def test_nobody_is_forgotten_who_is_nobody(kept: Kept) -> None:
