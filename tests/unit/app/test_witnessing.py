@@ -118,7 +118,7 @@ async def test_a_log_that_was_deleted_and_begun_anew_is_contradicted(
     anew.grow(9, b"new")
     answered = await Witnesses(policy).cosigned(anew.note(), anew.prove)
     assert answered.contradicted == {
-        running.url: "it does not find the 5 records it cosigned in this log"
+        running.url: "the 5 records that it cosigned are not in this log"
     }
 
 

@@ -2,7 +2,9 @@
 
 What each of them cosigned last is learnt from its own answers, so nothing needs to be remembered. A
 witness that knows a longer log than there is, or does not find what it knows in this one, says that
-records were lost or rewritten: that is the alarm that witnesses are there for.
+records were lost or rewritten: that is the alarm that witnesses are there for. Anybody on the way
+can say so: what is no cosignature is an alarm only where the witness shows the checkpoint that it
+signed, and the log is another one.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from typing import Final
 import msgspec
 
 from safeconduct.audit import checkpoint, notes
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.notes import BadNote, Key, Line, Note
 from safeconduct.audit.witness.cosigning import SIZE
 from safeconduct.audit.witness.policy import Policy
 from safeconduct.audit.witness.request import Submission
+from safeconduct.core.proofs import is_consistent
 from safeconduct.kit.fetch import Fetched, FetchError, fetch
 
 PATH: Final = "/add-checkpoint"
@@ -50,7 +54,8 @@ async def remembered(
     keys = _asked(policy)
 
     async def ask(url: str) -> int:
-        return await _signed(url, keys[url], origin, ca, timeout_s)
+        seen = await _signed(url, keys[url], origin, ca, timeout_s)
+        return 0 if seen is None else seen.size
 
     sizes: dict[str, int] = {}
     silent: dict[str, str] = {}
@@ -99,25 +104,34 @@ class Witnesses:
         for _ in range(_ATTEMPTS):
             old = self._known.get(url, 0)
             if old > size:
-                del self._known[url]  # its word; what it signed is an alarm
-                origin = checkpoint.parse(note.text).origin
-                old = await _signed(url, self._keys[url], origin, self._ca, self._timeout_s)
-                if old <= size:
-                    raise BadNote("it says that it cosigned more than it signs for")
-                raise Contradicted(f"it cosigned {old} records, and the log has {size}")
+                raise await self._denied(url, note, prove, "that it cosigned more")
             proof = tuple(prove(old, size))
             answer = await self._post(url, Submission(old, proof, str(note).encode()))
             if answer.status == 409 and answer.headers.get("content-type") == SIZE:
                 self._known[url] = _size(answer.body)
                 continue
             if answer.status == 422:
-                raise Contradicted(f"it does not find the {old} records it cosigned in this log")
+                raise await self._denied(url, note, prove, "that this is another log")
             if answer.status != 200:
                 raise BadNote(f"it answered {answer.status}")
             lines = _lines(note, answer.body, self._keys[url])
             self._known[url] = size
             return lines
         raise BadNote("what it cosigned last changed with each question")
+
+    async def _denied(self, url: str, note: Note, prove: Prove, said: str) -> Exception:
+        """What to make of one that says that it knows another history: what it signed tells."""
+        self._known.pop(url, None)
+        ours = checkpoint.parse(note.text)
+        seen = await _signed(url, self._keys[url], ours.origin, self._ca, self._timeout_s)
+        if seen is None:
+            return BadNote(f"it says {said}, and shows nothing that it cosigned")
+        if seen.size > ours.size:
+            return Contradicted(f"it cosigned {seen.size} records, and the log has {ours.size}")
+        proof = prove(seen.size, ours.size)
+        if is_consistent(seen.size, seen.root, ours.size, ours.root, proof):
+            return BadNote(f"it says {said}, and what it cosigned is this one")
+        return Contradicted(f"the {seen.size} records that it cosigned are not in this log")
 
     async def _post(self, url: str, submission: Submission) -> Fetched:
         return await fetch(
@@ -133,12 +147,15 @@ class Witnesses:
 
 async def _signed(
     url: str, keys: Sequence[Key], origin: str, ca: Path | None, timeout_s: float
-) -> int:
-    """How many records of a log a witness shows that it cosigned. Raises FetchError, ValueError."""
+) -> Checkpoint | None:
+    """The checkpoint of a log that a witness shows to have cosigned last; None where it shows none.
+
+    Raises FetchError, ValueError.
+    """
     name = sha256(origin.encode()).hexdigest()
     answer = await fetch(f"{url}/{name}/checkpoint", ca=ca, timeout_s=timeout_s)
     if answer.status == 404:
-        return 0
+        return None
     if answer.status != 200:
         raise BadNote(f"it answered {answer.status}")
     note = notes.parse(answer.body)
@@ -146,7 +163,7 @@ async def _signed(
     seen = checkpoint.parse(note.text)
     if seen.origin != origin:
         raise BadNote("it answered with another log")
-    return seen.size
+    return seen
 
 
 def _asked(policy: Policy) -> dict[str, list[Key]]:
