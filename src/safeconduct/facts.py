@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 import orjson
@@ -16,14 +16,13 @@ from safeconduct.core.asks import Capability
 from safeconduct.core.calls import COMPLETE
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR
-from safeconduct.core.checks.sink import LISTS, RESOLVER
+from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.labels import WORST, Confidentiality
-from safeconduct.core.manifest import Role
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.obligations import Setting, completed
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
-from safeconduct.core.provenance import Origin, normalise, request_origin, vouched_for
+from safeconduct.core.provenance import Vouched, named
 from safeconduct.core.subjects import (
     arguments_of,
     completing,
@@ -33,6 +32,7 @@ from safeconduct.core.subjects import (
     with_replies,
 )
 from safeconduct.core.trace import Trace
+from safeconduct.origins import Origins
 from safeconduct.ports import (
     JSON,
     Bearer,
@@ -74,6 +74,7 @@ class FactFinder:
         self._registered = frozenset(config.agents) & frozenset(config.root.assignments)
         self._identity = identity
         self._state = state
+        self.origins = Origins(state)
         self._policy = policy
         self._unsafe: tuple[str, ...] = ()
         self.use(policy)
@@ -188,8 +189,12 @@ class FactFinder:
     def remembers(self, gathered: Gathered, admitted: Admitted) -> bool:
         """Whether a result tells the task nothing new; labels only rise, so this stays true."""
         return admitted.label <= gathered.task.labels and all(
-            self._state.vouched(gathered.task.id, one.role, one.value) for one in admitted.vouched
+            self._knows(gathered.task.id, one) for one in admitted.vouched
         )
+
+    def _knows(self, task: str, one: Vouched) -> bool:
+        origins = self._state.vouched(task, one.key, one.value)
+        return named(origins) if one.named else bool(origins)
 
     def _anyone_revoked(self, bearer: Bearer) -> bool:
         return self._state.revoked(
@@ -266,7 +271,7 @@ class FactFinder:
         policy = self._policy
         manifest = gathered.tool.manifest
         failures: list[str] = []
-        provenance = self._provenance(call, gathered)
+        provenance = self.origins.of(call, gathered)
         findings = self._inspect(call.arguments, failures) if call.arguments else ()
         resolved = Resolved()
         # What carries a credential, or could not be looked at, is refused and asks nobody anything.
@@ -316,37 +321,6 @@ class FactFinder:
             failures.append(INSPECTOR)
             return ()
 
-    def _provenance(self, call: Call, gathered: Gathered) -> dict[str, tuple[Origin, ...]]:
-        """For each argument the places its exact value was seen; lists value by value."""
-        manifest = gathered.tool.manifest
-        roles = {} if manifest is None else manifest.arguments
-        found: dict[str, tuple[Origin, ...]] = {}
-        for name, value in call.arguments.items():
-            role: Role = roles[name].role if name in roles else "content"
-            constant = CONSTANT if name in call.constrained else ()
-            if role not in LISTS:
-                text = normalise(value)
-                seen = () if text is None else self._origins(gathered, role, text)
-                found[name] = (*constant, *seen)
-                continue
-            values = cast("list[object]", value) if isinstance(value, list) else [value]
-            each = {
-                text: (*constant, *self._origins(gathered, role, text))
-                for item in values
-                if (text := normalise(item)) is not None
-            }
-            found.update({f"{name}={text}": origins for text, origins in each.items()})
-            # The list as a whole is vouched for only where every one of its values is.
-            complete = len(each) == len(values) and all(map(vouched_for, each.values()))
-            found[name] = tuple(o for origins in each.values() for o in origins) if complete else ()
-        return found
-
-    def _origins(self, gathered: Gathered, role: Role, text: str) -> tuple[Origin, ...]:
-        task = gathered.task
-        asked = request_origin(task.purpose, task.purpose_source, text)
-        known = self._state.vouched(task.id, role, text)
-        return known if asked is None else (asked, *known)
-
 
 async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswer:
     """What the rules say; a refusal where an engine breaks its word."""
@@ -357,8 +331,6 @@ async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswe
         name = type(error).__name__
         return PolicyAnswer(bundle=policy.digest, masks=None, error=f"the engine raised {name}")
 
-
-CONSTANT: Final = (Origin("policy-constant"),)
 
 NOT_ASKED: Final = PolicyAnswer(error="not asked")
 

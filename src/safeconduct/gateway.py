@@ -202,6 +202,7 @@ class Gateway:
             # 10 remember and 11 outcome: both durable before delivery, in one flush.
             self._step(10)
             known = self.facts.remembers(gathered, admitted)
+            self.facts.origins.see(call, gathered, permit.grant, admitted)
             self._step(11)
             settled = True
             await self._recorder.done(made, admitted, known=known)
@@ -282,16 +283,19 @@ class Gateway:
         """Step 9. A result that cannot be inspected is withheld."""
         try:
             findings = self.facts.inspect(result)
-            return admit(
+            admitted = admit(
                 call,
                 gathered.tool,
                 permit.obligations,
                 result,
                 findings,
-                vouches=permit.grant.vouches,
+                self.facts.origins.reading(gathered, permit.grant),
             )
+            if isinstance(admitted, Admitted):
+                admitted = self.facts.origins.returned(call, gathered, admitted)
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
             return Withheld("result-withheld")
+        return admitted
 
     def _hearing(self, bearer: Bearer, made: Made, listener: Listener) -> Hearing:
         """What the upstream says besides its answer reaches the caller through step 9, and what the

@@ -18,7 +18,7 @@ import msgspec
 from safeconduct.core.admit import Admitted
 from safeconduct.core.asks import INPUT_REQUIRED
 from safeconduct.core.evidence import documents, found_in, needles, prompted, sampled
-from safeconduct.core.labels import Label
+from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.masks import Mask, unkept
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.record import (
@@ -29,6 +29,7 @@ from safeconduct.core.record import (
 )
 from safeconduct.core.recorded_input import parted
 from safeconduct.core.verdict import Decision, Deny, Elevate, Permit
+from safeconduct.core.writing import created, objects_named, written, written_records
 from safeconduct.ports import (
     JSON,
     About,
@@ -110,7 +111,8 @@ class Recorder:
         record = decision_record(made.id, call, gathered, facts, made.decision, self._mask_key)
         try:
             record = self._with_payload(made, record)
-            await self._append(record, *([] if question is None else [question]))
+            more = self._written(made, facts) if question is None else [question]
+            await self._append(record, *more)
         except LedgerConflict:
             if question is not None:
                 self._desk.withdraw(made.approval)
@@ -173,6 +175,9 @@ class Recorder:
         `known`: the task remembers all of it already.
         """
         memory = [] if known else self._memory(made, admitted)
+        if made.gathered.tool.effect.changes_state:
+            objects = created(made.gathered.tool, admitted.result)
+            memory += self._wrote(made, [], objects)
         result = admitted.result
         sealed, model = self._sealed(made, "outcome", {"result": result}, prompted(result))
         seen: JSON = {"bytes": admitted.size, "payload": sealed, **documents(result)}
@@ -209,6 +214,27 @@ class Recorder:
         await self._append(self._outcome(made, status, reason=reason, may_have_happened=happened))
         may = happened and made.gathered.tool.effect.changes_state
         return Refused(decision=made.id, code=reason, may_have_happened=may)
+
+    def _written(self, made: Made, facts: Facts | None) -> list[JSON]:
+        """What a permitted change writes, remembered before it can be read again.
+
+        Raises ValueError: more than can be followed.
+        """
+        gathered = made.gathered
+        permitted = isinstance(made.decision.verdict, Permit)
+        if facts is None or not (permitted and gathered.tool.effect.changes_state):
+            return []
+        values = written(made.call, facts)
+        return self._wrote(made, values, objects_named(made.call, gathered.tool))
+
+    def _wrote(self, made: Made, values: list[str], objects: list[str]) -> list[JSON]:
+        gathered = made.gathered
+        label = gathered.task.labels
+        if not (values or (objects and label != BOTTOM)):
+            return []
+        at_ms, system = self._clock_ms(), gathered.tool.system
+        task = gathered.task.id
+        return written_records(made.id, task, at_ms, system, values, objects, label)
 
     def _memory(self, made: Made, admitted: Admitted) -> list[JSON]:
         return memory_records(made.id, made.gathered.task.id, self._clock_ms(), admitted)

@@ -20,6 +20,7 @@ from safeconduct.core.checks.budget import CALLS, bounded
 from safeconduct.core.labels import Label
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import TaskFacts
+from safeconduct.core.provenance import Place
 from safeconduct.core.record import label_value
 from safeconduct.core.replay import PERMIT, Verdict, recorded
 from safeconduct.core.verdict import Deny
@@ -32,8 +33,8 @@ from safeconduct.tasks.state import TaskState
 JSON = dict[str, Any]
 
 _IN_MEMORY: Final = Path(":memory:")
-_TAUGHT: Final = "trusted-field"
-"""The place of values that a result vouched for."""
+_TAUGHT: Final = frozenset[Place]({"named-field", "trusted-field", "bounded"})
+"""The places of values that a result vouched for."""
 
 _READ: Final = frozenset({"flow", "sink"})
 """The checks that hang on what the task has read."""
@@ -126,7 +127,9 @@ class Counterfactual:
             checks[name]["said"] != "nothing against it" for name in _READ & checks.keys()
         ):
             return None
-        if task in self._untaught and any(_TAUGHT in one for one in record["provenance"].values()):
+        if task in self._untaught and not all(
+            map(_TAUGHT.isdisjoint, record["provenance"].values())
+        ):
             return None
         instead: JSON = {**record, "labels": label_value(labels)}
         if refusal is not None:

@@ -45,6 +45,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     labels: JSON
     requires: tuple[str, ...]
     templates: tuple[str, ...]
+    origins: dict[str, tuple[str, ...]]
     asked_ms: int
     expires_ms: int
 
@@ -87,6 +88,7 @@ class Desk:
             labels=label_value(gathered.task.labels),
             requires=requirement.sources,
             templates=requirement.templates,
+            origins=requirement.origins,
             asked_ms=gathered.now_ms,
             expires_ms=gathered.now_ms + requirement.ttl_s * 1000,
         )

@@ -14,21 +14,18 @@ import msgspec
 
 from safeconduct.core.asks import INPUT_REQUIRED, input_required
 from safeconduct.core.canonical import NotCanonical, canonical, sha256
-from safeconduct.core.labels import Integrity, Label
+from safeconduct.core.labels import Label
 from safeconduct.core.model import Call, Finding, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
-from safeconduct.core.provenance import Vouched, normalise
+from safeconduct.core.provenance import UNVOUCHED, Reading, Vouched
 from safeconduct.core.redact import redact
 from safeconduct.core.result import rebuilt
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.structured import Concealed, hidden, own_rows, verified
 from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
+from safeconduct.core.vouching import vouched
 
 JSON = dict[str, Any]
-
-MAX_VOUCHED: Final = 256
-"""How many values one result may vouch for; further ones are not remembered, so they are refused
-as control arguments later."""
 
 MARKED: Final = frozenset({"text", "description"})
 """Members that hold free text of an upstream, in blocks and beside them."""
@@ -60,19 +57,16 @@ def admit(
     obligations: Sequence[Obligation],
     result: Mapping[str, Any],
     findings: Sequence[Finding],
-    *,
-    vouches: bool = False,
+    reading: Reading = UNVOUCHED,
 ) -> Admitted | Withheld:
     """The result as the agent may see it. `findings` are those of exactly this result.
 
-    `vouches` says whether its trusted fields may vouch for later arguments: not when the agent
-    chose what was read, because then somebody else may have written it.
+    `reading` says what its trusted fields may vouch for.
     """
     try:
         kept = _rebuilt(call, tool, result, findings)
         label = _label(tool, kept)
-        speaks = vouches and kept.get("isError") is not True
-        vouched = _vouched(call, tool, kept) if speaks else ()
+        speaks_for = vouched(call, tool, kept, reading)
         redacted = 0
         for obligation in obligations:
             match obligation:
@@ -102,7 +96,7 @@ def admit(
         digest=sha256(delivered),
         size=len(delivered),
         label=label,
-        vouched=vouched,
+        vouched=speaks_for,
         redacted=redacted,
     )
 
@@ -190,19 +184,3 @@ def _label(tool: ToolFacts, result: JSON) -> Label:
         if structured is None or select(structured, path):
             label = label.join(field)
     return label
-
-
-def _vouched(call: Call, tool: ToolFacts, result: JSON) -> tuple[Vouched, ...]:
-    """Exact values of the trusted fields that may vouch, from the structured result only."""
-    manifest, structured = tool.manifest, result.get("structuredContent")
-    if manifest is None or structured is None:
-        return ()
-    found: list[Vouched] = []
-    for path, label in tool.fields.items():
-        roles = manifest.returns.fields[path].vouches_for
-        if not roles or label.integrity is not Integrity.trusted:
-            continue
-        texts = [text for value in select(structured, path) if (text := normalise(value))]
-        where = f"{call.target}:{path}"
-        found += [Vouched(role, text, where) for role in roles for text in texts]
-    return tuple(found[:MAX_VOUCHED])

@@ -8,7 +8,25 @@ from typing import Any, Final
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.core.model import Call
-from safeconduct.core.provenance import normalise
+from safeconduct.core.provenance import decimal, normalise
+
+
+def minor_units(value: object, decimals: int) -> int | None:
+    """An amount in the smallest units of a number with so many digits behind the point; None where
+    it has more, or is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int):
+        return int(value * 10**decimals)
+    if decimals == 0:
+        return None
+    plain = decimal(repr(value))
+    if plain is None:
+        return None
+    whole, _, rest = plain.partition(".")
+    return int(f"{whole}{rest.ljust(decimals, '0')}") if len(rest) <= decimals else None
+
 
 BASIS: Final = 10_000
 """Basis points in a whole: a change of 1 % is 100."""
@@ -44,14 +62,15 @@ def amount_changes(
         argument = manifest.arguments.get(name)
         if argument is None or argument.role != "amount":
             continue
-        old = resolved.get(f"old_{name}")
-        if type(value) is not int or type(old) is not int or old <= 0:
+        new = minor_units(value, argument.decimals)
+        old = minor_units(resolved.get(f"old_{name}"), argument.decimals)
+        if new is None or old is None or old <= 0:
             return {}, {}
         key = baseline_key(call, manifest, name)
         known = baseline(key)
         first = old if known is None else known
-        deltas.append(_bps(value - old, old))
-        totals.append(_bps(value - first, first))
+        deltas.append(_bps(new - old, old))
+        totals.append(_bps(new - first, first))
         baselines[key] = first
     if not deltas:
         return {}, {}

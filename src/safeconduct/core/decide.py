@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from safeconduct.core.checks import FIRST, NAMES, SECOND
-from safeconduct.core.checks.flow import unvouched
+from safeconduct.core.checks.flow import chosen
 from safeconduct.core.checks.policy import UNMET, lacking
 from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.obligations import Setting
@@ -70,6 +70,7 @@ def merge(requirements: Sequence[Requirement]) -> Requirement:
         templates=tuple(sorted({item for one in requirements for item in one.templates})),
         sources=tuple(sorted({item for one in requirements for item in one.sources})),
         ttl_s=min(one.ttl_s for one in requirements),
+        origins={name: seen for one in requirements for name, seen in one.origins.items()},
     )
 
 
@@ -91,8 +92,7 @@ def _grant(call: Call, facts: Facts) -> Grant:
         ),
         scopes=() if manifest is None else manifest.scopes,
         approval=None if approval is None else approval.id,
-        # What the agent chose or searched for by itself may be something that an attacker wrote.
-        vouches=not unvouched(call, facts),
+        chosen=chosen(call, facts),
     )
 
 

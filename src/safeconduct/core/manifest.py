@@ -33,6 +33,12 @@ Role = Literal[
 ADDRESS_ROLES: Final[frozenset[Role]] = frozenset({"recipient", "destination"})
 """Control arguments that say where data goes: the check `sink` judges them."""
 
+LISTS: Final[dict[Role, Literal["recipients", "destinations"]]] = {
+    "recipient": "recipients",
+    "destination": "destinations",
+}
+"""The allowlist of a sink that an address argument is judged by."""
+
 CONTROL_ROLES: Final[frozenset[Role]] = frozenset(
     {"recipient", "destination", "account", "path", "object-id", "amount"}
 )

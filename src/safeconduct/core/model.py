@@ -141,6 +141,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     confidential the data sent to it may be; both are the worst case unless the pin is reviewed.
     `bearers` are the agents whose tool tokens may go there, None where tool tokens are not used.
     `bound_to` is the tenant outside of which the credential opens nothing, if there is one.
+    `system` gives back what is written by the tool.
     What follows from these alone is worked out once: tools are called more often than they change.
     """
 
@@ -153,6 +154,7 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     bearers: frozenset[str] | None = None
     bound_to: str | None = None
     asks: Asks = Asks()
+    system: str = ""
 
     @cached_property
     def effect(self) -> Effect:

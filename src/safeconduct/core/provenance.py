@@ -1,15 +1,18 @@
 """Provenance: where a value was seen, and whether that place may vouch for it.
 
 No fact comes from the one it is about: an argument never vouches for itself, and a purpose that the
-agent states is a claim of the agent.
+agent states is a claim of the agent. A value's provenance is the set of all places where it was
+seen, compared exactly after normalisation: substrings would let a hostile channel name vouch for
+every value inside it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,12 +21,34 @@ from safeconduct.core.manifest import Role
 PurposeSource = Literal["user", "app", "agent"]
 """Who speaks for the user: the user's device, a registered front end, or the agent itself."""
 
-Place = Literal["user-request", "app-request", "agent-request", "trusted-field", "policy-constant"]
+Place = Literal[
+    "user-request",
+    "app-request",
+    "policy-constant",
+    "named-field",
+    "trusted-field",
+    "bounded",
+    "named-source",
+    "seen",
+    "agent-request",
+]
+"""Where a value was seen, the strongest first.
 
-VOUCHING: Final[frozenset[Place]] = frozenset(
-    {"user-request", "app-request", "trusted-field", "policy-constant"}
+A trusted field is `named` where the request names what was read, or its row. An amount is `bounded`
+by a larger one that is vouched for. What anybody may have written was seen in a source that the
+request names, or just seen.
+"""
+
+NAMED: Final[frozenset[Place]] = frozenset(
+    {"user-request", "app-request", "policy-constant", "named-field"}
 )
+"""Places by which the user chose the value: one among many that only exist is not chosen."""
+
+VOUCHING: Final = NAMED | frozenset[Place]({"trusted-field", "bounded"})
 """Places whose values may be used as control arguments."""
+
+SIGHTINGS: Final[frozenset[Place]] = frozenset({"named-source", "seen"})
+"""Places that anybody may have written to."""
 
 REQUESTS: Final[dict[PurposeSource, Place]] = {
     "user": "user-request",
@@ -47,54 +72,130 @@ def vouched_for(origins: Iterable[Origin]) -> bool:
     return False
 
 
-class Vouched(msgspec.Struct, frozen=True):
-    """A value that a trusted field of a result vouches for, as it is remembered in the task."""
+def named(origins: Iterable[Origin]) -> bool:
+    """Whether the user chose the value."""
+    return any(origin.place in NAMED for origin in origins)
 
-    role: Role
+
+def sighted(origins: Iterable[Origin]) -> bool:
+    """Whether the value stood in what the task has read, so that the agent did not compose it."""
+    return any(origin.place in SIGHTINGS or origin.place in VOUCHING for origin in origins)
+
+
+class Vouched(msgspec.Struct, frozen=True):
+    """A value that a trusted field of a result vouches for, as it is remembered in the task.
+
+    `key` is the role it may have, with the resource type of an object id; `named` says whether the
+    request chose it.
+    """
+
+    key: str
     value: str
     where: str
+    named: bool = False
 
 
-_GAP: Final = re.compile(r"\s+|(?<!\d)[,;]|[,;](?!\d)")
-"""What stands between two words: white space, commas and semicolons, except inside a number."""
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How a result came about, as far as its values are concerned.
 
-_OPENING: Final = "<([{\"'“‘«„"  # noqa: RUF001  the quotes that people type
-_CLOSING: Final = tuple(">)]}\"'”’»“.,;:!?")  # noqa: RUF001
-_MARKS: Final = 4
-"""Marks around a word, and how many of them are taken off its end, one by one. Inside a word they
-are part of it: `o'brien@example.com` names nobody called `brien`."""
+    `chosen` is None when the agent chose what was read by something that nobody vouches for;
+    `names` says whether the request names an object by this value, `written` whether an agent wrote
+    the value to the same system without a voucher, and `user` who may own rows.
+    """
+
+    chosen: Literal["named-field", "trusted-field"] | None = None
+    names: Callable[[str], bool] = lambda _value: False
+    written: Callable[[str], bool] = lambda _value: False
+    user: str = ""
 
 
-def normalise(value: object) -> str | None:
-    """The form in which values are compared: exact text, decimal integers; None if not a scalar.
+UNVOUCHED: Final = Reading()
+"""A reading that vouches for nothing."""
 
-    Case and inner spaces are kept: a look-alike is another value.
+
+def vouching_key(role: Role, resource_type: str | None) -> str:
+    """Ids of one type never stand for those of another."""
+    return role if resource_type is None else f"{role} {resource_type}"
+
+
+def normalise(value: object, role: Role = "content") -> str | None:
+    """The form in which values of a role are compared; None if it is not a scalar.
+
+    Case and inner spaces are kept: a look-alike is another value. What is the same by the rules of
+    its kind is one value: spaces in an account number (ISO 13616), the case of a mail domain (RFC
+    5321) and of a URL's scheme and host (RFC 3986), zeros behind the point of an amount.
     """
     if isinstance(value, str):
-        return value
+        form = _FORMS.get(role)
+        return value if form is None else form(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, float):
+        return decimal(repr(value))
     return None
 
 
-@lru_cache(maxsize=1024)
-def words(purpose: str) -> frozenset[str]:
-    """The words of a request that may vouch for a value, with and without the marks around them."""
-    found: set[str] = set()
-    for word in _GAP.split(purpose):
-        bare = word.lstrip(_OPENING)
-        found |= {word, bare}
-        for _ in range(_MARKS):
-            if bare.endswith(_CLOSING):
-                bare = bare[:-1]
-                found.add(bare)
-    return frozenset(found - {""})
-
-
-def request_origin(purpose: str, source: PurposeSource, value: str) -> Origin | None:
-    """The origin that the task's request gives to a value, or None if it does not name it."""
-    if value not in words(purpose):
+@lru_cache(maxsize=4096)
+def decimal(text: str) -> str | None:
+    """A number in its shortest decimal form, or None: `12.50` is `12.5`, `1,250.00` is `1250`."""
+    whole, point, rest = text.partition(".")
+    groups = whole.lstrip("-").split(",")
+    if len(groups) > 1 and not (
+        1 <= len(groups[0]) <= GROUP and all(len(one) == GROUP for one in groups[1:])
+    ):
         return None
-    return Origin(REQUESTS[source])
+    plain = f"{whole.replace(',', '')}{point}{rest}"
+    if len(plain) > MAX_NUMBER or not plain.isascii():
+        return None
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or "_" in plain:
+        return None
+    exponent = number.normalize().as_tuple().exponent
+    # `1e999999` is a number that nobody can write out.
+    if not isinstance(exponent, int) or abs(exponent) > MAX_NUMBER:
+        return None
+    return f"{number.normalize():f}" if number else "0"
+
+
+GROUP: Final = 3
+"""Digits between the commas of a number."""
+
+MAX_NUMBER: Final = 40
+"""How many characters a number may have."""
+
+
+def _amount(text: str) -> str:
+    return decimal(text) or text
+
+
+def _account(text: str) -> str:
+    bare = "".join(text.split())
+    return bare.upper() if bare.isalnum() else text
+
+
+def _recipient(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    return f"{local}@{domain.lower()}" if at else text
+
+
+def _destination(text: str) -> str:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return text
+    if not (url.scheme and url.netloc) or "@" in url.netloc:
+        return text
+    return url._replace(scheme=url.scheme.lower(), netloc=url.netloc.lower()).geturl()
+
+
+_FORMS: Final[dict[Role, Callable[[str], str]]] = {
+    "amount": _amount,
+    "account": _account,
+    "recipient": _recipient,
+    "destination": _destination,
+}

@@ -167,6 +167,21 @@ REASONS: Final[dict[str, Reason]] = {
             "An argument that steers this action comes from nowhere trusted, "
             "and the task, or this agent before it, has read untrusted content.",
         ),
+        _reason(
+            "call-unanchored",
+            "flow",
+            _A,
+            "changed",
+            "Nothing in this call is what the user's request names, and the task has read what "
+            "somebody else may have written.",
+        ),
+        _reason(
+            "content-unvouched",
+            "flow",
+            _A,
+            "changed",
+            "This text is not the user's, and the address was not chosen by the user.",
+        ),
         # sink: where data may go
         _reason(
             "destination-not-allowed",

@@ -7,6 +7,8 @@ arguments stand for themselves by their digest.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from safeconduct.core.admit import Admitted
@@ -17,6 +19,7 @@ from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.provenance import Vouched
 from safeconduct.core.recorded_input import WHOLE, unrecorded
 from safeconduct.core.trace import recorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
@@ -228,7 +231,7 @@ def outcome_record(
     return record if seen is None else record | seen
 
 
-VOUCHED_PER_RECORD: Final = 20
+VOUCHED_PER_RECORD: Final = 100
 """How many vouched values fit into one record without nearing its size limit."""
 
 
@@ -250,13 +253,32 @@ def memory_records(decision_id: str, task: str, at_ms: int, admitted: Admitted) 
             "task": task,
             "at_ms": at_ms,
             "labels": label_value(admitted.label),
-            "vouched": [
-                {"role": one.role, "value": value_digest(one.value), "where": one.where[:60]}
-                for one in chunk
-            ],
+            "vouched": _vouched(chunk),
+            **_ceiling(chunk),
         }
         for chunk in chunks
     ]
+
+
+def _vouched(chunk: Sequence[Vouched]) -> list[JSON]:
+    """The values of a field and role together: most results are lists of the same."""
+    groups: dict[tuple[str, str, bool], list[str]] = {}
+    for one in chunk:
+        group = (one.key, one.where[:MAX_WHERE], one.named)
+        groups.setdefault(group, []).append(value_digest(one.value))
+    return [
+        {"key": key, "where": where, "values": values, **({"named": True} if named else {})}
+        for (key, where, named), values in groups.items()
+    ]
+
+
+def _ceiling(chunk: Sequence[Vouched]) -> JSON:
+    amounts = [one.value for one in chunk if one.key == "amount"]
+    return {"ceiling": max(amounts, key=Decimal)} if amounts else {}
+
+
+MAX_WHERE: Final = 60
+"""How much of a target and a path a record holds, in characters."""
 
 
 def value_digest(value: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import structs
 
 from safeconduct.core.checks.budget import CALLS
-from safeconduct.core.checks.flow import CONTROL_SOURCE, steered
+from safeconduct.core.checks.flow import CONTROL_SOURCE, STEERING, by_policy
 from safeconduct.core.checks.policy import UNMET, answered
 from safeconduct.core.decide import GRANT_MS, merge
 from safeconduct.core.model import ApprovalFacts
@@ -21,7 +21,6 @@ from safeconduct.core.policy import PolicyAnswer, Said
 from safeconduct.core.verdict import Deny, Elevate, Redact, Requirement, Spotlight
 
 NOTHING: Final = "nothing against it"
-UNVOUCHED: Final = "control-argument-unvouched"
 _FULL: Final = "desk-full"
 _VERDICT: Final = ("verdict", "reason", "requires")
 _REDACT: Final = Redact.__struct_config__.tag
@@ -142,10 +141,11 @@ def _recorded(answer: Mapping[str, Any]) -> Deny | Elevate | None:
 def _flow(
     answer: Mapping[str, Any], said: PolicyAnswer, approved: tuple[str, ...]
 ) -> Deny | Elevate | None:
-    steers = answer.get("reason") == UNVOUCHED or CONTROL_SOURCE in answer.get("asks", ())
-    if not steers:
+    reason = answer.get("reason")
+    if reason not in STEERING and CONTROL_SOURCE not in answer.get("asks", ()):
         return _recorded(answer)
-    return steered(said, ApprovalFacts(id="", digest="", state="granted", sources=approved))
+    approval = ApprovalFacts(id="", digest="", state="granted", sources=approved)
+    return by_policy(said, approval, Deny(reason or STEERING[0]))
 
 
 def _asking(sources: list[str]) -> Elevate:

@@ -46,7 +46,7 @@ Obligation = Redact | Spotlight | OwnRows
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What a permit permits: one tool, one digest, until one moment.
 
-    `vouches` says whether the result may vouch for later arguments.
+    `chosen`: by whose choice the result comes, and so whether it may vouch for later arguments.
     """
 
     target: str
@@ -54,7 +54,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
     scopes: tuple[str, ...] = ()
     approval: str | None = None
-    vouches: bool = False
+    chosen: Literal["named-field", "trusted-field"] | None = None
 
 
 class Permit(msgspec.Struct, frozen=True, tag="permit"):
@@ -75,11 +75,14 @@ class Permit(msgspec.Struct, frozen=True, tag="permit"):
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person must say yes to. `sources` are the checks and rules that ask for it."""
+    """What a person must say yes to. `sources` are the checks and rules that ask for it, `origins`
+    by argument the places where values were seen that nobody vouches for.
+    """
 
     templates: tuple[str, ...]
     sources: tuple[str, ...]
     ttl_s: int
+    origins: dict[str, tuple[str, ...]] = {}
 
 
 class Elevate(msgspec.Struct, frozen=True, tag="elevate"):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from safeconduct.core.manifest import Role
+from safeconduct.core.labels import Label
 from safeconduct.core.model import (
     AgentFacts,
     ApprovalFacts,
@@ -105,7 +105,13 @@ class TaskState(Protocol):
 
     def parties(self, task: str) -> tuple[AgentFacts, UserFacts]: ...
 
-    def vouched(self, task: str, role: Role, value: str) -> tuple[Origin, ...]: ...
+    def vouched(self, task: str, key: str, value: str) -> tuple[Origin, ...]: ...
+
+    def ceiling(self, task: str) -> str | None: ...
+
+    def written(self, tenant: str, system: str, value: str) -> bool: ...
+
+    def object_label(self, tenant: str, system: str, name: str) -> Label: ...
 
     def baseline(self, task: str, key: str) -> int | None: ...
 

@@ -7,12 +7,13 @@ that was consumed) is not written to the log either: decision and reservation ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from safeconduct.core.manifest import Role
+from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
@@ -44,7 +45,12 @@ class TaskState(Forgetting):
         """Opens the state's file. Raises sqlite3.Error, msgspec.DecodeError."""
         super().__init__()
         self._log = Table("log", int)
-        self._vouched = Table("vouched", tuple[str, ...])
+        # By task, role and value, where trusted fields held it, and whether the request chose it.
+        self._vouched = Table("vouching", dict[str, bool])
+        self._ceilings = Table("ceilings", str)
+        # By tenant, system and value or object, what agents wrote without a voucher.
+        self._written = Table("written", bool)
+        self._objects = Table("objects", Label)
         self._baselines = Table("baselines", int)
         self._consumed = Table("consumed", str)
         self._approvals = Table("approvals", ApprovalRow)
@@ -175,11 +181,28 @@ class TaskState(Forgetting):
             return "task-unknown"
         self._remember(start, label_of(record["labels"]), record["at_ms"])
         for one in record["vouched"]:
-            key = f"{task} {one['role']} {one['value']}"
-            places = self._vouched.peek(key) or ()
-            if one["where"] not in places:
-                self._vouched.put(key, (*places, one["where"]))
+            where, named = one["where"], one.get("named", False)
+            for value in one["values"]:
+                key = f"{task} {one['key']} {value}"
+                places = self._vouched.peek(key) or {}
+                if where not in places or (named and not places[where]):
+                    self._vouched.put(key, {**places, where: named})
+        if (ceiling := record.get("ceiling")) is not None:
+            known = self._ceilings.peek(task)
+            if known is None or Decimal(known) < Decimal(ceiling):
+                self._ceilings.put(task, ceiling)
+        if (wrote := record.get("wrote")) is not None:
+            self._wrote(f"{start.tenant} {wrote['system']}", wrote)
         return None
+
+    def _wrote(self, where: str, wrote: Record) -> None:
+        """What was written comes back some day: as what it was, whoever reads it then."""
+        for value in wrote["values"]:
+            self._written.put(f"{where} {value}", value=True)
+        label = label_of(wrote["labels"])
+        for name in wrote["objects"]:
+            known = self._objects.peek(f"{where} {name}") or BOTTOM
+            self._objects.put(f"{where} {name}", known.join(label))
 
     def _approval(self, record: Record) -> str | None:
         identifier: str = record["approval"]
@@ -267,10 +290,29 @@ class TaskState(Forgetting):
         """The highest time on record: the clock was there once."""
         return self._log.get(LATEST) or 0
 
-    def vouched(self, task: str, role: Role, value: str) -> tuple[Origin, ...]:
-        """Where trusted fields vouched for a value in this task."""
-        places = self._vouched.get(f"{task} {role} {value_digest(value)}")
-        return () if places is None else tuple([Origin("trusted-field", one) for one in places])
+    def vouched(self, task: str, key: str, value: str) -> tuple[Origin, ...]:
+        """Where trusted fields vouched for a value in this task; `key`: `vouching_key`."""
+        places = self._vouched.get(f"{task} {key} {value_digest(value)}")
+        if places is None:
+            return ()
+        return tuple(
+            [
+                Origin("named-field" if named else "trusted-field", where)
+                for where, named in places.items()
+            ]
+        )
+
+    def ceiling(self, task: str) -> str | None:
+        """The largest amount that trusted fields vouched for in this task, as a decimal."""
+        return self._ceilings.get(task)
+
+    def written(self, tenant: str, system: str, value: str) -> bool:
+        """Whether an agent wrote this value to a system, and nobody vouched for it."""
+        return self._written.get(f"{tenant} {system} {value_digest(value)}") is not None
+
+    def object_label(self, tenant: str, system: str, name: str) -> Label:
+        """The label of what agents wrote to an object; `name`: `object_name`."""
+        return self._objects.get(f"{tenant} {system} {name}") or BOTTOM
 
     def baseline(self, task: str, key: str) -> int | None:
         """The amount an object had before this task first changed it."""

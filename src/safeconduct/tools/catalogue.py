@@ -92,6 +92,7 @@ class Catalogue:
             bearers=self._bearers[key[1]],
             bound_to=block.credential.tenant,
             asks=block.asks,
+            system=self.manifests[key[1]].system or key[1],
         )
 
     def _said(self, key: Key) -> ToolManifest | None:

@@ -6,17 +6,36 @@ The check does not look for leaked text. It asks what the task *could* leak: eve
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Literal
 
 from safeconduct.core.labels import Integrity
-from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES
+from safeconduct.core.manifest import (
+    ADDRESS_ROLES,
+    CONTROL_ROLES,
+    LISTS,
+    Argument,
+    Effect,
+    Needs,
+    Role,
+)
 from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import vouched_for
+from safeconduct.core.provenance import Origin, named, sighted, vouched_for
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
 CONTROL_SOURCE: Final = "flow:control-argument"
-"""What an approval was asked for when an argument steers an action and nobody vouches for it."""
+"""What an approval was asked for when an argument steers an action and nobody vouches for it: by a
+rule of the policy."""
+
+ASKED_SOURCE: Final = "flow:unvouched"
+"""The same, where the manifest has it asked."""
+
+STEERING: Final = ("control-argument-unvouched", "call-unanchored", "content-unvouched")
+"""What can be said of a call that something untrusted may have steered."""
+
+CHOSEN_ONLY: Final = frozenset({Effect.delete, Effect.execute})
+"""Effects on what the user chose alone: that a thing exists, and is trusted, is not enough."""
 
 
 def flow(call: Call, facts: Facts) -> Deny | Elevate | None:
@@ -28,54 +47,197 @@ def flow(call: Call, facts: Facts) -> Deny | Elevate | None:
             return Deny("flow-mixed")
         if labels.confidentiality > tool.clearance:
             return Deny("flow-confidentiality")
-        if labels.readers is not None and not _within(facts, labels.readers):
+        if labels.readers is not None and not _within(call, facts, labels.readers):
             return Deny("flow-readers")
-    if tool.effect.changes_state and labels.integrity is Integrity.untrusted:
-        for name in unvouched(call, facts):
-            if _steers(facts, name):
-                return steered(facts.policy, standing(call, facts), name)
-    return None
+    refusal = next(_doubts(call, facts), None)
+    return None if refusal is None else steered(call, facts, refusal)
 
 
 def carries(call: Call, facts: Facts) -> bool:
-    """Whether the call may carry out what the task has read: all but a read whose every argument
-    comes from a vouching place.
+    """Whether the call may carry out what the task has read: all but a call that says only what the
+    request says, and a read whose every argument comes from a vouching place.
     """
-    return facts.gathered.tool.effect.changes_state or bool(unvouched(call, facts))
+    if facts.gathered.tool.effect.changes_state:
+        return not all(_requested(facts.provenance.get(name, ())) for name in call.arguments)
+    return bool(unvouched(call, facts))
 
 
 def unvouched(call: Call, facts: Facts) -> list[str]:
     """The arguments that no vouching place explains."""
-    return [name for name in call.arguments if not vouched_for(facts.provenance.get(name, ()))]
+    return [
+        name
+        for name, value in call.arguments.items()
+        if not (_bare(value) or vouched_for(facts.provenance.get(name, ())))
+    ]
 
 
-def _within(facts: Facts, readers: frozenset[str]) -> bool:
+def chosen(call: Call, facts: Facts) -> Literal["named-field", "trusted-field"] | None:
+    """By whose choice the result of this call comes: the user's by name, nobody's, or the agent's
+    (None), which may be that of somebody who wrote what it has read.
+
+    A change that was permitted is the user's: what it made is theirs.
+    """
+    manifest, origins = facts.gathered.tool.manifest, facts.provenance
+    declared = {} if manifest is None else manifest.arguments
+    choosing = [
+        origins.get(name, ())
+        for name, value in call.arguments.items()
+        if not (_bare(value) or (name in declared and not declared[name].selects))
+    ]
+    changed = facts.gathered.tool.effect.changes_state
+    if not changed and not all(map(vouched_for, choosing)):
+        return None
+    return "named-field" if any(map(named, choosing)) else "trusted-field"
+
+
+def _within(call: Call, facts: Facts, readers: frozenset[str]) -> bool:
     """Whether everybody behind the sink may read; nobody is known to be there without a review."""
     tool = facts.gathered.tool
     if tool.manifest is None or tool.pin != "reviewed":
         return False
-    audience = frozenset(tool.manifest.sink.readers)
+    addressed = [text for name in _addresses(call, facts) for text, _ in each_of(facts, name)]
+    audience = frozenset((*tool.manifest.sink.readers, *addressed))
     return bool(audience) and audience <= readers
 
 
-def _steers(facts: Facts, name: str) -> bool:
-    """Whether it is a control argument; addresses are the check `sink`'s business."""
+def each_of(facts: Facts, name: str) -> Iterator[tuple[str, tuple[Origin, ...]]]:
+    """The values of a list of addresses, or the only one, each with its origins."""
+    prefix = f"{name}="
+    for key, origins in facts.provenance.items():
+        if key.startswith(prefix):
+            yield key[len(prefix) :], origins
+
+
+def _addresses(call: Call, facts: Facts) -> list[str]:
     manifest = facts.gathered.tool.manifest
-    argument = None if manifest is None else manifest.arguments.get(name)
-    return argument is not None and argument.role in CONTROL_ROLES - ADDRESS_ROLES
+    declared = {} if manifest is None else manifest.arguments
+    return [
+        name for name in call.arguments if name in declared and declared[name].role in ADDRESS_ROLES
+    ]
 
 
-def steered(
-    said: PolicyAnswer, approval: ApprovalFacts | None, name: str | None = None
-) -> Deny | Elevate:
-    """What is said of a control argument that nobody vouches for: a refusal, unless the policy asks
-    a person, or a person was asked about this and agreed. `approval` is the yes that stands.
+def _doubts(call: Call, facts: Facts) -> Iterator[Deny]:
+    """What speaks against the call as far as somebody else may have steered it."""
+    gathered = facts.gathered
+    tool, origins = gathered.tool, facts.provenance
+    declared = {} if tool.manifest is None else tool.manifest.arguments
+    influenced = gathered.task.labels.integrity is Integrity.untrusted
+    steers = tool.effect.changes_state and influenced
+    for name, value in call.arguments.items():
+        argument = declared.get(name)
+        # Addresses are the check `sink`'s business; `null` leaves an argument out.
+        if argument is None or value is None or argument.role in ADDRESS_ROLES:
+            continue
+        if not _satisfied(needed(argument, steers=steers), origins.get(name, ())) or (
+            steers
+            and tool.effect in CHOSEN_ONLY
+            and argument.role in CONTROL_ROLES
+            and not named(origins.get(name, ()))
+        ):
+            yield Deny("control-argument-unvouched", name)
+    # A reply answers within a call that was anchored itself.
+    if not steers or gathered.reply:
+        return
+    if not any(named(origins.get(name, ())) for name in call.arguments):
+        yield Deny("call-unanchored")
+    addresses = _addresses(call, facts)
+    said = [
+        name
+        for name, value in call.arguments.items()
+        if name not in addresses and isinstance(value, str | list | dict)
+    ]
+    if all(vouched_for(origins.get(name, ())) for name in said):
+        return
+    if not all(_known(facts, name, declared[name].role) for name in addresses):
+        yield Deny("content-unvouched")
+
+
+def _bare(value: object) -> bool:
+    """Whether a value chooses nothing: a switch, or an argument that is left out."""
+    return value is None or type(value) is bool
+
+
+def needed(argument: Argument, *, steers: bool) -> Needs:
+    """What is demanded of where this argument's value comes from."""
+    if argument.needs is not None:
+        return argument.needs
+    return "vouched" if steers and argument.role in CONTROL_ROLES else "any"
+
+
+def _satisfied(needs: Needs, origins: tuple[Origin, ...]) -> bool:
+    match needs:
+        case "any":
+            return True
+        case "seen":
+            return sighted(origins)
+        case "vouched":
+            return vouched_for(origins)
+
+
+def _requested(origins: tuple[Origin, ...]) -> bool:
+    return any(one.place in _REQUESTED for one in origins)
+
+
+_REQUESTED: Final = frozenset({"user-request", "app-request", "policy-constant"})
+
+
+def _known(facts: Facts, name: str, role: Role) -> bool:
+    """Whether the user chose each of the addresses, or somebody has it on file."""
+    on_file = facts.allowed.get(LISTS[role], frozenset())
+    return all(text in on_file or named(origins) for text, origins in each_of(facts, name))
+
+
+def plausible(call: Call, facts: Facts) -> bool:
+    """Whether a person can be asked about this call: all that steers it comes from where the
+    request points. What was just seen somewhere, or made up, is not worth a question.
+    """
+    manifest = facts.gathered.tool.manifest
+    if manifest is None or manifest.unvouched != "ask":
+        return False
+    for name, value in call.arguments.items():
+        argument = manifest.arguments.get(name)
+        if argument is None or argument.role not in CONTROL_ROLES - {"amount"} or value is None:
+            continue
+        origins = facts.provenance.get(name, ())
+        if not (vouched_for(origins) or any(one.place == "named-source" for one in origins)):
+            return False
+    return True
+
+
+def steered(call: Call, facts: Facts, refusal: Deny) -> Deny | Elevate:
+    """What is said of a call that somebody else may have steered."""
+    asked = by_policy(facts.policy, standing(call, facts), refusal)
+    if isinstance(asked, Deny) and plausible(call, facts):
+        return asking(call, facts, ASKED_SOURCE)
+    return asked
+
+
+def asking(call: Call, facts: Facts, source: str) -> Elevate:
+    """The question to a person, with the origins of what nobody vouches for."""
+    origins = {
+        name: tuple(dict.fromkeys(one.where for one in facts.provenance.get(name, ()) if one.where))
+        for name in unvouched(call, facts)
+    }
+    return Elevate(
+        Requirement(
+            templates=("control-argument",), sources=(source,), ttl_s=ASK_S, origins=origins
+        )
+    )
+
+
+ASK_S: Final = 300
+"""For how long a person's yes to such a call is good, in seconds."""
+
+
+def by_policy(said: PolicyAnswer, approval: ApprovalFacts | None, refusal: Deny) -> Deny | Elevate:
+    """A refusal, unless the policy asks a person, or a person was asked about this and agreed.
+    `approval` is the yes that stands.
     """
     times_s = [rule.ttl_s for rule in said.elevate]
     if approval is not None and CONTROL_SOURCE in approval.sources:
         times_s.append(approval.ttl_s)
     if not times_s:
-        return Deny("control-argument-unvouched", name)
+        return refusal
     return Elevate(
         Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=min(times_s))
     )

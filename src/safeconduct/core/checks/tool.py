@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from safeconduct.core.amounts import minor_units
 from safeconduct.core.manifest import CONTROL_ROLES, Argument
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.verdict import Deny
@@ -39,11 +40,11 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
 
 
 def _fits(argument: Argument, value: object) -> bool:
-    """Control arguments are scalars; addresses may also be a list of them."""
-    if argument.role not in CONTROL_ROLES:
+    """Control arguments are scalars, or lists of them; an argument left out by `null` is none."""
+    if argument.role not in CONTROL_ROLES or value is None:
         return True
     if argument.role == "amount":
-        return type(value) is int
-    if argument.role in ("recipient", "destination") and isinstance(value, list):
-        return all(isinstance(item, str) for item in cast("list[object]", value))
+        return minor_units(value, argument.decimals) is not None
+    if isinstance(value, list):
+        return all(type(item) in (str, int) for item in cast("list[object]", value))
     return type(value) in (str, int)

@@ -1,0 +1,112 @@
+"""What the trusted fields of a result vouch for. Pure.
+
+Values count one by one and exactly, in the field that the manifest names. A field vouches with its
+row: the ids of the rows that the user owns, and more strongly those of a row that the request
+names by another trusted value of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from safeconduct.core.labels import Integrity
+from safeconduct.core.manifest import FieldLabel
+from safeconduct.core.model import Call, ToolFacts
+from safeconduct.core.paths import select
+from safeconduct.core.provenance import Reading, Vouched, normalise, vouching_key
+
+MAX_VOUCHED: Final = 1024
+"""How many values one result may vouch for; further ones are not remembered, so they are refused
+as control arguments later."""
+
+MAX_TEXT: Final = 1 << 20
+"""How long a text may be that is read as JSON, in characters."""
+
+
+class _Field(NamedTuple):
+    """A trusted field: its row's path, and its own within the row."""
+
+    row: str
+    below: str
+    path: str
+    said: FieldLabel
+
+
+def structured(result: Mapping[str, Any]) -> object:
+    """The structured content of a result, or its one text where that is JSON; else None."""
+    if (content := result.get("structuredContent")) is not None:
+        return content
+    match result.get("content"):
+        case [{"type": "text", "text": str(text)}] if text[:1] in "{[" and len(text) <= MAX_TEXT:
+            try:
+                return orjson.loads(text)
+            except orjson.JSONDecodeError:
+                return None
+        case _:
+            return None
+
+
+def vouched(
+    call: Call, tool: ToolFacts, result: Mapping[str, Any], reading: Reading
+) -> tuple[Vouched, ...]:
+    """Exact values of the trusted fields that may vouch. Raises TooManyValues."""
+    manifest = tool.manifest
+    if manifest is None or reading.chosen is None or result.get("isError") is True:
+        return ()
+    trusted = [
+        _field(path, manifest.returns.fields[path])
+        for path, label in tool.fields.items()
+        if label.integrity is Integrity.trusted
+    ]
+    if not any(field.said.vouches_for for field in trusted):
+        return ()
+    content = structured(result)
+    found: dict[Vouched, None] = {}
+    for row_path in dict.fromkeys(field.row for field in trusted):
+        fields = [field for field in trusted if field.row == row_path]
+        for row in select(content, row_path):
+            if _owned(tool, row_path, row, reading.user):
+                found.update(dict.fromkeys(_of_row(call, row, fields, reading)))
+            if len(found) >= MAX_VOUCHED:
+                return tuple(found)[:MAX_VOUCHED]
+    return tuple(found)
+
+
+def _of_row(call: Call, row: object, fields: list[_Field], reading: Reading) -> Iterator[Vouched]:
+    values = [(field, value) for field in fields for value in select(row, field.below)]
+    naming = [field for field, value in values if _names(reading, value)]
+    for field, value in values:
+        # A name names its row, and what else stands in it; it stands for itself as any word does.
+        is_named = reading.chosen == "named-field" or any(one is not field for one in naming)
+        for role in field.said.vouches_for:
+            text = normalise(value, role)
+            if text and not reading.written(text):
+                key = vouching_key(role, field.said.type)
+                yield Vouched(key, text, f"{call.target}:{field.path}", is_named)
+
+
+def _names(reading: Reading, value: object) -> bool:
+    text = None if isinstance(value, bool) else normalise(value)
+    return text is not None and reading.names(text) and not reading.written(text)
+
+
+def _owned(tool: ToolFacts, row_path: str, row: object, user: str) -> bool:
+    """Whether ids of this row may vouch: where rows have owners, only in those of the user."""
+    owned = None if tool.manifest is None else tool.manifest.returns.owned
+    if owned is None or owned.at != row_path:
+        return True
+    return bool({user, user.removeprefix("user:")}.intersection(select(row, owned.owner)))
+
+
+def _field(path: str, said: FieldLabel) -> _Field:
+    """The row of a field is the innermost element that holds it."""
+    parts = path.removeprefix("$").removeprefix(".").split(".")
+    stars = [index for index, part in enumerate(parts) if part == "*"]
+    if not stars:
+        return _Field("$", path, path, said)
+    last = stars[-1]
+    inner = ".".join(parts[last + 1 :]) or "$"
+    return _Field(".".join(parts[: last + 1]), inner, path, said)

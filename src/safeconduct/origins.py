@@ -1,0 +1,178 @@
+"""Where values come from (steps 3, 9 and 10): the origins of arguments, and what results vouch for.
+
+What a task has read is indexed value by value. The index of sightings is in memory and bounded: a
+value that it no longer holds counts as never seen, which only makes an answer stricter.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from decimal import Decimal
+from functools import partial
+from typing import Final, cast
+
+import msgspec
+
+from safeconduct.core.admit import Admitted
+from safeconduct.core.manifest import ADDRESS_ROLES, Argument
+from safeconduct.core.model import Call, Gathered
+from safeconduct.core.provenance import (
+    Origin,
+    Reading,
+    normalise,
+    vouched_for,
+    vouching_key,
+)
+from safeconduct.core.request import request, request_origin
+from safeconduct.core.sightings import sightings
+from safeconduct.core.verdict import Grant
+from safeconduct.core.writing import objects_named, objects_returned
+from safeconduct.ports import TaskState
+
+MAX_VALUES: Final = 10_000
+"""How many sightings of one task are kept, the first: what is not among them was never seen."""
+
+MAX_ALL: Final = 200_000
+"""How many of all tasks together: those of the tasks that were quiet longest go first. With values
+of at most 256 characters that is 100 MB at worst."""
+
+CONTENT: Final = Argument(role="content")
+CONSTANT: Final = (Origin("policy-constant"),)
+
+_Seen = dict[str, Origin]
+
+
+class Sighted:
+    """What each task has read, from whatever source: a value and where it first stood."""
+
+    def __init__(self) -> None:
+        self._tasks: OrderedDict[str, _Seen] = OrderedDict()
+        self._size = 0
+
+    def see(self, task: str, target: str, values: dict[str, str], *, named: bool) -> None:
+        """Takes in the values of a result, from a source that the request names or not."""
+        seen = self._tasks.setdefault(task, {})
+        self._tasks.move_to_end(task)
+        before = len(seen)
+        for value, path in values.items():
+            known = seen.get(value)
+            if known is None:
+                if len(seen) >= MAX_VALUES:
+                    continue
+            elif not named or known.place == "named-source":
+                continue
+            seen[value] = Origin("named-source" if named else "seen", f"{target}:{path}")
+        self._size += len(seen) - before
+        while self._size > MAX_ALL and len(self._tasks) > 1:
+            self._size -= len(self._tasks.popitem(last=False)[1])
+
+    def origin(self, task: str, value: str) -> Origin | None:
+        """Where the task saw this value, if it did."""
+        seen = self._tasks.get(task)
+        return None if seen is None else seen.get(value)
+
+
+class Origins:
+    """The provenance of the values of calls and results."""
+
+    def __init__(self, state: TaskState) -> None:
+        self._state = state
+        self._sighted = Sighted()
+
+    def of(self, call: Call, gathered: Gathered) -> dict[str, tuple[Origin, ...]]:
+        """For each argument the places its exact value was seen; lists and addresses one by one,
+        by `name=value`, too.
+        """
+        manifest = gathered.tool.manifest
+        declared = {} if manifest is None else manifest.arguments
+        found: dict[str, tuple[Origin, ...]] = {}
+        for name, value in call.arguments.items():
+            argument = declared.get(name, CONTENT)
+            constant = CONSTANT if name in call.constrained else ()
+            if argument.role not in ADDRESS_ROLES and not isinstance(value, list):
+                text = normalise(value, argument.role)
+                seen = () if text is None else self._of_value(gathered, argument, text)
+                found[name] = (*constant, *seen)
+                continue
+            values = cast("list[object]", value) if isinstance(value, list) else [value]
+            each = {
+                text: (*constant, *self._of_value(gathered, argument, text))
+                for item in values
+                if (text := normalise(item, argument.role)) is not None
+            }
+            # A list as a whole is vouched for only where every one of its values is.
+            complete = bool(each) and len(each) == len(set(map(repr, values)))
+            complete = complete and all(map(vouched_for, each.values()))
+            whole = [one for origins in each.values() for one in origins]
+            if not complete:
+                whole = [one for one in whole if not vouched_for((one,))]
+            found[name] = tuple(dict.fromkeys(whole))
+            if argument.role in ADDRESS_ROLES:
+                found.update({f"{name}={text}": origins for text, origins in each.items()})
+        return found
+
+    def reading(self, gathered: Gathered, grant: Grant) -> Reading:
+        """What the result of this call may vouch for."""
+        task, system = gathered.task, gathered.tool.system
+        asked = request(task.purpose)
+        speaks = task.purpose_source != "agent"
+        return Reading(
+            chosen=grant.chosen,
+            names=asked.names_row if speaks else _nothing,
+            written=partial(self._state.written, gathered.tenant, system),
+            user=gathered.user.id,
+        )
+
+    def returned(self, call: Call, gathered: Gathered, admitted: Admitted) -> Admitted:
+        """The result with the labels of what agents wrote to the objects that it holds.
+
+        Raises TooManyValues.
+        """
+        tool = gathered.tool
+        named = (*objects_named(call, tool), *objects_returned(tool, admitted.result))
+        label = admitted.label
+        for name in dict.fromkeys(named):
+            label = label.join(self._state.object_label(gathered.tenant, tool.system, name))
+        if label is admitted.label:
+            return admitted
+        return msgspec.structs.replace(admitted, label=label)
+
+    def see(self, call: Call, gathered: Gathered, grant: Grant, admitted: Admitted) -> None:
+        """Takes in everything that the agent is about to see."""
+        named = grant.chosen == "named-field"
+        self._sighted.see(gathered.task.id, call.target, sightings(admitted.result), named=named)
+
+    def _of_value(self, gathered: Gathered, argument: Argument, text: str) -> tuple[Origin, ...]:
+        task, role = gathered.task, argument.role
+        found = list(self._state.vouched(task.id, vouching_key(role, argument.type), text))
+        asked = request_origin(task.purpose, task.purpose_source, text, role, argument.type)
+        if asked is not None:
+            found.insert(0, asked)
+        if role == "amount" and not vouched_for(found) and self._bounded(gathered, text):
+            found.append(Origin("bounded"))
+        seen = self._sighted.origin(task.id, text)
+        if seen is not None:
+            found.append(seen)
+        return tuple(found)
+
+    def _bounded(self, gathered: Gathered, text: str) -> bool:
+        """Whether an amount is at most what the request or a trusted field says."""
+        task = gathered.task
+        amount = _number(text)
+        if amount is None or amount < 0:
+            return False
+        limits = [] if (ceiling := self._state.ceiling(task.id)) is None else [ceiling]
+        if task.purpose_source != "agent":
+            limits += request(task.purpose).amounts
+        return any(amount <= Decimal(limit) for limit in limits)
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return None
+
+
+def _nothing(_: str) -> bool:
+    return False
