@@ -186,7 +186,7 @@ NOT_UNDER = "does not stand under the checkpoint"
 
 CORPUS: dict[str, Damage] = {
     "nothing": Damage(
-        nothing, 0, "audit verified: 15 records, root ", "verified: 15 records, 14 asked for"
+        nothing, 0, "audit verified: 16 records, root ", "verified: 16 records, 14 asked for"
     ),
     "index row deleted": Damage(
         index_row_deleted,

@@ -8,6 +8,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from safeconduct.demo.world import open_world
 from tests.stories import test_operator as operator
 from tests.stories.test_operator import Installed
 from tests.support.pages import ROOT
+
+VERIFIER = ROOT / "scripts" / "verify_log.py"
 
 gateway = operator.gateway
 
@@ -100,14 +103,36 @@ async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path:
     assert last == [found[4]["first"], found[4]["last"] - 1, found[4]["last"]]
     assert found[4]["last"] == found[4]["n"] - 1
     # The bundle's case is the one on record, and a stranger's program finds nothing wrong.
-    verifier = ROOT / "scripts" / "verify_log.py"
     verify = await asyncio.create_subprocess_exec(
-        sys.executable, str(verifier), bundle, stdout=asyncio.subprocess.PIPE
+        sys.executable, str(VERIFIER), bundle, stdout=asyncio.subprocess.PIPE
     )
     said, _ = await verify.communicate()
     assert verify.returncode == 0, said
     code, report = await gateway.operate("audit", "verify")
     assert (code, report["verified"]) == (0, True)
+
+
+async def test_what_was_asked_of_a_time_that_has_passed_is_a_bundle_that_verifies(
+    gateway: Installed, tmp_path: Path
+) -> None:
+    """However much followed: the evidence goes on to the record of the question itself."""
+    task, asked = await called(gateway)
+    decided = [one for one in read(log_of(gateway)) if one["kind"] == "decision"]
+    until = datetime.fromtimestamp(decided[1]["at_ms"] / 1000, UTC).isoformat()
+    bundle = str(tmp_path / "case.zip")
+    code, said = await gateway.operate(
+        *("audit", "export", "--case", "C-1", "--out", bundle, *asked, "--until", until)
+    )
+    assert (code, said["complete"], said["missing"]) == (0, "pair_n", None)
+    records = [json.loads(one) for one in dict(members(Path(bundle)))["records.jsonl"].splitlines()]
+    assert (records[-1]["kind"], records[-1]["task"]) == ("audit.read", task)
+    assert len(records) > said["records"] + 2
+    for program in (["-m", "safeconduct", "audit", "verify", "--bundle"], [str(VERIFIER)]):
+        verify = await asyncio.create_subprocess_exec(
+            sys.executable, *program, bundle, stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await verify.communicate()
+        assert verify.returncode == 0, told
 
 
 async def test_explaining_comparing_replaying_and_publishing_are_on_record_too(

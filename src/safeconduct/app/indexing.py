@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from safeconduct.audit.index.following import catch_up
@@ -9,6 +10,8 @@ from safeconduct.audit.index.port import Index, IndexDamaged, IndexUnavailable
 from safeconduct.audit.index.sqlite import DIRECTORY, WeeklyIndex
 from safeconduct.config.schema import Config
 from safeconduct.secrets import references
+
+_log = logging.getLogger(__name__)
 
 
 def opened(config: Config) -> Index:
@@ -47,7 +50,8 @@ class Indexing:
         with self._index.writing():
             try:
                 catch_up(self._directory, self._index, tenant=self._tenant)
-            except IndexDamaged:
+            except IndexDamaged as damage:
+                _log.warning("the index was damaged, and is built anew from the log: %s", damage)
                 self._index.clear()
                 catch_up(self._directory, self._index, tenant=self._tenant)
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def size(made: Config) -> int:
     return 0 if position is None else position.size
 
 
-def test_an_index_follows_its_log_and_is_built_anew_when_it_is_damaged(tmp_path: Path) -> None:
+def test_an_index_follows_its_log_and_is_built_anew_when_it_is_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     made = configured(tmp_path, audit.Index())
     trail = Trail()
     trail.start("t_1")
@@ -46,8 +49,14 @@ def test_an_index_follows_its_log_and_is_built_anew_when_it_is_damaged(tmp_path:
     trail.write(log_of(made), group=2)
     part.advance()
     assert size(made) == 4
-    (log_of(made) / "index" / "progress.json").write_bytes(b"{")
+    assert not caplog.messages
+    (week,) = (log_of(made) / "index").glob("*.sqlite3")
+    with sqlite3.connect(week) as db:
+        db.execute("delete from rows")
+    db.close()
     part.advance()
+    (said,) = caplog.messages
+    assert said.endswith(f"is built anew from the log: {week.name} is not as it was written")
     assert size(made) == 4
 
 

@@ -1,9 +1,9 @@
 """The records that show an answer to be complete, and the proofs that they are in the log.
 
 Of a question about one task, or about what one agent did for one user, nothing can be missing
-without a gap in the counters: so the evidence is every record in between, whether it was asked for
-or not, the one before and the one after, and the starts of the tasks that say whose they are. What
-was asked for more widely is shown to be in the log, and no more.
+without a gap in the counters: so the evidence is every record from the one before to the newest,
+whether it was asked for or not, and the starts of the tasks that say whose they are. What was asked
+for more widely is shown to be in the log, and no more.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ Counter = Literal["pair_n", "task_n"]
 PATIENCE_S: Final = 10.0
 """How long to wait for a checkpoint that covers a record."""
 
+BESIDE: Final = 32
+"""How many records of before a span are looked at first."""
+
 _STEP_S: Final = 0.05
-_BESIDE: Final = 32
 _NARROWING: Final = ("kind", "verdict", "tool", "reason", "label", "limit")
 
 
@@ -84,7 +86,7 @@ def gather(search: Search, query: Query) -> Evidence:
         return Evidence(tuple(search.find(query)))
     found = _gathered(search, query, counter)
     if not found.contiguous and search.damage is None:
-        search.rebuild()
+        search.rebuild(f"it has a gap: {found.flaw}")
         found = _gathered(search, query, counter)
     return found
 
@@ -143,28 +145,39 @@ def _gathered(search: Search, query: Query, counter: Counter) -> Evidence:
 
 
 def _members(search: Search, bare: Query, counter: Counter) -> list[Hit]:
-    """The records from the last before the span to the first after it.
+    """The records from the last before the span to the newest, in the order of the log.
 
-    Records stand in the order in which they became durable, which need not be that of their times:
-    so a few more are looked at on both sides.
+    That is the order of their numbers, and need not be that of their times: where a clock was set
+    back, one that belongs to the span may follow one after it, however much later. So nothing but
+    all that followed shows that there is none.
     """
-    since_ms, until_ms = bare.since_ms, bare.until_ms or 0
-    asked = [bare, replace(bare, since_ms=until_ms, until_ms=None, limit=_BESIDE, oldest=True)]
-    if since_ms is not None:
-        asked.append(replace(bare, since_ms=None, until_ms=since_ms, limit=_BESIDE))
-    found = {hit.entry.n: hit for query in asked for hit in search.find(query)}
-    counted = [found[n] for n in sorted(found) if type(found[n].record.get(counter)) is int]
+    found = search.find(replace(bare, until_ms=None))
+    if bare.since_ms is not None:
+        found += _before(search, bare, counter, min((one.entry.n for one in found), default=0))
+    counted = sorted(
+        (hit for hit in found if type(hit.record.get(counter)) is int), key=lambda hit: hit.entry.n
+    )
     return _cut(counted, bare)
 
 
+def _before(search: Search, bare: Query, counter: Counter, first: int) -> list[Hit]:
+    """The newest records of a time before the span, until one of them stands before `first`."""
+    limit = BESIDE
+    while True:
+        query = replace(bare, since_ms=None, until_ms=bare.since_ms, limit=limit)
+        found = search.find(query)
+        if len(found) < limit or any(
+            one.entry.n < first and counter in one.record for one in found
+        ):
+            return found
+        limit *= 4
+
+
 def _cut(found: Sequence[Hit], bare: Query) -> list[Hit]:
-    """From the last record that is before the span and all of it, to the first after all of it."""
+    """From the last record that is before the span and all of it, to the end."""
     since_ms, until_ms = bare.since_ms or 0, bare.until_ms or 0
     inside = [at for at, hit in enumerate(found) if bare.fits(hit.entry)]
-    before = [at for at, hit in enumerate(found) if hit.entry.at_ms < since_ms]
     after = [at for at, hit in enumerate(found) if hit.entry.at_ms >= until_ms]
-    first = inside[0] if inside else (after[0] if after else len(found))
-    last = inside[-1] if inside else first - 1
-    start = max((at for at in before if at < first), default=0)
-    end = min((at for at in after if at > last), default=len(found) - 1)
-    return list(found[start : end + 1])
+    first = next(iter([*inside, *after]), len(found))
+    start = max((at for at in range(first) if found[at].entry.at_ms < since_ms), default=0)
+    return list(found[start:])

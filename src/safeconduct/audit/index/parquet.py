@@ -22,6 +22,7 @@ import msgspec
 from safeconduct.audit.index.entry import Entry, Party
 from safeconduct.audit.index.port import Found, IndexDamaged, IndexUnavailable, Task
 from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.weeks import Through
 
 MANIFEST: Final = "archive.json"
 ROW: Final = (
@@ -113,9 +114,9 @@ class ArchivedWeek:
         self._rows = f"read_parquet('{_quoted(path)}')"
         _duckdb()
 
-    def through(self) -> int:
-        """Up to which size of the log all is in here that belongs here."""
-        return self._said.through
+    def through(self) -> Through:
+        """What is in here."""
+        return Through(self._said.through, self._said.rows)
 
     def add(self, entries: Sequence[Entry], size: int) -> None:
         """Something came that late: the week has to be built anew."""

@@ -7,6 +7,7 @@ what was asked. If not, the index is built anew and asked once more.
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -15,9 +16,9 @@ import msgspec
 
 from safeconduct.audit import segments
 from safeconduct.audit.faults import Damaged
-from safeconduct.audit.index.entry import Entries, Entry, placed
-from safeconduct.audit.index.following import Parties, catch_up
-from safeconduct.audit.index.port import Index, IndexDamaged
+from safeconduct.audit.index.entry import Entries, Entry, Party, placed
+from safeconduct.audit.index.following import catch_up
+from safeconduct.audit.index.port import Found, Index, IndexDamaged
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.records import MAX_RECORD_BYTES, SEQUENCE, decode
 from safeconduct.core.trace import trace_of
@@ -38,11 +39,13 @@ class Search:
     """A log and its index, brought up to it. Closes the index at the end.
 
     `damage` is what is wrong with the log, if anything: then what comes before it is searched.
+    `rebuilt` is why the index had to be built anew, if it had.
     """
 
     def __init__(self, directory: Path, index: Index, tenant: str) -> None:
         """`tenant` is that of the gateway, for records before the first that names it."""
         self.damage: Damaged | None = None
+        self.rebuilt: str | None = None
         self.size = 0
         self._directory = directory
         self._index = index
@@ -73,8 +76,8 @@ class Search:
         try:
             self._catch_up()
             return self._find(query)
-        except IndexDamaged:
-            self.rebuild()
+        except IndexDamaged as damage:
+            self.rebuild(str(damage))
             return self._find(query)
 
     def tenant(self) -> str:
@@ -88,8 +91,9 @@ class Search:
         position = self._index.position()
         return "" if position is None else position.origin
 
-    def rebuild(self) -> None:
+    def rebuild(self, why: str) -> None:
         """Throws the index away and builds it from the log. Raises as `find`."""
+        self.rebuilt = why
         with self._index.writing():
             self._index.clear()
         self._catch_up()
@@ -133,19 +137,36 @@ class Search:
         return query.within([found[n] for n in sorted(found)])
 
     def _read(self, query: Query) -> list[Hit]:
-        entries = Entries(query.tenant, Parties(self._index))
+        entries = Entries(query.tenant, cache(self._party))
         hits: list[Hit] = []
-        for n, place in self._index.find(query):
-            data = self._entry_at(place)
-            try:
-                record = decode(data)
-            except ValueError as error:
-                raise IndexDamaged(f"no record is where it says: {error}") from error
-            if record.get(SEQUENCE) != n:
-                raise IndexDamaged(f"it says that record {n} is where another one is")
+        for found in self._index.find(query):
+            data, record = self._record(found)
             entries.at_ms = query.since_ms or 0  # of a record without a time
-            hits.append(Hit(data, record, entries.entry(n, place, record)))
+            hits.append(Hit(data, record, entries.entry(*found, record)))
         return hits
+
+    def _party(self, task: str) -> Party | None:
+        """Whose a task is, as its start says; the index alone knows of one whose start was pruned.
+
+        So a row in which a task is another's is found out as any other that is wrong.
+        """
+        for found in self._index.find(Query(tenant="", trace=trace_of(task))):
+            _, record = self._record(found)
+            if (record["kind"], record.get("phase"), record["task"]) == ("task", "started", task):
+                return Entries("", _nobodys).entry(*found, record).party
+        known = self._index.task(task)
+        return None if known is None else known.party
+
+    def _record(self, found: Found) -> tuple[bytes, dict[str, Any]]:
+        """The exact bytes of a record that was found, and what they say."""
+        data = self._entry_at(found.place)
+        try:
+            record = decode(data)
+        except ValueError as error:
+            raise IndexDamaged(f"no record is where it says: {error}") from error
+        if record.get(SEQUENCE) != found.n:
+            raise IndexDamaged(f"it says that record {found.n} is where another one is")
+        return data, record
 
     def _entry_at(self, place: int) -> bytes:
         segment, offset = placed(place)
@@ -161,3 +182,7 @@ class Search:
         if segments.frame(segments.ENTRY, payload) != window[: _FRAME + len(payload)]:
             raise IndexDamaged(f"no record begins at {offset} in segment {segment}")
         return payload
+
+
+def _nobodys(_task: str) -> None:
+    """Of a record that says itself whose it is."""

@@ -30,10 +30,13 @@ _WEEKS: Final = "*-W??.sqlite3"
 
 
 class _Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`weeks` says up to which size of the log each file has to have all that belongs to it."""
+    """`weeks` says up to which size of the log each file has to have all that belongs to it;
+    `first` is the first record that any has, and each after it is in one of them.
+    """
 
     position: Position
     weeks: dict[int, int]
+    first: int
 
 
 class WeeklyIndex:
@@ -48,23 +51,23 @@ class WeeklyIndex:
         directory.mkdir(mode=0o700, exist_ok=True)
         self._directory = directory
         self._open: dict[int, Week | ArchivedWeek] = {}
-        self._checked: _Progress | None = None
 
     def position(self) -> Position | None:
-        progress = self._progress()
+        progress = self._checked()
         return None if progress is None else progress.position
 
     def add(self, entries: Sequence[Entry], position: Position) -> None:
         progress = self._progress()
         weeks = {} if progress is None else dict(progress.weeks)
+        first = entries[0].n if progress is None else progress.first
         ordered = sorted(entries, key=lambda entry: week(entry.at_ms))
         for number, those in groupby(ordered, key=lambda entry: week(entry.at_ms)):
             self._week(number, new=number not in weeks).add(list(those), position.size)
             weeks[number] = position.size
-        self._store(_Progress(position=position, weeks=weeks))
+        self._store(_Progress(position=position, weeks=weeks, first=first))
 
     def find(self, query: Query) -> list[Found]:
-        progress = self._progress()
+        progress = self._checked()
         if progress is None:
             return []
         found: list[Found] = []
@@ -104,7 +107,6 @@ class WeeklyIndex:
         for one in self._open.values():
             one.close()
         self._open.clear()
-        self._checked = None
 
     @contextmanager
     def writing(self) -> Generator[None]:
@@ -125,11 +127,21 @@ class WeeklyIndex:
             progress = msgspec.json.decode(data, type=_Progress)
         except msgspec.DecodeError as error:
             raise IndexDamaged(f"{_PROGRESS}: {error}") from error
-        if progress != self._checked:
-            for number, size in progress.weeks.items():
-                if self._week(number).through() < size:
-                    raise IndexDamaged(f"{_name(number)} lacks what was added to it")
-            self._checked = progress
+        return progress
+
+    def _checked(self) -> _Progress | None:
+        """As `_progress`, and every week has what was added to it."""
+        progress = self._progress()
+        if progress is None:
+            return None
+        rows = 0
+        for number, size in progress.weeks.items():
+            held = self._week(number).through()
+            if held.size < size:
+                raise IndexDamaged(f"{_name(number)} lacks what was added to it")
+            rows += held.rows
+        if rows < progress.position.size - progress.first:
+            raise IndexDamaged(f"{_PROGRESS} lacks a week that records were added to")
         return progress
 
     def _store(self, progress: _Progress) -> None:
@@ -138,21 +150,20 @@ class WeeklyIndex:
         with os.fdopen(fd, "wb") as file:
             file.write(msgspec.json.encode(progress))
         draft.replace(self._directory / _PROGRESS)
-        self._checked = progress
 
     def archive(self, number: int) -> Archived | None:
         """Replaces the file of a week that has passed by one in Parquet; None: there is none.
 
         Raises as everything here, and IndexUnavailable, sqlite3.Error, OSError.
         """
-        progress = self._progress()
+        progress = self._checked()
         if progress is None or number not in progress.weeks:
             return None
         opened = self._week(number)
         if not isinstance(opened, Week):
             return parquet.listed(self._directory)[number]
         name = _name(number).removesuffix(_SUFFIX) + ".parquet"
-        said = parquet.write(self._directory, number, name, opened.rows(), opened.through())
+        said = parquet.write(self._directory, number, name, opened.rows(), opened.through().size)
         opened.close()
         del self._open[number]
         for path in self._directory.glob(f"{_name(number)}*"):

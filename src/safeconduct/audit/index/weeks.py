@@ -4,23 +4,29 @@ Rows lie by party and time, so that what an agent did for a user in some days is
 names stand for themselves by their number in this file. A second index goes by facet and time, and
 marks lead to the few records that are looked up by an id. Tasks need none: theirs are the rows of
 their party in the time that they took.
+
+SQLite counts in the file's header how often anybody wrote to it (file format, section 1.3.6), and
+the file says how often it was written to from here: where these differ, somebody else wrote.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from safeconduct.audit.index.entry import Entry, Facet, Party, week_start_ms
 from safeconduct.audit.index.port import Found, IndexDamaged, Task
 from safeconduct.audit.index.query import Query
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _SCHEMA: Final = """
-create table through (size integer not null) strict;
+create table through (
+  size integer not null, rows integer not null, writes integer not null
+) strict;
 create table parties (
   id integer primary key, tenant text, agent text, user text, unique (tenant, agent, user)
 ) strict;
@@ -41,13 +47,22 @@ create index by_facet on rows (facet, at);
 create table marks (
   key integer, place integer, n integer, primary key (key, place)
 ) without rowid, strict;
-insert into through values (0);
+insert into through values (0, 0, 1);
 """
 _CACHE_KIB: Final = 65_536
 _PATIENCE_S: Final = 30.0
+_COUNTER: Final = slice(24, 28)
+"""Where in a file's header is how often it was written to."""
 
 _Key = TypeVar("_Key", Party, Facet)
 _Answer = TypeVar("_Answer")
+
+
+class Through(NamedTuple):
+    """Up to which size of the log all is in a week that belongs there, and how many rows it has."""
+
+    size: int
+    rows: int
 
 
 class Week:
@@ -69,18 +84,18 @@ class Week:
                 check_same_thread=False,
             )
             self._db.execute(f"pragma cache_size = -{_CACHE_KIB}")
-            self._db.execute("pragma synchronous = normal")
             if new and not self._value("select count(*) from sqlite_master"):
-                self._db.execute("pragma journal_mode = wal")
                 self._db.executescript(f"begin; {_SCHEMA} pragma user_version = {FORMAT}; commit;")
             if self._value("pragma user_version") != FORMAT:
                 raise IndexDamaged(f"{path.name} is of another format")
-        except sqlite3.Error as error:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except (sqlite3.Error, OSError) as error:
             raise IndexDamaged(f"{path.name}: {error}") from error
+        self._name = path.name
 
-    def through(self) -> int:
-        """Up to which size of the log all is in here that belongs here."""
-        return int(self._guarded(lambda: self._value("select size from through")))
+    def through(self) -> Through:
+        """What is in here; raises where anybody else wrote to it."""
+        return self._guarded(self._through)
 
     def add(self, entries: Sequence[Entry], size: int) -> None:
         """Adds entries of this week, those that are there already too: all, or none."""
@@ -105,8 +120,9 @@ class Week:
         return Task(Party(*row[:3]), start_ms + row[3], start_ms + row[4])
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file. The descriptor last: closing it lets go of all locks on the file."""
         self._db.close()
+        os.close(self._fd)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """All rows, as `parquet.ROW` says. Raises sqlite3.Error."""
@@ -120,6 +136,18 @@ class Week:
         )
         for tenant, user, agent, at, n, *rest in rows:
             yield tenant, user, agent, self._start_ms + at, n, *rest, marks.get(n, "\\N")
+
+    def _through(self) -> Through:
+        db = self._db
+        db.execute("begin")  # so that nobody writes between the one count and the other
+        try:
+            size, rows, writes = db.execute("select size, rows, writes from through").fetchone()
+            counted = os.pread(self._fd, _COUNTER.stop, 0)[_COUNTER]
+        finally:
+            db.execute("rollback")
+        if int.from_bytes(counted) != writes:
+            raise IndexDamaged(f"{self._name} is not as it was written")
+        return Through(size, rows)
 
     def _add(self, entries: Sequence[Entry], size: int) -> None:
         db = self._db
@@ -142,13 +170,17 @@ class Week:
                 rows.append((party_id, at, n, task_id, facet_id, place))
                 marks += [(one, place, n) for one in found]
             rows.sort()
-            db.executemany("insert or ignore into rows values (?, ?, ?, ?, ?, ?)", rows)
+            into = "insert or ignore into rows values (?, ?, ?, ?, ?, ?)"
+            added = db.executemany(into, rows).rowcount
             db.executemany("insert or ignore into marks values (?, ?, ?)", sorted(marks))
             db.executemany(
                 "update tasks set first = ?, last = ? where id = ?",
                 [(first, last, number) for number, first, last in map(known.__getitem__, seen)],
             )
-            db.execute("update through set size = max(size, ?)", (size,))
+            db.execute(
+                "update through set size = max(size, ?), rows = rows + ?, writes = writes + 1",
+                (size, added),
+            )
             db.execute("commit")
         except BaseException:
             db.execute("rollback")

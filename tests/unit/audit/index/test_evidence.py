@@ -55,31 +55,31 @@ def counted(found: Evidence, name: str = "pair_n") -> list[int]:
     return [hit.record[name] for hit in found.hits if hit.entry.party.user == "jane"]
 
 
-def test_all_that_an_agent_did_for_a_user_in_a_time_with_one_before_and_one_after(
+def test_all_that_an_agent_did_for_a_user_in_a_time_with_one_before_and_all_after(
     tmp_path: Path,
 ) -> None:
     trail().write(tmp_path)
     found = gathered(
         tmp_path, asking(since_ms=START_MS + DAY_MS // 2, until_ms=START_MS + 3 * DAY_MS // 2)
     )
-    assert (found.counter, found.flaw, found.last) == ("pair_n", None, "t_1")
-    # the start of the task, which says whose it is; the outcome before; the call; the one after
-    assert counted(found) == [1, 3, 4, 5, 6]
+    assert (found.counter, found.flaw, found.last) == ("pair_n", None, "t_2")
+    # the start of the task, which says whose it is; the outcome before; the call; what followed
+    assert counted(found) == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     assert {hit.entry.party.user for hit in found.hits} == {"jane"}
 
 
 def test_from_the_beginning_on_no_record_before_is_needed(tmp_path: Path) -> None:
     trail().write(tmp_path)
     found = gathered(tmp_path, asking(until_ms=START_MS + DAY_MS // 2))
-    assert (counted(found), found.flaw) == ([1, 2, 3, 4], None)
+    assert (counted(found), found.flaw) == ([*range(1, 13)], None)
 
 
-def test_that_nothing_was_done_is_shown_by_two_neighbours(tmp_path: Path) -> None:
+def test_that_nothing_was_done_is_shown_by_the_one_before_and_those_after(tmp_path: Path) -> None:
     trail().write(tmp_path)
     found = gathered(
         tmp_path, asking(since_ms=START_MS + 5 * DAY_MS, until_ms=START_MS + 6 * DAY_MS)
     )
-    assert (counted(found), found.flaw) == ([8, 10, 11], None)
+    assert (counted(found), found.flaw) == ([8, 10, 11, 12], None)
 
 
 def test_an_open_end_is_no_proof(tmp_path: Path) -> None:
@@ -100,14 +100,18 @@ def test_an_open_end_is_no_reason_to_build_an_index_anew(
 def test_filters_do_not_narrow_the_evidence(tmp_path: Path) -> None:
     trail().write(tmp_path)
     narrow = gathered(tmp_path, asking(tool="mail.send", verdict="deny", limit=1))
-    assert counted(narrow) == counted(gathered(tmp_path, asking())) == [*range(1, 12)]
+    assert counted(narrow) == counted(gathered(tmp_path, asking())) == [*range(1, 13)]
 
 
 def test_all_of_a_task(tmp_path: Path) -> None:
     trail().write(tmp_path)
     query = Query(tenant=TENANT, task="t_2", until_ms=LATER)
     found = gathered(tmp_path, query)
-    assert (counted(found, "task_n"), found.counter, found.flaw) == ([1, 2, 3, 4], "task_n", None)
+    assert (counted(found, "task_n"), found.counter, found.flaw) == (
+        [1, 2, 3, 4, 5],
+        "task_n",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,20 +147,66 @@ def test_records_out_of_the_order_of_their_times_are_all_there(tmp_path: Path) -
     since_ms = (records[0]["at_ms"] + records[1]["at_ms"]) // 2
     found = gathered(tmp_path, asking(since_ms=since_ms, until_ms=since_ms + DAY_MS // 2))
     assert found.flaw is None
-    assert counted(found)[1:] == [3, 4, 5, 6]
+    assert counted(found)[1:] == [*range(3, 13)]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_record_that_followed_a_clock_that_was_set_back_cannot_be_left_out(
+    ahead: bool, tmp_path: Path
+) -> None:
+    """It belongs to the span, and stands behind one that is after it."""
+    made = trail()
+    made.at_ms = START_MS + (11 * DAY_MS if ahead else DAY_MS)
+    made.call("t_2")
+    made.at_ms = START_MS + 4 * DAY_MS
+    late = made.add({"kind": "revocation", "what": "task", "id": "t_2", "task": "t_2"})
+    made.at_ms = LATER
+    made.call("t_2")
+    made.write(tmp_path)
+    found = gathered(tmp_path, asking(since_ms=START_MS + 3 * DAY_MS))
+    assert (found.flaw, counted(found)[-1]) == (None, 17)
+    assert late in [hit.record for hit in found.hits]
+    shortened = [hit for hit in found.hits if hit.record["n"] < late["n"]]
+    assert shortened[-1].entry.at_ms > LATER or not ahead  # alone, its times would satisfy
+
+
+def test_however_many_records_followed_with_times_from_before_the_span(tmp_path: Path) -> None:
+    made = trail()
+    made.at_ms = START_MS - DAY_MS
+    for _ in range(3 * evidence.BESIDE):
+        made.call("t_2")
+    made.at_ms = LATER
+    made.call("t_2")
+    made.write(tmp_path)
+    found = gathered(tmp_path, asking(since_ms=START_MS + DAY_MS))
+    assert found.flaw is None
+    assert counted(found) == [1, *range(3, 12 + 6 * evidence.BESIDE + 3)]
+
+
+def test_a_last_record_that_is_told_by_a_clock_set_back_is_no_end(tmp_path: Path) -> None:
+    made = trail()
+    made.at_ms = START_MS + DAY_MS
+    made.call("t_2")
+    made.write(tmp_path)
+    found = gathered(tmp_path, asking())
+    assert (found.flaw, found.contiguous) == ("nothing shows that number 14 was the last", True)
 
 
 def test_index_row_deleted_leaves_a_counter_gap_and_the_index_is_built_anew(tmp_path: Path) -> None:
+    """By somebody who knows how not to be noticed by the index itself."""
     made = trail()
     made.write(tmp_path)
     whole = counted(gathered(tmp_path, asking()))
     (path, *_) = (tmp_path / "index").glob("*.sqlite3")
     with sqlite3.connect(path) as db:
         assert db.execute("delete from rows where n in (3, 4)").rowcount == 2
+        db.execute("update through set writes = writes + 1")
     db.close()
     with Search(tmp_path, WeeklyIndex(tmp_path / "index"), TENANT) as search:
-        assert 3 not in [hit.entry.n for hit in search.find(asking())]  # not noticed by itself
-    assert counted(gathered(tmp_path, asking())) == whole
+        assert 3 not in [hit.entry.n for hit in search.find(asking())]
+        assert search.rebuilt is None
+        assert [hit.record["pair_n"] for hit in gather(search, asking()).hits] == whole
+        assert search.rebuilt == "it has a gap: after number 1 comes 4"
 
 
 def test_a_record_that_the_log_itself_lacks_is_a_gap(tmp_path: Path) -> None:
