@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safeconduct.cli import output
-from safeconduct.cli.audit import asking
+from safeconduct.cli.audit import noting
 from safeconduct.core.reasons import REASONS
 from safeconduct.core.recorded_input import UNOPENED, NotReplayable, recorded_input
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.audit.records import SEQUENCE, encode
 
     directory = args.log or output.audit_directory(args)
-    config = asking.configured(directory, args.log, args)
+    config = noting.configured(directory, args.log, args)
     keys = keystore.near(directory)
     recorded: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         recorded, outcome = find_decision(directory, args.decision)
     said = answer((one[SEQUENCE], encode(one)) for one in (recorded, outcome) if one is not None)
     asked = {"decision": args.decision}
-    asking.noted(config, "explain", None, asked, said, opened=keys is not None)
+    noting.noted(config, "explain", None, asked, said, opened=keys is not None)
     if recorded is None:
         form = "" if args.decision.startswith("d_") else " (a decision's id has the form d_…)"
         return output.refused(f"the log knows no decision {args.decision}{form}")

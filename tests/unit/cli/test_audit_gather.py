@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from safeconduct.audit.nodes.heads import CHECKPOINT, CONTRADICTION
+from safeconduct.audit.reading import read
+from safeconduct.audit.records import encode
 from safeconduct.audit.verify import verify
 from safeconduct.cli import main, output
-from tests.support.logs import numbers, written
+from tests.support.logs import ORIGIN, numbers, written
+from tests.support.trails import raw
 
 KEPT = {"audit.key", "audit.signed", "audit.closed"}
 
@@ -46,3 +50,22 @@ def test_without_what_it_signed_before_it_signs_no_more(tmp_path: Path, policy: 
     assert main.main(["audit", "gather", *asked]) == output.OK
     other = ["--state", str(tmp_path / "other")]
     assert main.main(["audit", "gather", *asked, *other]) == output.FAULT
+
+
+def test_the_log_of_logs_shows_which_node_had_how_many_records(
+    tmp_path: Path, policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = tmp_path / "logs"
+    asked = [str(logs), "--origin", "acme.example/nodes", "--nodes", str(policy)]
+    assert main.main(["audit", "gather", *asked, "--state", str(tmp_path / "elsewhere")]) == 0
+    (taken,) = read(logs)
+    raw(tmp_path / "copy", [encode(taken), encode({**taken, "kind": CONTRADICTION, "n": 1})])
+    capsys.readouterr()
+    for verb, kinds in (
+        (["show"], [CHECKPOINT, CONTRADICTION]),
+        (["query"], [CHECKPOINT, CONTRADICTION]),
+        (["query", "--kind", CONTRADICTION], [CONTRADICTION]),
+    ):
+        assert main.main(["audit", *verb, str(tmp_path / "copy")]) == output.OK
+        told = [line.split()[2:] for line in capsys.readouterr().out.splitlines()]
+        assert told == [[kind, ORIGIN, "3", "records"] for kind in kinds]

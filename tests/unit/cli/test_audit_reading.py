@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import zipfile
 from base64 import b64decode
 from hashlib import sha256
@@ -158,7 +159,7 @@ def test_a_proof_says_that_none_is_missing(log: Path, capsys: pytest.CaptureFixt
     first, last = out.splitlines()
     assert (code, SECOND in first) == (output.OK, True)
     assert last.startswith("1 record proven under the root ")
-    assert last.endswith("; none is missing: pair_n 1 to 6 without a gap")
+    assert last.endswith("; none is missing: pair_n 1 to 7 without a gap")
 
 
 def test_a_copy_cannot_show_that_nothing_came_after(
@@ -189,8 +190,8 @@ def test_a_proof_can_be_checked_by_others(log: Path, capsys: pytest.CaptureFixtu
         assert leaf_hash(data).hex() == one["leaf"]
         path = [bytes.fromhex(node) for node in one["proof"]]
         assert is_included(leaf_hash(data), one["record"]["n"], int(size), path, b64decode(root))
-    assert [one["record"]["pair_n"] for one in records] == [1, 2, 3, 4, 5, 6]
-    assert [one["answers"] for one in records] == [True] * 5 + [False]
+    assert [one["record"]["pair_n"] for one in records] == [1, 2, 3, 4, 5, 6, 7]
+    assert [one["answers"] for one in records] == [True] * 5 + [False] * 2
 
 
 def test_of_a_damaged_log_what_comes_before_is_found_and_it_is_said(
@@ -204,6 +205,25 @@ def test_of_a_damaged_log_what_comes_before_is_found_and_it_is_said(
     assert code == output.FAULT
     assert [record["n"] for record in lines(out)] == [0, 1, 2, 3, 4]
     assert "the log is damaged, and this is what comes before: " in err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [["query", "--agent", "triage"], ["show", FIRST], ["timeline", "t_1"], ["timeline", "t_none"]],
+)
+def test_an_index_that_somebody_wrote_to_is_said_to_be_damaged_and_loses_nothing(
+    verb: list[str], log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = run(capsys, *verb, log)
+    week = log / "index" / "2026-W47.sqlite3"
+    with sqlite3.connect(week) as db:
+        db.execute("delete from rows where n < 8")
+    db.close()
+    code, out, err = run(capsys, *verb, log)
+    assert (code, out) == before[:2]
+    said = "safeconduct: the index was damaged, and built anew from the log: "
+    assert f"{said}{week.name} is not as it was written\n" in err
+    assert run(capsys, *verb, log) == before
 
 
 def test_an_index_is_not_written_where_nobody_may_write(

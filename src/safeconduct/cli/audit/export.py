@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking, place
 from safeconduct.cli.audit.query import sentence
+from safeconduct.cli.audit.reading import NoSuchUser, opened
 
 if TYPE_CHECKING:
     from safeconduct.audit.index.evidence import Evidence
@@ -48,12 +49,12 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out.exists():
         return output.usage(f"{args.out} exists (fix: name another file)")
-    with asking.opened(args) as reading:
+    with opened(args) as reading:
         if reading is None:
             return output.FAULT
         try:
             query = asking.query_of(args, reading)
-        except asking.NoSuchUser as error:
+        except NoSuchUser as error:
             return output.refused(str(error))
         search, directory = reading.search, reading.directory
         before = gather(search, query)
@@ -69,12 +70,12 @@ def run(args: argparse.Namespace) -> int:
             own = search.find(Query(tenant=query.tenant, kind="audit.read", limit=_RECENT))
             hits |= {hit.entry.n: hit for hit in own if hit.entry.n == n}
         tree, note, proven = prove(directory, [hits[one] for one in sorted(hits)])
-        opened: dict[int, Any] = {}
+        clear: dict[int, Any] = {}
         if args.open:
             for hit in found:
                 payload = reading.opener.opened(hit.record)
                 if payload is not None and payload.content is not None:
-                    opened[hit.entry.n] = payload.content
+                    clear[hit.entry.n] = payload.content
         bundle.write(
             args.out,
             directory,
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             note=note,
             proven=proven,
             sealed=bundle.payloads(directory, found),
-            opened=opened,
+            opened=clear,
             verifier=resources.files("safeconduct").joinpath(_VERIFIER).read_bytes(),
         )
         told = sentence(len(found), evidence, tree)
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             "missing": evidence.flaw,
         }
         output.emit(args, value, f"{args.out}: {told}\n{_claimed(args, query, evidence)}")
-        return asking.ended(reading, output.FOUND if evidence.flaw else output.OK)
+        return reading.ended(output.FOUND if evidence.flaw else output.OK)
 
 
 def _claimed(args: argparse.Namespace, query: Query, evidence: Evidence) -> str:

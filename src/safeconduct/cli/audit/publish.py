@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from safeconduct.cli import output
-from safeconduct.cli.audit import asking, place
+from safeconduct.cli.audit import noting, place
 
 HELP: Final = "bring a directory of static files (C2SP tlog-tiles) up to the log's checkpoint"
 EXAMPLE: Final = "safeconduct audit publish --config ./gateway --to ./public"
@@ -31,10 +31,10 @@ def run(args: argparse.Namespace) -> int:
     directory = place.log(args)
     if directory is None:
         return output.FAULT
-    config = asking.configured(directory, args.directory, args)
+    config = noting.configured(directory, args.directory, args)
 
     def noted(entries: Iterable[tuple[int, bytes]]) -> None:
-        asking.noted(config, "publish", None, {}, answer(entries))
+        noting.noted(config, "publish", None, {}, answer(entries))
 
     try:
         tree = publish(directory, args.to, noted)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking, place
+from safeconduct.cli.audit.reading import NoSuchUser, Reading, opened
 from safeconduct.cli.audit.show import line
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Finds; what is shown is on record before."""
-    with asking.opened(args) as reading:
+    with opened(args) as reading:
         if reading is None:
             return output.FAULT
         try:
@@ -45,19 +46,17 @@ def run(args: argparse.Namespace) -> int:
             if args.prove:
                 return _proven(args, reading, query, found)
             reading.note("query", query, found)
-        except asking.NoSuchUser as error:
+        except NoSuchUser as error:
             return output.refused(str(error))
         for hit in found:
             record = reading.opener.shown(hit.record)
             output.emit(args, record, line(record))
         if not found and args.format != "json":
-            output.complain(asking.nothing(reading, query))
-        return asking.ended(reading)
+            output.complain(reading.nothing(query))
+        return reading.ended()
 
 
-def _proven(
-    args: argparse.Namespace, reading: asking.Reading, query: Query, found: Sequence[Hit]
-) -> int:
+def _proven(args: argparse.Namespace, reading: Reading, query: Query, found: Sequence[Hit]) -> int:
     from safeconduct.audit.index.evidence import gather, prove
 
     before = gather(reading.search, query)
@@ -70,12 +69,12 @@ def _proven(
         _json(args, evidence, note, proven, answer)
     else:
         if not found:
-            output.complain(asking.nothing(reading, query))
+            output.complain(reading.nothing(query))
         for one in proven:
             if one.hit.entry.n in answer:
                 output.emit(args, None, line(reading.opener.shown(one.hit.record)))
         output.emit(args, None, sentence(len(answer), evidence, tree))
-    return asking.ended(reading, output.FOUND if evidence.flaw else output.OK)
+    return reading.ended(output.FOUND if evidence.flaw else output.OK)
 
 
 def _json(

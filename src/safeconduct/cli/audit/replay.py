@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from safeconduct.cli import output
-from safeconduct.cli.audit import asking, place
+from safeconduct.cli.audit import noting, place
 from safeconduct.cli.policy.diff import lines, since_ms, watched
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     if missing is not None:
         return output.usage(missing)
     try:
-        config = asking.configured(directory, args.directory, args)
+        config = noting.configured(directory, args.directory, args)
         engines = [*map(engine_at, args.bundle), *_configured(args)]
         new = None if args.policy is None else engine_at(args.policy)
     except (ConfigError, PolicyRefused) as refused:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
             show = _instead(args, directory, opener, engines, new, said)
     finally:
         opener.close()
-    asking.noted(config, "replay", None, _asked(args), said.answer(), opened=keys is not None)
+    noting.noted(config, "replay", None, _asked(args), said.answer(), opened=keys is not None)
     return show()
 
 

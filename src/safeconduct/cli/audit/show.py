@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from safeconduct.audit.nodes.heads import CHECKPOINT, CONTRADICTION
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking, place
+from safeconduct.cli.audit.reading import Reading, opened
 
 HELP: Final = "print records, the oldest first, or one decision with what was sealed"
 EXAMPLE: Final = """\
@@ -41,13 +43,13 @@ def run(args: argparse.Namespace) -> int:
                 f"there is no decision {args.shown}: an id is d_ and 24 hexadecimal digits"
             )
         args.shown, args.directory = None, Path(args.shown)
-    with asking.opened(args) as reading:
+    with opened(args) as reading:
         if reading is None:
             return output.FAULT
         return _records(args, reading) if args.shown is None else _decision(args, reading)
 
 
-def _records(args: argparse.Namespace, reading: asking.Reading) -> int:
+def _records(args: argparse.Namespace, reading: Reading) -> int:
     """All of them, in one piece after the other: a log may be larger than memory.
 
     The last ones are read once, as there are more of them when they are on record.
@@ -77,7 +79,7 @@ def _records(args: argparse.Namespace, reading: asking.Reading) -> int:
     return output.OK
 
 
-def _decision(args: argparse.Namespace, reading: asking.Reading) -> int:
+def _decision(args: argparse.Namespace, reading: Reading) -> int:
     from safeconduct.audit.index.query import Query
     from safeconduct.audit.payloads.opening import WHY
 
@@ -106,13 +108,13 @@ def _decision(args: argparse.Namespace, reading: asking.Reading) -> int:
         elif payload is not None and payload.content is not None:
             lines += [f"  * {name:<16}{output.plain(one)}" for name, one in payload.content.items()]
         output.emit(args, value, "\n".join(lines))
-    return asking.ended(reading)
+    return reading.ended()
 
 
 def line(record: Mapping[str, Any]) -> str:
     """A record in one line: its number, when, what it is, what it is about, whose, and by whom."""
     said = record.get("verdict") or record.get("status") or record.get("phase") or ""
-    about = record.get("tool") or record.get("target") or record.get("id") or ""
+    about = record.get("tool") or record.get("target") or record.get("id") or _node(record)
     reason = record.get("reason", "")
     at_ms = record.get("at_ms", record.get("started_ms"))
     at = "" if at_ms is None else output.moment(at_ms)
@@ -129,3 +131,10 @@ def line(record: Mapping[str, Any]) -> str:
         f"by {by}" if by else "",
     )
     return "  ".join(output.printable(part) for part in parts if part)
+
+
+def _node(record: Mapping[str, Any]) -> str:
+    """Of a record in a log of logs: which node, and how many records it had signed."""
+    if record["kind"] not in {CHECKPOINT, CONTRADICTION}:
+        return ""
+    return f"{record['origin']}  {output.counted(record['size'], 'record')}"

@@ -9,6 +9,7 @@ import msgspec
 
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking, place
+from safeconduct.cli.audit.reading import opened
 
 if TYPE_CHECKING:
     from safeconduct.audit.index.searching import Hit, Search
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.audit.index.query import Query
     from safeconduct.audit.timeline import timeline
 
-    with asking.opened(args) as reading:
+    with opened(args) as reading:
         if reading is None:
             return output.FAULT
         found = _family(reading.search, reading.tenant, args.task)
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         children = sorted({event.task for event in events} - {args.task, ""})
         value = {"task": args.task, "children": children, "events": msgspec.to_builtins(events)}
         output.emit(args, value, "\n".join(_line(event, args.task) for event in events))
-        return asking.ended(reading)
+        return reading.ended()
 
 
 def _family(search: Search, tenant: str, task: str) -> list[Hit]:

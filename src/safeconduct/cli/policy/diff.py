@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from safeconduct.cli import output
-from safeconduct.cli.audit import asking
+from safeconduct.cli.audit import noting
 
 if TYPE_CHECKING:
     from safeconduct.policy.diff.report import Group, Report, Sample
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         directory = args.against or output.audit_directory(args)
         if not holds_log(directory):
             return output.usage(f"no log in {directory} ({_NO_LOG})")
-        config = asking.configured(directory, args.against, args)
+        config = noting.configured(directory, args.against, args)
         comparison = Comparison(Bundles((engine_at(args.old),)), engine_at(args.new))
     except (ConfigError, PolicyRefused) as refused:
         return output.usage(str(refused))
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     asked: dict[str, str | int | bool] = {"kind": "decision"}
     if args.since:
         asked["since_ms"] = args.since
-    asking.noted(config, "diff", None, asked, said.answer(), opened=keys is not None)
+    noting.noted(config, "diff", None, asked, said.answer(), opened=keys is not None)
     report = comparison.report()
     output.emit(args, report, "\n".join(lines(report)))
     if not report.compared:
