@@ -36,6 +36,11 @@ MAX_ALL: Final = 200_000
 """How many of all tasks together: those of the tasks that were quiet longest go first. With values
 of at most 256 characters that is 100 MB at worst."""
 
+MAX_WORDS: Final = 16
+"""A text of more words is not put together from what was read, as far as anybody can tell."""
+
+MARKS: Final = ".,:;!?()[]\"'"
+
 CONTENT: Final = Argument(role="content")
 CONSTANT: Final = (Origin("policy-constant"),)
 
@@ -150,10 +155,20 @@ class Origins:
             found.insert(0, asked)
         if role == "amount" and not vouched_for(found) and self._bounded(gathered, text):
             found.append(Origin("bounded"))
-        seen = self._sighted.origin(task.id, text)
+        seen = self._sighted.origin(task.id, text) or self._put_together(task.id, text)
         if seen is not None:
             found.append(seen)
         return tuple(found)
+
+    def _put_together(self, task: str, text: str) -> Origin | None:
+        """Where the words of a text were seen, if all of them were: the weakest of their places."""
+        words = text.split()
+        if not 1 < len(words) <= MAX_WORDS:
+            return None
+        seen = [self._sighted.origin(task, word.strip(MARKS)) for word in words]
+        if not all(seen):
+            return None
+        return max(filter(None, seen), key=lambda one: one.place == "seen")
 
     def _bounded(self, gathered: Gathered, text: str) -> bool:
         """Whether an amount is at most what the request or a trusted field says."""

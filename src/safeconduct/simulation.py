@@ -11,22 +11,19 @@ the network, the tokens and the person who approves are stood in for.
 
 from __future__ import annotations
 
-import inspect
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 import msgspec
-import orjson
 
 from safeconduct.config import load
 from safeconduct.config.schema import Config, CredentialBlock
 from safeconduct.core.canonical import digest
-from safeconduct.core.manifest import Manifest, ToolManifest
 from safeconduct.core.model import TaskFacts
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.core.reasons import REASONS
@@ -34,22 +31,20 @@ from safeconduct.delegation.issuing import limits
 from safeconduct.ports import (
     JSON,
     Bearer,
-    Begun,
     Caller,
-    Credential,
-    Heard,
-    Listener,
+    Delivered,
     PolicyEngine,
     Refused,
     Upstream,
-    UpstreamFault,
-    Wanted,
 )
 from safeconduct.rooms import Rooms, clock_ms, engine, new_id
-
-Run = Callable[..., Any]
-"""What a tool does: called with the arguments by name, plain or async. A mapping it returns is the
-structured result, anything else becomes text; an exception is the tool's error."""
+from safeconduct.upstreams.callables import (
+    RUNNING,
+    CallableUpstream,
+    Run,
+    definition,
+    value_of,
+)
 
 Approver = Literal["none", "perfect", "always-yes"]
 
@@ -67,9 +62,29 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     approvals: int = 0
 
 
-NO_CREDENTIAL = CredentialBlock(kind="none")
+class Tally(msgspec.Struct, kw_only=True):
+    """What the calls of a simulation came to. A refusal is wrong where the user wants the call."""
 
-_RUNNING: ContextVar[tuple[str, Run] | None] = ContextVar("_RUNNING", default=None)
+    calls: int = 0
+    done: int = 0
+    refused: int = 0
+    approvals: int = 0
+    wrong_refusals: int = 0
+    reasons: Counter[str] = msgspec.field(default_factory=Counter[str])
+
+    def add(self, step: Step, *, wanted: bool) -> None:
+        """Counts one call."""
+        self.calls += 1
+        self.approvals += step.approvals
+        if step.reason is None:
+            self.done += 1
+            return
+        self.refused += 1
+        self.wrong_refusals += wanted
+        self.reasons[step.reason] += 1
+
+
+NO_CREDENTIAL = CredentialBlock(kind="none")
 
 
 class SimulatedTask:
@@ -119,7 +134,7 @@ class SimulatedTask:
         self._approver: Approver = approver
         self._wanted = wanted
         self.task = new_id("t")
-        self.approvals = 0
+        self.tally = Tally()
         self._started = False
         fakes: dict[str, Upstream] = {
             where: CallableUpstream(where, manifest, resolvers or {})
@@ -227,7 +242,7 @@ class SimulatedTask:
         params = {"name": name, "arguments": dict(arguments)}
         await self._begun()
         caller = Caller(http_method="POST", url="", authorization=self.task)
-        token = _RUNNING.set((name, run))
+        token = RUNNING.set((name, run))
         asked = 0
         try:
             while True:
@@ -238,25 +253,10 @@ class SimulatedTask:
                     break
                 asked += 1
         finally:
-            _RUNNING.reset(token)
-        self.approvals += asked
-        if isinstance(answer, Refused):
-            reason = REASONS[answer.code]
-            return Step(
-                verdict="refused",
-                decision=answer.decision,
-                reason=reason.code,
-                remedy=reason.remedy.value,
-                argument=answer.argument,
-                approvals=asked,
-            )
-        return Step(
-            verdict="done",
-            decision=answer.decision,
-            result=answer.result,
-            value=value_of(answer.result),
-            approvals=asked,
-        )
+            RUNNING.reset(token)
+        step = _step(answer, asked)
+        self.tally.add(step, wanted=self._wanted(tool, arguments))
+        return step
 
     async def _approved(self, approval: str, tool: str, arguments: Mapping[str, Any]) -> bool:
         if self._approver == "none":
@@ -266,84 +266,24 @@ class SimulatedTask:
         return granted
 
 
-class CallableUpstream:
-    """An upstream whose tools are the manifest's and whose work is done by callables."""
-
-    def __init__(self, where: str, manifest: Manifest, resolvers: Mapping[str, Run]) -> None:
-        self.id = where
-        self._manifest = manifest
-        self._resolvers = resolvers
-
-    async def request(
-        self,
-        method: str,
-        params: JSON,
-        *,
-        owner: str,
-        credential: Credential | None,
-        timeout_s: float,
-        listener: Listener | None = None,
-    ) -> JSON:
-        """Lists the manifest's tools, or runs the callable of the call under way."""
-        del owner, credential, timeout_s, listener
-        if method == "tools/list":
-            tools = self._manifest.tools.items()
-            return {"tools": [definition(name, said) for name, said in tools]}
-        name = str(params["name"])
-        running = _RUNNING.get()
-        run = self._resolvers.get(f"{self.id}.{name}")
-        if run is None and running is not None and running[0] == name:
-            run = running[1]
-        if run is None:
-            detail = f"no callable behind {self.id}.{name}"
-            raise UpstreamFault("upstream-unreachable", detail, may_have_happened=False)
-        return await _ran(run, params["arguments"])
-
-    async def listen(
-        self,
-        wanted: Wanted,
-        *,
-        owner: str,
-        credential: Credential | None,
-        heard: Heard,
-        begun: Begun = lambda _: None,
-    ) -> None:
-        """Callables notify nobody."""
-        del wanted, owner, credential, heard, begun
-        raise UpstreamFault("upstream-rejected", "no subscriptions", may_have_happened=False)
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-async def _ran(run: Run, arguments: JSON) -> JSON:
-    try:
-        value = run(**arguments)
-        if inspect.isawaitable(value):
-            value = await value
-    except UpstreamFault:
-        raise
-    except Exception as error:  # noqa: BLE001  a tool's own error is its result, whatever it is
-        return {"content": [{"type": "text", "text": str(error)}], "isError": True}
-    if isinstance(value, Mapping):
-        structured = dict(cast("Mapping[str, Any]", value))
-        text = orjson.dumps(structured).decode()
-        return {"content": [{"type": "text", "text": text}], "structuredContent": structured}
-    return {"content": [{"type": "text", "text": str(value)}]}
-
-
-def value_of(result: JSON) -> object:
-    """What a callable returned, as far as it passed the page."""
-    if "structuredContent" in result:
-        return result["structuredContent"]
-    texts = [block["text"] for block in result["content"] if block["type"] == "text"]
-    return "\n".join(texts)
-
-
-def definition(name: str, said: ToolManifest) -> JSON:
-    """The definition a manifest's tool would have."""
-    properties: JSON = {argument: {} for argument in said.arguments}
-    return {"name": name, "inputSchema": {"type": "object", "properties": properties}}
+def _step(answer: Delivered | Refused, asked: int) -> Step:
+    if isinstance(answer, Refused):
+        reason = REASONS[answer.code]
+        return Step(
+            verdict="refused",
+            decision=answer.decision,
+            reason=reason.code,
+            remedy=reason.remedy.value,
+            argument=answer.argument,
+            approvals=asked,
+        )
+    return Step(
+        verdict="done",
+        decision=answer.decision,
+        result=answer.result,
+        value=value_of(answer.result),
+        approvals=asked,
+    )
 
 
 def simulated(config: Config, directory: Path) -> Config:

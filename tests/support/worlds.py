@@ -31,7 +31,7 @@ CRM: dict[str, Any] = {
                 "fields": {
                     "messages.*.body": {"integrity": "untrusted"},
                     "customer_email": {"categories": ["pii"], "vouches_for": ["recipient"]},
-                    "deal_id": {"vouches_for": ["object-id"]},
+                    "deal_id": {"vouches_for": ["object-id"], "type": "crm.deal"},
                 },
             },
         },

@@ -192,7 +192,7 @@ async def test_an_approval_is_for_exact_bytes_and_used_once(tmp_path: Path) -> N
         assert again.approvals == 1
         other = await task.call("mail.send", {"to": "dana@customer.example", "body": "b"}, tool)
         assert other.approvals == 1
-        assert task.approvals == 3
+        assert task.tally.approvals == 3
 
 
 async def test_without_an_approver_an_elevation_waits_with_a_hint(tmp_path: Path) -> None:

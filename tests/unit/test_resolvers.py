@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from safeconduct.resolvers import RESOLVE_S
-from safeconduct.simulation import CallableUpstream, SimulatedTask
+from safeconduct.simulation import SimulatedTask
+from safeconduct.upstreams.callables import CallableUpstream
 from tests.support.worlds import Rules, config
 
 DANA = "dana@customer.example"

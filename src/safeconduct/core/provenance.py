@@ -8,11 +8,11 @@ every value inside it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -183,14 +183,12 @@ def _recipient(text: str) -> str:
     return f"{local}@{domain.lower()}" if at else text
 
 
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@]+)((?:[/?#].*)?)", re.DOTALL)
+
+
 def _destination(text: str) -> str:
-    try:
-        url = urlsplit(text)
-    except ValueError:
-        return text
-    if not (url.scheme and url.netloc) or "@" in url.netloc:
-        return text
-    return url._replace(scheme=url.scheme.lower(), netloc=url.netloc.lower()).geturl()
+    url = _URL.fullmatch(text)
+    return text if url is None else f"{url[1].lower()}://{url[2].lower()}{url[3]}"
 
 
 _FORMS: Final[dict[Role, Callable[[str], str]]] = {

@@ -8,6 +8,7 @@ names by another trusted value of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -36,15 +37,18 @@ class _Field(NamedTuple):
 
 
 def structured(result: Mapping[str, Any]) -> object:
-    """The structured content of a result, or its one text where that is JSON; else None."""
+    """The structured content of a result, or its one text: as JSON where it is an object or a list,
+    else under `result`, as servers wrap what is no object.
+    """
     if (content := result.get("structuredContent")) is not None:
         return content
     match result.get("content"):
-        case [{"type": "text", "text": str(text)}] if text[:1] in "{[" and len(text) <= MAX_TEXT:
-            try:
-                return orjson.loads(text)
-            except orjson.JSONDecodeError:
-                return None
+        case [{"type": "text", "text": str(text)}]:
+            if text[:1] in ("{", "[") and len(text) <= MAX_TEXT:
+                with suppress(orjson.JSONDecodeError):
+                    value: object = orjson.loads(text)
+                    return value if text[0] == "{" else {"result": value}
+            return {"result": text}
         case _:
             return None
 

@@ -6,8 +6,8 @@ The check does not look for leaked text. It asks what the task *could* leak: eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, Literal
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, NamedTuple, cast
 
 from safeconduct.core.labels import Integrity
 from safeconduct.core.manifest import (
@@ -17,11 +17,10 @@ from safeconduct.core.manifest import (
     Argument,
     Effect,
     Needs,
-    Role,
 )
 from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import Origin, named, sighted, vouched_for
+from safeconduct.core.provenance import Origin, named, normalise, sighted, vouched_for
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
 CONTROL_SOURCE: Final = "flow:control-argument"
@@ -95,25 +94,50 @@ def _within(call: Call, facts: Facts, readers: frozenset[str]) -> bool:
     tool = facts.gathered.tool
     if tool.manifest is None or tool.pin != "reviewed":
         return False
-    addressed = [text for name in _addresses(call, facts) for text, _ in each_of(facts, name)]
+    addressed = [text for one in addresses(call, facts) for text in one.texts]
     audience = frozenset((*tool.manifest.sink.readers, *addressed))
     return bool(audience) and audience <= readers
 
 
-def each_of(facts: Facts, name: str) -> Iterator[tuple[str, tuple[Origin, ...]]]:
-    """The values of a list of addresses, or the only one, each with its origins."""
-    prefix = f"{name}="
-    for key, origins in facts.provenance.items():
-        if key.startswith(prefix):
-            yield key[len(prefix) :], origins
+class Address(NamedTuple):
+    """An argument that says where data goes: one address, or several."""
+
+    name: str
+    argument: Argument
+    texts: tuple[str, ...]
+    whole: bool
+
+    def known(self, facts: Facts, enough: Callable[[tuple[Origin, ...]], bool]) -> bool:
+        """Whether each is on file or comes from where it has to; nobody, and what is no address,
+        does not.
+        """
+        on_file = facts.allowed.get(LISTS[self.argument.role], frozenset())
+        return self.whole and all(
+            text in on_file or enough(facts.provenance.get(f"{self.name}={text}", ()))
+            for text in self.texts
+        )
+
+    def acceptable(self, facts: Facts) -> bool:
+        """Whether data may go there at all."""
+        if self.argument.needs == "any":
+            return True
+        return self.known(facts, sighted if self.argument.needs == "seen" else vouched_for)
 
 
-def _addresses(call: Call, facts: Facts) -> list[str]:
+def addresses(call: Call, facts: Facts) -> list[Address]:
+    """The addresses of a call; `null` leaves one out."""
     manifest = facts.gathered.tool.manifest
     declared = {} if manifest is None else manifest.arguments
-    return [
-        name for name in call.arguments if name in declared and declared[name].role in ADDRESS_ROLES
-    ]
+    found: list[Address] = []
+    for name, value in call.arguments.items():
+        if value is not None and name in declared and declared[name].role in ADDRESS_ROLES:
+            values = cast("list[object]", value) if isinstance(value, list) else [value]
+            texts = [normalise(item, declared[name].role) for item in values]
+            given = tuple(text for text in texts if text is not None)
+            found.append(
+                Address(name, declared[name], given, bool(given) and len(given) == len(texts))
+            )
+    return found
 
 
 def _doubts(call: Call, facts: Facts) -> Iterator[Deny]:
@@ -135,20 +159,20 @@ def _doubts(call: Call, facts: Facts) -> Iterator[Deny]:
             and not named(origins.get(name, ()))
         ):
             yield Deny("control-argument-unvouched", name)
-    # A reply answers within a call that was anchored itself.
-    if not steers or gathered.reply:
+    # A reply answers within a call that was anchored itself; a strange address is said as such.
+    to = addresses(call, facts)
+    if not steers or gathered.reply or not all(one.acceptable(facts) for one in to):
         return
     if not any(named(origins.get(name, ())) for name in call.arguments):
         yield Deny("call-unanchored")
-    addresses = _addresses(call, facts)
-    said = [
+    texts = [
         name
         for name, value in call.arguments.items()
-        if name not in addresses and isinstance(value, str | list | dict)
+        if isinstance(value, str | list | dict) and all(one.name != name for one in to)
     ]
-    if all(vouched_for(origins.get(name, ())) for name in said):
+    if all(vouched_for(origins.get(name, ())) for name in texts):
         return
-    if not all(_known(facts, name, declared[name].role) for name in addresses):
+    if not all(one.known(facts, named) for one in to):
         yield Deny("content-unvouched")
 
 
@@ -181,12 +205,6 @@ def _requested(origins: tuple[Origin, ...]) -> bool:
 _REQUESTED: Final = frozenset({"user-request", "app-request", "policy-constant"})
 
 
-def _known(facts: Facts, name: str, role: Role) -> bool:
-    """Whether the user chose each of the addresses, or somebody has it on file."""
-    on_file = facts.allowed.get(LISTS[role], frozenset())
-    return all(text in on_file or named(origins) for text, origins in each_of(facts, name))
-
-
 def plausible(call: Call, facts: Facts) -> bool:
     """Whether a person can be asked about this call: all that steers it comes from where the
     request points. What was just seen somewhere, or made up, is not worth a question.
@@ -196,12 +214,19 @@ def plausible(call: Call, facts: Facts) -> bool:
         return False
     for name, value in call.arguments.items():
         argument = manifest.arguments.get(name)
-        if argument is None or argument.role not in CONTROL_ROLES - {"amount"} or value is None:
+        if argument is None or value is None or not _pointed(argument):
             continue
         origins = facts.provenance.get(name, ())
         if not (vouched_for(origins) or any(one.place == "named-source" for one in origins)):
             return False
     return True
+
+
+def _pointed(argument: Argument) -> bool:
+    """Whether the value must come from where the request points; an amount can be worked out."""
+    if argument.needs is not None:
+        return argument.needs == "vouched"
+    return argument.role in CONTROL_ROLES and argument.role != "amount"
 
 
 def steered(call: Call, facts: Facts, refusal: Deny) -> Deny | Elevate:
