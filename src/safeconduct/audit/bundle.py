@@ -5,6 +5,7 @@ docs/reference/audit-bundle.md says what is in one. The same evidence gives the 
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from safeconduct.audit.payloads import blobs
 from safeconduct.audit.reads import asked
 from safeconduct.audit.records import PAYLOAD
 from safeconduct.audit.tiles import Hashes
+from safeconduct.audit.verify.members import MOST_BYTES
 from safeconduct.core.canonical import canonical
 from safeconduct.core.merkle import leaf_hash
 from safeconduct.core.proofs import consistency
@@ -128,6 +130,8 @@ def write(
         },
         VERIFIER: verifier,
     }
+    if sum(map(len, members.values())) > MOST_BYTES:
+        raise OSError(errno.EFBIG, "more than 1 GiB, which no verifier reads: ask for less")
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:

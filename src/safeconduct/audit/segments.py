@@ -39,6 +39,9 @@ TRAILER: Final = ord("T")
 PRUNED: Final = "pruned"
 """A file that says up to which segment a log was pruned."""
 
+MOST_BYTES: Final = 1 << 30
+"""No segment is so long: one gets no further group from 64 MiB on. A file of holes may be."""
+
 _PREFIX: Final = Struct(">IBH")
 _CHECKED: Final = Struct(">BH")
 _CHECKSUM_BYTES: Final = 4
@@ -136,10 +139,13 @@ def pruned(directory: Path) -> int:
     Raises OSError.
     """
     try:
-        with (directory / PRUNED).open("rb") as file:
-            text = file.read(16)
+        fd = os.open(directory / PRUNED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return 0
+    try:
+        text = os.read(fd, 16)
+    finally:
+        os.close(fd)
     return int(text) if text.isdigit() else 0
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -53,11 +52,17 @@ def fold(row: Sequence[bytes]) -> bytes:
 
 def read(directory: Path, level: int, index: int) -> list[bytes] | None:
     """The hashes of a full tile; None where there is none of the right length. Raises OSError."""
-    with suppress(FileNotFoundError):
-        data = (directory / path(level, index)).read_bytes()
-        if len(data) == TILE_BYTES:
-            return [data[at : at + HASH_BYTES] for at in range(0, TILE_BYTES, HASH_BYTES)]
-    return None
+    try:
+        fd = os.open(directory / path(level, index), os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        data = os.read(fd, TILE_BYTES + 1)
+    finally:
+        os.close(fd)
+    if len(data) != TILE_BYTES:
+        return None
+    return [data[at : at + HASH_BYTES] for at in range(0, TILE_BYTES, HASH_BYTES)]
 
 
 class Hashes:

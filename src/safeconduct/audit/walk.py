@@ -95,6 +95,8 @@ class Walk:
 
     def _segment(self, fd: int) -> Iterator[Group]:
         horizon = os.fstat(fd).st_size
+        if horizon > segments.MOST_BYTES:
+            raise self._damaged(f"segment {self.segment} has {horizon} bytes, and none is so long")
         trailer_ahead = False
         while self.end < horizon:
             before = self.end

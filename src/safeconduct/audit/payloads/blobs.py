@@ -26,6 +26,9 @@ from safeconduct.ports import JSON, Sealed
 FILE_BYTES: Final = 64 << 20
 """A file that has reached this size gets no further group of payloads."""
 
+MOST_BYTES: Final = 8 << 20
+"""No sealed payload is so long: what is longer than 4 MiB is left out."""
+
 _HEAD: Final = Struct(">II")
 _CHECKSUM_BYTES: Final = 4
 _NAME: Final = re.compile(r"payload-(\d{8})\.blob")
@@ -146,7 +149,8 @@ def read(directory: Path, number: int, offset: int) -> bytes:
         head = os.pread(descriptor, _HEAD.size, offset)
         length = _HEAD.unpack(head)[1] if len(head) == _HEAD.size else 0
         within = offset + _HEAD.size + length <= os.fstat(descriptor).st_size
-        data = os.pread(descriptor, length, offset + _HEAD.size) if length and within else b""
+        within = within and 0 < length < MOST_BYTES
+        data = os.pread(descriptor, length, offset + _HEAD.size) if within else b""
     finally:
         os.close(descriptor)
     if not data or frame(data)[:_CHECKSUM_BYTES] != head[:_CHECKSUM_BYTES]:

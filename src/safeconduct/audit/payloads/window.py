@@ -67,9 +67,11 @@ class Window:
             return None
         checksum, length = _prefix(head)
         end = offset + _HEAD.size + length
+        if not 0 < length < blobs.MOST_BYTES:
+            return None
         if end > self._start + len(self._bytes) and end > os.fstat(self._fd).st_size:
             return None
         framed = self.piece(number, offset, _HEAD.size + length)
-        if not length or crc32(framed[_CHECKSUM_BYTES:]) != checksum:
+        if crc32(framed[_CHECKSUM_BYTES:]) != checksum:
             return None
         return framed[_HEAD.size :]

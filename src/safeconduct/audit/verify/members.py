@@ -11,6 +11,9 @@ from typing import Final
 
 from safeconduct.audit.verify.regular import opened
 
+MOST_BYTES: Final = 1 << 30
+"""What is in a bundle is read at once, so that no bundle has more."""
+
 _NUMBER: Final = "(0|[1-9][0-9]{0,15})"
 _KNOWN: Final = re.compile(
     r"README\.md|(case|consistency)\.json|(records|proofs)\.jsonl|checkpoint|witnessed|log\.pub"
@@ -37,8 +40,10 @@ def read(path: Path) -> tuple[dict[str, bytes], list[str]]:
                 listed = archive.infolist()
                 if any(one.compress_type != zipfile.ZIP_STORED for one in listed):
                     raise NoBundle(f"{path} is no evidence bundle: something in it is compressed")
-                if sum(one.file_size for one in listed) > size:
-                    raise NoBundle(f"{path} is no evidence bundle: more is in it than it is long")
+                if sum(one.file_size for one in listed) > min(size, MOST_BYTES):
+                    raise NoBundle(
+                        f"{path} is no evidence bundle: more is in it than it is long, or 1 GiB"
+                    )
                 known = [one for one in listed if _KNOWN.fullmatch(one.filename)]
                 members = {one.filename: archive.read(one) for one in known}
         except (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, ValueError) as error:
