@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,9 @@ def test_no_payload_is_so_long_that_what_a_file_says_of_it_is_read(tmp_path: Pat
     path = blobs.path(tmp_path, 0)
     path.write_bytes(bytes(4) + (blobs.MOST_BYTES).to_bytes(4))
     os.truncate(path, TIB)
-    for read in (lambda: blobs.read(tmp_path, 0, 0), lambda: Window(tmp_path).read(0, 0)):
+    for read in (partial(blobs.read, tmp_path), Window(tmp_path).read):
         with pytest.raises(Damaged, match="is not as"):
-            read()
+            read(0, 0)
 
 
 def test_a_bundle_of_holes_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
