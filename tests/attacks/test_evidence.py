@@ -211,6 +211,33 @@ def test_a_retired_key_forges_nothing_for_who_knows_the_new_one(tmp_path: Path) 
         changes.change({**record, "n": 1})
 
 
+@pytest.mark.parametrize("length", [5, 4])
+def test_a_new_key_forges_nothing_for_who_knows_the_old_one(tmp_path: Path, length: int) -> None:
+    """With the record of the change at its place, or behind it, in a history that it is not of."""
+    log, forged = tmp_path / "audit", tmp_path / "forged"
+    known = written(log, *numbers(5))
+    old = keys.load(log / keys.NAME, ORIGIN).key
+    rotation = Rotation(log)
+    ledger = opened(log, known, rotation.signer)
+    asyncio.run(ledger.append(rotation.record(ledger.head, at_ms=1)))
+    ledger.close()
+    rotation.finish(log)
+    stolen = keys.load(log / keys.NAME, ORIGIN)
+    (record,) = [one for one in known.records if one["kind"] == changes.KIND]
+
+    others = [{"kind": "config", "n": n, "value": "another"} for n in range(length)]
+    raw(forged, [encode(one) for one in others])
+    append(forged, *[{"kind": "config"}] * (5 - length), {**record, "n": 5})
+    tree = Checkpoint(ORIGIN, 6, _root(forged, 6))
+    checkpoint.store(forged, tree, str(notes.sign(tree.text(), stolen)))
+    report = verify(forged, Held(keys=(old,)))
+    assert report.findings[0].code == "edited"
+    assert report.findings[0].sentence == (
+        "record 5: a change of keys that was made in another history"
+    )
+    assert verify(log, Held(keys=(old,))).exit_code == 0
+
+
 def _root(log: Path, size: int) -> bytes:
     (root,) = [group.root for group in Walk(log) if group.size == size]
     return root

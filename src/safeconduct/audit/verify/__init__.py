@@ -16,9 +16,10 @@ Then over the pieces in their order (`whole`):
 
 At last, what is said about the log (`claims`, `tiles`):
 
-9 the checkpoint names a tree that the log went through, and so does any that was kept elsewhere;
+9 the hash tiles are those of the tree
+10 changes of the log's key were made in it
+11 the checkpoint names a tree that the log went through, and so does any that was kept elsewhere;
   the log's key has signed it, and as many witnesses as were asked for
-10 the hash tiles are those of that tree
 
 What is gone together with everything that knew of it cannot be found from within: that takes a
 witness, or a checkpoint kept elsewhere.
@@ -28,7 +29,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
@@ -36,6 +37,7 @@ from pathlib import Path
 from typing import Final
 
 from safeconduct.audit import checkpoint, lock, segments
+from safeconduct.audit.changes import Change
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.verify import tiles
 from safeconduct.audit.verify.claims import Claims, Held, beside
@@ -102,15 +104,17 @@ def verify(directory: Path, held: Held | None = None, progress: Progress | None 
             torn = f"{whole.tail} bytes at the end are no whole group: a torn write, or a cut"
             findings.append(Finding("truncated", torn, whole.size))
         if whole.damage is None:
+            findings += _tiles(directory, whole)
+            changes = _changes(directory, whole, claims.sizes)
+            findings += [_foreign(one) for one in whole.changes if one not in changes]
             findings += claims.check(
                 whole.origin,
                 whole.size,
                 whole.roots,
-                whole.changes,
+                changes,
                 whole.newest_ms,
                 whole.behind_ms,
             )
-            findings += _tiles(directory, whole)
             findings += _unsigned(directory, whole, claims)
     findings += whole.findings(claims.signed)
     return Report(
@@ -139,6 +143,23 @@ def _tiles(directory: Path, whole: Whole) -> Iterator[Finding]:
         tiles.check(directory, whole.size, whole.nodes)
     except Damaged as damage:
         yield Finding(damage.code, damage.sentence)
+
+
+def _changes(directory: Path, whole: Whole, claimed: Iterable[int]) -> list[Change]:
+    """The changes of the key that were made in this history; and looks up the roots that nobody saw
+    who read the records: of trees that end in what was pruned, or between two groups.
+    """
+    before = {one.before.size for one in whole.changes if one.before.size <= whole.size}
+    ends = {size for size in claimed if size < whole.pruned}
+    wanted = (before | ends) - whole.roots.keys()
+    if wanted:
+        whole.roots |= tiles.roots(directory, whole.size, wanted)
+    return [one for one in whole.changes if whole.roots.get(one.before.size) == one.before.root]
+
+
+def _foreign(change: Change) -> Finding:
+    sentence = f"record {change.seq}: a change of keys that was made in another history"
+    return Finding("edited", sentence, change.seq)
 
 
 def _unsigned(directory: Path, whole: Whole, claims: Claims) -> Iterator[Finding]:

@@ -5,12 +5,28 @@ They are no evidence, but proofs are made of them: a wrong one makes proofs that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from safeconduct.audit import tiles
 from safeconduct.audit.damage import Damaged
+from safeconduct.core import proofs
 from safeconduct.core.merkle import Tree
+
+
+def roots(directory: Path, size: int, sizes: Iterable[int]) -> Mapping[int, bytes]:
+    """The roots of trees that the one of `size` leaves went through, of those whose hashes tiles
+    have or segments give. Good as far as the tiles were checked.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    hashes, found = tiles.Hashes(directory, size), dict[int, bytes]()
+    for one in sizes:
+        with suppress(Damaged):
+            found[one] = proofs.root(one, hashes)
+    return found
 
 
 def check(directory: Path, size: int, nodes: Sequence[bytes]) -> None:

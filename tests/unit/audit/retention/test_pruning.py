@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from safeconduct.audit import segments, tiles
+from safeconduct.audit import notes, segments, tiles
+from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.exports.exporter import Exporter
 from safeconduct.audit.exports.sink import ALL, Sink, Taken
 from safeconduct.audit.faults import LogFault
@@ -21,10 +22,12 @@ from safeconduct.audit.payloads import blobs
 from safeconduct.audit.reading import read
 from safeconduct.audit.retention.holding import Holds
 from safeconduct.audit.retention.pruning import Plan, plan, prune
-from safeconduct.audit.verify import verify
+from safeconduct.audit.signer import keys
+from safeconduct.audit.verify import Held, verify
+from safeconduct.audit.verify.claims import read as read_claim
 from safeconduct.config.audit import Retention
 from safeconduct.core.merkle import leaf_hash
-from safeconduct.core.proofs import inclusion, is_included
+from safeconduct.core.proofs import inclusion, is_included, root
 from safeconduct.ports import LedgerConflict
 from tests.support.logs import ORIGIN
 from tests.unit.audit.retention.conftest import DAY_MS, JANE, NOW_MS, TENANT, Kept
@@ -79,6 +82,26 @@ def test_what_is_old_goes_and_what_is_left_verifies(kept: Kept) -> None:
     assert (report.pruned, report.records) == (gone.records_before, len(before) + 1)
     assert list(read(kept.directory))[:-1] == before[gone.records_before :]
     assert not blobs.path(kept.directory, gone.payloads_before - 1).exists()
+
+
+def test_a_checkpoint_that_was_kept_of_what_went_is_still_held_against_the_log(
+    kept: Kept,
+) -> None:
+    lived(kept)
+    signed(kept)
+    gone = planned(kept)
+    tree = tiles.Hashes(kept.directory, kept.log.size)
+    pruned(kept, gone)
+    for size in (1, gone.records_before - 1):
+        said = Checkpoint(ORIGIN, size, root(size, tree))
+        note = keys.load(kept.directory / keys.NAME, ORIGIN)
+        text = f"{said.text()}\n{notes.sign(said.text(), note)}"
+        held = Held(kept=(read_claim("the kept one", text.encode()),))
+        assert verify(kept.directory, held).exit_code == 0
+        other = Checkpoint(ORIGIN, size, bytes(32)).text()
+        text = f"{other}\n{notes.sign(other, note)}"
+        held = Held(kept=(read_claim("the kept one", text.encode()),))
+        assert verify(kept.directory, held).findings[0].code == "forked"
 
 
 def test_a_record_that_went_is_still_proven(kept: Kept) -> None:
