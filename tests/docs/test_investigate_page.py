@@ -9,7 +9,7 @@ import duckdb
 from scripts.cli_reference import help_of
 
 from safeconduct.audit.index.following import catch_up
-from safeconduct.audit.index.postgres import GRANTS, SETUP
+from safeconduct.audit.index.postgres import SETUP
 from safeconduct.audit.index.sqlite import WeeklyIndex, week_of
 from safeconduct.cli.audit import SUB_VERBS
 from tests.support.pages import DOCS
@@ -18,10 +18,10 @@ from tests.support.trails import Trail
 PAGE = DOCS / "guides" / "investigate.md"
 
 
-def test_what_the_owner_of_the_tables_runs_is_what_the_tests_run() -> None:
+def test_what_the_owner_of_the_database_runs_is_what_the_tests_run() -> None:
     shown = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     _, *shown = shown
-    assert shown == [SETUP.lstrip(), GRANTS.lstrip().format(role="a", tenant="crm.example")]
+    assert shown == [SETUP.lstrip().format(role="a")]
 
 
 def test_the_statement_for_duckdb_counts(tmp_path: Path) -> None:

@@ -31,9 +31,8 @@ def opened(config: Config) -> Index:
     except ImportError:
         sentence = "psycopg is not installed (fix: pip install 'safeconduct[postgres]')"
         raise IndexUnavailable(sentence) from None
-    tenant = root.gateway.tenant
-    origin = root.audit.origin or f"{tenant}/audit"
-    return PostgresIndex(references.read(directory, block.dsn), origin, tenant)
+    origin = root.audit.origin or f"{root.gateway.tenant}/audit"
+    return PostgresIndex(references.read(directory, block.dsn), origin)
 
 
 class Indexing:

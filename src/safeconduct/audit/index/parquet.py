@@ -124,8 +124,8 @@ class ArchivedWeek:
 
     def find(self, query: Query) -> list[Found]:
         """The rows that answer, in no order; those that only a mark finds may not answer."""
-        conditions, values = ["tenant = ?"], [query.tenant]
         asked: dict[str, Any] = {
+            "tenant = ?": query.tenant,
             "agent = ?": query.agent,
             '"user" = ?': query.user,
             "task = ?": query.task,
@@ -138,14 +138,11 @@ class ArchivedWeek:
         }
         if query.mark is not None:
             asked = {"list_contains(marks, ?)": query.mark}
-        for condition, value in asked.items():
-            if value is not None:
-                conditions.append(condition)
-                values.append(value)
-        sql = f"select n, place from {self._rows} where {' and '.join(conditions)}"  # noqa: S608 - own words
+        asked = {condition: value for condition, value in asked.items() if value is not None}
+        sql = f"select n, place from {self._rows} where {' and '.join(asked)}"  # noqa: S608 - own words
         if query.limit is not None and query.mark is None:
             sql += f" order by n {'' if query.oldest else 'desc'} limit {query.limit:d}"
-        return [Found(*row) for row in self._answers(sql, values)]
+        return [Found(*row) for row in self._answers(sql, [*asked.values()])]
 
     def task(self, name: str) -> Task | None:
         """What is known of a task."""

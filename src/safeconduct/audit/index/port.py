@@ -60,7 +60,11 @@ class Index(Protocol):
         ...
 
     def find(self, query: Query) -> list[Found]:
-        """Where the records are that answer, the oldest first; a mark may also fit by chance."""
+        """Where the records are that answer, the oldest first.
+
+        Of a question with a mark, all that have it: whosever they are, and those that fit by
+        chance.
+        """
         ...
 
     def task(self, name: str) -> Task | None:
@@ -68,7 +72,7 @@ class Index(Protocol):
         ...
 
     def writing(self) -> AbstractContextManager[None]:
-        """Waits until nobody else adds to it."""
+        """Waits until nobody else adds to it. What was added stays, however it ends."""
         ...
 
     def clear(self) -> None:

@@ -1,25 +1,30 @@
-"""The index of a cluster, in PostgreSQL: all its logs in one place, a tenant's rows for its role.
+"""The index of a cluster, in PostgreSQL: one database, and in it a schema for each role.
 
-Rows are partitioned by week. Row-level security ends at the tenants that the table `audit_roles`
-gives a role, whatever a statement asks for; only the owner of the tables may write that one.
+Roles share nothing: what one owns no other sees, locks, fills or gets in the way of, whatever it
+states. A gateway makes its own tables there, with rows partitioned by week.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
 import psycopg
+from psycopg import errors
 
 from safeconduct.audit.index.entry import Entry, Party, week, week_start_ms
 from safeconduct.audit.index.port import Found, IndexUnavailable, Position, Task
 from safeconduct.audit.index.query import Query
 
 SETUP: Final = """
-create table audit_roles (role name, tenant text, primary key (role, tenant));
-create table audit_logs (log text, tenant text, position text not null, primary key (log, tenant));
+create schema authorization {role};
+"""
+"""What the owner of the database runs once for each role that a gateway connects as."""
+
+_TABLES: Final = """
+create table audit_logs (log text primary key, position text not null);
 create table audit_rows (
   log text not null, tenant text not null, at_ms bigint not null, n bigint not null,
   place bigint not null, agent text not null, "user" text not null, task text not null,
@@ -33,37 +38,13 @@ create index on audit_rows (tenant, "user", at_ms);
 create index on audit_rows (tenant, tool, said, at_ms);
 create index on audit_rows (log, task);
 create table audit_marks (
-  log text not null, tenant text not null, key integer not null, place bigint not null,
-  n bigint not null, primary key (log, key, place)
+  log text not null, key integer not null, place bigint not null, n bigint not null,
+  primary key (log, key, place)
 );
-alter table audit_logs enable row level security;
-alter table audit_rows enable row level security;
-alter table audit_marks enable row level security;
-create policy own on audit_logs
-  using (tenant in (select r.tenant from audit_roles r where r.role = current_user));
-create policy own on audit_rows
-  using (tenant in (select r.tenant from audit_roles r where r.role = current_user));
-create policy own on audit_marks
-  using (tenant in (select r.tenant from audit_roles r where r.role = current_user));
-create function audit_week(number integer, first bigint, after bigint) returns void
-language plpgsql security definer set search_path from current as $$
-begin
-  execute format(
-    'create table if not exists audit_rows_%s partition of audit_rows for values from (%s) to (%s)',
-    number, first, after);
-  execute format('alter table audit_rows_%s enable row level security', number);
-end $$;
-revoke all on function audit_week from public;
 """
-"""What the owner of the tables runs once. A role that a gateway connects as gets `GRANTS`."""
-
-GRANTS: Final = """
-grant select on audit_roles to {role};
-grant select, insert, update, delete on audit_logs, audit_rows, audit_marks to {role};
-grant execute on function audit_week to {role};
-insert into audit_roles values ('{role}', '{tenant}');
+_WEEK: Final = """
+create table if not exists audit_rows_{0} partition of audit_rows for values from ({1}) to ({2})
 """
-
 _ADD_ROWS: Final = """
 insert into audit_rows
   (log, tenant, at_ms, n, place, agent, "user", task, kind, said, tool, reason, labels)
@@ -73,40 +54,40 @@ select * from unnest(
 on conflict do nothing
 """
 _ADD_MARKS: Final = """
-insert into audit_marks (log, tenant, key, place, n)
-select * from unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[])
+insert into audit_marks (log, key, place, n)
+select * from unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[])
 on conflict do nothing
 """
 _Answer = TypeVar("_Answer")
 
 
 class PostgresIndex:
-    """Implements `Index`, of the log named `log` and one tenant. What PostgreSQL reports is
-    IndexUnavailable: it finds damage to its files by itself.
+    """Implements `Index`, of the log named `log`. What PostgreSQL reports is IndexUnavailable: it
+    finds damage to its files by itself.
     """
 
-    def __init__(self, dsn: str, log: str, tenant: str) -> None:
-        """Connects. The tables have to be there. Raises IndexUnavailable."""
+    def __init__(self, dsn: str, log: str) -> None:
+        """Connects, and makes the tables if need be. Raises IndexUnavailable."""
         self._log = log
-        self._tenant = tenant
-        self._weeks: set[int] = set()
         self._db = _guarded(lambda: psycopg.connect(dsn, autocommit=True, client_encoding="utf8"))
+        try:
+            _guarded(self._tables)
+        except IndexUnavailable:
+            self.close()
+            raise
 
     def position(self) -> Position | None:
-        row = self._one(
-            "select position from audit_logs where log = %s and tenant = %s",
-            (self._log, self._tenant),
-        )
+        row = self._one("select position from audit_logs where log = %s", (self._log,))
         return None if row is None else msgspec.json.decode(row[0], type=Position)
 
     def add(self, entries: Sequence[Entry], position: Position) -> None:
         _guarded(lambda: self._add(entries, position))
 
     def find(self, query: Query) -> list[Found]:
-        conditions, values = ["log = %s", "tenant = %s"], [self._log, query.tenant]
         if query.mark is not None:
-            sql = "select n, place from audit_marks where log = %s and tenant = %s and key = %s"
-            return self._found(sql, [*values, query.mark])
+            sql = "select n, place from audit_marks where log = %s and key = %s"
+            return self._found(sql, (self._log, query.mark))
+        conditions, values = ["log = %s", "tenant = %s"], [self._log, query.tenant]
         for name, value in (("agent", query.agent), ('"user"', query.user), ("task", query.task)):
             if value is not None:
                 conditions.append(f"{name} = %s")
@@ -136,12 +117,13 @@ class PostgresIndex:
 
     @contextmanager
     def writing(self) -> Generator[None]:
-        lock = "select {}(hashtextextended(%s, 0))"
-        self._one(lock.format("pg_advisory_lock"), (self._log,))
+        """All that is added in between is there at once, also where it ends with an exception."""
+        _guarded(lambda: self._db.execute("begin"))
         try:
+            _guarded(lambda: self._db.execute("lock table audit_logs in exclusive mode"))
             yield
         finally:
-            self._one(lock.format("pg_advisory_unlock"), (self._log,))
+            _guarded(lambda: self._db.execute("commit"))
 
     def clear(self) -> None:
         def work() -> None:
@@ -154,30 +136,33 @@ class PostgresIndex:
     def close(self) -> None:
         self._db.close()
 
+    def _tables(self) -> None:
+        self._db.execute('set search_path to "$user"')
+        made = self._one("select to_regclass('audit_logs') is not null", ())
+        if made == (False,):
+            # Where another process of this role has just made them, they are there.
+            with suppress(errors.UniqueViolation, errors.DuplicateTable), self._db.transaction():
+                self._db.execute(_TABLES)
+
     def _add(self, entries: Sequence[Entry], position: Position) -> None:
-        for number in {week(entry.at_ms) for entry in entries} - self._weeks:
-            bounds = number, week_start_ms(number), week_start_ms(number + 1)
-            self._db.execute("select audit_week(%s, %s, %s)", bounds)
-            self._weeks.add(number)
+        for number in {week(entry.at_ms) for entry in entries}:
+            made = _WEEK.format(number, week_start_ms(number), week_start_ms(number + 1))
+            self._db.execute(made.encode())
         rows = [
             (self._log, tenant, one.at_ms, one.n, one.place, agent, user, one.task, *one.facet)
             for one in entries
             for tenant, agent, user in (one.party,)
         ]
-        marks = [
-            (self._log, one.party.tenant, key, one.place, one.n)
-            for one in entries
-            for key in one.marks
-        ]
+        marks = [(self._log, key, one.place, one.n) for one in entries for key in one.marks]
         with self._db.transaction(), self._db.cursor() as cursor:
             # A column is one array: one statement, however many rows.
             cursor.execute(_ADD_ROWS, [list(column) for column in zip(*rows, strict=True)])
             if marks:
                 cursor.execute(_ADD_MARKS, [list(column) for column in zip(*marks, strict=True)])
             cursor.execute(
-                "insert into audit_logs values (%s, %s, %s) "
-                "on conflict (log, tenant) do update set position = excluded.position",
-                (self._log, self._tenant, msgspec.json.encode(position).decode()),
+                "insert into audit_logs values (%s, %s) "
+                "on conflict (log) do update set position = excluded.position",
+                (self._log, msgspec.json.encode(position).decode()),
             )
 
     def _found(self, sql: str, values: Sequence[Any]) -> list[Found]:
