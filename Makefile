@@ -9,7 +9,7 @@ WORKERS ?= auto
 CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check story bench bench-audit conformance conformance-policy fuzz e2e lock docs clean
+.PHONY: help demo test check story bench bench-audit bench-agentdojo conformance conformance-policy fuzz e2e lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,6 +41,9 @@ bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its r
 
 bench-audit: $(VENV)/.dev ## what evidence costs: append, verify, search, replay; ROWS=1000000 (last line: JSON)
 	@$(BIN)/python -m bench.audit --rows $(or $(ROWS),1000000)
+
+bench-agentdojo: $(VENV)/.dev $(VENV)/.agentdojo ## an agent that obeys every injection, behind the gateway (last line: JSON)
+	@PYTHONPATH=src $(VENV)/agentdojo/bin/python -m bench.agentdojo $(OPTIONS)
 
 conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
 	@$(BIN)/python -m conformance $(OPTIONS)
@@ -107,6 +110,14 @@ $(VENV)/.rivals: requirements/bench.txt $(VENV)/.base
 	@echo "installing requirements/bench.txt"
 	@$(BIN)/python -m venv --clear $(VENV)/rivals
 	@$(PIP) --python $(VENV)/rivals/bin/python install --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# The tasks and attacks of `make bench-agentdojo`. The gateway runs in the same process, so what it
+# needs is in there too.
+$(VENV)/.agentdojo: requirements/agentdojo.txt $(VENV)/.base
+	@echo "installing requirements/agentdojo.txt"
+	@$(BIN)/python -m venv --clear $(VENV)/agentdojo
+	@$(PIP) --python $(VENV)/agentdojo/bin/python install --require-hashes -r requirements/agentdojo.txt
 	@touch $@
 
 # Servers and clients that others wrote, for `make e2e`: an environment for each age of them.

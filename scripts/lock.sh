@@ -25,7 +25,7 @@ for extra in archive postgres s3; do lock "$extra" --extra "$extra" --constraint
 every=(--extra demo --extra cedar-schema --extra archive --extra postgres --extra s3)
 lock dev "${every[@]}" --extra dev --constraint requirements/demo.txt --constraint requirements/cedar-schema.txt --constraint requirements/archive.txt --constraint requirements/postgres.txt --constraint requirements/s3.txt "$@"
 lock fuzz "${every[@]}" --extra dev --extra fuzz --constraint requirements/dev.txt "$@"
-lock bench --extra bench --constraint requirements/runtime.txt "$@"
+for extra in bench agentdojo; do lock "$extra" --extra "$extra" --constraint requirements/runtime.txt "$@"; done
 # What `make e2e` puts behind the gateway: versions chosen by hand, what they stand on pinned.
 compile servers "$@" requirements/servers.in
 compile servers-old "$@" requirements/servers-old.in

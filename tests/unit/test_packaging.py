@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
 LOCKS = (
     *("build", "runtime", "archive", "cedar-schema", "demo", "postgres", "s3", "dev", "fuzz"),
-    "bench",
+    *("bench", "agentdojo"),
 )
 SERVERS = ("servers", "servers-old", "issuers")  # started by `make e2e`: not ours, so not declared
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -104,6 +104,7 @@ def test_each_lock_holds_all_of_the_one_before() -> None:
     assert _locked("runtime").items() <= _locked("cedar-schema").items() <= _locked("dev").items()
     assert _locked("dev").items() <= _locked("fuzz").items()
     assert _locked("runtime").items() <= _locked("bench").items()
+    assert _locked("runtime").items() <= _locked("agentdojo").items()
 
 
 def _closure(requirements: list[Requirement], environment: dict[str, str]) -> set[str]:

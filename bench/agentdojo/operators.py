@@ -1,0 +1,137 @@
+"""The operator's side of a suite: a configuration directory, and which task has which profile.
+
+The agent's calls go through the gateway of that configuration, each run with a state of its own.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from bench.agentdojo.agent import Call, Take, World
+from safeconduct.config import load
+from safeconduct.config.schema import Config, Profile
+from safeconduct.kit import yaml
+from safeconduct.kit.yaml import Value
+from safeconduct.ports import PolicyEngine
+from safeconduct.rooms import engine
+from safeconduct.simulation import Approver, SimulatedTask, Step
+from safeconduct.upstreams.callables import Run
+
+HERE: Final = Path(__file__).parent / "operator"
+MEMORY: Final = Path("/dev/shm")  # noqa: S108  each run has a directory that only we can open
+"""Where log and state of a run go if the machine has it: nothing of them is kept."""
+REGISTRATION: Final = "registration"
+"""The profile of a task that may use all that its agent is registered for."""
+
+Scopes = Literal["profile", "registration"]
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """What one suite's operator wrote, with an engine for its policy."""
+
+    config: Config
+    profiles: Mapping[str, str]
+    engine: PolicyEngine
+
+    @property
+    def upstream(self) -> str:
+        return next(iter(self.config.manifests))
+
+    @property
+    def resolvers(self) -> set[str]:
+        """The tools that resolvers ask."""
+        manifest = self.config.manifests[self.upstream]
+        every = [manifest.resolvers, *(one.resolvers for one in manifest.tools.values())]
+        return {one.tool.rpartition(".")[2] for group in every for one in group.values()}
+
+    def profile(self, user: str, scopes: Scopes) -> str:
+        """Raises KeyError: `tasks.yaml` has no profile for the task."""
+        return self.profiles[user] if scopes == "profile" else REGISTRATION
+
+
+@cache
+def operator(directory: Path) -> Operator:
+    """Loaded once in a process.
+
+    Raises:
+        ConfigError, PolicyRefused: the configuration or its policy is refused.
+        ValueError: `tasks.yaml` is not a mapping of user tasks to task profiles.
+    """
+    config = load(directory)
+    tasks = directory / "tasks.yaml"
+    document = yaml.load(tasks.read_text(encoding="utf-8"), str(tasks))
+    profiles = msgspec.convert(document.value, dict[str, str])
+    if unknown := sorted(set(profiles.values()) - set(config.root.profiles)):
+        raise ValueError(f"{tasks}: no such profile: {', '.join(unknown)}")
+    policy = engine(config)
+    agent = config.agents[next(iter(config.root.assignments))]
+    widest = Profile(scopes=agent.delegation.scope + agent.jit_approval_required)
+    root = msgspec.structs.replace(
+        config.root, profiles={**config.root.profiles, REGISTRATION: widest}
+    )
+    return Operator(msgspec.structs.replace(config, root=root), profiles, policy)
+
+
+class Approvals:
+    """Who is asked: one who grants what `wants` says, or who grants everything. Counts what was
+    declined."""
+
+    def __init__(self, kind: Approver, wants: Callable[[Call], bool]) -> None:
+        self.kind: Approver = kind
+        self.declined = 0
+        self._wants = wants
+
+    def wanted(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+        granted = self._wants(Call(tool.partition(".")[2], dict(arguments)))
+        self.declined += not granted
+        return granted
+
+
+@asynccontextmanager
+async def gateway(
+    operator: Operator, purpose: str, profile: str, approvals: Approvals, world: World
+) -> AsyncGenerator[Take]:
+    """A gateway with an empty state, as what stands between the agent and the world."""
+    where = operator.upstream
+    memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+    directory = Path(tempfile.mkdtemp(prefix="safeconduct-dojo-", dir=memory))
+    running: dict[str, Run] = {}
+
+    def behind(tool: str) -> Run:
+        """What the agent has under way, or what the gateway asks for itself."""
+
+        def run(**arguments: Any) -> Value:  # noqa: ANN401  any JSON
+            own = running.get(tool)
+            return world(Call(tool, arguments)) if own is None else own(**arguments)
+
+        return run
+
+    try:
+        async with SimulatedTask(
+            operator.config,
+            purpose,
+            profile=profile,
+            approver=approvals.kind,
+            wanted=approvals.wanted,
+            policy=operator.engine,
+            resolvers={f"{where}.{tool}": behind(tool) for tool in operator.resolvers},
+            directory=directory,
+        ) as task:
+
+            async def take(call: Call, run: Run) -> Step:
+                running[call.tool] = run
+                try:
+                    return await task.call(f"{where}.{call.tool}", call.arguments, run)
+                finally:
+                    del running[call.tool]
+
+            yield take
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
