@@ -11,7 +11,7 @@ import msgspec
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.files import find, read
 from safeconduct.config.problem import ConfigError, Problem, Report, YamlFile
-from safeconduct.config.rules import judge
+from safeconduct.config.rules import Rule, judge
 from safeconduct.config.schema import AgentFile, Config, Root, UserFile, ZoneFile
 from safeconduct.config.shape import convert
 from safeconduct.core.manifest import Manifest
@@ -46,8 +46,11 @@ def load(directory: Path) -> Config:
     return examined.config
 
 
-def examine(directory: Path) -> Examined:
-    """Look at the configuration in a directory: all files, all problems, warnings too."""
+def examine(directory: Path, besides: Rule | None = None) -> Examined:
+    """Look at the configuration in a directory: all files, all problems, warnings too.
+
+    `besides` is one more rule to ask than a gateway asks when it starts.
+    """
     report = Report()
     path = directory / ROOT_FILE
     if not path.exists():
@@ -59,18 +62,23 @@ def examine(directory: Path) -> Examined:
         return Examined(None, report.problems)
     draft = _Directory(directory, file, report).draft()
     judge(draft, report)
+    if besides is not None:
+        besides(draft, report)
     config = None if draft.root is None or report.refused else _config(draft, draft.root)
     return Examined(config, report.problems)
 
 
-def examine_files(paths: Iterable[Path]) -> Examined:
+def examine_files(paths: Iterable[Path], besides: Rule | None = None) -> Examined:
     """Look at agents, zones, users and manifest files on their own.
 
     What one file says is held against the others that are given; scopes and destinations are only
     known to a whole configuration.
     """
     report = Report()
-    judge(_loose(paths, report), report)
+    draft = _loose(paths, report)
+    judge(draft, report)
+    if besides is not None:
+        besides(draft, report)
     return Examined(None, report.problems)
 
 

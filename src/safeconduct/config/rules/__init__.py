@@ -7,7 +7,7 @@ alone: a rule never reports what only follows from something missing elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from safeconduct.config.draft import Draft
 from safeconduct.config.problem import Report
@@ -28,7 +28,9 @@ from safeconduct.config.rules.upstreams import upstreams
 from safeconduct.config.rules.workloads import attestors, workloads
 from safeconduct.config.rules.zones import destinations, zones
 
-RULES: Final[tuple[Callable[[Draft, Report], None], ...]] = (
+Rule: TypeAlias = Callable[[Draft, Report], None]
+
+RULES: Final[tuple[Rule, ...]] = (
     gateway,
     tls,
     issuers,

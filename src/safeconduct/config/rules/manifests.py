@@ -9,7 +9,7 @@ from typing import Final
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
 from safeconduct.config.shape import did_you_mean
-from safeconduct.core.manifest import SQL, Effect, Manifest, Resolver, ToolManifest
+from safeconduct.core.manifest import CONTROL_ROLES, SQL, Effect, Manifest, Resolver, ToolManifest
 from safeconduct.kit.yaml import Place
 
 _PIN = re.compile(r"sha256:[0-9a-f]{64}")
@@ -68,6 +68,7 @@ class _Manifest:
             self.resolver_tool(where, said)
             self._resolver_arguments(where, said, tool)
         self._queries(place, name, tool)
+        self._amounts(place, tool)
         self._rows(place, tool)
         self._lists(place, name, tool)
         self._vouching(place, tool)
@@ -131,13 +132,39 @@ class _Manifest:
                     "upstream's `credential`: `tenant: NAME`",
                 )
 
+    def _amounts(self, place: Place, tool: ToolManifest) -> None:
+        for argument, said in tool.arguments.items():
+            where = (*place, "arguments", argument)
+            if said.decimals and said.role != "amount":
+                self._error(
+                    (*where, "decimals"),
+                    f"`{argument}` is a {said.role}, and only an amount has digits after a point",
+                    "leave out `decimals`, or write `role: amount`",
+                )
+            if tool.effect is Effect.pay and said.needs == "any" and said.role in CONTROL_ROLES:
+                self._error(
+                    (*where, "needs"),
+                    f"anything may stand in `{argument}`, which steers what is paid",
+                    "leave out `needs`: it then needs a voucher",
+                )
+
     def _rows(self, place: Place, tool: ToolManifest) -> None:
-        rows = tool.returns.rows
+        rows, owned = tool.returns.rows, tool.returns.owned
         if rows is not None and "*" in (*rows.at.split("."), *rows.tenant.split(".")):
             self._error(
                 (*place, "returns", "rows"),
                 "the path of rows, or of their tenant, has a `*`",
                 "name the list itself, and one field of each of its rows",
+            )
+        vouching = {_row(path) for path, said in tool.returns.fields.items() if said.vouches_for}
+        if owned is not None and owned.at not in vouching:
+            self._error(
+                (*place, "returns", "owned"),
+                f"no field that vouches stands in a row at `{owned.at}`, so nobody's ids are kept "
+                "from vouching",
+                did_you_mean(
+                    owned.at, vouching, "write the path of a field that vouches, to its last `*`"
+                ),
             )
 
     def _lists(self, place: Place, name: str, tool: ToolManifest) -> None:
@@ -177,6 +204,13 @@ class _Manifest:
                     f"`{path}` is not trusted, so it vouches for nothing",
                     "make the field `integrity: trusted` if only the system writes it",
                 )
+
+
+def _row(path: str) -> str:
+    """The path of the row that a field stands in: the innermost element that holds it."""
+    parts = path.removeprefix("$").removeprefix(".").split(".")
+    stars = [place for place, part in enumerate(parts) if part == "*"]
+    return ".".join(parts[: stars[-1] + 1]) if stars else "$"
 
 
 def _bound(draft: Draft, upstream: str) -> bool:

@@ -1,0 +1,141 @@
+"""A review: live definitions against what the manifest says of them, and against their pins."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from safeconduct.core.canonical import digest
+from safeconduct.core.manifest import CONTROL_ROLES, Argument, Manifest, ToolManifest
+from safeconduct.ports import JSON
+from safeconduct.tools.inference import Proposal, propose
+from safeconduct.tools.inference.vocabulary import STRICTNESS
+
+State = Literal["new", "unreviewed", "reviewed", "changed", "gone"]
+"""`new`: nobody described it. `unreviewed`: described, and not pinned. `changed`: pinned, and now
+another definition. `gone`: described, and no longer offered."""
+
+
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool of an upstream. `says` is the manifest in one line, `stricter` what inference would
+    say more strictly, `diff` what changed since the definition that was kept at its review.
+    """
+
+    upstream: str
+    tool: str
+    state: State
+    pin: str = ""
+    says: str = ""
+    stricter: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
+
+
+def review(
+    upstream: str,
+    manifest: Manifest,
+    live: Iterable[JSON],
+    kept: Mapping[str, JSON],
+) -> list[Reviewed]:
+    """Every tool that is described or offered, by name; `kept` are definitions by their digest.
+
+    Raises:
+        NotCanonical: a definition that has no digest.
+    """
+    offered = {str(one["name"]): one for one in live}
+    proposed = propose(upstream, offered.values())
+    found: list[Reviewed] = []
+    for name in sorted(offered.keys() | manifest.tools.keys()):
+        said, definition = manifest.tools.get(name), offered.get(name)
+        if definition is None:
+            found.append(Reviewed(upstream=upstream, tool=name, state="gone", says=_says(said)))
+            continue
+        pin = digest(definition)
+        before = None if said is None or said.pin is None else kept.get(said.pin)
+        found.append(
+            Reviewed(
+                upstream=upstream,
+                tool=name,
+                state=_state(said, pin),
+                pin=pin,
+                says=_says(said),
+                stricter=tuple(_stricter(name, said, proposed)),
+                diff=() if before is None or digest(before) == pin else _diff(before, definition),
+            )
+        )
+    return found
+
+
+def _state(said: ToolManifest | None, pin: str) -> State:
+    if said is None:
+        return "new"
+    if said.pin is None:
+        return "unreviewed"
+    return "reviewed" if said.pin == pin else "changed"
+
+
+def _says(said: ToolManifest | None) -> str:
+    if said is None:
+        return "nothing"
+    arguments = ", ".join(f"{name} {_argument(one)}" for name, one in said.arguments.items())
+    vouching = sorted(path for path, one in said.returns.fields.items() if one.vouches_for)
+    source = said.returns.source
+    return "; ".join(
+        [
+            f"{said.effect.value} ({arguments})",
+            f"returns {source.integrity} and {source.confidentiality}"
+            + (f", where {', '.join(vouching)} vouch" if vouching else ""),
+            f"takes {said.sink.clearance}",
+        ]
+    )
+
+
+def _argument(said: Argument) -> str:
+    kind = "" if said.type is None else f" of {said.type}"
+    needs = "" if said.needs is None else f", needs {said.needs}"
+    return said.role + kind + needs
+
+
+def _stricter(name: str, said: ToolManifest | None, proposed: Proposal) -> Iterator[str]:
+    """Where a proposal is stricter than the manifest, with its reason."""
+    if said is None:
+        return
+    guess, why = proposed.manifest.tools[name], proposed.reasons
+    if STRICTNESS[guess.effect] > STRICTNESS[said.effect]:
+        reason = why["tools", name, "effect"]
+        yield f"effect {guess.effect.value}, not {said.effect.value} ({reason})"
+    for argument, one in guess.arguments.items():
+        ours = said.arguments.get(argument)
+        if ours is None:
+            yield f"{argument} is not described, so no call may have it"
+            continue
+        reason = why["tools", name, "arguments", argument]
+        if one.role in CONTROL_ROLES and ours.role not in CONTROL_ROLES:
+            yield f"{argument} steers: {one.role}, not {ours.role} ({reason})"
+        elif one.needs == "vouched" and ours.needs != "vouched" and ours.role not in CONTROL_ROLES:
+            yield f"{argument} needs a voucher ({reason})"
+    for argument in said.arguments.keys() - guess.arguments.keys():
+        yield f"{argument} is described, but the definition has no such argument"
+    for path, field in guess.returns.fields.items():
+        our_field = said.returns.fields.get(path)
+        if field.categories and (our_field is None or not our_field.categories):
+            yield f"{path} is a secret ({why['tools', name, 'returns', 'fields', path]})"
+
+
+_WIDTH: Final = 96
+
+
+def _diff(before: JSON, now: JSON) -> tuple[str, ...]:
+    """What changed, line by line; long text is broken, so that a change in it can be seen."""
+    lines = difflib.unified_diff(_lines(before), _lines(now), "reviewed", "now", n=1, lineterm="")
+    return tuple(lines)[2:]
+
+
+def _lines(definition: JSON) -> list[str]:
+    found: list[str] = []
+    for line in json.dumps(definition, indent=1, sort_keys=True, ensure_ascii=True).splitlines():
+        found += [line[at : at + _WIDTH] for at in range(0, len(line), _WIDTH)] or [""]
+    return found
