@@ -9,16 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from safeconduct.audit import segments
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.segments import Group, Header
-from safeconduct.core.merkle import EMPTY_ROOT, Tree
+from safeconduct.core.merkle import Tree
+
+
+class Reached(NamedTuple):
+    """How far somebody has read a log, with proof: to where in a segment the tree ends."""
+
+    origin: str
+    tree: Tree
+    segment: int
+    end: int
 
 
 class Walk:
-    """The groups of a log, from one of its segments on, and up to one.
+    """The groups of a log, from one of its segments or what was reached on, and up to a segment.
 
     While it is iterated, `tree` is the tree with all groups so far, the one just yielded included,
     and `began` the one it began with; `origin` the log's name; `segment` the number of the segment
@@ -34,7 +44,7 @@ class Walk:
         claimed: Checkpoint | None = None,
         *,
         start: int = 0,
-        before: int = 0,
+        reached: Reached | None = None,
         stop: int | None = None,
         sizes: Iterable[int] = (),
     ) -> None:
@@ -46,7 +56,7 @@ class Walk:
             directory: Where the log is.
             claimed: Its checkpoint, for `check_claim`.
             start: The number of the first segment to read.
-            before: How many records are known to lie before it.
+            reached: From where to go on, instead. `check_claim` knows no roots from before it.
             stop: The number of the first not to read; None reads to the end.
             sizes: Further sizes whose roots are of interest.
 
@@ -54,18 +64,19 @@ class Walk:
             Damaged: a segment is missing.
             OSError: the directory cannot be read.
         """
-        self.tree = Tree()
-        self.origin: str | None = None
+        self.tree = Tree() if reached is None else reached.tree
+        self.origin: str | None = None if reached is None else reached.origin
         self.end = 0
         self.tail = 0
-        self.began = Tree()
+        self.began = self.tree
         self.roots: dict[int, bytes] = {}
         self._claimed = claimed
         self._sizes = {*sizes} if claimed is None else {*sizes, claimed.size}
-        if 0 in self._sizes:
-            self.roots[0] = EMPTY_ROOT
+        if self.tree.size in self._sizes:
+            self.roots[self.tree.size] = self.tree.root()
         found = segments.listing(directory)
-        self._before = before
+        self._reached = reached
+        start = start if reached is None else reached.segment
         self._start = start = max(start, segments.number(found[0]) if found else 0)
         self._paths = [
             one
@@ -83,6 +94,8 @@ class Walk:
                 raise self._damaged(f"segment {self.segment} has no end, and {path.name} exists")
             self.segment += 1
             self.end = 0
+            if self._reached is not None and self._reached.segment == self.segment:
+                self.end = self._reached.end
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 yield from self._segment(fd)
@@ -117,8 +130,7 @@ class Walk:
         its sectors in any order, so that a trailer may be there and not all that it ends. Nobody
         was told of that group, no checkpoint knows it, and no other was begun after it.
         """
-        known = max(self._before, self.tree.size)
-        if self._is_whole or self._claimed is None or self._claimed.size > known:
+        if self._is_whole or self._claimed is None or self._claimed.size > self.tree.size:
             return False
         after = segments.after_trailer(fd, self.end)
         return after is not None and not segments.has_trailer(fd, after)

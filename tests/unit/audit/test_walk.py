@@ -10,7 +10,7 @@ import pytest
 from safeconduct.audit import checkpoint, segments, tail
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.faults import Damaged
-from safeconduct.audit.walk import Walk
+from safeconduct.audit.walk import Reached, Walk
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
 from tests.support.logs import ORIGIN, numbers, written
 
@@ -50,6 +50,26 @@ def test_a_walk_may_begin_at_any_segment(several: Path) -> None:
     for start in range(len(segments.listing(several))):
         walk = walked(several, start)
         assert (walk.tree.size, walk.tree.root()) == (12, whole.tree.root())
+
+
+def test_a_walk_goes_on_from_whatever_was_reached(several: Path) -> None:
+    whole = Walk(several, checkpoint.load(several))
+    steps = [(group, Reached(ORIGIN, whole.tree, whole.segment, group.end)) for group in whole]
+    for at, (_, reached) in enumerate(steps):
+        walk = Walk(several, checkpoint.load(several), reached=reached)
+        assert list(walk) == [group for group, _ in steps[at + 1 :]]
+        walk.check_claim()
+        assert (walk.tree.root(), walk.segment, walk.end, walk.tail) == (
+            whole.tree.root(), whole.segment, whole.end, 0,
+        )  # fmt: skip
+
+
+def test_what_does_not_continue_what_was_reached_is_damage(several: Path) -> None:
+    walk = Walk(several)
+    first = next(iter(walk))
+    wrong = Reached(ORIGIN, Tree(), walk.segment, first.end)
+    with pytest.raises(Damaged, match="do not give their trailer's root"):
+        list(Walk(several, checkpoint.load(several), reached=wrong))
 
 
 def test_an_empty_directory_has_an_empty_tree(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import orjson
 
@@ -14,7 +14,7 @@ from safeconduct.audit.faults import Damaged
 from safeconduct.audit.index.entry import Entries, Entry, Party, place
 from safeconduct.audit.index.port import Index, IndexDamaged, Position
 from safeconduct.audit.segments import Group
-from safeconduct.audit.walk import Walk
+from safeconduct.audit.walk import Reached, Walk
 from safeconduct.core.merkle import EMPTY_ROOT, Tree
 
 BATCH: Final = 20_000
@@ -45,15 +45,6 @@ class Parties:
         self._known[task] = party
 
 
-class _Step(NamedTuple):
-    """A proven group, where it lies, and the tree with it."""
-
-    group: Group
-    segment: int
-    origin: str
-    tree: Tree
-
-
 def catch_up(directory: Path, index: Index, *, tenant: str = "") -> int:
     """Adds to an index what the log has gained, every group of it proven; how many records it has.
 
@@ -72,25 +63,26 @@ def catch_up(directory: Path, index: Index, *, tenant: str = "") -> int:
     parties = Parties(index)
     entries = Entries(tenant if position is None else position.tenant, parties)
     batch: list[Entry] = []
-    last: _Step | None = None
+    reached = None if position is None else _reached(position)
+    walk = Walk(directory, checkpoint.load(directory), reached=reached)
     try:
-        for last in _steps(directory, position):
-            batch += _taken(last, entries, parties)
+        for group in walk:
+            batch += _taken(group, walk.segment, entries, parties)
+            reached = Reached(walk.origin or "", walk.tree, walk.segment, group.end)
             if len(batch) >= BATCH:
-                _add(index, batch, last, entries.tenant)
+                _add(index, batch, reached, entries.tenant)
                 batch = []
     finally:
-        if batch and last is not None:
-            _add(index, batch, last, entries.tenant)
-    return last.tree.size if last is not None else 0 if position is None else position.size
+        if batch and reached is not None:
+            _add(index, batch, reached, entries.tenant)
+    return 0 if reached is None else reached.tree.size
 
 
-def _taken(step: _Step, entries: Entries, parties: Parties) -> Iterator[Entry]:
-    group = step.group
+def _taken(group: Group, segment: int, entries: Entries, parties: Parties) -> Iterator[Entry]:
     n = group.size - len(group.entries)
     offset = group.end - _TRAILER - sum(_FRAME + len(data) for data in group.entries)
     for data in group.entries:
-        entry = entries.entry(n, place(step.segment, offset), _record(data, n))
+        entry = entries.entry(n, place(segment, offset), _record(data, n))
         if entry.task:
             parties.put(entry.task, entry.party)
         yield entry
@@ -98,13 +90,13 @@ def _taken(step: _Step, entries: Entries, parties: Parties) -> Iterator[Entry]:
         offset += _FRAME + len(data)
 
 
-def _add(index: Index, batch: list[Entry], last: _Step, tenant: str) -> None:
+def _add(index: Index, batch: list[Entry], reached: Reached, tenant: str) -> None:
     position = Position(
-        origin=last.origin,
-        size=last.tree.size,
-        segment=last.segment,
-        offset=last.group.end,
-        nodes=tuple(node.hex() for node in last.tree.nodes),
+        origin=reached.origin,
+        size=reached.tree.size,
+        segment=reached.segment,
+        offset=reached.end,
+        nodes=tuple(node.hex() for node in reached.tree.nodes),
         tenant=tenant,
     )
     index.add(batch, position)
@@ -120,57 +112,17 @@ def _record(data: bytes, n: int) -> dict[str, Any]:
     return cast("dict[str, Any]", record)
 
 
-def _steps(directory: Path, position: Position | None) -> Iterator[_Step]:
-    """The groups after a position; Damaged at the first thing that is not as it was written."""
-    start = 0
-    before: Tree | None = None  # what the first group has to go on from
-    if position is not None:
-        start, before = position.segment + 1, _tree(position)
-        for step in _rest(directory, position):
-            before = step.tree
-            yield step
-    known = 0 if before is None else before.size
-    walk = Walk(directory, checkpoint.load(directory), start=start, before=known)
-    for group in walk:
-        if before is not None:
-            before.extend(group.entries)
-            if before.root() != group.root:
-                sentence = f"segment {walk.segment} does not continue the one before it"
-                raise Damaged("edited", sentence, group.size - len(group.entries))
-            before = None
-        yield _Step(group, walk.segment, walk.origin or "", walk.tree)
-
-
-def _rest(directory: Path, position: Position) -> Iterator[_Step]:
-    """What was added to the segment that a position is in."""
-    tree, end = _tree(position), position.offset
-    fd = os.open(segments.path(directory, position.segment), os.O_RDONLY | os.O_NOFOLLOW)
+def _reached(position: Position) -> Reached:
     try:
-        for group in segments.groups(fd, position.offset):
-            tree = tree.copy()
-            tree.extend(group.entries)
-            if (group.size, group.root) != (tree.size, tree.root()):
-                break
-            end = group.end
-            yield _Step(group, position.segment, position.origin, tree)
-        doubtful = segments.has_trailer(fd, end)
-    finally:
-        os.close(fd)
-    if doubtful:  # a walk knows what is a write under way and what is damage, and says which
-        for _ in Walk(directory, checkpoint.load(directory), start=position.segment):
-            pass
-
-
-def _tree(position: Position) -> Tree:
-    try:
-        return Tree(position.size, [bytes.fromhex(node) for node in position.nodes])
+        tree = Tree(position.size, [bytes.fromhex(node) for node in position.nodes])
     except ValueError as error:
         raise IndexDamaged(f"its position is none: {error}") from error
+    return Reached(position.origin, tree, position.segment, position.offset)
 
 
 def _continues(directory: Path, position: Position) -> bool:
     """Whether the log still has, where the index had come to, the tree that it had there."""
-    tree = _tree(position)
+    tree = _reached(position).tree
     trailer = segments.group((), tree.size, tree.root())
     try:
         fd = os.open(segments.path(directory, position.segment), os.O_RDONLY | os.O_NOFOLLOW)
