@@ -102,12 +102,22 @@ class Stub(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        status, reply = "405 Method Not Allowed", b""
         if self._parser.get_method() == b"POST":
-            found = answer(orjson.loads(self._body))
-            status = "202 Accepted" if found is None else "200 OK"
-            reply = b"" if found is None else orjson.dumps(found)
+            self.asked(orjson.loads(self._body))
+        else:
+            self._write("405 Method Not Allowed", b"")
         self._body.clear()
+
+    def asked(self, message: dict[str, Any]) -> None:
+        """Answers one message."""
+        self.told(answer(message))
+
+    def told(self, found: dict[str, object] | None) -> None:
+        """Sends an answer; None to what is no request."""
+        status = "202 Accepted" if found is None else "200 OK"
+        self._write(status, b"" if found is None else orjson.dumps(found))
+
+    def _write(self, status: str, reply: bytes) -> None:
         assert self._transport is not None
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: "
         self._transport.write(f"{head}{len(reply)}\r\n\r\n".encode() + reply)

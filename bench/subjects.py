@@ -9,7 +9,7 @@ import http.client
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -160,7 +160,7 @@ SEND: Final = ("reply", {"to": "customer7@customer.example", "body": "Hello"}, b
 """The call of the full path, whose recipient is looked up in the system of record."""
 
 
-def message(tool: str, arguments: dict[str, str], revision: str = MODERN) -> bytes:
+def message(tool: str, arguments: Mapping[str, object], revision: str = MODERN) -> bytes:
     params: dict[str, object] = {"name": tool, "arguments": arguments}
     if revision == MODERN:
         params["_meta"] = {

@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, get_args
 
-from bench.agentdojo import explaining
+from bench.agentdojo import explaining, through_mcp
 from bench.agentdojo.agent import Bodies
 from bench.agentdojo.figures import HEAD, Figures, figures, line, reasons
 from bench.agentdojo.operators import HERE, Scopes, operator
@@ -37,6 +37,9 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument(
         "--explain", metavar="USERTASK[,INJECTION]", help="each call of a task, or of an attack"
+    )
+    parser.add_argument(
+        "--through-mcp", type=int, metavar="N", help="sampled pairs through a gateway that runs"
     )
     given = parser.parse_args(arguments)
     if given.holdout:
@@ -116,6 +119,10 @@ def main() -> None:
         for name in given.suites:
             explaining.explain(wanted["profile"][0], name, given.explain)
         return
+    if given.through_mcp:
+        compared = through_mcp.sampled(wanted["profile"][0], given.suites, given.through_mcp)
+        print(json.dumps(compared))
+        sys.exit(compared["equal"] != compared["pairs"])
     jobs = [
         Job(setting, name, user)
         for each in wanted.values()

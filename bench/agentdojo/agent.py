@@ -79,7 +79,7 @@ class Agent:
     ) -> None:
         self.turns: list[Turn] = []
         self.user = list(user)
-        self._world = world
+        self.world = world
         self._asked = letters(asked)
         self._planted = letters(planted)
         self._attack = attack
@@ -126,7 +126,7 @@ class Agent:
     def _run(self, who: Literal["user", "attack"], call: Call) -> Value:
         start = time.perf_counter()
         try:
-            value = self._world(call)
+            value = self.world(call)
         finally:
             self._inside_s += time.perf_counter() - start
         self._executed = True

@@ -4,10 +4,9 @@ The agent's calls go through the gateway of that configuration, each run with a 
 """
 
 import os
-import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -94,26 +93,48 @@ class Approvals:
         return granted
 
 
+class Tools:
+    """What stands behind the gateway: the call that the agent has under way, and the world for what
+    the gateway asks itself."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._running: dict[str, Run] = {}
+
+    @contextmanager
+    def running(self, tool: str, run: Run) -> Generator[None]:
+        """The agent has a call of this tool under way."""
+        self._running[tool] = run
+        try:
+            yield
+        finally:
+            del self._running[tool]
+
+    def behind(self, tool: str) -> Run:
+        def run(**arguments: Any) -> Value:  # noqa: ANN401  any JSON
+            own = self._running.get(tool)
+            return self._world(Call(tool, arguments)) if own is None else own(**arguments)
+
+        return run
+
+
+@contextmanager
+def scratch() -> Generator[Path]:
+    """A directory in memory, if the machine has one, for as long as the context lasts."""
+    memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(
+        prefix="safeconduct-dojo-", dir=memory, ignore_cleanup_errors=True
+    ) as directory:
+        yield Path(directory)
+
+
 @asynccontextmanager
 async def gateway(
     operator: Operator, purpose: str, profile: str, approvals: Approvals, world: World
 ) -> AsyncGenerator[Take]:
     """A gateway with an empty state, as what stands between the agent and the world."""
-    where = operator.upstream
-    memory = MEMORY if os.access(MEMORY, os.W_OK) else None
-    directory = Path(tempfile.mkdtemp(prefix="safeconduct-dojo-", dir=memory))
-    running: dict[str, Run] = {}
-
-    def behind(tool: str) -> Run:
-        """What the agent has under way, or what the gateway asks for itself."""
-
-        def run(**arguments: Any) -> Value:  # noqa: ANN401  any JSON
-            own = running.get(tool)
-            return world(Call(tool, arguments)) if own is None else own(**arguments)
-
-        return run
-
-    try:
+    where, tools = operator.upstream, Tools(world)
+    with scratch() as directory:
         async with SimulatedTask(
             operator.config,
             purpose,
@@ -121,17 +142,12 @@ async def gateway(
             approver=approvals.kind,
             wanted=approvals.wanted,
             policy=operator.engine,
-            resolvers={f"{where}.{tool}": behind(tool) for tool in operator.resolvers},
+            resolvers={f"{where}.{tool}": tools.behind(tool) for tool in operator.resolvers},
             directory=directory,
         ) as task:
 
             async def take(call: Call, run: Run) -> Step:
-                running[call.tool] = run
-                try:
+                with tools.running(call.tool, run):
                     return await task.call(f"{where}.{call.tool}", call.arguments, run)
-                finally:
-                    del running[call.tool]
 
             yield take
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -11,7 +12,6 @@ from bench.agentdojo.agent import SCHEDULES, Agent, Call, Schedule, Turn, undefe
 from bench.agentdojo.operators import Approvals, gateway, operator
 from bench.agentdojo.results import Benign, Found, Job, Kind, Pair
 from bench.agentdojo.suites import Suite, suite
-from safeconduct.kit.yaml import Value
 from safeconduct.simulation import Approver
 
 
@@ -48,6 +48,23 @@ class Runner:
         self.job = job
         self.suite: Suite = suite(job.suite, job.setting.version)
 
+    def agent(self, environment: TaskEnvironment, injection: str | None) -> Agent:
+        """One who obeys this injection, in this world."""
+        user = self.job.user
+
+        def attack() -> Sequence[Call]:
+            found = None if injection is None else self.suite.attack(injection, environment)
+            return () if found is None else found.calls
+
+        return Agent(
+            partial(self.suite.run, environment),
+            self.suite.user_calls(user, environment),
+            asked=self.suite.prompt(user),
+            planted="" if injection is None else self.suite.goal(injection),
+            attack=attack,
+            bodies=self.job.setting.bodies,
+        )
+
     def play(
         self,
         injection: str | None = None,
@@ -62,21 +79,7 @@ class Runner:
         before = self.suite.environment(user, injection)
         environment = self.suite.environment(user, injection)
 
-        def world(call: Call) -> Value:
-            return self.suite.run(environment, call)
-
-        def attack() -> Sequence[Call]:
-            found = None if injection is None else self.suite.attack(injection, environment)
-            return () if found is None else found.calls
-
-        agent = Agent(
-            world,
-            self.suite.user_calls(user, environment),
-            asked=self.suite.prompt(user),
-            planted="" if injection is None or not obey else self.suite.goal(injection),
-            attack=attack,
-            bodies=setting.bodies,
-        )
+        agent = self.agent(environment, injection if obey else None)
         if setting.operators is None or not defended:
             asyncio.run(_played(agent, schedule))
             return Played(before, environment, agent.turns, 0)
@@ -86,7 +89,7 @@ class Runner:
 
         async def through() -> None:
             purpose = self.suite.prompt(user)
-            async with gateway(found, purpose, profile, approvals, world) as take:
+            async with gateway(found, purpose, profile, approvals, agent.world) as take:
                 await agent.play(schedule, take)
 
         asyncio.run(through())

@@ -19,6 +19,7 @@ from pydantic_core import to_jsonable_python
 from bench.agentdojo.agent import Call, Turn, letters, texts
 from bench.agentdojo.attacks import LATE, SCRIPTS, Attack, kind
 from safeconduct.kit.yaml import Value
+from safeconduct.ports import JSON
 
 CANONICAL: Final = "canonical"
 VERSIONS: Final = {CANONICAL: "v1.1.2", "v1.2.2": "v1.2.2"}
@@ -117,6 +118,17 @@ class Suite:
             for call in truth
         ]
         return Attack(calls, kind(truth)) if truth else None
+
+    def definitions(self) -> list[JSON]:
+        """The functions as an MCP server lists them."""
+        return [
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "inputSchema": tool.parameters.model_json_schema(),
+            }
+            for tool in self._suite.tools
+        ]
 
     def run(self, environment: TaskEnvironment, call: Call) -> Value:
         """Does a call; what a function returns, as JSON values. Raises what it raises."""
