@@ -26,8 +26,10 @@ MIN_CHARACTERS: Final = 8
 
 _BASIC: Final = "Basic "
 _WORD: Final = 8
-_TAIL: Final = 2 * _WORD - 1
-"""Wherever so many bytes lie in a text, one of the words that it is cut into is whole in them."""
+_STRIDE: Final = 2 * _WORD
+"""Every other word of a text is looked at."""
+_TAIL: Final = _STRIDE + _WORD - 1
+"""Wherever so many bytes lie in a text, one of the words that are looked at is whole in them."""
 
 
 class _Credential(NamedTuple):
@@ -42,8 +44,8 @@ class HeldSecrets:
     """Knows the credentials it is told of, and finds them in the strings and keys of a JSON value
     (`safeconduct.ports.Inspector`): as they are, in base64 and in hexadecimal.
 
-    A text without one is cut into words, and no word is found among those in which a credential may
-    end: so it is of no account how many are held.
+    A text without one is cut into words, and no other word of it is found among those in which a
+    credential may end: so it is of no account how many are held.
     """
 
     def __init__(self) -> None:
@@ -97,7 +99,7 @@ def _credential(secret: str) -> _Credential:
     forms = {one: _in_json(one) for one in _forms(secret)}
     tails = [one[-_TAIL:] for one in forms.values() if len(one) >= _TAIL]
     words = frozenset(
-        word for tail in tails for at in range(_WORD) for word in _words(tail[at : at + _WORD])
+        word for tail in tails for at in range(_STRIDE) for word in _words(tail[at : at + _WORD])
     )
     return _Credential(forms, [one for one in forms.values() if len(one) < _TAIL], words)
 
@@ -123,7 +125,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 def _words(data: bytes) -> memoryview[int]:
     whole = len(data) - len(data) % _WORD
-    return memoryview(data)[:whole].cast("Q")
+    return memoryview(data)[:whole].cast("Q")[:: _STRIDE // _WORD]
 
 
 def _in_json(text: str) -> bytes:

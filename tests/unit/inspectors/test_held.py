@@ -65,7 +65,7 @@ def test_the_last_used_are_known() -> None:
     assert held.inspect([secrets[MAX_HELD]])
 
 
-@pytest.mark.parametrize("length", [8, 14, 15, 16, 23, 64])
+@pytest.mark.parametrize("length", [8, 15, 16, 22, 23, 24, 64])
 def test_it_is_found_at_every_offset_and_only_whole(length: int) -> None:
     secret = "".join(chr(ord("A") + number % 57) for number in range(length))
     held = holding(secret)
