@@ -16,6 +16,8 @@ import msgspec
 from safeconduct.audit.changes import KIND, Change, change
 from safeconduct.audit.notes import BadNote
 from safeconduct.audit.records import SEQUENCE, decode
+from safeconduct.audit.verify.forms import Forms
+from safeconduct.audit.verify.payloads import Lost as Gone
 from safeconduct.audit.verify.payloads import Payloads
 from safeconduct.audit.verify.report import MAX_LISTED, Code, Finding
 
@@ -75,8 +77,8 @@ class Reader:
     """Fills the contents of a piece."""
 
     def __init__(self, directory: Path) -> None:
-        self.contents = contents = Contents()
-        self._counted, self._pairs = contents.counted, contents.pairs
+        self.contents = Contents()
+        self._forms = Forms()
         self._payloads = Payloads(directory)
 
     def close(self) -> None:
@@ -86,29 +88,62 @@ class Reader:
     def add(self, first: int, entries: list[bytes]) -> None:
         """Takes in proven entries, of which the first has that number."""
         contents = self.contents
-        kinds, waiting = contents.kinds, contents.waiting
+        kinds, waiting, payloads = contents.kinds, contents.waiting, contents.payloads
+        counted, pairs = contents.counted, contents.pairs
+        read, find = self._forms.read, self._payloads.find
         for seq, data in enumerate(entries, first):
-            try:
-                record = decode(data)
-            except ValueError as error:
-                self._found("edited", str(error), seq)
+            formed = read(data)
+            if formed is None:
+                self._entry(seq, data)
                 continue
-            if record.get(SEQUENCE) != seq:
-                self._found("edited", f"says that it is number {record.get(SEQUENCE)}", seq)
-            contents.newest_ms = record.get("at_ms", contents.newest_ms)
-            kind = str(record.get("kind"))
+            # As `_entry` of what nearly all records are: in one piece, as calls are dear here.
+            agent, at_ms, decision, kind, n, pair_n, file, offset, size, kid, sha256, *more = formed
+            task, task_n, tenant, user, verdict = more
+            if n != str(seq):
+                self._misnumbered(seq, n)
+            contents.newest_ms = int(at_ms)
             kinds[kind] = kinds.get(kind, 0) + 1
-            if kind == "decision":
-                if record.get("verdict") == "permit":
-                    waiting[str(record.get("decision"))] = None
-            elif kind == "outcome":
-                self._outcome(str(record.get("decision")), seq)
-            elif kind in _OF_THE_LOG:
-                self._of_the_log(record, kind, seq)
-            if "task_n" in record:
-                self._count(record, kind, seq)
-            if "payload" in record:
-                self._payload(record["payload"], seq, str(record.get("task")))
+            if verdict == "permit":
+                waiting[decision] = None
+            elif not agent:
+                self._outcome(decision, seq)
+            if pair_n:
+                numbers = counted.get(task) or counted.setdefault(task, ([], []))
+                numbers[0].append(int(task_n))
+                numbers[1].append(int(pair_n))
+                if agent and task not in pairs:
+                    pairs[task] = f"{tenant} {agent} {user}"
+            if file:
+                payloads[kid] = payloads.get(kid, 0) + 1
+                lost = find(int(file), int(offset), int(size), sha256)
+                if lost is not None:
+                    self._lose(lost, seq, task, kid, int(file))
+
+    def _entry(self, seq: int, data: bytes) -> None:
+        """Takes in what no form reads."""
+        try:
+            record = decode(data)
+        except ValueError as error:
+            self._found("edited", str(error), seq)
+            return
+        self._forms.learn(data, record)
+        kind = str(record.get("kind"))
+        if record.get(SEQUENCE) != seq:
+            self._misnumbered(seq, record.get(SEQUENCE))
+        contents = self.contents
+        contents.newest_ms = record.get("at_ms", contents.newest_ms)
+        contents.kinds[kind] = contents.kinds.get(kind, 0) + 1
+        if kind == "decision":
+            if record.get("verdict") == "permit":
+                contents.waiting[str(record.get("decision"))] = None
+        elif kind == "outcome":
+            self._outcome(str(record.get("decision")), seq)
+        elif kind in _OF_THE_LOG:
+            self._of_the_log(record, kind, seq)
+        if "task_n" in record:
+            self._count(record, kind, seq)
+        if "payload" in record:
+            self._payload(record["payload"], seq, str(record.get("task")))
 
     def behind(self, size: int, entries: list[bytes]) -> None:
         """Takes down the time of the first records behind a claimed tree."""
@@ -123,18 +158,20 @@ class Reader:
         else:
             self.contents.early.append((seq, decision))
 
+    def _misnumbered(self, seq: int, said: object) -> None:
+        self._found("edited", f"says that it is number {said}", seq)
+
     def _count(self, record: Record, kind: str, seq: int) -> None:
         task, task_n, pair_n = record.get("task"), record["task_n"], record.get("pair_n")
         if type(task_n) is not int or type(pair_n) is not int or type(task) is not str:
             self._found("edited", "a counter that is no number, or of no task", seq)
             return
-        counted = self._counted.get(task)
-        if counted is None:
-            counted = self._counted[task] = ([], [])
-        counted[0].append(task_n)
-        counted[1].append(pair_n)
-        if task not in self._pairs and (pair := _pair(record, kind)) is not None:
-            self._pairs[task] = pair
+        numbers = self.contents.counted.setdefault(task, ([], []))
+        numbers[0].append(task_n)
+        numbers[1].append(pair_n)
+        pairs = self.contents.pairs
+        if task not in pairs and (pair := _pair(record, kind)) is not None:
+            pairs[task] = pair
 
     def _payload(self, said: object, seq: int, task: str) -> None:
         if not isinstance(said, dict):
@@ -147,9 +184,12 @@ class Reader:
         self.contents.payloads[kid] = self.contents.payloads.get(kid, 0) + 1
         lost = self._payloads.look(payload)
         if lost is not None:
-            code, sentence = lost
-            found = Finding(code, f"record {seq}: {sentence}", seq)
-            self.contents.lost.append(Lost(seq, task, kid, _file(payload), found))
+            self._lose(lost, seq, task, kid, _file(payload))
+
+    def _lose(self, lost: Gone, seq: int, task: str, kid: str, file: int) -> None:
+        code, sentence = lost
+        found = Finding(code, f"record {seq}: {sentence}", seq)
+        self.contents.lost.append(Lost(seq, task, kid, file, found))
 
     def _of_the_log(self, record: Record, kind: str, seq: int) -> None:
         """A record that says how the log itself is to be read."""

@@ -16,9 +16,8 @@ _HEAD: Final = Struct(">II")
 _CHECKSUM_BYTES: Final = 4
 _FILES: Final = 10**8
 _OFFSETS: Final = 1 << 62
-_SIZES: Final = 1 << 31
 
-_prefix: Final = _HEAD.unpack_from
+_head: Final = _HEAD.pack
 
 Lost = tuple[Literal["edited", "payload-missing"], str]
 
@@ -42,18 +41,30 @@ class Payloads:
             return "edited", "a payload without place, size or digest"
         if not (type(number) is type(offset) is type(size) is int):
             return "edited", "a payload without place, size or digest"
-        if not 0 <= number < _FILES or not 0 <= offset < _OFFSETS or not 0 < size < _SIZES:
+        return self.find(number, offset, size, digest)
+
+    def find(self, number: int, offset: int, size: int, digest: object) -> Lost | None:
+        """As `look`, of what a record says: in which file, where in it, how long, and the digest of
+        what was sealed.
+
+        Raises: as it does.
+        """
+        if (
+            not 0 <= number < _FILES
+            or not 0 <= offset < _OFFSETS
+            or not 0 < size < blobs.MOST_BYTES
+        ):
             return "edited", "a payload at a place that cannot be"
+        if self._is_sealed(number, offset, size, digest):
+            return None
+        self.close()  # what is held of it may be older than the payload
+        if self._is_sealed(number, offset, size, digest):
+            return None
+        where = f"{blobs.path(self._directory, number).name} at {offset}"
         framed = self._framed(number, offset, size)
-        if not _is_sealed(framed, size, digest):
-            self.close()  # what is held of it may be older than the payload
-            framed = self._framed(number, offset, size)
-            if not _is_sealed(framed, size, digest):
-                where = f"{blobs.path(self._directory, number).name} at {offset}"
-                if not framed.strip(b"\0") or len(framed) < _HEAD.size + size:
-                    return "payload-missing", f"its payload is gone ({where})"
-                return "edited", f"its payload is not what was sealed ({where})"
-        return None
+        if not framed.strip(b"\0") or len(framed) < _HEAD.size + size:
+            return "payload-missing", f"its payload is gone ({where})"
+        return "edited", f"its payload is not what was sealed ({where})"
 
     def close(self) -> None:
         """Lets go of the open file."""
@@ -66,13 +77,10 @@ class Payloads:
         except FileNotFoundError:
             return b""
 
-
-def _is_sealed(framed: bytes, size: int, digest: object) -> bool:
-    if len(framed) != _HEAD.size + size:
-        return False
-    checksum, length = _prefix(framed)
-    return (
-        length == size
-        and zlib.crc32(framed[_CHECKSUM_BYTES:]) == checksum
-        and sha256(framed[_HEAD.size :]).hexdigest() == digest
-    )
+    def _is_sealed(self, number: int, offset: int, size: int, digest: object) -> bool:
+        framed = self._framed(number, offset, size)
+        return (
+            framed[: _HEAD.size] == _head(zlib.crc32(framed[_CHECKSUM_BYTES:]), size)
+            and len(framed) == _HEAD.size + size
+            and sha256(framed[_HEAD.size :]).hexdigest() == digest
+        )
