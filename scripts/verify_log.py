@@ -248,17 +248,17 @@ def check_bundle(archive: zipfile.ZipFile, args: Namespace) -> str:
         sealed, digest = has.get(f"payloads/{seq}"), records[seq].get("payload", {}).get("sha256")
         if sealed is not None and sha(sealed).hex() != digest:
             found.append(("edited", f"record {seq}: its payload"))
-    answer = {one["n"]: one["leaf"] for one in case["answer"]}
-    if answer.items() - leaves.items():
+    if {(one["n"], one["leaf"]) for one in case["answer"]} - {*leaves.items()}:
         found.append(("edited", "a record of the answer is missing, or is another"))
+    own = {seq for seq, one in records.items() if one.get("case") == sha(has["case.json"]).hex()}
     if case["complete"]:
-        check_complete(case["asked"], case["complete"], records, {*answer})
-    copy = sha(has["case.json"]).hex() not in {one.get("case") for one in records.values()}
-    by = f"{case['complete']}, of {case['asked']!r}; from a copy of the log: {copy}"
-    return f"{len(records)} records, {len(answer)} asked for, complete by {by}"
+        check_complete(case, records, own)
+    by = f"{case['complete']}, of {case['asked']!r}; from a copy of the log: {not own}"
+    return f"{len(records)} records, {len(case['answer'])} asked for, complete by {by}"
 
 
-def check_complete(asked: Record, name: str, records: dict[int, Record], answer: set[int]) -> None:
+def check_complete(case: Record, records: dict[int, Record], own: set[int]) -> None:
+    asked, name, answer = case["asked"], case["complete"], {one["n"] for one in case["answer"]}
     start = {one["task"]: pair_of(one) for one in records.values() if one.get("phase") == "started"}
     mine = asked["task"] if name == "task_n" else pair_of(asked)
     members = list[tuple[int, int, int]]()
@@ -266,9 +266,9 @@ def check_complete(asked: Record, name: str, records: dict[int, Record], answer:
         if name in one and mine == (one["task"] if name == "task_n" else start.get(one["task"])):
             members.append((one[name], one.get("at_ms") or one["started_ms"], seq))
     since, until = asked.get("since_ms", 0), asked["until_ms"]
-    (first, begun, _), (_, ended, _) = members[0], members[-1]
-    gap = [one[0] for one in members] != [*range(first, first + len(members))]
-    if gap or (first != 1 and begun >= since) or ended < until:
+    numbers, times, seqs = zip(*members, strict=True)  # the question itself is the last of them
+    gap = [*numbers] != [*range(numbers[0], numbers[-1] + 1)] or not own <= {*seqs}
+    if gap or (numbers[0] != 1 and times[0] >= since) or times[-1] < until:
         found.append(("truncated", f"not complete: {name} has a gap, or ends within the time"))
     left_out = {seq for _, at, seq in members if since <= at < until} - answer
     if left_out and not {"tool", "verdict", "label", "kind", "reason", "limit"} & {*asked}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,29 +26,39 @@ from tests.support.trails import START_MS, Trail
 
 Members = dict[str, bytes]
 
+RECORDS, PROOFS = "records.jsonl", "proofs.jsonl"
 EDITED, TRUNCATED, FORKED, UNWITNESSED = 11, 10, 12, 14
 
 
-@pytest.fixture
-def bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+def trail() -> Trail:
     """What one agent did for one user in half an hour out of the middle; others were at it too."""
-    log, where = tmp_path / "log", tmp_path / "case.zip"
-    trail = Trail()
+    made = Trail()
     for task, user in (("t_1", "jane"), ("t_2", "joe"), ("t_3", "jane")):
-        trail.start(task, user=user)
+        made.start(task, user=user)
         for _ in range(3):
-            trail.call(task)
-    trail.at_ms = START_MS + 3_600_000
-    trail.call("t_1")
-    trail.write(log)
+            made.call(task)
+    made.at_ms = START_MS + 3_600_000
+    made.call("t_1")
+    return made
+
+
+def exported(made: Trail, log: Path, where: Path) -> Path:
+    """A bundle of the half hour."""
+    made.write(log)
     tree = checkpoint.load(log)
     assert tree is not None
     sign(log, tree)
     given = ["--case", "C-1", "--agent", "triage", "--user", "jane", "--out", str(where)]
     until = ["--until", "2026-11-18T11:36:40Z"]
     assert main.main(["audit", "export", str(log), *given, *until]) == 0
-    capsys.readouterr()
     return where
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    made = exported(trail(), tmp_path / "log", tmp_path / "case.zip")
+    capsys.readouterr()
+    return made
 
 
 def members(bundle: Path) -> Members:
@@ -319,6 +330,36 @@ def test_both_verifiers_say_what_was_done(
     ):
         assert said.code == damage.code, said.text
         assert f"\n{sentence}" in f"\n{said.text}", said.text
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_question_on_record_shows_what_a_clock_that_was_set_back_would_hide(
+    hidden: bool, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A task of the half hour that was written after it is left out, and with it its start."""
+    case = members(bundle)["case.json"]
+    made = trail()
+    if hidden:
+        made.at_ms = START_MS + 60_000
+        made.start("t_4")
+        made.call("t_4")
+    made.at_ms = START_MS + 3_700_000
+    asked = {"kind": "audit.read", "phase": "export", "case": sha256(case).hexdigest()}
+    made.add({**asked, "task": "t_4" if hidden else "t_1"})
+    found = members(exported(made, tmp_path / "later", tmp_path / "later.zip"))
+    kept = [
+        (data, proof)
+        for data, proof in zip(*(lines(found[one]) for one in (RECORDS, PROOFS)), strict=True)
+        if not hidden or b'"t_4"' not in data or b"audit.read" in data
+    ]
+    found |= {"case.json": case}
+    for at, name in enumerate((RECORDS, PROOFS)):
+        found[name] = b"".join(one[at] + b"\n" for one in kept)
+    forged = write(tmp_path / "forged.zip", found)
+    told = ours(capsys, "--bundle", forged)
+    assert "the question is not on record" not in told.text
+    assert "nothing shows that number 16 was the last" in told.text or not hidden
+    assert told.code == theirs(forged).code == (TRUNCATED if hidden else 0)
 
 
 def test_what_was_witnessed_has_to_be_a_beginning_of_what_is_proven(
