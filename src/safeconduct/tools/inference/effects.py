@@ -33,6 +33,8 @@ _MONEY_WORDS: Final = these("amount sum")
 _PAYEES: Final = these(
     "account beneficiary card currency iban payee recipient recipients to wallet"
 )
+_SWITCHED: Final = these("archive claim lock")
+_LANGUAGES: Final = these("cypher gql graphql mutation mutations")
 _SQL: Final = these("mssql mysql postgres postgresql sql sqlite")
 
 
@@ -87,27 +89,34 @@ def _nameless(tool: Definition, told: list[Verb]) -> Iterator[Hit]:
 
 
 def _arguments(tool: Definition, so_far: int) -> Iterator[Hit]:
-    names = {name: split(name) for name in tool.arguments}
-    every = frozenset(word for words in names.values() for word in words)
-    for name, words in names.items():
-        said = tool.arguments[name]
+    every: set[str] = set()
+    for name, said in tool.arguments.items():
+        words = split(name)
+        every.update(words)
         yield from _choosing(words, said)
         yield from _switching(words, said)
-        if said.types & {"string", "array"} or not said.types:
-            if words and words[-1] in _PROGRAMS and not said.choices:
-                yield Hit(Effect.execute, "an argument holds a program or a command")
-            if is_sql(words, said, tool):
-                yield Hit(Effect.execute, "free SQL can change data")
-            if "_".join(words) in _RECEIVERS or _RECEIVERS.intersection(words):
-                if not known.SEARCHING.intersection(tool.words):
-                    yield Hit(Effect.send, "an argument says who is told")
-            elif _GUESTS.intersection(words) and so_far == known.STRICTNESS[Effect.write]:
-                yield Hit(Effect.send, "those whom an argument names are told")
+        if words and (said.types & {"string", "array"} or not said.types):
+            yield from _given(tool, words, said, so_far)
     addresses = every & {"url", "uri", "endpoint", "host"}
-    if addresses and (every & _BODIES or (every & _METHODS)):
+    if addresses and every & (_BODIES | _METHODS):
         yield Hit(Effect.send, "it sends what it is given to an address that it is given")
     if so_far > 0 and every & _MONEY_WORDS and every & _PAYEES:
         yield Hit(Effect.pay, "an amount, and whose it is")
+
+
+def _given(tool: Definition, words: tuple[str, ...], said: Shape, so_far: int) -> Iterator[Hit]:
+    """What an argument of text tells: programs and statements to run, and who is told."""
+    if words[-1] in _PROGRAMS and not said.choices:
+        yield Hit(Effect.execute, "an argument holds a program or a command")
+    if is_sql(words, said, tool):
+        yield Hit(Effect.execute, "free SQL can change data")
+    elif words[-1] in _ASKED and _LANGUAGES & _about(said, tool):
+        yield Hit(Effect.execute, "a query of this language can change data")
+    told = {"_".join(words), *words} & _RECEIVERS
+    if told and not known.SEARCHING.intersection(tool.words):
+        yield Hit(Effect.send, "an argument says who is told")
+    elif _GUESTS.intersection(words) and so_far == known.STRICTNESS[Effect.write]:
+        yield Hit(Effect.send, "those whom an argument names are told")
 
 
 def is_sql(words: tuple[str, ...], said: Shape, tool: Definition) -> bool:
@@ -116,8 +125,11 @@ def is_sql(words: tuple[str, ...], said: Shape, tool: Definition) -> bool:
         return False
     if words[-1] in _STATEMENTS:
         return True
-    about = {word for text in (said.description, tool.description) for word in split(text)}
-    return words[-1] in _ASKED and bool(_SQL & (about | set(tool.words)))
+    return words[-1] in _ASKED and bool(_SQL & _about(said, tool))
+
+
+def _about(said: Shape, tool: Definition) -> set[str]:
+    return {*tool.words, *split(said.description), *split(tool.description)}
 
 
 def _choosing(words: tuple[str, ...], said: Shape) -> Iterator[Hit]:
@@ -139,8 +151,12 @@ def _switching(words: tuple[str, ...], said: Shape) -> Iterator[Hit]:
     if not said.only("boolean"):
         return
     for word in words:
-        if word in known.SURE or word == "ack":
+        if word in known.SURE:
             yield Hit(known.SURE[word], f"a switch says `{word}`")
+    first = words[0] if words else ""
+    effect = known.NOUNS_TOO.get(first)
+    if first in _SWITCHED or effect in (Effect.delete, Effect.pay):
+        yield Hit(effect or Effect.write, f"a switch says `{first}`")
 
 
 def _hints(tool: Definition, so_far: Effect) -> Iterator[Hit]:

@@ -11,6 +11,9 @@ from typing import Any, Final, cast
 import msgspec
 
 MAX_DEPTH: Final = 6
+MAX_PARTS: Final = 1_000
+"""How many parts of a schema are read; one that holds itself has more of them than can be."""
+
 _MAX_REFERENCES: Final = 16
 
 
@@ -51,11 +54,13 @@ def leaves(value: Shape, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 class _Reader:
     def __init__(self, root: object) -> None:
         self._root = root
+        self._parts = 0
 
     def shape(self, schema: object, depth: int) -> Shape:
-        found = self._resolved(schema)
-        if depth > MAX_DEPTH:
+        self._parts += 1
+        if depth > MAX_DEPTH or self._parts > MAX_PARTS:
             return Shape()
+        found = self._resolved(schema)
         parts = [found]
         for key in ("anyOf", "oneOf", "allOf"):
             parts += [self._resolved(one) for one in _list(found.get(key))]

@@ -30,6 +30,10 @@ _HEADINGS: Final = these(
     "arg args argument arguments example examples input inputs note param parameter parameters "
     "params return returns usage"
 )
+_THEN: Final = these("and then")
+_JOINING: Final = known.CONJUNCTIONS | these(", also it tool will")
+_SKIPPED: Final = known.DETERMINERS - known.PREPOSITIONS
+_IT: Final = these("it them")
 _MARKED: Final = these("mark modify overwrite")
 
 
@@ -50,23 +54,19 @@ def of_name(name: str, description: Sequence[Verb]) -> list[Verb]:
     found: list[Verb] = []
     nouns: list[Verb] = []
     for place, word in enumerate(words):
-        after = words[place - 1] if place else ""
+        before, after = words[place - 1] if place else "", words[place + 1 :]
+        joined = before in known.CONJUNCTIONS
         if word == "convert" and known.CONVERTIBLE & {singular(one) for one in words}:
             found.append(Verb(Effect.read, word))
         elif word in known.SURE:
-            found.append(_made(known.SURE[word], word, words[place + 1 :] or words[:place]))
-        elif (
-            word in known.READING
-            and words[place + 1 : place + 2] != ()
-            and (words[place + 1] in known.FOLLOWED and word == "check")
-        ):
-            found.append(Verb(Effect.execute, word))
+            found.append(_made(known.SURE[word], word, after or words[:place]))
         elif word in known.READING:
-            found.append(Verb(Effect.read, word))
-        elif word in known.NOUNS_TOO and after in known.CONJUNCTIONS:
-            found.append(_made(known.NOUNS_TOO[word], word, words[place + 1 :]))
-        elif word in known.NOUNS_TOO and not found and not nouns:
-            nouns.append(_made(known.NOUNS_TOO[word], word, words[place + 1 :]))
+            other = word == "check" and known.FOLLOWED.intersection(after[:1])
+            found.append(Verb(Effect.execute if other else Effect.read, word))
+        elif word in known.NOUNS_TOO and (joined or not (found or nouns)):
+            (found if joined else nouns).append(_made(known.NOUNS_TOO[word], word, after))
+        elif joined and words[place - 2] in known.READING:
+            found.append(Verb(Effect.execute, before))
     told = bool(description) and description[0].word not in known.NOUNS_TOO
     if _only_named(words, nouns, description):
         return [Verb(Effect.read, words[-1])]
@@ -92,10 +92,13 @@ def _made(effect: Effect, word: str, object_: Sequence[str]) -> Verb:
         if one in known.PREPOSITIONS or one in known.CONJUNCTIONS:
             break
         nouns.append(singular(one))
+    if "draft" in nouns and word in _MAKING:
+        return Verb(effect, word)
     if known.MONEY.intersection(nouns) or (nouns and nouns[-1] in known.MONEY_ALONE):
         return Verb(Effect.pay, word)
-    if effect is Effect.write and nouns and nouns[-1] in known.OUTBOUND and word in _MAKING:
-        return Verb(Effect.send, word)
+    if effect is Effect.write and nouns and word in _MAKING:
+        read_by_others = nouns[-1] in known.OUTBOUND or known.SHARED.intersection(nouns)
+        return Verb(Effect.send if read_by_others else effect, word)
     return Verb(effect, word)
 
 
@@ -132,19 +135,38 @@ def _first(words: Sequence[str]) -> tuple[int, Form, Verb | None]:
 
 
 def _joined(words: Sequence[str], start: int, head: Form | None) -> Iterator[Verb]:
-    """Verbs after `and`, `then`, a comma …, in the form of the first one."""
-    for place in range(max(start, 1), len(words)):
-        before = words[place - 1]
-        if before not in known.CONJUNCTIONS and before not in {",", "will"}:
-            continue
-        form, verb = _verb(words[place], words[place + 1 :], known.SURE.get)
-        if verb is not None and (form == head or head is None or words[place] not in known.PLURALS):
+    """Verbs after `and`, `then`, a comma …, in the form of the first one; and `by creating`."""
+    before = ""
+    for place, word in enumerate(words):
+        if word.endswith("ly"):
+            continue  # `and permanently deletes`
+        if place >= start:
+            yield from _after(before, word, words[place + 1 :], head)
+        before = word
+
+
+def _after(before: str, word: str, after: Sequence[str], head: Form | None) -> Iterator[Verb]:
+    form, verb = _verb(word, after, known.SURE.get)
+    if verb is not None and before == "by" and form == "ing":
+        yield verb
+    if before not in _JOINING:
+        return
+    if verb is not None:
+        if form == head or head is None or word not in known.PLURALS:
             yield verb
-            continue
-        form, verb = _verb(words[place], words[place + 1 :], known.NOUNS_TOO.get)
-        follows = words[place + 1] if place + 1 < len(words) else ""
-        if verb is not None and follows in known.DETERMINERS and head in (None, form):
+        return
+    form, verb = _verb(word, after, known.NOUNS_TOO.get)
+    follows = after[0] if after else ""
+    if verb is not None:
+        if follows in known.DETERMINERS and head in (None, form):
             yield verb
+    elif follows in _IT and before in _THEN and not _harmless(word):
+        yield Verb(Effect.execute, before)
+
+
+def _harmless(word: str) -> bool:
+    known_ones = known.READING | known.HARMLESS
+    return word in known.DETERMINERS or any(form in known_ones for form in verb_forms(word))
 
 
 def _later(words: Sequence[str]) -> Iterator[Verb]:
@@ -188,7 +210,7 @@ def _verb(
             effect = Effect.read
         if effect is not None:
             how: Form = "base" if form == word else "ing" if word.endswith("ing") else "third"
-            object_ = [one for one in after if one not in known.DETERMINERS][:4]
+            object_ = [one for one in after if one not in _SKIPPED][:4]
             return how, _made(effect, form, object_)
     return "base", None
 

@@ -17,8 +17,8 @@ STRICTNESS: Final[Mapping[Effect, int]] = {effect: rank for rank, effect in enum
 
 READING: Final = these(
     "analyse analyze browse calculate cat check compare compute count describe diff discover "
-    "enumerate estimate explain fetch find get glob grep head inspect list lookup ls peek ping "
-    "preview query read retrieve return search show stat summarise summarize tail translate "
+    "enumerate estimate explain fetch find get glob grep head inspect list look lookup ls peek "
+    "ping preview query read retrieve return search show stat summarise summarize tail translate "
     "validate view whoami"
 )
 """What only looks. A verb that is in no list here is not known, and counts as execution."""
@@ -26,8 +26,14 @@ READING: Final = these(
 SEARCHING: Final = these("browse count find glob grep list lookup query search")
 """What chooses by conditions: its arguments are filters rather than addresses."""
 
-CONVERTIBLE: Final = these("currency date length temperature time timestamp timezone unit weight")
+CONVERTIBLE: Final = these("date length temperature time timestamp timezone unit weight")
 """What can be converted without changing anything; a lead or a file cannot."""
+
+HARMLESS: Final = these(
+    "convert decode display extract filter format group order paginate parse print rank render "
+    "sort transform"
+)
+"""What a description may say besides about what it has read: `… and sort them`."""
 
 LOOKS: Final = these("lookup query search")
 """What can be performed without changing anything."""
@@ -53,34 +59,35 @@ _SURE: Final[Mapping[Effect, str]] = {
         "unmute unpin unregister unsubscribe unstar unwatch update upsert write"
     ),
     Effect.send: (
-        "announce broadcast deliver disclose emit forward notify publish reply repost resend "
-        "respond resubmit retweet send submit transmit upload"
+        "announce broadcast deliver disclose emit escalate forward notify publish relay reply "
+        "repost resend respond resubmit retweet send submit transmit upload"
     ),
     Effect.delete: (
-        "cancel cleanup delete destroy discard dismiss erase evict expunge kill purge remove "
-        "revoke rm rmdir terminate trash truncate uninstall unpublish unshare wipe"
+        "cancel cleanup consume delete destroy discard dismiss erase evict expunge kill purge "
+        "remove revoke rm rmdir terminate trash truncate uninstall unpublish unshare wipe"
     ),
     Effect.execute: (
         "compile eval evaluate exec execute impersonate inject install invoke kickoff launch "
         "login logout migrate perform reboot redeploy rerun reset restart rollback shutdown spawn "
         "sudo suspend unmount"
     ),
-    Effect.pay: "buy disburse donate pay prepay reimburse remit repay withdraw",
+    Effect.pay: ("buy deduct disburse donate pay prepay redeem reimburse remit repay withdraw"),
 }
 
 _NOUNS_TOO: Final[Mapping[Effect, str]] = {
     Effect.write: (
-        "allow archive backup block bookmark branch change checkout claim clone close comment "
-        "commit complete copy cordon decrease draft export favorite flag follow fork format hide "
-        "import increase index label leave like link lock log make map merge open patch pin plan "
-        "promote pull rate react record request review save schedule scan sign snapshot squash "
-        "stage star stash switch tag taint touch track transition turn uncordon upgrade vote watch"
+        "acquire allocate allow archive backup block bookmark branch bump capture change "
+        "checkout claim clone close comment commit complete copy cordon decrease draft export "
+        "favorite flag follow fork format hide import increase index issue label leave like "
+        "link lock log make map merge open patch persist pin plan promote pull rate react "
+        "record request review save scan schedule sign snapshot squash stage star stash switch "
+        "tag taint touch track transition turn uncordon upgrade vote watch"
     ),
     Effect.send: (
         "alert blast call dial dm email fax invite mail mention message phone post push share text "
         "tweet whisper"
     ),
-    Effect.delete: "ban clean clear drop empty expire flush kick prune strip void",
+    Effect.delete: ("ban clean clear drop empty expire flush kick pop prune strip void"),
     Effect.execute: (
         "apply bash boot build click command connect control debug deploy disconnect dispatch "
         "drag drain drive exploit fill hover interrupt job mount navigate pause play power press "
@@ -118,8 +125,11 @@ MONEY: Final = these(
 )
 """What moves money when it is created or changed, wherever it stands in a name."""
 
-MONEY_ALONE: Final = these("bid booking cart checkout order reservation trade wire")
+MONEY_ALONE: Final = these("bid booking cart checkout currency order reservation trade wire")
 """The same, where it is what is made and not what something is made for: `create_order_note`."""
+
+SHARED: Final = these("public shared sharing")
+"""What is made for others: `create_shared_link`."""
 
 PREPOSITIONS: Final = these(
     "about after as at before between by for from in into of on onto over per through to under "
@@ -136,5 +146,8 @@ DETERMINERS: Final = these(
 ADVICE: Final = these("add adjust call make put run save set test start type")
 """What later sentences of a description tell the caller to do: `Set limit to 10 for …`."""
 
-PLURALS: Final = these("edits forwards inserts marks moves puts saves sets stores updates")
+PLURALS: Final = these(
+    "downloads duplicates edits forwards grants inserts installs launches marks moves puts replies "
+    "resets restarts saves sets stores updates uploads"
+)
 """Nouns that look like a sure verb in the third person."""

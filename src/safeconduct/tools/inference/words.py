@@ -83,5 +83,6 @@ _IRREGULAR: Final = {
 
 def sentences(text: str) -> list[list[str]]:
     """The words of each sentence, in lower case; commas and opening brackets stay as words."""
-    found = (_SPOKEN.findall(part.lower()) for part in _SENTENCE.split(text[:MAX_TEXT]))
+    plain = text[:MAX_TEXT].lower().replace("e-mail", "email")
+    found = (_SPOKEN.findall(part) for part in _SENTENCE.split(plain))
     return [words for words in found if words]

@@ -101,7 +101,14 @@ def _text(value: str) -> str:
     plain = _PLAIN.fullmatch(value) or _SCOPE.fullmatch(value)
     if plain and value.lower() not in _MEANS_MORE:
         return value
-    return json.dumps(value)
+    return '"' + "".join(map(_letter, value)) + '"'
+
+
+def _letter(letter: str) -> str:
+    """A letter in double quotes (YAML 1.2.2 section 5.7)."""
+    if letter.isprintable():
+        return f"\\{letter}" if letter in '"\\' else letter
+    return f"\\U{ord(letter):08x}"
 
 
 def _with(line: str, reason: str | None) -> str:
