@@ -138,7 +138,8 @@ class _Manifest:
             if said.decimals and said.role != "amount":
                 self._error(
                     (*where, "decimals"),
-                    f"`{argument}` is a {said.role}, and only an amount has digits after a point",
+                    f"`{argument}` has the role {said.role}, and only an amount has digits after a "
+                    "point",
                     "leave out `decimals`, or write `role: amount`",
                 )
             if tool.effect is Effect.pay and said.needs == "any" and said.role in CONTROL_ROLES:

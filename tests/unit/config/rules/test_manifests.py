@@ -1,5 +1,7 @@
 """What a manifest refers to exists."""
 
+from pathlib import Path
+
 import pytest
 
 from safeconduct.config import examine_files
@@ -148,3 +150,71 @@ def test_what_looks_like_free_sql_is_said_to_be(gateway: Gateway, argument: str)
 def test_rows_and_their_tenant_are_named(gateway: Gateway, rows: str) -> None:
     gateway.change(MAIL, "effect: send", f"effect: send\n    returns: {{rows: {rows}}} # here")
     gateway.expect("has a `*`")
+
+
+PAY = """\
+upstream: bank
+tools:
+  pay_bill:
+    effect: pay
+    scopes: [bank:pay]
+    arguments: {iban: {role: account}, amount: {role: amount, decimals: 2}}
+    returns:
+      fields: {bills.*.id: {integrity: trusted, vouches_for: [object-id], type: bank.bill}}
+      owned: {at: bills.*, owner: holder}
+"""
+
+
+def alone(tmp_path: Path, old: str = "", new: str = "") -> list[tuple[int, str, str]]:
+    assert old in PAY
+    file = tmp_path / "bank.yaml"
+    file.write_text(PAY.replace(old, new) if old else PAY, encoding="utf-8")
+    problems = examine_files([file]).problems
+    return [(one.line, one.sentence, one.fix) for one in problems if not one.warning]
+
+
+def test_a_tool_that_pays(tmp_path: Path) -> None:
+    assert alone(tmp_path) == []
+
+
+def test_only_amounts_have_digits_after_a_point(tmp_path: Path) -> None:
+    assert alone(tmp_path, "role: account", "role: account, decimals: 2") == [
+        (
+            6,
+            "`iban` has the role account, and only an amount has digits after a point",
+            "leave out `decimals`, or write `role: amount`",
+        )
+    ]
+
+
+@pytest.mark.parametrize("argument", ["role: account", "role: amount, decimals: 2"])
+def test_what_is_paid_needs_a_voucher(tmp_path: Path, argument: str) -> None:
+    ((line, sentence, _),) = alone(tmp_path, argument, f"{argument}, needs: any")
+    assert line == 6
+    assert "steers what is paid" in sentence
+
+
+def test_content_of_a_payment_needs_none(tmp_path: Path) -> None:
+    assert alone(tmp_path, "role: account", "role: content, needs: any") == []
+
+
+@pytest.mark.parametrize(
+    ("at", "fix"),
+    [
+        ("bills", "did you mean `bills.*`?"),
+        ("$", "write the path of a field that vouches, to its last `*`"),
+        ("bill.*", "did you mean `bills.*`?"),
+    ],
+)
+def test_rows_with_owners_are_rows_of_fields_that_vouch(tmp_path: Path, at: str, fix: str) -> None:
+    ((line, sentence, found),) = alone(tmp_path, "at: bills.*", f"at: {at}")
+    assert line == 9
+    assert f"in a row at `{at}`" in sentence
+    assert found == fix
+
+
+def test_one_object_may_have_an_owner(tmp_path: Path) -> None:
+    whole = "bills.*.id: {integrity: trusted, vouches_for: [object-id], type: bank.bill}}\n"
+    single = whole.replace("bills.*.", "")
+    owned = "      owned: {at: "
+    assert alone(tmp_path, f"{whole}{owned}bills.*", f"{single}{owned}$") == []
