@@ -7,8 +7,8 @@ pseudonyms, inspectors that know credentials; the process that signs is not coun
 the disk that holds the temporary directory.
 
 `slow` is that disk with 2 ms more for every flush, `lone` and `few` are one caller and sixteen.
-`bare` has no payloads, pseudonyms or inspectors, and behind the log nothing but counters;
-`uninspected` is all but the inspectors.
+`uninspected` is all but the inspectors, `sealed` has nothing but counters behind the log besides,
+so that it is what the log itself takes, and `bare` no payloads and pseudonyms either.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
+from enum import IntEnum, auto
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
@@ -55,6 +56,15 @@ RESULT: Final[dict[str, Any]] = {
         "isError": False,
     }
 }
+
+
+class Extent(IntEnum):
+    """What stands around the log: each has all that those before it have."""
+
+    bare = auto()
+    sealed = auto()
+    stateful = auto()
+    whole = auto()
 
 
 class Round(NamedTuple):
@@ -119,8 +129,9 @@ def measure(rows: int) -> dict[str, float]:
         "slow": lambda: _round(mix, slower_s=SLOWER_S),
         "few": lambda: _round(mix, in_flight=FEW),
         "lone": lambda: _round(mix, in_flight=1),
-        "uninspected": lambda: _round(mix, inspected=False),
-        "bare": lambda: _round(mix, whole=False),
+        "uninspected": lambda: _round(mix, extent=Extent.stateful),
+        "sealed": lambda: _round(mix, extent=Extent.sealed),
+        "bare": lambda: _round(mix, extent=Extent.bare),
     }
     rounds: dict[str, list[Round]] = {name: [] for name in kinds}
     for _ in range(ROUNDS):
@@ -147,8 +158,7 @@ def _round(
     *,
     in_flight: int = IN_FLIGHT,
     slower_s: float = 0.0,
-    inspected: bool = True,
-    whole: bool = True,
+    extent: Extent = Extent.whole,
 ) -> Round:
     def flushed(fd: int) -> None:
         if slower_s:
@@ -158,8 +168,8 @@ def _round(
     with tempfile.TemporaryDirectory() as place, patch("safeconduct.audit.tail.flush", flushed):
         directory = Path(place)
         tenant = mix.decision["tenant"]
-        with _opened(directory, tenant, inspected=inspected, whole=whole) as (log, sealer):
-            if whole:
+        with _opened(directory, tenant, extent) as (log, sealer):
+            if extent >= Extent.stateful:
                 uvloop.run(_started(log, mix.decision, in_flight))
             before = log.size
             cpu_us, acks_ms = uvloop.run(_filled(log, mix, sealer, in_flight))
@@ -174,19 +184,20 @@ def _round(
 
 @contextlib.contextmanager
 def _opened(
-    directory: Path, tenant: str, *, inspected: bool, whole: bool
+    directory: Path, tenant: str, extent: Extent
 ) -> Generator[tuple[Log, PayloadSealer | None]]:
     with contextlib.ExitStack() as held:
         projection: Projection = Counts()
         boundary = sealer = None
-        if whole:
+        if extent >= Extent.stateful:
             projection = TaskState(directory / "state.sqlite3")
             held.callback(projection.close)
+        if extent >= Extent.sealed:
             keys = Keystore(directory / "keys")
             held.callback(keys.close)
             known = HeldSecrets()
             known.note("Bearer a-credential-of-this-gateway")
-            inspectors = (SecretInspector(), known) if inspected else ()
+            inspectors = (SecretInspector(), known) if extent >= Extent.whole else ()
             boundary = Boundary(keys, tenant, inspectors)
             sealer = PayloadSealer(keys, inspectors)
         log = Log.open(
