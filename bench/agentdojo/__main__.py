@@ -73,14 +73,22 @@ def settings(given: argparse.Namespace) -> dict[str, list[Setting]]:
 
 def ran(jobs: Sequence[Job], workers: int) -> Iterator[Found]:
     """In processes beside each other; tells on stderr how far it is."""
-    # Engines and suites are loaded before, so that each process begins with them.
+    # One process takes all runs of a user task: they are in the same environments.
+    groups: dict[tuple[str, str, str], list[Job]] = {}
+    for job in jobs:
+        groups.setdefault((job.setting.version, job.suite, job.user), []).append(job)
+    # What is loaded by now, each process begins with.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(run, job) for job in jobs]
+        futures = [pool.submit(run_each, group) for group in groups.values()]
         for number, future in enumerate(as_completed(futures), 1):
-            yield future.result()
-            print(f"\r{number} of {len(jobs)} tasks", end="", file=sys.stderr, flush=True)
+            yield from future.result()
+            print(f"\r{number} of {len(groups)} tasks", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+
+
+def run_each(jobs: Sequence[Job]) -> list[Found]:
+    return [run(job) for job in jobs]
 
 
 def told(name: str, version: str, found: dict[str, list[Found]]) -> dict[str, Figures]:
