@@ -64,7 +64,7 @@ def test_the_guides_review_is_what_a_review_says() -> None:
         f"desk.refund: {found.state}\n    says:     {found.says}\n"
         f"    stricter: {found.stricter[0]}\n    pin: {digest(definitions[1])}\n"
     )
-    assert shown in [text for _, language, text in FENCE.findall(GUIDE.read_text())]
+    assert shown in [block for _, _, block in FENCE.findall(GUIDE.read_text())]
 
 
 @pytest.mark.parametrize("row", EFFECTS, ids=lambda row: row[0])

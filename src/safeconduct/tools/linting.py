@@ -6,7 +6,7 @@ Whoever means it says so: a comment with the word `because`, in the line or abov
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -59,12 +59,24 @@ def doubts(draft: Draft, report: Report) -> None:
     }
     zones = [zone.max_label for part in draft.zones for zone in part.value.zones]
     most = max((Confidentiality[one] for one in zones), default=None) if draft.whole else None
+    asked = set(_asked(part.value for part in draft.manifests.values()))
     for part in draft.manifests.values():
         for name, tool in part.value.tools.items():
+            if f"{part.value.upstream}.{name}" in asked and not tool.scopes:
+                continue  # it is there for the gateway alone
             for doubt in _Tool(name, tool, given, most).doubts():
                 place = ("tools", name, *doubt.place)
                 if not _settled(part, place):
                     report.warn(part.file, place, doubt.sentence, doubt.fix)
+
+
+def _asked(manifests: Iterable[Manifest]) -> Iterator[str]:
+    """The tools that the gateway asks for facts."""
+    for manifest in manifests:
+        of_tools = (one for tool in manifest.tools.values() for one in tool.resolvers.values())
+        for resolver in (*manifest.resolvers.values(), *of_tools):
+            upstream, _, name = resolver.tool.rpartition(".")
+            yield f"{upstream or manifest.upstream}.{name}"
 
 
 def _settled(part: Part[Manifest], place: Place) -> bool:
@@ -162,7 +174,8 @@ class _Tool:
                 f"`{name}` is said to choose nothing, and {why}",
                 "leave out `selects`",
             )
-        if argument.type is not None and argument.role == _IDS and argument.type not in self._given:
+        known = argument.type is None or argument.type in self._given
+        if argument.role == _IDS and not known and tool.effect.changes_state:
             yield Doubt(
                 (*place, "type"),
                 f"no field gives ids of the type `{argument.type}`, so only the request can name "

@@ -147,6 +147,24 @@ def test_a_doubt_and_what_settles_it(tmp_path: Path, sentence: str) -> None:
     assert all("nobody is on file" in one.sentence for one in doubted(tmp_path, "".join(above)))
 
 
+def test_what_only_the_gateway_asks_needs_no_scope(tmp_path: Path) -> None:
+    asked = tool("on_file", "effect: read", "scopes: []")
+    asks = tool("get_it", "effect: read", "scopes: [x]", "resolvers: {a: {tool: on_file, take: $}}")
+    assert doubted(tmp_path, asked + asks) == []
+    assert doubted(tmp_path, asked + asks.replace("on_file", "desk.on_file")) == []
+    assert len(doubted(tmp_path, asked)) == 1
+
+
+def test_a_read_may_take_ids_that_only_the_request_names(tmp_path: Path) -> None:
+    text = tool(
+        "get_it",
+        "effect: read",
+        "scopes: [x]",
+        "arguments: {id: {role: object-id, type: desk.it}}",
+    )
+    assert doubted(tmp_path, text) == []
+
+
 def test_a_reason_inside_text_settles_nothing(tmp_path: Path) -> None:
     text = tool("send_note", "effect: read", "scopes: ['because']")
     assert len(doubted(tmp_path, text)) == 1

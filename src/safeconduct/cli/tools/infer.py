@@ -68,7 +68,8 @@ def _definitions(args: argparse.Namespace) -> tuple[str, list[JSON]]:
         if args.upstream is None:
             raise output.Misused("name a file of definitions, or --upstream of a running gateway")
         config = load(Path(args.config))
-        return args.upstream, offered.live(config)[offered.known(config, args.upstream)]
+        upstream = offered.known(config, args.upstream)
+        return upstream, offered.live(config)[upstream]
     upstream = args.upstream or Path(args.tools).stem.lower()
     if not _NAME.fullmatch(upstream):
         raise output.Misused(
