@@ -199,11 +199,11 @@ def _base64(text: str) -> Iterator[bytes]:
 
     Four characters are three bytes: where they begin is tried out.
     """
+    runs: list[str] = _RUN.findall(text)
+    runs += [_SPACES.sub("", run) for run in _LINES.findall(text)]
     if _ALL_BASE64.fullmatch(text):
-        runs = [run for run in _SPACES.sub("", text).split("=") if len(run) > MIN_WORDS]
-    else:
-        runs = _RUN.findall(text) + [_SPACES.sub("", run) for run in _LINES.findall(text)]
-    for run in runs:
+        runs += [run for run in _SPACES.sub("", text).split("=") if len(run) > MIN_WORDS]
+    for run in dict.fromkeys(runs):
         coded = run.translate(_URL_SAFE)
         for start in range(4):
             end = len(coded) - ((len(coded) - start) % 4 == 1)
@@ -251,18 +251,26 @@ at their end, what went before is kept."""
 
 
 def _inflated(data: bytes, room: _Room) -> bytes:
-    """What was compressed with gzip, in one member or several, zlib, or deflate; or nothing."""
-    wrapped = data[:2] == _GZIP or (data[:1] and data[0] & 15 == 8)
-    wbits = zlib.MAX_WBITS | 32 if wrapped else -zlib.MAX_WBITS
+    """What was compressed with gzip, in one member or several, zlib, or deflate; or nothing.
+
+    A stream of deflate may begin like one of the others: what gives more is taken.
+    """
+    bare = _inflated_as(-zlib.MAX_WBITS, data, room)
+    if data[:2] != _GZIP and (not data or data[0] & 15 != zlib.DEFLATED):
+        return bare
+    return max(bare, _inflated_as(zlib.MAX_WBITS | 32, data, room), key=len)
+
+
+def _inflated_as(wbits: int, data: bytes, room: _Room) -> bytes:
     limit = max(min(MAX_RATIO * len(data), room.characters), 0)
     inflating = zlib.decompressobj(wbits)
     out = bytearray()
     for start in range(0, len(data), _PIECE):
         piece = data[start : start + _PIECE]
         try:
-            if inflating.eof and data[:2] != _GZIP:
-                break
             if inflating.eof:
+                if wbits < 0 or data[:2] != _GZIP:
+                    break
                 piece = inflating.unused_data + piece
                 inflating = zlib.decompressobj(wbits)
             out += inflating.decompress(piece, limit + 1 - len(out))
