@@ -45,6 +45,13 @@ READ: Mapping[str, frozenset[str]] = {
 """By server, tools that only read, and that would be of no use as anything else."""
 
 
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    place = tmp_path / "repository"
+    subprocess.run(["git", "init", "--quiet", str(place)], check=True)
+    return place
+
+
 def fetch(age: Age, _root: Path) -> Behind:
     return servers.fetch(age, "http://127.0.0.1/page")
 
@@ -54,11 +61,9 @@ def fetch(age: Age, _root: Path) -> Behind:
     "make", [servers.filesystem, servers.memory, servers.git, servers.clock, fetch]
 )
 async def test_tools_of_others(
-    make: Callable[[Age, Path], Behind], age: Age, tmp_path: Path
+    make: Callable[[Age, Path], Behind], age: Age, repository: Path, tmp_path: Path
 ) -> None:
-    if make is servers.git:
-        subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    server = make(age, tmp_path)
+    server = make(age, repository)
     server.part.required()
     name = server.name.partition("-")[0]
     manifest = propose(server.name, (await server.live()).values())
