@@ -97,15 +97,16 @@ class _Room:
         return self.texts >= 0 and self.characters >= 0
 
 
-_ROT13: Final = str.maketrans(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-    "NOPQRSTUVWXYZABCDEFGHIJKLMnopqrstuvwxyzabcdefghijklm",
+_ROT13: Final = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+    b"NOPQRSTUVWXYZABCDEFGHIJKLMnopqrstuvwxyzabcdefghijklm",
 )
 
 
 def _views(text: str) -> tuple[str, str, str, str]:
     """A text, through rot13, backwards, and both. Each of them is its own inverse."""
-    turned = text.translate(_ROT13)
+    octets = text.encode(errors="surrogatepass").translate(_ROT13)
+    turned = octets.decode(errors="surrogatepass")
     return (text, turned, text[::-1], turned[::-1])
 
 
