@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from fuzz import (
     certificates,
     decisions,
+    definitions,
     documents,
     evidence,
     forms,
@@ -64,6 +65,7 @@ TARGETS: Final = {
     "policy-archives": Target(policies.archives),
     "policy-releases": Target(policies.releases, is_json=True),
     "workload-bundles": Target(publications.workload_bundles),
+    "tools": Target(definitions.tools, is_json=True),
 }
 
 
