@@ -3,7 +3,7 @@ Needs Python 3.11 and `cryptography`. A log is frames of crc32, kind, length, pa
 leaf of one Merkle tree (RFC 6962); T the end of a group, size and root. `checkpoint`, a C2SP note,
 has both, signed. Whoever can write the directory can write another log with another key. So give
 a --key or --since-checkpoint that you have from elsewhere, a --witness-policy (C2SP tlog-policy).
-It looks at no tiles, knows no changes of the log's key, and takes a pruned log for an edited one.
+It looks at no tiles, takes a pruned log for an edited one, and any of several keys for the log's.
 exit  0  intact; payloads that were erased, as a record says, are counted
      10  truncated: something is missing that somebody knew of, or that was asked for
      11  edited: bytes are not those that were written, or contradict each other, or are not signed
@@ -22,8 +22,11 @@ from argparse import ArgumentParser, Namespace, RawTextHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
+except ImportError as error:
+    ArgumentParser().error(f"it needs the package `cryptography`: {error}")
 
 EXITS = {"forked": 12, "edited": 11, "truncated": 10, "payload missing": 13, "not witnessed": 14}
 found: list[tuple[str, str]] = []  # what is wrong: code and sentence; EXITS has the gravest first
@@ -45,25 +48,16 @@ def grow(peaks: list[tuple[int, bytes]], leaf: bytes) -> bytes:  # perfect subtr
     return root
 
 
-def included(index: int, size: int, leaf: bytes, path: bytes) -> bytes:  # 32 bytes a hash
-    if size < 2 or not path:
-        return b"" if path or index or size != 1 else leaf
-    half = 1 << (size - 1).bit_length() - 1
-    if index < half:
-        return sha(b"\1", included(index, half, leaf, path[:-32]), path[-32:])
-    return sha(b"\1", path[-32:], included(index - half, size - half, leaf, path[:-32]))
-
-
-def grown(old: int, size: int, path: bytes, root: bytes = b"") -> tuple[bytes, bytes]:
-    if old == size or not path:
-        node = root + path if old == size else b""
-        return node, node
-    half = 1 << (size - 1).bit_length() - 1
+def climb(old: int, size: int, path: bytes, root: bytes, leaf: bytes = b"") -> list[bytes]:
+    # up to the roots of the first `old` leaves, by theirs or by the last leaf of them, and of all
+    if size < 2 or not path or (old == size and not leaf):
+        whole = old == size and not (leaf and (path or size > 1))
+        return [(leaf or root + path) if whole else b""] * 2
+    half, last = 1 << (size - 1).bit_length() - 1, path[-32:]
     if old <= half:
-        first, second = grown(old, half, path[:-32], root)
-        return first, sha(b"\1", second, path[-32:])
-    first, second = grown(old - half, size - half, path[:-32])
-    return sha(b"\1", path[-32:], first), sha(b"\1", path[-32:], second)
+        first, second = climb(old, half, path[:-32], root, leaf)
+        return [first, sha(b"\1", second, last)]
+    return [sha(b"\1", last, one) for one in climb(old - half, size - half, path[:-32], b"", leaf)]
 
 
 class Key:
@@ -101,21 +95,18 @@ class Note:
 
 def check_notes(has: dict[str, bytes], args: Namespace) -> dict[str, Note]:
     beside = {f"the {name}": Note(has[name]) for name in ("checkpoint", "witnessed") if name in has}
-    notes = beside | {f"the one in {path}": Note(path.read_bytes()) for path in args.kept}
-    keys = [Key(line) for line in (args.key or has.get("log.pub", b"").decode()).split()]
+    notes, public, cosigned = {**beside, **args.kept}, has.get("log.pub", b""), {"none"}
+    keys = args.key or [Key(line) for line in public.decode().split()]
     for name in (name for name, note in notes.items() if not any(map(note.is_signed, keys))):
         found.append(("edited" if keys else "truncated", f"{name} is not signed by the log's key"))  # noqa: PERF401
-    lines = [line.split() for line in args.policy.read_text().splitlines()] if args.policy else []
-    witnesses = {words[1]: Key(words[2]) for words in lines if words[:1] == ["witness"]}
-    quorum = next((words[1] for words in lines if words[:1] == ["quorum"]), "" if lines else "none")
-    cosigned = {"none"}
+    witnesses = {words[1]: Key(words[2]) for words in args.policy if words[:1] == ["witness"]}
     for note in beside.values():
         seen = {name for name, key in witnesses.items() if note.is_signed(key)}
-        for _, name, count, *members in (words for words in lines if words[:1] == ["group"]):
+        for _, name, count, *members in (one for one in args.policy if one[:1] == ["group"]):
             least = {"any": 1, "all": len(members)}.get(count) or int(count)
             seen |= {name} if len(seen.intersection(members)) >= least else set()
         cosigned |= seen
-    if quorum not in cosigned:
+    if args.policy and not any(["quorum", one] in args.policy for one in cosigned):
         who = " and ".join(sorted(cosigned & {*witnesses})) or "nobody"
         found.append(("not witnessed", f"the policy asks for more than {who}"))
     return notes
@@ -196,15 +187,17 @@ class Log:
             path = self.directory / f"payload-{file:08}.blob"
             with Path(path if path.is_file() else "/dev/null").open("rb") as blob:
                 blob.seek(at)
-                frame = blob.read(8 + size)
+                frame = blob.read(min(8 + size, 1 << 23))
             whole = frame[:8] == struct.pack(">II", zlib.crc32(frame[4:]), size)
             code = "" if whole and sha(frame[8:]).hex() == said["sha256"] else "edited"
-            gone = len(frame) < 8 + size or not frame.strip(b"\0")
+            gone = size < 1 << 22 and (len(frame) < 8 + size or not frame.strip(b"\0"))
             whose = (self.pairs.get(task, "").rpartition(" ")[2], said["kid"])
             self.payloads.append((whose, "payload missing" if gone else code, self.size))
 
 
 def check_log(directory: Path, args: Namespace) -> str:
+    if any(one.stat().st_size > 1 << 30 for one in directory.glob("[!p]*")):
+        raise ValueError("a file is longer than any of a log")
     files = [directory / name for name in ("checkpoint", "witnessed", "log.pub")]
     notes = check_notes({one.name: one.read_bytes() for one in files if one.is_file()}, args)
     log = Log(directory)
@@ -229,20 +222,21 @@ def check_log(directory: Path, args: Namespace) -> str:
 
 
 def check_bundle(archive: zipfile.ZipFile, args: Namespace) -> str:
+    if sum(one.file_size for one in archive.filelist) > 1 << 30:
+        raise ValueError("more is in it than in any bundle")
     has = {one.filename: archive.read(one) for one in archive.filelist}
     case, notes = json.loads(has["case.json"]), check_notes(has, args)
     head, old = notes["the checkpoint"], notes.get("the witnessed", notes["the checkpoint"])
     path = bytes.fromhex("".join(json.loads(has.get("consistency.json", '{"proof":[]}'))["proof"]))
-    if grown(old.size, head.size, path, old.root) != (old.root, head.root):
+    if climb(old.size, head.size, path, old.root) != [old.root, head.root]:
         found.append(("forked", "the witnessed checkpoint is not of the checkpoint's tree"))
-    origins = {case["origin"], *(note.origin for note in notes.values())}
-    if len(origins) > 1 or len(has) < len(archive.filelist):
+    if {case["origin"]} != {one.origin for one in notes.values()} or [*has] != archive.namelist():
         found.append(("edited", "case and checkpoints are of different logs, or members twice"))
     records, leaves = dict[int, Record](), dict[int, str]()
     lines = zip(has["records.jsonl"].splitlines(), has["proofs.jsonl"].splitlines(), strict=True)
     for data, proof in lines:
         seq, path = (said := json.loads(proof))["n"], bytes.fromhex("".join(said["proof"]))
-        if included(seq, head.size, sha(b"\0", data), path) != head.root:
+        if climb(seq + 1, head.size, path, b"", sha(b"\0", data))[1] != head.root:
             found.append(("edited", f"record {seq} is not under the checkpoint"))
         records[seq], leaves[seq] = read_record(data, seq), sha(b"\0", data).hex()
         sealed, digest = has.get(f"payloads/{seq}"), records[seq].get("payload", {}).get("sha256")
@@ -282,7 +276,13 @@ def main() -> None:
     parser.add_argument("--witness-policy", dest="policy", type=Path, metavar="FILE")
     parser.add_argument("--since-checkpoint", dest="kept", type=Path, action="append", default=[])
     args = parser.parse_args()
-    args.key = Path(args.key).read_text() if args.key and args.key.count("+") < 2 else args.key
+    try:
+        text = Path(args.key).read_text() if args.key and args.key.count("+") < 2 else args.key
+        args.key = [Key(line) for line in (text or "").split()]
+        args.policy = [*map(str.split, args.policy.read_text().splitlines())] if args.policy else []
+        args.kept = {f"the one in {path}": Note(path.read_bytes()) for path in args.kept}
+    except Exception as error:  # noqa: BLE001 whatever it is, nothing can be held against it
+        parser.error(f"name a key, a policy and checkpoints that can be read: {error!r}")
     bundle = zipfile.ZipFile(args.path) if zipfile.is_zipfile(args.path) else None
     if not (bundle or args.kept or [*args.path.glob("segment-*"), *args.path.glob("checkpoint")]):
         parser.exit(3, f"{args.path} is neither a log nor a bundle\n")

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -544,6 +545,39 @@ def test_a_key_or_policy_that_cannot_be_read_makes_no_sense(
     for given in (["--key", "nofile"], ["--key", "a+b+c"], ["--witness-policy", "nofile"]):
         said = ours(capsys, log.directory, *given)
         assert (said.code, said.text.count("\n")) == (2, 1), said.text
+        said = theirs(log.directory, *given)
+        assert said.code == 2, said.text
+        assert said.text.splitlines()[-1].startswith("verify_log.py: error: name a key, ")
+
+
+def test_the_stand_alone_one_says_what_it_lacks(log: Evidence, tmp_path: Path) -> None:
+    (tmp_path / "cryptography.py").write_text("raise ImportError('there is none')")
+    done = subprocess.run(
+        [sys.executable, STAND_ALONE, log.directory],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "it needs the package `cryptography`: there is none" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_of_several_keys_any_signs(log: Evidence, tmp_path: Path) -> None:
+    """Where a log's key was changed, who has both gives both."""
+    other = evidence.replace_key(log)
+    both = tmp_path / "both"
+    both.write_text(f"{other}\n{log.key}")
+    assert theirs(log.directory, "--key", both).code == 0
+    both.write_text(f"{other}\n")
+    assert theirs(log.directory, "--key", both).code == EDITED
+
+
+def test_a_policy_without_a_quorum_is_content_with_nothing(log: Evidence, tmp_path: Path) -> None:
+    policy = tmp_path / "policy"
+    policy.write_text(f"witness a {witness(log)[0].key}\n")
+    assert theirs(log.directory, "--witness-policy", policy).code == UNWITNESSED
 
 
 def test_what_was_erased_is_counted_and_missing_it_is_no_fault(

@@ -76,7 +76,9 @@ def test_a_file_of_holes_is_told_of_and_not_read(
     said = ours(capsys, log.directory)
     assert said.code == code, said.text
     assert sentence in said.text
-    assert theirs(log.directory).code == code
+    said = theirs(log.directory)
+    assert said.code == code, said.text
+    assert "MemoryError" not in said.text
 
 
 def test_a_tile_of_holes_is_none(tmp_path: Path) -> None:
@@ -124,3 +126,5 @@ def test_a_bundle_of_holes_is_none(tmp_path: Path, capsys: pytest.CaptureFixture
     said = ours(capsys, "--bundle", path)
     assert said.code == 3, said.text
     assert "more is in it than it is long, or 1 GiB" in said.text
+    said = theirs(path)
+    assert (said.code, "more is in it than in any bundle" in said.text) == (EDITED, True)
