@@ -84,7 +84,7 @@ def questions(analyst: Analyst, task: Task) -> None:
         and (proof["complete"], proof["missing"]) == ("pair_n", None),
     )
     _, refused, written = (one["decision"] for one in calls)
-    call, came = analyst.audit("show", written)
+    call, *_, came = analyst.audit("show", written)  # in between: what was written, to follow it
     analyst.says(
         "who authorised the note on C-1: Jane's task, and the rule `desk`; and what it says",
         right=call["record"]["task"] == task.id
