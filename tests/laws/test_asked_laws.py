@@ -50,6 +50,15 @@ REGO = (
     'permit contains {"id": "g"} if { c := input.call; c.digest > "sha256:8" }\n',
     'deny contains {"id": "h"} if { some p in input.provenance; "app-request" in p }\n',
     'permit contains {"id": "i"} if count(input.task.counts) > 0\n',
+    'permit contains {"id": "j"} if input.facts.number > 3\n',
+    'deny contains {"id": "k"} if abs(input.facts.number) < 5\n',
+    'deny contains {"id": "l"} if { 7 == input.facts.number; not is_string(input.facts.number) }\n',
+    'deny contains {"id": "m"} if input.facts.number != 0\n',
+    'permit contains {"id": "n"} if input.facts.number + 1 < 3\n',
+    'permit contains {"id": "o"} if { some one in input.facts; one > 1 }\n',
+    'permit contains {"id": "p"} if { input.facts.number == 1 with input.facts.number as 1 }\n',
+    'permit contains {"id": "q"} if { x := input.facts.number; x < 2 }\n',
+    'permit contains {"id": "r"} if input.facts["number"] > -2\n',
 )
 bundles = st.lists(st.sampled_from(REGO), unique=True, min_size=1, max_size=4)
 
@@ -69,8 +78,12 @@ def shipped(policy: str, language: str) -> LocalEngine:
     return load(LIBRARY / policy / language)
 
 
-def varied(situation: tuple[Call, Facts], late_ms: int, digest: str, *, yes: bool) -> bytes:
-    """The input of a call at another time, of another digest, and with a yes or without."""
+def varied(
+    situation: tuple[Call, Facts], late_ms: int, digest: str, number: object, *, yes: bool
+) -> bytes:
+    """The input of a call at another time, of another digest, with another number among its facts,
+    and with a yes or without.
+    """
     call, facts = situation
     now_ms = NOW_MS + late_ms
     call = replace(call, digest=digest)
@@ -85,16 +98,18 @@ def varied(situation: tuple[Call, Facts], late_ms: int, digest: str, *, yes: boo
             labels=facts.gathered.task.labels,
         )
         facts = replace(facts, approval=granted)
-    return policy_input(call, facts)
+    value = orjson.loads(policy_input(call, facts))
+    value["facts"]["number"] = number
+    return orjson.dumps(value)
 
 
 situations = nearly_permitted() | questions() | anything
 digests = st.sampled_from(["sha256:" + letter * 64 for letter in "08f"])
 late = st.sampled_from((0, 1, 299_999, 300_000))
+changes = st.sampled_from((-1001, -1000, -999, 0, 10, 999, 1000, 1001, 10**6, 2**63, 0.5, "", None))
+numbers = st.integers(-9, 9) | st.sampled_from((2**53, -(2**53), 2.5, "5", True, None, [4]))
 inputs = st.lists(
-    st.builds(
-        varied, situations, st.sampled_from((0, 1, 299_999, 300_000)), digests, yes=st.booleans()
-    ),
+    st.builds(varied, situations, late, digests, numbers, yes=st.booleans()),
     min_size=2,
     max_size=8,
 )
@@ -124,20 +139,26 @@ def test_rego_tells_no_inputs_apart_that_count_as_one(
     st.sampled_from([place.name for place in sorted(LIBRARY.iterdir()) if place.is_dir()]),
     st.sampled_from(("rego", "cedar")),
     st.lists(
-        st.tuples(inputs.map(lambda several: several[0]), st.sampled_from(CALLED)),
+        st.tuples(
+            inputs.map(lambda several: several[0]),
+            st.sampled_from(CALLED),
+            st.tuples(changes, changes),
+        ),
         min_size=2,
         max_size=6,
     ),
 )
 def test_shipped_rules_tell_no_inputs_apart_that_count_as_one(
-    policy: str, language: str, given_: list[tuple[bytes, tuple[str, str, str]]]
+    policy: str,
+    language: str,
+    given_: list[tuple[bytes, tuple[str, str, str], tuple[object, object]]],
 ) -> None:
     asked = Asked(shipped(policy, language))
-    for one, (tool, upstream, effect) in given_:
+    for one, (tool, upstream, effect), (delta, task) in given_:
         value = orjson.loads(one)
         value["call"] |= {"tool": tool, "upstream": upstream, "effect": effect}
         value["call"]["fields"] = ["amount_minor"]
-        value["facts"] |= {"delta_bps": 10, "task_delta_bps": 10}
+        value["facts"] |= {"delta_bps": delta, "task_delta_bps": task}
         same(asked, orjson.dumps(value))
 
 

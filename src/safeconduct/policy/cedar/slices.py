@@ -18,6 +18,7 @@ import orjson
 from cedarpy import Decision, Entities, PolicySet, is_authorized, pst
 from cedarpy import Schema as Compiled
 
+from safeconduct.policy.cedar.compared import compared
 from safeconduct.policy.cedar.flat import lifted, name_of, opened, rewritten
 from safeconduct.policy.cedar.looks import reads_without
 from safeconduct.policy.cedar.rules import Rule
@@ -36,6 +37,7 @@ from safeconduct.policy.cedar.schema import (
     write,
 )
 from safeconduct.policy.cedar.searching import MAX_RULES, MAX_SEARCHED, MAX_SEEN_BYTES
+from safeconduct.policy.intervals import alike
 
 JSON = dict[str, Any]
 Shape = dict[str, Any] | list[Any] | None
@@ -48,7 +50,8 @@ APPROVAL: Final = "approval"
 """A member of the context that few requests have."""
 
 _LONG: Final = 2**63
-_PLAIN: Final = (Scalar("String"), Scalar("Long"))
+_LONGS: Final = Scalar("Long")
+_PLAIN: Final = (Scalar("String"), _LONGS)
 _KEPT: Final = 256
 _NAMED: Final = re.compile("`([^`]*)`")
 _MISFIT: Final = "the request does not fit the schema"
@@ -100,6 +103,12 @@ class Slice:
             for path, field in members.items()
             if field.type in _PLAIN and not any(_meet(path, one) for one in at_rest)
         ]
+        constants = compared(rule.policy.clauses for rule in self.rules)
+        self._compared = [
+            (name_of(path), constants[path])
+            for path, field in members.items()
+            if field.type == _LONGS and path in constants
+        ]
         self._agent = tuple(agent.fields)
         self._tool = tuple(tool.fields)
         self._entities: dict[bytes, Entities] = {}
@@ -141,7 +150,8 @@ class Slice:
 
         INVARIANT: `ask` hands nothing to the engine but these, so inputs of which they are equal
         are the same to it. A text or number that no rule gets to without an approval counts by its
-        type alone, which the schema looks at, where there is none: as a rule, digest and time.
+        type alone, which the schema looks at, where there is none: as a rule, digest and time. A
+        number that rules only compare with constants counts as any that compares alike.
         """
         call, agent = value["call"], value["agent"]
         if self._utc:
@@ -155,6 +165,10 @@ class Slice:
                     context[name] = ""
                 elif type(member) is int and abs(member) < _LONG:
                     context[name] = 0
+        for name, constants in self._compared:
+            member = context.get(name)
+            if type(member) is int and abs(member) < _LONG:
+                context[name] = alike(member, constants)
         attributes = [_some(agent, self._agent), _some(call, self._tool)]
         _limited(orjson.dumps([agent["id"], *attributes]))
         return orjson.dumps(

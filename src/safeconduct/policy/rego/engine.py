@@ -9,6 +9,8 @@ import orjson
 
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.policy.bundles.reading import Bundle
+from safeconduct.policy.intervals import alike
+from safeconduct.policy.rego.compared import EXACT, compared
 from safeconduct.policy.rego.elements import answering
 from safeconduct.policy.rego.evaluator import Evaluator, place
 from safeconduct.policy.rego.members import looks, members
@@ -66,6 +68,7 @@ class RegoEngine:
         self.rules = answering(modules, bundle.header.entrypoint)
         self._told = tuple(sorted(self.looks | _CALLED))
         self._unlooked = unlooked(modules)
+        self._compared = compared(modules)
         self._clock = any(_CLOCK in references(module["ast"]) for module in modules)
         self._slices()
 
@@ -96,7 +99,8 @@ class RegoEngine:
         `evaluate` answers the same. May raise anything where that is not known.
 
         INVARIANT: rules can tell only what is at `looks`, which slice is asked, and the clock if
-        they call it; what is `unlooked` counts by its type alone where there is no approval.
+        they call it; what is `unlooked` counts by its type alone where there is no approval, and a
+        number that is only `compared` with constants as any that compares alike.
         """
         told: JSON = {"now": now_ms} if self._clock else {}
         unlooked = () if APPROVAL in value else self._unlooked
@@ -110,6 +114,8 @@ class RegoEngine:
             else:
                 if path in unlooked and type(found) is TIMED[path]:
                     found = True
+                elif type(found) is int and path in self._compared and abs(found) < EXACT:
+                    found = alike(found, self._compared[path])
                 told[f"/{'/'.join(path)}"] = found
         return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
 
