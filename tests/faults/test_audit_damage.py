@@ -6,6 +6,7 @@ The stand-alone one shares no code with the other: what only one of them finds, 
 from __future__ import annotations
 
 import ast
+import asyncio
 import base64
 import json
 import os
@@ -25,11 +26,12 @@ from safeconduct.audit.notes import Signer
 from safeconduct.audit.payloads import blobs
 from safeconduct.audit.records import encode
 from safeconduct.audit.signer.notary import PUBLIC
+from safeconduct.audit.signer.rotation import Rotation
 from safeconduct.audit.walk import Walk
 from safeconduct.audit.witness.keys import signers
 from tests.support import evidence
 from tests.support.evidence import BEFORE, STAND_ALONE, Evidence, ours, rewritten, sign, theirs
-from tests.support.logs import ORIGIN, Memory, restart
+from tests.support.logs import ORIGIN, Memory, opened, restart
 
 TRUNCATED, EDITED, FORKED, MISSING, UNWITNESSED = 10, 11, 12, 13, 14
 
@@ -562,6 +564,24 @@ def test_the_stand_alone_one_says_what_it_lacks(log: Evidence, tmp_path: Path) -
     assert done.returncode == 2
     assert "it needs the package `cryptography`: there is none" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_of_a_change_of_the_key_the_stand_alone_one_needs_both_keys(
+    log: Evidence, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rotation = Rotation(log.directory)
+    ledger = opened(log.directory, Memory(), rotation.signer)
+    asyncio.run(ledger.append(rotation.record(ledger.head, at_ms=1_795_000_000_000)))
+    ledger.close()
+    new = rotation.finish(log.directory)
+    evidence.append(log.directory, Memory(), [[{"kind": "config"}]])
+    both = tmp_path / "both"
+    both.write_text(f"{log.key}{new}\n")
+    for key, theirs_too in ((log.key, EDITED), (str(new), EDITED), (str(both), 0)):
+        given = ("--key", key, *words(log, KEPT))
+        assert ours(capsys, log.directory, *given).code == 0
+        # The one was signed with the old key, the other with the new one.
+        assert theirs(log.directory, *given).code == theirs_too
 
 
 def test_of_several_keys_any_signs(log: Evidence, tmp_path: Path) -> None:

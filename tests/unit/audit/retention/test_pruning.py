@@ -29,6 +29,7 @@ from safeconduct.config.audit import Retention
 from safeconduct.core.merkle import leaf_hash
 from safeconduct.core.proofs import inclusion, is_included, root
 from safeconduct.ports import LedgerConflict
+from tests.support.evidence import theirs
 from tests.support.logs import ORIGIN
 from tests.unit.audit.retention.conftest import DAY_MS, JANE, NOW_MS, TENANT, Kept
 
@@ -80,6 +81,7 @@ def test_what_is_old_goes_and_what_is_left_verifies(kept: Kept) -> None:
     report = verify(kept.directory)
     assert (report.exit_code, report.findings) == (0, ())
     assert (report.pruned, report.records) == (gone.records_before, len(before) + 1)
+    assert theirs(kept.directory).code == 11  # as its help says
     assert list(read(kept.directory))[:-1] == before[gone.records_before :]
     assert not blobs.path(kept.directory, gone.payloads_before - 1).exists()
 
