@@ -7,6 +7,7 @@ value that it no longer holds counts as never seen, which only makes an answer s
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Final, cast
@@ -18,13 +19,14 @@ from safeconduct.core.manifest import ADDRESS_ROLES, Argument
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.provenance import (
     Origin,
+    Place,
     Reading,
     normalise,
     vouched_for,
     vouching_key,
 )
 from safeconduct.core.request import request, request_origin
-from safeconduct.core.sightings import sightings
+from safeconduct.core.sightings import ambiguous, sightings
 from safeconduct.core.verdict import Grant
 from safeconduct.core.writing import objects_named, objects_returned
 from safeconduct.ports import TaskState
@@ -39,12 +41,15 @@ of at most 256 characters that is 100 MB at worst."""
 MAX_WORDS: Final = 16
 """A text of more words is not put together from what was read, as far as anybody can tell."""
 
+_WEAKER: Final[tuple[Place, ...]] = ("single-source", "named-source", "seen")
+
 MARKS: Final = ".,:;!?()[]\"'"
 
 CONTENT: Final = Argument(role="content")
 CONSTANT: Final = (Origin("policy-constant"),)
 
 _Seen = dict[str, Origin]
+Places = Callable[[str], Place]
 
 
 class Sighted:
@@ -54,19 +59,19 @@ class Sighted:
         self._tasks: OrderedDict[str, _Seen] = OrderedDict()
         self._size = 0
 
-    def see(self, task: str, target: str, values: dict[str, str], *, named: bool) -> None:
-        """Takes in the values of a result, from a source that the request names or not."""
+    def see(self, task: str, target: str, values: dict[str, str], places: Places) -> None:
+        """Takes in the values of a result."""
         seen = self._tasks.setdefault(task, {})
         self._tasks.move_to_end(task)
         before = len(seen)
         for value, path in values.items():
-            known = seen.get(value)
+            place, known = places(value), seen.get(value)
             if known is None:
                 if len(seen) >= MAX_VALUES:
                     continue
-            elif not named or known.place == "named-source":
+            elif known.place != "seen" or place == "seen":
                 continue
-            seen[value] = Origin("named-source" if named else "seen", f"{target}:{path}")
+            seen[value] = Origin(place, f"{target}:{path}")
         self._size += len(seen) - before
         while self._size > MAX_ALL and len(self._tasks) > 1:
             self._size -= len(self._tasks.popitem(last=False)[1])
@@ -144,8 +149,15 @@ class Origins:
 
     def see(self, call: Call, gathered: Gathered, grant: Grant, admitted: Admitted) -> None:
         """Takes in everything that the agent is about to see."""
-        named = grant.chosen == "named-field"
-        self._sighted.see(gathered.task.id, call.target, sightings(admitted.result), named=named)
+        seen = sightings(admitted.result)
+        several = ambiguous(gathered.tool, seen)
+
+        def place(value: str) -> Place:
+            if grant.chosen != "named-field":
+                return "seen"
+            return "named-source" if value in several else "single-source"
+
+        self._sighted.see(gathered.task.id, call.target, seen, place)
 
     def _of_value(self, gathered: Gathered, argument: Argument, text: str) -> tuple[Origin, ...]:
         task, role = gathered.task, argument.role
@@ -168,7 +180,7 @@ class Origins:
         seen = [self._sighted.origin(task, word.strip(MARKS)) for word in words]
         if not all(seen):
             return None
-        return max(filter(None, seen), key=lambda one: one.place == "seen")
+        return max(filter(None, seen), key=lambda one: _WEAKER.index(one.place))
 
     def _bounded(self, gathered: Gathered, text: str) -> bool:
         """Whether an amount is at most what the request or a trusted field says."""

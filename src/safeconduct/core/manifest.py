@@ -97,14 +97,16 @@ class FieldLabel(_Spec, frozen=True):
     """What is special about one field of a result.
 
     Parts left out are the source's own. `vouches_for` names the roles for which this field's values
-    may be used as control arguments later in the task; only a trusted field vouches. `type` is the
-    resource type of the ids in it.
+    may be used as control arguments later in the task; only a trusted field vouches: `when: named`,
+    only where the request names the very row, as what somebody else filled in and the user points
+    to. `type` is the resource type of the ids in it.
     """
 
     integrity: Literal["trusted", "endorsed", "untrusted"] | None = None
     confidentiality: Literal["public", "internal", "confidential", "restricted"] | None = None
     categories: tuple[str, ...] = ()
     vouches_for: tuple[Role, ...] = ()
+    when: Literal["always", "named"] = "always"
     type: str | None = None
 
 
@@ -176,8 +178,11 @@ class ToolManifest(_Spec, frozen=True):
     """What a reviewer says of one tool.
 
     `pin` is the digest of the reviewed definition (`sha256:…`); without it, or when nobody reviewed
-    the tool, the labels count as the worst case whatever is written here. `unvouched` is what
-    happens to a call whose arguments nobody vouches for.
+    the tool, the labels count as the worst case whatever is written here.
+
+    `unvouched` is what happens to a call whose arguments nobody vouches for. `ask`: a person is
+    asked where the values come from a source that the request names. `follow`: besides, an address
+    passes that is the only one in such a source, where the request names all else that steers.
     """
 
     effect: Effect
@@ -187,7 +192,7 @@ class ToolManifest(_Spec, frozen=True):
     sink: Sink = Sink()
     resolvers: dict[str, Resolver] = {}
     reversible: bool = False
-    unvouched: Literal["refuse", "ask"] = "refuse"
+    unvouched: Literal["refuse", "ask", "follow"] = "refuse"
     spotlight: Literal["none", "delimit"] = "none"
     pin: str | None = None
 

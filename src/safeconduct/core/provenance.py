@@ -28,6 +28,7 @@ Place = Literal[
     "named-field",
     "trusted-field",
     "bounded",
+    "single-source",
     "named-source",
     "seen",
     "agent-request",
@@ -36,7 +37,7 @@ Place = Literal[
 
 A trusted field is `named` where the request names what was read, or its row. An amount is `bounded`
 by a larger one that is vouched for. What anybody may have written was seen in a source that the
-request names, or just seen.
+request names, there as the only value of its shape (`single`) or among others, or just seen.
 """
 
 NAMED: Final[frozenset[Place]] = frozenset(
@@ -46,9 +47,6 @@ NAMED: Final[frozenset[Place]] = frozenset(
 
 VOUCHING: Final = NAMED | frozenset[Place]({"trusted-field", "bounded"})
 """Places whose values may be used as control arguments."""
-
-SIGHTINGS: Final[frozenset[Place]] = frozenset({"named-source", "seen"})
-"""Places that anybody may have written to."""
 
 REQUESTS: Final[dict[PurposeSource, Place]] = {
     "user": "user-request",
@@ -77,9 +75,21 @@ def named(origins: Iterable[Origin]) -> bool:
     return any(origin.place in NAMED for origin in origins)
 
 
-def sighted(origins: Iterable[Origin]) -> bool:
-    """Whether the value stood in what the task has read, so that the agent did not compose it."""
-    return any(origin.place in SIGHTINGS or origin.place in VOUCHING for origin in origins)
+POINTED_TO: Final = VOUCHING | frozenset[Place]({"single-source", "named-source"})
+"""Places of values that the agent did not compose, and that came with nothing unasked for."""
+
+SINGLE: Final = VOUCHING | frozenset[Place]({"single-source"})
+"""Places where the request points to one value."""
+
+
+def pointed_to(origins: Iterable[Origin]) -> bool:
+    """Whether the value stood where the request points."""
+    return any(origin.place in POINTED_TO for origin in origins)
+
+
+def single(origins: Iterable[Origin]) -> bool:
+    """Whether the request points to this value and no other."""
+    return any(origin.place in SINGLE for origin in origins)
 
 
 class Vouched(msgspec.Struct, frozen=True):

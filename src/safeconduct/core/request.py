@@ -32,6 +32,21 @@ _JOINING: Final = frozenset({"and", "or", "&"})
 _SHORT: Final = 6
 """A number with fewer digits is no id by itself: many a sentence holds one by chance."""
 
+_COUNT: Final = re.compile(r"\d{1,3}(?:[-.]?[a-z]{1,2})?")
+"""A count or a rank (`3`, `2nd`, `1-th`): too short to be a code or an amount of weight."""
+
+_COMMON: Final = frozenset({
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be",
+    "been", "but", "by", "can", "could", "dear", "did", "do", "does", "for", "from", "had",
+    "has", "have", "he", "hello", "her", "here", "hi", "him", "his", "how", "i", "i'd", "i'll",
+    "i'm", "i've", "if", "in", "is", "it", "it's", "its", "just", "me", "my", "no", "not", "of",
+    "on", "one", "or", "our", "out", "please", "regards", "she", "so", "some", "thank", "thanks",
+    "that", "that's", "the", "their", "them", "then", "there", "these", "they", "this", "to",
+    "today", "tomorrow", "up", "us", "was", "we", "we're", "we've", "were", "what", "when",
+    "where", "which", "who", "will", "with", "would", "yes", "you", "you're", "you've", "your",
+})  # fmt: skip
+"""English words that bear no content: a text of the request's words may have them besides."""
+
 _SHORT_NAME: Final = 3
 """A number with fewer characters names no row: `2` friends, `12` o'clock."""
 
@@ -76,7 +91,8 @@ class Request:
     def names(self, role: Role, value: str, resource_type: str | None = None) -> bool:
         """Whether the request names this value, in the form of its role.
 
-        Content may be put together from the request's words: it says nothing that the user did not.
+        Content may be put together from the request's words and those that bear no content: it says
+        nothing that the user did not.
         """
         match role:
             case "amount":
@@ -87,7 +103,9 @@ class Request:
                 return value in self.words or self._in_groups(value)
             case "content" | "query":
                 words = value.casefold().split()
-                return bool(words) and all(map(self._says, words))
+                return any(map(self._folded.__contains__, map(bare, words))) and all(
+                    map(self._says, words)
+                )
             case _:
                 return value in self.words or self._phrase(value)
 
@@ -106,7 +124,15 @@ class Request:
         return any((before, value) in self._ids for before in nouns)
 
     def _says(self, word: str) -> bool:
-        return word in self._folded or bare(word) in self._folded or self._dated(word)
+        inner = bare(word)
+        return (
+            not inner
+            or inner in self._folded
+            or word in self._folded
+            or inner in _COMMON
+            or _COUNT.fullmatch(inner) is not None
+            or self._dated(inner)
+        )
 
     def _dated(self, word: str) -> bool:
         iso = _ISO_DATE.fullmatch(word)

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from safeconduct.core.labels import Integrity
+from safeconduct.core.manifest import Role
+from safeconduct.core.model import ToolFacts
 from safeconduct.core.provenance import normalise
 from safeconduct.core.vouching import structured
 
@@ -17,6 +20,32 @@ MAX_VALUE: Final = 256
 
 _WORD: Final = re.compile(r"[^\s,;<>()\[\]{}\"'`|“”‘’]{2,256}")  # noqa: RUF001
 _MARKS: Final = ".,:;!?"
+
+SHAPES: Final[dict[Role, re.Pattern[str]]] = {
+    "recipient": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
+    "destination": re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|www\.)\S+"),
+    "account": re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{8,30}|\d{8,34}"),
+}
+"""What addresses and accounts look like, by the role that they can have."""
+
+
+def ambiguous(tool: ToolFacts, seen: Mapping[str, str]) -> frozenset[str]:
+    """The values of which several of one shape stood where anybody may have written: nobody can
+    tell which of them the user meant.
+    """
+    trusted = {
+        path.removeprefix("$.")
+        for path, label in tool.fields.items()
+        if label.integrity is Integrity.trusted
+    }
+    found: set[str] = set()
+    for shape in SHAPES.values():
+        alike = [
+            value for value, path in seen.items() if path not in trusted and shape.fullmatch(value)
+        ]
+        if len({value.casefold() for value in alike}) > 1:
+            found.update(alike)
+    return frozenset(found)
 
 
 def sightings(result: Mapping[str, Any]) -> dict[str, str]:

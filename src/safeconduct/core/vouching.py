@@ -71,25 +71,32 @@ def vouched(
     found: dict[Vouched, None] = {}
     for row_path in dict.fromkeys(field.row for field in trusted):
         fields = [field for field in trusted if field.row == row_path]
-        for row in select(content, row_path):
+        rows = select(content, row_path)
+        for row in rows:
             if _owned(tool, row_path, row, reading.user):
-                found.update(dict.fromkeys(_of_row(call, row, fields, reading)))
+                single = len(rows) == 1
+                found.update(dict.fromkeys(_of_row(call, row, fields, reading, single=single)))
             if len(found) >= MAX_VOUCHED:
                 return tuple(found)[:MAX_VOUCHED]
     return tuple(found)
 
 
-def _of_row(call: Call, row: object, fields: list[_Field], reading: Reading) -> Iterator[Vouched]:
+def _of_row(
+    call: Call, row: object, fields: list[_Field], reading: Reading, *, single: bool
+) -> Iterator[Vouched]:
     values = [(field, value) for field in fields for value in select(row, field.below)]
     naming = [field for field, value in values if _names(reading, value)]
+    asked_for = reading.chosen == "named-field"
     for field, value in values:
         # A name names its row, and what else stands in it; it stands for itself as any word does.
-        is_named = reading.chosen == "named-field" or any(one is not field for one in naming)
+        row_named = any(one is not field for one in naming)
+        if field.said.when == "named" and not (row_named or (asked_for and single)):
+            continue
         for role in field.said.vouches_for:
             text = normalise(value, role)
             if text and not reading.written(text):
                 key = vouching_key(role, field.said.type)
-                yield Vouched(key, text, f"{call.target}:{field.path}", is_named)
+                yield Vouched(key, text, f"{call.target}:{field.path}", asked_for or row_named)
 
 
 def _names(reading: Reading, value: object) -> bool:
@@ -106,9 +113,11 @@ def _owned(tool: ToolFacts, row_path: str, row: object, user: str) -> bool:
 
 
 def _field(path: str, said: FieldLabel) -> _Field:
-    """The row of a field is the innermost element that holds it."""
+    """The row of a field is the innermost element that holds it as a member."""
     parts = path.removeprefix("$").removeprefix(".").split(".")
     stars = [index for index, part in enumerate(parts) if part == "*"]
+    if len(stars) > 1 and parts[-1] == "*":
+        stars.pop()  # a list of values is a member of its row
     if not stars:
         return _Field("$", path, path, said)
     last = stars[-1]

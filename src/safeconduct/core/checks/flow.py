@@ -20,7 +20,8 @@ from safeconduct.core.manifest import (
 )
 from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import Origin, named, normalise, sighted, vouched_for
+from safeconduct.core.provenance import Origin, named, normalise, pointed_to, single, vouched_for
+from safeconduct.core.sightings import SHAPES
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
 CONTROL_SOURCE: Final = "flow:control-argument"
@@ -117,11 +118,16 @@ class Address(NamedTuple):
             for text in self.texts
         )
 
+    def leads(self, facts: Facts) -> bool:
+        """Whether each looks like what it is and stood alone where the request points."""
+        shape = SHAPES[self.argument.role]
+        return all(map(shape.fullmatch, self.texts)) and self.known(facts, single)
+
     def acceptable(self, facts: Facts) -> bool:
         """Whether data may go there at all."""
         if self.argument.needs == "any":
             return True
-        return self.known(facts, sighted if self.argument.needs == "seen" else vouched_for)
+        return self.known(facts, pointed_to if self.argument.needs == "seen" else vouched_for)
 
 
 def addresses(call: Call, facts: Facts) -> list[Address]:
@@ -161,7 +167,8 @@ def _doubts(call: Call, facts: Facts) -> Iterator[Deny]:
             yield Deny("control-argument-unvouched", name)
     # A reply answers within a call that was anchored itself; a strange address is said as such.
     to = addresses(call, facts)
-    if not steers or gathered.reply or not all(one.acceptable(facts) for one in to):
+    strange = not all(one.acceptable(facts) for one in to) and not followed(call, facts)
+    if not steers or gathered.reply or strange:
         return
     if not any(named(origins.get(name, ())) for name in call.arguments):
         yield Deny("call-unanchored")
@@ -172,7 +179,7 @@ def _doubts(call: Call, facts: Facts) -> Iterator[Deny]:
     ]
     if all(vouched_for(origins.get(name, ())) for name in texts):
         return
-    if not all(one.known(facts, named) for one in to):
+    if not (all(one.known(facts, named) for one in to) or followed(call, facts)):
         yield Deny("content-unvouched")
 
 
@@ -193,7 +200,7 @@ def _satisfied(needs: Needs, origins: tuple[Origin, ...]) -> bool:
         case "any":
             return True
         case "seen":
-            return sighted(origins)
+            return pointed_to(origins)
         case "vouched":
             return vouched_for(origins)
 
@@ -210,16 +217,43 @@ def plausible(call: Call, facts: Facts) -> bool:
     request points. What was just seen somewhere, or made up, is not worth a question.
     """
     manifest = facts.gathered.tool.manifest
-    if manifest is None or manifest.unvouched != "ask":
+    if manifest is None or manifest.unvouched == "refuse":
         return False
     for name, value in call.arguments.items():
         argument = manifest.arguments.get(name)
         if argument is None or value is None or not _pointed(argument):
             continue
         origins = facts.provenance.get(name, ())
-        if not (vouched_for(origins) or any(one.place == "named-source" for one in origins)):
+        if not single(origins):
             return False
     return True
+
+
+FOLLOWED: Final = frozenset({Effect.write, Effect.send})
+"""Effects of calls in which an address may be followed without a question."""
+
+
+def followed(call: Call, facts: Facts) -> bool:
+    """Whether the request leads to the addresses of this call: each is the only one in a source
+    that the request names, and the request names all else that steers the call.
+    """
+    tool = facts.gathered.tool
+    manifest, origins = tool.manifest, facts.provenance
+    if manifest is None or manifest.unvouched != "follow" or tool.effect not in FOLLOWED:
+        return False
+    to = addresses(call, facts)
+    steering = [
+        name
+        for name, value in call.arguments.items()
+        if value is not None
+        and name in manifest.arguments
+        and manifest.arguments[name].role in CONTROL_ROLES - ADDRESS_ROLES
+    ]
+    return (
+        all(named(origins.get(name, ())) for name in steering)
+        and bool(steering)
+        and all(one.leads(facts) for one in to)
+    )
 
 
 def _pointed(argument: Argument) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from safeconduct.core.checks.flow import addresses, asking, carries, plausible
+from safeconduct.core.checks.flow import addresses, asking, carries, followed, plausible
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.verdict import Deny, Elevate
 
@@ -23,7 +23,7 @@ def sink(call: Call, facts: Facts) -> Deny | Elevate | None:
     # INVARIANT: a list that could not be had refuses by itself, in the check `policy`; here it
     # would only be told as a wrong address.
     to = [] if RESOLVER in facts.failures else addresses(call, facts)
-    strange = not all(one.acceptable(facts) for one in to)
+    strange = not all(one.acceptable(facts) for one in to) and not followed(call, facts)
     if strange and not plausible(call, facts):
         return Deny("destination-not-allowed")
     refused = manifest.sink.categories_refused
