@@ -32,6 +32,9 @@ _HEADINGS: Final = these(
 )
 _THEN: Final = these("and then")
 _JOINING: Final = known.CONJUNCTIONS | these(", also it tool will")
+_NOT: Final = these("never not")
+_BETWEEN: Final = these("always auto bulk can could hard just may might must re soft to")
+_CALLING: Final = these("call invoke run use")
 _SKIPPED: Final = known.DETERMINERS - known.PREPOSITIONS
 _IT: Final = these("it them")
 _MARKED: Final = these("mark modify overwrite")
@@ -125,7 +128,10 @@ def of_description(description: str) -> list[Verb]:
 
 
 def _first(words: Sequence[str]) -> tuple[int, Form, Verb | None]:
+    called = words[0] in _CALLING and "tool" in words[1:3]
     for place, word in enumerate(words):
+        if called and place <= words.index("tool"):
+            continue  # `Call this tool to fetch`
         form, verb = _verb(word, words[place + 1 :], _sure_or_reading)
         if verb is None and (place == 0 or words[place - 1] in _LEAD_IN):
             form, verb = _verb(word, words[place + 1 :], known.NOUNS_TOO.get)
@@ -136,13 +142,24 @@ def _first(words: Sequence[str]) -> tuple[int, Form, Verb | None]:
 
 def _joined(words: Sequence[str], start: int, head: Form | None) -> Iterator[Verb]:
     """Verbs after `and`, `then`, a comma …, in the form of the first one; and `by creating`."""
-    before = ""
+    before, denied = "", False
     for place, word in enumerate(words):
-        if word.endswith("ly"):
-            continue  # `and permanently deletes`
-        if place >= start:
+        verb = _is_verb(word)
+        if word in _BETWEEN or (word.endswith("ly") and not verb):
+            continue  # `and permanently deletes`, `and may delete`
+        # `does not send or delete`, but `does not ask and deletes`.
+        denied = denied or (verb and (before in _NOT or before.endswith("n't")))
+        if place >= start and not (denied and _is_infinitive(word)):
             yield from _after(before, word, words[place + 1 :], head)
         before = word
+
+
+def _is_verb(word: str) -> bool:
+    return any(_is_infinitive(form) for form in verb_forms(word))
+
+
+def _is_infinitive(word: str) -> bool:
+    return word in known.SURE or word in known.NOUNS_TOO
 
 
 def _after(before: str, word: str, after: Sequence[str], head: Form | None) -> Iterator[Verb]:
@@ -204,9 +221,10 @@ def _verb(
 ) -> tuple[Form, Verb | None]:
     for form in verb_forms(word):
         effect = look_up(form)
-        if form == "convert" and known.CONVERTIBLE & {singular(one) for one in after}:
-            effect = Effect.read if effect else None
-        if form == "perform" and known.LOOKS.intersection(after):
+        if form == "convert" and effect is not None:
+            nouns = {singular(one) for one in after}
+            effect = Effect.read if nouns & (known.CONVERTIBLE | known.FORMATS) else effect
+        if form == "perform" and known.LOOKS & {singular(one) for one in after}:
             effect = Effect.read
         if effect is not None:
             how: Form = "base" if form == word else "ing" if word.endswith("ing") else "third"

@@ -29,6 +29,9 @@ SEARCHING: Final = these("browse count find glob grep list lookup query search")
 CONVERTIBLE: Final = these("date length temperature time timestamp timezone unit weight")
 """What can be converted without changing anything; a lead or a file cannot."""
 
+FORMATS: Final = these("csv html json markdown text")
+"""What a description may say that a result is converted to."""
+
 HARMLESS: Final = these(
     "convert decode display extract filter format group order paginate parse print rank render "
     "sort transform"
@@ -143,7 +146,7 @@ DETERMINERS: Final = these(
     "your you"
 )
 
-ADVICE: Final = these("add adjust call make put run save set test start type")
+ADVICE: Final = these("add adjust call invoke make put run save set test start type")
 """What later sentences of a description tell the caller to do: `Set limit to 10 for …`."""
 
 PLURALS: Final = these(

@@ -14,7 +14,9 @@ def these(words: str) -> frozenset[str]:
 
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
 _SENTENCE: Final = re.compile(r"(?<=[.!?;:])\s+|[\r\n]+|\s+[-–—•*]\s+")  # noqa: RUF001
-_SPOKEN: Final = re.compile(r"[\w'-]+|[,(]")
+_SPOKEN: Final = re.compile(r"\w[\w']*|[,(]")
+_LINK: Final = re.compile(r"https?://\S+")
+_BOTH: Final = re.compile(r"[&+/]")
 
 _SAME: Final = these(
     "access address alias analysis basis bus business canvas class cors css dns gas https "
@@ -83,6 +85,7 @@ _IRREGULAR: Final = {
 
 def sentences(text: str) -> list[list[str]]:
     """The words of each sentence, in lower case; commas and opening brackets stay as words."""
-    plain = text[:MAX_TEXT].lower().replace("e-mail", "email")
+    plain = _LINK.sub(" ", text[:MAX_TEXT].lower().replace("e-mail", "email"))
+    plain = _BOTH.sub(" and ", plain)  # `create/update`
     found = (_SPOKEN.findall(part) for part in _SENTENCE.split(plain))
     return [words for words in found if words]
