@@ -52,7 +52,13 @@ IDENTIFIERS: Final = these(
     "arn etag guid handle id identifier ids key no number oid ref sha slug uid uuid"
 )
 _PLAIN_NUMBERS: Final = these("build card of page phone port version")
-_COUNTED: Final = these("api access private public ssh")
+COUNTED: Final = these("key no number token")
+"""What ends the name of a place in a list: `page_number`."""
+
+REACHED: Final = these("address email mail mobile number phone")
+SETTINGS: Final = these(
+    "config configuration env flag flags parameter policy secret setting settings variable"
+)
 
 CONTAINERS: Final = these(
     "board branch bucket calendar case cluster collection commit container customer database "

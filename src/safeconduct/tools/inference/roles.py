@@ -90,9 +90,13 @@ class Roles:
 
     def _secret(self, words: tuple[str, ...], said: Shape) -> Said | None:
         if said.only("boolean") or not nouns.secret(words):
-            if not (self._changes and nouns.widens(words)) or nouns.identifies(words):
+            if not self._changes or nouns.identifies(words):
                 return None
-            return _said("content", "it says who may do what", needs="vouched")
+            if nouns.widens(words):
+                return _said("content", "it says who may do what", needs="vouched")
+            if words[-1:] == ("value",) and nouns.SETTINGS.intersection(self._tool.words):
+                return _said("content", "what a setting is set to", needs="vouched")
+            return None
         return _said("content" if self._changes else "query", "a secret", needs="vouched")
 
     def _switch(self, words: tuple[str, ...], said: Shape) -> Said | None:
@@ -132,7 +136,8 @@ class Roles:
 
     def _account(self, words: tuple[str, ...], said: Shape) -> Said | None:
         head = singular(words[-1]) if words else ""
-        if head in nouns.FROM and self._changes:
+        ours = head in nouns.FROM or (words[:1] == ("from",) and head in nouns.REACHED)
+        if ours and self._changes:
             return _said("account", "in whose name it is done")
         if nouns.ACCOUNTS.intersection(words) and head not in nouns.NAMING:
             return _said("account", "named like an account")
@@ -191,7 +196,7 @@ class Roles:
         kind = nouns.resource(words, self._noun)
         head = singular(words[-1]) if words else ""
         if nouns.identifies(words) or said.format == "uuid":
-            if nouns.PAGING.intersection(words):
+            if nouns.PAGING.intersection(words) and words[-1] in nouns.COUNTED:
                 return None
             return self._typed(kind, "an id")
         if head in nouns.CONTAINERS and not said.choices:
