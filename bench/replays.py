@@ -3,8 +3,8 @@ asked about each decision, the shipped rules.
 
 The log is one as a CRM's agents leave behind: 24 of them, in tasks of twenty calls, most of which
 read, some after they read what a customer wrote. Every fourth call changes an amount, by something
-else each time, and every twelfth has a person's yes. In the `cold` one all calls change an amount,
-and no two inputs are the same to the rules.
+else each time, and every twelfth has a person's yes. In the `cold` one all calls change an amount
+with a person's yes, which rules compare with the call: no two inputs are the same to them.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def records(engine: LocalEngine, *, cold: bool = False) -> Iterator[dict[str, An
             size=len(json.dumps(given)),
         )
         known = facts(number, name, manifest, given, cold=cold)
-        if number % 12 == 11:
+        if cold or number % 12 == 11:
             known = replace(known, approval=agreed(call, known))
         asked = policy_input(call, known, engine.members)
         known = replace(known, policy=engine.evaluate(asked, known.gathered.now_ms))
