@@ -22,7 +22,8 @@ from tests.support.pages import DOCS, FENCE, ROOT, codes, marked, sections, tabl
 
 GUIDE = DOCS / "guides" / "infer.md"
 PAGE = DOCS / "reference" / "inference.md"
-TOOLS, MANIFEST = (one.text for one in marked() if one.page == GUIDE)
+(TOOLS,) = (text for _, kind, text in FENCE.findall(GUIDE.read_text("utf-8")) if kind == "json")
+(MANIFEST,) = (one.text for one in marked() if one.page == GUIDE)
 
 EFFECTS, ARGUMENTS, RESULTS = (
     tables(sections(PAGE)[name])[0][1:] for name in ("Effects", "Arguments", "Results")
