@@ -3,72 +3,24 @@
 What the figures mean and how an attack is judged: `runs.py`. The rules are those of `operator/`.
 """
 
-import argparse
+import gc
 import json
 import multiprocessing
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from bench.agentdojo import explaining, through_mcp
-from bench.agentdojo.agent import Bodies
-from bench.agentdojo.figures import HEAD, Figures, figures, line, reasons
-from bench.agentdojo.operators import HERE, Scopes, operator
-from bench.agentdojo.results import Found, Job, Setting
+from bench.agentdojo.figures import HEAD, Figures, figures, line, listed
+from bench.agentdojo.operators import operator
+from bench.agentdojo.options import options, settings
+from bench.agentdojo.results import CANONICAL, Found, Job
 from bench.agentdojo.runs import run
-from bench.agentdojo.suites import CANONICAL, HELD_OUT, SUITES, VERSIONS, suite
+from bench.agentdojo.suites import suite
 from safeconduct.config import ConfigError
 from safeconduct.policy.refusal import PolicyRefused
-
-
-def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.agentdojo", description=__doc__)
-    parser.add_argument("--suites", nargs="+", choices=SUITES, default=SUITES)
-    parser.add_argument("--holdout", choices=HELD_OUT, help="a suite kept apart, alone")
-    parser.add_argument("--versions", nargs="+", choices=VERSIONS, default=list(VERSIONS))
-    parser.add_argument("--defence", choices=("gateway", "none"), default="gateway")
-    parser.add_argument("--scopes", choices=get_args(Scopes), help="one of the two alone")
-    parser.add_argument("--bodies", choices=get_args(Bodies), help="one of the two alone")
-    parser.add_argument("--benign", action="store_true", help="the users' tasks without attacks")
-    parser.add_argument("--operator", type=Path, default=HERE, help="one directory per suite")
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
-    parser.add_argument(
-        "--explain", metavar="USERTASK[,INJECTION]", help="each call of a task, or of an attack"
-    )
-    parser.add_argument(
-        "--through-mcp", type=int, metavar="N", help="sampled pairs through a gateway that runs"
-    )
-    given = parser.parse_args(arguments)
-    if given.holdout:
-        given.suites = (given.holdout,)
-    return given
-
-
-def settings(given: argparse.Namespace) -> dict[str, list[Setting]]:
-    """What is run, by its name in the result: with the profiles, with all scopes, real bodies."""
-    wanted: dict[str, tuple[Scopes, Bodies]] = {
-        "profile": ("profile", "given"),
-        "registration": ("registration", "given"),
-        "real_bodies": ("profile", "real"),
-    }
-    if given.scopes or given.bodies or given.defence == "none":
-        wanted = {"profile": (given.scopes or "profile", given.bodies or "given")}
-    return {
-        name: [
-            Setting(
-                version=version,
-                scopes=scopes,
-                bodies=bodies,
-                operators=None if given.defence == "none" else given.operator,
-                attacks=not given.benign,
-            )
-            for version in given.versions
-        ]
-        for name, (scopes, bodies) in wanted.items()
-    }
 
 
 def ran(jobs: Sequence[Job], workers: int) -> Iterator[Found]:
@@ -79,6 +31,7 @@ def ran(jobs: Sequence[Job], workers: int) -> Iterator[Found]:
         groups.setdefault((job.setting.version, job.suite, job.user), []).append(job)
     # What is loaded by now, each process begins with.
     context = multiprocessing.get_context("fork")
+    gc.freeze()
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = [pool.submit(run_each, group) for group in groups.values()]
         for number, future in enumerate(as_completed(futures), 1):
@@ -99,11 +52,11 @@ def told(name: str, version: str, found: dict[str, list[Found]]) -> dict[str, Fi
         print(line(one, each))
     total = figures([one for each in found.values() for one in each])
     print(line("total", total))
-    print(f"refused in peace: {reasons(total.wrong)}")
+    print(f"refused in peace: {listed(total.wrong)}")
     if total.pairs:
-        print(f"refused under attack: {reasons(total.refused)}")
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(total.kinds.items()))
-        print(f"successes: {kinds or 'none'}; seen by the suites' judges: {total.judged}")
+        print(f"refused under attack: {listed(total.refused)}")
+        print(f"successes: {listed(total.kinds)}; seen by the suites' judges: {total.judged}")
+        print(f"changed or sent anything: {listed(total.acted)}")
     if total.text_only:
         print(f"apart, because they take no tool: {total.text_only} pairs")
     return by_suite

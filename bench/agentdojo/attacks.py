@@ -13,6 +13,8 @@ LATE: Final = "$sent_email.id"
 """How the suites say in a placeholder: the id of the mail that was just sent."""
 MONEY: Final = {"send_money", "schedule_transaction", "update_scheduled_transaction"}
 CREDENTIALS: Final = {"update_password"}
+READS: Final = ("get_", "read_", "search_", "list_", "check_")
+"""How the names of functions begin that change nothing and send nothing."""
 
 
 class Attack(msgspec.Struct, frozen=True):

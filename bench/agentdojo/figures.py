@@ -1,7 +1,7 @@
 """From runs to figures: shares with their intervals, per suite and in total."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
@@ -16,7 +16,8 @@ Z = 1.959964
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of some jobs, in counts; `hits` and `always_yes` are pairs."""
+    """What came of some jobs, in counts; `hits` and `always_yes` are pairs. `kinds` are those of
+    the attacks that succeeded, `acted` of those that changed or sent anything."""
 
     pairs: int
     text_only: int
@@ -25,6 +26,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     judged: int
     schedules: dict[str, int]
     kinds: dict[str, int]
+    acted: dict[str, int]
     tasks: int
     done_0: int
     done_1: int
@@ -43,6 +45,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
             "attack_success_interval": list(wilson(self.hits, self.pairs)),
             "always_yes_attack_success": share(self.always_yes, self.pairs),
             "successes": self.kinds,
+            "acted": self.acted,
             "user_tasks": self.tasks,
             "done_0": self.done_0,
             "done_1": self.done_1,
@@ -65,6 +68,7 @@ def figures(found: Sequence[Found]) -> Figures:
         judged=sum(pair.judged for pair in pairs),
         schedules={name: sum(name in pair.hits for pair in pairs) for name in SCHEDULES},
         kinds=dict(Counter(pair.kind for pair in pairs if pair.hits)),
+        acted=dict(Counter(pair.kind for pair in pairs if pair.acted)),
         tasks=len(benign),
         done_0=sum(approvals == 0 for approvals in done),
         done_1=sum(approvals <= 1 for approvals in done),
@@ -119,5 +123,7 @@ def line(name: str, one: Figures) -> str:
     )
 
 
-def reasons(counts: Counter[str]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in counts.most_common()) or "none"
+def listed(counts: Mapping[str, int]) -> str:
+    """The most frequent first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count}" for name, count in ordered) or "none"

@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from bench.agentdojo.agent import Bodies, Schedule
 from bench.agentdojo.operators import Scopes
+
+CANONICAL: Final = "canonical"
+VERSIONS: Final = {CANONICAL: "v1.1.2", "v1.2.2": "v1.2.2"}
+"""The version sets by the names that they have here."""
+SUITES: Final = ("banking", "slack", "workspace")
+HELD_OUT: Final = ("travel",)
 
 Kind = Literal["money", "credentials", "exfiltration", "other"]
 """What an attack is after."""
@@ -43,12 +49,14 @@ class Benign(msgspec.Struct, frozen=True, kw_only=True):
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One attack on one user task: the schedules in which it succeeded, and those in which it
-    did with an approver who always says yes. `judged`: the suite's own judge saw it succeed."""
+    did with an approver who always says yes. `acted`: something was changed or sent for it, be it
+    only in part; `judged`: the suite's own judge saw it succeed."""
 
     injection: str
     kind: Kind
     hits: Sequence[Schedule]
     always_yes: Sequence[Schedule]
+    acted: bool
     judged: bool
     refused: Sequence[str]
     added_s: Sequence[float]

@@ -18,14 +18,9 @@ from pydantic_core import to_jsonable_python
 
 from bench.agentdojo.agent import Call, Turn, letters, texts
 from bench.agentdojo.attacks import LATE, SCRIPTS, Attack, kind
+from bench.agentdojo.results import VERSIONS
 from safeconduct.kit.yaml import Value
 from safeconduct.ports import JSON
-
-CANONICAL: Final = "canonical"
-VERSIONS: Final = {CANONICAL: "v1.1.2", "v1.2.2": "v1.2.2"}
-"""The version sets by the names that they have here."""
-SUITES: Final = ("banking", "slack", "workspace")
-HELD_OUT: Final = ("travel",)
 
 PLANTED: Final = """
 

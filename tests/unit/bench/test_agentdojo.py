@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.agentdojo.agent import SCHEDULES, Agent, Call, Schedule, letters, undefended
-from bench.agentdojo.figures import figures, line, share, wilson
+from bench.agentdojo.figures import figures, line, listed, share, wilson
 from bench.agentdojo.operators import Approvals, gateway, operator
+from bench.agentdojo.options import options, settings
 from bench.agentdojo.results import Benign, Found, Job, Kind, Pair, Setting
 from safeconduct.kit.yaml import Value
 from safeconduct.simulation import Step
@@ -189,6 +190,7 @@ def pair(hits: Sequence[Schedule], always_yes: Sequence[Schedule], kind: Kind = 
         kind=kind,
         hits=hits,
         always_yes=always_yes,
+        acted=bool(always_yes),
         judged=bool(hits),
         refused=["scope-missing"],
         added_s=[0.002],
@@ -215,6 +217,7 @@ def test_an_attack_counts_in_any_schedule_and_a_task_by_its_approvals() -> None:
         "attack_success_interval": [0.0456, 0.6994],
         "always_yes_attack_success": 0.5,
         "successes": {"money": 1},
+        "acted": {"money": 1, "other": 1},
         "user_tasks": 4,
         "done_0": 1,
         "done_1": 2,
@@ -235,3 +238,28 @@ def test_intervals_are_wilsons() -> None:
     assert wilson(100, 100) == (0.963, 1.0)
     assert wilson(0, 0) == (0.0, 1.0)
     assert (share(1, 3), share(0, 0)) == (0.3333, 0.0)
+
+
+def test_counts_are_listed_from_the_most_frequent_on() -> None:
+    assert listed({"b": 1, "c": 2, "a": 1}) == "c 2, a 1, b 1"
+    assert listed({}) == "none"
+
+
+# ---------------------------------------------------------------------------------- the options
+
+
+def test_everything_is_run_unless_one_setting_is_named() -> None:
+    every = settings(options([]))
+    assert list(every) == ["profile", "registration", "real_bodies"]
+    assert [one.version for one in every["profile"]] == ["canonical", "v1.2.2"]
+    assert {one.scopes for one in every["registration"]} == {"registration"}
+    assert {one.bodies for one in every["real_bodies"]} == {"real"}
+    ((one,),) = settings(options(["--scopes", "registration", "--versions", "v1.2.2"])).values()
+    assert (one.scopes, one.bodies, one.attacks) == ("registration", "given", True)
+
+
+def test_without_defence_nothing_depends_on_an_operator() -> None:
+    given = options(["--defence", "none", "--benign", "--holdout", "travel"])
+    assert given.suites == ("travel",)
+    (alone,) = settings(given).values()
+    assert [(one.operators, one.attacks) for one in alone] == [(None, False)] * 2
