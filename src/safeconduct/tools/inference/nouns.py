@@ -20,9 +20,9 @@ RECEIVERS: Final = these(
 """Who gets something, in the name of an argument."""
 
 NOT_RECEIVERS: Final = these(
-    "body content count date format html id limit message name number_of post_id reply size "
-    "subject template text thread time title type version"
-) - {"name"}
+    "body content count date format html id limit message reply size subject template text thread "
+    "time title type version"
+)
 """What makes something else of it: `email_body`, `reply_to_message_id`."""
 
 PEOPLE: Final = these(
@@ -31,14 +31,14 @@ PEOPLE: Final = these(
 )
 """Parties that a changing tool names: what is assigned to them or shared is theirs then."""
 
-ROOMS: Final = these("channel channels chat conversation dm room rooms topic_arn")
+ROOMS: Final = these("channel channels chat conversation dm room rooms")
 """Where messages are read by many."""
 
 FROM: Final = these("from sender payer")
 ACCOUNTS: Final = these("account accounts bic card cards iban routing swift wallet")
-NAMING: Final = these("description holder_name label name type")
+NAMING: Final = these("description label name type")
 LINKS: Final = these(
-    "domain domains endpoint endpoints hook host hostname hosts href image_url ip link links "
+    "domain domains endpoint endpoints hook host hostname hosts href ip link links "
     "origin server uri uris url urls webhook webhooks website"
 )
 LINK_FORMATS: Final = these("hostname idn-hostname ipv4 ipv6 iri uri url")
@@ -62,14 +62,14 @@ SETTINGS: Final = these(
 
 CONTAINERS: Final = these(
     "board branch bucket calendar case cluster collection commit container customer database "
-    "deployment document drive environment event index instance invoice issue job label_id list "
+    "deployment document drive environment event index instance invoice issue job list "
     "mailbox milestone namespace node object org organization organisation owner page pipeline "
     "playlist pod project queue record release repo repository resource service sheet site space "
     "spreadsheet stack table task tenant thread ticket topic volume workflow workspace"
 )
 """What names an object when it is an argument by itself."""
 
-FRESH: Final = these("new display first full last user_display")
+FRESH: Final = these("new display first full last")
 
 SECRETS: Final = these(
     "cookie credential credentials jwt mfa otp passcode passphrase passwd password passwords pin "
@@ -128,10 +128,18 @@ SENSITIVE: Final = these(
     "private profile query record salary sql table thread ticket transaction user"
 )
 OPEN: Final = these(
-    "currency docs documentation forecast library news package search_web time timezone weather "
+    "currency docs documentation forecast library news package time timezone weather "
     "web website wikipedia"
 )
 SECRETIVE: Final = SECRETS | these("credential env key keychain vault")
+
+CHOSEN: Final = these("handle ref slug")
+"""Ids that whoever makes an object chooses, so that they vouch for nothing."""
+
+WRITERS: Final = these("author by creator from owner reply sender")
+"""Who wrote something, in the name of a field: whoever writes may put anything there."""
+
+_ABOUT: Final = these("detail directory info information list profile")
 
 DIRECTORIES: Final = these(
     "beneficiary channel colleague collaborator contact employee group member people person "
@@ -237,6 +245,14 @@ def changes_existing(tool: Definition) -> bool:
     """Whether a changing tool is about something that is there already, by its verbs."""
     making = these("add create generate insert make new open register")
     return not making.intersection(tool.words)
+
+
+def directory(parent: str) -> bool:
+    """Whether something is a list of parties, or about one: `users`, `user_profile`."""
+    words = [singular(word) for word in split(parent)]
+    while len(words) > 1 and words[-1] in _ABOUT:
+        words.pop()
+    return bool(words) and words[-1] in DIRECTORIES
 
 
 def any_of(words: Iterable[str], among: frozenset[str]) -> bool:

@@ -17,7 +17,7 @@ MAX_FIELDS: Final = 64
 
 Place = tuple[str, ...]
 
-_REACHED: Final = these("address email handle login mail mobile phone username")
+_REACHED: Final = these("address email login mail mobile phone username")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -83,7 +83,9 @@ class _Fields:
     def _vouching(
         self, path: Place, words: tuple[str, ...], parent: str, said: Shape
     ) -> tuple[FieldLabel, str] | None:
-        directory = self._reads and nouns.any_of(split(parent), nouns.DIRECTORIES)
+        if nouns.WRITERS.intersection(words) or words[-1] in nouns.CHOSEN:
+            return None
+        directory = self._reads and nouns.directory(parent)
         roles: list[Role] = []
         kind: str | None = None
         if nouns.identifies(words):
@@ -109,5 +111,5 @@ class _Fields:
         return FieldLabel(integrity="trusted", vouches_for=tuple(roles), type=kind), why
 
     def _purse(self, words: tuple[str, ...], parent: str) -> bool:
-        known = nouns.any_of(split(parent), nouns.DIRECTORIES | {"account"})
+        known = nouns.directory(parent) or nouns.kind(parent) == "account"
         return known and (words[-1] == "iban" or [singular(one) for one in words] == ["account"])

@@ -34,7 +34,7 @@ def text(proposal: Proposal) -> str:
     for name, tool in proposal.manifest.tools.items():
         place = ("tools", name)
         reasons = {at[2:]: why for at, why in proposal.reasons.items() if at[:2] == place}
-        lines += [f"  {_text(name)}:", *(_indented(4, one) for one in _tool(tool, reasons))]
+        lines += [f"  {_text(name)}:", *_tool(tool, reasons)]
     if proposal.scopes:
         lines += ["", "# For safeconduct.yaml:"]
         lines += [f"# {line}" for line in registry(proposal.scopes).splitlines()]
@@ -48,29 +48,28 @@ def registry(scopes: Mapping[str, Scope]) -> str:
 
 
 def _tool(tool: ToolManifest, reasons: Mapping[Place, str]) -> Iterator[str]:
-    yield _with(f"effect: {tool.effect.value}", reasons.get(("effect",)))
-    yield f"scopes: [{', '.join(map(_text, tool.scopes))}]"
+    yield _line(4, f"effect: {tool.effect.value}", reasons.get(("effect",)))
+    yield _line(4, f"scopes: [{', '.join(map(_text, tool.scopes))}]")
     if tool.arguments:
-        yield _with("arguments:", reasons.get(("arguments",)))
+        yield _line(4, "arguments:", reasons.get(("arguments",)))
         for name, argument in tool.arguments.items():
-            line = f"  {_text(name)}: {_flow(_said(argument))}"
-            yield _with(line, reasons.get(("arguments", name)))
+            said = f"{_text(name)}: {_flow(_said(argument))}"
+            yield _line(6, said, reasons.get(("arguments", name)))
     elif ("arguments",) in reasons:
-        yield _with("arguments: {}", "it takes none, so what it changes is always the same")
-    returns = tool.returns
-    yield "returns:"
-    source = msgspec.to_builtins(returns.source)
+        yield _line(4, "arguments: {}", "it takes none, so what it changes is always the same")
+    yield _line(4, "returns:")
+    source = msgspec.to_builtins(tool.returns.source)
     labels = {key: source[key] for key in ("integrity", "confidentiality")}
-    yield _with(f"  source: {_flow(labels)}", reasons.get(("returns", "source")))
-    if returns.fields:
-        yield "  fields:"
-        for path, field in returns.fields.items():
-            line = f"    {_text(path)}: {_flow(_said(field))}"
-            yield _with(line, reasons.get(("returns", "fields", path)))
+    yield _line(6, f"source: {_flow(labels)}", reasons.get(("returns", "source")))
+    if tool.returns.fields:
+        yield _line(6, "fields:")
+        for path, field in tool.returns.fields.items():
+            said = f"{_text(path)}: {_flow(_said(field))}"
+            yield _line(8, said, reasons.get(("returns", "fields", path)))
     else:
-        yield f"  # {reasons[('returns', 'fields')]}"
+        yield _line(6, f"# {reasons[('returns', 'fields')]}")
     if tool.spotlight != "none":
-        yield f"spotlight: {tool.spotlight}"
+        yield _line(4, f"spotlight: {tool.spotlight}")
 
 
 def _said(value: Argument | FieldLabel) -> dict[str, Any]:
@@ -111,15 +110,10 @@ def _letter(letter: str) -> str:
     return f"\\U{ord(letter):08x}"
 
 
-def _with(line: str, reason: str | None) -> str:
-    return line if reason is None else f"{line}  # {reason}"
-
-
-def _indented(depth: int, line: str) -> str:
-    """A line in its place; a reason for which there is no room stands above it."""
-    whole = " " * depth + line
-    if len(whole) <= WIDTH or "  # " not in whole:
-        return whole
-    said, _, reason = whole.partition("  # ")
-    inner = " " * (len(said) - len(said.lstrip()))
-    return f"{inner}# {reason}\n{said}"
+def _line(depth: int, said: str, reason: str | None = None) -> str:
+    """A line in its place; a reason for which there is no room beside it stands above it."""
+    indent = " " * depth
+    if reason is None:
+        return indent + said
+    beside = f"{indent}{said}  # {reason}"
+    return beside if len(beside) <= WIDTH else f"{indent}# {reason}\n{indent}{said}"

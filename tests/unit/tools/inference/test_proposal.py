@@ -118,6 +118,7 @@ HOSTILE = (
     'x"\n    effect: read\n  y',
     "a: {b}",
     "# comment",
+    "x  # y" * 20,
     "null",
     "é\u2028\u202e",
     "\ud800".encode("utf-8", "replace").decode(),
@@ -318,6 +319,22 @@ def test_a_plain_id_is_of_what_the_tool_is_about() -> None:
     field = returns({"properties": {"id": TEXT}}, "create_ticket").fields["id"]
     assert field.type == "desk.ticket"
     assert field.vouches_for == ("object-id",)
+
+
+@pytest.mark.parametrize(
+    ("tool", "fields"),
+    [
+        ("list_users", ["email", "user_id"]),
+        ("get_user_profile", ["email", "user_id"]),
+        ("get_group_message", ["user_id"]),
+        ("get_group_mail", ["user_id"]),
+        ("list_tickets", ["user_id"]),
+    ],
+)
+def test_only_a_directory_vouches_for_addresses(tool: str, fields: list[str]) -> None:
+    names = ("email", "user_id", "from_email", "sender_id", "handle", "branch_ref", "author_email")
+    schema = {"properties": dict.fromkeys(names, TEXT)}
+    assert sorted(returns(schema, tool).fields) == fields
 
 
 def test_a_changing_tool_gives_no_directory() -> None:
