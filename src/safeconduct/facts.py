@@ -297,6 +297,7 @@ class FactFinder:
             approval=self._state.approval(gathered.task.id, call.digest),
             failures=tuple(failures),
             baselines=baselines,
+            followed=self._state.followed(gathered.task.id, gathered.now_ms),
         )
         try:
             given = policy_input(call, facts, policy.members)

@@ -15,6 +15,7 @@ from typing import Final, cast
 import msgspec
 
 from safeconduct.core.admit import Admitted
+from safeconduct.core.amounts import BASIS
 from safeconduct.core.manifest import ADDRESS_ROLES, Argument
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.provenance import (
@@ -41,19 +42,18 @@ of at most 256 characters that is 100 MB at worst."""
 MAX_WORDS: Final = 16
 """A text of more words is not put together from what was read, as far as anybody can tell."""
 
-_WEAKER: Final[tuple[Place, ...]] = ("single-source", "named-source", "seen")
-
 MARKS: Final = ".,:;!?()[]\"'"
 
 CONTENT: Final = Argument(role="content")
 CONSTANT: Final = (Origin("policy-constant"),)
 
-_Seen = dict[str, Origin]
-Places = Callable[[str], Place]
+_Seen = dict[str, tuple[Origin, ...]]
+Places = Callable[[str, str], tuple[Place, ...]]
+"""The places, the strongest first, of a value that stood at a path."""
 
 
 class Sighted:
-    """What each task has read, from whatever source: a value and where it first stood."""
+    """What each task has read, from whatever source: a value and where it stood most strongly."""
 
     def __init__(self) -> None:
         self._tasks: OrderedDict[str, _Seen] = OrderedDict()
@@ -65,21 +65,26 @@ class Sighted:
         self._tasks.move_to_end(task)
         before = len(seen)
         for value, path in values.items():
-            place, known = places(value), seen.get(value)
+            new, known = places(value, path), seen.get(value)
             if known is None:
                 if len(seen) >= MAX_VALUES:
                     continue
-            elif known.place != "seen" or place == "seen":
+            elif _RANK[known[0].place] <= _RANK[new[0]]:
                 continue
-            seen[value] = Origin(place, f"{target}:{path}")
+            where = f"{target}:{path}"
+            seen[value] = tuple([Origin(place, where) for place in new])
         self._size += len(seen) - before
         while self._size > MAX_ALL and len(self._tasks) > 1:
             self._size -= len(self._tasks.popitem(last=False)[1])
 
-    def origin(self, task: str, value: str) -> Origin | None:
+    def origins(self, task: str, value: str) -> tuple[Origin, ...]:
         """Where the task saw this value, if it did."""
-        seen = self._tasks.get(task)
-        return None if seen is None else seen.get(value)
+        return self._tasks.get(task, {}).get(value, ())
+
+
+_RANK: Final[dict[Place, int]] = {
+    "offered": 0, "single-source": 1, "named-source": 2, "seen": 3,
+}  # fmt: skip
 
 
 class Origins:
@@ -127,7 +132,7 @@ class Origins:
         asked = request(task.purpose)
         speaks = task.purpose_source != "agent"
         return Reading(
-            chosen=grant.chosen,
+            chosen=None if grant.chosen == "single-source" else grant.chosen,
             names=asked.names_row if speaks else _nothing,
             written=partial(self._state.written, gathered.tenant, system),
             user=gathered.user.id,
@@ -149,15 +154,18 @@ class Origins:
 
     def see(self, call: Call, gathered: Gathered, grant: Grant, admitted: Admitted) -> None:
         """Takes in everything that the agent is about to see."""
-        seen = sightings(admitted.result)
-        several = ambiguous(gathered.tool, seen)
+        tool, values = gathered.tool, sightings(admitted.result)
+        several = ambiguous(tool, values)
+        fields = {} if tool.manifest is None else tool.manifest.returns.fields
+        offering = {path.removeprefix("$.") for path, said in fields.items() if said.offers}
 
-        def place(value: str) -> Place:
-            if grant.chosen != "named-field":
-                return "seen"
-            return "named-source" if value in several else "single-source"
+        def places(value: str, path: str) -> tuple[Place, ...]:
+            if grant.chosen not in ("named-field", "single-source"):
+                return ("seen",)
+            source: Place = "named-source" if value in several else "single-source"
+            return ("offered", source) if path in offering else (source,)
 
-        self._sighted.see(gathered.task.id, call.target, seen, place)
+        self._sighted.see(gathered.task.id, call.target, values, places)
 
     def _of_value(self, gathered: Gathered, argument: Argument, text: str) -> tuple[Origin, ...]:
         task, role = gathered.task, argument.role
@@ -165,33 +173,35 @@ class Origins:
         asked = request_origin(task.purpose, task.purpose_source, text, role, argument.type)
         if asked is not None:
             found.insert(0, asked)
-        if role == "amount" and not vouched_for(found) and self._bounded(gathered, text):
+        if role == "amount" and not vouched_for(found) and self._bounded(gathered, argument, text):
             found.append(Origin("bounded"))
-        seen = self._sighted.origin(task.id, text) or self._put_together(task.id, text)
-        if seen is not None:
-            found.append(seen)
-        return tuple(found)
+        seen = self._sighted.origins(task.id, text) or self._put_together(task.id, text)
+        return (*found, *seen)
 
-    def _put_together(self, task: str, text: str) -> Origin | None:
+    def _put_together(self, task: str, text: str) -> tuple[Origin, ...]:
         """Where the words of a text were seen, if all of them were: the weakest of their places."""
         words = text.split()
         if not 1 < len(words) <= MAX_WORDS:
-            return None
-        seen = [self._sighted.origin(task, word.strip(MARKS)) for word in words]
-        if not all(seen):
-            return None
-        return max(filter(None, seen), key=lambda one: _WEAKER.index(one.place))
+            return ()
+        seen = [self._sighted.origins(task, word.strip(MARKS)) for word in words]
+        return (
+            max((one[-1:] for one in seen), key=lambda one: _RANK[one[0].place])
+            if all(seen)
+            else ()
+        )
 
-    def _bounded(self, gathered: Gathered, text: str) -> bool:
-        """Whether an amount is at most what the request or a trusted field says."""
+    def _bounded(self, gathered: Gathered, argument: Argument, text: str) -> bool:
+        """Whether an amount is at most what the request or a trusted field says, and a little."""
         task = gathered.task
         amount = _number(text)
         if amount is None or amount < 0:
             return False
-        limits = [] if (ceiling := self._state.ceiling(task.id)) is None else [ceiling]
+        ceiling = self._state.ceiling(task.id, vouching_key(argument.role, argument.type))
+        limits = [] if ceiling is None else [ceiling]
         if task.purpose_source != "agent":
             limits += request(task.purpose).amounts
-        return any(amount <= Decimal(limit) for limit in limits)
+        share = amount * BASIS / (BASIS + argument.above_bps)
+        return any(share <= Decimal(limit) for limit in limits)
 
 
 def _number(text: str) -> Decimal | None:

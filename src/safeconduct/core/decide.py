@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from safeconduct.core.checks import FIRST, NAMES, SECOND
-from safeconduct.core.checks.flow import chosen
 from safeconduct.core.checks.policy import UNMET, lacking
 from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.obligations import Setting
+from safeconduct.core.steering import chosen, relies
 from safeconduct.core.verdict import (
     Answer,
     Decision,
@@ -93,6 +93,7 @@ def _grant(call: Call, facts: Facts) -> Grant:
         scopes=() if manifest is None else manifest.scopes,
         approval=None if approval is None else approval.id,
         chosen=chosen(call, facts),
+        follows=facts.followed is not None and relies(call, facts),
     )
 
 

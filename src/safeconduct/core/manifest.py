@@ -54,8 +54,8 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 Needs = Literal["vouched", "seen", "any"]
-"""What is demanded of where an argument's value comes from: a place that vouches for it, any place
-at all in what the task has read (then the agent did not compose it), or nothing.
+"""What is demanded of where an argument's value comes from: a place that vouches for it; a field of
+what the task has read that offers it (then the agent did not compose it); or nothing.
 """
 
 
@@ -63,7 +63,9 @@ class Argument(_Spec, frozen=True):
     """One argument of a tool. `type` is the resource type of an object id (`crm.case`), or the
     language of a query (`sql`).
 
-    `decimals` is how many digits behind the point an amount has: with two, 98.7 counts as 9870.
+    `decimals` is how many digits behind the point an amount has: with two, 98.7 counts as 9870. By
+    `above_bps`, in basis points, an amount may exceed the largest one of its type that is vouched
+    for.
     `needs` is what follows from the role and the effect when left out. What does not choose whose
     data is read (`selects: false`), as a page size, needs no voucher, and takes none from a result.
     """
@@ -71,6 +73,7 @@ class Argument(_Spec, frozen=True):
     role: Role
     type: str | None = None
     decimals: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
+    above_bps: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
     needs: Needs | None = None
     selects: bool = True
 
@@ -99,7 +102,9 @@ class FieldLabel(_Spec, frozen=True):
     Parts left out are the source's own. `vouches_for` names the roles for which this field's values
     may be used as control arguments later in the task; only a trusted field vouches: `when: named`,
     only where the request names the very row, as what somebody else filled in and the user points
-    to. `type` is the resource type of the ids in it.
+    to. `type` is the resource type of the ids in it. What stands in its text, as links do, is good
+    for the roles that it `offers`, for arguments that need to be `seen`, where the request names
+    what was read.
     """
 
     integrity: Literal["trusted", "endorsed", "untrusted"] | None = None
@@ -107,6 +112,7 @@ class FieldLabel(_Spec, frozen=True):
     categories: tuple[str, ...] = ()
     vouches_for: tuple[Role, ...] = ()
     when: Literal["always", "named"] = "always"
+    offers: tuple[Role, ...] = ()
     type: str | None = None
 
 

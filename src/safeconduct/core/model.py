@@ -230,6 +230,16 @@ class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "granted" and 0 <= now_ms - self.granted_ms < self.ttl_s * 1000
 
 
+class Followed(msgspec.Struct, frozen=True):
+    """A person's yes to values from certain fields (`wheres`), as far as it goes: for further calls
+    of the task, so many, until a time.
+    """
+
+    wheres: frozenset[str]
+    left: int
+    until_ms: int
+
+
 KEY: Final = -1
 """Ends the path of a finding that lies in an object's key, after that key."""
 
@@ -250,7 +260,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `allowed` are the destinations on the manifest's lists; `provenance` holds the origins of each
     argument by name, and of each address by `name=value`; `baselines` are the amounts that objects
-    had before this task.
+    had before this task, `followed` what a person has let it follow.
     """
 
     gathered: Gathered
@@ -262,6 +272,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     approval: ApprovalFacts | None = None
     failures: tuple[str, ...] = ()
     baselines: dict[str, int] = {}
+    followed: Followed | None = None
 
 
 def standing(call: Call, facts: Facts) -> ApprovalFacts | None:

@@ -28,6 +28,7 @@ Place = Literal[
     "named-field",
     "trusted-field",
     "bounded",
+    "offered",
     "single-source",
     "named-source",
     "seen",
@@ -37,7 +38,8 @@ Place = Literal[
 
 A trusted field is `named` where the request names what was read, or its row. An amount is `bounded`
 by a larger one that is vouched for. What anybody may have written was seen in a source that the
-request names, there as the only value of its shape (`single`) or among others, or just seen.
+request names, in a field that offers it, as the only value of its shape (`single`) or among
+others; or it was just seen.
 """
 
 NAMED: Final[frozenset[Place]] = frozenset(
@@ -75,21 +77,18 @@ def named(origins: Iterable[Origin]) -> bool:
     return any(origin.place in NAMED for origin in origins)
 
 
-POINTED_TO: Final = VOUCHING | frozenset[Place]({"single-source", "named-source"})
-"""Places of values that the agent did not compose, and that came with nothing unasked for."""
-
-SINGLE: Final = VOUCHING | frozenset[Place]({"single-source"})
-"""Places where the request points to one value."""
+_OFFERED: Final = VOUCHING | frozenset[Place]({"offered"})
+_SINGLE: Final = VOUCHING | frozenset[Place]({"single-source"})
 
 
-def pointed_to(origins: Iterable[Origin]) -> bool:
-    """Whether the value stood where the request points."""
-    return any(origin.place in POINTED_TO for origin in origins)
+def offered(origins: Iterable[Origin]) -> bool:
+    """Whether the value stood as it is in a field that offers it: nobody composed it."""
+    return any(origin.place in _OFFERED for origin in origins)
 
 
 def single(origins: Iterable[Origin]) -> bool:
     """Whether the request points to this value and no other."""
-    return any(origin.place in SINGLE for origin in origins)
+    return any(origin.place in _SINGLE for origin in origins)
 
 
 class Vouched(msgspec.Struct, frozen=True):
@@ -108,7 +107,7 @@ class Vouched(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How a result came about, as far as its values are concerned.
 
-    `chosen` is None when the agent chose what was read by something that nobody vouches for;
+    `chosen` is how a vouched field counts, None where somebody may have chosen what was read;
     `names` says whether the request names an object by this value, `written` whether an agent wrote
     the value to the same system without a voucher, and `user` who may own rows.
     """

@@ -169,6 +169,8 @@ def _verdict(gathered: Gathered, verdict: Verdict) -> JSON:
             }
             if grant.approval is not None:
                 value["approval"] = grant.approval
+            if grant.follows:
+                value["follows"] = True
             return value
         case Elevate(requirement):
             return {"verdict": "elevate", "requires": list(requirement.sources)}
@@ -254,7 +256,7 @@ def memory_records(decision_id: str, task: str, at_ms: int, admitted: Admitted) 
             "at_ms": at_ms,
             "labels": label_value(admitted.label),
             "vouched": _vouched(chunk),
-            **_ceiling(chunk),
+            **_ceilings(chunk),
         }
         for chunk in chunks
     ]
@@ -272,9 +274,13 @@ def _vouched(chunk: Sequence[Vouched]) -> list[JSON]:
     ]
 
 
-def _ceiling(chunk: Sequence[Vouched]) -> JSON:
-    amounts = [one.value for one in chunk if one.key == "amount"]
-    return {"ceiling": max(amounts, key=Decimal)} if amounts else {}
+def _ceilings(chunk: Sequence[Vouched]) -> JSON:
+    """The largest amount of each type."""
+    found: dict[str, str] = {}
+    for one in chunk:
+        if one.key.partition(" ")[0] == "amount":
+            found[one.key] = max(one.value, found.get(one.key, one.value), key=Decimal)
+    return {"ceilings": found} if found else {}
 
 
 MAX_WHERE: Final = 60
@@ -305,4 +311,5 @@ def approval_request(
         "ttl_s": elevate.requirement.ttl_s,
         "requires": list(elevate.requirement.sources),
         "labels": label_value(gathered.task.labels),
+        "wheres": sorted({one for seen in elevate.requirement.origins.values() for one in seen}),
     }

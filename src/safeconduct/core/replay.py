@@ -13,11 +13,11 @@ import msgspec
 from msgspec import structs
 
 from safeconduct.core.checks.budget import CALLS
-from safeconduct.core.checks.flow import CONTROL_SOURCE, STEERING, by_policy
 from safeconduct.core.checks.policy import UNMET, answered
 from safeconduct.core.decide import GRANT_MS, merge
 from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.policy import PolicyAnswer, Said
+from safeconduct.core.steering import CONTROL_SOURCE, STEERING, by_policy
 from safeconduct.core.verdict import Deny, Elevate, Redact, Requirement, Spotlight
 
 NOTHING: Final = "nothing against it"

@@ -17,6 +17,9 @@ from safeconduct.core.provenance import REQUESTS, Origin, PurposeSource, decimal
 _GAP: Final = re.compile(r"\s+|(?<!\d)[,;]|[,;](?!\d)")
 """What stands between two words: white space, commas and semicolons, except inside a number."""
 
+_SENTENCE: Final = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z]*[\s'])")
+"""Where a sentence ends and the space was forgotten."""
+
 _OPENING: Final = "<([{\"'“‘«„$€£"  # noqa: RUF001  the quotes that people type
 _CLOSING: Final = tuple(">)]}\"'”’»“.,;:!?€%")  # noqa: RUF001
 _POSSESSIVE: Final = ("'s", "’s")  # noqa: RUF001
@@ -78,7 +81,7 @@ class Request:
     """What one request names, worked out once."""
 
     def __init__(self, text: str) -> None:
-        plain = [word for word in _GAP.split(text) if word]
+        plain = [word for word in _GAP.split(_SENTENCE.sub(". ", text)) if word]
         self.words = frozenset(form for word in plain for form in _forms(word))
         self._folded = frozenset(word.casefold() for word in self.words)
         self._text = f" {' '.join(text.split())} "

@@ -19,6 +19,10 @@ MAX_VALUE: Final = 256
 """How long a value may be, in characters: no id and no address is longer."""
 
 _WORD: Final = re.compile(r"[^\s,;<>()\[\]{}\"'`|“”‘’]{2,256}")  # noqa: RUF001
+_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
+MAX_PATH: Final = 60
+"""How long a path is at most, in characters."""
+
 _MARKS: Final = ".,:;!?"
 
 SHAPES: Final[dict[Role, re.Pattern[str]]] = {
@@ -64,10 +68,12 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for name, item in cast("dict[str, object]", value).items():
             yield f"{path}.*" if path else "*", name
-            yield from _leaves(item, f"{path}.{name}" if path else name)
+            # Keys may be anybody's words, and a path is shown and kept.
+            step = name if _KEY.fullmatch(name) else "*"
+            yield from _leaves(item, f"{path}.{step}"[:MAX_PATH] if path else step)
     elif isinstance(value, list):
         for item in cast("list[object]", value):
-            yield from _leaves(item, f"{path}.*" if path else "*")
+            yield from _leaves(item, f"{path}.*"[:MAX_PATH] if path else "*")
     else:
         yield path, value
 

@@ -43,10 +43,16 @@ class OwnRows(msgspec.Struct, frozen=True, tag="own-rows"):
 Obligation = Redact | Spotlight | OwnRows
 
 
+Choice = Literal["named-field", "trusted-field", "single-source"]
+"""What chose that which is read: a name in the request, nothing but what is on file, or what stood
+where the request points."""
+
+
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What a permit permits: one tool, one digest, until one moment.
 
     `chosen`: by whose choice the result comes, and so whether it may vouch for later arguments.
+    `follows`: it is permitted by a person's yes to an earlier call.
     """
 
     target: str
@@ -54,7 +60,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
     scopes: tuple[str, ...] = ()
     approval: str | None = None
-    chosen: Literal["named-field", "trusted-field"] | None = None
+    chosen: Choice | None = None
+    follows: bool = False
 
 
 class Permit(msgspec.Struct, frozen=True, tag="permit"):

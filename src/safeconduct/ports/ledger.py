@@ -11,6 +11,7 @@ from safeconduct.core.labels import Label
 from safeconduct.core.model import (
     AgentFacts,
     ApprovalFacts,
+    Followed,
     TaskFacts,
     UserFacts,
 )
@@ -107,9 +108,11 @@ class TaskState(Protocol):
 
     def vouched(self, task: str, key: str, value: str) -> tuple[Origin, ...]: ...
 
-    def ceiling(self, task: str) -> str | None: ...
+    def ceiling(self, task: str, key: str) -> str | None: ...
 
     def written(self, tenant: str, system: str, value: str) -> bool: ...
+
+    def followed(self, task: str, now_ms: int) -> Followed | None: ...
 
     def object_label(self, tenant: str, system: str, name: str) -> Label: ...
 

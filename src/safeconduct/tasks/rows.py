@@ -77,11 +77,14 @@ class PurseRow(msgspec.Struct, frozen=True):
 
 
 class ApprovalRow(msgspec.Struct, frozen=True):
-    """An approval; `used` once a permit has consumed it."""
+    """An approval; `used` once a permit has consumed it. `wheres` are the fields from which the
+    values came that a person was asked about.
+    """
 
     facts: ApprovalFacts
     task: str
     used: bool = False
+    wheres: tuple[str, ...] = ()
 
 
 class OpenCall(msgspec.Struct, frozen=True):
@@ -162,7 +165,7 @@ def approval_row(record: Mapping[str, Any]) -> ApprovalRow:
         sources=tuple(record["requires"]),
         labels=label_of(record["labels"]),
     )
-    return ApprovalRow(facts, record["task"])
+    return ApprovalRow(facts, record["task"], wheres=tuple(record.get("wheres", ())))
 
 
 def label_of(value: Mapping[str, Any]) -> Label:

@@ -6,7 +6,7 @@ that was consumed) is not written to the log either: decision and reservation ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,13 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from safeconduct.core.labels import BOTTOM, Label
-from safeconduct.core.model import ApprovalFacts
+from safeconduct.core.model import ApprovalFacts, Followed
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
+from safeconduct.core.steering import ADDRESS_SOURCE, ASKED_SOURCE
 from safeconduct.tasks import kin
 from safeconduct.tasks.forgetting import Forgetting
+from safeconduct.tasks.kin import Kin
 from safeconduct.tasks.rows import (
     ApprovalRow,
     OpenCall,
@@ -32,6 +34,11 @@ Record = Mapping[str, Any]
 
 SIZE: Final = "size"
 LATEST: Final = "latest"
+
+MAX_FOLLOWED: Final = 10
+"""How many further calls a person's yes to values of certain fields is good for."""
+
+_FOLLOWING: Final = frozenset({ASKED_SOURCE, ADDRESS_SOURCE})
 
 
 class TaskState(Forgetting):
@@ -51,6 +58,7 @@ class TaskState(Forgetting):
         # By tenant, system and value or object, what agents wrote without a voucher.
         self._written = Table("written", bool)
         self._objects = Table("objects", Label)
+        self._followed = Table("followed", Followed)
         self._baselines = Table("baselines", int)
         self._consumed = Table("consumed", str)
         self._approvals = Table("approvals", ApprovalRow)
@@ -137,22 +145,49 @@ class TaskState(Forgetting):
             return self._denied(record["reason"], task, line)
         if record["verdict"] != "permit":
             return None
-        spends = record["spends"]
-        if kin.state_of(line) != "active" or record["version"] != self._version(line):
-            return "version"
-        if not self._affords(line, spends):
-            return "budget"
-        if not self._consume(record.get("approval")):
-            return "approval"
+        if (conflict := self._reserve(record, task, line)) is not None:
+            return conflict
         for key, value in record.get("baselines", {}).items():
             if self._baselines.peek(f"{task} {key}") is None:
                 self._baselines.put(f"{task} {key}", value)
-        self._spend(task, line, spends)
         call = OpenCall(task, record["digest"], record["tool"], record["changes_state"])
         self._open.put(record["decision"], call)
         if call.changes_state:
             self._locked.put(f"{task} {call.digest}", record["decision"])
         return None
+
+    def _reserve(self, record: Record, task: str, line: Sequence[Kin]) -> str | None:
+        """Takes what a permit uses up, or says what is not there to be taken and takes nothing."""
+        spends = record["spends"]
+        if kin.state_of(line) != "active" or record["version"] != self._version(line):
+            return "version"
+        if not self._affords(line, spends):
+            return "budget"
+        followed = self._following(record)
+        if followed is None and record.get("follows"):
+            return "followed"
+        if not self._consume(record.get("approval")):
+            return "approval"
+        if followed is not None:
+            self._followed.put(task, followed)
+        self._spend(task, line, spends)
+        return None
+
+    def _following(self, record: Record) -> Followed | None:
+        """What a task may follow after this permit: one call less, or what was just agreed to."""
+        known = self._followed.peek(record["task"])
+        if record.get("follows"):
+            if known is None or known.left < 1 or known.until_ms <= record["at_ms"]:
+                return None
+            return replace(known, left=known.left - 1)
+        row = self._approvals.peek(record.get("approval", ""))
+        if row is None or _FOLLOWING.isdisjoint(row.facts.sources):
+            return None
+        until_ms = record["at_ms"] + row.facts.ttl_s * 1000
+        wheres = frozenset(row.wheres)
+        if known is not None and known.until_ms > record["at_ms"]:
+            wheres |= known.wheres
+        return Followed(wheres, MAX_FOLLOWED, until_ms)
 
     def _consume(self, approval: str | None) -> bool:
         """Uses an approval up; False when it is not there to be used."""
@@ -187,10 +222,11 @@ class TaskState(Forgetting):
                 places = self._vouched.peek(key) or {}
                 if where not in places or (named and not places[where]):
                     self._vouched.put(key, {**places, where: named})
-        if (ceiling := record.get("ceiling")) is not None:
-            known = self._ceilings.peek(task)
-            if known is None or Decimal(known) < Decimal(ceiling):
-                self._ceilings.put(task, ceiling)
+        if (ceiling := record.get("ceilings")) is not None:
+            for key, most in ceiling.items():
+                known = self._ceilings.peek(f"{task} {key}")
+                if known is None or Decimal(known) < Decimal(most):
+                    self._ceilings.put(f"{task} {key}", most)
         if (wrote := record.get("wrote")) is not None:
             self._wrote(f"{start.tenant} {wrote['system']}", wrote)
         return None
@@ -302,9 +338,9 @@ class TaskState(Forgetting):
             ]
         )
 
-    def ceiling(self, task: str) -> str | None:
+    def ceiling(self, task: str, key: str) -> str | None:
         """The largest amount that trusted fields vouched for in this task, as a decimal."""
-        return self._ceilings.get(task)
+        return self._ceilings.get(f"{task} {key}")
 
     def written(self, tenant: str, system: str, value: str) -> bool:
         """Whether an agent wrote this value to a system, and nobody vouched for it."""
@@ -327,6 +363,11 @@ class TaskState(Forgetting):
         standing = [row.facts for row in rows if row is not None and not row.used]
         denied = [facts for facts in standing if facts.state == "denied"]
         return next(iter(denied or standing[-1:]), None)
+
+    def followed(self, task: str, now_ms: int) -> Followed | None:
+        """What a person has let a task follow, while that holds."""
+        known = self._followed.get(task)
+        return known if known is not None and known.left > 0 and now_ms < known.until_ms else None
 
     def question(self, approval: str) -> tuple[ApprovalFacts, bool] | None:
         """What a person was asked, and whether the answer was used up, or can come no more."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from safeconduct.core.checks.flow import addresses, asking, carries, followed, plausible
 from safeconduct.core.model import Call, Facts
+from safeconduct.core.steering import (
+    ADDRESS_SOURCE,
+    addresses,
+    asking,
+    carries,
+    covered,
+    followed,
+    plausible,
+)
 from safeconduct.core.verdict import Deny, Elevate
 
 RESOLVER: Final = "resolver"
 """The name under which facts that could not be fetched stand in `Facts.failures`."""
-
-ASKED_SOURCE: Final = "sink:destination"
-"""What an approval was asked for when nobody vouches for an address."""
 
 
 def sink(call: Call, facts: Facts) -> Deny | Elevate | None:
@@ -23,10 +28,12 @@ def sink(call: Call, facts: Facts) -> Deny | Elevate | None:
     # INVARIANT: a list that could not be had refuses by itself, in the check `policy`; here it
     # would only be told as a wrong address.
     to = [] if RESOLVER in facts.failures else addresses(call, facts)
-    strange = not all(one.acceptable(facts) for one in to) and not followed(call, facts)
+    strange = not all(one.acceptable(facts) for one in to) and not (
+        followed(call, facts) or covered(call, facts)
+    )
     if strange and not plausible(call, facts):
         return Deny("destination-not-allowed")
     refused = manifest.sink.categories_refused
     if carries(call, facts) and not facts.gathered.task.labels.categories.isdisjoint(refused):
         return Deny("category-refused")
-    return asking(call, facts, ASKED_SOURCE) if strange else None
+    return asking(call, facts, ADDRESS_SOURCE) if strange else None

@@ -1,0 +1,346 @@
+"""Who steers a call: the user, or somebody who wrote what the task has read. Pure.
+
+The user steers by the words of the request, by what they name, and by what stands where they point.
+A call that somebody else may have steered is refused, or a person is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, cast
+
+from safeconduct.core.labels import Integrity
+from safeconduct.core.manifest import (
+    ADDRESS_ROLES,
+    CONTROL_ROLES,
+    LISTS,
+    Argument,
+    Effect,
+    Needs,
+    ToolManifest,
+)
+from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
+from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.provenance import (
+    Origin,
+    named,
+    normalise,
+    offered,
+    single,
+    vouched_for,
+)
+from safeconduct.core.sightings import SHAPES
+from safeconduct.core.verdict import Choice, Deny, Elevate, Requirement
+
+CONTROL_SOURCE: Final = "flow:control-argument"
+"""What an approval was asked for when an argument steers an action and nobody vouches for it: by a
+rule of the policy."""
+
+ASKED_SOURCE: Final = "flow:unvouched"
+"""The same, where the manifest has it asked."""
+
+ADDRESS_SOURCE: Final = "sink:destination"
+"""What an approval was asked for when nobody vouches for an address."""
+
+STEERING: Final = ("control-argument-unvouched", "call-unanchored", "content-unvouched")
+"""What can be said of a call that something untrusted may have steered."""
+
+CHOSEN_ONLY: Final = frozenset({Effect.delete, Effect.execute})
+"""Effects on what the user chose alone: that a thing exists, and is trusted, is not enough."""
+
+
+def carries(call: Call, facts: Facts) -> bool:
+    """Whether the call may carry out what the task has read: all but a call that says only what the
+    request says, and a read whose every argument comes from a vouching place.
+    """
+    if facts.gathered.tool.effect.changes_state:
+        return not all(_requested(facts.provenance.get(name, ())) for name in call.arguments)
+    return bool(unvouched(call, facts))
+
+
+def unvouched(call: Call, facts: Facts) -> list[str]:
+    """The arguments that no vouching place explains."""
+    return [
+        name
+        for name, value in call.arguments.items()
+        if not (_bare(value) or vouched_for(facts.provenance.get(name, ())))
+    ]
+
+
+def chosen(call: Call, facts: Facts) -> Choice | None:
+    """By whose choice the result of this call comes: the user's by name, nobody's, that of a source
+    to which the request points, or the agent's (None), which may be that of somebody who wrote what
+    it has read.
+
+    A change that was permitted is the user's: what it made is theirs.
+    """
+    manifest, origins = facts.gathered.tool.manifest, facts.provenance
+    declared = {} if manifest is None else manifest.arguments
+    choosing = [
+        origins.get(name, ())
+        for name, value in call.arguments.items()
+        if not (_bare(value) or (name in declared and not declared[name].selects))
+    ]
+    changed = facts.gathered.tool.effect.changes_state
+    if not changed and not all(map(vouched_for, choosing)):
+        return "single-source" if all(map(single, choosing)) else None
+    return "named-field" if any(map(named, choosing)) else "trusted-field"
+
+
+class Address(NamedTuple):
+    """An argument that says where data goes: one address, or several."""
+
+    name: str
+    argument: Argument
+    texts: tuple[str, ...]
+    whole: bool
+
+    def known(self, facts: Facts, enough: Callable[[tuple[Origin, ...]], bool]) -> bool:
+        """Whether each is on file or comes from where it has to; nobody, and what is no address,
+        does not.
+        """
+        on_file = facts.allowed.get(LISTS[self.argument.role], frozenset())
+        return self.whole and all(
+            text in on_file or enough(facts.provenance.get(f"{self.name}={text}", ()))
+            for text in self.texts
+        )
+
+    def leads(self, facts: Facts) -> bool:
+        """Whether each looks like what it is and stood alone where the request points."""
+        shape = SHAPES[self.argument.role]
+        return all(map(shape.fullmatch, self.texts)) and self.known(facts, single)
+
+    def acceptable(self, facts: Facts) -> bool:
+        """Whether data may go there at all."""
+        if self.argument.needs == "any":
+            return True
+        return self.known(facts, offered if self.argument.needs == "seen" else vouched_for)
+
+
+def addresses(call: Call, facts: Facts) -> list[Address]:
+    """The addresses of a call; `null` leaves one out."""
+    manifest = facts.gathered.tool.manifest
+    declared = {} if manifest is None else manifest.arguments
+    found: list[Address] = []
+    for name, value in call.arguments.items():
+        if value is not None and name in declared and declared[name].role in ADDRESS_ROLES:
+            values = cast("list[object]", value) if isinstance(value, list) else [value]
+            texts = [normalise(item, declared[name].role) for item in values]
+            given = tuple(text for text in texts if text is not None)
+            found.append(
+                Address(name, declared[name], given, bool(given) and len(given) == len(texts))
+            )
+    return found
+
+
+def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
+    """What speaks against the call as far as somebody else may have steered it."""
+    gathered = facts.gathered
+    tool, origins = gathered.tool, facts.provenance
+    declared = {} if tool.manifest is None else tool.manifest.arguments
+    influenced = gathered.task.labels.integrity is Integrity.untrusted
+    steers = tool.effect.changes_state and influenced
+    for name, value in call.arguments.items():
+        argument = declared.get(name)
+        # Addresses are the check `sink`'s business; `null` leaves an argument out.
+        if argument is None or value is None or argument.role in ADDRESS_ROLES:
+            continue
+        if not _satisfied(needed(argument, steers=steers), origins.get(name, ())) or (
+            steers
+            and tool.effect in CHOSEN_ONLY
+            and argument.role in CONTROL_ROLES
+            and not named(origins.get(name, ()))
+        ):
+            yield Deny("control-argument-unvouched", name)
+    # A reply answers within a call that was anchored itself; a strange address is said as such.
+    to = addresses(call, facts)
+    strange = not all(one.acceptable(facts) for one in to) and not followed(call, facts)
+    if not steers or gathered.reply or strange:
+        return
+    if not (_anchored(call, facts) or _minor(call, facts)):
+        yield Deny("call-unanchored")
+    texts = [
+        name
+        for name, value in call.arguments.items()
+        if isinstance(value, str | list | dict) and all(one.name != name for one in to)
+    ]
+    if all(vouched_for(origins.get(name, ())) for name in texts):
+        return
+    if not (all(one.known(facts, named) for one in to) or followed(call, facts)):
+        yield Deny("content-unvouched")
+
+
+def _anchored(call: Call, facts: Facts) -> bool:
+    """Whether the request names something of this call."""
+    return any(named(facts.provenance.get(name, ())) for name in call.arguments)
+
+
+def _minor(call: Call, facts: Facts) -> bool:
+    """Whether the call only puts things together that are on file, and can be undone."""
+    tool = facts.gathered.tool
+    reversible = tool.manifest is not None and tool.manifest.reversible
+    return reversible and tool.effect is Effect.write and not unvouched(call, facts)
+
+
+def _bare(value: object) -> bool:
+    """Whether a value chooses nothing: a switch, or an argument that is left out."""
+    return value is None or type(value) is bool
+
+
+def needed(argument: Argument, *, steers: bool) -> Needs:
+    """What is demanded of where this argument's value comes from."""
+    if argument.needs is not None:
+        return argument.needs
+    return "vouched" if steers and argument.role in CONTROL_ROLES else "any"
+
+
+def _satisfied(needs: Needs, origins: tuple[Origin, ...]) -> bool:
+    match needs:
+        case "any":
+            return True
+        case "seen":
+            return offered(origins)
+        case "vouched":
+            return vouched_for(origins)
+
+
+def _requested(origins: tuple[Origin, ...]) -> bool:
+    return any(one.place in _REQUESTED for one in origins)
+
+
+_REQUESTED: Final = frozenset({"user-request", "app-request", "policy-constant"})
+
+
+def plausible(call: Call, facts: Facts) -> bool:
+    """Whether a person can be asked about this call: all that steers it comes from where the
+    request points. What was just seen somewhere, or made up, is not worth a question.
+    """
+    manifest = facts.gathered.tool.manifest
+    if manifest is None or manifest.unvouched == "refuse":
+        return False
+    for name, value in call.arguments.items():
+        argument = manifest.arguments.get(name)
+        if argument is None or value is None or not _pointed(argument):
+            continue
+        origins = facts.provenance.get(name, ())
+        if not single(origins):
+            return False
+    # Nor are words that nobody vouches for, in a call to which nothing in the request points.
+    return _anchored(call, facts) or _led_to(call, facts, manifest) or not unvouched(call, facts)
+
+
+def _led_to(call: Call, facts: Facts, manifest: ToolManifest) -> bool:
+    """Whether something that steers the call stands where the request points."""
+    return any(
+        one.place == "single-source"
+        for name in call.arguments
+        if name in manifest.arguments and manifest.arguments[name].role in CONTROL_ROLES
+        for one in facts.provenance.get(name, ())
+    )
+
+
+FOLLOWED: Final = frozenset({Effect.write, Effect.send})
+"""Effects of calls in which an address may be followed without a question."""
+
+
+def covered(call: Call, facts: Facts) -> bool:
+    """Whether a person's yes to an earlier call of this task holds for this one too: all that
+    steers it is vouched for, or comes from the very fields that the values came from then.
+    """
+    before, tool = facts.followed, facts.gathered.tool
+    if before is None or tool.effect not in FOLLOWED or not plausible(call, facts):
+        return False
+    manifest = tool.manifest
+    declared = {} if manifest is None else manifest.arguments
+    return all(
+        vouched_for(origins) or any(one.where in before.wheres for one in origins)
+        for name, value in call.arguments.items()
+        if value is not None and name in declared and _pointed(declared[name])
+        for origins in (facts.provenance.get(name, ()),)
+    )
+
+
+def relies(call: Call, facts: Facts) -> bool:
+    """Whether the call would be asked about, but for such a yes."""
+    strange = not all(one.acceptable(facts) for one in addresses(call, facts))
+    return (
+        covered(call, facts)
+        and not followed(call, facts)
+        and (strange or next(doubts(call, facts), None) is not None)
+    )
+
+
+def followed(call: Call, facts: Facts) -> bool:
+    """Whether the request leads to the addresses of this call: each is the only one in a source
+    that the request names, and the request names all else that steers the call.
+    """
+    tool = facts.gathered.tool
+    manifest, origins = tool.manifest, facts.provenance
+    if manifest is None or manifest.unvouched != "follow" or tool.effect not in FOLLOWED:
+        return False
+    to = addresses(call, facts)
+    steering = [
+        name
+        for name, value in call.arguments.items()
+        if value is not None
+        and name in manifest.arguments
+        and manifest.arguments[name].role in CONTROL_ROLES - ADDRESS_ROLES
+    ]
+    return (
+        all(named(origins.get(name, ())) for name in steering)
+        and bool(steering)
+        and all(one.leads(facts) for one in to)
+    )
+
+
+def _pointed(argument: Argument) -> bool:
+    """Whether the value must come from where the request points; an amount can be worked out."""
+    if argument.needs is not None:
+        return argument.needs == "vouched"
+    return argument.role in CONTROL_ROLES and argument.role != "amount"
+
+
+def steered(call: Call, facts: Facts, refusal: Deny) -> Deny | Elevate | None:
+    """What is said of a call that somebody else may have steered."""
+    asked = by_policy(facts.policy, standing(call, facts), refusal)
+    if isinstance(asked, Deny) and covered(call, facts):
+        return None
+    if isinstance(asked, Deny) and plausible(call, facts):
+        return asking(call, facts, ASKED_SOURCE)
+    return asked
+
+
+def asking(call: Call, facts: Facts, source: str) -> Elevate:
+    """The question to a person, with the origins of what nobody vouches for."""
+    origins = {
+        name: places
+        for name in call.arguments
+        if (
+            places := tuple(
+                {one.where: None for one in facts.provenance.get(name, ()) if one.where}
+            )
+        )
+    }
+    return Elevate(
+        Requirement(
+            templates=("control-argument",), sources=(source,), ttl_s=ASK_S, origins=origins
+        )
+    )
+
+
+ASK_S: Final = 300
+"""For how long a person's yes to such a call is good, in seconds."""
+
+
+def by_policy(said: PolicyAnswer, approval: ApprovalFacts | None, refusal: Deny) -> Deny | Elevate:
+    """A refusal, unless the policy asks a person, or a person was asked about this and agreed.
+    `approval` is the yes that stands.
+    """
+    times_s = [rule.ttl_s for rule in said.elevate]
+    if approval is not None and CONTROL_SOURCE in approval.sources:
+        times_s.append(approval.ttl_s)
+    if not times_s:
+        return refusal
+    return Elevate(
+        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=min(times_s))
+    )
