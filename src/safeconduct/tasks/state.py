@@ -6,7 +6,7 @@ that was consumed) is not written to the log either: decision and reservation ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -156,7 +156,7 @@ class TaskState(Forgetting):
             self._locked.put(f"{task} {call.digest}", record["decision"])
         return None
 
-    def _reserve(self, record: Record, task: str, line: Sequence[Kin]) -> str | None:
+    def _reserve(self, record: Record, task: str, line: list[Kin]) -> str | None:
         """Takes what a permit uses up, or says what is not there to be taken and takes nothing."""
         spends = record["spends"]
         if kin.state_of(line) != "active" or record["version"] != self._version(line):
