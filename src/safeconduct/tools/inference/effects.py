@@ -66,7 +66,8 @@ def guess(tool: Definition) -> Guess:
         found += _nameless(tool, told)
     verb = strictest(told)
     if verb is not None:
-        found.append(Hit(verb.effect, f"`{verb.word}` in the description"))
+        why = f"`{verb.word}` in" if verb.word else "a verb that is not known begins"
+        found.append(Hit(verb.effect, f"{why} the description"))
     found += _arguments(tool, max(_rank(one) for one in found))
     action = max(found, key=_rank).effect
     found += _hints(tool, action)

@@ -70,6 +70,9 @@ def of_name(name: str, description: Sequence[Verb]) -> list[Verb]:
             (found if joined else nouns).append(_made(known.NOUNS_TOO[word], word, after))
         elif joined and words[place - 2] in known.READING:
             found.append(Verb(Effect.execute, before))
+    last = words[-1] if words else ""
+    if not description and found and last in known.LAST and words[0] in known.READING_NOUNS:
+        nouns.append(Verb(known.NOUNS_TOO[last], last))
     told = bool(description) and description[0].word not in known.NOUNS_TOO
     if _only_named(words, nouns, description):
         return [Verb(Effect.read, words[-1])]
@@ -117,6 +120,7 @@ def of_description(description: str) -> list[Verb]:
         if number and words[0] in _HEADINGS:
             break
         if head is None:
+            found += _unknown(words)
             place, form, verb = _first(words)
             if verb is None:
                 continue
@@ -125,6 +129,15 @@ def of_description(description: str) -> list[Verb]:
         else:
             found += [*_later(words), *_joined(words, 0, None), *_passive(words)]
     return found
+
+
+def _unknown(words: Sequence[str]) -> Iterator[Verb]:
+    """`Rebuilds the index`: a verb that is in no list may do anything."""
+    word, follows = words[0], words[1] if len(words) > 1 else ""
+    if follows not in known.DETERMINERS or word in known.PREPOSITIONS or _harmless(word):
+        return
+    if not _is_verb(word) and not any(form in known.NEUTRAL for form in verb_forms(word)):
+        yield Verb(Effect.execute, "")
 
 
 def _first(words: Sequence[str]) -> tuple[int, Form, Verb | None]:

@@ -26,6 +26,21 @@ READING: Final = these(
 SEARCHING: Final = these("browse count find glob grep list lookup query search")
 """What chooses by conditions: its arguments are filters rather than addresses."""
 
+READING_NOUNS: Final = these("check count diff list preview query search show view")
+"""Those that are nouns too: `diff_apply` applies, `list_archive` archives."""
+
+LAST: Final = these(
+    "apply archive build clear clone close deploy drop empty flush lock merge open pause pop prune "
+    "pull release resume retry rotate run share start stop switch trigger"
+)
+"""Verbs that may end such a name."""
+
+NEUTRAL: Final = these(
+    "access allow answer ask collect detect determine enable gather give help identify let load "
+    "monitor obtain offer provide recommend report request scan see suggest support tell use wrap"
+)
+"""Verbs that may begin a description, and say nothing of what changes."""
+
 CONVERTIBLE: Final = these("date length temperature time timestamp timezone unit weight")
 """What can be converted without changing anything; a lead or a file cannot."""
 

@@ -10,7 +10,14 @@ import pytest
 from safeconduct.core.manifest import Effect
 from safeconduct.tools.inference.definition import definition
 from safeconduct.tools.inference.effects import Guess, guess
-from safeconduct.tools.inference.vocabulary import NOUNS_TOO, READING, STRICTNESS, SURE
+from safeconduct.tools.inference.vocabulary import (
+    LAST,
+    NOUNS_TOO,
+    READING,
+    READING_NOUNS,
+    STRICTNESS,
+    SURE,
+)
 
 LABELLED = Path(__file__).parents[3] / "data" / "tools" / "effects.txt"
 RIGHT_PERCENT = 95
@@ -60,6 +67,10 @@ READS = (
     ("user_profile_info", "Show the profile of a user."),
     ("fetch_page", "Fetches a page and optionally extracts its contents."),
     ("find_rows", "Find rows and sort them."),
+    ("check_order", "Checks an order."),
+    ("get_file", "Obtains the file."),
+    ("get_file", "This tool gets the file."),
+    ("get_file", "All the files."),
     ("web_search", "Performs real-time web searches."),
     ("get_file", "Call this tool to fetch a file. It does NOT send or modify anything."),
     ("get_page", "Gets a page and converts it to markdown."),
@@ -104,6 +115,11 @@ MISLEADING = (
     ("view_report", "A tool that sends the report.", Effect.send),
     ("fetch_next", "Consumes the next message.", Effect.delete),
     ("list_all", "Lists everything and e-mails nobody; then purges the trash.", Effect.delete),
+    ("diff_apply", "", Effect.execute),
+    ("list_archive", "", Effect.write),
+    ("query_run", "", Effect.execute),
+    ("search_index_rebuild", "Rebuilds the index.", Effect.execute),
+    ("get_index", "Recompacts all of it.", Effect.execute),
     ("obtener_usuario", "Obtiene un usuario.", Effect.execute),
     ("zap_account", "Returns the account.", Effect.execute),
     ("", "", Effect.execute),
@@ -186,3 +202,5 @@ def test_a_scope_is_called_after_what_words_say_and_not_after_a_hint() -> None:
 
 def test_a_verb_has_one_meaning() -> None:
     assert not READING & (SURE.keys() | NOUNS_TOO.keys())
+    assert READING_NOUNS <= READING
+    assert NOUNS_TOO.keys() >= LAST
