@@ -56,8 +56,9 @@ class Decoded(msgspec.Struct, frozen=True):
     whole: bool
 
 
-def decoded(text: str) -> Decoded:
-    """What a text says in all the encodings that this module knows, for any text.
+def decoded(text: str, *, turned: bool = True) -> Decoded:
+    """What a text says in all the encodings that this module knows, for any text; where not
+    `turned`, without rot13 and writing backwards, which no program that shows a text takes off.
 
     What stands in several places of it in base64, or in hexadecimal, is put together, one line for
     each place. Time and memory are in proportion to what is returned.
@@ -68,7 +69,7 @@ def decoded(text: str) -> Decoded:
     for depth in range(MAX_DEPTH + 1):
         inner: list[str] = []
         for one in layer:
-            views = _views(one)
+            views = _views(one) if turned else (one,)
             if not room.takes(views):
                 return Decoded(tuple(found), whole=False)
             found.update(dict.fromkeys(views))
@@ -110,12 +111,12 @@ def _views(text: str) -> tuple[str, str, str, str]:
     return (text, turned, text[::-1], turned[::-1])
 
 
-def _within(text: str, views: tuple[str, str, str, str], room: _Room) -> Iterator[str]:
+def _within(text: str, views: tuple[str, ...], room: _Room) -> Iterator[str]:
     """What one more encoding taken off a text, or off a view of it, leads to."""
     if not text.isascii():
         yield unseen(text)
         # Folding does not mind the direction.
-        yield from (folded(text), folded(views[1]))
+        yield from map(folded, views[:2])
     octets = text.encode(errors="replace")
     # Most texts bear no sign of an encoding, and looking for signs is the faster way to see that.
     if "%" in text or "&" in text:

@@ -37,7 +37,8 @@ Kind = Literal["url", "name", "mail"]
 
 
 class Address(msgspec.Struct, frozen=True):
-    """One address: `text` as it stands there, of a URL no more than MAX_URL from its host on.
+    """One address: `text` as it stands there, of a URL no more than MAX_URL from its host on; with
+    a name stands what follows it: port, path, query.
 
     `host` is in lower case and ASCII (RFC 3492 where need be), without port and full stop at its
     end; an IP address in its usual form. It is empty where no reading of the text has a host.
@@ -86,7 +87,8 @@ _MAIL: Final = re.compile(
     rf"(?<![{_LOCAL}])[{_LOCAL}]*+@(?P<host>\[[^\]\s]{{1,64}}\]|[\w.\u3002\uff0e\uff61-]++)"
 )
 _NAME: Final = re.compile(
-    r"(?<![\w.@-])(?<![\w.~]/)(?P<host>[\w-]++(?:[.\u3002\uff0e\uff61][\w-]++)++)(?![@\w-])(?P<more>/|:\d)?"
+    r"(?<![\w.@-])(?<![\w.~]/)(?P<host>[\w-]++(?:[.\u3002\uff0e\uff61][\w-]++)++)(?![@\w-])"
+    rf"(?=(?P<more>(?::\d{{1,5}})?(?:[/?#]{_REST}{{0,{MAX_URL}}})?))"
 )
 _QUAD: Final = re.compile(r"\d+(?:\.\d+){3}")
 _TOP: Final = frozenset(
@@ -118,8 +120,9 @@ def _addresses(text: str) -> Iterator[Address]:
         host = _host(name["host"])
         last = host.rpartition(".")[2]
         known = last in _TOP or (len(last) == 2 and last.isalpha()) or last.startswith("xn--")
-        if known or (host and (name["more"] or _QUAD.fullmatch(name["host"]))):
-            yield Address("name", host, name["host"])
+        followed = name["more"].startswith(("/", ":"))
+        if known or (host and (followed or _QUAD.fullmatch(name["host"]))):
+            yield Address("name", host, (name["host"] + name["more"]).rstrip(_AROUND))
 
 
 def _urls(text: str) -> Iterator[Address]:

@@ -207,6 +207,21 @@ REASONS: Final[dict[str, Reason]] = {
             "The arguments carry something that looks like a credential.",
         ),
         _reason(
+            "link-unvouched",
+            "content",
+            _N,
+            "changed",
+            "The content leads those who read it to a place that neither the user's request nor an "
+            "operator's list names.",
+        ),
+        _reason(
+            "content-unreadable",
+            "content",
+            _N,
+            "changed",
+            "The content is encoded too often, or holds too many addresses, to be looked at.",
+        ),
+        _reason(
             "inspector-failed",
             "content",
             _S,

@@ -196,3 +196,9 @@ def test_no_text_takes_more_than_its_length(hostile: str) -> None:
     found = decoded(text)
     assert found.texts[0] == text
     assert sum(map(len, found.texts)) <= MAX_CHARACTERS
+
+
+def test_rot13_and_backwards_are_left_on_where_programs_do_not_take_them_off() -> None:
+    text = "Café 7&lt;"
+    assert decoded(text, turned=False).texts == (text, "Cafe 7&lt;", "Café 7<", "Cafe 7<")
+    assert codecs.encode("Café 7<", "rot13") in decoded(text).texts
