@@ -13,7 +13,7 @@ from bench.agentdojo.results import HELD_OUT, SUITES, VERSIONS, Setting
 DESCRIPTION: Final = """An agent that obeys everybody, behind the gateway; the last line is JSON."""
 
 
-def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench.agentdojo", description=DESCRIPTION)
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=SUITES)
     parser.add_argument("--holdout", choices=HELD_OUT, help="a suite kept apart, alone")
@@ -30,7 +30,11 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--through-mcp", type=int, metavar="N", help="sampled pairs through a gateway that runs"
     )
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    given = parser().parse_args(arguments)
     if given.holdout:
         given.suites = (given.holdout,)
     return given
