@@ -35,6 +35,9 @@ from safeconduct.ports import TaskState
 MAX_VALUES: Final = 10_000
 """How many sightings of one task are kept, the first: what is not among them was never seen."""
 
+MAX_PLACES: Final = 4
+"""How many places of one value are kept, the strongest and those that speak against it first."""
+
 MAX_ALL: Final = 200_000
 """How many of all tasks together: those of the tasks that were quiet longest go first. With values
 of at most 256 characters that is 100 MB at worst."""
@@ -53,7 +56,7 @@ Places = Callable[[str, str], tuple[Place, ...]]
 
 
 class Sighted:
-    """What each task has read, from whatever source: a value and where it stood most strongly."""
+    """What each task has read, from whatever source: each value and where it stood."""
 
     def __init__(self) -> None:
         self._tasks: OrderedDict[str, _Seen] = OrderedDict()
@@ -65,26 +68,30 @@ class Sighted:
         self._tasks.move_to_end(task)
         before = len(seen)
         for value, path in values.items():
-            new, known = places(value, path), seen.get(value)
-            if known is None:
-                if len(seen) >= MAX_VALUES:
-                    continue
-            elif _RANK[known[0].place] <= _RANK[new[0]]:
-                continue
-            where = f"{target}:{path}"
-            seen[value] = tuple([Origin(place, where) for place in new])
+            known = seen.get(value, ())
+            if known or len(seen) < MAX_VALUES:
+                where = f"{target}:{path}"
+                new = {*known, *(Origin(place, where) for place in places(value, path))}
+                seen[value] = tuple(sorted(new, key=_rank)[:MAX_PLACES])
         self._size += len(seen) - before
         while self._size > MAX_ALL and len(self._tasks) > 1:
             self._size -= len(self._tasks.popitem(last=False)[1])
 
     def origins(self, task: str, value: str) -> tuple[Origin, ...]:
-        """Where the task saw this value, if it did."""
-        return self._tasks.get(task, {}).get(value, ())
+        """Where the task saw this value, if it did. What once stood among others of its shape is
+        not the one that the request points to, wherever it stood alone besides.
+        """
+        found = self._tasks.get(task, {}).get(value, ())
+        if any(one.place == "named-source" for one in found):
+            return tuple([one for one in found if one.place != "single-source"])
+        return found
 
 
-_RANK: Final[dict[Place, int]] = {
-    "offered": 0, "single-source": 1, "named-source": 2, "seen": 3,
-}  # fmt: skip
+def _rank(origin: Origin) -> tuple[int, str]:
+    return _ORDER.index(origin.place), origin.where
+
+
+_ORDER: Final[tuple[Place, ...]] = ("offered", "named-source", "single-source", "seen")
 
 
 class Origins:
@@ -184,11 +191,7 @@ class Origins:
         if not 1 < len(words) <= MAX_WORDS:
             return ()
         seen = [self._sighted.origins(task, word.strip(MARKS)) for word in words]
-        return (
-            max((one[-1:] for one in seen), key=lambda one: _RANK[one[0].place])
-            if all(seen)
-            else ()
-        )
+        return max((one[-1:] for one in seen), key=lambda one: _rank(one[0])) if all(seen) else ()
 
     def _bounded(self, gathered: Gathered, argument: Argument, text: str) -> bool:
         """Whether an amount is at most what the request or a trusted field says, and a little."""

@@ -171,8 +171,12 @@ def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
 
 
 def _anchored(call: Call, facts: Facts) -> bool:
-    """Whether the request names something of this call."""
-    return any(named(facts.provenance.get(name, ())) for name in call.arguments)
+    """Whether the request names something of this call, or points to what is vouched for too."""
+    return any(
+        named(origins)
+        or (vouched_for(origins) and any(one.place == "single-source" for one in origins))
+        for origins in (facts.provenance.get(name, ()) for name in call.arguments)
+    )
 
 
 def _minor(call: Call, facts: Facts) -> bool:
@@ -234,7 +238,7 @@ def _led_to(call: Call, facts: Facts, manifest: ToolManifest) -> bool:
     return any(
         one.place == "single-source"
         for name in call.arguments
-        if name in manifest.arguments and manifest.arguments[name].role in CONTROL_ROLES
+        if name in manifest.arguments and _pointed(manifest.arguments[name])
         for one in facts.provenance.get(name, ())
     )
 
