@@ -21,6 +21,7 @@ from safeconduct.core.manifest import (
     Effect,
     FieldLabel,
     Manifest,
+    Role,
     ToolManifest,
 )
 from safeconduct.kit.yaml import Place
@@ -37,8 +38,6 @@ _ANYBODYS: Final = these(
 )
 """Fields that whoever writes a mail, an issue or an event fills in."""
 
-_IDS: Final = "object-id"
-
 
 class Doubt(msgspec.Struct, frozen=True):
     """Something doubtful at a place of a manifest."""
@@ -50,12 +49,12 @@ class Doubt(msgspec.Struct, frozen=True):
 
 def doubts(draft: Draft, report: Report) -> None:
     """Reports what is doubtful in the manifests of a draft, and nobody gave a reason for."""
-    given = {
-        field.type
+    given: set[tuple[Role, str | None]] = {
+        (role, field.type)
         for part in draft.manifests.values()
         for tool in part.value.tools.values()
         for field in tool.returns.fields.values()
-        if _IDS in field.vouches_for
+        for role in field.vouches_for
     }
     zones = [zone.max_label for part in draft.zones for zone in part.value.zones]
     most = max((Confidentiality[one] for one in zones), default=None) if draft.whole else None
@@ -92,7 +91,7 @@ class _Tool:
         self,
         name: str,
         tool: ToolManifest,
-        given: set[str | None],
+        given: set[tuple[Role, str | None]],
         most: Confidentiality | None,
     ) -> None:
         self._name = name
@@ -124,11 +123,10 @@ class _Tool:
                 ("scopes",), f"`{self._name}` has no scope, so nobody can call it", "add one"
             )
         final = tool.effect in (Effect.delete, Effect.execute, Effect.pay)
-        if tool.unvouched == "ask" and final:
+        if tool.unvouched != "refuse" and final:
             yield Doubt(
                 ("unvouched",),
-                f"a person is asked about a call that nobody vouches for, and whose effect is "
-                f"`{tool.effect.value}`",
+                f"a call that nobody vouches for may pass, and its effect is `{tool.effect.value}`",
                 "leave it out: such a call is refused",
             )
         if tool.reversible and final:
@@ -174,13 +172,13 @@ class _Tool:
                 f"`{name}` is said to choose nothing, and {why}",
                 "leave out `selects`",
             )
-        known = argument.type is None or argument.type in self._given
-        if argument.role == _IDS and not known and tool.effect.changes_state:
+        known = argument.type is None or (argument.role, argument.type) in self._given
+        if steers and not known and tool.effect.changes_state:
             yield Doubt(
                 (*place, "type"),
-                f"no field gives ids of the type `{argument.type}`, so only the request can name "
-                f"`{name}`",
-                f"say so at the field that has them: {{vouches_for: [{_IDS}], "
+                f"no field vouches for the role {argument.role} and the type `{argument.type}`, so "
+                f"only the request can name `{name}`",
+                f"say so at the field that has it: {{vouches_for: [{argument.role}], "
                 f"type: {argument.type}}}",
             )
         words = split(name)
@@ -196,11 +194,11 @@ class _Tool:
         place = ("returns", "fields", path)
         name = path.removesuffix(".*").rpartition(".")[2]
         steering = CONTROL_ROLES.intersection(field.vouches_for)
-        if steering and name.lower() in _ANYBODYS:
+        if steering and field.when == "always" and name.lower() in _ANYBODYS:
             yield Doubt(
                 place,
                 f"`{path}` vouches, and is named like what anybody can write",
-                "let a field vouch that only the system writes",
+                "let a field vouch that only the system writes, or add `when: named`",
             )
         for role in sorted(set(field.vouches_for) - steering):
             yield Doubt(
@@ -208,11 +206,11 @@ class _Tool:
                 f"`{path}` vouches for the role `{role}`, which needs no voucher",
                 f"leave out `{role}`",
             )
-        if field.type is not None and _IDS not in field.vouches_for:
+        if field.type is not None and not field.vouches_for:
             yield Doubt(
                 (*place, "type"),
-                f"`{path}` has a resource type, and vouches for no `{_IDS}`",
-                f"add `vouches_for: [{_IDS}]`",
+                f"`{path}` has a type, and vouches for nothing",
+                "add `vouches_for`, or leave out `type`",
             )
 
     def _sink(self) -> Iterator[Doubt]:

@@ -43,7 +43,7 @@ def test_a_sound_manifest_has_no_doubts(tmp_path: Path) -> None:
 DOUBTS = {
     "the name of one that has `send`": tool("send_note", f"effect: read {HERE}", "scopes: [x]"),
     "has no scope": tool("get_note", "effect: read", f"scopes: [] {HERE}"),
-    "a person is asked": tool(
+    "nobody vouches for may pass": tool(
         "delete_note",
         "effect: delete",
         "scopes: [x]",
@@ -85,7 +85,7 @@ DOUBTS = {
         "scopes: [x]",
         f"arguments: {{at: {{role: path}}, n: {{role: content, selects: false}}}} {HERE}",
     ),
-    "no field gives ids of the type `desk.note`": tool(
+    "the role object-id and the type `desk.note`": tool(
         "edit_note",
         "effect: write",
         "scopes: [x]",
@@ -111,7 +111,7 @@ DOUBTS = {
         "returns:",
         f"  fields: {{a: {{integrity: trusted, vouches_for: [content]}}}} {HERE}",
     ),
-    "has a resource type": tool(
+    "has a type, and vouches for nothing": tool(
         "get_note",
         "effect: read",
         "scopes: [x]",
@@ -145,6 +145,22 @@ def test_a_doubt_and_what_settles_it(tmp_path: Path, sentence: str) -> None:
     place = next(number for number, line in enumerate(above) if HERE in line)
     above.insert(place, "# Because it is meant.\n")
     assert all("nobody is on file" in one.sentence for one in doubted(tmp_path, "".join(above)))
+
+
+def test_who_is_named_by_the_request_may_be_anybody(tmp_path: Path) -> None:
+    text = tool(
+        "get_note",
+        "effect: read",
+        "scopes: [x]",
+        "returns:",
+        "  fields: {mails.*.from: {integrity: trusted, vouches_for: [recipient], when: named}}",
+    )
+    assert doubted(tmp_path, text) == []
+
+
+def test_a_type_holds_for_a_role(tmp_path: Path) -> None:
+    wrong = SOUND.replace("vouches_for: [object-id]", "vouches_for: [recipient]")
+    assert len(doubted(tmp_path, wrong)) == 1
 
 
 def test_what_only_the_gateway_asks_needs_no_scope(tmp_path: Path) -> None:

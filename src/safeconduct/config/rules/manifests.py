@@ -142,6 +142,13 @@ class _Manifest:
                     "point",
                     "leave out `decimals`, or write `role: amount`",
                 )
+            if said.above_bps and said.role != "amount":
+                self._error(
+                    (*where, "above_bps"),
+                    f"`{argument}` has the role {said.role}, and only an amount can be above "
+                    "another",
+                    "leave out `above_bps`, or write `role: amount`",
+                )
             if tool.effect is Effect.pay and said.needs == "any" and said.role in CONTROL_ROLES:
                 self._error(
                     (*where, "needs"),

@@ -160,6 +160,9 @@ class Roles:
             return None
         named = bool(nouns.RECEIVERS.intersection(words)) and head not in nouns.NOT_RECEIVERS
         if self._changes and (mail or named or self._is_party(words, head)):
+            if nouns.identifies(words):
+                kind = f"{self._upstream}.{nouns.resource(words, self._noun)}"
+                return _said("recipient", "the id of who gets it", type=kind)
             return _said("recipient", "the format of an address" if mail else "who gets it")
         if self._searches and (mail or named):
             return _said("query", "an address to look for")

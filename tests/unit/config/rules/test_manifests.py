@@ -187,6 +187,11 @@ def test_only_amounts_have_digits_after_a_point(tmp_path: Path) -> None:
     ]
 
 
+def test_only_amounts_are_above_others(tmp_path: Path) -> None:
+    ((line, sentence, _),) = alone(tmp_path, "role: account", "role: account, above_bps: 100")
+    assert (line, "only an amount can be above another" in sentence) == (6, True)
+
+
 @pytest.mark.parametrize("argument", ["role: account", "role: amount, decimals: 2"])
 def test_what_is_paid_needs_a_voucher(tmp_path: Path, argument: str) -> None:
     ((line, sentence, _),) = alone(tmp_path, argument, f"{argument}, needs: any")

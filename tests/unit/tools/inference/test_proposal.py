@@ -337,6 +337,21 @@ def test_only_a_directory_vouches_for_addresses(tool: str, fields: list[str]) ->
     assert sorted(returns(schema, tool).fields) == fields
 
 
+def test_ids_of_parties_have_the_type_that_their_directory_gives() -> None:
+    listing = {"name": "list_channels", "outputSchema": rows("channels", id=TEXT)}
+    posting = {
+        "name": "post_message",
+        "inputSchema": {"properties": {"channel_id": TEXT, "to": TEXT}},
+    }
+    tools = propose("desk", [listing, posting]).manifest.tools
+    field = tools["list_channels"].returns.fields["channels.*.id"]
+    assert field.vouches_for == ("object-id", "recipient")
+    assert tools["post_message"].arguments == {
+        "channel_id": Argument(role="recipient", type=field.type),
+        "to": Argument(role="recipient"),
+    }
+
+
 def test_a_changing_tool_gives_no_directory() -> None:
     assert returns(rows("contacts", email=TEXT), "create_contacts").fields == {}
 
