@@ -106,9 +106,7 @@ class Request:
                 return value in self.words or self._in_groups(value)
             case "content" | "query":
                 words = value.casefold().split()
-                return any(map(self._folded.__contains__, map(bare, words))) and all(
-                    map(self._says, words)
-                )
+                return any(map(self._bears, words)) and all(map(self._says, words))
             case _:
                 return value in self.words or self._phrase(value)
 
@@ -130,12 +128,14 @@ class Request:
         inner = bare(word)
         return (
             not inner
-            or inner in self._folded
-            or word in self._folded
             or inner in _COMMON
             or _COUNT.fullmatch(inner) is not None
-            or self._dated(inner)
+            or self._bears(word)
         )
+
+    def _bears(self, word: str) -> bool:
+        inner = bare(word)
+        return word in self._folded or inner in self._folded or self._dated(inner)
 
     def _dated(self, word: str) -> bool:
         iso = _ISO_DATE.fullmatch(word)

@@ -34,21 +34,22 @@ SHAPES: Final[dict[Role, re.Pattern[str]]] = {
 
 
 def ambiguous(tool: ToolFacts, seen: Mapping[str, str]) -> frozenset[str]:
-    """The values of which several of one shape stood where anybody may have written: nobody can
-    tell which of them the user meant.
+    """The values of which nobody can tell that the user meant them: several of one shape stood
+    where anybody may have written, or the source has fields of its own for what they are.
     """
+    said = {} if tool.manifest is None else tool.manifest.returns.fields
     trusted = {
-        path.removeprefix("$.")
+        path.removeprefix("$."): said[path].vouches_for
         for path, label in tool.fields.items()
         if label.integrity is Integrity.trusted
     }
     found: set[str] = set()
-    for shape in SHAPES.values():
-        alike = [
-            value for value, path in seen.items() if path not in trusted and shape.fullmatch(value)
-        ]
-        if len({value.casefold() for value in alike}) > 1:
-            found.update(alike)
+    for role, shape in SHAPES.items():
+        alike = [value for value in seen if shape.fullmatch(value)]
+        free = [value for value in alike if seen[value] not in trusted]
+        fields = any(role in trusted.get(seen[value], ()) for value in alike)
+        if fields or len({value.casefold() for value in free}) > 1:
+            found.update(free)
     return frozenset(found)
 
 
