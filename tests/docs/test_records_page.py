@@ -94,7 +94,11 @@ async def calls(directory: Path) -> None:
     """One task in which everything happens that leaves a field behind."""
     rules = Rules()
     async with SimulatedTask(
-        config(directory, approval_scopes=("deal:update",)),
+        profiled(
+            config(directory, approval_scopes=("deal:update",)),
+            amounts={"deal:update": 999},
+            objects={"case:read": 9},
+        ),
         "Answer C-1: set D-7 to 101.",
         policy=rules,
         approver="always-yes",

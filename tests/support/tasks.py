@@ -96,7 +96,7 @@ def memory(label: Label = BOTTOM, task: str = "t_1", at_ms: int = 2_000, **vouch
         "at_ms": at_ms,
         "labels": label_value(label),
         "vouched": [
-            {"role": "recipient", "value": value_digest(value), "where": where}
+            {"key": "recipient", "values": [value_digest(value)], "where": where}
             for where, value in vouched.items()
         ],
     }

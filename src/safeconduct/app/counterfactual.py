@@ -16,8 +16,9 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from safeconduct.core.checks.budget import CALLS, bounded
+from safeconduct.core.checks.budget import bounded
 from safeconduct.core.labels import Label
+from safeconduct.core.limits import CALLS
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import TaskFacts
 from safeconduct.core.provenance import Place
@@ -118,7 +119,13 @@ class Counterfactual:
         repeated = Effect(record["effect"]).changes_state and self._would.outcome_unknown(
             task, record["digest"]
         )
-        refusal = bounded(would, spends, reply=record.get("spends") == {}, repeated=repeated)
+        refusal = bounded(
+            would,
+            spends,
+            record.get("touches", {}),
+            reply=record.get("spends") == {},
+            repeated=repeated,
+        )
         stopped = checks.get("budget", {}).get("said") == "deny"
         if "policy" not in record:
             return None if stopped and refusal is None else record

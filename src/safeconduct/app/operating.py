@@ -111,6 +111,10 @@ class Operating:
             "labels": label_value(facts.labels),
             "counts": facts.counts,
             "budgets": facts.budgets,
+            "objects": {
+                scope: [{"most": one.most, "touched": len(one.touched)} for one in reaches]
+                for scope, reaches in facts.reaches.items()
+            },
             "refusals": facts.refusals,
             "started_ms": facts.started_ms,
             "expires_ms": facts.expires_ms,

@@ -26,6 +26,8 @@ from safeconduct.config.workloads import Attestors, Svids, Workload
 from safeconduct.core.asks import Asks
 from safeconduct.core.manifest import Manifest
 
+Units = Annotated[int, Meta(ge=0, le=1_000_000_000_000_000)]
+Objects = Annotated[int, Meta(ge=0, le=1000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -154,11 +156,16 @@ class Window(Block, frozen=True):
     """What all tasks of one agent, user and profile may use up together, while it lasts."""
 
     seconds: Annotated[int, Meta(ge=60, le=2_678_400)]
-    budgets: dict[str, Count]
+    budgets: dict[str, Count] = {}
+    amounts: dict[str, Units] = {}
+    objects: dict[str, Objects] = {}
 
 
 class Profile(Block, frozen=True):
     """What tasks of a kind may need at most. A budget counts calls, or activations of a scope.
+
+    `amounts` are what the permitted calls of a scope may move in one task, in the smallest units;
+    `objects` how many distinct ones they may touch.
 
     After `reattest_every` permitted calls, or `reattest_on_refusals` refused ones, the agent must
     show a fresh SVID.
@@ -166,6 +173,8 @@ class Profile(Block, frozen=True):
 
     scopes: tuple[str, ...]
     budgets: dict[str, Count] = {}
+    amounts: dict[str, Units] = {}
+    objects: dict[str, Objects] = {}
     window: Window | None = None
     reattest_every: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     reattest_on_refusals: Annotated[int, Meta(ge=1, le=10_000)] | None = None

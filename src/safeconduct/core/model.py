@@ -7,6 +7,7 @@ policy engine, approvals.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -76,6 +77,17 @@ class UserFacts(msgspec.Struct, frozen=True, kw_only=True):
     signed_in_ms: int = 0
 
 
+class Reach(msgspec.Struct, frozen=True):
+    """How many distinct objects the calls of a scope may touch, and which they have, by digest."""
+
+    most: int
+    touched: frozenset[str] = frozenset()
+
+    def holds(self, objects: Iterable[str]) -> bool:
+        """Whether these may be touched as well."""
+        return len(self.touched.union(objects)) <= self.most
+
+
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a task, read authoritatively before each decision.
 
@@ -85,7 +97,8 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     `version` rises with every change that a decision could depend on; a reservation names the
     version it was decided on. `unattested` and `suspect` count permits and refusals since the agent
     last showed a fresh SVID, which it must after `reattest_every` or `reattest_on_refusals`.
-    `chain` are the tasks above it and their agents, nearest first.
+    `chain` are the tasks above it and their agents, nearest first. `reaches` is what limits the
+    objects that it touches, by scope: its own limit, and those of what bounds it.
     """
 
     id: str
@@ -109,6 +122,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     reattest_on_refusals: int | None = None
     suspect: int = 0
     chain: tuple[tuple[str, str], ...] = ()
+    reaches: dict[str, tuple[Reach, ...]] = {}
 
     @property
     def reattestation_due(self) -> bool:

@@ -115,6 +115,28 @@ REASONS: Final[dict[str, Reason]] = {
         # budget: how often
         _reason("budget-exhausted", "budget", _A, "never", "The task has used up its budget."),
         _reason(
+            "amount-exhausted",
+            "budget",
+            _A,
+            "changed",
+            "The task may not move that much more; a smaller amount may fit.",
+        ),
+        _reason(
+            "objects-exhausted",
+            "budget",
+            _A,
+            "changed",
+            "The task may not touch another object of this kind, only those it has.",
+        ),
+        _reason(
+            "limit-uncountable",
+            "budget",
+            _N,
+            "changed",
+            "The task is limited in what such calls move or touch, and of this one it cannot be "
+            "told.",
+        ),
+        _reason(
             "refusals-exhausted",
             "budget",
             _A,

@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from safeconduct.core.admit import Admitted
-from safeconduct.core.checks.budget import spends
 from safeconduct.core.decide import NOTHING_AGAINST
 from safeconduct.core.evidence import objects
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
+from safeconduct.core.limits import spends, touches
 from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
@@ -98,7 +98,7 @@ def decision_record(
         record["unsafe"] = list(gathered.unsafe)
     if facts is not None:
         record.update(_enriched(call, facts, mask_key))
-    record.update(_verdict(gathered, decision.verdict))
+    record.update(_verdict(call, gathered, decision.verdict))
     return record
 
 
@@ -156,7 +156,7 @@ def places(call: Call, facts: Facts) -> dict[str, list[str]]:
     }
 
 
-def _verdict(gathered: Gathered, verdict: Verdict) -> JSON:
+def _verdict(call: Call, gathered: Gathered, verdict: Verdict) -> JSON:
     match verdict:
         case Permit(grant, obligations):
             value: JSON = {
@@ -164,9 +164,11 @@ def _verdict(gathered: Gathered, verdict: Verdict) -> JSON:
                 "scopes": list(grant.scopes),
                 "expires_ms": grant.expires_ms,
                 "obligations": [one.__struct_config__.tag for one in obligations],
-                "spends": spends(gathered),
+                "spends": spends(call, gathered),
                 "changes_state": gathered.tool.effect.changes_state,
             }
+            if touched := touches(call, gathered):
+                value["touches"] = touched
             if grant.approval is not None:
                 value["approval"] = grant.approval
             if grant.follows:

@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from safeconduct.core.checks.budget import CALLS
 from safeconduct.core.checks.policy import UNMET, answered
 from safeconduct.core.decide import GRANT_MS, merge
+from safeconduct.core.limits import CALLS, is_amount
 from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.policy import PolicyAnswer, Said
 from safeconduct.core.steering import CONTROL_SOURCE, STEERING, by_policy
@@ -121,7 +121,8 @@ def _granted(record: Mapping[str, Any], said: PolicyAnswer | None) -> Iterator[s
     if record["expires_ms"] > record["at_ms"] + GRANT_MS:
         yield "expires_ms"
     # A reply belongs to a call that was counted.
-    if record["spends"] and record["spends"] != dict.fromkeys((CALLS, *record["scopes"]), 1):
+    counted = {name: spent for name, spent in record["spends"].items() if not is_amount(name)}
+    if counted and counted != dict.fromkeys((CALLS, *record["scopes"]), 1):
         yield "spends"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from safeconduct.config.schema import GatewayBlock, Profile
+from safeconduct.config.schema import GatewayBlock, Profile, Window
 from safeconduct.core.model import UserFacts
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.delegation.details import Details
@@ -168,14 +168,21 @@ class Issuing:
 
 def limits(profile: Profile) -> JSON:
     """What bounds a task besides its budgets, for the record."""
-    told: JSON = {"max_refusals": profile.max_refusals}
+    told: JSON = {"max_refusals": profile.max_refusals, **_more(profile)}
     if profile.window is not None:
-        told["window"] = {"seconds": profile.window.seconds, "budgets": profile.window.budgets}
+        window = profile.window
+        told["window"] = {"seconds": window.seconds, "budgets": window.budgets, **_more(window)}
     for name in ("reattest_every", "reattest_on_refusals"):
         bound: int | None = getattr(profile, name)
         if bound is not None:
             told[name] = bound
     return told
+
+
+def _more(limited: Profile | Window) -> JSON:
+    """The limits on amounts and objects, where there are some."""
+    limits = {"amounts": limited.amounts, "objects": limited.objects}
+    return {name: limit for name, limit in limits.items() if limit}
 
 
 def granted_details(details: Details | None, budgets: dict[str, int]) -> list[JSON] | None:

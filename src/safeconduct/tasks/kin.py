@@ -6,9 +6,10 @@ whatever was granted to it when it started.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from safeconduct.core.model import Reach
 from safeconduct.tasks.rows import StartRow, TaskRow
 
 
@@ -20,18 +21,31 @@ class Kin(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """A limit on what may be used up, by budget, and what has been."""
+    """A limit on what may be used up, by budget, and what has been; and on objects, by scope."""
 
     budgets: Mapping[str, int]
     counts: Mapping[str, int]
+    objects: Mapping[str, int]
+    touched: Mapping[str, frozenset[str]]
 
-    def holds(self, spends: Mapping[str, int]) -> bool:
-        """Whether so much more can be used up."""
+    def holds(self, spends: Mapping[str, int], touches: Mapping[str, Collection[str]]) -> bool:
+        """Whether so much more can be used up, and these objects be touched as well."""
         for name, amount in spends.items():
             most = self.budgets.get(name)
             if most is not None and self.counts.get(name, 0) + amount > most:
                 return False
-        return True
+        reaches = self.reaches()
+        return all(
+            reaches[scope].holds(objects) for scope, objects in touches.items() if scope in reaches
+        )
+
+    def reaches(self) -> dict[str, Reach]:
+        """The limits on objects, by scope."""
+        nothing = frozenset[str]()
+        return {
+            scope: Reach(most, self.touched.get(scope, nothing))
+            for scope, most in self.objects.items()
+        }
 
 
 def state_of(line: Sequence[Kin]) -> Literal["active", "ended", "revoked"]:
@@ -74,3 +88,12 @@ def budgets_of(own: Mapping[str, int], bounds: Iterable[Bound]) -> dict[str, int
             left = own.get(name, 0) + budget - bound.counts.get(name, 0)
             most[name] = min(most.get(name, left), left)
     return most
+
+
+def reaches_of(bounds: Iterable[Bound]) -> dict[str, tuple[Reach, ...]]:
+    """By scope, everything that limits the objects that its calls may touch."""
+    found: dict[str, tuple[Reach, ...]] = {}
+    for bound in bounds:
+        for scope, reach in bound.reaches().items():
+            found[scope] = (*found.get(scope, ()), reach)
+    return found

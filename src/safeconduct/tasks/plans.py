@@ -6,7 +6,7 @@ A plan narrows as it goes on, or widens within what was obtainable when it began
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -64,7 +64,7 @@ class Plans(Memories):
             self._introduce(start)
             self._remember(start, BOTTOM, record["started_ms"])
         purse = self._purses.peek(start.purse)
-        if start.window and (
+        if start.windowed and (
             purse is None
             or record["started_ms"] - purse.since_ms >= record["window"]["seconds"] * 1000
         ):
@@ -110,7 +110,13 @@ class Plans(Memories):
         """A task and those above it, as the writer sees them; empty if there is no such task."""
         return _line(task, self._starts.peek, self._tasks.peek)
 
-    def _spend(self, task: str, line: list[Kin], spends: Mapping[str, int]) -> None:
+    def _spend(
+        self,
+        task: str,
+        line: list[Kin],
+        spends: Mapping[str, int],
+        touches: Mapping[str, Collection[str]],
+    ) -> None:
         """Counts what a permit uses up, in the task, in those above it, and beyond all of them."""
         (start, row), *elders = line
         own = replace(
@@ -118,16 +124,19 @@ class Plans(Memories):
             version=row.version + 1,
             unattested=row.unattested + 1,
             counts=_spent(row.counts, spends),
+            touched=_reached(row.touched, touches),
         )
         self._tasks.put(task, own)
-        if not elders and not start.window:  # hardly any task has more
+        if not elders and not start.windowed:  # hardly any task has more
             return
         for name, (_, one) in zip(start.elders, elders, strict=True):
-            self._tasks.put(name, replace(one, counts=_spent(one.counts, spends)))
-        for name in {one.start.purse for one in line if one.start.window}:
+            counts, touched = _spent(one.counts, spends), _reached(one.touched, touches)
+            self._tasks.put(name, replace(one, counts=counts, touched=touched))
+        for name in {one.start.purse for one in line if one.start.windowed}:
             purse = self._purses.peek(name)
             if purse is not None:
-                self._purses.put(name, PurseRow(purse.since_ms, _spent(purse.counts, spends)))
+                counts, touched = _spent(purse.counts, spends), _reached(purse.touched, touches)
+                self._purses.put(name, PurseRow(purse.since_ms, counts, touched))
 
     def _denied(self, reason: str, task: str, line: list[Kin]) -> str | None:
         """Counts a refusal; one too many is decided again, and refused for that."""
@@ -148,9 +157,11 @@ class Plans(Memories):
             version += 0 if labels is None else labels.version
         return version
 
-    def _affords(self, line: list[Kin], spends: Mapping[str, int]) -> bool:
-        """Whether so much more can be used up."""
-        return all(bound.holds(spends) for bound in _bounds(line, self._purses.peek))
+    def _affords(
+        self, line: list[Kin], spends: Mapping[str, int], touches: Mapping[str, Collection[str]]
+    ) -> bool:
+        """Whether so much more can be used up, and these objects be touched as well."""
+        return all(bound.holds(spends, touches) for bound in _bounds(line, self._purses.peek))
 
     def _revoke_task(self, task: str) -> None:
         row = self._tasks.peek(task)
@@ -188,8 +199,9 @@ class Plans(Memories):
             reattest_on_refusals=start.reattest_on_refusals,
             suspect=row.suspect,
             chain=tuple(zip(start.elders, start.actors, strict=False)),
+            reaches=kin.reaches_of([_bound(start, row)]) if start.objects else {},
         )
-        return self._bound(facts) if start.elders or start.window else facts
+        return self._bound(facts) if start.elders or start.windowed else facts
 
     def _bound(self, facts: TaskFacts) -> TaskFacts:
         """The state of a task that more than its own row binds."""
@@ -200,10 +212,12 @@ class Plans(Memories):
             for name in (start.memory, *start.shared)
             if (known := self._labels.get(name)) is not None
         ]
+        bounds = _bounds(line, self._purses.get)
         return replace(
             facts,
             scopes=kin.scopes_of(line),
-            budgets=kin.budgets_of(row.counts, _bounds(line, self._purses.get)),
+            budgets=kin.budgets_of(row.counts, bounds),
+            reaches=kin.reaches_of(bounds),
             max_refusals=kin.patience(line),
             version=kin.version_of(line) + sum(one.version for one in labels),
             labels=functools.reduce(Label.join, (one.label for one in labels), BOTTOM),
@@ -269,12 +283,17 @@ def _line(
 
 def _bounds(line: list[Kin], purses: Callable[[str], PurseRow | None]) -> list[Bound]:
     """Everything that limits what a task may use up."""
-    bounds = [Bound(start.budgets, row.counts) for start, row in line]
+    bounds = [_bound(start, row) for start, row in line]
     for start, _ in line:
-        purse = purses(start.purse) if start.window else None
+        purse = purses(start.purse) if start.windowed else None
         if purse is not None:
-            bounds.append(Bound(start.window, purse.counts))
+            window, objects = start.window, start.window_objects
+            bounds.append(Bound(window, purse.counts, objects, purse.touched))
     return bounds
+
+
+def _bound(start: StartRow, row: TaskRow) -> Bound:
+    return Bound(start.budgets, row.counts, start.objects, row.touched)
 
 
 def _fits(record: Record, above: list[Kin]) -> bool:
@@ -305,6 +324,16 @@ def _spent(counts: Mapping[str, int], spends: Mapping[str, int]) -> dict[str, in
     for name, amount in spends.items():
         sums[name] = sums.get(name, 0) + amount
     return sums
+
+
+def _reached(
+    touched: dict[str, frozenset[str]], touches: Mapping[str, Collection[str]]
+) -> dict[str, frozenset[str]]:
+    if not touches:
+        return touched
+    nothing = frozenset[str]()
+    more = {scope: touched.get(scope, nothing).union(items) for scope, items in touches.items()}
+    return {**touched, **more}
 
 
 def _version(row: TaskRow, labels: LabelRow | None) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from safeconduct.core.labels import Confidentiality, Integrity, Label
+from safeconduct.core.limits import budgets
 from safeconduct.core.model import AgentFacts, ApprovalFacts, UserFacts
 from safeconduct.core.provenance import PurposeSource
 
@@ -20,7 +21,8 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
     earlier one has read. What agents tell each other passes no gateway, so that a child task shares
     the memories of those above it (`elders`, nearest first), both ways.
 
-    `purse` names what counts beyond this task, and `window` bounds it.
+    `purse` names what counts beyond this task, and `window` and `window_objects` bound it as
+    `budgets` and `objects` bound the task.
     """
 
     tenant: str
@@ -43,14 +45,21 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
     certified: bool = False
     purse: str = ""
     window: dict[str, int] = {}
+    objects: dict[str, int] = {}
+    window_objects: dict[str, int] = {}
     reattest_every: int | None = None
     reattest_on_refusals: int | None = None
+
+    @property
+    def windowed(self) -> bool:
+        """Whether anything counts beyond this task."""
+        return bool(self.window or self.window_objects)
 
 
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     """What changes about a task. `version` rises with all that a decision depends on, `changes`
     with what the decisions of its children depend on; `unattested` and `suspect` count permits and
-    refusals since the agent last showed a fresh SVID.
+    refusals since the agent last showed a fresh SVID. `touched` are objects, by scope with a limit.
     """
 
     version: int = 0
@@ -58,6 +67,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     unattested: int = 0
     suspect: int = 0
     counts: dict[str, int] = {}
+    touched: dict[str, frozenset[str]] = {}
     refusals: int = 0
     state: Literal["active", "ended", "revoked"] = "active"
 
@@ -74,6 +84,7 @@ class PurseRow(msgspec.Struct, frozen=True):
 
     since_ms: int
     counts: dict[str, int] = {}
+    touched: dict[str, frozenset[str]] = {}
 
 
 class ApprovalRow(msgspec.Struct, frozen=True):
@@ -100,6 +111,7 @@ def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> Star
     """The row of a record of kind `task`, phase `started`."""
     agent, user = agent_facts(record["agent"]), user_facts(record["user"])
     memory = record["task"] if agent.stateless else f"{record['tenant']} {agent.id}"
+    window: Mapping[str, Any] = record.get("window", {})
     above = () if parent is None else (parent.memory, *parent.shared)
     return StartRow(
         tenant=record["tenant"],
@@ -108,7 +120,7 @@ def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> Star
         purpose_source=record["purpose_source"],
         scopes=frozenset(record["scopes"]),
         obtainable=frozenset(record["obtainable"]),
-        budgets=record["budgets"],
+        budgets=budgets(record["budgets"], record.get("amounts", {})),
         max_refusals=record["max_refusals"],
         started_ms=record["started_ms"],
         expires_ms=record["expires_ms"],
@@ -121,7 +133,9 @@ def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> Star
         key=record.get("jkt", ""),
         certified="x5t" in record,
         purse=f"{record['tenant']} {agent.id} {user.id} {record['profile']}",
-        window=record.get("window", {}).get("budgets", {}),
+        window=budgets(window.get("budgets", {}), window.get("amounts", {})),
+        objects=record.get("objects", {}),
+        window_objects=window.get("objects", {}),
         reattest_every=record.get("reattest_every"),
         reattest_on_refusals=record.get("reattest_on_refusals"),
     )

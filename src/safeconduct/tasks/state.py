@@ -158,10 +158,10 @@ class TaskState(Forgetting):
 
     def _reserve(self, record: Record, task: str, line: list[Kin]) -> str | None:
         """Takes what a permit uses up, or says what is not there to be taken and takes nothing."""
-        spends = record["spends"]
+        spends, touches = record["spends"], record.get("touches", {})
         if kin.state_of(line) != "active" or record["version"] != self._version(line):
             return "version"
-        if not self._affords(line, spends):
+        if not self._affords(line, spends, touches):
             return "budget"
         followed = self._following(record)
         if followed is None and record.get("follows"):
@@ -170,7 +170,7 @@ class TaskState(Forgetting):
             return "approval"
         if followed is not None:
             self._followed.put(task, followed)
-        self._spend(task, line, spends)
+        self._spend(task, line, spends, touches)
         return None
 
     def _following(self, record: Record) -> Followed | None:

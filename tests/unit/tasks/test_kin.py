@@ -13,10 +13,10 @@ def one(row: TaskRow | None = None, **changed: Any) -> Kin:
 
 
 def test_a_bound_counts_what_it_names() -> None:
-    bound = Bound({"calls": 2}, {"calls": 1, "other": 9})
-    assert bound.holds({"calls": 1, "other": 5})
-    assert not bound.holds({"calls": 2})
-    assert Bound({}, {}).holds({"calls": 10**9})
+    bound = Bound({"calls": 2}, {"calls": 1, "other": 9}, {}, {})
+    assert bound.holds({"calls": 1, "other": 5}, {})
+    assert not bound.holds({"calls": 2}, {})
+    assert Bound({}, {}, {}, {}).holds({"calls": 10**9}, {})
 
 
 def test_a_task_lives_while_all_above_it_do() -> None:
@@ -48,9 +48,9 @@ def test_patience_is_the_least_of_the_line() -> None:
 
 def test_budgets_are_what_every_bound_has_left() -> None:
     bounds = [
-        Bound({"calls": 5}, {"calls": 1}),
-        Bound({"calls": 3, "send": 1}, {"calls": 2}),
-        Bound({"send": 1}, {"send": 4}),
+        Bound({"calls": 5}, {"calls": 1}, {}, {}),
+        Bound({"calls": 3, "send": 1}, {"calls": 2}, {}, {}),
+        Bound({"send": 1}, {"send": 4}, {}, {}),
     ]
     assert kin.budgets_of({"calls": 1}, bounds) == {"calls": 2, "send": -3}
     assert kin.budgets_of({}, []) == {}

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints or writes."""
     from safeconduct.config import load
+    from safeconduct.core.limits import budgets
     from safeconduct.policy.bundles.layout import SCHEMA
     from safeconduct.policy.cedar.generation import NoGenerator, generate
 
@@ -49,7 +50,11 @@ def run(args: argparse.Namespace) -> int:
             definitions.setdefault(tool["upstream"], []).append(tool["definition"])
     except OperatorFault as fault:
         sys.stderr.write(f"from the manifests alone: {fault}\n")
-    counts = {name for profile in config.root.profiles.values() for name in profile.budgets}
+    counts = {
+        name
+        for profile in config.root.profiles.values()
+        for name in budgets(profile.budgets, profile.amounts)
+    }
     try:
         made = generate(config.manifests, definitions, counts, _before(file))
     except NoGenerator:

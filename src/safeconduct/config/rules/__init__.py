@@ -19,6 +19,7 @@ from safeconduct.config.rules.credentials import credentials
 from safeconduct.config.rules.exports import exports
 from safeconduct.config.rules.gateway import gateway
 from safeconduct.config.rules.issuers import issuers
+from safeconduct.config.rules.limits import limits
 from safeconduct.config.rules.manifests import manifests
 from safeconduct.config.rules.policy import policy
 from safeconduct.config.rules.scopes import scopes
@@ -44,6 +45,7 @@ RULES: Final[tuple[Rule, ...]] = (
     zones,
     destinations,
     scopes,
+    limits,
     upstreams,
     credentials,
     manifests,

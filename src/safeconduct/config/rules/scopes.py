@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report, YamlFile
-from safeconduct.config.schema import Root
+from safeconduct.config.schema import Profile, Root, Window
 from safeconduct.config.shape import did_you_mean
+from safeconduct.core.limits import CALLS
 from safeconduct.kit.yaml import Place
 
 _TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749 section 3.3: what can stand in a token's space-separated scope."""
 
 _OFFERS = frozenset({"tools", "resources", "prompts"})
-
-CALLS = "calls"
-"""The budget that is no scope: it counts every call."""
 
 
 def scopes(draft: Draft, report: Report) -> None:
@@ -50,9 +48,9 @@ def _named(draft: Draft, root: Part[Root]) -> Iterator[tuple[YamlFile, Place, st
     for name, profile in root.value.profiles.items():
         inside = ("profiles", name)
         yield from _listed(root.file, (*inside, "scopes"), profile.scopes)
-        yield from _counted(root.file, (*inside, "budgets"), profile.budgets)
+        yield from _limited(root.file, inside, profile)
         if profile.window is not None:
-            yield from _counted(root.file, (*inside, "window", "budgets"), profile.window.budgets)
+            yield from _limited(root.file, (*inside, "window"), profile.window)
     for agent in draft.agents:
         block = agent.value.agent
         yield from _listed(agent.file, ("agent", "delegation", "scope"), block.delegation.scope)
@@ -73,12 +71,16 @@ def _named(draft: Draft, root: Part[Root]) -> Iterator[tuple[YamlFile, Place, st
                 yield from _listed(manifest.file, (kind, name, "scopes"), offer.scopes)
 
 
-def _counted(
-    file: YamlFile, place: Place, budgets: Iterable[str]
+def _limited(
+    file: YamlFile, inside: Place, limited: Profile | Window
 ) -> Iterator[tuple[YamlFile, Place, str]]:
-    for budget in budgets:
+    for budget in limited.budgets:
         if budget != CALLS:
-            yield file, (*place, budget), budget
+            yield file, (*inside, "budgets", budget), budget
+    for scope in limited.amounts:
+        yield file, (*inside, "amounts", scope), scope
+    for scope in limited.objects:
+        yield file, (*inside, "objects", scope), scope
 
 
 def _listed(

@@ -4,36 +4,33 @@ one whose fate is unknown?
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from safeconduct.core.limits import Uncountable, is_amount, spends, touches
 from safeconduct.core.model import Call, Gathered, TaskFacts
 from safeconduct.core.verdict import Deny
-
-CALLS = "calls"
-"""The budget that every call counts against; all other budgets are named after a scope."""
-
-
-def spends(gathered: Gathered) -> dict[str, int]:
-    """What a permit of this call uses up, by budget: a reply within a call, nothing more."""
-    if gathered.reply:
-        return {}
-    manifest = gathered.tool.manifest
-    scopes = () if manifest is None else manifest.scopes
-    return dict.fromkeys((CALLS, *scopes), 1)
 
 
 def budget(call: Call, gathered: Gathered) -> Deny | None:
     """Refuses refusal loops, agents that must attest anew, overspending, and blind repetition."""
-    del call
     repeated = gathered.outcome_unknown and gathered.tool.effect.changes_state
-    return bounded(gathered.task, spends(gathered), reply=gathered.reply, repeated=repeated)
+    try:
+        spent, touched = spends(call, gathered), touches(call, gathered)
+    except Uncountable:
+        return Deny("limit-uncountable")
+    return bounded(gathered.task, spent, touched, reply=gathered.reply, repeated=repeated)
 
 
 def bounded(
-    task: TaskFacts, spends: Mapping[str, int], *, reply: bool, repeated: bool
+    task: TaskFacts,
+    spends: Mapping[str, int],
+    touches: Mapping[str, Collection[str]],
+    *,
+    reply: bool,
+    repeated: bool,
 ) -> Deny | None:
-    """What a task that stands like this says to a call that spends so much. `repeated`: it changes
-    something, and nobody knows whether it did already.
+    """What a task that stands like this says to a call that spends so much, and touches these
+    objects. `repeated`: it changes something, and nobody knows whether it did already.
     """
     if task.refusals >= task.max_refusals:
         return Deny("refusals-exhausted")
@@ -42,5 +39,8 @@ def bounded(
         return Deny("reattestation-needed")
     for name, amount in spends.items():
         if name in task.budgets and task.counts.get(name, 0) + amount > task.budgets[name]:
-            return Deny("budget-exhausted")
+            return Deny("amount-exhausted" if is_amount(name) else "budget-exhausted")
+    for scope, objects in touches.items():
+        if not all(reach.holds(objects) for reach in task.reaches.get(scope, ())):
+            return Deny("objects-exhausted")
     return Deny("outcome-unknown") if repeated else None

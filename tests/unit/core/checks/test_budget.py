@@ -2,17 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from safeconduct.core.checks.budget import CALLS, budget, spends
+from safeconduct.core.checks.budget import budget
+from safeconduct.core.limits import CALLS, moving, touches
 from safeconduct.core.manifest import Effect
+from safeconduct.core.model import Reach
 from safeconduct.core.verdict import Deny
 from tests.support.facts import call, gathered, task, tool
 
-
-def test_a_call_spends_one_of_calls_and_one_of_each_scope() -> None:
-    assert spends(gathered(tool=tool(scopes=("a:read", "b:read")))) == {
-        CALLS: 1, "a:read": 1, "b:read": 1,
-    }  # fmt: skip
-    assert spends(gathered(tool=tool(manifest=None))) == {CALLS: 1}
+DEALS = moving("deal:update")
 
 
 @pytest.mark.parametrize("name", [CALLS, "deal:update"])
@@ -73,3 +70,33 @@ def test_an_agent_shows_itself_again_after_so_many_refusals() -> None:
 def test_a_reply_waits_for_no_attestation() -> None:
     known = gathered(task=task(reattest_every=3, unattested=3), reply=True)
     assert budget(call(), known) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [(40, None), (41, Deny("amount-exhausted")), (-41, Deny("amount-exhausted"))],
+)
+def test_an_amount_may_be_what_is_left_and_no_more(amount: int, said: Deny | None) -> None:
+    known = gathered(task=task(budgets={DEALS: 100}, counts={DEALS: 60}))
+    assert budget(call({"id": "D-7", "amount_minor": amount}), known) == said
+
+
+def test_what_cannot_be_counted_is_refused() -> None:
+    known = gathered(task=task(budgets={DEALS: 100}))
+    assert budget(call({"id": "D-7", "amount_minor": "40"}), known) == Deny("limit-uncountable")
+    assert budget(call({"id": "D-7", "amount_minor": "40"}), gathered()) is None
+
+
+def test_only_so_many_objects_are_touched() -> None:
+    first = gathered(task=task(reaches={"deal:update": (Reach(1),)}))
+    assert budget(call({"id": "D-7"}), first) is None
+    assert budget(call({"id": "D-7", "to": "x@y.example"}), first) == Deny("objects-exhausted")
+
+
+def test_an_object_that_was_touched_may_be_touched_again() -> None:
+    (known,) = touches(
+        call({"id": "D-7"}), gathered(task=task(reaches={"deal:update": (Reach(1),)}))
+    ).values()
+    full = gathered(task=task(reaches={"deal:update": (Reach(9), Reach(1, frozenset(known)))}))
+    assert budget(call({"id": "D-7"}), full) is None
+    assert budget(call({"id": "D-8"}), full) == Deny("objects-exhausted")
