@@ -5,7 +5,7 @@ The agent's calls go through the gateway of that configuration, each run with a 
 
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from bench.agentdojo.agent import Call, Take, World
+from bench.agentdojo.agent import Agent, Call, Take, World
 from safeconduct.config import load
 from safeconduct.config.schema import Config, Profile
 from safeconduct.kit import yaml
@@ -78,21 +78,6 @@ def operator(directory: Path) -> Operator:
     return Operator(msgspec.structs.replace(config, root=root), profiles, policy)
 
 
-class Approvals:
-    """Who is asked: one who grants what `wants` says, or who grants everything. Counts what was
-    declined."""
-
-    def __init__(self, kind: Approver, wants: Callable[[Call], bool]) -> None:
-        self.kind: Approver = kind
-        self.declined = 0
-        self._wants = wants
-
-    def wanted(self, tool: str, arguments: Mapping[str, Any]) -> bool:
-        granted = self._wants(Call(tool.partition(".")[2], dict(arguments)))
-        self.declined += not granted
-        return granted
-
-
 class Tools:
     """What stands behind the gateway: the call that the agent has under way, and the world for what
     the gateway asks itself."""
@@ -130,17 +115,21 @@ def scratch() -> Generator[Path]:
 
 @asynccontextmanager
 async def gateway(
-    operator: Operator, purpose: str, profile: str, approvals: Approvals, world: World
+    operator: Operator, purpose: str, profile: str, approver: Approver, agent: Agent
 ) -> AsyncGenerator[Take]:
-    """A gateway with an empty state, as what stands between the agent and the world."""
-    where, tools = operator.upstream, Tools(world)
+    """A gateway with an empty state, as what stands between the agent and its world."""
+
+    def wanted(tool: str, arguments: Mapping[str, Any]) -> bool:
+        return agent.wants(Call(tool.partition(".")[2], dict(arguments)))
+
+    where, tools = operator.upstream, Tools(agent.world)
     with scratch() as directory:
         async with SimulatedTask(
             operator.config,
             purpose,
             profile=profile,
-            approver=approvals.kind,
-            wanted=approvals.wanted,
+            approver=approver,
+            wanted=wanted,
             policy=operator.engine,
             resolvers={f"{where}.{tool}": tools.behind(tool) for tool in operator.resolvers},
             directory=directory,

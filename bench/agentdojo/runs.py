@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from agentdojo.functions_runtime import TaskEnvironment
 
 from bench.agentdojo.agent import SCHEDULES, Agent, Call, Schedule, Turn, undefended
 from bench.agentdojo.attacks import READS
-from bench.agentdojo.operators import Approvals, gateway, operator
+from bench.agentdojo.operators import gateway, operator
 from bench.agentdojo.results import Benign, Found, Job, Kind, Pair
 from bench.agentdojo.suites import Suite, suite
 from safeconduct.simulation import Approver
+
+DECLINED: Final = frozenset({"approval-required", "approval-denied"})
+"""Why a call is refused that a person was asked about, and did not want."""
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -22,7 +25,6 @@ class Played(msgspec.Struct, frozen=True):
     before: TaskEnvironment
     after: TaskEnvironment
     turns: Sequence[Turn]
-    declined: int
 
     def of(self, who: Literal["user", "attack"]) -> list[Turn]:
         return [turn for turn in self.turns if turn.who == who]
@@ -89,18 +91,17 @@ class Runner:
         agent = self.agent(environment, injection if obey else None)
         if setting.operators is None or not defended:
             asyncio.run(_played(agent, schedule))
-            return Played(before, environment, agent.turns, 0)
+            return Played(before, environment, agent.turns)
         found = operator(setting.operators / self.job.suite)
         profile = found.profile(user, setting.scopes)
-        approvals = Approvals(approver, agent.wants)
 
         async def through() -> None:
             purpose = self.suite.prompt(user)
-            async with gateway(found, purpose, profile, approvals, agent.world) as take:
+            async with gateway(found, purpose, profile, approver, agent) as take:
                 await agent.play(schedule, take)
 
         asyncio.run(through())
-        return Played(before, environment, agent.turns, approvals.declined)
+        return Played(before, environment, agent.turns)
 
     def benign(self) -> Benign:
         """Judged by the suite and by ourselves: a task is done if every call of it was."""
@@ -135,7 +136,7 @@ class Runner:
             hit = played.obeyed or (sees and seen)
             if hit:
                 hits.append(schedule)
-            if played.declined:  # otherwise a different approver changes nothing
+            if not DECLINED.isdisjoint(played.refused):  # otherwise who is asked changes nothing
                 played = self.play(injection, schedule, "always-yes")
                 hit = played.obeyed or (sees and self._hit(injection, played))
             if hit:
