@@ -27,7 +27,7 @@ from safeconduct.core.provenance import (
     vouching_key,
 )
 from safeconduct.core.request import request, request_origin
-from safeconduct.core.sightings import ambiguous, sightings
+from safeconduct.core.sightings import doubtful, sightings
 from safeconduct.core.verdict import Grant
 from safeconduct.core.writing import objects_named, objects_returned
 from safeconduct.ports import TaskState
@@ -162,12 +162,12 @@ class Origins:
     def see(self, call: Call, gathered: Gathered, grant: Grant, admitted: Admitted) -> None:
         """Takes in everything that the agent is about to see."""
         tool, values = gathered.tool, sightings(admitted.result)
-        several = ambiguous(tool, values)
+        beside, several = doubtful(tool, values)
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
         offering = {path.removeprefix("$.") for path, said in fields.items() if said.offers}
 
         def places(value: str, path: str) -> tuple[Place, ...]:
-            if grant.chosen not in ("named-field", "single-source"):
+            if grant.chosen not in ("named-field", "single-source") or value in beside:
                 return ("seen",)
             source: Place = "named-source" if value in several else "single-source"
             return ("offered", source) if path in offering else (source,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from safeconduct.core.labels import Integrity
 from safeconduct.core.manifest import Role
@@ -24,6 +24,7 @@ MAX_PATH: Final = 60
 """How long a path is at most, in characters."""
 
 _MARKS: Final = ".,:;!?"
+_SIGNS: Final = "$€£"
 
 SHAPES: Final[dict[Role, re.Pattern[str]]] = {
     "recipient": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
@@ -33,24 +34,33 @@ SHAPES: Final[dict[Role, re.Pattern[str]]] = {
 """What addresses and accounts look like, by the role that they can have."""
 
 
-def ambiguous(tool: ToolFacts, seen: Mapping[str, str]) -> frozenset[str]:
-    """The values of which nobody can tell that the user meant them: several of one shape stood
-    where anybody may have written, or the source has fields of its own for what they are.
+class Doubtful(NamedTuple):
+    """Values of one shape that stood where anybody may have written: `beside` fields of the source
+    that hold such values, or `several`, of which nobody can tell which one was meant.
     """
+
+    beside: frozenset[str]
+    several: frozenset[str]
+
+
+def doubtful(tool: ToolFacts, seen: Mapping[str, str]) -> Doubtful:
+    """What the request does not point to, although it stood in a source that it names."""
     said = {} if tool.manifest is None else tool.manifest.returns.fields
     trusted = {
         path.removeprefix("$."): said[path].vouches_for
         for path, label in tool.fields.items()
         if label.integrity is Integrity.trusted
     }
-    found: set[str] = set()
+    beside: set[str] = set()
+    several: set[str] = set()
     for role, shape in SHAPES.items():
         alike = [value for value in seen if shape.fullmatch(value)]
         free = [value for value in alike if seen[value] not in trusted]
-        fields = any(role in trusted.get(seen[value], ()) for value in alike)
-        if fields or len({value.casefold() for value in free}) > 1:
-            found.update(free)
-    return frozenset(found)
+        if any(role in trusted.get(seen[value], ()) for value in alike):
+            beside.update(free)
+        elif len({value.casefold() for value in free}) > 1:
+            several.update(free)
+    return Doubtful(frozenset(beside), frozenset(several))
 
 
 def sightings(result: Mapping[str, Any]) -> dict[str, str]:
@@ -87,6 +97,6 @@ def _texts(value: object) -> Iterator[str]:
     if " " in text or "\n" in text or len(text) > MAX_VALUE:
         for word in _WORD.findall(text):
             yield word
-            inner = word.rstrip(_MARKS)
+            inner = word.rstrip(_MARKS).lstrip(_SIGNS)
             if inner != word:
                 yield inner
