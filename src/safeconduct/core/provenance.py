@@ -86,14 +86,6 @@ def offered(origins: Iterable[Origin]) -> bool:
     return any(origin.place in _OFFERED for origin in origins)
 
 
-_LED: Final = _SINGLE | frozenset[Place]({"named-source"})
-
-
-def led_to(origins: Iterable[Origin]) -> bool:
-    """Whether the value stood where the request points, alone or among others."""
-    return any(origin.place in _LED for origin in origins)
-
-
 def single(origins: Iterable[Origin]) -> bool:
     """Whether the request points to this value and no other."""
     return any(origin.place in _SINGLE for origin in origins)

@@ -23,7 +23,6 @@ from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import (
     Origin,
-    led_to,
     named,
     normalise,
     offered,
@@ -228,7 +227,7 @@ def plausible(call: Call, facts: Facts) -> bool:
         if argument is None or value is None or not _pointed(argument):
             continue
         origins = facts.provenance.get(name, ())
-        if not led_to(origins):
+        if not single(origins):
             return False
     # Nor are words that nobody vouches for, in a call to which nothing in the request points.
     return _anchored(call, facts) or _led_to(call, facts, manifest) or not unvouched(call, facts)
@@ -237,15 +236,12 @@ def plausible(call: Call, facts: Facts) -> bool:
 def _led_to(call: Call, facts: Facts, manifest: ToolManifest) -> bool:
     """Whether something that steers the call stands where the request points."""
     return any(
-        one.place in _POINTED
+        one.place == "single-source"
         for name in call.arguments
         if name in manifest.arguments
         and (manifest.arguments[name].role in CONTROL_ROLES or _pointed(manifest.arguments[name]))
         for one in facts.provenance.get(name, ())
     )
-
-
-_POINTED: Final = frozenset({"single-source", "named-source"})
 
 
 FOLLOWED: Final = frozenset({Effect.write, Effect.send})
