@@ -23,7 +23,7 @@ from safeconduct.core.result import rebuilt
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.structured import Concealed, hidden, own_rows, verified
 from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
-from safeconduct.core.vouching import vouched
+from safeconduct.core.vouching import readers, vouched
 
 JSON = dict[str, Any]
 
@@ -66,6 +66,8 @@ def admit(
     try:
         kept = _rebuilt(call, tool, result, findings)
         label = _label(tool, kept)
+        if (path := None if tool.manifest is None else tool.manifest.returns.readers) is not None:
+            label = label.join(Label(readers=readers(kept, path, reading.user)))
         speaks_for = vouched(call, tool, kept, reading)
         redacted = 0
         for obligation in obligations:

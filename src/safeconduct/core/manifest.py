@@ -138,7 +138,8 @@ class Returns(_Spec, frozen=True):
     """The labels of a result: of all of it, and of single fields by path (`messages.*.body`).
 
     Of a result with `rows`, only one whose every row is the task's tenant's is delivered. Ids vouch
-    in `owned` rows of the task's user alone. `readers` is the path of those who may read all of it.
+    in `owned` rows of the task's user alone. `readers` is the path of those who may read what is
+    there, besides the user: names, or an object by names; of several rows, who may read all.
     """
 
     source: SourceLabel = SourceLabel()

@@ -7,9 +7,9 @@ names by another trusted value of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
@@ -79,6 +79,26 @@ def vouched(
             if len(found) >= MAX_VOUCHED:
                 return tuple(found)[:MAX_VOUCHED]
     return tuple(found)
+
+
+def readers(result: Mapping[str, Any], path: str, user: str) -> frozenset[str]:
+    """Those who may read all of a result, as the system of record says; where it says nothing, the
+    user alone. Raises TooManyValues.
+    """
+    parts = path.removeprefix("$").removeprefix(".").split(".")
+    at = parts.index("*") + 1 if "*" in parts else 0
+    own = frozenset({user, user.removeprefix("user:")})
+    rows = select(structured(result), ".".join(parts[:at]) or "$")
+    sets = [frozenset(_names_of(select(row, ".".join(parts[at:]) or "$"))) for row in rows]
+    return own | frozenset.intersection(*sets) if sets else own
+
+
+def _names_of(values: list[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            yield from (str(name) for name in cast("Iterable[object]", value))
 
 
 def _of_row(
