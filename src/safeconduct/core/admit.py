@@ -65,9 +65,7 @@ def admit(
     """
     try:
         kept = _rebuilt(call, tool, result, findings)
-        label = _label(tool, kept)
-        if (path := None if tool.manifest is None else tool.manifest.returns.readers) is not None:
-            label = label.join(Label(readers=readers(kept, path, reading.user)))
+        label = _label(tool, kept, reading.user)
         speaks_for = vouched(call, tool, kept, reading)
         redacted = 0
         for obligation in obligations:
@@ -167,17 +165,23 @@ def spotlight(result: JSON, source: str, call_digest: str) -> JSON:
 
 
 def free_text_label(tool: ToolFacts) -> Label:
-    """The label of text of which nobody can tell which fields it holds: all of them count."""
-    return _label(tool, {})
+    """The label of text of which nobody can tell which fields it holds: all of them count, and
+    nobody is known to be among its readers.
+    """
+    return _label(tool, {}, "")
 
 
-def _label(tool: ToolFacts, result: JSON) -> Label:
-    """The source's label, joined with that of every labelled field the result may hold.
+def _label(tool: ToolFacts, result: JSON, user: str) -> Label:
+    """The source's label, joined with that of every labelled field the result may hold, and with
+    those who may read it.
 
     Where text may say more than the structured result nobody can tell which fields are in it: all
     of them count.
     """
     label = tool.source
+    returns = None if tool.manifest is None else tool.manifest.returns
+    if returns is not None and returns.readers is not None:
+        label = label.join(Label(readers=readers(result, returns.readers, user)))
     raising = {path: field for path, field in tool.fields.items() if not field <= label}
     if not raising:
         return label

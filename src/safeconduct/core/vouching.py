@@ -89,8 +89,11 @@ def readers(result: Mapping[str, Any], path: str, user: str) -> frozenset[str]:
     at = parts.index("*") + 1 if "*" in parts else 0
     own = frozenset({user, user.removeprefix("user:")})
     rows = select(structured(result), ".".join(parts[:at]) or "$")
-    sets = [frozenset(_names_of(select(row, ".".join(parts[at:]) or "$"))) for row in rows]
-    return own | frozenset.intersection(*sets) if sets else own
+    found: frozenset[str] | None = None
+    for row in rows:
+        named = frozenset(_names_of(select(row, ".".join(parts[at:]) or "$")))
+        found = named if found is None else found & named
+    return own | (found or frozenset())
 
 
 def _names_of(values: list[object]) -> Iterator[str]:
