@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 
@@ -27,6 +27,7 @@ from safeconduct.core.canonical import digest
 from safeconduct.core.model import TaskFacts
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.core.reasons import REASONS
+from safeconduct.core.subgrants import SubGrant, mistake
 from safeconduct.delegation.issuing import limits
 from safeconduct.ports import (
     JSON,
@@ -84,6 +85,9 @@ class Tally(msgspec.Struct, kw_only=True):
         self.reasons[step.reason] += 1
 
 
+MAX_ASKED: Final = 8
+"""How often a person is asked about one call at most: a yes that does not help is no progress."""
+
 NO_CREDENTIAL = CredentialBlock(kind="none")
 
 
@@ -95,6 +99,7 @@ class SimulatedTask:
         purpose: the user's request, attested as `purpose_source` says.
         scopes: what the task may use; the whole task profile when left out.
         resolvers: callables behind the tools that resolvers ask, by tool id.
+        follow: what the user has the task follow (`docs/guides/tasks.md`).
         approver: who answers elevations: nobody, one who grants exactly what `wanted` says, or one
             who always says yes.
         policy: an engine other than the configured bundle.
@@ -115,6 +120,7 @@ class SimulatedTask:
         approver: Approver = "none",
         wanted: Callable[[str, Mapping[str, Any]], bool] = lambda _tool, _arguments: False,
         policy: PolicyEngine | None = None,
+        follow: Sequence[Mapping[str, Any]] = (),
         clock: Callable[[], int] = clock_ms,
         step: Callable[[int], None] = lambda _: None,
         directory: Path | None = None,
@@ -131,6 +137,7 @@ class SimulatedTask:
         self._scopes = scopes
         self._purpose = purpose
         self._purpose_source: PurposeSource = purpose_source
+        self._follow = [msgspec.convert(one, SubGrant) for one in follow]
         self._approver: Approver = approver
         self._wanted = wanted
         self.task = new_id("t")
@@ -203,6 +210,7 @@ class SimulatedTask:
                 "obtainable": obtainable,
                 "budgets": profile.budgets,
                 **limits(profile),
+                **self._followed(frozenset(chosen)),
                 "started_ms": now_ms,
                 "expires_ms": now_ms + profile.max_task_lifetime * 1000,
                 "consumes": [],
@@ -210,6 +218,17 @@ class SimulatedTask:
             }
         )
         return self.task
+
+    def _followed(self, scopes: frozenset[str]) -> JSON:
+        """What is to be followed, for the record. Raises ValueError."""
+        if not self._follow:
+            return {}
+        why = mistake(self._follow, self.config.manifests.values(), scopes)
+        if self._purpose_source == "agent":
+            why = "An agent cannot say what is to be followed."
+        if why is not None:
+            raise ValueError(why)
+        return {"follow": [msgspec.to_builtins(one) for one in self._follow]}
 
     @property
     def state(self) -> TaskFacts:
@@ -245,7 +264,7 @@ class SimulatedTask:
         token = RUNNING.set((name, run))
         asked = 0
         try:
-            while True:
+            for _ in range(MAX_ASKED):
                 answer = await self.rooms.gateway.call(caller, "tools/call", upstream, name, params)
                 if not isinstance(answer, Refused) or answer.approval is None:
                     break

@@ -88,7 +88,8 @@ class Checkpointer:
         """Raises LogFault when no record may be taken, as those before it are not signed."""
         if self._refused is not None:
             raise LogFault(self._refused.code, self._refused.sentence)
-        if self._since_s is not None and monotonic() - self._since_s > UNSIGNED_S:
+        since_s = self._since_s  # another thread clears it
+        if since_s is not None and monotonic() - since_s > UNSIGNED_S:
             raise LogFault(
                 "unsigned",
                 f"{self._directory}: no checkpoint was signed for {UNSIGNED_S:.0f} s, and nothing "

@@ -18,6 +18,7 @@ from safeconduct.core.labels import BOTTOM, Confidentiality, Label
 from safeconduct.core.manifest import SQL, Effect, ToolManifest, field_label
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, PurposeSource
+from safeconduct.core.subgrants import Given
 from safeconduct.core.trace import Trace
 
 
@@ -98,7 +99,8 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     version it was decided on. `unattested` and `suspect` count permits and refusals since the agent
     last showed a fresh SVID, which it must after `reattest_every` or `reattest_on_refusals`.
     `chain` are the tasks above it and their agents, nearest first. `reaches` is what limits the
-    objects that it touches, by scope: its own limit, and those of what bounds it.
+    objects that it touches, by scope: its own limit, and those of what bounds it. `subgrants` are
+    what the user has it follow.
     """
 
     id: str
@@ -123,6 +125,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     suspect: int = 0
     chain: tuple[tuple[str, str], ...] = ()
     reaches: dict[str, tuple[Reach, ...]] = {}
+    subgrants: tuple[Given, ...] = ()
 
     @property
     def reattestation_due(self) -> bool:
@@ -246,12 +249,13 @@ class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 class Followed(msgspec.Struct, frozen=True):
     """A person's yes to values from certain fields (`wheres`), as far as it goes: for further calls
-    of the task, so many, until a time.
+    of the task, so many, until a time, and while its labels are no higher than they were.
     """
 
     wheres: frozenset[str]
     left: int
     until_ms: int
+    labels: Label
 
 
 KEY: Final = -1
@@ -274,7 +278,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `allowed` are the destinations on the manifest's lists; `provenance` holds the origins of each
     argument by name, and of each address by `name=value`; `baselines` are the amounts that objects
-    had before this task, `followed` what a person has let it follow.
+    had before this task, `followed` what a person has let it follow, and `copied` the highest label
+    of what the content repeats of what was read.
     """
 
     gathered: Gathered
@@ -286,6 +291,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     approval: ApprovalFacts | None = None
     failures: tuple[str, ...] = ()
     baselines: dict[str, int] = {}
+    copied: Confidentiality = Confidentiality.public
     followed: Followed | None = None
 
 

@@ -76,8 +76,9 @@ def chosen(call: Call, facts: Facts) -> Choice | None:
     """
     manifest, origins = facts.gathered.tool.manifest, facts.provenance
     declared = {} if manifest is None else manifest.arguments
+    # What a sub-grant leads to is read, but the lead ends there: it is for its own tools alone.
     choosing = [
-        origins.get(name, ())
+        tuple([one for one in origins.get(name, ()) if one.place != "sub-granted"])
         for name, value in call.arguments.items()
         if not (_bare(value) or (name in declared and not declared[name].selects))
     ]
@@ -254,6 +255,8 @@ def covered(call: Call, facts: Facts) -> bool:
     """
     before, tool = facts.followed, facts.gathered.tool
     if before is None or tool.effect not in FOLLOWED or not plausible(call, facts):
+        return False
+    if not facts.gathered.task.labels <= before.labels:
         return False
     manifest = tool.manifest
     declared = {} if manifest is None else manifest.arguments

@@ -21,6 +21,7 @@ from safeconduct.core.steering import ADDRESS_SOURCE, ASKED_SOURCE
 from safeconduct.tasks import kin
 from safeconduct.tasks.forgetting import Forgetting
 from safeconduct.tasks.kin import Kin
+from safeconduct.tasks.plans import given
 from safeconduct.tasks.rows import (
     ApprovalRow,
     OpenCall,
@@ -67,6 +68,8 @@ class TaskState(Forgetting):
         self._open = Table("open", OpenCall)
         self._locked = Table("locked", str)
         self._pins = Table("pins", str)
+        # By memory, how many results it has read whose fingerprints are kept.
+        self._prints = Table("prints", int)
         tables: list[Any] = [one for one in vars(self).values() if isinstance(one, Table)]
         self._tables = Tables(path, tables)
         self._handlers: Final[dict[str, Callable[[Record], str | None]]] = {
@@ -163,6 +166,9 @@ class TaskState(Forgetting):
             return "version"
         if not self._affords(line, spends, touches):
             return "budget"
+        following: list[int] = record.get("subgrants", [])
+        if following and not _open(line[0], following, record["at_ms"]):
+            return "sub-grant"
         followed = self._following(record)
         if followed is None and record.get("follows"):
             return "followed"
@@ -171,6 +177,8 @@ class TaskState(Forgetting):
         if followed is not None:
             self._followed.put(task, followed)
         self._spend(task, line, spends, touches)
+        if following:
+            self._follow(task, line[0], following)
         return None
 
     def _following(self, record: Record) -> Followed | None:
@@ -186,8 +194,8 @@ class TaskState(Forgetting):
         until_ms = record["at_ms"] + row.facts.ttl_s * 1000
         wheres = frozenset(row.wheres)
         if known is not None and known.until_ms > record["at_ms"]:
-            wheres |= known.wheres
-        return Followed(wheres, MAX_FOLLOWED, until_ms)
+            wheres |= known.wheres  # a person has just seen today's labels
+        return Followed(wheres, MAX_FOLLOWED, until_ms, label_of(record["labels"]))
 
     def _consume(self, approval: str | None) -> bool:
         """Uses an approval up; False when it is not there to be used."""
@@ -227,6 +235,8 @@ class TaskState(Forgetting):
                 known = self._ceilings.peek(f"{task} {key}")
                 if known is None or Decimal(known) < Decimal(most):
                     self._ceilings.put(f"{task} {key}", most)
+        for memory in record.get("prints", ()):
+            self._prints.put(memory, (self._prints.peek(memory) or 0) + 1)
         if (wrote := record.get("wrote")) is not None:
             self._wrote(f"{start.tenant} {wrote['system']}", wrote)
         return None
@@ -397,6 +407,19 @@ class TaskState(Forgetting):
         """Whether this very call was permitted and nobody knows (yet) whether it took effect."""
         return self._locked.get(f"{task} {digest}") is not None
 
+    def memories(self, task: str) -> tuple[str, ...]:
+        """What a task remembers with: its own, and those of the tasks above it."""
+        start = self._starts.get(task)
+        return () if start is None else (start.memory, *start.shared)
+
+    def hearing(self, task: str, at_ms: int) -> tuple[str, ...]:
+        """The memories that get to know what a task reads now."""
+        return self._hearing(self.memories(task), at_ms, self._hearers.get)
+
+    def printed(self, memory: str) -> int:
+        """How many results a memory has read whose fingerprints are kept."""
+        return self._prints.get(memory) or 0
+
     def open_calls(self) -> list[tuple[str, OpenCall]]:
         """Every permitted call without an outcome: after a start, those a crash left behind."""
         return sorted(self._open.items())
@@ -404,3 +427,9 @@ class TaskState(Forgetting):
     def pin(self, target: str) -> str | None:
         """The digest under which a definition was first seen."""
         return self._pins.get(target)
+
+
+def _open(own: Kin, following: list[int], now_ms: int) -> bool:
+    """Whether each of these sub-grants has a call left."""
+    left = {one.number for one in given(*own) if one.left > 0 and now_ms < one.until_ms}
+    return left.issuperset(following)
