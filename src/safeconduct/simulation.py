@@ -264,11 +264,11 @@ class SimulatedTask:
         token = RUNNING.set((name, run))
         asked = 0
         try:
-            for _ in range(MAX_ASKED):
+            while True:
                 answer = await self.rooms.gateway.call(caller, "tools/call", upstream, name, params)
                 if not isinstance(answer, Refused) or answer.approval is None:
                     break
-                if not await self._approved(answer.approval, tool, arguments):
+                if asked >= MAX_ASKED or not await self._approved(answer.approval, tool, arguments):
                     break
                 asked += 1
         finally:
