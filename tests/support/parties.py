@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from safeconduct.config import schema
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.trust import Trust
+from safeconduct.core.subgrants import SubGrant
 from safeconduct.delegation.asking import Asking
 from safeconduct.delegation.exchange import Exchange
 from safeconduct.delegation.introspection import Introspection
@@ -190,6 +191,7 @@ class Parties:
         agent: str = AGENT,
         text: str = "Answer case C-1",
         task: str | None = None,
+        follow: Sequence[SubGrant] = (),
     ) -> str:
         return dev.purpose(
             self.state,
@@ -200,6 +202,7 @@ class Parties:
             text=text,
             now_ms=self.now_ms,
             task=task,
+            follow=follow,
         )
 
     def signed(self, party: str, typ: str, claims: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ from safeconduct.tasks.state import TaskState
 JSON = dict[str, Any]
 
 _IN_MEMORY: Final = Path(":memory:")
-_TAUGHT: Final = frozenset[Place]({"named-field", "trusted-field", "bounded"})
+_TAUGHT: Final = frozenset[Place]({"named-field", "trusted-field", "bounded", "sub-granted"})
 """The places of values that a result vouched for."""
 
 _READ: Final = frozenset({"flow", "sink"})

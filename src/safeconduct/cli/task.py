@@ -29,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_parties(start)
     start.add_argument("--scope", action="append", help="narrow the task to this scope; repeatable")
     start.add_argument(
+        "--follow",
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="have the task do what a source says: source, object, tools, count, minutes; "
+        "repeatable",
+    )
+    start.add_argument(
         "--svid",
         metavar="TOKEN",
         help="the agent's own JWT-SVID for the gateway, where an issuer knows it by evidence "
@@ -52,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace) -> int:
+    import msgspec
+
     from safeconduct.config import load
+    from safeconduct.core.subgrants import SubGrant
     from safeconduct.identity.client import start_task
 
     if args.key_file.exists():
@@ -60,9 +71,17 @@ def _start(args: argparse.Namespace) -> int:
             f"{args.key_file} exists, and may be the key of a task that runs "
             "(fix: name another --key-file, or remove it)"
         )
+    try:
+        follow = [msgspec.json.decode(one, type=SubGrant) for one in args.follow]
+    except msgspec.DecodeError as fault:
+        return output.usage(f"--follow: {fault}")
+    if follow and args.source == "agent":
+        return output.usage("--follow: an agent cannot say itself what it follows")
     config = load(Path(args.config))
     try:
-        started = start_task(config, **parties(args, config), scopes=args.scope, svid=args.svid)
+        started = start_task(
+            config, **parties(args, config), scopes=args.scope, svid=args.svid, follow=follow
+        )
     except NoSuchParty as fault:
         return output.usage(str(fault))
     except (ConnectionError, TimeoutError) as error:

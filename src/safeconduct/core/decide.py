@@ -13,6 +13,7 @@ from safeconduct.core.checks.policy import UNMET, lacking
 from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.obligations import Setting
 from safeconduct.core.steering import chosen, relies
+from safeconduct.core.subgrants import used
 from safeconduct.core.verdict import (
     Answer,
     Decision,
@@ -94,6 +95,7 @@ def _grant(call: Call, facts: Facts) -> Grant:
         approval=None if approval is None else approval.id,
         chosen=chosen(call, facts),
         follows=facts.followed is not None and relies(call, facts),
+        subgrants=used(facts.provenance) if gathered.task.subgrants else (),
     )
 
 

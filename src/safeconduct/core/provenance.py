@@ -26,6 +26,7 @@ Place = Literal[
     "app-request",
     "policy-constant",
     "named-field",
+    "sub-granted",
     "trusted-field",
     "bounded",
     "offered",
@@ -36,14 +37,15 @@ Place = Literal[
 ]
 """Where a value was seen, the strongest first.
 
-A trusted field is `named` where the request names what was read, or its row. An amount is `bounded`
+A value is `sub-granted` where the user has the task do what its source says, with this very tool. A
+trusted field is `named` where the request names what was read, or its row. An amount is `bounded`
 by a larger one that is vouched for. What anybody may have written was seen in a source that the
 request names, in a field that offers it, as the only value of its shape (`single`) or among
 others; or it was just seen.
 """
 
 NAMED: Final[frozenset[Place]] = frozenset(
-    {"user-request", "app-request", "policy-constant", "named-field"}
+    {"user-request", "app-request", "policy-constant", "named-field", "sub-granted"}
 )
 """Places by which the user chose the value: one among many that only exist is not chosen."""
 

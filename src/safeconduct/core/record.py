@@ -171,6 +171,8 @@ def _verdict(call: Call, gathered: Gathered, verdict: Verdict) -> JSON:
                 value["touches"] = touched
             if grant.approval is not None:
                 value["approval"] = grant.approval
+            if grant.subgrants:
+                value["subgrants"] = list(grant.subgrants)
             if grant.follows:
                 value["follows"] = True
             return value

@@ -52,7 +52,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What a permit permits: one tool, one digest, until one moment.
 
     `chosen`: by whose choice the result comes, and so whether it may vouch for later arguments.
-    `follows`: it is permitted by a person's yes to an earlier call.
+    `follows`: it is permitted by a person's yes to an earlier call. `subgrants`: by number, what
+    the user gave that it rests on.
     """
 
     target: str
@@ -62,6 +63,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     approval: str | None = None
     chosen: Choice | None = None
     follows: bool = False
+    subgrants: tuple[int, ...] = ()
 
 
 class Permit(msgspec.Struct, frozen=True, tag="permit"):

@@ -43,6 +43,7 @@ async def amend(
     # 6 scopes
     obtainable = steps.obtainable(allowed, holder.user, facts.obtainable)
     granted = steps.granted(request.scopes or facts.scopes, obtainable)
+    given = steps.followed(attested.follow, granted)
     # 7 key
     key = steps.key(caller, now_ms, agent.keys, holder.key, certified=agent.certified)
     # 8 record
@@ -62,6 +63,7 @@ async def amend(
         "purpose": purpose,
         "purpose_source": attested.source,
         "obtainable": sorted(obtainable),
+        **given,
         "at_ms": now_ms,
         "consumes": [*agent.consumes, used],
     }

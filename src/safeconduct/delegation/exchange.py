@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from safeconduct.core.provenance import PurposeSource
+from safeconduct.core.subgrants import SubGrant
 from safeconduct.delegation import amendment, child, details, renewal
 from safeconduct.delegation.issuing import Issuing, granted_details
 from safeconduct.delegation.parties import Client, Subject
@@ -86,13 +87,14 @@ class Exchange:
         subject = await steps.user(request.user, agent, now_ms)
         user = subject.user
         # 4 purpose
-        purpose, source, attested = await self._purpose(request, agent, subject, now_ms)
+        purpose, source, attested, follow = await self._purpose(request, agent, subject, now_ms)
         # 5 delegation
         allowed = steps.delegation(agent, user, request.profile, now_ms)
         profile = allowed.profile
         # 6 scopes
         obtainable = steps.obtainable(allowed, user, subject.scopes)
         granted = steps.granted(request.scopes, obtainable)
+        given = steps.followed(follow, granted)
         budgets = details.budgets(request.details, profile.budgets, granted)
         # 7 key
         key = steps.key(caller, now_ms, agent.keys | subject.keys, certified=agent.certified)
@@ -115,6 +117,7 @@ class Exchange:
             "purpose_source": source,
             "obtainable": sorted(obtainable),
             **issuing.plan(request, profile, budgets),
+            **given,
             "started_ms": now_ms,
             "expires_ms": ends_ms,
             "consumes": [*agent.consumes, *subject.consumes, *attested],
@@ -128,13 +131,13 @@ class Exchange:
 
     async def _purpose(
         self, request: Start, agent: Client, subject: Subject, now_ms: int
-    ) -> tuple[str, PurposeSource, tuple[str, ...]]:
-        """The purpose, who vouches for it, and what that uses up."""
+    ) -> tuple[str, PurposeSource, tuple[str, ...], tuple[SubGrant, ...]]:
+        """The purpose, who vouches for it, what that uses up, and what is to be followed."""
         if request.attestation is None:
             # What a person wrote on our own page is attested by that page.
             asked = request.program is not None and request.program.asked
-            return readable(request.purpose), "app" if asked else "agent", ()
+            return readable(request.purpose), "app" if asked else "agent", (), ()
         attested, used = await self._steps.attested(
             request.attestation, agent, subject.user.id, None, now_ms
         )
-        return readable(attested.purpose), attested.source, (used,)
+        return readable(attested.purpose), attested.source, (used,), attested.follow

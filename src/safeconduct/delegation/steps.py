@@ -16,6 +16,7 @@ import msgspec
 
 from safeconduct.config.schema import Config
 from safeconduct.core.model import UserFacts
+from safeconduct.core.subgrants import SubGrant, mistake
 from safeconduct.delegation.access import check_access
 from safeconduct.delegation.parties import NOT_GOING_ON, Allowed, Client, Running, Subject
 from safeconduct.delegation.request import (
@@ -28,6 +29,7 @@ from safeconduct.delegation.tokens import CLOCK_SLACK_MS, TaskTokens
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError
 from safeconduct.ports import (
+    JSON,
     Attestation,
     Bearer,
     Caller,
@@ -160,6 +162,13 @@ class Steps:
         if (attested.user, attested.task) != (user, task) or attested.agent not in {None, agent.id}:
             raise TokenRefused("invalid_request", "The purpose attestation is not valid here.")
         return attested, f"purpose:{attested.issuer}:{_sha256(attested.jti)}"
+
+    def followed(self, given: tuple[SubGrant, ...], scopes: frozenset[str]) -> JSON:
+        """The sub-grants that the user gave, for the record, if the task can have them."""
+        why = mistake(given, self._config.manifests.values(), scopes)
+        if why is not None:
+            raise TokenRefused("invalid_request", "This cannot be followed.", why=why)
+        return {"follow": [msgspec.to_builtins(one) for one in given]} if given else {}
 
     def own_token(self, token: str, now_ms: int) -> tuple[Bearer, Running]:
         """A task token as a subject, and its task. Nothing proves yet that its key is there."""

@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from safeconduct.config.schema import Config
+from safeconduct.core.subgrants import SubGrant
 from safeconduct.identity import dev, dpop
 from safeconduct.kit import jose, strictjson
 from safeconduct.kit.fetch import fetch
@@ -67,7 +68,7 @@ class _ErrorResponse(msgspec.Struct, frozen=True):
     error_description: str = ""
 
 
-def start_task(
+def start_task(  # noqa: PLR0913  each is said by the user, or shown by a party
     config: Config,
     *,
     agent: str,
@@ -78,11 +79,13 @@ def start_task(
     scopes: Sequence[str] | None = None,
     svid: str | None = None,
     key: PrivateKey | None = None,
+    follow: Sequence[SubGrant] = (),
 ) -> StartedTask:
     """Start a task at the running gateway. Blocks; use `asyncio.to_thread` in a coroutine.
 
     `source` says who vouches for the purpose: `app` is the first configured front end, `user` the
     user's device, `agent` nobody. `svid` is the JWT-SVID that the agent has of another issuer,
+    `follow` is what the user has the task follow, which no agent can say itself,
     and `key` the one that it is bound to, and that the task will be; a new one if there is none.
 
     Raises:
@@ -92,7 +95,9 @@ def start_task(
     """
     key = key or PrivateKey.generate()
     url = f"{config.root.gateway.issuer}/oauth/token"
-    form = _form(config, agent=agent, user=user, purpose=purpose, source=source, svid=svid)
+    form = _form(
+        config, agent=agent, user=user, purpose=purpose, source=source, svid=svid, follow=follow
+    )
     form["task_profile"] = profile
     if scopes is not None:
         form["scope"] = " ".join(scopes)
@@ -166,7 +171,14 @@ def _answered(status: int, body: bytes, shape: type[Shape]) -> Shape:
 
 
 def _form(
-    config: Config, *, agent: str, user: str, purpose: str, source: Source, svid: str | None
+    config: Config,
+    *,
+    agent: str,
+    user: str,
+    purpose: str,
+    source: Source,
+    svid: str | None,
+    follow: Sequence[SubGrant],
 ) -> JSON:
     state = Path(config.directory) / config.root.gateway.state
     now_ms = time.time_ns() // 1_000_000
@@ -182,7 +194,14 @@ def _form(
         return form | {"purpose": purpose}
     issuer = user if source == "user" else next(iter(config.root.front_ends), "")
     attestation = dev.purpose(
-        state, config, issuer=issuer, user=user, agent=agent, text=purpose, now_ms=now_ms
+        state,
+        config,
+        issuer=issuer,
+        user=user,
+        agent=agent,
+        text=purpose,
+        now_ms=now_ms,
+        follow=follow,
     )
     return form | {"purpose_attestation": attestation}
 

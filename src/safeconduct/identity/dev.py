@@ -8,15 +8,17 @@ it asks for; what it makes carries that name too, and is refused where the switc
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from safeconduct.config.keys import is_url
 from safeconduct.config.schema import Config
+from safeconduct.core.subgrants import SubGrant
 from safeconduct.identity import front_end
 from safeconduct.kit import jose, keyfile
 from safeconduct.kit.jwk import PrivateKey
@@ -93,9 +95,10 @@ def purpose(
     text: str,
     now_ms: int,
     task: str | None = None,
+    follow: Sequence[SubGrant] = (),
 ) -> str:
     """An attestation by a front end, or by the user's device if `issuer` is the user; of a new
-    purpose, or of what the user said later in a task.
+    purpose, or of what the user said later in a task, and of what it is to `follow`.
 
     Raises DevIdentityRefused.
     """
@@ -111,7 +114,8 @@ def purpose(
             "act": {"sub": agent},
             "purpose": text,
         }
-        | ({} if task is None else {"txn": task}),
+        | ({} if task is None else {"txn": task})
+        | ({"follow": [msgspec.to_builtins(one) for one in follow]} if follow else {}),
     )
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from safeconduct.config.schema import Config
+from safeconduct.core.subgrants import MAX_SUBGRANTS, SubGrant
 from safeconduct.identity.accepted import Acceptance, ForeignClaims
 from safeconduct.identity.keys import Source, signing_keys
 from safeconduct.kit import jose
@@ -35,6 +37,7 @@ class _PurposeClaims(ForeignClaims, frozen=True, kw_only=True):
     purpose: jose.Text
     act: _Actor | None = None
     txn: jose.Text | None = None
+    follow: Annotated[tuple[SubGrant, ...], Meta(max_length=MAX_SUBGRANTS)] = ()
 
 
 class Purposes:
@@ -78,6 +81,7 @@ class Purposes:
             agent=None if claims.act is None else claims.act.sub,
             purpose=claims.purpose,
             task=claims.txn,
+            follow=claims.follow,
         )
 
     def _keys(self, claims: Mapping[str, Any]) -> Source[KeySet] | None:

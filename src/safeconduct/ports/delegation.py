@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from safeconduct.core.provenance import PurposeSource
+from safeconduct.core.subgrants import SubGrant
 from safeconduct.kit.certificate import Certificate
 from safeconduct.ports.callers import Bearer, Caller
 from safeconduct.ports.values import JSON
@@ -53,7 +54,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asked for, attested by a front end (`app`) or by their own device (`user`): of a
-    new task, or of the one that is named.
+    new task, or of the one that is named; `follow` are the sub-grants that they gave with it.
     """
 
     source: PurposeSource
@@ -63,6 +64,7 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True):
     agent: str | None
     purpose: str
     task: str | None = None
+    follow: tuple[SubGrant, ...] = ()
 
 
 class Evidence(Protocol):

@@ -60,7 +60,8 @@ class Forgetting(Counting):
             if user != name:
                 self._counted_as(f"{start.tenant} {start.agent.id}", user, name)
             forgotten = UserFacts(id=name, kind=start.user.kind)
-            self._starts.put(task, replace(start, user=forgotten, purpose="", purse=""))
+            bare = replace(start, user=forgotten, purpose="", purse="", subgrants=())
+            self._starts.put(task, bare)
         signed_out = self._signed_out.peek(user)
         if signed_out is not None:
             self._signed_out.put(user, None)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import AgentFacts, TaskFacts, UserFacts
 from safeconduct.core.provenance import PurposeSource
+from safeconduct.core.subgrants import MAX_SUBGRANTS, Given
 from safeconduct.ports import Holder
 from safeconduct.tasks import kin
 from safeconduct.tasks.kin import Bound, Kin
@@ -25,6 +26,7 @@ from safeconduct.tasks.rows import (
     TaskRow,
     agent_facts,
     start_row,
+    subgrants,
     user_facts,
 )
 from safeconduct.tasks.tables import Table
@@ -57,6 +59,8 @@ class Plans(Memories):
         above = [] if parent is None else self._writers_line(parent)
         if parent is not None and not _fits(record, above):
             return "parent"
+        if not _given(record, 0):
+            return "plan"
         start = start_row(record, above[0].start if above else None)
         self._starts.put(task, start)
         self._tasks.put(task, TaskRow())
@@ -84,6 +88,7 @@ class Plans(Memories):
             kin.state_of(line) != "active"
             or not obtainable <= start.obtainable
             or not scopes <= (obtainable if amended else start.scopes)
+            or not _given(record, len(start.subgrants))
         ):
             return "plan"
         start = replace(
@@ -163,6 +168,14 @@ class Plans(Memories):
         """Whether so much more can be used up, and these objects be touched as well."""
         return all(bound.holds(spends, touches) for bound in _bounds(line, self._purses.peek))
 
+    def _follow(self, task: str, own: Kin, numbers: Collection[int]) -> None:
+        """Takes one call of each of these sub-grants."""
+        followed = {**own.row.followed}
+        for number in numbers:
+            followed[number] = followed.get(number, 0) + 1
+        row = self._tasks.peek(task) or own.row
+        self._tasks.put(task, replace(row, followed=followed))
+
     def _revoke_task(self, task: str) -> None:
         row = self._tasks.peek(task)
         if row is not None:
@@ -200,6 +213,7 @@ class Plans(Memories):
             suspect=row.suspect,
             chain=tuple(zip(start.elders, start.actors, strict=False)),
             reaches=kin.reaches_of([_bound(start, row)]) if start.objects else {},
+            subgrants=given(start, row) if start.subgrants else (),
         )
         return self._bound(facts) if start.elders or start.windowed else facts
 
@@ -309,8 +323,20 @@ def _fits(record: Record, above: list[Kin]) -> bool:
     )
 
 
+def _given(record: Record, before: int) -> bool:
+    """Whether somebody speaks for the user who may give sub-grants, and not too many."""
+    given = len(record.get("follow", ()))
+    return not given or (
+        before + given <= MAX_SUBGRANTS
+        and record["purpose_source"] != "agent"
+        and record["phase"] != "renewed"
+        and "parent" not in record
+    )
+
+
 def _told(start: StartRow, record: Record) -> StartRow:
     """The plan with what the user said later. What only the agent said before is no longer said."""
+    start = replace(start, subgrants=(*start.subgrants, *subgrants(record, record["at_ms"])))
     source: PurposeSource = record["purpose_source"]
     if start.purpose_source == "agent":
         return replace(start, purpose=record["purpose"], purpose_source=source)
@@ -324,6 +350,16 @@ def _spent(counts: Mapping[str, int], spends: Mapping[str, int]) -> dict[str, in
     for name, amount in spends.items():
         sums[name] = sums.get(name, 0) + amount
     return sums
+
+
+def given(start: StartRow, row: TaskRow) -> tuple[Given, ...]:
+    """What a task has been given to follow."""
+    return tuple(
+        [
+            Given(number, one.grant, one.grant.count - row.followed.get(number, 0), one.until_ms)
+            for number, one in enumerate(start.subgrants)
+        ]
+    )
 
 
 def _reached(

@@ -11,6 +11,14 @@ from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.limits import budgets
 from safeconduct.core.model import AgentFacts, ApprovalFacts, UserFacts
 from safeconduct.core.provenance import PurposeSource
+from safeconduct.core.subgrants import SubGrant
+
+
+class SubGrantRow(msgspec.Struct, frozen=True):
+    """What the user has a task follow, and until when."""
+
+    grant: SubGrant
+    until_ms: int
 
 
 class StartRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +53,7 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
     certified: bool = False
     purse: str = ""
     window: dict[str, int] = {}
+    subgrants: tuple[SubGrantRow, ...] = ()
     objects: dict[str, int] = {}
     window_objects: dict[str, int] = {}
     reattest_every: int | None = None
@@ -59,7 +68,8 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     """What changes about a task. `version` rises with all that a decision depends on, `changes`
     with what the decisions of its children depend on; `unattested` and `suspect` count permits and
-    refusals since the agent last showed a fresh SVID. `touched` are objects, by scope with a limit.
+    refusals since the agent last showed a fresh SVID. `touched` are objects, by scope with a limit,
+    `followed` permits by sub-grant.
     """
 
     version: int = 0
@@ -68,6 +78,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     suspect: int = 0
     counts: dict[str, int] = {}
     touched: dict[str, frozenset[str]] = {}
+    followed: dict[int, int] = {}
     refusals: int = 0
     state: Literal["active", "ended", "revoked"] = "active"
 
@@ -134,11 +145,18 @@ def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> Star
         certified="x5t" in record,
         purse=f"{record['tenant']} {agent.id} {user.id} {record['profile']}",
         window=budgets(window.get("budgets", {}), window.get("amounts", {})),
+        subgrants=subgrants(record, record["started_ms"]),
         objects=record.get("objects", {}),
         window_objects=window.get("objects", {}),
         reattest_every=record.get("reattest_every"),
         reattest_on_refusals=record.get("reattest_on_refusals"),
     )
+
+
+def subgrants(record: Mapping[str, Any], from_ms: int) -> tuple[SubGrantRow, ...]:
+    """The sub-grants that a record of kind `task` gives."""
+    given = [msgspec.convert(one, SubGrant) for one in record.get("follow", ())]
+    return tuple([SubGrantRow(one, from_ms + one.minutes * 60_000) for one in given])
 
 
 def agent_facts(agent: Mapping[str, Any]) -> AgentFacts:

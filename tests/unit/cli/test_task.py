@@ -9,6 +9,10 @@ from safeconduct.config import load
 from safeconduct.demo.serving import free_port
 from safeconduct.identity import dev
 
+FOLLOW = (
+    '{"source": "crm.get_case", "object": "C-1", "tools": ["email.send"], "count": 1, "minutes": 5}'
+)
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
@@ -46,3 +50,20 @@ def test_without_a_gateway_it_says_how_to_start_one(
     assert f"no gateway answers at {load(directory).root.gateway.issuer} (" in said
     assert said.endswith("; start it with `safeconduct serve`\n")
     assert not (tmp_path / "task.jwk").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (["--follow", "{}"], "--follow: "),
+        (["--follow", FOLLOW, "--source", "agent"], "an agent cannot say itself what it follows"),
+    ],
+)
+def test_what_cannot_be_followed_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], why: str
+) -> None:
+    key = tmp_path / "task.jwk"
+    words = ["task", "start", "--config", str(tmp_path), "--purpose", "x", "--key-file", str(key)]
+    assert main.main([*words, *more]) == output.USAGE
+    assert why in capsys.readouterr().err
+    assert not key.exists()
