@@ -28,7 +28,7 @@ from safeconduct.core.provenance import (
     vouching_key,
 )
 from safeconduct.core.request import request, request_origin
-from safeconduct.core.sightings import doubtful, sightings
+from safeconduct.core.sightings import SHAPES, doubtful, sightings
 from safeconduct.core.verdict import Grant
 from safeconduct.core.writing import objects_named, objects_returned
 from safeconduct.led import Led
@@ -168,13 +168,14 @@ class Origins:
         tool, values = gathered.tool, sightings(admitted.result)
         beside, several = doubtful(tool, values)
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
-        offering = {path.removeprefix("$.") for path, said in fields.items() if said.offers}
+        offering = {path.removeprefix("$."): said.offers for path, said in fields.items()}
 
         def places(value: str, path: str) -> tuple[Place, ...]:
             if grant.chosen not in ("named-field", "single-source") or value in beside:
                 return ("seen",)
             source: Place = "named-source" if value in several else "single-source"
-            return ("offered", source) if path in offering else (source,)
+            offers = any(SHAPES[role].fullmatch(value) for role in offering.get(path, ()))
+            return ("offered", source) if offers else (source,)
 
         self._sighted.see(gathered.task.id, call.target, values, places)
         if gathered.task.subgrants:

@@ -33,6 +33,9 @@ Role = Literal[
 ADDRESS_ROLES: Final[frozenset[Role]] = frozenset({"recipient", "destination"})
 """Control arguments that say where data goes: the check `sink` judges them."""
 
+Shaped = Literal["recipient", "destination", "account"]
+"""The roles whose values can be told by their shape."""
+
 LISTS: Final[dict[Role, Literal["recipients", "destinations"]]] = {
     "recipient": "recipients",
     "destination": "destinations",
@@ -103,8 +106,8 @@ class FieldLabel(_Spec, frozen=True):
     may be used as control arguments later in the task; only a trusted field vouches: `when: named`,
     only where the request names the very row, as what somebody else filled in and the user points
     to. `type` is the resource type of the ids in it. What stands in its text, as links do, is good
-    for the roles that it `offers`, for arguments that need to be `seen`, where the request names
-    what was read.
+    for the roles that it `offers`, where the request names what was read: for arguments that need
+    to be `seen`, and to be asked about, one among several.
     """
 
     integrity: Literal["trusted", "endorsed", "untrusted"] | None = None
@@ -112,7 +115,7 @@ class FieldLabel(_Spec, frozen=True):
     categories: tuple[str, ...] = ()
     vouches_for: tuple[Role, ...] = ()
     when: Literal["always", "named"] = "always"
-    offers: tuple[Role, ...] = ()
+    offers: tuple[Shaped, ...] = ()
     type: str | None = None
 
 

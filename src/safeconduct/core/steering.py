@@ -228,7 +228,7 @@ def plausible(call: Call, facts: Facts) -> bool:
         if argument is None or value is None or not _pointed(argument):
             continue
         origins = facts.provenance.get(name, ())
-        if not single(origins):
+        if not (single(origins) or offered(origins)):
             return False
     # Nor are words that nobody vouches for, in a call to which nothing in the request points.
     return _anchored(call, facts) or _led_to(call, facts, manifest) or not unvouched(call, facts)
@@ -237,13 +237,15 @@ def plausible(call: Call, facts: Facts) -> bool:
 def _led_to(call: Call, facts: Facts, manifest: ToolManifest) -> bool:
     """Whether something that steers the call stands where the request points."""
     return any(
-        one.place == "single-source"
+        one.place in _LEADING
         for name in call.arguments
         if name in manifest.arguments
         and (manifest.arguments[name].role in CONTROL_ROLES or _pointed(manifest.arguments[name]))
         for one in facts.provenance.get(name, ())
     )
 
+
+_LEADING: Final = frozenset({"single-source", "offered"})
 
 FOLLOWED: Final = frozenset({Effect.write, Effect.send})
 """Effects of calls in which an address may be followed without a question."""
@@ -261,7 +263,10 @@ def covered(call: Call, facts: Facts) -> bool:
     manifest = tool.manifest
     declared = {} if manifest is None else manifest.arguments
     return all(
-        vouched_for(origins) or any(one.where in before.wheres for one in origins)
+        vouched_for(origins)
+        or (single(origins) and any(
+            one.place == "single-source" and one.where in before.wheres for one in origins
+        ))
         for name, value in call.arguments.items()
         if value is not None and name in declared and _pointed(declared[name])
         for origins in (facts.provenance.get(name, ()),)
