@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from safeconduct.config.schema import Config
+from safeconduct.copies import Copies
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import amount_changes
 from safeconduct.core.asks import Capability
@@ -53,12 +54,13 @@ from safeconduct.resolvers import FactsUnavailable, Resolved, Resolvers
 class FactFinder:
     """Gathers what is known about a call (step 1) and what has to be fetched (step 3)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each of them is a room
         self,
         config: Config,
         *,
         identity: Identity,
         state: TaskState,
+        copies: Copies,
         catalogue: Catalogue,
         policy: PolicyEngine,
         inspectors: Sequence[Inspector],
@@ -75,6 +77,7 @@ class FactFinder:
         self._identity = identity
         self._state = state
         self.origins = Origins(state)
+        self._copies = copies
         self._policy = policy
         self._unsafe: tuple[str, ...] = ()
         self.use(policy)
@@ -273,6 +276,7 @@ class FactFinder:
         failures: list[str] = []
         provenance = self.origins.of(call, gathered)
         findings = self._inspect(call.arguments, failures) if call.arguments else ()
+        copied = self._copied(call, gathered, failures)
         resolved = Resolved()
         # What carries a credential, or could not be looked at, is refused and asks nobody anything.
         if failures or findings:
@@ -297,6 +301,7 @@ class FactFinder:
             approval=self._state.approval(gathered.task.id, call.digest),
             failures=tuple(failures),
             baselines=baselines,
+            copied=copied,
             followed=self._state.followed(gathered.task.id, gathered.now_ms),
         )
         try:
@@ -314,6 +319,13 @@ class FactFinder:
         return tuple(
             [finding for inspector in self._inspectors for finding in inspector.inspect(value)]
         )
+
+    def _copied(self, call: Call, gathered: Gathered, failures: list[str]) -> Confidentiality:
+        try:
+            return self._copies.of(call, gathered)
+        except OSError:
+            failures.append(INSPECTOR)
+            return Confidentiality.restricted
 
     def _inspect(self, value: object, failures: list[str]) -> tuple[Finding, ...]:
         try:

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from safeconduct.copies import Copies
 from safeconduct.core.admit import Admitted
 from safeconduct.core.asks import INPUT_REQUIRED
 from safeconduct.core.evidence import documents, found_in, needles, prompted, sampled
@@ -26,6 +27,7 @@ from safeconduct.core.record import (
     decision_record,
     memory_records,
     outcome_record,
+    prints_record,
 )
 from safeconduct.core.recorded_input import parted
 from safeconduct.core.verdict import Decision, Deny, Elevate, Permit
@@ -84,6 +86,7 @@ class Recorder:
         clock_ms: Callable[[], int],
         new_id: Callable[[str], str],
         mask_key: bytes,
+        copies: Copies,
     ) -> None:
         """`mask_key` is what records hash masked values with."""
         self._ledger = ledger
@@ -94,6 +97,7 @@ class Recorder:
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._mask_key = mask_key
+        self._copies = copies
 
     async def decided(
         self, call: Call, gathered: Gathered, facts: Facts | None, decision: Decision
@@ -167,14 +171,16 @@ class Recorder:
 
     async def remembered(self, made: Made, admitted: Admitted) -> None:
         """Step 10 of a stream: labels are durable before its first byte."""
-        await self._append(*self._memory(made, admitted))
+        prints = await self._prints(made, admitted)
+        await self._append(*self._memory(made, admitted), *prints)
 
     async def done(self, made: Made, admitted: Admitted, *, known: bool) -> None:
         """Steps 10 and 11 of a call that came to a result, in one flush.
 
         `known`: the task remembers all of it already.
         """
-        memory = [] if known else self._memory(made, admitted)
+        memory = await self._prints(made, admitted)
+        memory += [] if known else self._memory(made, admitted)
         if made.gathered.tool.effect.changes_state:
             objects = created(made.gathered.tool, admitted.result)
             memory += self._wrote(made, [], objects)
@@ -235,6 +241,13 @@ class Recorder:
         at_ms, system = self._clock_ms(), gathered.tool.system
         task = gathered.task.id
         return written_records(made.id, task, at_ms, system, values, objects, label)
+
+    async def _prints(self, made: Made, admitted: Admitted) -> list[JSON]:
+        """Keeps the fingerprints of a result, and what the log says of it. Raises OSError."""
+        now_ms = self._clock_ms()
+        memories = await self._copies.remember(made.gathered, admitted, now_ms)
+        task = made.gathered.task.id
+        return [prints_record(made.id, task, now_ms, memories)] if memories else []
 
     def _memory(self, made: Made, admitted: Admitted) -> list[JSON]:
         return memory_records(made.id, made.gathered.task.id, self._clock_ms(), admitted)

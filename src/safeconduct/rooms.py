@@ -26,6 +26,7 @@ from safeconduct.audit.signer import Signing
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.policy import Process
 from safeconduct.config.schema import Config
+from safeconduct.copies import Copies
 from safeconduct.core.calls import LIST_CHANGED
 from safeconduct.core.record import outcome_record
 from safeconduct.delegation import feed
@@ -51,6 +52,7 @@ from safeconduct.recorder import Recorder
 from safeconduct.secrets.broker import Broker
 from safeconduct.secrets.tool_tokens import Sign, unsigned
 from safeconduct.subscriptions import Subscriptions
+from safeconduct.tasks.prints import Prints
 from safeconduct.tasks.state import TaskState
 from safeconduct.tools.catalogue import Catalogue
 from safeconduct.tools.offers import Offers
@@ -62,6 +64,8 @@ _log = logging.getLogger(__name__)
 
 STATE_FILE: Final = "state.sqlite3"
 MASK_KEY: Final = "mask.key"
+PRINTS_FILE: Final = "fingerprints.sqlite3"
+PRINTS_KEY: Final = "fingerprints.key"
 BEAT_S: Final = 1.0
 BEATS_PER_REFRESH: Final = 30
 STALL_S: Final = 15.0
@@ -88,8 +92,8 @@ def _randoms() -> Iterator[str]:
 _RANDOM: Final = _randoms()
 
 
-def mask_key(path: Path) -> bytes:
-    """What records hash masked values with: made once, so that equal values stay equal there.
+def secret(path: Path) -> bytes:
+    """What is hashed with: made once, so that equal values stay equal.
 
     Raises OSError.
     """
@@ -156,6 +160,7 @@ class Rooms:
         self.upstreams = upstreams
         self.policy = policy
         self.state = TaskState(state / STATE_FILE)
+        self.prints = Prints(state / PRINTS_FILE, secret(state / PRINTS_KEY))
         origin = root.audit.origin or f"{root.gateway.tenant}/audit"
         self.keys = Keystore(state / keystore.DIRECTORY)
         inspectors = (SecretInspector(), held := HeldSecrets())
@@ -174,10 +179,12 @@ class Rooms:
         broker.tickets.given = self._consented
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
+        copies = Copies(self.state, self.prints)
         self.facts = FactFinder(
             config,
             identity=identity,
             state=self.state,
+            copies=copies,
             catalogue=self.catalogue,
             policy=policy,
             inspectors=(SecretInspector(),),
@@ -186,8 +193,10 @@ class Rooms:
             clock_ms=clock,
         )
         sealer = PayloadSealer(self.keys, inspectors)
-        mask = mask_key(state / MASK_KEY)
-        self.recorder = recorder = Recorder(self.log, sealer, self.desk, clock, new_id, mask)
+        mask = secret(state / MASK_KEY)
+        self.recorder = recorder = Recorder(
+            self.log, sealer, self.desk, clock, new_id, mask, copies
+        )
         self.gateway = Gateway(
             self.facts,
             recorder=recorder,
@@ -206,6 +215,7 @@ class Rooms:
         now_ms = self.clock_ms()
         for name in forget_again(self.keys, self.state.erased()):
             _log.critical("%s was erased and was known again: the keystore is an old copy", name)
+        self.prints.forget(self.state.forgotten)
         await self.log.append(
             {
                 "kind": "config",
@@ -353,4 +363,5 @@ class Rooms:
         self.feed.close()
         self.log.close()
         self.keys.close()
+        self.prints.close()
         self.state.close()

@@ -175,6 +175,7 @@ class Operating:
             raise OperatorError("the log has no record of a user of that id") from None
         except LedgerConflict:
             raise OperatorError(HELD) from None
+        rooms.prints.forget(rooms.state.forgotten)
         return {"pseudonym": gone.pseudonym, "kids": list(gone.kids)}
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:

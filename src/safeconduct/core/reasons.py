@@ -229,6 +229,14 @@ REASONS: Final[dict[str, Reason]] = {
             "The arguments carry something that looks like a credential.",
         ),
         _reason(
+            "content-fingerprint",
+            "content",
+            _O,
+            "changed",
+            "The content repeats words that were read from where they are too confidential for "
+            "this destination.",
+        ),
+        _reason(
             "link-unvouched",
             "content",
             _N,

@@ -19,7 +19,7 @@ from safeconduct.core.limits import spends, touches
 from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import Vouched
+from safeconduct.core.provenance import Vouched, decimal
 from safeconduct.core.recorded_input import WHOLE, unrecorded
 from safeconduct.core.trace import recorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
@@ -241,6 +241,19 @@ VOUCHED_PER_RECORD: Final = 100
 """How many vouched values fit into one record without nearing its size limit."""
 
 
+def prints_record(decision_id: str, task: str, at_ms: int, memories: Sequence[str]) -> JSON:
+    """That fingerprints of a result are kept, by memory: the file that has them can be lost."""
+    return {
+        "kind": "memory",
+        "decision": decision_id,
+        "task": task,
+        "at_ms": at_ms,
+        "labels": label_value(BOTTOM),
+        "vouched": [],
+        "prints": list(memories),
+    }
+
+
 def memory_records(decision_id: str, task: str, at_ms: int, admitted: Admitted) -> list[JSON]:
     """What a task must remember of a result; empty when it adds nothing.
 
@@ -282,7 +295,7 @@ def _ceilings(chunk: Sequence[Vouched]) -> JSON:
     """The largest amount of each type."""
     found: dict[str, str] = {}
     for one in chunk:
-        if one.key.partition(" ")[0] == "amount":
+        if one.key.partition(" ")[0] == "amount" and decimal(one.value) is not None:
             found[one.key] = max(one.value, found.get(one.key, one.value), key=Decimal)
     return {"ceilings": found} if found else {}
 

@@ -28,6 +28,7 @@ from safeconduct.ports.delegation import (
 )
 from safeconduct.ports.judging import Catalogue, Closing, Desk, Inspector, PolicyEngine
 from safeconduct.ports.ledger import (
+    Copied,
     Holder,
     Ledger,
     LedgerConflict,
@@ -65,6 +66,7 @@ __all__ = [
     "Catalogue",
     "Closing",
     "Consents",
+    "Copied",
     "Credential",
     "CredentialUnavailable",
     "Delivered",

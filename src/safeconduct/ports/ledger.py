@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-from safeconduct.core.labels import Label
+from safeconduct.core.copying import Held
+from safeconduct.core.labels import Confidentiality, Label
 from safeconduct.core.model import (
     AgentFacts,
     ApprovalFacts,
@@ -125,3 +126,28 @@ class TaskState(Protocol):
     ) -> bool: ...
 
     def outcome_unknown(self, task: str, digest: str) -> bool: ...
+
+    def memories(self, task: str) -> tuple[str, ...]: ...
+
+    def hearing(self, task: str, at_ms: int) -> tuple[str, ...]: ...
+
+    def printed(self, memory: str) -> int: ...
+
+
+class Copied(Protocol):
+    """Fingerprints of confidential texts that agents have read, by memory."""
+
+    key: bytes
+
+    def held(self, memory: str) -> Held:
+        """What is known of the texts that a memory has read. Raises OSError."""
+        ...
+
+    def add(
+        self, memories: Iterable[str], task: str, texts: Mapping[Confidentiality, str]
+    ) -> tuple[str, ...]:
+        """Adds the texts of one result, durably; the memories to which they were news.
+
+        Raises OSError.
+        """
+        ...

@@ -84,6 +84,11 @@ class Forgetting(Counting):
         """How many records of holds there are: whoever knows as many knows all that is held."""
         return self._placed.get(COUNT) or 0
 
+    def forgotten(self, task: str) -> bool:
+        """Whether the user of a task was erased."""
+        start = self._starts.get(task)
+        return start is not None and self._erased.get(start.user.id) is not None
+
     def erased(self) -> list[tuple[str, str]]:
         """The pseudonyms of users that were erased, and their tenants."""
         return list(self._erased.items())

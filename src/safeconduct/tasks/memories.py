@@ -8,6 +8,7 @@ that was.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.tasks.rows import LabelRow, StartRow
@@ -37,12 +38,20 @@ class Memories:
         """Raises the memories of a line, and of all who hear of them now, to what was brought and
         to what any of them has.
         """
-        names = [start.memory, *start.shared]
-        for name in names:  # which grow meanwhile
-            heard = self._hearers.peek(name) or {}
-            names += [one for one, until in heard.items() if until > at_ms and one not in names]
+        names = self._hearing((start.memory, *start.shared), at_ms, self._hearers.peek)
         known = {name: self._labels.peek(name) or LabelRow(BOTTOM, 0) for name in names}
         whole = functools.reduce(Label.join, (one.label for one in known.values()), brought)
         for name, before in known.items():
             if whole != before.label:
                 self._labels.put(name, LabelRow(whole, before.version + 1))
+
+    @staticmethod
+    def _hearing(
+        line: tuple[str, ...], at_ms: int, hearers: Callable[[str], dict[str, int] | None]
+    ) -> tuple[str, ...]:
+        """The memories of a line, and all that hear of them now."""
+        names = [*line]
+        for name in names:  # which grow meanwhile
+            heard = hearers(name) or {}
+            names += [one for one, until in heard.items() if until > at_ms and one not in names]
+        return tuple(names)

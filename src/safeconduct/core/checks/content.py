@@ -1,4 +1,4 @@
-"""Do the arguments themselves carry what must not leave: credentials, links to anywhere?"""
+"""Do the arguments themselves carry what must not leave: credentials, copies, links to anywhere?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.links import unvouched_links
 from safeconduct.core.model import Call, Facts
-from safeconduct.core.steering import asking, plausible
+from safeconduct.core.steering import asking, carries, plausible
 from safeconduct.core.verdict import Deny, Elevate
 
 INSPECTOR: Final = "inspector"
@@ -23,15 +23,23 @@ LINKS: Final = "links in the content"
 
 
 def content(call: Call, facts: Facts) -> Deny | Elevate | None:
-    """Refuses arguments that hold a credential, that could not be inspected, and that lead those
-    who see them to where nobody vouches for.
+    """Refuses arguments that hold a credential, that could not be inspected, that repeat what is
+    too confidential, and that lead those who see them to where nobody vouches for.
     """
     if INSPECTOR in facts.failures:
         return Deny("inspector-failed")
     if any(finding.kind.startswith("secret.") for finding in facts.findings):
         return Deny("content-secret")
+    if _copies(call, facts):
+        return Deny("content-fingerprint")
     # INVARIANT: a list that could not be had refuses by itself, in the check `policy`.
     return None if RESOLVER in facts.failures else _linked(call, facts)
+
+
+def _copies(call: Call, facts: Facts) -> bool:
+    """Whether a change repeats what is too confidential for its sink, and the request does not."""
+    tool = facts.gathered.tool
+    return tool.effect.changes_state and facts.copied > tool.clearance and carries(call, facts)
 
 
 def _linked(call: Call, facts: Facts) -> Deny | Elevate | None:
