@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final, Literal
 
 import msgspec
@@ -137,7 +138,7 @@ def normalise(value: object, role: Role = "content") -> str | None:
     5321) and of a URL's scheme and host (RFC 3986), zeros behind the point of an amount.
     """
     if isinstance(value, str):
-        form = _FORMS.get(role)
+        form = FORMS.get(role)
         return value if form is None else form(value)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -154,7 +155,9 @@ def decimal(text: str) -> str | None:
     whole, point, rest = text.partition(".")
     groups = whole.lstrip("-").split(",")
     if len(groups) > 1 and not (
-        1 <= len(groups[0]) <= GROUP and all(len(one) == GROUP for one in groups[1:])
+        1 <= len(groups[0]) <= GROUP
+        and all(len(one) == GROUP for one in groups[1:])
+        and "".join(groups).isdigit()
     ):
         return None
     plain = f"{whole.replace(',', '')}{point}{rest}"
@@ -186,25 +189,33 @@ def _amount(text: str) -> str:
 
 def _account(text: str) -> str:
     bare = "".join(text.split())
-    return bare.upper() if bare.isalnum() else text
+    return bare.upper() if bare.isascii() and bare.isalnum() else text
 
 
 def _recipient(text: str) -> str:
     local, at, domain = text.rpartition("@")
-    return f"{local}@{domain.lower()}" if at else text
+    return f"{local}@{_lower(domain)}" if at else text
 
+
+def _lower(text: str) -> str:
+    """With ASCII letters in lower case: some others become letters that they only look like."""
+    return text.translate(_LOWER)
+
+
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@]+)((?:[/?#].*)?)", re.DOTALL)
 
 
 def _destination(text: str) -> str:
     url = _URL.fullmatch(text)
-    return text if url is None else f"{url[1].lower()}://{url[2].lower()}{url[3]}"
+    return text if url is None else f"{_lower(url[1])}://{_lower(url[2])}{url[3]}"
 
 
-_FORMS: Final[dict[Role, Callable[[str], str]]] = {
+FORMS: Final[dict[Role, Callable[[str], str]]] = {
     "amount": _amount,
     "account": _account,
     "recipient": _recipient,
     "destination": _destination,
 }
+"""The form of a text by role, where it is not the text itself."""

@@ -176,16 +176,14 @@ def bare(word: str) -> str:
 
 
 def _begins(text: str, at: int) -> bool:
-    before = text[:at].rstrip(_OPENING)[-1:]
-    return before.isspace() or before == ""
+    return text[:at].rstrip(_OPENING)[-1:].isspace()
 
 
 def _ends(text: str, at: int) -> bool:
     rest = text[at : at + _MARKS + 2]
     for mark in _POSSESSIVE:
         rest = rest.removeprefix(mark)
-    stripped = rest.lstrip("".join(_CLOSING))
-    return stripped == "" or stripped[0].isspace()
+    return rest.lstrip("".join(_CLOSING))[:1].isspace()
 
 
 def _forms(word: str) -> set[str]:

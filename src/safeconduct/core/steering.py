@@ -264,9 +264,7 @@ def covered(call: Call, facts: Facts) -> bool:
     declared = {} if manifest is None else manifest.arguments
     return all(
         vouched_for(origins)
-        or (single(origins) and any(
-            one.place == "single-source" and one.where in before.wheres for one in origins
-        ))
+        or any(one.place == "single-source" and one.where in before.wheres for one in origins)
         for name, value in call.arguments.items()
         if value is not None and name in declared and _pointed(declared[name])
         for origins in (facts.provenance.get(name, ()),)

@@ -14,7 +14,7 @@ from safeconduct.core.evidence import MAX_OBJECTS
 from safeconduct.core.labels import Label
 from safeconduct.core.model import Call, Facts, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
-from safeconduct.core.provenance import normalise, vouched_for
+from safeconduct.core.provenance import FORMS, normalise, vouched_for
 from safeconduct.core.record import JSON, label_value, value_digest
 from safeconduct.core.vouching import structured
 
@@ -124,13 +124,18 @@ def _values(value: object) -> Iterator[str]:
         for item in cast("list[object]", value):
             yield from _values(item)
     elif isinstance(value, str):
-        yield value
+        yield from _forms(value)
         for word in _WORD.findall(value):
             inner = word.rstrip(".:!?")
             if _TELLING.search(inner):
-                yield inner
+                yield from _forms(inner)
     elif not isinstance(value, bool) and (text := normalise(value)) is not None:
         yield text
+
+
+def _forms(text: str) -> list[str]:
+    """A text in each form that it may have when it is read again: systems lower addresses."""
+    return [text, text.lower(), *(form(text) for form in FORMS.values())]
 
 
 def _items(value: object) -> list[object]:
