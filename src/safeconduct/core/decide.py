@@ -37,6 +37,9 @@ NOTHING_AGAINST: Final = tuple(Answer(name, None) for name in NAMES)
 
 NO_SECRETS: Final = Redact(("secret.",))
 
+LACKING: Final = frozenset({UNMET, "call-unanchored"})
+"""What is said of a call for what it lacks: what the policy puts into it may be all of that."""
+
 
 def decide(call: Call, facts: Facts) -> Decision:
     """The verdict on a call, with the answer of every check."""
@@ -60,7 +63,7 @@ def decide(call: Call, facts: Facts) -> Decision:
 
 def _sets(call: Call, facts: Facts, refusal: Deny) -> tuple[Setting, ...]:
     """What the policy puts into the arguments, of a call that lacks nothing else: once."""
-    if refusal.code != UNMET or call.constrained:
+    if refusal.code not in LACKING or call.constrained:
         return ()
     return lacking(call, facts) or ()
 

@@ -32,6 +32,7 @@ async def test_a_reviewed_tool_is_what_its_manifest_says(company: Company) -> No
         ),
         clearance=Confidentiality.confidential,
         credential="none",
+        system="crm",
     )
 
 
