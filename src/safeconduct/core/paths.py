@@ -1,4 +1,6 @@
-"""Paths into JSON values: names and `*` for every element, joined by dots (`messages.*.body`)."""
+"""Paths into JSON values: names, `*` for every element and `~` for every name of an object, joined
+by dots (`messages.*.body`, `shared_with.~`).
+"""
 
 from __future__ import annotations
 
@@ -58,5 +60,7 @@ def _below(value: object, name: str) -> Iterable[object]:
         members = cast("dict[str, object]", value)
         if name == "*":
             return members.values()
+        if name == "~":
+            return members.keys()
         return (members[name],) if name in members else ()
     return cast("list[object]", value) if name == "*" and isinstance(value, list) else ()

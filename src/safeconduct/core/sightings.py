@@ -78,7 +78,7 @@ def sightings(result: Mapping[str, Any]) -> dict[str, str]:
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for name, item in cast("dict[str, object]", value).items():
-            yield f"{path}.*" if path else "*", name
+            yield f"{path}.~" if path else "~", name
             # Keys may be anybody's words, and a path is shown and kept.
             step = name if _KEY.fullmatch(name) else "*"
             yield from _leaves(item, f"{path}.{step}"[:MAX_PATH] if path else step)
