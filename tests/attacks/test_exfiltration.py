@@ -20,7 +20,8 @@ from tests.unit.test_gateway import RESOLVERS, get_case, records, sent
 
 DANA: Final = "dana@customer.example"
 PURPOSE: Final = (
-    "Answer the customer of case C-1 with https://help.crm.example/returns, invite her, and file it."
+    "Answer the customer of case C-1 with https://help.crm.example/returns,"
+    " invite her, and file it."
 )
 SECRET: Final = (
     "The board has agreed in confidence to sell the northern works to Meridian in the third quarter"
@@ -212,7 +213,9 @@ async def test_a_confidential_text_is_found_again(
         await task.call("crm.papers", {}, papers)
         said = await invited(task, event={"title": "x", "notes": f"Hello. {encode(SECRET)}"})
         assert said == "content-fingerprint"
-        assert await invited(task, event=encode("Hello, shall we have lunch?")) == "nothing against it"
+        assert (
+            await invited(task, event=encode("Hello, shall we have lunch?")) == "nothing against it"
+        )
 
 
 async def test_a_text_that_is_split_over_arguments_is_put_together(tmp_path: Path) -> None:
@@ -226,7 +229,10 @@ async def test_a_text_that_is_split_over_arguments_is_put_together(tmp_path: Pat
 async def test_what_is_not_confidential_is_no_copy(tmp_path: Path) -> None:
     async with world(tmp_path) as task:
         await task.call("crm.papers", {}, papers)
-        public = {"id": "C-1", "messages": [{"body": "My parcel never came, please send it again."}]}
+        public = {
+            "id": "C-1",
+            "messages": [{"body": "My parcel never came, please send it again."}],
+        }
         await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: public)
         said = await invited(task, event=f"You wrote: {public['messages'][0]['body']}")  # type: ignore[index]
         assert said == "nothing against it"

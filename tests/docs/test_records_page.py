@@ -132,6 +132,9 @@ async def calls(directory: Path) -> None:
         agent = Caller(http_method="POST", url="", authorization=task.task)
         await task.rooms.gateway.call(agent, "tools/call", "crm", "get_case", asked, trace=traced)
         await evidence(task, directory)
+        rules.answer = PolicyAnswer(permit=("all",))
+        minutes = "Nobody outside this room may hear of it before the notary has."
+        await task.call("crm.list_customers", {}, lambda: {"rows": [minutes]})
         await task.rooms.revoke("task", task.task, "uid:0")
         await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)

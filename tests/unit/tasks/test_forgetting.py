@@ -66,6 +66,11 @@ def test_an_erased_user_s_tasks_end_and_name_a_pseudonym(state: TaskState) -> No
     assert state.erased() == [(NAME, TENANT)]
 
 
+def test_whose_tasks_are_forgotten_is_known(state: TaskState) -> None:
+    take(state, started("t_1"), begun("t_2", OTHER), erasure())
+    assert [state.forgotten(task) for task in ("t_1", "t_2", "t_3")] == [True, False, False]
+
+
 def test_nothing_of_the_user_is_left_in_the_file(tmp_path: Path) -> None:
     state = TaskState(tmp_path / "state.sqlite3")
     take(state, started("t_1"), permit(), outcome(), erasure())

@@ -19,6 +19,7 @@ from tests.support.tasks import (
     DIGEST,
     Record,
     answered,
+    child,
     continued,
     deny,
     memory,
@@ -279,6 +280,23 @@ def test_an_agent_that_forgets_starts_each_task_clean(state: TaskState) -> None:
 
 def test_the_memory_of_an_unknown_task_is_refused(state: TaskState) -> None:
     assert add(state, memory(UNTRUSTED)) == ["task-unknown"]
+
+
+def test_the_results_whose_fingerprints_are_kept_are_counted_by_memory(state: TaskState) -> None:
+    kept = {**memory(), "prints": ["a", "b"]}
+    fine(state, started(), kept, {**kept, "prints": ["b"]}, memory())
+    assert [state.printed(name) for name in "abc"] == [1, 2, 0]
+
+
+def test_a_line_of_tasks_remembers_together(state: TaskState) -> None:
+    fine(state, started(stateless=True), child())
+    helper = "crm.example spiffe://crm.example/agents/helper"
+    assert state.memories("t_1") == ("t_1",)
+    assert state.memories("t_2") == (helper, "t_1")
+    assert state.memories("t_3") == ()
+    until_ms = started()["expires_ms"]
+    assert state.hearing("t_1", until_ms - 1) == ("t_1", helper)
+    assert state.hearing("t_1", until_ms) == ("t_1",)
 
 
 def test_a_value_is_vouched_for_in_its_task_and_its_role(state: TaskState) -> None:
