@@ -100,6 +100,8 @@ def test_what_is_the_same_by_the_rules_of_its_kind_is_one_value(
         ("1e41", None),
         ("1e999999", None),
         ("1" * 41, None),
+        ("1," + ",".join(["000"] * 13), "1" + "000" * 13),
+        ("0" * 81, None),
         ("٣", None),
         ("1.2.3", None),
     ],
