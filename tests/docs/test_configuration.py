@@ -85,6 +85,7 @@ MANIFEST: dict[str, type[msgspec.Struct]] = {
     "source": manifest.SourceLabel,
     "fields": manifest.FieldLabel,
     "rows": manifest.Rows,
+    "owned": manifest.Owned,
     "sink": manifest.Sink,
     "allow": manifest.Allow,
     "resolvers": manifest.Resolver,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from safeconduct.app.noting import append
+from safeconduct.app.releasing import release
 from safeconduct.app.rotating import rotate
 from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reading import read
@@ -31,6 +32,7 @@ from safeconduct.simulation import SimulatedTask, simulated
 from tests.support.certified import Certified
 from tests.support.credentials import consent_records
 from tests.support.enforcing import FIXTURE, READS, Deciding
+from tests.support.guided import guided
 from tests.support.incidents import incident_records
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
@@ -115,7 +117,7 @@ async def calls(directory: Path) -> None:
         follow=[FOLLOW],
         directory=directory,
     ) as task:
-        await task.call("crm.get_case", {"case_id": "C-1"}, case)
+        step = await task.call("crm.get_case", {"case_id": "C-1"}, case)
         await task.call("crm.get_case", {"case_id": "C-9"}, case)
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
         await task.call("crm.update_deal", {"id": "D-7", "amount_minor": 101}, deal)
@@ -135,9 +137,26 @@ async def calls(directory: Path) -> None:
         rules.answer = PolicyAnswer(permit=("all",))
         minutes = "Nobody outside this room may hear of it before the notary has."
         await task.call("crm.list_customers", {}, lambda: {"rows": [minutes]})
+        for what in ({"decision": step.decision}, {"argument": "case_id", "value": "C-8"}):
+            limits = {"calls": 1, "minutes": 1, "why": "so", "tool": "crm.get_case"}
+            await release(task.rooms, {"task": task.task, **limits, **what}, "uid:0")
+        rules.answer = PolicyAnswer(permit=("all",))
+        await task.call("crm.get_case", {"case_id": "C-8"}, case)
         await task.rooms.revoke("task", task.task, "uid:0")
         await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
+
+
+async def pointed(directory: Path) -> None:
+    """A person says yes to a value to which the request points, and it comes again."""
+    request = 'Answer the mail "Lunch at noon".'
+    async with guided(directory, request, "mail", "bank", approver="always-yes") as task:
+        amounts = {"payments": [{"amount": 1}]}
+        await task.call("bank.list_payments", {}, lambda: amounts)
+        mails = {"messages": [{"sender": "dora@quay.example"}]}
+        await task.call("mail.search", {"query": "Lunch"}, lambda **_: mails)
+        for body in ("one", "two"):
+            await task.call("mail.send", {"to": "dora@quay.example", "body": body}, deal)
 
 
 async def issued(directory: Path) -> Parties:
@@ -221,6 +240,7 @@ async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set
     """By kind, every field that was written."""
     parties = await issued(tmp_path / "sts")
     await calls(tmp_path / "gateway")
+    await pointed(tmp_path / "pointed")
     attesting = pool_world(tmp_path, "github")
     await attesting.show(POOL, token())
     with serving() as web:
@@ -231,6 +251,7 @@ async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set
         *attesting.ledger.records,
         *consents,
         *read(tmp_path / "gateway/audit"),
+        *read(tmp_path / "pointed/audit"),
         *(await asked_elsewhere(tmp_path / "elsewhere")),
         *(await policies(tmp_path / "policies")),
         *(await asyncio.to_thread(readings, tmp_path / "readings")),
