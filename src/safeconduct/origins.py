@@ -170,8 +170,11 @@ class Origins:
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
         offering = {path.removeprefix("$."): said.offers for path, said in fields.items()}
 
+        written = partial(self._state.written, gathered.tenant, tool.system)
+
         def places(value: str, path: str) -> tuple[Place, ...]:
-            if grant.chosen not in ("named-field", "single-source") or value in beside:
+            pointed = grant.chosen in ("named-field", "single-source")
+            if not pointed or value in beside or written(value):
                 return ("seen",)
             source: Place = "named-source" if value in several else "single-source"
             offers = any(SHAPES[role].fullmatch(value) for role in offering.get(path, ()))
@@ -179,7 +182,6 @@ class Origins:
 
         self._sighted.see(gathered.task.id, call.target, values, places)
         if gathered.task.subgrants:
-            written = partial(self._state.written, gathered.tenant, tool.system)
             self._led.see(call, gathered, [one for one in values if not written(one)])
 
     def _of_value(

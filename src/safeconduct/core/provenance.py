@@ -138,7 +138,7 @@ def normalise(value: object, role: Role = "content") -> str | None:
     5321) and of a URL's scheme and host (RFC 3986), zeros behind the point of an amount.
     """
     if isinstance(value, str):
-        form = FORMS.get(role)
+        form = _FORMS.get(role)
         return value if form is None else form(value)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -212,7 +212,7 @@ def _destination(text: str) -> str:
     return text if url is None else f"{_lower(url[1])}://{_lower(url[2])}{url[3]}"
 
 
-FORMS: Final[dict[Role, Callable[[str], str]]] = {
+_FORMS: Final[dict[Role, Callable[[str], str]]] = {
     "amount": _amount,
     "account": _account,
     "recipient": _recipient,

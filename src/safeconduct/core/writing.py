@@ -7,6 +7,7 @@ when it is read again; an object keeps the label of what was written to it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
@@ -14,7 +15,7 @@ from safeconduct.core.evidence import MAX_OBJECTS
 from safeconduct.core.labels import Label
 from safeconduct.core.model import Call, Facts, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
-from safeconduct.core.provenance import FORMS, normalise, vouched_for
+from safeconduct.core.provenance import decimal, normalise, vouched_for
 from safeconduct.core.record import JSON, label_value, value_digest
 from safeconduct.core.vouching import structured
 
@@ -37,6 +38,14 @@ class TooMuchWritten(ValueError):
 def object_name(resource_type: str, identifier: str) -> str:
     """An object as records and state name it."""
     return f"{resource_type} {value_digest(identifier)}"
+
+
+def written_digest(value: str) -> str:
+    """How a written value is looked up: the same whatever a system makes of its spaces, its case,
+    its full-width letters, and the zeros behind its point, before it gives it back.
+    """
+    plain = "".join(unicodedata.normalize("NFKC", value).split()).casefold()
+    return value_digest(decimal(plain) or plain)
 
 
 def written(call: Call, facts: Facts) -> list[str]:
@@ -95,7 +104,7 @@ def written_records(
     label: Label,
 ) -> list[JSON]:  # fmt: skip
     """What is remembered of a change, durable before it can be read again."""
-    digests = [value_digest(value) for value in values]
+    digests = list(dict.fromkeys(map(written_digest, values)))
     starts = range(0, max(1, len(digests)), PER_RECORD)
     return [
         {
@@ -118,24 +127,21 @@ def written_records(
 
 def _values(value: object) -> Iterator[str]:
     if isinstance(value, dict):
-        for item in cast("dict[str, object]", value).values():
+        for name, item in cast("dict[str, object]", value).items():
+            if _TELLING.search(name):
+                yield from _values(name)
             yield from _values(item)
     elif isinstance(value, list):
         for item in cast("list[object]", value):
             yield from _values(item)
     elif isinstance(value, str):
-        yield from _forms(value)
+        yield value
         for word in _WORD.findall(value):
             inner = word.rstrip(".:!?")
             if _TELLING.search(inner):
-                yield from _forms(inner)
+                yield inner
     elif not isinstance(value, bool) and (text := normalise(value)) is not None:
         yield text
-
-
-def _forms(text: str) -> list[str]:
-    """A text in each form that it may have when it is read again: systems lower addresses."""
-    return [text, text.lower(), *(form(text) for form in FORMS.values())]
 
 
 def _items(value: object) -> list[object]:

@@ -18,6 +18,7 @@ from safeconduct.core.model import ApprovalFacts, Followed
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import value_digest
 from safeconduct.core.steering import ADDRESS_SOURCE, ASKED_SOURCE
+from safeconduct.core.writing import written_digest
 from safeconduct.tasks import kin
 from safeconduct.tasks.forgetting import Forgetting
 from safeconduct.tasks.kin import Kin
@@ -244,6 +245,7 @@ class TaskState(Forgetting):
     def _wrote(self, where: str, wrote: Record) -> None:
         """What was written comes back some day: as what it was, whoever reads it then."""
         for value in wrote["values"]:
+            self._written.put(where, value=True)
             self._written.put(f"{where} {value}", value=True)
         label = label_of(wrote["labels"])
         for name in wrote["objects"]:
@@ -354,7 +356,10 @@ class TaskState(Forgetting):
 
     def written(self, tenant: str, system: str, value: str) -> bool:
         """Whether an agent wrote this value to a system, and nobody vouched for it."""
-        return self._written.get(f"{tenant} {system} {value_digest(value)}") is not None
+        where = f"{tenant} {system}"
+        if self._written.get(where) is None:  # nothing was: no digest needs to be worked out
+            return False
+        return self._written.get(f"{where} {written_digest(value)}") is not None
 
     def object_label(self, tenant: str, system: str, name: str) -> Label:
         """The label of what agents wrote to an object; `name`: `object_name`."""
