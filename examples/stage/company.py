@@ -183,7 +183,7 @@ class Gateway:
             raise RuntimeError(f"no task: {answer}")
         return Task(answer, key)
 
-    def call(self, task: Task, tool: str, **arguments: str) -> tuple[int, JSON]:
+    def call(self, task: Task, tool: str, **arguments: object) -> tuple[int, JSON]:
         """Calls a tool as an agent does."""
         fields = {"authorization": f"DPoP {task.token}"}
         return self.send(fields, self.proof(task.key, task.token, "/mcp"), tool, arguments)
@@ -193,7 +193,7 @@ class Gateway:
         fields: Mapping[str, str],
         proof: str | None,
         tool: str,
-        arguments: Mapping[str, str],
+        arguments: Mapping[str, Any],
         *,
         path: str = "/mcp",
     ) -> tuple[int, JSON]:

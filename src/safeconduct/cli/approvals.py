@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from safeconduct.cli import output
@@ -70,6 +70,7 @@ def _question(question: Mapping[str, Any]) -> str:
             f"  question   {', '.join(map(output.printable, question['templates']))}",
             f"  tool       {question['tool']}  ({question['effect']}, {undo})",
             f"  arguments  {output.printable(question['arguments'])}",
+            *map(_seen_in, question["origins"].items()),
             f"  agent      {question['agent']}",
             f"  for        {question['user']}, task {question['task']}",
             f"  purpose    {output.printable(question['purpose'])}",
@@ -79,3 +80,8 @@ def _question(question: Mapping[str, Any]) -> str:
             f"  digest     {question['digest']}",
         )
     )
+
+
+def _seen_in(origin: tuple[str, Sequence[str]]) -> str:
+    name, places = origin
+    return f"  seen in    {output.printable(f'{name}: ' + ', '.join(places))}"

@@ -23,7 +23,10 @@ def test_a_question_has_the_name_that_its_rule_gave_it(
 ) -> None:
     desk = Desk(Unasked(), clock_ms=lambda: NOW_MS)
     wanted = Requirement(
-        templates=("opportunity-amount", "scope"), sources=("policy:a", "scope:b"), ttl_s=60
+        templates=("opportunity-amount", "scope"),
+        sources=("policy:a", "scope:b"),
+        ttl_s=60,
+        origins={"id": ("crm.get_case:deal", "mail.read:text\x1b")},
     )
     assert desk.hold("a_1", call(), gathered(), wanted)
     pending = msgspec.to_builtins(desk.pending())
@@ -39,6 +42,7 @@ def test_a_question_has_the_name_that_its_rule_gave_it(
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "  question   opportunity-amount, scope"
     assert "  because    policy:a, scope:b" in lines
+    assert "  seen in    id: crm.get_case:deal, mail.read:text\\u001b" in lines
 
 
 @pytest.mark.parametrize("verb", ["show", "approve", "deny"])
