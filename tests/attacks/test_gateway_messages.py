@@ -104,7 +104,6 @@ def test_an_argument_in_disguise_is_refused(agent: Agent, name: str) -> None:
         [DANA, [EVE]],
         [],
         {"address": DANA},
-        None,
         True,
     ],
     ids=ascii,

@@ -46,7 +46,7 @@ def test_an_upstream_with_tool_tokens_sees_nothing_else(tmp_path: Path) -> None:
         credential = {"kind": "tool-token", "audience": "office"}
         config = install(tmp_path, office, port=port, credential=credential)
         with running(config) as gateway:
-            agent = gateway.task()
+            agent = gateway.task(purpose=f"Answer case C-1, to {DANA}.")
             assert done(agent.call("office__get_case", {"case_id": "C-1"}))
             assert done(agent.call("office__send", {"to": DANA, "body": "hello"}))
             secrets = given(gateway, agent)
