@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from safeconduct.core.admit import (
-    MAX_VOUCHED,
     Admitted,
     Withheld,
     admit,
@@ -19,11 +18,12 @@ from safeconduct.core.labels import WORST, Confidentiality, Integrity, Label
 from safeconduct.core.manifest import FieldLabel, Returns
 from safeconduct.core.model import Finding, ToolFacts
 from safeconduct.core.paths import MAX_VALUES
-from safeconduct.core.provenance import Vouched
+from safeconduct.core.provenance import UNVOUCHED, Reading, Vouched
 from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
 from tests.support.facts import TRUSTED, call, manifest, tool
 
 BODY = FieldLabel(integrity="untrusted")
+ON_FILE = Reading(chosen="trusted-field")
 SECRET = FieldLabel(confidentiality="restricted", categories=("pii",))
 
 
@@ -45,10 +45,9 @@ def admitted(
     facts: ToolFacts | None = None,
     obligations: tuple[Obligation, ...] = (),
     findings: tuple[Finding, ...] = (),
-    *,
-    vouches: bool = False,
+    reading: Reading = UNVOUCHED,
 ) -> Admitted:
-    got = admit(call(), facts or tool(), obligations, result, findings, vouches=vouches)
+    got = admit(call(), facts or tool(), obligations, result, findings, reading)
     assert isinstance(got, Admitted)
     return got
 
@@ -95,12 +94,12 @@ def test_a_field_never_lowers_the_label_of_its_source() -> None:
 def test_fields_of_a_definition_that_nobody_reviewed_say_nothing(pin: str) -> None:
     fields = {"id": FieldLabel(integrity="trusted", vouches_for=("object-id",)), "body": BODY}
     facts = tool(manifest=manifest(returns=Returns(fields=fields)), pin=pin)
-    got = admitted(answer({"id": "C-1", "body": ""}), facts, vouches=True)
+    got = admitted(answer({"id": "C-1", "body": ""}), facts, reading=ON_FILE)
     assert (got.label, got.vouched) == (TRUSTED, ())
 
 
 def test_a_tool_without_a_manifest_brings_its_source_s_label_and_vouches_for_nothing() -> None:
-    got = admitted(answer({"id": "C-1"}), tool(manifest=None, source=WORST), vouches=True)
+    got = admitted(answer({"id": "C-1"}), tool(manifest=None, source=WORST), reading=ON_FILE)
     assert (got.label, got.vouched) == (WORST, ())
 
 
@@ -140,50 +139,23 @@ def test_free_text_counts_as_all_fields_together() -> None:
     assert free_text_label(tool()) == TRUSTED
 
 
-def vouching(**parts: Any) -> ToolFacts:
-    fields = {
-        "rows.*.id": FieldLabel(vouches_for=("object-id", "path")),
-        "rows.*.name": FieldLabel(integrity="endorsed", vouches_for=("recipient",)),
-        "total": FieldLabel(integrity="trusted"),
-    }
-    return tool(manifest=manifest(returns=Returns(fields=fields)), **parts)
+def test_trusted_fields_vouch_for_what_is_read_before_anything_is_cut_out() -> None:
+    fields = {"id": FieldLabel(vouches_for=("object-id",)), "mail": FieldLabel(categories=("pii",))}
+    facts = tool(manifest=manifest(returns=Returns(fields=fields)))
+    finding = Finding("secret.token", ("structuredContent", "id"), 0, 3)
+    got = admitted(answer({"id": "C-1"}), facts, (Redact(("secret.",)),), (finding,), ON_FILE)
+    assert got.vouched == (Vouched("object-id", "C-1", "crm.update_deal:id"),)
+    assert admitted(answer({"id": "C-1"}), facts).vouched == ()
 
 
-def test_trusted_fields_vouch_for_their_exact_values() -> None:
-    rows = [{"id": "C-1", "name": "Eve"}, {"id": 7}, {"id": ""}, {"id": None}, {"id": ["C-2"]}]
-    got = admitted(answer({"rows": rows, "total": 2}), vouching(), vouches=True)
-    where = "crm.update_deal:rows.*.id"
-    assert got.vouched == (
-        Vouched("object-id", "C-1", where),
-        Vouched("object-id", "7", where),
-        Vouched("path", "C-1", where),
-        Vouched("path", "7", where),
-    )
-
-
-@pytest.mark.parametrize(
-    ("result", "vouches"),
-    [
-        (answer({"rows": [{"id": "C-1"}]}), False),
-        (answer({"rows": [{"id": "C-1"}]}, isError=True), True),
-        (answer(None, text('{"rows": [{"id": "C-1"}]}')), True),
-    ],
-    ids=["not asked", "an error", "free text"],
-)
-def test_what_is_no_clean_structured_result_vouches_for_nothing(
-    result: dict[str, Any], *, vouches: bool
-) -> None:
-    assert admitted(result, vouching(), vouches=vouches).vouched == ()
-
-
-def test_a_field_of_an_untrusted_source_vouches_for_nothing() -> None:
-    result = answer({"rows": [{"id": "C-1"}]})
-    assert admitted(result, vouching(source=WORST), vouches=True).vouched == ()
-
-
-def test_a_result_vouches_for_so_many_values_and_no_more() -> None:
-    result = answer({"rows": [{"id": number} for number in range(MAX_VOUCHED)]})
-    assert len(admitted(result, vouching(), vouches=True).vouched) == MAX_VOUCHED
+def test_who_may_read_a_result_is_joined_into_its_label() -> None:
+    facts = tool(manifest=manifest(returns=Returns(readers="shared")))
+    reading = Reading(user="user:jane@crm.example")
+    jane = {"user:jane@crm.example", "jane@crm.example"}
+    shared = admitted(answer({"shared": ["sam@crm.example"]}), facts, reading=reading)
+    assert shared.label.readers == jane | {"sam@crm.example"}
+    assert admitted(answer({}), facts, reading=reading).label.readers == jane
+    assert admitted(answer({})).label.readers is None
 
 
 def test_findings_of_the_chosen_kinds_are_cut_out_and_counted() -> None:

@@ -3,14 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from safeconduct.core.checks.flow import CONTROL_SOURCE
 from safeconduct.core.decide import GRANT_MS, covers, decide, merge
-from safeconduct.core.manifest import Returns, Rows
-from safeconduct.core.model import ApprovalFacts, Finding
+from safeconduct.core.manifest import Effect, Returns, Rows
+from safeconduct.core.model import ApprovalFacts, Finding, Followed
 from safeconduct.core.obligations import Constrain, Demands, Setting
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin
+from safeconduct.core.steering import ASKED_SOURCE, CONTROL_SOURCE
+from safeconduct.core.subgrants import Given, SubGrant
 from safeconduct.core.verdict import (
     Deny,
     Elevate,
@@ -46,7 +48,7 @@ def granted(**overrides: Any) -> Grant:
         "digest": DIGEST,
         "expires_ms": NOW_MS + 60_000,
         "scopes": ("deal:update",),
-        "vouches": False,
+        "chosen": "named-field",
         **overrides,
     }
     return Grant(**known)
@@ -189,24 +191,61 @@ def test_a_grant_ends_with_its_minute_its_token_or_its_task(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "provenance", "vouches"),
+    ("provenance", "chosen"),
     [
-        ({}, {}, True),
-        ({"find": "y"}, {}, False),
-        ({"find": "y"}, {"find": ASKED}, True),
-        ({"id": "D-7"}, {"id": ASKED}, True),
-        ({"id": "D-7"}, {"id": (*CLAIMED, Origin("trusted-field", "crm.get_case:deal_id"))}, True),
-        ({"id": "D-7"}, {"id": CLAIMED}, False),
-        ({"id": "D-7"}, {}, False),
-        ({"id": "D-7", "path": "/a"}, {"id": ASKED}, False),
+        ({"id": ASKED}, "named-field"),
+        ({"id": (Origin("trusted-field", "crm.get_case:deal_id"),)}, "trusted-field"),
+        ({"id": (Origin("single-source", "crm.get_case:body"),)}, "single-source"),
+        ({"id": CLAIMED}, None),
     ],
 )
-def test_a_result_vouches_only_when_no_argument_was_the_agent_s_choice(
-    arguments: dict[str, Any], provenance: dict[str, Any], vouches: bool
+def test_a_grant_says_by_whose_choice_the_result_comes(
+    provenance: dict[str, Any], chosen: str | None
 ) -> None:
-    verdict = decide(call(arguments), facts(provenance=provenance)).verdict
+    known = facts(provenance=provenance, tool=tool(effect=Effect.read))
+    verdict = decide(call({"id": "D-7"}), known).verdict
     assert isinstance(verdict, Permit)
-    assert verdict.grant.vouches is vouches
+    assert verdict.grant.chosen == chosen
+
+
+FOUND = (Origin("single-source", "crm.get_case:body"),)
+
+
+def test_a_grant_says_where_it_goes_on_with_an_earlier_yes() -> None:
+    known = facts(
+        provenance={"id": FOUND},
+        task=task(labels=TAINTED),
+        tool=tool(unvouched="ask"),
+        followed=Followed(frozenset({"crm.get_case:body"}), 1, NOW_MS + 1, TAINTED),
+    )
+    verdict = decide(call({"id": "D-7"}), known).verdict
+    assert isinstance(verdict, Permit)
+    assert verdict.grant.follows
+    alone = decide(call({"id": "D-7"}), replace(known, followed=None)).verdict
+    assert alone == Elevate(
+        Requirement(
+            templates=("control-argument",),
+            sources=(ASKED_SOURCE,),
+            ttl_s=300,
+            origins={"id": ("crm.get_case:body",)},
+        )
+    )
+    named = decide(call({"id": "D-7"}), replace(known, provenance={"id": ASKED})).verdict
+    assert isinstance(named, Permit)
+    assert not named.grant.follows
+
+
+def test_a_grant_says_which_sub_grants_it_rests_on() -> None:
+    led = {"id": (Origin("sub-granted", "sub-grant 3"),)}
+    given = Given(
+        3, SubGrant(source="x.y", object="1", tools=("crm.update_deal",), count=1, minutes=1), 1, 9
+    )
+    for subgrants, used in (((given,), (3,)), ((), ())):
+        verdict = decide(
+            call({"id": "D-7"}), facts(provenance=led, task=task(subgrants=subgrants))
+        ).verdict
+        assert isinstance(verdict, Permit)
+        assert verdict.grant.subgrants == used
 
 
 def test_what_the_manifest_wants_marked_is_marked_with_its_source() -> None:

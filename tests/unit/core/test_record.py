@@ -20,11 +20,12 @@ from safeconduct.core.record import (
     memory_records,
     outcome_record,
     places,
+    prints_record,
     value_digest,
 )
 from safeconduct.core.screen import screen
 from safeconduct.core.trace import Trace
-from safeconduct.core.verdict import Elevate, Requirement
+from safeconduct.core.verdict import Decision, Elevate, Permit, Requirement
 from tests.support.facts import (
     ASKED,
     ASKING,
@@ -290,8 +291,47 @@ def test_a_vouched_value_is_remembered_by_its_digest() -> None:
     (record,) = memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM, vouched=vouched))
     expected = hashlib.sha256(b"dana@customer.example").hexdigest()[:32]
     assert value_digest("dana@customer.example") == expected
-    assert record["vouched"] == [{"role": "recipient", "value": expected, "where": "w" * 60}]
+    assert record["vouched"] == [{"key": "recipient", "where": "w" * 60, "values": [expected]}]
+    assert "ceilings" not in record
     assert "dana" not in str(record)
+
+
+def test_values_of_one_field_are_remembered_together_and_what_was_named_apart() -> None:
+    vouched = (
+        Vouched("recipient", "a", "x:to"),
+        Vouched("object-id crm.deal", "b", "x:id", named=True),
+        Vouched("recipient", "c", "x:to"),
+        Vouched("recipient", "d", "x:to", named=True),
+        Vouched("recipient", "a", "x:cc"),
+    )
+    (record,) = memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM, vouched=vouched))
+    a, b, c, d = map(value_digest, "abcd")
+    assert record["vouched"] == [
+        {"key": "recipient", "where": "x:to", "values": [a, c]},
+        {"key": "object-id crm.deal", "where": "x:id", "values": [b], "named": True},
+        {"key": "recipient", "where": "x:to", "values": [d], "named": True},
+        {"key": "recipient", "where": "x:cc", "values": [a]},
+    ]
+
+
+def test_of_vouched_amounts_the_largest_of_each_type_is_remembered() -> None:
+    amounts = [("amount", "9.5"), ("amount", "10"), ("amount", "n/a"), ("amount eur", "-3")]
+    others = [("amounts", "7"), ("object-id", "8"), ("amount usd", "NaN")]
+    vouched = tuple(Vouched(key, value, "x:n") for key, value in (*amounts, *others))
+    (record,) = memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM, vouched=vouched))
+    assert record["ceilings"] == {"amount": "10", "amount eur": "-3"}
+
+
+def test_that_fingerprints_are_kept_is_remembered_by_memory() -> None:
+    assert prints_record("d_1", "t_1", 5, ("m_1", "m_2")) == {
+        "kind": "memory",
+        "decision": "d_1",
+        "task": "t_1",
+        "at_ms": 5,
+        "labels": PLAIN,
+        "vouched": [],
+        "prints": ["m_1", "m_2"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -305,9 +345,10 @@ def test_a_vouched_value_is_remembered_by_its_digest() -> None:
 def test_many_values_are_spread_over_records(count: int, sizes: list[int]) -> None:
     vouched = tuple(Vouched("object-id", str(number), "x:id") for number in range(count))
     made = memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM, vouched=vouched))
-    assert [len(record["vouched"]) for record in made] == sizes
+    values = [digest for record in made for one in record["vouched"] for digest in one["values"]]
+    assert [len(one["values"]) for record in made for one in record["vouched"]] == sizes
+    assert len(made) == len(sizes)
     assert all(record["labels"] == PLAIN for record in made)
-    values = [one["value"] for record in made for one in record["vouched"]]
     assert values == [value_digest(str(number)) for number in range(count)]
 
 
@@ -328,7 +369,27 @@ def test_a_question_names_exactly_the_call_and_who_asks() -> None:
         "ttl_s": 120,
         "requires": ["policy:discount"],
         "labels": PLAIN,
+        "wheres": [],
     }
+
+
+def test_a_question_says_each_field_once_from_which_values_came() -> None:
+    seen = {"id": ("x:b", "x:a"), "to": ("x:a",)}
+    asked = Requirement(templates=("t",), sources=("flow:unvouched",), ttl_s=300, origins=seen)
+    record = approval_request("a_1", "d_1", call(), gathered(), Elevate(asked))
+    assert record["wheres"] == ["x:a", "x:b"]
+
+
+def test_a_permit_says_what_it_rests_on_where_it_does() -> None:
+    known = facts()
+    permit = decide(call(), known).verdict
+    assert isinstance(permit, Permit)
+    grant = replace(permit.grant, follows=True, subgrants=(2,))
+    made = decision_record(
+        "d_1", call(), known.gathered, known, Decision(replace(permit, grant=grant), ())
+    )
+    assert (made["follows"], made["subgrants"]) == (True, [2])
+    assert not {"follows", "subgrants", "touches"} & recorded(known).keys()
 
 
 def test_a_child_task_names_those_above_it_and_a_zone_its_model() -> None:

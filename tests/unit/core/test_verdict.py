@@ -27,8 +27,9 @@ def test_a_refusal_outside_the_closed_list_has_no_reason() -> None:
         _ = Deny("because").reason
 
 
-def test_a_grant_vouches_for_nothing_unless_told_so() -> None:
-    assert (GRANT.vouches, GRANT.approval, GRANT.scopes) == (False, None, ())
+def test_a_grant_vouches_for_nothing_and_rests_on_nothing_unless_told_so() -> None:
+    assert (GRANT.chosen, GRANT.approval, GRANT.scopes) == (None, None, ())
+    assert (GRANT.follows, GRANT.subgrants) == (False, ())
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,9 @@ def test_an_undeclared_argument_is_named_and_refused() -> None:
         {"to": "dana@customer.example"},
         {"to": ["dana@customer.example", "sam@customer.example"]},
         {"to": []},
+        {"to": ["dana@customer.example", 7]},
+        {"id": ["D-7", 8]},
+        {"id": None, "amount_minor": None, "to": None},
         {"into": ["a", "b"]},
         {"account": "DE1"},
         {"path": "/a"},
@@ -109,24 +112,39 @@ def test_arguments_that_fit_pass(arguments: dict[str, Any]) -> None:
     ("name", "value"),
     [
         ("id", True),
-        ("id", None),
         ("id", 1.5),
-        ("id", ["D-7"]),
+        ("id", [["D-7"]]),
+        ("id", ["D-7", None]),
+        ("id", ["D-7", True]),
         ("id", {"of": "D-7"}),
         ("amount_minor", "1"),
         ("amount_minor", True),
         ("amount_minor", 1.5),
         ("amount_minor", [1]),
-        ("to", ["dana@customer.example", 7]),
+        ("to", ["dana@customer.example", 1.5]),
         ("to", [["dana@customer.example"]]),
         ("to", {"address": "dana@customer.example"}),
         ("into", [None]),
-        ("account", ["DE1"]),
+        ("account", [{"of": "DE1"}]),
         ("path", False),
     ],
 )
-def test_a_control_argument_is_a_scalar_and_an_amount_an_integer(name: str, value: object) -> None:
+def test_a_control_argument_is_a_scalar_or_a_list_of_them_and_an_amount_a_number(
+    name: str, value: object
+) -> None:
     assert check(call({name: value}), gathered()) == Deny("arguments-invalid", name)
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [(98.7, True), (98.75, True), (98, True), (-0.01, True), (98.755, False), ("98.7", False)],
+)
+def test_an_amount_has_as_many_digits_behind_the_point_as_the_tool_s_numbers(
+    value: object, *, fits: bool
+) -> None:
+    known = gathered(tool=tool(arguments={"price": Argument(role="amount", decimals=2)}))
+    refused = None if fits else Deny("arguments-invalid", "price")
+    assert check(call({"price": value}), known) == refused
 
 
 def sql(**overrides: Any) -> ToolFacts:
