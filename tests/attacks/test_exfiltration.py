@@ -239,6 +239,26 @@ async def test_what_is_not_confidential_is_no_copy(tmp_path: Path) -> None:
         assert await invited(task, event="Board, 4 November") == "nothing against it"
 
 
+async def test_where_a_confidential_text_may_go_it_goes(tmp_path: Path) -> None:
+    async with world(tmp_path) as task:
+        await task.call("crm.papers", {}, papers)
+        await task.call("mail.send", {"to": DANA, "subject": "x", "body": SECRET}, sent)
+        assert fingerprinted(task)[0] == "nothing against it"
+
+
+async def test_what_the_request_says_itself_is_no_copy(tmp_path: Path) -> None:
+    async with world(tmp_path, purpose=f"Invite {DANA} to: {SECRET}") as task:
+        await task.call("crm.papers", {}, papers)
+        assert await invited(task, event=SECRET) == "nothing against it"
+
+
+async def test_short_texts_leave_nothing_to_compare(tmp_path: Path) -> None:
+    async with world(tmp_path) as task:
+        await task.call("crm.papers", {}, lambda: {"title": "x", "minutes": "None."})
+        assert not any("prints" in one for one in records(task, "memory"))
+        assert await invited(task, event=SECRET) == "nothing against it"
+
+
 async def test_the_next_task_of_an_agent_finds_what_the_one_before_has_read(
     tmp_path: Path,
 ) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
+from safeconduct.core.decoding import MAX_CHARACTERS, Decoded, decoded
 from safeconduct.core.manifest import ADDRESS_ROLES
 from safeconduct.core.model import Call, ToolFacts
 
@@ -22,6 +23,20 @@ def contents(call: Call, tool: ToolFacts) -> dict[str, str]:
         elif declared[name].role not in ADDRESS_ROLES:
             found[name] = value if isinstance(value, str) else "\n".join(_texts(value))
     return {name: text for name, text in found.items() if text}
+
+
+def read(texts: Iterable[str], *, turned: bool) -> Iterator[Decoded]:
+    """What each of these texts says (`decoded`), as far as all of them together stay within the
+    bound of one: the last is not whole where they do not.
+    """
+    room = MAX_CHARACTERS
+    for text in texts:
+        said = decoded(text, turned=turned)
+        room -= sum(map(len, said.texts))
+        if room < 0:
+            yield Decoded(said.texts, whole=False)
+            return
+        yield said
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 import msgspec
 
-from safeconduct.core.decoding import decoded
+from safeconduct.core.contents import read
 from safeconduct.core.fingerprints import GUARANTEED, Fingerprints, normalise
 from safeconduct.core.labels import Confidentiality
 from safeconduct.core.model import ToolFacts
@@ -93,8 +93,7 @@ def copied(
     unsure = lost or any(one.prints.full for one in known)
     parts = list(texts)
     found = PUBLIC
-    for text in (*parts, "\n".join(parts)) if len(parts) > 1 else parts:
-        said = decoded(text)
+    for said in read((*parts, "\n".join(parts)) if len(parts) > 1 else parts, turned=True):
         if not said.whole:
             return top
         for one in said.texts:

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.core.contents import contents
-from safeconduct.core.decoding import decoded
+from safeconduct.core.contents import contents, read
+from safeconduct.core.decoding import Decoded, decoded
 from safeconduct.core.egress import Address, egress
 from safeconduct.core.labels import Confidentiality, Integrity
 from safeconduct.core.lookalikes import visible
@@ -51,10 +51,13 @@ def unvouched_links(call: Call, facts: Facts) -> Links:
     hosts, links = _NOBODY if task.purpose_source == "agent" else _named(task.purpose)
     strange: dict[str, None] = {}
     whole = True
-    for name, text in contents(call, gathered.tool).items():
-        if vouched_for(facts.provenance.get(name, ())):
-            continue
-        found = _found(text)
+    texts = [
+        text
+        for name, text in contents(call, gathered.tool).items()
+        if not vouched_for(facts.provenance.get(name, ()))
+    ]
+    for said in read(texts, turned=False):
+        found = _found(said)
         whole = whole and found.whole
         for one in found.addresses:
             known = one.host in hosts or _plain(one.text) in links
@@ -82,9 +85,8 @@ _SIGN: Final = re.compile(r"[/\\?#]|www[.\u3002\uff0e\uff61]|(?:https?|wss?|ftp)
 """What every link has; looking for it costs a fraction of looking for links."""
 
 
-def _found(text: str) -> _Found:
+def _found(said: Decoded) -> _Found:
     """The links in a text, and in what programs read that it holds encoded."""
-    said = decoded(text, turned=False)
     found: dict[Address, None] = {}
     whole = said.whole
     for one in said.texts:
@@ -120,7 +122,7 @@ def _named(purpose: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _spoken(purpose: str) -> Iterator[str]:
-    for one in _found(purpose).addresses:
+    for one in _found(decoded(purpose, turned=False)).addresses:
         yield one.text
 
 

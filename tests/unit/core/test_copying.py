@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from safeconduct.core.copying import Held, confidential, copied
+from safeconduct.core.decoding import MAX_CHARACTERS
 from safeconduct.core.fingerprints import GUARANTEED, Fingerprints, fingerprint
 from safeconduct.core.labels import Confidentiality, Label
 from safeconduct.core.manifest import FieldLabel, Returns
@@ -102,6 +103,8 @@ def test_where_fingerprints_are_missing_a_longer_text_is_a_copy(new: str) -> Non
 
 
 def test_what_cannot_be_read_as_a_whole_is_a_copy() -> None:
+    many = ["ab " * (MAX_CHARACTERS // 16)] * 2
+    assert copied(many, [held(TEXT)], KEY) == CONFIDENTIAL
     deep = TEXT[:30]
     for _ in range(6):
         deep = base64.b64encode(f"some words: {deep}".encode()).decode()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from safeconduct.core.decoding import MAX_CHARACTERS
 from safeconduct.core.egress import MAX_ADDRESSES
 from safeconduct.core.labels import BOTTOM, Confidentiality
 from safeconduct.core.links import Links, unvouched_links
@@ -173,6 +174,9 @@ def test_what_everybody_reads_and_what_nobody_reviewed_is_looked_at() -> None:
 def test_what_cannot_be_read_as_a_whole_is_said() -> None:
     many = " ".join(f"https://h{n}.example/" for n in range(MAX_ADDRESSES + 1))
     assert not unvouched_links(call({"next_step": many}), sending()).whole
+    halves = dict.fromkeys(("next_step", "find"), "x" * (MAX_CHARACTERS // 2 + 1))
+    assert not unvouched_links(call(halves), sending()).whole
+    assert unvouched_links(call({"find": halves["find"]}), sending()).whole
     deep = "x"
     for _ in range(6):
         deep = base64.b64encode(f"some words: {deep}".encode()).decode()
