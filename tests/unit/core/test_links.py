@@ -174,7 +174,8 @@ def test_what_everybody_reads_and_what_nobody_reviewed_is_looked_at() -> None:
 def test_what_cannot_be_read_as_a_whole_is_said() -> None:
     many = " ".join(f"https://h{n}.example/" for n in range(MAX_ADDRESSES + 1))
     assert not unvouched_links(call({"next_step": many}), sending()).whole
-    halves = dict.fromkeys(("next_step", "find"), "x" * (MAX_CHARACTERS // 2 + 1))
+    half = "x" * (MAX_CHARACTERS // 2 + 1)
+    halves: dict[str, Any] = {"next_step": half, "find": half}
     assert not unvouched_links(call(halves), sending()).whole
     assert unvouched_links(call({"find": halves["find"]}), sending()).whole
     deep = "x"
