@@ -303,6 +303,9 @@ class FactFinder:
             baselines=baselines,
             copied=copied,
             followed=self._state.followed(gathered.task.id, gathered.now_ms),
+            released=self.origins.granting.released(call, gathered)
+            if gathered.task.releases
+            else {},
         )
         try:
             given = policy_input(call, facts, policy.members)

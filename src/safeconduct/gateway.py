@@ -203,6 +203,7 @@ class Gateway:
             self._step(10)
             known = self.facts.remembers(gathered, admitted)
             self.facts.origins.see(call, gathered, permit.grant, admitted)
+            self.facts.origins.granting.keep(gathered.task.id, made.id, admitted)
             self._step(11)
             settled = True
             await self._recorder.done(made, admitted, known=known)

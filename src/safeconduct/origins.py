@@ -7,14 +7,13 @@ value that it no longer holds counts as never seen, which only makes an answer s
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Final, cast
 
 import msgspec
 
-from safeconduct.core import subgrants
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import BASIS
 from safeconduct.core.manifest import ADDRESS_ROLES, Argument
@@ -31,7 +30,7 @@ from safeconduct.core.request import request, request_origin
 from safeconduct.core.sightings import SHAPES, doubtful, sightings
 from safeconduct.core.verdict import Grant
 from safeconduct.core.writing import objects_named, objects_returned
-from safeconduct.led import Led
+from safeconduct.granting import Granting
 from safeconduct.ports import TaskState
 
 MAX_VALUES: Final = 10_000
@@ -102,7 +101,7 @@ class Origins:
     def __init__(self, state: TaskState) -> None:
         self._state = state
         self._sighted = Sighted()
-        self._led = Led()
+        self.granting = Granting()
 
     def of(self, call: Call, gathered: Gathered) -> dict[str, tuple[Origin, ...]]:
         """For each argument the places its exact value was seen; lists and addresses one by one,
@@ -110,19 +109,18 @@ class Origins:
         """
         manifest = gathered.tool.manifest
         declared = {} if manifest is None else manifest.arguments
-        led = self._led.values(call, gathered) if gathered.task.subgrants else {}
         found: dict[str, tuple[Origin, ...]] = {}
         for name, value in call.arguments.items():
             argument = declared.get(name, CONTENT)
             constant = CONSTANT if name in call.constrained else ()
             if argument.role not in ADDRESS_ROLES and not isinstance(value, list):
                 text = normalise(value, argument.role)
-                seen = () if text is None else self._of_value(gathered, argument, text, led)
+                seen = () if text is None else self._of_value(call, gathered, argument, text)
                 found[name] = (*constant, *seen)
                 continue
             values = cast("list[object]", value) if isinstance(value, list) else [value]
             each = {
-                text: (*constant, *self._of_value(gathered, argument, text, led))
+                text: (*constant, *self._of_value(call, gathered, argument, text))
                 for item in values
                 if (text := normalise(item, argument.role)) is not None
             }
@@ -182,17 +180,19 @@ class Origins:
 
         self._sighted.see(gathered.task.id, call.target, values, places)
         if gathered.task.subgrants:
-            self._led.see(call, gathered, [one for one in values if not written(one)])
+            self.granting.see(call, gathered, [one for one in values if not written(one)])
 
     def _of_value(
-        self, gathered: Gathered, argument: Argument, text: str, led: Mapping[int, frozenset[str]]
+        self, call: Call, gathered: Gathered, argument: Argument, text: str
     ) -> tuple[Origin, ...]:
         task, role = gathered.task, argument.role
         found = list(self._state.vouched(task.id, vouching_key(role, argument.type), text))
         asked = request_origin(task.purpose, task.purpose_source, text, role, argument.type)
         if asked is not None:
             found.insert(0, asked)
-        found += [subgrants.origin(number) for number, values in led.items() if text in values]
+        if task.subgrants or task.releases:
+            key = vouching_key(role, argument.type)
+            found += self.granting.origins(call, gathered, key, text)
         if role == "amount" and not vouched_for(found) and self._bounded(gathered, argument, text):
             found.append(Origin("bounded"))
         seen = self._sighted.origins(task.id, text) or self._put_together(task.id, text)

@@ -137,7 +137,7 @@ async def test_what_an_agent_wrote_into_the_page_does_not_lead(tmp_path: Path) -
 async def test_a_restart_leads_nowhere_until_the_page_is_read_again(tmp_path: Path) -> None:
     async with world(tmp_path) as task:
         await read(task)
-        task.rooms.facts.origins._led._tasks.clear()  # noqa: SLF001  what a restart forgets
+        task.rooms.facts.origins.granting._led.clear()  # noqa: SLF001  what a restart forgets
         assert (await send(task)).reason == "destination-not-allowed"
         await read(task)
         assert (await send(task)).reason is None

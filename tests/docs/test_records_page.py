@@ -117,6 +117,7 @@ async def calls(directory: Path) -> None:
         follow=[FOLLOW],
         directory=directory,
     ) as task:
+        own = task.task
         step = await task.call("crm.get_case", {"case_id": "C-1"}, case)
         await task.call("crm.get_case", {"case_id": "C-9"}, case)
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
@@ -137,12 +138,13 @@ async def calls(directory: Path) -> None:
         rules.answer = PolicyAnswer(permit=("all",))
         minutes = "Nobody outside this room may hear of it before the notary has."
         await task.call("crm.list_customers", {}, lambda: {"rows": [minutes]})
+        task.task = own
         for what in ({"decision": step.decision}, {"argument": "case_id", "value": "C-8"}):
             limits = {"calls": 1, "minutes": 1, "why": "so", "tool": "crm.get_case"}
             await release(task.rooms, {"task": task.task, **limits, **what}, "uid:0")
         rules.answer = PolicyAnswer(permit=("all",))
         await task.call("crm.get_case", {"case_id": "C-8"}, case)
-        await task.rooms.revoke("task", task.task, "uid:0")
+        await task.rooms.revoke("task", "t_child", "uid:0")
         await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
 

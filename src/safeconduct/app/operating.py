@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from safeconduct.app.noting import allowed
+from safeconduct.app.releasing import NotReleased, release
 from safeconduct.app.reloading import Reloading
 from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.audit.damage import Damaged
@@ -43,6 +44,7 @@ class Operating:
             "approvals": self._approvals,
             "answer": self._answer,
             "revoke": self._revoke,
+            "release": self._release,
             "consent": self._consented,
             "task": self._task,
             "status": self._status,
@@ -77,6 +79,12 @@ class Operating:
             raise OperatorError(f"revoke one of {', '.join(REVOCABLE)} by its id")
         await self._rooms.revoke(str(what), identifier, who)
         return {"revoked": {"what": what, "id": identifier}}
+
+    async def _release(self, request: Mapping[str, object], who: str) -> JSON:
+        try:
+            return await release(self._rooms, request, who)
+        except NotReleased as refused:
+            raise OperatorError(str(refused)) from None
 
     async def _consented(self, request: Mapping[str, object], who: str) -> JSON:
         upstream, user = str(request.get("upstream")), str(request.get("user"))

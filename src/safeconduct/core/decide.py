@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from safeconduct.core import releases, subgrants
 from safeconduct.core.checks import FIRST, NAMES, SECOND
 from safeconduct.core.checks.policy import UNMET, lacking
 from safeconduct.core.model import Call, Facts, standing
 from safeconduct.core.obligations import Setting
 from safeconduct.core.steering import chosen, relies
-from safeconduct.core.subgrants import used
 from safeconduct.core.verdict import (
     Answer,
     Decision,
@@ -98,7 +98,8 @@ def _grant(call: Call, facts: Facts) -> Grant:
         approval=None if approval is None else approval.id,
         chosen=chosen(call, facts),
         follows=facts.followed is not None and relies(call, facts),
-        subgrants=used(facts.provenance) if gathered.task.subgrants else (),
+        subgrants=subgrants.used(facts.provenance) if gathered.task.subgrants else (),
+        releases=releases.used(call, facts) if gathered.task.releases else (),
     )
 
 

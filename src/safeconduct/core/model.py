@@ -18,6 +18,7 @@ from safeconduct.core.labels import BOTTOM, Confidentiality, Label
 from safeconduct.core.manifest import SQL, Effect, ToolManifest, field_label
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, PurposeSource
+from safeconduct.core.release import Release
 from safeconduct.core.subgrants import Given
 from safeconduct.core.trace import Trace
 
@@ -100,7 +101,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     last showed a fresh SVID, which it must after `reattest_every` or `reattest_on_refusals`.
     `chain` are the tasks above it and their agents, nearest first. `reaches` is what limits the
     objects that it touches, by scope: its own limit, and those of what bounds it. `subgrants` are
-    what the user has it follow.
+    what the user has it follow, `releases` what persons let it send, or vouch for.
     """
 
     id: str
@@ -126,6 +127,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     chain: tuple[tuple[str, str], ...] = ()
     reaches: dict[str, tuple[Reach, ...]] = {}
     subgrants: tuple[Given, ...] = ()
+    releases: tuple[Release, ...] = ()
 
     @property
     def reattestation_due(self) -> bool:
@@ -279,7 +281,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `allowed` are the destinations on the manifest's lists; `provenance` holds the origins of each
     argument by name, and of each address by `name=value`; `baselines` are the amounts that objects
     had before this task, `followed` what a person has let it follow, and `copied` the highest label
-    of what the content repeats of what was read.
+    of what the content repeats of what was read. `released` are arguments all of which a released
+    result said, and that release.
     """
 
     gathered: Gathered
@@ -293,6 +296,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, int] = {}
     copied: Confidentiality = Confidentiality.public
     followed: Followed | None = None
+    released: dict[str, str] = {}
 
 
 def standing(call: Call, facts: Facts) -> ApprovalFacts | None:

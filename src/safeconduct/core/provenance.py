@@ -8,6 +8,7 @@ every value inside it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
@@ -29,7 +30,9 @@ Place = Literal[
     "named-field",
     "sub-granted",
     "trusted-field",
+    "endorsed",
     "bounded",
+    "request-words",
     "offered",
     "single-source",
     "named-source",
@@ -39,10 +42,10 @@ Place = Literal[
 """Where a value was seen, the strongest first.
 
 A value is `sub-granted` where the user has the task do what its source says, with this very tool. A
-trusted field is `named` where the request names what was read, or its row. An amount is `bounded`
-by a larger one that is vouched for. What anybody may have written was seen in a source that the
-request names, in a field that offers it, as the only value of its shape (`single`) or among
-others; or it was just seen.
+trusted field is `named` where the request names what was read, or its row. A person may have
+`endorsed` a value. An amount is `bounded` by a larger one that is vouched for. What anybody may
+have written was seen in a source that the request names, in a field that offers it, as the only
+value of its shape (`single`) or among others; or it was just seen.
 """
 
 NAMED: Final[frozenset[Place]] = frozenset(
@@ -50,7 +53,7 @@ NAMED: Final[frozenset[Place]] = frozenset(
 )
 """Places by which the user chose the value: one among many that only exist is not chosen."""
 
-VOUCHING: Final = NAMED | frozenset[Place]({"trusted-field", "bounded"})
+VOUCHING: Final = NAMED | frozenset[Place]({"trusted-field", "endorsed", "bounded"})
 """Places whose values may be used as control arguments."""
 
 REQUESTS: Final[dict[PurposeSource, Place]] = {
@@ -107,6 +110,17 @@ class Vouched(msgspec.Struct, frozen=True):
     named: bool = False
 
 
+Chosen = Literal["named-object", "named-field", "trusted-field"]
+"""What chose that which was read: an object that the request names exactly, words of the request,
+or nothing but what is on file.
+"""
+
+
+def value_digest(value: str) -> str:
+    """How a remembered value is looked up: the first 128 bits of its SHA-256, in hexadecimal."""
+    return hashlib.sha256(value.encode()).hexdigest()[:32]
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How a result came about, as far as its values are concerned.
 
@@ -115,7 +129,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     the value to the same system without a voucher, and `user` who may own rows.
     """
 
-    chosen: Literal["named-field", "trusted-field"] | None = None
+    chosen: Chosen | None = None
     names: Callable[[str], bool] = lambda _value: False
     written: Callable[[str], bool] = lambda _value: False
     user: str = ""

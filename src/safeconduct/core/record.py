@@ -6,7 +6,6 @@ arguments stand for themselves by their digest.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, assert_never
@@ -171,6 +170,8 @@ def _verdict(call: Call, gathered: Gathered, verdict: Verdict) -> JSON:
                 value["touches"] = touched
             if grant.approval is not None:
                 value["approval"] = grant.approval
+            if grant.releases:
+                value["releases"] = list(grant.releases)
             if grant.subgrants:
                 value["subgrants"] = list(grant.subgrants)
             if grant.follows:
@@ -304,11 +305,6 @@ MAX_WHERE: Final = 60
 """How much of a target and a path a record holds, in characters."""
 
 
-def value_digest(value: str) -> str:
-    """How a remembered value is looked up: the first 128 bits of its SHA-256, in hexadecimal."""
-    return hashlib.sha256(value.encode()).hexdigest()[:32]
-
-
 def approval_request(
     approval_id: str, decision_id: str, call: Call, gathered: Gathered, elevate: Elevate
 ) -> JSON:
@@ -328,5 +324,6 @@ def approval_request(
         "ttl_s": elevate.requirement.ttl_s,
         "requires": list(elevate.requirement.sources),
         "labels": label_value(gathered.task.labels),
-        "wheres": sorted({one for seen in elevate.requirement.origins.values() for one in seen}),
+        "wheres": list(elevate.requirement.wheres),
+        "values": list(elevate.requirement.values),
     }

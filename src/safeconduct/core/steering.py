@@ -45,6 +45,9 @@ ADDRESS_SOURCE: Final = "sink:destination"
 STEERING: Final = ("control-argument-unvouched", "call-unanchored", "content-unvouched")
 """What can be said of a call that something untrusted may have steered."""
 
+GRANTED: Final = frozenset({"sub-granted", "endorsed"})
+"""Places of values that a person let steer some tool, and no other."""
+
 CHOSEN_ONLY: Final = frozenset({Effect.delete, Effect.execute})
 """Effects on what the user chose alone: that a thing exists, and is trusted, is not enough."""
 
@@ -54,7 +57,7 @@ def carries(call: Call, facts: Facts) -> bool:
     request says, and a read whose every argument comes from a vouching place.
     """
     if facts.gathered.tool.effect.changes_state:
-        return not all(_requested(facts.provenance.get(name, ())) for name in call.arguments)
+        return not all(requested(facts.provenance.get(name, ())) for name in call.arguments)
     return bool(unvouched(call, facts))
 
 
@@ -63,7 +66,7 @@ def unvouched(call: Call, facts: Facts) -> list[str]:
     return [
         name
         for name, value in call.arguments.items()
-        if not (_bare(value) or vouched_for(facts.provenance.get(name, ())))
+        if not (bare(value) or vouched_for(facts.provenance.get(name, ())))
     ]
 
 
@@ -76,11 +79,11 @@ def chosen(call: Call, facts: Facts) -> Choice | None:
     """
     manifest, origins = facts.gathered.tool.manifest, facts.provenance
     declared = {} if manifest is None else manifest.arguments
-    # What a sub-grant leads to is read, but the lead ends there: it is for its own tools alone.
+    # What a person granted leads to is read, but the lead ends there: a grant is for its own tools.
     choosing = [
-        tuple([one for one in origins.get(name, ()) if one.place != "sub-granted"])
+        tuple([one for one in origins.get(name, ()) if one.place not in GRANTED])
         for name, value in call.arguments.items()
-        if not (_bare(value) or (name in declared and not declared[name].selects))
+        if not (bare(value) or (name in declared and not declared[name].selects))
     ]
     changed = facts.gathered.tool.effect.changes_state
     if not changed and not all(map(vouched_for, choosing)):
@@ -187,7 +190,7 @@ def _minor(call: Call, facts: Facts) -> bool:
     return reversible and tool.effect is Effect.write and not unvouched(call, facts)
 
 
-def _bare(value: object) -> bool:
+def bare(value: object) -> bool:
     """Whether a value chooses nothing: a switch, or an argument that is left out."""
     return value is None or type(value) is bool
 
@@ -209,7 +212,8 @@ def _satisfied(needs: Needs, origins: tuple[Origin, ...]) -> bool:
             return vouched_for(origins)
 
 
-def _requested(origins: tuple[Origin, ...]) -> bool:
+def requested(origins: tuple[Origin, ...]) -> bool:
+    """Whether the request itself says the value, or the policy does."""
     return any(one.place in _REQUESTED for one in origins)
 
 

@@ -53,7 +53,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     `chosen`: by whose choice the result comes, and so whether it may vouch for later arguments.
     `follows`: it is permitted by a person's yes to an earlier call. `subgrants`: by number, what
-    the user gave that it rests on.
+    the user gave that it rests on; `releases`: what persons did.
     """
 
     target: str
@@ -64,6 +64,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     chosen: Choice | None = None
     follows: bool = False
     subgrants: tuple[int, ...] = ()
+    releases: tuple[str, ...] = ()
 
 
 class Permit(msgspec.Struct, frozen=True, tag="permit"):

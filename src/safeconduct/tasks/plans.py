@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import AgentFacts, TaskFacts, UserFacts
 from safeconduct.core.provenance import PurposeSource
+from safeconduct.core.release import MAX_RELEASES, Release
 from safeconduct.core.subgrants import MAX_SUBGRANTS, Given
 from safeconduct.ports import Holder
 from safeconduct.tasks import kin
@@ -168,6 +169,36 @@ class Plans(Memories):
         """Whether so much more can be used up, and these objects be touched as well."""
         return all(bound.holds(spends, touches) for bound in _bounds(line, self._purses.peek))
 
+    def _release(self, record: Record) -> str | None:
+        """A person lets something go, or vouches for it: in a task that lives."""
+        task: str = record["task"]
+        line = self._writers_line(task)
+        if not line or kin.state_of(line) != "active":
+            return "task-unknown"
+        row = line[0].row
+        if len(row.releases) >= MAX_RELEASES or record["until_ms"] <= record["at_ms"]:
+            return "release"
+        one = Release(
+            id=record["release"],
+            tool=record["tool"],
+            left=record["calls"],
+            until_ms=record["until_ms"],
+            decision=record.get("of", ""),
+            key=record.get("key", ""),
+            value=record.get("value", ""),
+        )
+        releases = (*row.releases, one)
+        self._tasks.put(task, replace(row, releases=releases, version=row.version + 1))
+        return None
+
+    def _unlock(self, task: str, own: Kin, used: Collection[str]) -> None:
+        """Takes one call of each of these releases."""
+        row = self._tasks.peek(task) or own.row
+        releases = [
+            replace(one, left=one.left - 1) if one.id in used else one for one in row.releases
+        ]
+        self._tasks.put(task, replace(row, releases=tuple(releases)))
+
     def _follow(self, task: str, own: Kin, numbers: Collection[int]) -> None:
         """Takes one call of each of these sub-grants."""
         followed = {**own.row.followed}
@@ -214,6 +245,7 @@ class Plans(Memories):
             chain=tuple(zip(start.elders, start.actors, strict=False)),
             reaches=kin.reaches_of([_bound(start, row)]) if start.objects else {},
             subgrants=given(start, row) if start.subgrants else (),
+            releases=row.releases,
         )
         return self._bound(facts) if start.elders or start.windowed else facts
 

@@ -11,6 +11,7 @@ from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.limits import budgets
 from safeconduct.core.model import AgentFacts, ApprovalFacts, UserFacts
 from safeconduct.core.provenance import PurposeSource
+from safeconduct.core.release import Release
 from safeconduct.core.subgrants import SubGrant
 
 
@@ -69,7 +70,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     """What changes about a task. `version` rises with all that a decision depends on, `changes`
     with what the decisions of its children depend on; `unattested` and `suspect` count permits and
     refusals since the agent last showed a fresh SVID. `touched` are objects, by scope with a limit,
-    `followed` permits by sub-grant.
+    `followed` permits by sub-grant, `releases` what persons let it send, or vouch for.
     """
 
     version: int = 0
@@ -79,6 +80,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
     touched: dict[str, frozenset[str]] = {}
     followed: dict[int, int] = {}
+    releases: tuple[Release, ...] = ()
     refusals: int = 0
     state: Literal["active", "ended", "revoked"] = "active"
 

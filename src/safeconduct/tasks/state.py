@@ -82,6 +82,7 @@ class TaskState(Forgetting):
             "revocation": self._revocation,
             "svid": self._svid,
             "pin": self._pin,
+            "release": self._release,
             "config": self._config,
             "hold": self._hold,
             "retention": self._retention,
@@ -170,6 +171,9 @@ class TaskState(Forgetting):
         following: list[int] = record.get("subgrants", [])
         if following and not _open(line[0], following, record["at_ms"]):
             return "sub-grant"
+        releases: list[str] = record.get("releases", [])
+        if releases and not _good(line[0], releases, record):
+            return "release"
         followed = self._following(record)
         if followed is None and record.get("follows"):
             return "followed"
@@ -180,6 +184,8 @@ class TaskState(Forgetting):
         self._spend(task, line, spends, touches)
         if following:
             self._follow(task, line[0], following)
+        if releases:
+            self._unlock(task, line[0], releases)
         return None
 
     def _following(self, record: Record) -> Followed | None:
@@ -438,3 +444,9 @@ def _open(own: Kin, following: list[int], now_ms: int) -> bool:
     """Whether each of these sub-grants has a call left."""
     left = {one.number for one in given(*own) if one.left > 0 and now_ms < one.until_ms}
     return left.issuperset(following)
+
+
+def _good(own: Kin, releases: list[str], record: Record) -> bool:
+    """Whether each of these releases has a call of this tool left."""
+    left = {one.id for one in own.row.releases if one.lets(record["tool"], record["at_ms"])}
+    return left.issuperset(releases)

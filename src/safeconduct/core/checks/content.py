@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.links import unvouched_links
 from safeconduct.core.model import Call, Facts
-from safeconduct.core.steering import asking, carries, plausible
+from safeconduct.core.releases import held
+from safeconduct.core.steering import asking, plausible
 from safeconduct.core.verdict import Deny, Elevate
 
 INSPECTOR: Final = "inspector"
@@ -39,7 +40,7 @@ def content(call: Call, facts: Facts) -> Deny | Elevate | None:
 def _copies(call: Call, facts: Facts) -> bool:
     """Whether a change repeats what is too confidential for its sink, and the request does not."""
     tool = facts.gathered.tool
-    return tool.effect.changes_state and facts.copied > tool.clearance and carries(call, facts)
+    return tool.effect.changes_state and facts.copied > tool.clearance and held(call, facts)
 
 
 def _linked(call: Call, facts: Facts) -> Deny | Elevate | None:

@@ -7,6 +7,7 @@ The check does not look for leaked text. It asks what the task *could* leak: eve
 from __future__ import annotations
 
 from safeconduct.core.model import Call, Facts
+from safeconduct.core.releases import held
 from safeconduct.core.steering import addresses, carries, doubts, steered
 from safeconduct.core.verdict import Deny, Elevate
 
@@ -15,9 +16,9 @@ def flow(call: Call, facts: Facts) -> Deny | Elevate | None:
     """Refuses flows above the sink's clearance and actions that untrusted content steers."""
     gathered = facts.gathered
     labels, tool = gathered.task.labels, gathered.tool
-    if carries(call, facts):
-        if not labels.has_sink:
-            return Deny("flow-mixed")
+    if not labels.has_sink and carries(call, facts):
+        return Deny("flow-mixed")
+    if held(call, facts):
         if labels.confidentiality > tool.clearance:
             return Deny("flow-confidentiality")
         if labels.readers is not None and not _within(call, facts, labels.readers):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from safeconduct.core.model import Call, Facts
+from safeconduct.core.releases import held
 from safeconduct.core.steering import (
     ADDRESS_SOURCE,
     addresses,
     asking,
-    carries,
     covered,
     followed,
     plausible,
@@ -34,6 +34,6 @@ def sink(call: Call, facts: Facts) -> Deny | Elevate | None:
     if strange and not plausible(call, facts):
         return Deny("destination-not-allowed")
     refused = manifest.sink.categories_refused
-    if carries(call, facts) and not facts.gathered.task.labels.categories.isdisjoint(refused):
+    if held(call, facts) and not facts.gathered.task.labels.categories.isdisjoint(refused):
         return Deny("category-refused")
     return asking(call, facts, ADDRESS_SOURCE) if strange else None

@@ -1,0 +1,50 @@
+"""`safeconduct release`: what the operator says reaches the gateway as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safeconduct.cli import main, output, release
+
+COMMON = ["--task", "t_1", "--tool", "email.send", "--why", "she asked"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["result", "--decision", "d_1"],
+            {"decision": "d_1", "calls": 1, "minutes": 5},
+        ),
+        (
+            ["value", "--argument", "to", "--value", "a@b.example", "--calls", "3"],
+            {"argument": "to", "value": "a@b.example", "calls": 3, "minutes": 5},
+        ),
+    ],
+)
+def test_it_asks_the_gateway(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    expected: dict[str, Any],
+) -> None:
+    asked: list[Mapping[str, object]] = []
+
+    def ask(path: Path, said: str, **request: object) -> Mapping[str, Any]:
+        assert (path.name, said) == ("operator.sock", "release")
+        asked.append({name: value for name, value in request.items() if value is not None})
+        return {"release": "r_1"}
+
+    monkeypatch.setattr(release, "ask", ask)
+    assert main.main(["init", str(tmp_path / "gateway")]) == output.OK
+    capsys.readouterr()
+    line = ["release", *words, *COMMON, "--config", str(tmp_path / "gateway")]
+    assert main.main(line) == output.OK
+    assert asked == [{"task": "t_1", "tool": "email.send", "why": "she asked", **expected}]
+    calls = expected["calls"]
+    assert capsys.readouterr().out == f"released r_1: {calls} of email.send in 5 min\n"
