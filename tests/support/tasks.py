@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from safeconduct.core.labels import BOTTOM, Label
-from safeconduct.core.record import label_value, value_digest
+from safeconduct.core.provenance import value_digest
+from safeconduct.core.record import label_value
 
 AGENT: Final = "spiffe://crm.example/agents/copilot"
 DIGEST: Final = "sha256:" + "1" * 64

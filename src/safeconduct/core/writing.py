@@ -15,8 +15,8 @@ from safeconduct.core.evidence import MAX_OBJECTS
 from safeconduct.core.labels import Label
 from safeconduct.core.model import Call, Facts, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
-from safeconduct.core.provenance import decimal, normalise, vouched_for
-from safeconduct.core.record import JSON, label_value, value_digest
+from safeconduct.core.provenance import decimal, normalise, value_digest, vouched_for
+from safeconduct.core.record import JSON, label_value
 from safeconduct.core.vouching import structured
 
 MAX_WRITTEN: Final = 4096

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import ApprovalFacts, Followed
-from safeconduct.core.provenance import Origin
-from safeconduct.core.record import value_digest
+from safeconduct.core.provenance import Origin, value_digest
 from safeconduct.core.steering import ADDRESS_SOURCE, ASKED_SOURCE
 from safeconduct.core.writing import written_digest
 from safeconduct.tasks import kin

@@ -10,8 +10,8 @@ from safeconduct.core.evidence import MAX_OBJECTS
 from safeconduct.core.labels import Integrity, Label
 from safeconduct.core.manifest import Argument, FieldLabel, Returns, Role
 from safeconduct.core.paths import MAX_VALUES
-from safeconduct.core.provenance import Origin, normalise
-from safeconduct.core.record import label_value, value_digest
+from safeconduct.core.provenance import Origin, normalise, value_digest
+from safeconduct.core.record import label_value
 from safeconduct.core.writing import (
     MAX_WRITTEN,
     PER_RECORD,
