@@ -14,7 +14,7 @@ from safeconduct.core import subgrants
 from safeconduct.core.admit import Admitted
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.provenance import Origin, decimal, normalise
-from safeconduct.core.record import value_digest
+from safeconduct.core.provenance import value_digest
 from safeconduct.core.sightings import sightings
 from safeconduct.ports import JSON
 

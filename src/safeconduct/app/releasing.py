@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from safeconduct.core.manifest import Argument
 from safeconduct.core.provenance import normalise, vouching_key
-from safeconduct.core.record import value_digest
+from safeconduct.core.provenance import value_digest
 from safeconduct.core.release import MAX_CALLS, MAX_MINUTES
 from safeconduct.ports import JSON, LedgerConflict
 from safeconduct.rooms import Rooms, new_id
