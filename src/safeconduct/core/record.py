@@ -18,7 +18,7 @@ from safeconduct.core.limits import spends, touches
 from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import Vouched, decimal
+from safeconduct.core.provenance import Vouched, decimal, value_digest
 from safeconduct.core.recorded_input import WHOLE, unrecorded
 from safeconduct.core.trace import recorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
