@@ -203,8 +203,12 @@ class Origins:
         words = text.split()
         if not 1 < len(words) <= MAX_WORDS:
             return ()
-        seen = [self._sighted.origins(task, word.strip(MARKS)) for word in words]
-        return max((one[-1:] for one in seen), key=lambda one: _rank(one[0])) if all(seen) else ()
+        seen: list[tuple[Origin, ...]] = []
+        for word in words:  # most texts are the agent's own, and end at the first word
+            if not (places := self._sighted.origins(task, word.strip(MARKS))):
+                return ()
+            seen.append(places[-1:])
+        return max(seen, key=lambda one: _rank(one[0]))
 
     def _bounded(self, gathered: Gathered, argument: Argument, text: str) -> bool:
         """Whether an amount is at most what the request or a trusted field says, and a little."""
