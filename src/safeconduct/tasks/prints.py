@@ -23,17 +23,11 @@ from safeconduct.core.labels import Confidentiality
 MAX_MEMORIES: Final = 64
 """Of how many memories fingerprints are kept at hand; with half a megabyte each, 32 MB at worst."""
 
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS key (mark BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS memories (
-    memory TEXT PRIMARY KEY, results INTEGER NOT NULL, highest INTEGER NOT NULL,
-    full INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS prints (
-    memory TEXT NOT NULL, task TEXT NOT NULL, level INTEGER NOT NULL, numbers BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS by_memory ON prints (memory);
-"""
+_TABLES: Final = (
+    "key (mark BLOB NOT NULL)",
+    "prints (memory TEXT NOT NULL, task TEXT NOT NULL, level INTEGER NOT NULL, numbers BLOB)",
+    "memories (memory TEXT PRIMARY KEY, results INTEGER, highest INTEGER, full INTEGER)",
+)
 
 
 class PrintsUnusable(OSError):
@@ -51,11 +45,17 @@ class Prints:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
             # What is forgotten leaves no bytes behind.
             self._db.execute("PRAGMA secure_delete = ON")
-            self._db.executescript(_TABLES)
-            self._marked()
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                for table in _TABLES:
+                    self._db.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+                self._db.execute("CREATE INDEX IF NOT EXISTS by_memory ON prints (memory)")
+                self._marked()
+            # From now on what is written has to survive a loss of power.
+            self._db.execute("PRAGMA synchronous = FULL")
         except (sqlite3.Error, PrintsUnusable) as error:
             self._db.close()
             raise PrintsUnusable(
