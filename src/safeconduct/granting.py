@@ -7,14 +7,13 @@ and goes nowhere, until it is read again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, cast
 
 from safeconduct.core import subgrants
 from safeconduct.core.admit import Admitted
 from safeconduct.core.model import Call, Gathered
-from safeconduct.core.provenance import Origin, decimal, normalise
-from safeconduct.core.provenance import value_digest
+from safeconduct.core.provenance import Origin, decimal, normalise, value_digest
 from safeconduct.core.sightings import sightings
 from safeconduct.ports import JSON
 
@@ -68,6 +67,13 @@ class Granting:
             self._size += admitted.size
             while self._size > MAX_KEPT:
                 self._size -= self._kept.popitem(last=False)[1][1]
+
+    def forget(self, forgotten: Callable[[str], bool]) -> None:
+        """Forgets what was read by tasks."""
+        for task in [one for one in self._led if forgotten(one)]:
+            del self._led[task]
+        for one in [one for one in self._kept if forgotten(one[0])]:
+            self._size -= self._kept.pop(one)[1]
 
     def keeps(self, task: str, decision: str) -> bool:
         """Whether the result of a decision of this task is at hand."""

@@ -116,6 +116,26 @@ async def test_a_person_s_no_is_final_for_these_bytes(gateway: Installed) -> Non
         assert await sent(tools, gateway.customer, "no") == "approval-denied"
 
 
+async def test_a_person_vouches_for_an_address_once(gateway: Installed) -> None:
+    task, address = await gateway.task(), "new@elsewhere.example"
+    async with gateway.tools(task) as tools:
+        await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
+        assert await sent(tools, address, "yes") == "destination-not-allowed"
+        given = ("--task", task.task, "--tool", "mail.send", "--why", "rang her up")
+        value = ("--argument", "to", "--value", address)
+        code, said = await gateway.operate("release", "value", *given, *value)
+        assert (code, said["calls"], said["tool"]) == (0, 1, "mail.send")
+        # The scope still needs a yes of its own.
+        assert await sent(tools, address, "yes") == "approval-required"
+        code, error = await gateway.operate("release", "result", *given, "--decision", "d_0")
+        assert code != 0
+        assert "is not at hand" in error
+    log = output.log_of(load(gateway.directory))
+    (record,) = [one for one in read(log, task=task.task) if one["kind"] == "release"]
+    assert (record["why"], record["argument"]) == ("rang her up", "to")
+    assert record["by"].startswith("uid:")
+
+
 async def test_a_revoked_task_does_nothing_more_and_the_record_explains_it(
     gateway: Installed,
 ) -> None:

@@ -82,6 +82,19 @@ def test_the_latest_results_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not held.keeps("t_2", "d_2")
 
 
+def test_who_is_forgotten_left_nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(granting, "MAX_KEPT", 10)
+    held = Granting()
+    for name in ("t_1", "t_2"):
+        seen(held, ["a"], following(name))
+        held.keep(name, "d_1", result("12345"))
+    held.forget(lambda name: name == "t_1")
+    assert [led(held, "a", name) for name in ("t_1", "t_2")] == [False, True]
+    assert [held.keeps(name, "d_1") for name in ("t_1", "t_2")] == [False, True]
+    held.keep("t_2", "d_2", result("12345"))
+    assert held.keeps("t_2", "d_1")
+
+
 def test_an_argument_is_released_only_as_a_whole() -> None:
     held = Granting()
     held.keep("t_1", "d_1", result("one two"))

@@ -184,6 +184,7 @@ class Operating:
         except LedgerConflict:
             raise OperatorError(HELD) from None
         rooms.prints.forget(rooms.state.forgotten)
+        rooms.facts.origins.granting.forget(rooms.state.forgotten)
         return {"pseudonym": gone.pseudonym, "kids": list(gone.kids)}
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:

@@ -29,8 +29,8 @@ Place = Literal[
     "policy-constant",
     "named-field",
     "sub-granted",
-    "trusted-field",
     "endorsed",
+    "trusted-field",
     "bounded",
     "request-words",
     "offered",
@@ -48,12 +48,15 @@ have written was seen in a source that the request names, in a field that offers
 value of its shape (`single`) or among others; or it was just seen.
 """
 
-NAMED: Final[frozenset[Place]] = frozenset(
-    {"user-request", "app-request", "policy-constant", "named-field", "sub-granted"}
+GRANTED: Final = frozenset[Place]({"sub-granted", "endorsed"})
+"""Places by which a person lets a value steer some tool, so often, and no other."""
+
+NAMED: Final = GRANTED | frozenset[Place](
+    {"user-request", "app-request", "policy-constant", "named-field"}
 )
 """Places by which the user chose the value: one among many that only exist is not chosen."""
 
-VOUCHING: Final = NAMED | frozenset[Place]({"trusted-field", "endorsed", "bounded"})
+VOUCHING: Final = NAMED | frozenset[Place]({"trusted-field", "bounded"})
 """Places whose values may be used as control arguments."""
 
 REQUESTS: Final[dict[PurposeSource, Place]] = {

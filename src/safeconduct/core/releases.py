@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from safeconduct.core.model import Call, Facts
-from safeconduct.core.provenance import VOUCHING, Origin
+from safeconduct.core.provenance import GRANTED, NAMED, Origin
 from safeconduct.core.steering import addresses, bare, carries, requested
 
 
@@ -47,10 +47,10 @@ def used(call: Call, facts: Facts) -> tuple[str, ...]:
 
 
 def _endorsed(provenance: Mapping[str, tuple[Origin, ...]]) -> set[str]:
-    """Those that vouch for a value for which nothing else does."""
+    """Those of values that the user did not name anyway."""
     found: set[str] = set()
     for origins in provenance.values():
         places = {one.place for one in origins}
-        if "endorsed" in places and places.isdisjoint(VOUCHING - {"endorsed"}):
+        if "endorsed" in places and places.isdisjoint(NAMED - GRANTED):
             found.update(one.where for one in origins if one.place == "endorsed")
     return found

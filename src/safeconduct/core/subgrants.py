@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from safeconduct.core.manifest import Effect, Manifest, ToolManifest
-from safeconduct.core.provenance import NAMED, Origin, normalise
+from safeconduct.core.provenance import GRANTED, NAMED, Origin, normalise
 
 MAX_SUBGRANTS: Final = 8
 """How many one task may be given in all."""
@@ -69,7 +69,7 @@ def used(provenance: Mapping[str, tuple[Origin, ...]]) -> tuple[int, ...]:
     found: set[int] = set()
     for origins in provenance.values():
         places = {one.place for one in origins}
-        if "sub-granted" in places and places.isdisjoint(NAMED - {"sub-granted"}):
+        if "sub-granted" in places and places.isdisjoint(NAMED - GRANTED):
             found.update(
                 int(one.where.removeprefix(_NAME)) for one in origins if one.place == "sub-granted"
             )

@@ -63,9 +63,10 @@ def test_what_the_user_named_anyway_uses_nothing() -> None:
         "id": (Origin("user-request"), origin(0)),
         "to": (origin(2), origin(1), Origin("seen", "crm.get_case:body")),
         "amount_minor": (Origin("trusted-field"), origin(3)),
+        "account": (Origin("endorsed", "r_1"), origin(4)),
         "next_step": (),
     }
-    assert used(provenance) == (1, 2, 3)
+    assert used(provenance) == (1, 2, 3, 4)
 
 
 @pytest.mark.parametrize(
