@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from bench import identity, load, policy, replays, rivals
+from bench import identity, load, origins, policy, replays, rivals
 from bench.figures import Found, Slice, percentile, summary
 from bench.memory import growth
 from bench.processes import cpu_s, free_port, resident_bytes, running
@@ -141,6 +141,11 @@ async def main(given: argparse.Namespace) -> None:
         f"what the rules say: {ruled['rego_us']} us CPU for 200 rules in Rego, "
         f"{ruled['own_process_us']} us in a process of their own, {ruled['cedar_us']} us in Cedar"
     )
+    flows = await origins.measured(rounds)
+    print(
+        f"where its values come from: {flows['many_us']} us CPU with {origins.MANY} values in the"
+        f" index of the task, {flows['few_us']} us with {origins.FEW}"
+    )
     # In a thread, as what writes its log runs a loop of its own.
     replayed = await asyncio.to_thread(replays.measured, min(given.rounds, replays.ROUNDS))
     print(
@@ -148,7 +153,8 @@ async def main(given: argparse.Namespace) -> None:
         f"{replayed['cedar cedar']} in Cedar, {replayed['rego cedar']} from one to the other"
     )
     ruled |= {"replays_per_cpu_s": replayed}
-    print(json.dumps(answer | {"identity": known, "policy": ruled, "missing": missing}))
+    ours = {"identity": known, "policy": ruled, "origins": flows}
+    print(json.dumps(answer | ours | {"missing": missing}))
 
 
 def options() -> argparse.ArgumentParser:

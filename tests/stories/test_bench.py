@@ -32,6 +32,7 @@ def test_two_short_rounds_end_in_one_line_of_json() -> None:
     identity, ruled = answer.pop("identity"), answer.pop("policy")
     assert 0 < ruled["own_process_gateway_us"] < ruled["own_process_us"]
     assert 0 < identity["cached_us"] < identity["uncached_us"]
+    assert answer.pop("origins").keys() == {"few_us", "many_us"}
     assert list(answer) == ["direct", "null", "full", "full_2025"]
     for found in answer.values():
         assert found["p99_us"] >= found["p50_us"] > 0
