@@ -86,13 +86,16 @@ class Permit(msgspec.Struct, frozen=True, tag="permit"):
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     """What a person must say yes to. `sources` are the checks and rules that ask for it, `origins`
-    by argument the places where values were seen that nobody vouches for.
+    by argument the places where its value was seen; `values` and `wheres` are what a yes may hold
+    for besides: the digests of what steers the call, and fields of results.
     """
 
     templates: tuple[str, ...]
     sources: tuple[str, ...]
     ttl_s: int
     origins: dict[str, tuple[str, ...]] = {}
+    values: tuple[str, ...] = ()
+    wheres: tuple[str, ...] = ()
 
 
 class Elevate(msgspec.Struct, frozen=True, tag="elevate"):
