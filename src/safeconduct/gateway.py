@@ -202,7 +202,7 @@ class Gateway:
             # 10 remember and 11 outcome: both durable before delivery, in one flush.
             self._step(10)
             known = self.facts.remembers(gathered, admitted)
-            self.facts.origins.see(call, gathered, permit.grant, admitted)
+            self.facts.origins.see(call, gathered, permit.grant, admitted, made.id)
             self.facts.origins.granting.keep(gathered.task.id, made.id, admitted)
             self._step(11)
             settled = True

@@ -106,7 +106,8 @@ class Granting:
             kept = self._kept.get((task.id, one.decision))
             if kept is None or not one.lets(call.target, gathered.now_ms):
                 continue
-            said = {*sightings(kept[0]), *_scalars(kept[0])}
+            values, _ = sightings(kept[0])
+            said = {*values, *_scalars(kept[0])}
             for name, value in call.arguments.items():
                 if name not in found and _within(value, said):
                     found[name] = one.id

@@ -7,7 +7,7 @@ value that it no longer holds counts as never seen, which only makes an answer s
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Final, cast
@@ -23,18 +23,24 @@ from safeconduct.core.provenance import (
     Place,
     Reading,
     normalise,
+    offered,
+    single,
     vouched_for,
     vouching_key,
 )
 from safeconduct.core.request import request, request_origin
-from safeconduct.core.sightings import SHAPES, doubtful, sightings
-from safeconduct.core.verdict import Grant
+from safeconduct.core.sightings import SHAPES, doubtful, own_fields, sightings
+from safeconduct.core.steering import OWN_FIELD
+from safeconduct.core.verdict import Choice, Grant
 from safeconduct.core.writing import objects_named, objects_returned
 from safeconduct.granting import Granting
 from safeconduct.ports import TaskState
 
 MAX_VALUES: Final = 10_000
 """How many sightings of one task are kept, the first: what is not among them was never seen."""
+
+MAX_BLIND: Final = 10_000
+"""Of how many tasks it is known that some of what they read is not."""
 
 MAX_PLACES: Final = 4
 """How many places of one value are kept, the strongest and those that speak against it first."""
@@ -52,8 +58,7 @@ CONTENT: Final = Argument(role="content")
 CONSTANT: Final = (Origin("policy-constant"),)
 
 _Seen = dict[str, tuple[Origin, ...]]
-Places = Callable[[str, str], tuple[Place, ...]]
-"""The places, the strongest first, of a value that stood at a path."""
+_POINTING: Final = frozenset[Choice]({"named-object", "named-field", "single-source"})
 
 
 class Sighted:
@@ -61,22 +66,29 @@ class Sighted:
 
     def __init__(self) -> None:
         self._tasks: OrderedDict[str, _Seen] = OrderedDict()
+        self._blind: OrderedDict[str, None] = OrderedDict()
         self._size = 0
 
-    def see(self, task: str, target: str, values: dict[str, str], places: Places) -> None:
-        """Takes in the values of a result."""
+    def see(self, task: str, values: Mapping[str, tuple[Origin, ...]]) -> None:
+        """Takes in the values of a result, and where they stood."""
         seen = self._tasks.setdefault(task, {})
         self._tasks.move_to_end(task)
         before = len(seen)
-        for value, path in values.items():
+        for value, places in values.items():
             known = seen.get(value, ())
             if known or len(seen) < MAX_VALUES:
-                where = f"{target}:{path}"
-                new = {*known, *(Origin(place, where) for place in places(value, path))}
-                seen[value] = tuple(sorted(new, key=_rank)[:MAX_PLACES])
+                seen[value] = tuple(sorted({*known, *places}, key=_rank)[:MAX_PLACES])
         self._size += len(seen) - before
         while self._size > MAX_ALL and len(self._tasks) > 1:
-            self._size -= len(self._tasks.popitem(last=False)[1])
+            name, gone = self._tasks.popitem(last=False)
+            self._size -= len(gone)
+            self._blind[name] = None
+            if len(self._blind) > MAX_BLIND:
+                self._blind.popitem(last=False)
+
+    def whole(self, task: str) -> bool:
+        """Whether the index holds all that the task has read."""
+        return task not in self._blind and len(self._tasks.get(task, {})) < MAX_VALUES
 
     def origins(self, task: str, value: str) -> tuple[Origin, ...]:
         """Where the task saw this value, if it did. What once stood among others of its shape is
@@ -124,15 +136,14 @@ class Origins:
                 for item in values
                 if (text := normalise(item, argument.role)) is not None
             }
-            # A list as a whole is vouched for only where every one of its values is.
+            # A list as a whole is as good as its least good value.
             complete = bool(each) and len(each) == len(set(map(repr, values)))
-            complete = complete and all(map(vouched_for, each.values()))
             whole = [one for origins in each.values() for one in origins]
-            if not complete:
-                whole = [one for one in whole if not vouched_for((one,))]
+            for enough in (vouched_for, single, offered):
+                if not (complete and all(map(enough, each.values()))):
+                    whole = [one for one in whole if not enough((one,))]
             found[name] = tuple(dict.fromkeys(whole))
-            if argument.role in ADDRESS_ROLES:
-                found.update({f"{name}={text}": origins for text, origins in each.items()})
+            found.update({f"{name}={text}": origins for text, origins in each.items()})
         return found
 
     def reading(self, gathered: Gathered, grant: Grant) -> Reading:
@@ -161,33 +172,53 @@ class Origins:
             return admitted
         return msgspec.structs.replace(admitted, label=label)
 
-    def see(self, call: Call, gathered: Gathered, grant: Grant, admitted: Admitted) -> None:
+    def see(
+        self, call: Call, gathered: Gathered, grant: Grant, admitted: Admitted, decision: str
+    ) -> None:
         """Takes in everything that the agent is about to see."""
-        tool, values = gathered.tool, sightings(admitted.result)
+        tool, task = gathered.tool, gathered.task.id
+        values, whole = sightings(admitted.result)
         beside, several = doubtful(tool, values)
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
         offering = {path.removeprefix("$."): said.offers for path, said in fields.items()}
-
-        written = partial(self._state.written, gathered.tenant, tool.system)
+        own = own_fields(tool)
+        pointed = grant.chosen in _POINTING and whole and self._sighted.whole(task)
 
         def places(value: str, path: str) -> tuple[Place, ...]:
-            pointed = grant.chosen in ("named-field", "single-source")
-            if not pointed or value in beside or written(value):
+            if not pointed or value in beside or self._written(gathered, value):
                 return ("seen",)
             source: Place = "named-source" if value in several else "single-source"
             offers = any(SHAPES[role].fullmatch(value) for role in offering.get(path, ()))
             return ("offered", source) if offers else (source,)
 
-        self._sighted.see(gathered.task.id, call.target, values, places)
+        def where(path: str) -> str:
+            # In what a system itself fills in, other values are of the same kind.
+            return f"{call.target}:{path}" + (f"{OWN_FIELD}{decision}" if path in own else "")
+
+        self._sighted.see(
+            task,
+            {
+                value: tuple([Origin(place, where(path)) for place in places(value, path)])
+                for value, path in values.items()
+            },
+        )
+
         if gathered.task.subgrants:
-            self.granting.see(call, gathered, [one for one in values if not written(one)])
+            own_values = [one for one in values if not self._written(gathered, one)]
+            self.granting.see(call, gathered, own_values)
+
+    def _written(self, gathered: Gathered, value: str) -> bool:
+        return self._state.written(gathered.tenant, gathered.tool.system, value)
 
     def _of_value(
         self, call: Call, gathered: Gathered, argument: Argument, text: str
     ) -> tuple[Origin, ...]:
         task, role = gathered.task, argument.role
         found = list(self._state.vouched(task.id, vouching_key(role, argument.type), text))
-        asked = request_origin(task.purpose, task.purpose_source, text, role, argument.type)
+        marked = role == "content" and argument.needs == "vouched"
+        asked = request_origin(
+            task.purpose, task.purpose_source, text, role, argument.type, marked=marked
+        )
         if asked is not None:
             found.insert(0, asked)
         if task.subgrants or task.releases:
@@ -219,7 +250,7 @@ class Origins:
         ceiling = self._state.ceiling(task.id, vouching_key(argument.role, argument.type))
         limits = [] if ceiling is None else [ceiling]
         if task.purpose_source != "agent":
-            limits += request(task.purpose).amounts
+            limits += request(task.purpose).prices
         share = amount * BASIS / (BASIS + argument.above_bps)
         return any(share <= Decimal(limit) for limit in limits)
 

@@ -75,6 +75,8 @@ def merge(requirements: Sequence[Requirement]) -> Requirement:
         sources=tuple(sorted({item for one in requirements for item in one.sources})),
         ttl_s=min(one.ttl_s for one in requirements),
         origins={name: seen for one in requirements for name, seen in one.origins.items()},
+        values=tuple(sorted({item for one in requirements for item in one.values})),
+        wheres=tuple(sorted({item for one in requirements for item in one.wheres})),
     )
 
 

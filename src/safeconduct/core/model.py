@@ -250,11 +250,13 @@ class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """A person's yes to values from certain fields (`wheres`), as far as it goes: for further calls
-    of the task, so many, until a time, and while its labels are no higher than they were.
+    """A person's yes to certain values (by their digests) and to others of the same fields of the
+    same results (`wheres`), as far as it goes: for further calls of the task, so many, until a
+    time, and while its labels are no higher than they were.
     """
 
     wheres: frozenset[str]
+    values: frozenset[str]
     left: int
     until_ms: int
     labels: Label

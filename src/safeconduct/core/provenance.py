@@ -66,6 +66,10 @@ REQUESTS: Final[dict[PurposeSource, Place]] = {
 }
 
 
+QUOTED: Final = "quoted"
+"""Where in the request a value stands that has quotes around it."""
+
+
 class Origin(msgspec.Struct, frozen=True):
     """One place where a value was seen in this task; `where` is a tool and field path, if any."""
 
@@ -166,9 +170,14 @@ def normalise(value: object, role: Role = "content") -> str | None:
     return None
 
 
-@lru_cache(maxsize=4096)
 def decimal(text: str) -> str | None:
     """A number in its shortest decimal form, or None: `12.50` is `12.5`, `1,250.00` is `1250`."""
+    # What is kept of a text at all is short.
+    return _decimal(text) if len(text) <= 2 * MAX_NUMBER else None
+
+
+@lru_cache(maxsize=4096)
+def _decimal(text: str) -> str | None:
     whole, point, rest = text.partition(".")
     groups = whole.lstrip("-").split(",")
     if len(groups) > 1 and not (

@@ -8,11 +8,19 @@ and "#12" do.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from safeconduct.core.manifest import Role
-from safeconduct.core.provenance import REQUESTS, Origin, PurposeSource, decimal, normalise
+from safeconduct.core.provenance import (
+    QUOTED,
+    REQUESTS,
+    Origin,
+    PurposeSource,
+    decimal,
+    normalise,
+)
 
 _GAP: Final = re.compile(r"\s+|(?<!\d)[,;]|[,;](?!\d)")
 """What stands between two words: white space, commas and semicolons, except inside a number."""
@@ -83,59 +91,79 @@ class Request:
     def __init__(self, text: str) -> None:
         plain = [word for word in _GAP.split(_SENTENCE.sub(". ", text)) if word]
         self.words = frozenset(form for word in plain for form in _forms(word))
-        self._folded = frozenset(word.casefold() for word in self.words)
         self._text = f" {' '.join(text.split())} "
+        self._folded = self._text.casefold()
         self._bare = [bare(word).upper() for word in plain]
-        numbers = (decimal(word) for word in self.words)
-        self.amounts = frozenset(number for number in numbers if number is not None)
+        self._bearing = _bearing(plain)
+        self.amounts, self.prices = _amounts(text)
         self._ids = frozenset(_ids(plain))
-        self._dates = frozenset(_dates(self._text.casefold()))
+        self._dates = frozenset(_dates(self._folded))
 
     def names(self, role: Role, value: str, resource_type: str | None = None) -> bool:
-        """Whether the request names this value, in the form of its role.
-
-        Content may be put together from the request's words and those that bear no content: it says
-        nothing that the user did not.
-        """
+        """Whether the request names this value, in the form of its role."""
+        if role == "amount":
+            return value in self.amounts
+        if value.casefold() in _COMMON:
+            return False
         match role:
-            case "amount":
-                return value in self.amounts
             case "object-id" if value.isdigit() and len(value) < _SHORT:
                 return self._names_id(value, resource_type)
             case "account":
                 return value in self.words or self._in_groups(value)
             case "content" | "query":
-                words = value.casefold().split()
-                return any(map(self._bears, words)) and all(map(self._says, words))
+                return self._dated(value) or self._repeats(value)
             case _:
-                return value in self.words or self._phrase(value)
+                return value in self.words or self._phrase(value, self._text)
+
+    def quotes(self, value: str) -> bool:
+        """Whether the value stands there in quotes."""
+        return any(f"{opening}{value}{closing}" in self._text for opening, closing in _QUOTES)
+
+    def marks(self, value: str) -> bool:
+        """Whether a value is marked as one: by quotes around it, or by what no word has."""
+        return self.quotes(value) or _MARKED.search(value) is not None
+
+    def says(self, value: str) -> bool:
+        """Whether a text says only what the request says: its words that bear content, one after
+        the other as they stand there, with few others between them, and one number filled in.
+        """
+        words = value.split()
+        bearing = _bearing(words)
+        if not bearing or len(bearing) > len(self._bearing):
+            return False
+        own = set(self._folded.split())
+        added = [
+            word
+            for word in words
+            if (inner := bare(word).casefold()) in _COMMON and inner not in own
+        ]
+        if len(added) > MAX_ADDED:
+            return False
+        starts = range(len(self._bearing) - len(bearing) + 1)
+        return any(_repeats(bearing, self._bearing[at : at + len(bearing)]) for at in starts)
 
     def names_row(self, value: str) -> bool:
         """Whether the request names an object that has this value in a trusted field."""
-        if len(value) < _SHORT_NAME:
+        if len(value) < _SHORT_NAME or value.casefold() in _COMMON:
             return False
         number = decimal(value)
         if number is not None:
-            return number in self.amounts
-        return value in self.words or self._phrase(value)
+            return number in self.prices
+        return value in self.words or self._phrase(value, self._text)
 
     def _names_id(self, value: str, resource_type: str | None) -> bool:
         noun = "" if resource_type is None else resource_type.rpartition(".")[2]
         nouns = _ID_NOUNS | {noun, f"{noun}s"} if noun else _ID_NOUNS
         return any((before, value) in self._ids for before in nouns)
 
-    def _says(self, word: str) -> bool:
-        inner = bare(word)
-        return (
-            not inner
-            or inner in _COMMON
-            or _COUNT.fullmatch(inner) is not None
-            or self._bears(word)
-        )
-
-    def _bears(self, word: str) -> bool:
-        inner = bare(word)
-        return word in self._folded or inner in self._folded or self._dated(inner)
+    def _repeats(self, value: str) -> bool:
+        """Whether a text stands in the request as it is, but for its case."""
+        words = [bare(word).casefold() for word in value.split()]
+        if not any(word and word not in _COMMON for word in words):
+            return False
+        if len(words) == 1:
+            return words[0] in {word.casefold() for word in self.words}
+        return self._phrase(value.casefold(), self._folded)
 
     def _dated(self, word: str) -> bool:
         iso = _ISO_DATE.fullmatch(word)
@@ -156,15 +184,73 @@ class Request:
                     break
         return False
 
-    def _phrase(self, value: str) -> bool:
+    @staticmethod
+    def _phrase(value: str, text: str) -> bool:
         """Whether the words of the value stand there one after the other."""
-        phrase, text = " ".join(value.split()), self._text
+        phrase = " ".join(value.split())
         at = text.find(phrase) if " " in phrase else -1
         while at >= 0:
             if _begins(text, at) and _ends(text, at + len(phrase)):
                 return True
             at = text.find(phrase, at + 1)
         return False
+
+
+MAX_ADDED: Final = 2
+"""How many words that bear no content a text may have more than the request: each is a choice."""
+
+
+def _bearing(words: Iterable[str]) -> list[str]:
+    folded = (bare(word).casefold() for word in words)
+    return [word for word in folded if word and word not in _COMMON]
+
+
+def _repeats(said: list[str], asked: list[str]) -> bool:
+    """Whether these are the same words, but for one count or rank in the place of another word."""
+    other = [one for one, two in zip(said, asked, strict=True) if one != two]
+    return len(other) <= 1 and all(map(_COUNT.fullmatch, other)) and len(said) > len(other)
+
+
+_ACCOUNT: Final = re.compile(
+    r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?\b"
+)
+_TIME: Final = re.compile(r"\b\d{1,4}[-:/.]\d{1,2}(?:[-:/.]\d{1,4})+\b|\b\d{1,2}:\d{2}\b|#\d+")
+_PRICE: Final = re.compile(
+    r"[$€£]\s?[\d,]+(?:\.\d+)?|[\d,]+(?:\.\d+)?\s?(?:[$€£]|eur|usd|gbp|euros?|dollars?|pounds?)\b"
+    r"|(?<![\w.,-])[\d,]*\d\.\d\d(?![\d%])",
+    re.IGNORECASE,
+)
+_YEARS: Final = range(1900, 2100)
+
+
+def _amounts(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The numbers of a text that may be amounts, and those that are written as amounts of money.
+
+    Parts of account numbers, of dates and of times, numbers of things and years are none.
+    """
+    rest = _TIME.sub(" ", _ACCOUNT.sub(" ", text))
+    for pattern in _DATES:
+        rest = pattern.sub(" ", rest.casefold())
+    prices = {
+        number
+        for one in _PRICE.findall(rest)
+        if (number := decimal("".join(re.findall(r"[\d.,]", one)).rstrip(".,"))) is not None
+    }
+    plain = [word for word in _GAP.split(rest) if word]
+    named = {number for noun, number in _ids(plain) if noun in _ID_NOUNS}
+    numbers = {
+        number
+        for word in plain
+        if (inner := bare(word)) not in named and (number := decimal(inner)) is not None
+    }
+    plausible = {one for one in numbers if not (one.isdigit() and int(one) in _YEARS)}
+    return frozenset(plausible | prices), frozenset(prices)
+
+
+_MARKED: Final = re.compile(r"[\d\W_]|(?<=.)[A-Z]")
+"""What sets a value apart from an ordinary word: a digit, a mark, a capital within."""
+
+_QUOTES: Final = (("'", "'"), ('"', '"'), ("“", "”"), ("„", "“"), ("`", "`"), ("«", "»"))
 
 
 def bare(word: str) -> str:
@@ -229,15 +315,28 @@ def request(purpose: str) -> Request:
     return Request(purpose)
 
 
-def request_origin(
+def request_origin(  # noqa: PLR0913  what is known of an argument
     purpose: str,
     source: PurposeSource,
     value: object,
     role: Role = "content",
     resource_type: str | None = None,
+    *,
+    marked: bool = False,
 ) -> Origin | None:
-    """The origin that the task's request gives to a value, or None if it does not name it."""
+    """The origin that the task's request gives to a value, or None if it does not name it.
+
+    `marked`: an ordinary word is not enough, as where words are a password.
+    """
     text = normalise(value, role)
-    if not text or not request(purpose).names(role, text, resource_type):
+    if not text:
         return None
-    return Origin(REQUESTS[source])
+    asked = request(purpose)
+    if asked.names(role, text, resource_type):
+        if marked and not asked.marks(text):
+            return None
+        where = QUOTED if role == "query" and asked.quotes(text) else ""
+        return Origin(REQUESTS[source], where)
+    if role == "content" and source != "agent" and not marked and asked.says(text):
+        return Origin("request-words")
+    return None

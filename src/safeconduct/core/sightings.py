@@ -43,14 +43,19 @@ class Doubtful(NamedTuple):
     several: frozenset[str]
 
 
-def doubtful(tool: ToolFacts, seen: Mapping[str, str]) -> Doubtful:
-    """What the request does not point to, although it stood in a source that it names."""
+def own_fields(tool: ToolFacts) -> dict[str, tuple[Role, ...]]:
+    """The paths of the fields that the system itself fills in, and what each vouches for."""
     said = {} if tool.manifest is None else tool.manifest.returns.fields
-    trusted = {
+    return {
         path.removeprefix("$."): said[path].vouches_for
         for path, label in tool.fields.items()
         if label.integrity is Integrity.trusted
     }
+
+
+def doubtful(tool: ToolFacts, seen: Mapping[str, str]) -> Doubtful:
+    """What the request does not point to, although it stood in a source that it names."""
+    trusted = own_fields(tool)
     beside: set[str] = set()
     several: set[str] = set()
     for role, shape in SHAPES.items():
@@ -63,16 +68,18 @@ def doubtful(tool: ToolFacts, seen: Mapping[str, str]) -> Doubtful:
     return Doubtful(frozenset(beside), frozenset(several))
 
 
-def sightings(result: Mapping[str, Any]) -> dict[str, str]:
-    """Each value of a result and the path of the field where it first stood."""
+def sightings(result: Mapping[str, Any]) -> tuple[dict[str, str], bool]:
+    """Each value of a result and the path of the field where it first stood, and whether these are
+    all: of what was cut short nobody can tell what stood alone.
+    """
     content = structured(result)
     found: dict[str, str] = {}
     for path, value in _leaves(result if content is None else content, ""):
         for text in _texts(value):
             found.setdefault(text, path)
         if len(found) >= MAX_SIGHTINGS:
-            break
-    return found
+            return found, False
+    return found, True
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:

@@ -22,11 +22,14 @@ from safeconduct.core.manifest import (
 from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import (
+    GRANTED,
+    QUOTED,
     Origin,
     named,
     normalise,
     offered,
     single,
+    value_digest,
     vouched_for,
 )
 from safeconduct.core.sightings import SHAPES
@@ -44,9 +47,6 @@ ADDRESS_SOURCE: Final = "sink:destination"
 
 STEERING: Final = ("control-argument-unvouched", "call-unanchored", "content-unvouched")
 """What can be said of a call that something untrusted may have steered."""
-
-GRANTED: Final = frozenset({"sub-granted", "endorsed"})
-"""Places of values that a person let steer some tool, and no other."""
 
 CHOSEN_ONLY: Final = frozenset({Effect.delete, Effect.execute})
 """Effects on what the user chose alone: that a thing exists, and is trusted, is not enough."""
@@ -88,7 +88,25 @@ def chosen(call: Call, facts: Facts) -> Choice | None:
     changed = facts.gathered.tool.effect.changes_state
     if not changed and not all(map(vouched_for, choosing)):
         return "single-source" if all(map(single, choosing)) else None
+    if any(_exactly(call, facts)):
+        return "named-object"
     return "named-field" if any(map(named, choosing)) else "trusted-field"
+
+
+def _exactly(call: Call, facts: Facts) -> Iterator[bool]:
+    """Of each argument that steers the call, whether the request names it; of what is searched for,
+    whether it stands in the request in quotes.
+    """
+    manifest = facts.gathered.tool.manifest
+    for name in call.arguments:
+        argument = None if manifest is None else manifest.arguments.get(name)
+        if argument is None:
+            continue
+        origins = facts.provenance.get(name, ())
+        if argument.role in CONTROL_ROLES or argument.needs == "vouched":
+            yield named(origins)
+        elif argument.role == "query":
+            yield any(one.place in _REQUESTED and one.where == QUOTED for one in origins)
 
 
 class Address(NamedTuple):
@@ -153,7 +171,7 @@ def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
             steers
             and tool.effect in CHOSEN_ONLY
             and argument.role in CONTROL_ROLES
-            and not named(origins.get(name, ()))
+            and not all(named(seen) for _, seen in _each(name, value, argument, facts))
         ):
             yield Deny("control-argument-unvouched", name)
     # A reply answers within a call that was anchored itself; a strange address is said as such.
@@ -163,24 +181,51 @@ def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
         return
     if not (_anchored(call, facts) or _minor(call, facts)):
         yield Deny("call-unanchored")
-    texts = [
-        name
-        for name, value in call.arguments.items()
-        if isinstance(value, str | list | dict) and all(one.name != name for one in to)
-    ]
-    if all(vouched_for(origins.get(name, ())) for name in texts):
-        return
-    if not (all(one.known(facts, named) for one in to) or followed(call, facts)):
+    texts = _texts(call, facts)
+    if not (
+        all(_own_words(facts, name) for name in texts)
+        or all(one.known(facts, named) for one in to)
+        or followed(call, facts)
+    ):
         yield Deny("content-unvouched")
 
 
+def _texts(call: Call, facts: Facts) -> list[str]:
+    """The arguments that say something: all but addresses and switches."""
+    to = {one.name for one in addresses(call, facts)}
+    return [name for name, value in call.arguments.items() if not bare(value) and name not in to]
+
+
+def _own_words(facts: Facts, name: str) -> bool:
+    """Whether an argument says nothing but what is vouched for, or what the request says."""
+    origins = facts.provenance.get(name, ())
+    return vouched_for(origins) or any(one.place == "request-words" for one in origins)
+
+
 def _anchored(call: Call, facts: Facts) -> bool:
-    """Whether the request names something of this call, or points to what is vouched for too."""
-    return any(
-        named(origins)
-        or (vouched_for(origins) and any(one.place == "single-source" for one in origins))
-        for origins in (facts.provenance.get(name, ()) for name in call.arguments)
-    )
+    """Whether the request names something that steers the call, or points to what is vouched for
+    too; or, where nothing is paid or lost, something that the call says to nobody, or all of it.
+    """
+    if any(_exactly(call, facts)):
+        return True
+    manifest = facts.gathered.tool.manifest
+    declared = {} if manifest is None else manifest.arguments
+    for name in call.arguments:
+        origins = facts.provenance.get(name, ())
+        steers = name in declared and declared[name].role in CONTROL_ROLES
+        if steers and vouched_for(origins) and any(one.place in _LEADING for one in origins):
+            return True
+    if facts.gathered.tool.effect not in FOLLOWED:
+        return False
+    texts = _texts(call, facts)
+    if not addresses(call, facts):
+        return any(requested(facts.provenance.get(name, ())) for name in texts)
+    words = [len(str(call.arguments[name]).split()) for name in texts]
+    return sum(words) >= LEAST_SAID and all(_own_words(facts, name) for name in texts)
+
+
+LEAST_SAID: Final = 3
+"""How many words a call has to take from the request to be what the request is about."""
 
 
 def _minor(call: Call, facts: Facts) -> bool:
@@ -227,15 +272,21 @@ def plausible(call: Call, facts: Facts) -> bool:
     manifest = facts.gathered.tool.manifest
     if manifest is None or manifest.unvouched == "refuse":
         return False
-    for name, value in call.arguments.items():
-        argument = manifest.arguments.get(name)
-        if argument is None or value is None or not _pointed(argument):
-            continue
-        origins = facts.provenance.get(name, ())
-        if not (single(origins) or offered(origins)):
-            return False
-    # Nor are words that nobody vouches for, in a call to which nothing in the request points.
-    return _anchored(call, facts) or _led_to(call, facts, manifest) or not unvouched(call, facts)
+    if not all(single(origins) or offered(origins) for _, origins in _steering(call, facts)):
+        return False
+    if _anchored(call, facts) or _led_to(call, facts, manifest) or not unvouched(call, facts):
+        return True
+    # Nor are words that nobody vouches for, in a call to which nothing in the request points, if
+    # they reach somebody.
+    return not addresses(call, facts) and not _unvouched_steering(call, facts, manifest)
+
+
+def _unvouched_steering(call: Call, facts: Facts, manifest: ToolManifest) -> bool:
+    """Whether something steers the call that nobody vouches for."""
+    return any(
+        name in manifest.arguments and manifest.arguments[name].role in CONTROL_ROLES
+        for name in unvouched(call, facts)
+    )
 
 
 def _led_to(call: Call, facts: Facts, manifest: ToolManifest) -> bool:
@@ -257,22 +308,43 @@ FOLLOWED: Final = frozenset({Effect.write, Effect.send})
 
 def covered(call: Call, facts: Facts) -> bool:
     """Whether a person's yes to an earlier call of this task holds for this one too: all that
-    steers it is vouched for, or comes from the very fields that the values came from then.
+    steers it is vouched for, or is what was agreed to then, or stood in the same field of the same
+    result, one that the system itself fills in.
     """
     before, tool = facts.followed, facts.gathered.tool
     if before is None or tool.effect not in FOLLOWED or not plausible(call, facts):
         return False
     if not facts.gathered.task.labels <= before.labels:
         return False
-    manifest = tool.manifest
-    declared = {} if manifest is None else manifest.arguments
     return all(
         vouched_for(origins)
+        or value_digest(text) in before.values
         or any(one.place == "single-source" and one.where in before.wheres for one in origins)
-        for name, value in call.arguments.items()
-        if value is not None and name in declared and _pointed(declared[name])
-        for origins in (facts.provenance.get(name, ()),)
+        for text, origins in _steering(call, facts)
     )
+
+
+def _steering(call: Call, facts: Facts) -> Iterator[tuple[str, tuple[Origin, ...]]]:
+    """The values that must come from where the request points, each with its origins."""
+    manifest = facts.gathered.tool.manifest
+    declared = {} if manifest is None else manifest.arguments
+    for name, value in call.arguments.items():
+        if value is not None and name in declared and _pointed(declared[name]):
+            yield from _each(name, value, declared[name], facts)
+
+
+def _each(
+    name: str, value: object, argument: Argument, facts: Facts
+) -> Iterator[tuple[str, tuple[Origin, ...]]]:
+    """The values of an argument, each with its origins: of a list one by one. What is no value, and
+    an empty list, has none.
+    """
+    if not isinstance(value, list):
+        yield normalise(value, argument.role) or "", facts.provenance.get(name, ())
+        return
+    for item in cast("list[object]", value) or [None]:
+        text = normalise(item, argument.role) or ""
+        yield text, facts.provenance.get(f"{name}={text}", ())
 
 
 def relies(call: Call, facts: Facts) -> bool:
@@ -336,11 +408,22 @@ def asking(call: Call, facts: Facts, source: str) -> Elevate:
             )
         )
     }
+    steering = list(_steering(call, facts))
+    wheres = {one.where for _, seen in steering for one in seen if OWN_FIELD in one.where}
     return Elevate(
         Requirement(
-            templates=("control-argument",), sources=(source,), ttl_s=ASK_S, origins=origins
+            templates=("control-argument",),
+            sources=(source,),
+            ttl_s=ASK_S,
+            origins=origins,
+            values=tuple(sorted({value_digest(text) for text, _ in steering})),
+            wheres=tuple(sorted(wheres)),
         )
     )
+
+
+OWN_FIELD: Final = "#"
+"""Stands before the decision in the place of a value that a system itself filled in."""
 
 
 ASK_S: Final = 300

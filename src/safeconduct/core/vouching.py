@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from safeconduct.core.labels import Integrity
-from safeconduct.core.manifest import FieldLabel
+from safeconduct.core.manifest import FieldLabel, Role
 from safeconduct.core.model import Call, ToolFacts
 from safeconduct.core.paths import select
 from safeconduct.core.provenance import Reading, Vouched, normalise, vouching_key
@@ -109,17 +109,24 @@ def _of_row(
 ) -> Iterator[Vouched]:
     values = [(field, value) for field in fields for value in select(row, field.below)]
     naming = [field for field, value in values if _names(reading, value)]
-    asked_for = reading.chosen == "named-field"
+    exact = reading.chosen == "named-object" and single
+    found = reading.chosen == "named-field" and single
     for field, value in values:
         # A name names its row, and what else stands in it; it stands for itself as any word does.
         row_named = any(one is not field for one in naming)
-        if field.said.when == "named" and not (row_named or (asked_for and single)):
+        if field.said.when == "named" and not (row_named or exact):
             continue
         for role in field.said.vouches_for:
             text = normalise(value, role)
             if text and not reading.written(text):
+                # What words find anybody may have written: good for what it is, not for whom.
+                named = row_named or exact or (found and role not in PARTIES)
                 key = vouching_key(role, field.said.type)
-                yield Vouched(key, text, f"{call.target}:{field.path}", asked_for or row_named)
+                yield Vouched(key, text, f"{call.target}:{field.path}", named)
+
+
+PARTIES: Final = frozenset[Role]({"recipient", "destination", "account"})
+"""Roles of values that stand for somebody."""
 
 
 def _names(reading: Reading, value: object) -> bool:

@@ -15,7 +15,7 @@ from safeconduct.core.evidence import MAX_OBJECTS
 from safeconduct.core.labels import Label
 from safeconduct.core.model import Call, Facts, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
-from safeconduct.core.provenance import decimal, normalise, value_digest, vouched_for
+from safeconduct.core.provenance import VOUCHING, decimal, normalise, value_digest
 from safeconduct.core.record import JSON, label_value
 from safeconduct.core.vouching import structured
 
@@ -40,6 +40,9 @@ def object_name(resource_type: str, identifier: str) -> str:
     return f"{resource_type} {value_digest(identifier)}"
 
 
+_OTHERS: Final = VOUCHING - {"bounded"}
+
+
 def written_digest(value: str) -> str:
     """How a written value is looked up: the same whatever a system makes of its spaces, its case,
     its full-width letters, and the zeros behind its point, before it gives it back.
@@ -56,7 +59,8 @@ def written(call: Call, facts: Facts) -> list[str]:
     """
     found: dict[str, None] = {}
     for name, value in call.arguments.items():
-        if not vouched_for(facts.provenance.get(name, ())):
+        # An amount within bounds is the agent's own: read back it must not be the next bound.
+        if not any(one.place in _OTHERS for one in facts.provenance.get(name, ())):
             for text in _values(value):
                 found[text] = None
                 if len(found) > MAX_WRITTEN:

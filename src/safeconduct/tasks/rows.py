@@ -101,14 +101,16 @@ class PurseRow(msgspec.Struct, frozen=True):
 
 
 class ApprovalRow(msgspec.Struct, frozen=True):
-    """An approval; `used` once a permit has consumed it. `wheres` are the fields from which the
-    values came that a person was asked about.
+    """An approval; `used` once a permit has consumed it. `values` are the digests of what a person
+    was asked about, `wheres` the fields of results that they came from, as far as the systems
+    themselves fill those in.
     """
 
     facts: ApprovalFacts
     task: str
     used: bool = False
     wheres: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 class OpenCall(msgspec.Struct, frozen=True):
@@ -199,7 +201,12 @@ def approval_row(record: Mapping[str, Any]) -> ApprovalRow:
         sources=tuple(record["requires"]),
         labels=label_of(record["labels"]),
     )
-    return ApprovalRow(facts, record["task"], wheres=tuple(record.get("wheres", ())))
+    return ApprovalRow(
+        facts,
+        record["task"],
+        wheres=tuple(record.get("wheres", ())),
+        values=tuple(record.get("values", ())),
+    )
 
 
 def label_of(value: Mapping[str, Any]) -> Label:

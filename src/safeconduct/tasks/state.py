@@ -198,10 +198,11 @@ class TaskState(Forgetting):
         if row is None or _FOLLOWING.isdisjoint(row.facts.sources):
             return None
         until_ms = record["at_ms"] + row.facts.ttl_s * 1000
-        wheres = frozenset(row.wheres)
+        wheres, values = frozenset(row.wheres), frozenset(row.values)
         if known is not None and known.until_ms > record["at_ms"]:
             wheres |= known.wheres  # a person has just seen today's labels
-        return Followed(wheres, MAX_FOLLOWED, until_ms, label_of(record["labels"]))
+            values |= known.values
+        return Followed(wheres, values, MAX_FOLLOWED, until_ms, label_of(record["labels"]))
 
     def _consume(self, approval: str | None) -> bool:
         """Uses an approval up; False when it is not there to be used."""
