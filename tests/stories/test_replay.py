@@ -53,6 +53,7 @@ def sent(**_: object) -> dict[str, bool]:
 
 
 MAILED: tuple[str, dict[str, Any], Run] = ("mail.send", DONE, sent)
+ASKED: tuple[str, dict[str, Any], Run] = ("mail.send", {**DONE, "body": "Answer C-1."}, sent)
 READ: tuple[str, dict[str, Any], Run] = ("crm.get_case", {"case_id": "C-1"}, letter)
 LOOKED: tuple[str, dict[str, Any], Run] = ("crm.get_case", {"case_id": "C-1"}, case)
 
@@ -176,7 +177,7 @@ async def test_same_policy_counterfactual_empty(
 async def test_after_a_refusal_the_task_had_not_read_what_it_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = await decided(tmp_path, CAREFUL, MAILED, READ, MAILED)
+    log = await decided(tmp_path, CAREFUL, MAILED, READ, ASKED)
     # The old policy refuses the second mail, as the task had read what a customer wrote.
     assert counterfactual(log, tmp_path, NO_READ + CAREFUL) == output.FOUND
     found = json.loads(capsys.readouterr().out)
