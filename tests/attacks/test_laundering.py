@@ -39,6 +39,15 @@ CONTACT: Final[dict[str, Any]] = {
         },
     },
 }
+PEOPLE: Final[dict[str, Any]] = {
+    "effect": "read",
+    "scopes": ["case:read"],
+    "arguments": {"contact_id": {"role": "object-id", "type": "crm.contact"}},
+    "returns": {
+        "source": {"integrity": "untrusted", "confidentiality": "internal"},
+        "fields": {"people.*.email": {"integrity": "trusted"}},
+    },
+}
 READING: Final = {"upstream": "mirror", "tools": {"get_contact": CONTACT}}
 
 
@@ -51,7 +60,7 @@ def world(directory: Path, **options: Any) -> SimulatedTask:
         egress=("crm", "mail", "mirror", "ledger"),
         stateless=options.pop("stateless", True),
     )
-    tools = {**CRM["tools"], "note": NOTE, "get_contact": CONTACT}
+    tools = {**CRM["tools"], "note": NOTE, "get_contact": CONTACT, "list_people": PEOPLE}
     mail = {**MAIL["tools"]["send"], **options.pop("send", {})}
     manifests = {
         "crm": {**CRM, "tools": tools},
