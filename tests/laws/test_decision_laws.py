@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from safeconduct.core.checks import FIRST
-from safeconduct.core.checks.flow import CONTROL_SOURCE
 from safeconduct.core.decide import decide, merge
 from safeconduct.core.labels import Label
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Call, Facts, Finding
 from safeconduct.core.obligations import NO_DEMANDS, Constant, Demands, completed, together
-from safeconduct.core.provenance import request_origin, vouched_for, words
+from safeconduct.core.provenance import vouched_for
+from safeconduct.core.request import request, request_origin
 from safeconduct.core.screen import screen
+from safeconduct.core.steering import CONTROL_SOURCE, STEERING
 from safeconduct.core.verdict import Deny, Elevate, Permit, Verdict
-from safeconduct.facts import CONSTANT
+from safeconduct.origins import CONSTANT
 from tests.support.facts import CLAIMED, DIGEST
 from tests.support.strategies import (
     BUDGETS,
@@ -46,6 +47,13 @@ def strictness(said: Verdict) -> int:
     return (Permit, Elevate, Deny).index(type(said))
 
 
+CHOICES = (None, "single-source", "trusted-field", "named-field", "named-object")
+
+
+def choice(said: Permit) -> int:
+    return CHOICES.index(said.grant.chosen)
+
+
 def with_task(facts: Facts, **changes: Any) -> Facts:
     task = replace(facts.gathered.task, **changes)
     return replace(facts, gathered=replace(facts.gathered, task=task))
@@ -59,7 +67,7 @@ def assert_no_laxer(stricter: Verdict, than: Verdict) -> None:
         assert stricter.requirement.ttl_s <= than.requirement.ttl_s
     if isinstance(stricter, Permit) and isinstance(than, Permit):
         assert stricter.grant.expires_ms <= than.grant.expires_ms
-        assert stricter.grant.vouches <= than.grant.vouches
+        assert choice(stricter) <= choice(than)
         assert stricter.obligations == than.obligations
 
 
@@ -70,7 +78,8 @@ REFUSALS = {
     "reattestation-needed", "outcome-unknown", "flow-mixed", "flow-confidentiality", "flow-readers",
     "control-argument-unvouched", "destination-not-allowed", "category-refused",
     "content-secret", "inspector-failed", "policy-error", "facts-unavailable", "policy-denied",
-    "approval-denied", "query-unbound", "constraint-unmet",
+    "approval-denied", "query-unbound", "constraint-unmet", "call-unanchored",
+    "content-unvouched", "content-fingerprint",
 }  # fmt: skip
 
 
@@ -180,12 +189,14 @@ def test_an_obligation_never_makes_a_verdict_laxer(situation: Situation, more: D
     demands = together((facts.policy.demands, more))
     stricter = replace(facts, policy=replace(facts.policy, demands=demands))
     bare = replace(facts, policy=replace(facts.policy, demands=NO_DEMANDS))
-    said, free = obeyed(call, stricter), obeyed(call, bare)
-    assert strictness(said) >= strictness(free)
-    assert strictness(said) >= strictness(obeyed(call, facts))
+    said, free, less = (obeyed(call, known) for known in (stricter, bare, facts))
+    for other in (free, less):
+        # What the policy puts into a call is the policy's choice, so it anchors the call.
+        anchored = other == Deny("call-unanchored") and decide(call, stricter).sets != ()
+        assert anchored or strictness(said) >= strictness(other)
     if isinstance(said, Permit) and isinstance(free, Permit):
         assert said.grant.expires_ms <= free.grant.expires_ms
-        assert said.grant.vouches <= free.grant.vouches
+        assert choice(said) <= choice(free)
         assert len(said.obligations) >= len(free.obligations)
 
 
@@ -288,8 +299,8 @@ def test_a_yes_answers_only_its_own_question(situation: Situation) -> None:
     assert 0 <= facts.gathered.now_ms - approval.granted_ms < approval.ttl_s * 1000
     assert facts.gathered.task.labels <= approval.labels
     if isinstance(without, Deny):
-        # The one refusal that a person may have been asked about, when a rule still asked.
-        assert without.code == "control-argument-unvouched"
+        # What a person may have been asked about when a rule still asked: who steers the call.
+        assert without.code in STEERING
         assert CONTROL_SOURCE in approval.sources
     if isinstance(said, Permit):
         assert said.grant.approval == approval.id
@@ -341,8 +352,11 @@ values = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C", "P",
 def test_a_named_value_is_found_exactly_and_the_agent_s_word_is_the_agent_s(
     value: str, purpose: str
 ) -> None:
-    asked = purpose.format(value)
-    by_user, by_agent = (request_origin(asked, who, value) for who in ("user", "agent"))
+    asked = purpose.format(f"{value}-7")
+    # A common word alone names nothing.
+    by_user, by_agent = (
+        request_origin(asked, who, f"{value}-7", "object-id") for who in ("user", "agent")
+    )
     assert by_user is not None
     assert vouched_for([by_user])
     assert by_agent is not None
@@ -352,14 +366,14 @@ def test_a_named_value_is_found_exactly_and_the_agent_s_word_is_the_agent_s(
 @given(values, values)
 def test_another_value_is_not_named(value: str, other: str) -> None:
     if other not in (value, "Write", "to"):
-        assert request_origin(f"Write to {value}", "user", other) is None
+        assert request_origin(f"Write to {value}", "user", other, "object-id") is None
 
 
 @given(st.text())
 def test_words_are_parts_of_the_request_without_white_space(purpose: str) -> None:
-    for word in words(purpose):
+    for word in request(purpose).words:
         assert word
-        assert word in purpose
+        assert word.rstrip(".") in purpose
         assert word.split() == [word]
 
 
@@ -378,10 +392,10 @@ def test_words_are_parts_of_the_request_without_white_space(purpose: str) -> Non
         "dana@customer.exampl",
         "dana",
         "customer.example",
-        "to dana@customer.example",
         "",
     ],
 )
 def test_what_only_looks_like_a_named_value_is_not_named(near: str) -> None:
-    assert near not in words("Write to dana@customer.example, please.")
-    assert "dana@customer.example" in words("Write to dana@customer.example, please.")
+    asked = "Write to dana@customer.example, please."
+    assert request_origin(asked, "user", near, "object-id") is None
+    assert request_origin(asked, "user", "dana@customer.example", "object-id") is not None

@@ -13,6 +13,7 @@ from safeconduct.core.model import (
     ApprovalFacts,
     Call,
     Facts,
+    Followed,
     Gathered,
     TaskFacts,
     ToolFacts,
@@ -30,6 +31,9 @@ OTHER_DIGEST: Final = "sha256:" + "2" * 64
 
 ASKED: Final = (Origin("user-request"),)
 CLAIMED: Final = (Origin("agent-request"),)
+
+BODY: Final = "mail.get:body"
+"""A field where anybody may have written."""
 
 TAINTED: Final = Label(integrity=Integrity.untrusted)
 
@@ -160,6 +164,19 @@ def gathered(**overrides: Any) -> Gathered:
 def approval(**overrides: Any) -> ApprovalFacts:
     """A fresh yes to exactly this call."""
     return replace(_APPROVAL, **overrides)
+
+
+def followed(**overrides: Any) -> Followed:
+    """A person's yes to values of `mail.get:body`, which goes on for more calls of the task."""
+    known: dict[str, Any] = {
+        "wheres": frozenset({BODY}),
+        "values": frozenset[str](),
+        "left": 3,
+        "until_ms": NOW_MS + HOUR_MS,
+        "labels": TAINTED,
+        **overrides,
+    }
+    return Followed(**known)
 
 
 def facts(**overrides: Any) -> Facts:

@@ -4,13 +4,12 @@ what is known can be the one that decides.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from safeconduct.core.checks.content import INSPECTOR
-from safeconduct.core.checks.flow import CONTROL_SOURCE
 from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.manifest import Argument, Effect, FieldLabel, Returns, Rows, Sink
@@ -23,7 +22,8 @@ from safeconduct.core.model import (
 )
 from safeconduct.core.obligations import NO_DEMANDS, Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
-from safeconduct.core.provenance import Origin
+from safeconduct.core.provenance import Origin, Place
+from safeconduct.core.steering import CONTROL_SOURCE
 from tests.support import facts as world
 from tests.support.facts import DIGEST, NOW_MS, OTHER_DIGEST
 
@@ -87,12 +87,12 @@ arguments = st.fixed_dictionaries(
 
 calls: st.SearchStrategy[Call] = st.builds(world.call, arguments)
 
+PLACED: tuple[Place, ...] = get_args(Place)
 origins = st.lists(
     st.builds(
         Origin,
-        st.sampled_from(
-            ("user-request", "app-request", "agent-request", "trusted-field", "policy-constant")
-        ),
+        mostly("user-request", "trusted-field", *PLACED),
+        st.sampled_from(("", world.BODY, "crm.get_case:notes")),
     ),
     max_size=2,
 ).map(tuple)
@@ -178,7 +178,9 @@ wanted_scopes = st.sampled_from(
 
 ROOMS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "manifest": {
-        "effect": st.sampled_from((Effect.read, Effect.send)),
+        "effect": st.sampled_from(tuple(Effect)),
+        "unvouched": st.sampled_from(("ask", "follow")),
+        "reversible": st.just(True),
         "scopes": st.sampled_from((("deal:update", "mail:send"), ("deal:delete",), ())),
         "sink": st.builds(
             Sink,
@@ -235,6 +237,8 @@ ROOMS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "approval": approvals,
         "findings": findings,
         "failures": failures,
+        "followed": st.just(world.followed()),
+        "copied": st.sampled_from(Confidentiality),
     },
 }
 """By room: what can be different about it."""
@@ -348,4 +352,35 @@ def flows(draw: st.DrawFn) -> tuple[Call, Facts]:
     return world.call({"id": "D-7"}), known
 
 
-anything = nearly_permitted() | questions() | situations() | situations()
+STEERED = {"id": "D-7", "next_step": "x", "to": ADDRESSES[1], "amount_minor": 5}
+steered_arguments = st.fixed_dictionaries(
+    {}, optional={name: st.just(value) for name, value in STEERED.items()}
+)
+
+
+@st.composite
+def steered(draw: st.DrawFn) -> tuple[Call, Facts]:
+    """A call of a tainted task, of which only the places of its values say who steers it."""
+    arguments = draw(steered_arguments)
+    provenance = {name: draw(origins) for name in arguments}
+    if "to" in arguments:
+        provenance[f"to={arguments['to']}"] = provenance["to"]
+    known = world.facts(
+        task=world.task(labels=world.TAINTED, scopes=frozenset(SCOPES)),
+        tool=world.tool(
+            clearance=draw(mostly(Confidentiality.restricted, Confidentiality.public)),
+            effect=draw(st.sampled_from(tuple(Effect))),
+            unvouched=draw(st.sampled_from(("refuse", "ask", "follow"))),
+            reversible=draw(st.booleans()),
+        ),
+        provenance=provenance,
+        allowed=draw(
+            st.sampled_from(({}, {"recipients": frozenset(ADDRESSES)})).map(dict[str, Any])
+        ),
+        followed=draw(st.sampled_from((None, None, world.followed()))),
+        copied=draw(mostly(Confidentiality.public, Confidentiality.restricted)),
+    )
+    return world.call(arguments), known
+
+
+anything = nearly_permitted() | questions() | situations() | situations() | steered()

@@ -151,7 +151,7 @@ def test_trusted_fields_vouch_for_what_is_read_before_anything_is_cut_out() -> N
 def test_who_may_read_a_result_is_joined_into_its_label() -> None:
     facts = tool(manifest=manifest(returns=Returns(readers="shared")))
     reading = Reading(user="user:jane@crm.example")
-    jane = {"user:jane@crm.example", "jane@crm.example"}
+    jane = frozenset({"user:jane@crm.example", "jane@crm.example"})
     shared = admitted(answer({"shared": ["sam@crm.example"]}), facts, reading=reading)
     assert shared.label.readers == jane | {"sam@crm.example"}
     assert admitted(answer({}), facts, reading=reading).label.readers == jane

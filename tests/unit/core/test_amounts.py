@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct.core.amounts import amount_changes, baseline_key
+from safeconduct.core.amounts import amount_changes, baseline_key, minor_units
 from safeconduct.core.manifest import Argument, Effect
 from safeconduct.core.model import Call
 from tests.support.facts import call, manifest
@@ -68,6 +68,41 @@ def test_an_amount_whose_old_value_cannot_be_used_yields_no_fact(old: object) ->
 @pytest.mark.parametrize("value", ["100", 1.5, True, None])
 def test_an_amount_that_is_no_whole_number_yields_no_fact(value: object) -> None:
     assert changes({"old_amount": 100}, amount=value) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "units"),
+    [
+        (98.7, 2, 9870),
+        (98.70, 1, 987),
+        (98, 2, 9800),
+        (-0.01, 2, -1),
+        (0.1, 9, 100_000_000),
+        (1e16, 2, 10**18),
+        (98.755, 2, None),
+        (98.0, 0, None),
+        (1e300, 2, None),
+        (float("nan"), 2, None),
+        (float("inf"), 2, None),
+        (True, 2, None),
+        ("98.7", 2, None),
+        (None, 2, None),
+    ],
+)
+def test_an_amount_counts_exactly_in_the_smallest_units_of_its_tool(
+    value: object, decimals: int, units: int | None
+) -> None:
+    assert minor_units(value, decimals) == units
+
+
+def test_amounts_with_digits_behind_the_point_are_measured_in_their_smallest_units() -> None:
+    priced = manifest(arguments={"price": Argument(role="amount", decimals=2)})
+    known: dict[str, int] = {}
+    facts, baselines = amount_changes(
+        call(arguments={"price": 98.7}), priced, {"old_price": 98}, known.get
+    )
+    assert facts == {"delta_bps": 72, "task_delta_bps": 72}
+    assert list(baselines.values()) == [9800]
 
 
 def test_one_unknown_amount_leaves_none_of_the_facts() -> None:

@@ -114,9 +114,9 @@ def test_places_that_vouch_are_those_that_the_user_chose_or_that_are_on_file() -
     by_place = {place: (Origin(place),) for place in PLACES}
     assert {place for place, seen in by_place.items() if vouched_for(seen)} == VOUCHING
     assert {place for place, seen in by_place.items() if named(seen)} == NAMED
-    assert {"trusted-field", "endorsed", "bounded"} == VOUCHING - NAMED
+    assert {"trusted-field", "bounded"} == VOUCHING - NAMED
     assert set(PLACES) - VOUCHING == {
-        "offered", "single-source", "named-source", "seen", "agent-request",
+        "request-words", "offered", "single-source", "named-source", "seen", "agent-request",
     }  # fmt: skip
 
 

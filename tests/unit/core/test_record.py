@@ -11,7 +11,7 @@ from safeconduct.core.decide import decide
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.model import Facts, Finding
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import Vouched
+from safeconduct.core.provenance import Vouched, value_digest
 from safeconduct.core.record import (
     VOUCHED_PER_RECORD,
     approval_request,
@@ -21,7 +21,6 @@ from safeconduct.core.record import (
     outcome_record,
     places,
     prints_record,
-    value_digest,
 )
 from safeconduct.core.screen import screen
 from safeconduct.core.trace import Trace
@@ -370,14 +369,16 @@ def test_a_question_names_exactly_the_call_and_who_asks() -> None:
         "requires": ["policy:discount"],
         "labels": PLAIN,
         "wheres": [],
+        "values": [],
     }
 
 
-def test_a_question_says_each_field_once_from_which_values_came() -> None:
-    seen = {"id": ("x:b", "x:a"), "to": ("x:a",)}
-    asked = Requirement(templates=("t",), sources=("flow:unvouched",), ttl_s=300, origins=seen)
+def test_a_question_says_which_values_and_fields_a_yes_would_be_to() -> None:
+    asked = Requirement(
+        templates=("t",), sources=("flow:unvouched",), ttl_s=300, values=("v",), wheres=("x:a#d",)
+    )
     record = approval_request("a_1", "d_1", call(), gathered(), Elevate(asked))
-    assert record["wheres"] == ["x:a", "x:b"]
+    assert (record["values"], record["wheres"]) == (["v"], ["x:a#d"])
 
 
 def test_a_permit_says_what_it_rests_on_where_it_does() -> None:

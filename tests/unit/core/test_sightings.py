@@ -23,7 +23,9 @@ NONE = Doubtful(frozenset(), frozenset())
 
 
 def seen(content: object) -> dict[str, str]:
-    return sightings({"content": [], "structuredContent": content})
+    found, whole = sightings({"content": [], "structuredContent": content})
+    assert whole
+    return found
 
 
 def test_each_value_stands_under_the_field_where_it_first_stood() -> None:
@@ -65,13 +67,12 @@ def test_a_long_text_is_seen_by_its_words_alone() -> None:
 
 
 def test_free_text_and_results_of_another_kind_are_seen_too() -> None:
-    assert sightings({"content": [{"type": "text", "text": "see C-1"}]}) == {
-        "result": "~",
-        "see C-1": "result",
-        "see": "result",
-        "C-1": "result",
-    }
-    contents = sightings({"contents": [{"uri": "crm://1", "text": "C-1"}]})
+    text = sightings({"content": [{"type": "text", "text": "see C-1"}]})
+    assert text == (
+        {"result": "~", "see C-1": "result", "see": "result", "C-1": "result"},
+        True,
+    )
+    contents, _ = sightings({"contents": [{"uri": "crm://1", "text": "C-1"}]})
     assert (contents["crm://1"], contents["C-1"]) == ("contents.*.uri", "contents.*.text")
 
 
@@ -91,8 +92,8 @@ def test_a_path_is_only_so_long() -> None:
 
 
 def test_so_many_values_are_kept_and_no_more() -> None:
-    found = seen(list(range(MAX_SIGHTINGS + 5)))
-    assert len(found) == MAX_SIGHTINGS
+    found, whole = sightings({"structuredContent": list(range(MAX_SIGHTINGS + 5))})
+    assert (len(found), whole) == (MAX_SIGHTINGS, False)
     assert str(MAX_SIGHTINGS) not in found
 
 

@@ -16,7 +16,8 @@ from safeconduct.core.vouching import MAX_TEXT, MAX_VOUCHED, structured, vouched
 from tests.support.facts import call, tool
 
 ON_FILE = Reading(chosen="trusted-field")
-CHOSEN = Reading(chosen="named-field")
+FOUND = Reading(chosen="named-field")
+CHOSEN = Reading(chosen="named-object")
 WHERE = "crm.update_deal:"
 
 ROWS = {
@@ -73,6 +74,15 @@ def test_what_the_request_chose_is_named() -> None:
         case("C-1", named=True),
         mail("dana@customer.example", named=True),
     )
+
+
+def test_of_several_rows_the_request_named_none_by_naming_them_together() -> None:
+    assert not any(one.named for one in of(rows(DANA, SAM), CHOSEN))
+    assert not any(one.named for one in of(rows(DANA, SAM), FOUND))
+
+
+def test_what_words_find_is_named_as_a_thing_and_not_as_somebody() -> None:
+    assert of(rows(DANA), FOUND) == (case("C-1", named=True), mail("dana@customer.example"))
 
 
 def test_a_row_is_named_by_another_trusted_value_of_it() -> None:
@@ -165,6 +175,7 @@ WHEN = {
         (rows(DANA, SAM), ON_FILE, []),
         (rows(DANA, SAM), CHOSEN, []),
         (rows(DANA), ON_FILE, []),
+        (rows(DANA), FOUND, []),
         (rows(DANA), CHOSEN, ["dana@customer.example"]),
         (rows(DANA, SAM), naming("C-2"), ["sam@customer.example"]),
         (rows(DANA, SAM), naming("sam@customer.example"), []),

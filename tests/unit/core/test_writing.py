@@ -36,6 +36,8 @@ def of(arguments: dict[str, Any], **provenance: tuple[Origin, ...]) -> list[str]
 def test_what_somebody_vouches_for_is_not_remembered() -> None:
     assert of({"id": "D-7", "find": "D-8"}, id=ASKED) == ["D-8"]
     assert of({"id": "D-7"}, id=(Origin("trusted-field", "w"),)) == []
+    # An amount within bounds is the agent's own: read back it must not be the next bound.
+    assert of({"amount_minor": 5}, amount_minor=(Origin("bounded"),)) == ["5"]
     assert of({"id": "d-7"}, id=(Origin("seen", "w"), Origin("agent-request"))) == ["d-7"]
 
 

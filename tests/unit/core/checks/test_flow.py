@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from safeconduct.core.checks.flow import CONTROL_SOURCE, carries, flow, unvouched
+from safeconduct.core.checks.flow import flow
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import Effect, Sink
 from safeconduct.core.model import ApprovalFacts, Facts
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.provenance import Origin, Place
+from safeconduct.core.steering import CONTROL_SOURCE, carries, unvouched
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 from tests.support.facts import (
     ASKED,
@@ -23,6 +24,7 @@ from tests.support.facts import (
     tool,
 )
 
+ON_FILE = (Origin("trusted-field", "crm.get_case:deal_id"),)
 READ = tool(effect=Effect.read)
 
 
@@ -119,15 +121,45 @@ def test_a_control_argument_of_a_tainted_task_needs_provenance(name: str) -> Non
     )
 
 
-@pytest.mark.parametrize("name", ["to", "into", "next_step", "find", "undeclared"])
-def test_addresses_and_contents_are_no_business_of_the_check(name: str) -> None:
+@pytest.mark.parametrize("name", ["to", "into"])
+def test_strange_addresses_are_the_business_of_another_check(name: str) -> None:
     known = facts(task=task(labels=TAINTED), provenance={})
     assert flow(call({name: "x"}), known) is None
 
 
-def test_without_a_manifest_no_argument_is_known_to_steer() -> None:
+@pytest.mark.parametrize("name", ["next_step", "find", "undeclared"])
+def test_words_of_a_tainted_task_need_a_call_that_the_request_has_something_to_do_with(
+    name: str,
+) -> None:
+    known = facts(task=task(labels=TAINTED), provenance={})
+    assert flow(call({name: "x"}), known) == Deny("call-unanchored")
+    assert flow(call({name: "x"}), facts(task=task(labels=TAINTED), provenance={name: ASKED})) is (
+        None
+    )
+
+
+def test_without_a_manifest_no_argument_is_known_to_steer_and_nothing_anchors() -> None:
     known = facts(task=task(labels=TAINTED), provenance={}, tool=tool(manifest=None))
-    assert flow(call({"id": "D-7"}), known) is None
+    assert flow(call({"id": "D-7"}), known) == Deny("call-unanchored")
+
+
+def test_a_call_that_says_only_what_the_request_says_carries_nothing_out() -> None:
+    secret = task(labels=Label(confidentiality=Confidentiality.restricted))
+    said = facts(task=secret, provenance={"id": ASKED, "next_step": ASKED})
+    assert (carries(call(), said), flow(call(), said)) == (False, None)
+    on_file: dict[str, tuple[Origin, ...]] = {"id": ASKED, "next_step": ON_FILE}
+    assert flow(call(), facts(task=secret, provenance=on_file)) == Deny("flow-confidentiality")
+
+
+def test_those_addressed_are_behind_the_sink() -> None:
+    dana, sam = "dana@customer.example", "sam@customer.example"
+    read = task(labels=Label(readers=frozenset({dana, "sales"})))
+    known = facts(task=read, tool=tool(sink=Sink(readers=("sales",))))
+    assert flow(call({"to": dana}), known) is None
+    assert flow(call({"to": [dana]}), facts(task=read)) is None
+    assert flow(call({"to": [dana, sam]}), known) == Deny("flow-readers")
+    assert flow(call({}), facts(task=read)) is None
+    assert flow(call({"next_step": "x"}), facts(task=read)) == Deny("flow-readers")
 
 
 @pytest.mark.parametrize("integrity", [Integrity.trusted, Integrity.endorsed])

@@ -6,9 +6,11 @@ import pytest
 
 from safeconduct.core.checks.sink import RESOLVER, sink
 from safeconduct.core.labels import Label
-from safeconduct.core.manifest import Effect, Sink
-from safeconduct.core.verdict import Deny
-from tests.support.facts import ASKED, CLAIMED, call, facts, task, tool
+from safeconduct.core.manifest import Argument, Effect, Needs, Sink
+from safeconduct.core.provenance import Origin, Place
+from safeconduct.core.steering import ADDRESS_SOURCE
+from safeconduct.core.verdict import Deny, Elevate
+from tests.support.facts import ASKED, CLAIMED, call, facts, followed, task, tool
 
 DANA, SAM, EVE = "dana@customer.example", "sam@customer.example", "eve@evil.example"
 ALLOWED = {"recipients": frozenset({DANA, SAM}), "destinations": frozenset({"archive"})}
@@ -92,3 +94,55 @@ def test_a_read_that_carries_nothing_may_follow_any_category() -> None:
     read = task(labels=Label(categories=frozenset({"pricing"})))
     assert sink(call({"id": "D-7"}), facts(tool=known, task=read)) is None
     assert sink(call(), facts(tool=known, task=read)) == Deny("category-refused")
+
+
+def test_null_leaves_an_address_out() -> None:
+    assert sink(call({"to": None}), facts()) is None
+
+
+@pytest.mark.parametrize(
+    ("needs", "accepted"),
+    [
+        ("any", {"seen", "offered", "single-source", "trusted-field", "agent-request"}),
+        ("seen", {"offered", "trusted-field"}),
+        ("vouched", {"trusted-field"}),
+        (None, {"trusted-field"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "place", ["seen", "offered", "single-source", "trusted-field", "agent-request"]
+)
+def test_an_address_comes_from_where_it_has_to(
+    needs: Needs | None, accepted: set[str], place: Place
+) -> None:
+    known = tool(arguments={"to": Argument(role="recipient", needs=needs)}, effect=Effect.read)
+    found = {f"to={EVE}": (Origin(place, "mail.get:body"),)}
+    answer = sink(call({"to": EVE}), facts(tool=known, provenance=found))
+    assert answer == (None if place in accepted else REFUSED)
+
+
+SINGLE = (Origin("single-source", "mail.get:body"),)
+FOUND = {"to": SINGLE, f"to={EVE}": SINGLE, "id": ASKED}
+
+
+def test_a_strange_address_to_which_the_request_points_is_asked_about_or_followed() -> None:
+    to = call({"to": EVE, "id": "D-7"})
+    assert sink(to, facts(provenance=FOUND)) == REFUSED
+    asked = sink(to, facts(provenance=FOUND, tool=tool(unvouched="ask")))
+    assert isinstance(asked, Elevate)
+    assert asked.requirement.sources == (ADDRESS_SOURCE,)
+    assert asked.requirement.origins == {"to": ("mail.get:body",)}
+    assert sink(to, facts(provenance=FOUND, tool=tool(unvouched="follow"))) is None
+
+
+def test_a_yes_to_an_address_of_the_same_field_holds_for_another() -> None:
+    yes = followed(labels=Label())
+    known = facts(provenance=FOUND, tool=tool(unvouched="ask"), followed=yes)
+    assert sink(call({"to": EVE, "id": "D-7"}), known) is None
+
+
+def test_a_category_is_refused_before_anybody_is_asked() -> None:
+    known = tool(unvouched="ask", sink=Sink(categories_refused=("pricing",)))
+    read = task(labels=Label(categories=frozenset({"pricing"})))
+    to = call({"to": EVE, "id": "D-7"})
+    assert sink(to, facts(provenance=FOUND, tool=known, task=read)) == Deny("category-refused")
