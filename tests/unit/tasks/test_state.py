@@ -10,10 +10,12 @@ import pytest
 
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.provenance import Origin
+from safeconduct.core.record import label_value
+from safeconduct.core.writing import object_name, written_digest
 from safeconduct.ports import Projection
 from safeconduct.ports import TaskState as TaskStatePort
 from safeconduct.tasks.rows import OpenCall
-from safeconduct.tasks.state import TaskState
+from safeconduct.tasks.state import MAX_FOLLOWED, TaskState
 from tests.support.tasks import (
     AGENT,
     DIGEST,
@@ -310,6 +312,55 @@ def test_a_value_is_vouched_for_in_its_task_and_its_role(state: TaskState) -> No
     assert state.vouched("t_2", "recipient", "dana") == ()
 
 
+def test_a_value_that_the_request_named_once_is_named(state: TaskState) -> None:
+    named = {**memory(a="dana"), "vouched": [{**memory(a="dana")["vouched"][0], "named": True}]}
+    fine(state, started(), memory(a="dana"), named, memory(a="dana"))
+    assert state.vouched("t_1", "recipient", "dana") == (Origin("named-field", "a"),)
+
+
+def test_the_largest_amount_of_a_kind_is_the_ceiling(state: TaskState) -> None:
+    said = ({"amount": "90"}, {"amount": "100.5", "amount crm.fee": "3"}, {"amount": "100.25"})
+    fine(state, started(), started("t_2"), *({**memory(), "ceilings": one} for one in said))
+    assert state.ceiling("t_1", "amount") == "100.5"
+    assert state.ceiling("t_1", "amount crm.fee") == "3"
+    assert state.ceiling("t_1", "amount crm.tax") is None
+    assert state.ceiling("t_2", "amount") is None
+
+
+def wrote(label: Label = BOTTOM, *values: str, system: str = "crm", **changed: Any) -> Record:
+    """What an agent writes to a system, and to its deal D-7."""
+    said = {
+        "system": system,
+        "values": [written_digest(value) for value in values],
+        "objects": [object_name("crm.deal", "D-7")],
+        "labels": label_value(label),
+    }
+    return {**memory(**changed), "wrote": said}
+
+
+def test_what_was_written_is_known_in_its_system_by_every_task(state: TaskState) -> None:
+    fine(state, started(), wrote(BOTTOM, "Eve@Evil.example", "1,000.50"))
+    for value in ("Eve@Evil.example", "eve@evil.example", " EVE@evil.example", "1000.5"):
+        assert state.written("crm.example", "crm", value)
+    for tenant, system, value in (
+        ("crm.example", "crm", "dana@customer.example"),
+        ("crm.example", "mail", "eve@evil.example"),
+        ("other.example", "crm", "eve@evil.example"),
+    ):
+        assert not state.written(tenant, system, value)
+
+
+def test_an_object_s_label_rises_with_what_is_written_to_it(state: TaskState) -> None:
+    name = object_name("crm.deal", "D-7")
+    fine(state, started(), wrote(UNTRUSTED))
+    assert state.object_label("crm.example", "crm", name) == UNTRUSTED
+    fine(state, wrote(SECRET), wrote(BOTTOM), wrote(SECRET, system="mail"))
+    assert state.object_label("crm.example", "crm", name) == UNTRUSTED.join(SECRET)
+    assert state.object_label("crm.example", "mail", name) == SECRET
+    assert state.object_label("other.example", "crm", name) == BOTTOM
+    assert state.object_label("crm.example", "crm", object_name("crm.deal", "D-8")) == BOTTOM
+
+
 # --- approvals ------------------------------------------------------------------------------------
 
 
@@ -366,6 +417,73 @@ def test_the_newest_yes_counts(state: TaskState) -> None:
     said = state.approval("t_1", DIGEST)
     assert said is not None
     assert (said.id, said.granted_ms) == ("a_2", 5_000)
+
+
+def agreed(approval: str = "a_1", **changed: Any) -> list[Record]:
+    """A person was asked about a value of a field, and said yes."""
+    said = {
+        "requires": ["flow:unvouched"], "ttl_s": 300, "wheres": ["crm.find:rows.*.email#d_7"],
+        "values": ["v_1"], **changed,
+    }  # fmt: skip
+    return [requested(approval, **said), answered(approval)]
+
+
+def using(decision: str, version: int, at_ms: int, **changed: Any) -> Record:
+    return permit(decision, version, at_ms=at_ms, labels=label_value(BOTTOM), **changed)
+
+
+def test_a_yes_to_a_value_is_good_for_further_calls(state: TaskState) -> None:
+    fine(state, started(budgets={"calls": 99}), *agreed())
+    assert state.followed("t_1", 3_000) is None
+    fine(state, using("d_1", 0, 3_000, approval="a_1"))
+    known = state.followed("t_1", 302_999)
+    assert known is not None
+    assert known.left == MAX_FOLLOWED
+    assert known.wheres == {"crm.find:rows.*.email#d_7"}
+    assert known.values == {"v_1"}
+    assert known.labels == BOTTOM
+    assert state.followed("t_1", 303_000) is None
+    assert state.followed("t_2", 3_000) is None
+
+
+def test_each_such_call_takes_one(state: TaskState) -> None:
+    fine(state, started(budgets={"calls": 99}), *agreed(), using("d_0", 0, 3_000, approval="a_1"))
+    for number in range(1, MAX_FOLLOWED + 1):
+        fine(state, using(f"d_{number}", number, 4_000, follows=True))
+    assert state.followed("t_1", 4_000) is None
+    last = MAX_FOLLOWED + 1
+    assert add(state, using(f"d_{last}", last, 4_000, follows=True)) == ["followed"]
+
+
+def test_no_such_call_is_permitted_without_a_yes_or_too_late(state: TaskState) -> None:
+    fine(state, started(budgets={"calls": 99}))
+    assert add(state, using("d_1", 0, 4_000, follows=True)) == ["followed"]
+    fine(state, *agreed(), using("d_1", 0, 3_000, approval="a_1"))
+    assert add(state, using("d_2", 1, 303_000, follows=True)) == ["followed"]
+    fine(state, using("d_2", 1, 302_999, follows=True))
+
+
+def test_a_yes_to_something_else_is_good_for_its_own_call_alone(state: TaskState) -> None:
+    fine(state, started(budgets={"calls": 99}), *agreed(requires=["policy:discount"]))
+    fine(state, using("d_1", 0, 3_000, approval="a_1"))
+    assert state.followed("t_1", 3_000) is None
+
+
+def test_a_second_yes_adds_to_one_that_still_holds(state: TaskState) -> None:
+    fine(state, started(budgets={"calls": 99}), *agreed(), using("d_1", 0, 3_000, approval="a_1"))
+    fine(state, using("d_2", 1, 4_000, follows=True))
+    fine(state, *agreed("a_2", digest="x", wheres=["mail.list:to#d_8"], values=["v_2"]))
+    fine(state, using("d_3", 2, 5_000, approval="a_2"))
+    known = state.followed("t_1", 5_000)
+    assert known is not None
+    assert (known.left, known.until_ms) == (MAX_FOLLOWED, 305_000)
+    assert known.wheres == {"crm.find:rows.*.email#d_7", "mail.list:to#d_8"}
+    assert known.values == {"v_1", "v_2"}
+    fine(state, *agreed("a_3", digest="y", wheres=[], values=["v_3"]))
+    fine(state, using("d_4", 3, 305_000, approval="a_3"))
+    later = state.followed("t_1", 305_000)
+    assert later is not None
+    assert (later.wheres, later.values) == (frozenset(), frozenset({"v_3"}))
 
 
 def test_a_start_asks_anew_what_nobody_had_answered(state: TaskState) -> None:
@@ -554,7 +672,7 @@ def test_what_is_refused_changes_nothing(state: TaskState, refused: Record) -> N
 HISTORY: list[Record] = [
     {"kind": "config", "phase": "loaded"},
     {"kind": "pin", "target": "crm.get_case", "pin": "x"},
-    started(),
+    started(budgets={"calls": 9}),
     started("t_2", stateless=True),
     permit(changes_state=False, baselines={"k": 1}),
     memory(UNTRUSTED, a="dana"),
@@ -568,6 +686,11 @@ HISTORY: list[Record] = [
     requested("a_2", digest="y"),
     answered("a_2", "denied"),
     requested("a_3", digest="z"),
+    {**memory(), "ceilings": {"amount": "7"}},
+    wrote(SECRET, "eve"),
+    *agreed("a_4", digest="f"),
+    using("d_4", 4, 3_000, approval="a_4", digest="f"),
+    using("d_5", 5, 4_000, follows=True, digest="g"),
     revoked("agent", "someone"),
     revoked("task", "t_2"),
 ]
@@ -581,6 +704,10 @@ def watched(state: TaskState) -> dict[str, Any]:
         "parties": state.parties("t_1"),
         "approvals": [state.approval("t_1", digest) for digest in (DIGEST, "y", "z")],
         "vouched": [state.vouched("t_1", "recipient", value) for value in ("dana", "z")],
+        "ceiling": state.ceiling("t_1", "amount"),
+        "written": [state.written("crm.example", "crm", value) for value in ("eve", "dana")],
+        "object": state.object_label("crm.example", "crm", object_name("crm.deal", "D-7")),
+        "followed": [state.followed("t_1", at_ms) for at_ms in (4_000, 303_000)],
         "baselines": [state.baseline("t_1", key) for key in ("k", "z")],
         "open": state.open_calls(),
         "locked": [state.outcome_unknown("t_1", digest) for digest in (DIGEST, "x")],
