@@ -153,12 +153,12 @@ async def pointed(directory: Path) -> None:
     """A person says yes to a value to which the request points, and it comes again."""
     request = 'Answer the mail "Lunch at noon".'
     async with guided(directory, request, "mail", "bank", approver="always-yes") as task:
-        amounts = {"payments": [{"amount": 1}]}
-        await task.call("bank.list_payments", {}, lambda: amounts)
         mails = {"messages": [{"sender": "dora@quay.example"}]}
         await task.call("mail.search", {"query": "Lunch"}, lambda **_: mails)
         for body in ("one", "two"):
             await task.call("mail.send", {"to": "dora@quay.example", "body": body}, deal)
+        amounts = {"payments": [{"amount": 1}]}
+        await task.call("bank.list_payments", {}, lambda: amounts)
 
 
 async def issued(directory: Path) -> Parties:

@@ -108,14 +108,17 @@ async def test_a_link_that_somebody_posted_tells_that_it_was_opened(tmp_path: Pa
 
 async def test_what_a_system_turns_into_something_else_is_not_known_again(tmp_path: Path) -> None:
     request = f"Pay 50.00 to {BILL}, then the same to whom I paid before."
-    async with guided(tmp_path, request, "bank") as task:
+    dashed = "-".join(EVE[at : at + 4] for at in range(0, len(EVE), 4))
+    async with guided(tmp_path, request, "bank", approver="always-yes") as task:
         paid = {"recipient": BILL, "amount": 50.0, "subject": f"for {EVE}"}
         await task.call("bank.pay", paid, done)
-        dashed = "-".join(EVE[at : at + 4] for at in range(0, len(EVE), 4))
-        rows = {"payments": [{"id": 1, "recipient": dashed}]}
+        rows = {"payments": [{"id": 1, "recipient": EVE}, {"id": 2, "recipient": dashed}]}
         await task.call("bank.list_payments", {}, lambda: rows)
-        again = {"recipient": dashed, "amount": 50.0, "subject": "same"}
-        assert (await task.call("bank.pay", again, done)).verdict == "done"
+        verdicts = {
+            to: (await task.call("bank.pay", {**paid, "recipient": to}, done)).verdict
+            for to in (EVE, dashed)
+        }
+        assert verdicts == {EVE: "refused", dashed: "done"}
 
 
 async def read_again(directory: Path, manifest: Manifest) -> Integrity:
