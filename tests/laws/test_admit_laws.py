@@ -11,6 +11,7 @@ from safeconduct.core.canonical import digest
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import FieldLabel, Returns
 from safeconduct.core.model import Finding
+from safeconduct.core.provenance import Reading
 from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
 from tests.support.facts import call, manifest, tool
 
@@ -136,17 +137,22 @@ def members(value: Any) -> set[str]:
     return set()
 
 
-@given(ANSWERS, TOOLS, OBLIGATIONS, FINDINGS, st.booleans())
+READINGS = st.builds(
+    Reading, chosen=st.sampled_from((None, "trusted-field", "named-field", "named-object"))
+)
+
+
+@given(ANSWERS, TOOLS, OBLIGATIONS, FINDINGS, READINGS)
 def test_nothing_unknown_passes_and_no_label_falls(
     answer: tuple[str, dict[str, Any]],
     facts: Any,
     obligations: list[Obligation],
     findings: list[Finding],
-    vouches: bool,
+    reading: Reading,
 ) -> None:
     method, result = answer
     before = json.dumps(result)
-    got = admit(call(method=method), facts, obligations, result, findings, vouches=vouches)
+    got = admit(call(method=method), facts, obligations, result, findings, reading)
     assert json.dumps(result) == before
     if isinstance(got, Withheld):
         assert got.code in {"result-withheld", "upstream-malformed", "row-foreign"}
@@ -158,7 +164,7 @@ def test_nothing_unknown_passes_and_no_label_falls(
     assert "_meta" not in members(structured)
     assert got.digest == digest(got.result)
     assert facts.source <= got.label <= free_text_label(facts)
-    assert vouches or not got.vouched
+    assert reading.chosen is not None or not got.vouched
 
 
 @given(
@@ -188,7 +194,7 @@ def test_nothing_unknown_passes_and_no_label_falls(
     TOOLS,
 )
 def test_any_answer_is_admitted_or_withheld(result: Any, method: str, facts: Any) -> None:
-    got = admit(call(method=method), facts, (), result, (), vouches=True)
+    got = admit(call(method=method), facts, (), result, (), Reading(chosen="named-object"))
     assert isinstance(got, Admitted | Withheld)
 
 
