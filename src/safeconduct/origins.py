@@ -22,6 +22,7 @@ from safeconduct.core.provenance import (
     Origin,
     Place,
     Reading,
+    decimal,
     normalise,
     offered,
     single,
@@ -244,8 +245,7 @@ class Origins:
     def _bounded(self, gathered: Gathered, argument: Argument, text: str) -> bool:
         """Whether an amount is at most what the request or a trusted field says, and a little."""
         task = gathered.task
-        amount = _number(text)
-        if amount is None or amount < 0:
+        if decimal(text) is None or (amount := Decimal(text)) < 0:
             return False
         ceiling = self._state.ceiling(task.id, vouching_key(argument.role, argument.type))
         limits = [] if ceiling is None else [ceiling]
@@ -253,13 +253,6 @@ class Origins:
             limits += request(task.purpose).prices
         share = amount * BASIS / (BASIS + argument.above_bps)
         return any(share <= Decimal(limit) for limit in limits)
-
-
-def _number(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except ArithmeticError:
-        return None
 
 
 def _nothing(_: str) -> bool:

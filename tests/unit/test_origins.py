@@ -169,3 +169,16 @@ async def test_an_agent_that_remembers_brings_its_labels_into_its_next_task(
         assert task.state.labels.integrity is after
     async with world(tmp_path, purpose=PURPOSE, stateless=stateless) as task:
         assert task.state.labels.integrity is after
+
+
+@pytest.mark.parametrize("amount", ["9e1000000", "12e99999999999999999999", "1e-9999999", "-1"])
+async def test_no_number_is_too_large_to_be_refused(tmp_path: Path, amount: str) -> None:
+    deal = "D-7"
+    async with world(tmp_path, purpose=f"Raise deal {deal} to 500.") as task:
+        await read(task, "x", amount)
+        arguments = {"id": deal, "amount_minor": amount, "next_step": amount}
+        step = await task.call("crm.update_deal", arguments, lambda **_: {})
+        assert (step.reason, step.argument) == ("arguments-invalid", "amount_minor")
+        await task.begin()
+        step = await task.call("crm.note", {"contact_id": "P-1", "more": amount}, lambda **_: {})
+        assert step.verdict == "done"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final, Literal
@@ -189,17 +189,12 @@ def _decimal(text: str) -> str | None:
     plain = f"{whole.replace(',', '')}{point}{rest}"
     if len(plain) > MAX_NUMBER or not plain.isascii():
         return None
-    try:
-        number = Decimal(plain)
-    except InvalidOperation:
-        return None
-    if not number.is_finite() or "_" in plain:
-        return None
-    exponent = number.normalize().as_tuple().exponent
+    number = _EXACT.create_decimal(plain).normalize(_EXACT)
+    exponent = number.as_tuple().exponent
     # `1e999999` is a number that nobody can write out.
-    if not isinstance(exponent, int) or abs(exponent) > MAX_NUMBER:
+    if not isinstance(exponent, int) or "_" in plain or abs(exponent) > MAX_NUMBER:
         return None
-    return f"{number.normalize():f}" if number else "0"
+    return f"{number:f}" if number else "0"
 
 
 GROUP: Final = 3
@@ -207,6 +202,9 @@ GROUP: Final = 3
 
 MAX_NUMBER: Final = 40
 """How many characters a number may have."""
+
+_EXACT: Final = Context(prec=2 * MAX_NUMBER, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
+"""Nothing is rounded, and what is no number, or too large for one, is not finite."""
 
 
 def _amount(text: str) -> str:
