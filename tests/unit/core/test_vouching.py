@@ -81,8 +81,8 @@ def test_of_several_rows_the_request_named_none_by_naming_them_together() -> Non
     assert not any(one.named for one in of(rows(DANA, SAM), FOUND))
 
 
-def test_what_words_find_is_named_as_a_thing_and_not_as_somebody() -> None:
-    assert of(rows(DANA), FOUND) == (case("C-1", named=True), mail("dana@customer.example"))
+def test_what_words_find_is_on_file_and_not_named() -> None:
+    assert of(rows(DANA), FOUND) == (case("C-1"), mail("dana@customer.example"))
 
 
 def test_a_row_is_named_by_another_trusted_value_of_it() -> None:
