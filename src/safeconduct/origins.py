@@ -16,7 +16,8 @@ import msgspec
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import BASIS
-from safeconduct.core.manifest import ADDRESS_ROLES, Argument
+from safeconduct.core.limits import CALLS
+from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES, Argument
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.provenance import (
     Origin,
@@ -31,7 +32,7 @@ from safeconduct.core.provenance import (
 )
 from safeconduct.core.request import request, request_origin
 from safeconduct.core.sightings import SHAPES, doubtful, own_fields, sightings
-from safeconduct.core.steering import OWN_FIELD
+from safeconduct.core.steering import OTHER_FIELD, OWN_FIELD, requested
 from safeconduct.core.verdict import Choice, Grant
 from safeconduct.core.writing import objects_named, objects_returned
 from safeconduct.granting import Granting
@@ -87,9 +88,22 @@ class Sighted:
             if len(self._blind) > MAX_BLIND:
                 self._blind.popitem(last=False)
 
-    def whole(self, task: str) -> bool:
-        """Whether the index holds all that the task has read."""
-        return task not in self._blind and len(self._tasks.get(task, {})) < MAX_VALUES
+    def whole(self, task: str, *, read: bool) -> bool:
+        """Whether the index holds all that the task has read, if it has `read` anything."""
+        if task in self._blind or (read and task not in self._tasks):
+            return False
+        return len(self._tasks.get(task, {})) < MAX_VALUES
+
+    def leading(self, task: str, wheres: frozenset[str]) -> frozenset[str]:
+        """The addresses that stood in these places alone."""
+        return frozenset(
+            [
+                value
+                for value, places in self._tasks.get(task, {}).items()
+                if SHAPES["recipient"].fullmatch(value) or SHAPES["destination"].fullmatch(value)
+                if any(one.place == "single-source" and one.where in wheres for one in places)
+            ]
+        )
 
     def origins(self, task: str, value: str) -> tuple[Origin, ...]:
         """Where the task saw this value, if it did. What once stood among others of its shape is
@@ -138,14 +152,35 @@ class Origins:
                 if (text := normalise(item, argument.role)) is not None
             }
             # A list as a whole is as good as its least good value.
-            complete = bool(each) and len(each) == len(set(map(repr, values)))
+            complete = bool(each) and len(each) == len(values)
             whole = [one for origins in each.values() for one in origins]
-            for enough in (vouched_for, single, offered):
+            for enough in (vouched_for, requested, single, offered):
                 if not (complete and all(map(enough, each.values()))):
                     whole = [one for one in whole if not enough((one,))]
             found[name] = tuple(dict.fromkeys(whole))
             found.update({f"{name}={text}": origins for text, origins in each.items()})
+        if manifest is not None and manifest.unvouched == "follow":
+            self._follow(gathered, declared, found)
         return found
+
+    def _follow(
+        self,
+        gathered: Gathered,
+        declared: Mapping[str, Argument],
+        found: dict[str, tuple[Origin, ...]],
+    ) -> None:
+        """An address is led to only where all else that steers stands beside it, and no other
+        address stands beside that anywhere.
+        """
+        beside: frozenset[str] | None = None
+        for name, argument in declared.items():
+            if name in found and argument.role in CONTROL_ROLES - ADDRESS_ROLES:
+                wheres = frozenset([one.where for one in found[name] if OTHER_FIELD in one.where])
+                beside = wheres if beside is None else beside & wheres
+        leading = self._sighted.leading(gathered.task.id, beside or frozenset())
+        if len(leading) != 1:
+            for name, origins in found.items():
+                found[name] = tuple([one for one in origins if one.place != "single-source"])
 
     def reading(self, gathered: Gathered, grant: Grant) -> Reading:
         """What the result of this call may vouch for."""
@@ -183,7 +218,9 @@ class Origins:
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
         offering = {path.removeprefix("$."): said.offers for path, said in fields.items()}
         own = own_fields(tool)
-        pointed = grant.chosen in _POINTING and whole and self._sighted.whole(task)
+        # What was read before a restart is not in the index.
+        before = gathered.task.counts.get(CALLS, 0) > 0
+        pointed = grant.chosen in _POINTING and whole and self._sighted.whole(task, read=before)
 
         def places(value: str, path: str) -> tuple[Place, ...]:
             if not pointed or value in beside or self._written(gathered, value):
@@ -194,7 +231,8 @@ class Origins:
 
         def where(path: str) -> str:
             # In what a system itself fills in, other values are of the same kind.
-            return f"{call.target}:{path}" + (f"{OWN_FIELD}{decision}" if path in own else "")
+            mark = OWN_FIELD if path in own else OTHER_FIELD
+            return f"{call.target}:{path}{mark}{decision}"
 
         self._sighted.see(
             task,

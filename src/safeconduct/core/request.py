@@ -8,7 +8,7 @@ and "#12" do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -36,6 +36,7 @@ _MARKS: Final = 4
 are part of it: `o'brien@example.com` names nobody called `brien`."""
 
 _ID_NOUNS: Final = frozenset({"id", "ids", "no", "nr", "number", "#"})
+_THINGS: Final = _ID_NOUNS | {"invoice", "order", "ticket", "case", "room", "phone", "account"}
 """Words after which a number is an id."""
 
 _JOINING: Final = frozenset({"and", "or", "&"})
@@ -94,7 +95,10 @@ class Request:
         self._text = f" {' '.join(text.split())} "
         self._folded = self._text.casefold()
         self._bare = [bare(word).upper() for word in plain]
-        self._bearing = _bearing(plain)
+        self._loud = frozenset(word.upper() for word in self.words)
+        self._small = frozenset(word.casefold() for word in self.words)
+        self._said = [bare(word) for word in text.split()]
+        self._proper = frozenset(_proper(text))
         self.amounts, self.prices = _amounts(text)
         self._ids = frozenset(_ids(plain))
         self._dates = frozenset(_dates(self._folded))
@@ -109,7 +113,8 @@ class Request:
             case "object-id" if value.isdigit() and len(value) < _SHORT:
                 return self._names_id(value, resource_type)
             case "account":
-                return value in self.words or self._in_groups(value)
+                named = value in self._loud and (len(value) >= _SHORT or not value.isdigit())
+                return named or self._in_groups(value)
             case "content" | "query":
                 return self._dated(value) or self._repeats(value)
             case _:
@@ -124,32 +129,32 @@ class Request:
         return self.quotes(value) or _MARKED.search(value) is not None
 
     def says(self, value: str) -> bool:
-        """Whether a text says only what the request says: its words that bear content, one after
-        the other as they stand there, with few others between them, and one number filled in.
+        """Whether a text says only what the request says: its words as they stand there, one after
+        the other, with one number filled in and two words that bear no content put in or left out.
+
+        All else is a choice, and whatever can be chosen can carry something.
         """
-        words = value.split()
-        bearing = _bearing(words)
-        if not bearing or len(bearing) > len(self._bearing):
+        words = value.split(" ")
+        said = [word[:-1] if word[-1:] in _ENDS else word for word in words]
+        if len(said) > len(self._said) + MAX_ADDED or not all(map(_PLAIN.fullmatch, said)):
             return False
-        own = set(self._folded.split())
-        added = [
-            word
-            for word in words
-            if (inner := bare(word).casefold()) in _COMMON and inner not in own
-        ]
-        if len(added) > MAX_ADDED:
+        # A number alone is filled in where no word is.
+        if all(word.casefold() in _COMMON or _COUNT.fullmatch(word) for word in said):
             return False
-        starts = range(len(self._bearing) - len(bearing) + 1)
-        return any(_repeats(bearing, self._bearing[at : at + len(bearing)]) for at in starts)
+        return any(_aligned(said, self._said, at) for at in range(len(self._said)))
 
     def names_row(self, value: str) -> bool:
-        """Whether the request names an object that has this value in a trusted field."""
+        """Whether the request names an object that has this value in a trusted field: by a price,
+        or by a name, which no ordinary word is.
+        """
         if len(value) < _SHORT_NAME or value.casefold() in _COMMON:
             return False
         number = decimal(value)
         if number is not None:
             return number in self.prices
-        return value in self.words or self._phrase(value, self._text)
+        if " " in value:
+            return self._phrase(value, self._text)
+        return value in self.words and (self.marks(value) or value in self._proper)
 
     def _names_id(self, value: str, resource_type: str | None) -> bool:
         noun = "" if resource_type is None else resource_type.rpartition(".")[2]
@@ -157,13 +162,18 @@ class Request:
         return any((before, value) in self._ids for before in nouns)
 
     def _repeats(self, value: str) -> bool:
-        """Whether a text stands in the request as it is, but for its case."""
-        words = [bare(word).casefold() for word in value.split()]
-        if not any(word and word not in _COMMON for word in words):
+        """Whether a text stands in the request as it is, or in small letters, or as a title."""
+        words = value.split(" ")
+        if not all(words) or value.split() != words:
             return False
-        if len(words) == 1:
-            return words[0] in {word.casefold() for word in self.words}
-        return self._phrase(value.casefold(), self._folded)
+        if all(bare(word).casefold() in _COMMON for word in words):
+            return False
+        if value in self.words or self._phrase(value, self._text):
+            return True
+        if value not in (value.lower(), value.title(), value.capitalize()):
+            return False
+        folded = value.casefold()
+        return folded in self._small if len(words) == 1 else self._phrase(folded, self._folded)
 
     def _dated(self, word: str) -> bool:
         iso = _ISO_DATE.fullmatch(word)
@@ -173,7 +183,9 @@ class Request:
         return (None, month, day) in self._dates or (year, month, day) in self._dates
 
     def _in_groups(self, value: str) -> bool:
-        """Whether the account number is written as words one after the other."""
+        """Whether the account number is written in groups (ISO 13616), one after the other."""
+        if not _IBAN.fullmatch(value):
+            return False
         for start in range(len(self._bare)):
             joined = ""
             for word in self._bare[start:]:
@@ -200,23 +212,52 @@ MAX_ADDED: Final = 2
 """How many words that bear no content a text may have more than the request: each is a choice."""
 
 
-def _bearing(words: Iterable[str]) -> list[str]:
-    folded = (bare(word).casefold() for word in words)
-    return [word for word in folded if word and word not in _COMMON]
+_ENDS: Final = tuple(".,!?:;")
+_PLAIN: Final = re.compile(r"[^\W_](?:\S*[^\W_])?")
 
 
-def _repeats(said: list[str], asked: list[str]) -> bool:
-    """Whether these are the same words, but for one count or rank in the place of another word."""
-    other = [one for one, two in zip(said, asked, strict=True) if one != two]
-    return len(other) <= 1 and all(map(_COUNT.fullmatch, other)) and len(said) > len(other)
+def _aligned(said: list[str], asked: list[str], at: int) -> bool:
+    """Whether the words are those of the request from there on, but for what `says` lets pass."""
+    added = left_out = filled = 0
+    for index, word in enumerate(said):
+        first = index == 0 and at < len(asked) and word.lower() == asked[at].lower()
+        if at < len(asked) and (word == asked[at] or first):
+            at += 1
+        elif word.casefold() in _COMMON and added < MAX_ADDED:
+            added += 1
+        elif at < len(asked) and _COUNT.fullmatch(word) and not filled:
+            filled, at = 1, at + 1
+        elif (
+            at + 1 < len(asked)
+            and asked[at].casefold() in _COMMON
+            and left_out < MAX_ADDED
+            and word == asked[at + 1]
+        ):
+            left_out, at = left_out + 1, at + 2
+        else:
+            return False
+    return True
+
+
+def _proper(text: str) -> Iterator[str]:
+    """The words that begin with a capital where no sentence begins."""
+    begins = True
+    for word in text.split():
+        inner = bare(word)
+        for mark in _POSSESSIVE:
+            inner = inner.removesuffix(mark)
+        if not begins and inner[:1].isupper():
+            yield inner
+        begins = word.endswith((".", "!", "?", ":"))
 
 
 _ACCOUNT: Final = re.compile(
     r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?\b"
 )
+_IBAN: Final = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{8,30}")
 _TIME: Final = re.compile(r"\b\d{1,4}[-:/.]\d{1,2}(?:[-:/.]\d{1,4})+\b|\b\d{1,2}:\d{2}\b|#\d+")
 _PRICE: Final = re.compile(
-    r"[$€£]\s?[\d,]+(?:\.\d+)?|[\d,]+(?:\.\d+)?\s?(?:[$€£]|eur|usd|gbp|euros?|dollars?|pounds?)\b"
+    r"[$€£]\s?[\d,]+(?:\.\d+)?|[\d,]+(?:\.\d+)?\s?(?:[$€£]|(?:eur|usd|gbp|euros?|dollars?|pounds?)\b)"
     r"|(?<![\w.,-])[\d,]*\d\.\d\d(?![\d%])",
     re.IGNORECASE,
 )
@@ -237,7 +278,7 @@ def _amounts(text: str) -> tuple[frozenset[str], frozenset[str]]:
         if (number := decimal("".join(re.findall(r"[\d.,]", one)).rstrip(".,"))) is not None
     }
     plain = [word for word in _GAP.split(rest) if word]
-    named = {number for noun, number in _ids(plain) if noun in _ID_NOUNS}
+    named = {number for noun, number in _ids(plain) if noun in _THINGS}
     numbers = {
         number
         for word in plain
@@ -315,7 +356,7 @@ def request(purpose: str) -> Request:
     return Request(purpose)
 
 
-def request_origin(  # noqa: PLR0913  what is known of an argument
+def request_origin(
     purpose: str,
     source: PurposeSource,
     value: object,

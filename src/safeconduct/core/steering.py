@@ -57,8 +57,13 @@ def carries(call: Call, facts: Facts) -> bool:
     request says, and a read whose every argument comes from a vouching place.
     """
     if facts.gathered.tool.effect.changes_state:
-        return not all(requested(facts.provenance.get(name, ())) for name in call.arguments)
+        return not all(_all_requested(facts, name) for name in call.arguments)
     return bool(unvouched(call, facts))
+
+
+def _all_requested(facts: Facts, name: str) -> bool:
+    each = [seen for key, seen in facts.provenance.items() if key.startswith(f"{name}=")]
+    return all(map(requested, each or [facts.provenance.get(name, ())]))
 
 
 def unvouched(call: Call, facts: Facts) -> list[str]:
@@ -103,7 +108,10 @@ def _exactly(call: Call, facts: Facts) -> Iterator[bool]:
         if argument is None:
             continue
         origins = facts.provenance.get(name, ())
-        if argument.role in CONTROL_ROLES or argument.needs == "vouched":
+        # How much says nothing of whom or of what.
+        if argument.role != "amount" and (
+            argument.role in CONTROL_ROLES or argument.needs == "vouched"
+        ):
             yield named(origins)
         elif argument.role == "query":
             yield any(one.place in _REQUESTED and one.where == QUOTED for one in origins)
@@ -202,6 +210,19 @@ def _own_words(facts: Facts, name: str) -> bool:
     return vouched_for(origins) or any(one.place == "request-words" for one in origins)
 
 
+def _to_be_chosen(effect: Effect, argument: Argument) -> bool:
+    """Whether it is not enough that the value is on file: of what is deleted or run, and of what
+    others get to see.
+    """
+    if effect is Effect.send:
+        return argument.role == "object-id"
+    return effect in CHOSEN_ONLY and argument.role in CONTROL_ROLES
+
+
+def _requested_words(origins: tuple[Origin, ...]) -> bool:
+    return requested(origins) or any(one.place == "request-words" for one in origins)
+
+
 def _anchored(call: Call, facts: Facts) -> bool:
     """Whether the request names something that steers the call, or points to what is vouched for
     too; or, where nothing is paid or lost, something that the call says to nobody, or all of it.
@@ -219,7 +240,7 @@ def _anchored(call: Call, facts: Facts) -> bool:
         return False
     texts = _texts(call, facts)
     if not addresses(call, facts):
-        return any(requested(facts.provenance.get(name, ())) for name in texts)
+        return any(_requested_words(facts.provenance.get(name, ())) for name in texts)
     words = [len(str(call.arguments[name]).split()) for name in texts]
     return sum(words) >= LEAST_SAID and all(_own_words(facts, name) for name in texts)
 
@@ -423,7 +444,9 @@ def asking(call: Call, facts: Facts, source: str) -> Elevate:
 
 
 OWN_FIELD: Final = "#"
-"""Stands before the decision in the place of a value that a system itself filled in."""
+OTHER_FIELD: Final = "@"
+"""Stand before the decision in the place of a value: of one that a system itself filled in, and of
+one that anybody may have."""
 
 
 ASK_S: Final = 300

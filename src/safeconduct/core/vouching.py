@@ -7,6 +7,7 @@ names by another trusted value of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, cast
@@ -14,10 +15,10 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from safeconduct.core.labels import Integrity
-from safeconduct.core.manifest import FieldLabel, Role
+from safeconduct.core.manifest import FieldLabel
 from safeconduct.core.model import Call, ToolFacts
 from safeconduct.core.paths import select
-from safeconduct.core.provenance import Reading, Vouched, normalise, vouching_key
+from safeconduct.core.provenance import Reading, Vouched, decimal, normalise, vouching_key
 
 MAX_VOUCHED: Final = 1024
 """How many values one result may vouch for; further ones are not remembered, so they are refused
@@ -72,10 +73,13 @@ def vouched(
     for row_path in dict.fromkeys(field.row for field in trusted):
         fields = [field for field in trusted if field.row == row_path]
         rows = select(content, row_path)
+        names = _naming(rows, fields, reading)
         for row in rows:
             if _owned(tool, row_path, row, reading.user):
                 single = len(rows) == 1
-                found.update(dict.fromkeys(_of_row(call, row, fields, reading, single=single)))
+                found.update(
+                    dict.fromkeys(_of_row(call, row, fields, reading, names, single=single))
+                )
             if len(found) >= MAX_VOUCHED:
                 return tuple(found)[:MAX_VOUCHED]
     return tuple(found)
@@ -105,33 +109,46 @@ def _names_of(values: list[object]) -> Iterator[str]:
 
 
 def _of_row(
-    call: Call, row: object, fields: list[_Field], reading: Reading, *, single: bool
+    call: Call,
+    row: object,
+    fields: list[_Field],
+    reading: Reading,
+    names: set[str],
+    *,
+    single: bool,
 ) -> Iterator[Vouched]:
     values = [(field, value) for field in fields for value in select(row, field.below)]
-    naming = [field for field, value in values if _names(reading, value)]
+    naming = [field for field, value in values if _name(reading, field, value) in names]
     exact = reading.chosen == "named-object" and single
-    found = reading.chosen == "named-field" and single
     for field, value in values:
         # A name names its row, and what else stands in it; it stands for itself as any word does.
-        row_named = any(one is not field for one in naming)
-        if field.said.when == "named" and not (row_named or exact):
+        named = exact or any(one is not field for one in naming)
+        if field.said.when == "named" and not named:
             continue
         for role in field.said.vouches_for:
             text = normalise(value, role)
             if text and not reading.written(text):
-                # What words find anybody may have written: good for what it is, not for whom.
-                named = row_named or exact or (found and role not in PARTIES)
                 key = vouching_key(role, field.said.type)
                 yield Vouched(key, text, f"{call.target}:{field.path}", named)
 
 
-PARTIES: Final = frozenset[Role]({"recipient", "destination", "account"})
-"""Roles of values that stand for somebody."""
+def _naming(rows: list[object], fields: list[_Field], reading: Reading) -> set[str]:
+    """The values by which the request names a row: those that one row alone has."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        found = {
+            _name(reading, field, value) for field in fields for value in select(row, field.below)
+        }
+        counts.update(found - {""})
+    return {name for name, count in counts.items() if count == 1}
 
 
-def _names(reading: Reading, value: object) -> bool:
+def _name(reading: Reading, field: _Field, value: object) -> str:
+    """The value, if the request names a row by it. A number names none by its id."""
     text = None if isinstance(value, bool) else normalise(value)
-    return text is not None and reading.names(text) and not reading.written(text)
+    if not text or (decimal(text) is not None and "amount" not in field.said.vouches_for):
+        return ""
+    return text if reading.names(text) and not reading.written(text) else ""
 
 
 def _owned(tool: ToolFacts, row_path: str, row: object, user: str) -> bool:
