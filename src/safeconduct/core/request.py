@@ -93,10 +93,10 @@ class Request:
         plain = [word for word in _GAP.split(_SENTENCE.sub(". ", text)) if word]
         self.words = frozenset(form for word in plain for form in _forms(word))
         self._text = f" {' '.join(text.split())} "
-        self._folded = self._text.casefold()
+        self._folded = self._text.lower()
         self._bare = [bare(word).upper() for word in plain]
         self._loud = frozenset(word.upper() for word in self.words)
-        self._small = frozenset(word.casefold() for word in self.words)
+        self._small = frozenset(word.lower() for word in self.words)
         self._said = [bare(word) for word in text.split()]
         self._proper = frozenset(_proper(text))
         self.amounts, self.prices = _amounts(text)
@@ -172,7 +172,7 @@ class Request:
             return True
         if value not in (value.lower(), value.title(), value.capitalize()):
             return False
-        folded = value.casefold()
+        folded = value.lower()
         return folded in self._small if len(words) == 1 else self._phrase(folded, self._folded)
 
     def _dated(self, word: str) -> bool:
