@@ -53,7 +53,6 @@ def sent(**_: object) -> dict[str, bool]:
 
 
 MAILED: tuple[str, dict[str, Any], Run] = ("mail.send", DONE, sent)
-ASKED: tuple[str, dict[str, Any], Run] = ("mail.send", {**DONE, "body": "Answer C-1."}, sent)
 READ: tuple[str, dict[str, Any], Run] = ("crm.get_case", {"case_id": "C-1"}, letter)
 LOOKED: tuple[str, dict[str, Any], Run] = ("crm.get_case", {"case_id": "C-1"}, case)
 
@@ -64,12 +63,13 @@ async def decided(
     *calls: tuple[str, dict[str, Any], Run],
     budgets: dict[str, int] | None = None,
     masks: str = "{}\n",
+    purpose: str = "Answer C-1.",
 ) -> Path:
     """The log of a gateway that decided these calls by these rules."""
     old = load(write(tmp_path / "old", rules, files={"masks.yaml": masks}))
     async with SimulatedTask(
         config(tmp_path, budgets=budgets),
-        "Answer C-1.",
+        purpose,
         policy=old,
         resolvers={"crm.on_file": lambda: {"emails": ["dana@customer.example"]}},
         directory=tmp_path,
@@ -177,7 +177,8 @@ async def test_same_policy_counterfactual_empty(
 async def test_after_a_refusal_the_task_had_not_read_what_it_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = await decided(tmp_path, CAREFUL, MAILED, READ, ASKED)
+    asked = "Mail dana@customer.example that C-1 is done."
+    log = await decided(tmp_path, CAREFUL, MAILED, READ, MAILED, purpose=asked)
     # The old policy refuses the second mail, as the task had read what a customer wrote.
     assert counterfactual(log, tmp_path, NO_READ + CAREFUL) == output.FOUND
     found = json.loads(capsys.readouterr().out)
