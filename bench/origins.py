@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,14 +27,14 @@ PURPOSE: Final = "Answer case C-1."
 BODY: Final = "Dear customer, thank you for your order. We will call you back within two days."
 
 
-def page(values: int) -> dict[str, Any]:
+def page(values: int, **_: object) -> dict[str, Any]:
     """A case with so many values that nobody vouches for."""
     return {"messages": [{"body": f"v{number:05}"} for number in range(values)]}
 
 
 async def ready(task: SimulatedTask, values: int) -> Callable[[], float]:
     """The processor time of one call, once so much was read. Raises RuntimeError: it was not."""
-    await task.call("stub.get_case", {"case_id": "C-1"}, lambda **_: page(values))
+    await task.call("stub.get_case", {"case_id": "C-1"}, partial(page, values))
     facts = task.rooms.gateway.facts
     bearer = facts.bearer(Caller(http_method="POST", url="", authorization=task.task))
     params = {"name": "reply", "arguments": {"to": f"v{values // 2:05}", "body": BODY}}

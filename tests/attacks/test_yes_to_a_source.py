@@ -169,7 +169,7 @@ async def test_calls_at_once_take_one_each(tmp_path: Path) -> None:
     async with asking(tmp_path) as task:
         await people(task)
         assert await asked(task, PEOPLE[0]) == [1]
-        task._approver = "none"  # noqa: SLF001  nobody is asked any more
+        task._approver = "none"  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         steps = await asyncio.gather(*(send(task, one) for one in PEOPLE[1:]))
         done = [one.verdict for one in steps].count("done")
         assert done == MAX_FOLLOWED
@@ -180,7 +180,7 @@ def left(path: Path) -> list[tuple[str, Followed]]:
     """What tasks may follow, whatever the time is."""
     state = TaskState(path)
     try:
-        return list(state._followed.items())  # noqa: SLF001  no reader tells of all tasks
+        return list(state._followed.items())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     finally:
         state.close()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from safeconduct import simulation
 from safeconduct.audit.reading import read
 from safeconduct.audit.verify import verify
 from safeconduct.core.manifest import ToolManifest
@@ -20,6 +19,7 @@ from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import JSON, LedgerFault, NotRecorded, PolicyEngine, Unauthenticated
 from safeconduct.rooms import clock_ms
 from safeconduct.simulation import SimulatedTask, Step
+from safeconduct.upstreams import callables
 from tests.support.parties import Parties
 from tests.support.worlds import Rules, config
 
@@ -149,7 +149,7 @@ async def test_a_running_gateway_notices_a_definition_that_changes(
 ) -> None:
     monkeypatch.setattr("safeconduct.rooms.BEAT_S", 0)
     monkeypatch.setattr("safeconduct.rooms.BEATS_PER_REFRESH", 1)
-    define, tool = simulation.definition, Tool()
+    define, tool = callables.definition, Tool()
     async with simulated(tmp_path) as task:
         upkeep = asyncio.ensure_future(task.rooms.keep_up())
         try:
@@ -159,7 +159,7 @@ async def test_a_running_gateway_notices_a_definition_that_changes(
             def poisoned(name: str, said: ToolManifest) -> JSON:
                 return define(name, said) | poison
 
-            monkeypatch.setattr(simulation, "definition", poisoned)
+            monkeypatch.setattr(callables, "definition", poisoned)
             step = await task.call("mail.send", SEND, tool)
             while step.verdict == "done":
                 step = await task.call("mail.send", SEND, tool)

@@ -9,8 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from safeconduct.core.manifest import Argument
-from safeconduct.core.provenance import normalise, vouching_key
-from safeconduct.core.provenance import value_digest
+from safeconduct.core.provenance import normalise, value_digest, vouching_key
 from safeconduct.core.release import MAX_CALLS, MAX_MINUTES
 from safeconduct.ports import JSON, LedgerConflict
 from safeconduct.rooms import Rooms, new_id

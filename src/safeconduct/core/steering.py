@@ -177,8 +177,7 @@ def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
             continue
         if not _satisfied(needed(argument, steers=steers), origins.get(name, ())) or (
             steers
-            and tool.effect in CHOSEN_ONLY
-            and argument.role in CONTROL_ROLES
+            and _to_be_chosen(tool.effect, argument)
             and not all(named(seen) for _, seen in _each(name, value, argument, facts))
         ):
             yield Deny("control-argument-unvouched", name)
