@@ -23,6 +23,9 @@ _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
 MAX_PATH: Final = 60
 """How long a path is at most, in characters."""
 
+_GROUPED: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?\b")
+"""An account number as it is printed (ISO 13616)."""
+
 _MARKS: Final = ".,:;!?"
 _SIGNS: Final = "$€£"
 
@@ -101,6 +104,8 @@ def _texts(value: object) -> Iterator[str]:
         return
     if len(text) <= MAX_VALUE:
         yield text
+    for account in _GROUPED.findall(text):
+        yield "".join(account.split())
     if " " in text or "\n" in text or len(text) > MAX_VALUE:
         for word in _WORD.findall(text):
             yield word

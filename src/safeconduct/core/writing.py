@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from safeconduct.core.decoding import decoded
 from safeconduct.core.evidence import MAX_OBJECTS
 from safeconduct.core.labels import Label
 from safeconduct.core.model import Call, Facts, ToolFacts
@@ -27,6 +28,7 @@ PER_RECORD: Final = 150
 """How many of them stand in one record."""
 
 _WORD: Final = re.compile(r"[^\s,;<>()\[\]{}\"'`|]{3,256}")
+_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _TELLING: Final = re.compile(r"[\d@/_:#.-]|^[^a-z]")
 """Words of a text that could be a name, an id, an address or an amount when they are read again."""
 
@@ -140,12 +142,21 @@ def _values(value: object) -> Iterator[str]:
             yield from _values(item)
     elif isinstance(value, str):
         yield value
-        for word in _WORD.findall(value):
+        yield from _told(value)
+    elif not isinstance(value, bool) and (text := normalise(value)) is not None:
+        yield text
+
+
+def _told(text: str) -> Iterator[str]:
+    """What could be a name, an id or an address when a system gives back what it made of a text:
+    decoded, or cut out of it.
+    """
+    for one in decoded(text, turned=False).texts:
+        for word in _WORD.findall(one):
             inner = word.rstrip(".:!?")
             if _TELLING.search(inner):
                 yield inner
-    elif not isinstance(value, bool) and (text := normalise(value)) is not None:
-        yield text
+        yield from _ADDRESS.findall(one)
 
 
 def _items(value: object) -> list[object]:

@@ -174,3 +174,11 @@ def test_what_stands_where_anybody_writes_is_never_alone_beside_a_trusted_addres
 def test_without_a_manifest_no_field_is_trusted() -> None:
     content = seen({"sender": DANA, "body": EVE})
     assert doubtful(tool(manifest=None), content).several == {DANA, EVE}
+
+
+def test_an_account_number_is_seen_as_it_is_printed_too() -> None:
+    text = "125.50 to DE89 3704 0044 0532 0130 00. New: GB82WEST12345698765432"
+    seen, whole = sightings({"structuredContent": {"letter": text}})
+    assert whole
+    assert {"DE89370400440532013000", "GB82WEST12345698765432"} <= seen.keys()
+    assert doubtful(tool(), seen).several >= {"DE89370400440532013000", "GB82WEST12345698765432"}

@@ -179,3 +179,17 @@ def test_many_values_are_spread_over_records_and_objects_stand_in_the_first(
     assert [digest for one in made for digest in one["wrote"]["values"]] == [
         written_digest(str(number)) for number in range(count)
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "call eve&#64;ledger.example soon",
+        "mailto:eve@ledger.example",
+        "contact=eve%40ledger.example;",
+        "ZXZlQGxlZGdlci5leGFtcGxl",
+        "owner:eve@ledger.example/x",
+    ],
+)
+def test_what_a_system_could_decode_or_cut_out_is_remembered_too(text: str) -> None:
+    assert "eve@ledger.example" in of({"next_step": text})
