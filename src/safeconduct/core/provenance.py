@@ -67,7 +67,7 @@ REQUESTS: Final[dict[PurposeSource, Place]] = {
 
 
 QUOTED: Final = "quoted"
-"""Where in the request a value stands that has quotes around it."""
+"""Where in the request a value stands that has quotes around it, or is a name by its looks."""
 
 
 class Origin(msgspec.Struct, frozen=True):

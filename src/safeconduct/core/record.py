@@ -197,8 +197,10 @@ def _answer(answer: Answer) -> JSON:
     match answer.said:
         case Deny(code):
             return {"check": answer.check, "said": "deny", "reason": code}
-        case Elevate(requirement):
-            return {"check": answer.check, "said": "elevate", "asks": list(requirement.sources)}
+        case Elevate(requirement, instead):
+            asked: JSON = {"check": answer.check, "said": "elevate"}
+            asked["asks"] = list(requirement.sources)
+            return asked if instead is None else {**asked, "instead": instead}
         case _:
             assert_never(answer.said)
 

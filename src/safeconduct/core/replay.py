@@ -146,7 +146,7 @@ def _flow(
     if reason not in STEERING and CONTROL_SOURCE not in answer.get("asks", ()):
         return _recorded(answer)
     approval = ApprovalFacts(id="", digest="", state="granted", sources=approved)
-    return by_policy(said, approval, Deny(reason or STEERING[0]))
+    return by_policy(said, approval, Deny(answer.get("instead") or reason or STEERING[0]))
 
 
 def _asking(sources: list[str]) -> Elevate:

@@ -291,6 +291,9 @@ def _amounts(text: str) -> tuple[frozenset[str], frozenset[str]]:
 _MARKED: Final = re.compile(r"[\d\W_]|(?<=.)[A-Z]")
 """What sets a value apart from an ordinary word: a digit, a mark, a capital within."""
 
+_NAME_LIKE: Final = re.compile(r"[\w-]+\.[A-Za-z0-9]{1,5}|[^@\s]+@[^@\s]+|[A-Za-z]+-\d+")
+"""A file's name, an address, an id: what is looked up by it, is looked up by name."""
+
 _QUOTES: Final = (("'", "'"), ('"', '"'), ("“", "”"), ("„", "“"), ("`", "`"), ("«", "»"))
 
 
@@ -376,7 +379,8 @@ def request_origin(
     if asked.names(role, text, resource_type):
         if marked and not asked.marks(text):
             return None
-        where = QUOTED if role == "query" and asked.quotes(text) else ""
+        exact = asked.quotes(text) or _NAME_LIKE.fullmatch(text) is not None
+        where = QUOTED if role == "query" and exact else ""
         return Origin(REQUESTS[source], where)
     if role == "content" and source != "agent" and not marked and asked.says(text):
         return Origin("request-words")

@@ -268,13 +268,9 @@ def needed(argument: Argument, *, steers: bool) -> Needs:
 
 
 def _satisfied(needs: Needs, origins: tuple[Origin, ...]) -> bool:
-    match needs:
-        case "any":
-            return True
-        case "seen":
-            return offered(origins)
-        case "vouched":
-            return vouched_for(origins)
+    if needs == "any":
+        return True
+    return offered(origins) if needs == "seen" else vouched_for(origins)
 
 
 def requested(origins: tuple[Origin, ...]) -> bool:
@@ -409,12 +405,11 @@ def _pointed(argument: Argument) -> bool:
 
 def steered(call: Call, facts: Facts, refusal: Deny) -> Deny | Elevate | None:
     """What is said of a call that somebody else may have steered."""
-    asked = by_policy(facts.policy, standing(call, facts), refusal)
-    if isinstance(asked, Deny) and covered(call, facts):
+    if covered(call, facts):
         return None
-    if isinstance(asked, Deny) and plausible(call, facts):
+    if plausible(call, facts):
         return asking(call, facts, ASKED_SOURCE)
-    return asked
+    return by_policy(facts.policy, standing(call, facts), refusal)
 
 
 def asking(call: Call, facts: Facts, source: str) -> Elevate:
@@ -462,5 +457,6 @@ def by_policy(said: PolicyAnswer, approval: ApprovalFacts | None, refusal: Deny)
     if not times_s:
         return refusal
     return Elevate(
-        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=min(times_s))
+        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=min(times_s)),
+        instead=refusal.code,
     )

@@ -99,9 +99,12 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Elevate(msgspec.Struct, frozen=True, tag="elevate"):
-    """The call may run once a person has approved exactly this call."""
+    """The call may run once a person has approved exactly this call. `instead` is the refusal that
+    a rule of the policy turned into this question.
+    """
 
     requirement: Requirement
+    instead: str | None = None
 
 
 class Deny(msgspec.Struct, frozen=True, tag="deny"):

@@ -72,14 +72,12 @@ def vouched(
     found: dict[Vouched, None] = {}
     for row_path in dict.fromkeys(field.row for field in trusted):
         fields = [field for field in trusted if field.row == row_path]
-        rows = select(content, row_path)
+        every = select(content, row_path)
+        single = len(every) == 1
+        rows = [row for row in every if _owned(tool, row_path, row, reading.user)]
         names = _naming(rows, fields, reading)
         for row in rows:
-            if _owned(tool, row_path, row, reading.user):
-                single = len(rows) == 1
-                found.update(
-                    dict.fromkeys(_of_row(call, row, fields, reading, names, single=single))
-                )
+            found.update(dict.fromkeys(_of_row(call, row, fields, reading, names, single=single)))
             if len(found) >= MAX_VOUCHED:
                 return tuple(found)[:MAX_VOUCHED]
     return tuple(found)

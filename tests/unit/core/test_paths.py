@@ -25,6 +25,8 @@ def test_the_root_is_the_value_itself(path: str) -> None:
         ("messages.0", []),
         ("messages.body", []),
         ("*.x", [1]),
+        ("~.x", []),
+        ("tags.~", ["x", "y"]),
     ],
 )
 def test_a_path_reaches_what_it_names_and_nothing_else(path: str, values: list[object]) -> None:

@@ -14,6 +14,7 @@ from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, Place, value_digest
 from safeconduct.core.steering import (
     ASKED_SOURCE,
+    CONTROL_SOURCE,
     OWN_FIELD,
     addresses,
     asking,
@@ -423,7 +424,8 @@ def question(source: str, ttl_s: int, **origins: tuple[str, ...]) -> Elevate:
     return Elevate(
         Requirement(
             templates=("control-argument",), sources=(source,), ttl_s=ttl_s, origins=origins
-        )
+        ),
+        instead=REFUSED.code if source == CONTROL_SOURCE else None,
     )
 
 
@@ -441,13 +443,11 @@ class TestAsking:
         assert bare(steered(call(DEAL), known, REFUSED)) == question(ASKED_SOURCE, 300, id=(BODY,))
         assert steered(call(DEAL), replace(known, followed=YES), REFUSED) is None
 
-    def test_a_policy_that_asks_is_asked_first(self) -> None:
+    def test_a_policy_that_asks_turns_what_would_be_refused_into_a_question(self) -> None:
         known = tainted({"id": SINGLE}, tool=tool(unvouched="ask"), policy=ASKING)
-        assert steered(call(DEAL), known, REFUSED) == question("flow:control-argument", 120)
-        # A yes to an earlier call does not answer what a rule asks.
-        assert steered(call(DEAL), replace(known, followed=YES), REFUSED) == question(
-            "flow:control-argument", 120
-        )
+        assert bare(steered(call(DEAL), known, REFUSED)) == question(ASKED_SOURCE, 300, id=(BODY,))
+        refusing = replace(known, provenance={"id": SEEN})
+        assert steered(call(DEAL), refusing, REFUSED) == question(CONTROL_SOURCE, 120)
 
     def test_a_question_shows_each_field_once_and_no_place_without_one(self) -> None:
         places = (*ASKED, *SEEN, *SINGLE, Origin("seen", "crm.x:y"))

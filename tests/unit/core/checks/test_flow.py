@@ -30,7 +30,8 @@ READ = tool(effect=Effect.read)
 
 def asks(ttl_s: int) -> Elevate:
     return Elevate(
-        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=ttl_s)
+        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=ttl_s),
+        instead="control-argument-unvouched",
     )
 
 
