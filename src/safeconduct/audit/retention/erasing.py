@@ -10,27 +10,22 @@ sealed bytes, as a copy of the keys may be somewhere.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from safeconduct.audit import checkpoint
-from safeconduct.audit.faults import LogFault
 from safeconduct.audit.payloads import blobs
 from safeconduct.audit.payloads.boundary import ERASURE
 from safeconduct.audit.payloads.keystore import Erased, Keystore
 from safeconduct.audit.reading import read
+from safeconduct.audit.retention.covering import await_checkpoint
 from safeconduct.ports import Ledger, LedgerConflict
 
 HELD: Final = (
     "a legal hold stands on evidence about this user (fix: when it has ended, "
     "`safeconduct audit hold --release`)"
 )
-PATIENCE_S: Final = 30.0
-"""How long a checkpoint may take, which comes every second, in seconds."""
-_PAUSE_S: Final = 0.05
 _ZEROS: Final = bytes(1 << 16)
 
 
@@ -106,7 +101,7 @@ def wipe(directory: Path, kids: frozenset[str]) -> int:
         said: Mapping[str, Any] = record.get("payload", {})
         if said.get("kid") in kids and "at" in said:
             places.append((*said["at"], blobs.framed(said["bytes"])))
-    _await_checkpoint(directory, size)
+    await_checkpoint(directory, size)
     with ExitStack() as held:
         opened: dict[int, int] = {}
         for number, offset, length in places:
@@ -118,19 +113,6 @@ def wipe(directory: Path, kids: frozenset[str]) -> int:
         for fd in opened.values():
             os.fdatasync(fd)
     return len(places)
-
-
-def _await_checkpoint(directory: Path, size: int) -> None:
-    """Raises LogFault, OSError."""
-    deadline = time.monotonic() + PATIENCE_S
-    while (claimed := checkpoint.load(directory)) is None or claimed.size < size:
-        if time.monotonic() > deadline:
-            raise LogFault(
-                "unsigned",
-                "no checkpoint covers the erasure: nobody can open what was sealed, and its bytes "
-                "are still there",
-            )
-        time.sleep(_PAUSE_S)
 
 
 def _zero(fd: int, offset: int, length: int) -> None:

@@ -17,7 +17,9 @@ import msgspec
 from safeconduct.audit import segments, tiles
 from safeconduct.audit.flush import flush_directory
 from safeconduct.audit.payloads import blobs
+from safeconduct.audit.reading import read
 from safeconduct.audit.records import decode
+from safeconduct.audit.retention.covering import await_checkpoint
 from safeconduct.audit.retention.holding import Holds
 from safeconduct.audit.walk import Walk
 from safeconduct.config.audit import Retention
@@ -25,6 +27,7 @@ from safeconduct.kit import files
 
 _DAY_MS: Final = 86_400_000
 _INDEX: Final = "index"
+RETENTION: Final = "retention"
 
 Record = Mapping[str, Any]
 
@@ -76,8 +79,14 @@ def require(said: Record, allowed: Plan) -> None:
 def prune(directory: Path, gone: Plan) -> int:
     """Removes what a record says that goes; how many bytes that were. What has gone is passed over.
 
-    Raises OSError: some of it may still be there; it is done again with the same plan.
+    The last record that says so has to be covered by a checkpoint first.
+
+    Raises:
+        LogFault: the log is damaged, or no checkpoint covers the record in time.
+        OSError: some of it may still be there; it is done again with the same plan.
     """
+    said = [record["n"] + 1 for record in read(directory) if record.get("kind") == RETENTION]
+    await_checkpoint(directory, max(said, default=0))
     files.replace(directory / segments.PRUNED, b"%d" % gone.segments_before, mode=0o600)
     freed = 0
     for path in going(directory, gone):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from safeconduct.audit import notes, segments, tiles
+from safeconduct.audit import checkpoint, notes, segments, tiles
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.exports.exporter import Exporter
 from safeconduct.audit.exports.sink import ALL, Sink, Taken
@@ -20,6 +20,7 @@ from safeconduct.audit.index.searching import Search
 from safeconduct.audit.index.sqlite import WeeklyIndex
 from safeconduct.audit.payloads import blobs
 from safeconduct.audit.reading import read
+from safeconduct.audit.retention import covering
 from safeconduct.audit.retention.holding import Holds
 from safeconduct.audit.retention.pruning import Plan, plan, prune
 from safeconduct.audit.signer import keys
@@ -305,3 +306,19 @@ class Takes(Sink):
     def send(self, items: Sequence[bytes]) -> Taken:
         self.took += map(int, items)
         return ALL
+
+
+def test_nothing_goes_before_a_checkpoint_covers_the_record_that_says_so(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived(kept)
+    signed(kept)
+    gone = planned(kept)
+    before = segments.listing(kept.directory)
+    monkeypatch.setattr(covering, "PATIENCE_S", 0)
+    monkeypatch.setattr(checkpoint, "load", lambda _: None)
+    with pytest.raises(LogFault) as refused:
+        pruned(kept, gone)
+    assert refused.value.code == "unsigned"
+    assert segments.listing(kept.directory) == before
+    assert not (kept.directory / segments.PRUNED).exists()
