@@ -39,6 +39,7 @@ def test_everybody_is_measured() -> None:
     assert answer.pop("missing") == []
     assert answer.pop("identity").keys() >= {"cached_us", "uncached_us"}
     assert answer.pop("policy").keys() >= {"rego_us", "cedar_us", "replays_per_cpu_s"}
+    assert all(value > 0 for value in answer.pop("origins").values())
     assert list(answer) == ["direct", "null", "full", "full_2025", *rivals.PROGRAMS]
     for name in rivals.PROGRAMS:
         assert answer[name].keys() == answer["null"].keys() | {"ratio"}

@@ -25,7 +25,8 @@ QUERY: Final[JSON] = {
     "effect": "execute",
     "scopes": ["parts:write"],
     "arguments": {"sql": {"role": "query", "type": "sql"}},
-    "returns": {"source": {"integrity": "untrusted", "confidentiality": "internal"}},
+    # Whether rows could steer the agent is another matter: here it is told what to ask.
+    "returns": {"source": {"integrity": "trusted", "confidentiality": "internal"}},
     "sink": {"clearance": "confidential"},
 }
 
