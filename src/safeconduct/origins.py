@@ -84,15 +84,20 @@ class Sighted:
         while self._size > MAX_ALL and len(self._tasks) > 1:
             name, gone = self._tasks.popitem(last=False)
             self._size -= len(gone)
-            self._blind[name] = None
-            if len(self._blind) > MAX_BLIND:
-                self._blind.popitem(last=False)
+            self._miss(name)
 
     def whole(self, task: str, *, read: bool) -> bool:
-        """Whether the index holds all that the task has read, if it has `read` anything."""
-        if task in self._blind or (read and task not in self._tasks):
-            return False
-        return len(self._tasks.get(task, {})) < MAX_VALUES
+        """Whether the index holds all that the task has read. Where it has `read` something of
+        which nothing is here, as after a restart, it never does again.
+        """
+        if read and task not in self._tasks:
+            self._miss(task)
+        return task not in self._blind and len(self._tasks.get(task, {})) < MAX_VALUES
+
+    def _miss(self, task: str) -> None:
+        self._blind[task] = None
+        if len(self._blind) > MAX_BLIND:
+            self._blind.popitem(last=False)
 
     def leading(self, task: str, wheres: frozenset[str]) -> frozenset[str]:
         """The addresses that stood in these places alone."""
@@ -241,7 +246,6 @@ class Origins:
                 for value, path in values.items()
             },
         )
-
         if gathered.task.subgrants:
             own_values = [one for one in values if not self._written(gathered, one)]
             self.granting.see(call, gathered, own_values)

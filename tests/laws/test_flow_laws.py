@@ -385,3 +385,12 @@ def test_a_choice_of_the_user_s_vouches_for_no_less(
     for less, more in pairwise(found):
         assert {one[:2] for one in less} <= {one[:2] for one in more}
         assert {one[:2] for one in less if one[2]} <= {one[:2] for one in more if one[2]}
+
+
+def test_what_was_read_before_a_restart_is_missed_for_good() -> None:
+    index = Sighted()
+    assert not index.whole("t_1", read=True)
+    index.see("t_1", {"D-7": (Origin("seen", "x:a"),)})
+    assert not index.whole("t_1", read=True)
+    index.see("t_2", {"D-7": (Origin("seen", "x:a"),)})
+    assert index.whole("t_2", read=True)
