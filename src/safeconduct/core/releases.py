@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.provenance import GRANTED, NAMED, Origin
-from safeconduct.core.steering import addresses, bare, carries, requested
+from safeconduct.core.steering import addresses, carries, chooses_nothing, requested
 
 
 def held(call: Call, facts: Facts) -> bool:
@@ -30,7 +30,7 @@ def released(call: Call, facts: Facts) -> tuple[str, ...]:
     to = {one.name for one in addresses(call, facts) if one.acceptable(facts)}
     found: set[str] = set()
     for name, value in call.arguments.items():
-        if bare(value) or name in to or requested(facts.provenance.get(name, ())):
+        if chooses_nothing(value) or name in to or requested(facts.provenance.get(name, ())):
             continue
         if name not in facts.released:
             return ()

@@ -71,7 +71,7 @@ def unvouched(call: Call, facts: Facts) -> list[str]:
     return [
         name
         for name, value in call.arguments.items()
-        if not (bare(value) or vouched_for(facts.provenance.get(name, ())))
+        if not (chooses_nothing(value) or vouched_for(facts.provenance.get(name, ())))
     ]
 
 
@@ -88,7 +88,7 @@ def chosen(call: Call, facts: Facts) -> Choice | None:
     choosing = [
         tuple([one for one in origins.get(name, ()) if one.place not in GRANTED])
         for name, value in call.arguments.items()
-        if not (bare(value) or (name in declared and not declared[name].selects))
+        if not (chooses_nothing(value) or (name in declared and not declared[name].selects))
     ]
     changed = facts.gathered.tool.effect.changes_state
     if not changed and not all(map(vouched_for, choosing)):
@@ -200,7 +200,11 @@ def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
 def _texts(call: Call, facts: Facts) -> list[str]:
     """The arguments that say something: all but addresses and switches."""
     to = {one.name for one in addresses(call, facts)}
-    return [name for name, value in call.arguments.items() if not bare(value) and name not in to]
+    return [
+        name
+        for name, value in call.arguments.items()
+        if not chooses_nothing(value) and name not in to
+    ]
 
 
 def _own_words(facts: Facts, name: str) -> bool:
@@ -255,7 +259,7 @@ def _minor(call: Call, facts: Facts) -> bool:
     return reversible and tool.effect is Effect.write and not unvouched(call, facts)
 
 
-def bare(value: object) -> bool:
+def chooses_nothing(value: object) -> bool:
     """Whether a value chooses nothing: a switch, or an argument that is left out."""
     return value is None or type(value) is bool
 
