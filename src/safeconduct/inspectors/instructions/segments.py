@@ -1,0 +1,83 @@
+"""Cuts a text into what is judged one by one: a document as a whole hides its one bad sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+MAX_CHARACTERS: Final = 320
+"""A longer sentence is judged in windows of this many characters, each half over the next."""
+
+MAX_LINES: Final = 4
+"""Over how many lines a sentence may go on, where no blank line or item of a list ends it."""
+
+Place = tuple[int, int]
+"""From which to which character of a text a segment goes."""
+
+_ESCAPED: Final = r"\\r\\n|\\n|\\r"
+"""Breaks that were written down twice, as in JSON within a string."""
+_LINE: Final = re.compile(rf"(?:(?!{_ESCAPED})[^\n\r\x0b\x0c\x85\u2028\u2029])+")
+_SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+|$)", re.DOTALL)  # noqa: RUF001
+_ENDS: Final = re.compile(r"[.!?…。！？:;][\"'”’)\]*_]*\s*$")  # noqa: RUF001
+_BEGINS: Final = re.compile(r"\s*(?:[-*+•#>|]|\d+[.)]\s|[\w\"']+:\s|$)")
+_WORDS: Final = re.compile(r"\w\w.*", re.DOTALL)
+
+
+def segments(text: str) -> Iterator[Place]:
+    """The sentences of each line; then those that go on over several lines, as whole ones too.
+
+    A segment has a word in it, and no space at its ends. Whatever is added in lines of its own
+    leaves every segment as it was, or adds to them.
+    """
+    lines = [found.span() for found in _LINE.finditer(text)]
+    for start, end in lines:
+        yield from _sentences(text, start, end)
+    first = 0
+    for at in range(1, len(lines) + 1):
+        if at < len(lines) and at - first < MAX_LINES and _goes_on(text, lines[at - 1], lines[at]):
+            continue
+        if at - first > 1:
+            yield from _across(text, lines[first:at])
+        first = at
+
+
+def _goes_on(text: str, line: Place, after: Place) -> bool:
+    """Whether a sentence may go on in the next line."""
+    between = text[line[1] : after[0]]
+    return (
+        between in {"\n", "\r\n", "\\n"}
+        and not _ENDS.search(text, max(line[0], line[1] - 8), line[1])
+        and not _BEGINS.match(text, *after)
+    )
+
+
+def _across(text: str, lines: list[Place]) -> Iterator[Place]:
+    """The sentences of a paragraph that lie in more than one of its lines."""
+    breaks = [end for _, end in lines[:-1]]
+    for start, end in _sentences(text, lines[0][0], lines[-1][1]):
+        if any(start < one < end for one in breaks):
+            yield start, end
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[Place]:
+    for found in _SENTENCE.finditer(text, start, end):
+        yield from _windows(text, *found.span())
+
+
+def _windows(text: str, start: int, end: int) -> Iterator[Place]:
+    while end - start > MAX_CHARACTERS:
+        yield from _trimmed(text, start, start + MAX_CHARACTERS)
+        start += MAX_CHARACTERS // 2
+    yield from _trimmed(text, start, end)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[Place]:
+    words = _WORDS.search(text, start, end)
+    if words is None:
+        return
+    while text[start].isspace():
+        start += 1
+    while text[end - 1].isspace():
+        end -= 1
+    yield start, end
