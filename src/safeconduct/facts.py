@@ -40,10 +40,13 @@ from safeconduct.ports import (
     Broker,
     Caller,
     Catalogue,
+    Examiner,
     Identity,
     Inspector,
+    Matter,
     PolicyEngine,
     Resumed,
+    Reviewer,
     TaskState,
     Unauthenticated,
     Upstream,
@@ -64,6 +67,8 @@ class FactFinder:
         catalogue: Catalogue,
         policy: PolicyEngine,
         inspectors: Sequence[Inspector],
+        examiners: Sequence[Examiner] = (),
+        reviewer: Reviewer | None = None,
         upstreams: Mapping[str, Upstream],
         broker: Broker,
         clock_ms: Callable[[], int],
@@ -82,6 +87,8 @@ class FactFinder:
         self._unsafe: tuple[str, ...] = ()
         self.use(policy)
         self._inspectors = inspectors
+        self._examiners = examiners
+        self._reviewer = reviewer
         self._resolvers = Resolvers(catalogue, upstreams, broker)
 
     def use(self, policy: PolicyEngine) -> None:
@@ -322,6 +329,13 @@ class FactFinder:
         return tuple(
             [finding for inspector in self._inspectors for finding in inspector.inspect(value)]
         )
+
+    async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
+        """What inspectors and examiners find; what they raise is the caller's to refuse."""
+        found = self.inspect(value)
+        for examiner in self._examiners:
+            found += await examiner.examine(value, matter)
+        return found
 
     def _copied(self, call: Call, gathered: Gathered, failures: list[str]) -> Confidentiality:
         try:

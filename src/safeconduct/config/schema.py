@@ -15,6 +15,7 @@ from msgspec import Meta
 from safeconduct.config.audit import AuditBlock
 from safeconduct.config.authzen import AuthzenBlock
 from safeconduct.config.clients import ClientBlock
+from safeconduct.config.inspectors import InspectorsBlock, ReviewerBlock
 from safeconduct.config.keys import JwksRef
 from safeconduct.config.names import Name, SpiffeId
 from safeconduct.config.policy import PolicyBlock
@@ -24,7 +25,7 @@ from safeconduct.config.trust import Trust
 from safeconduct.config.users import Requires, UserEntry, Users
 from safeconduct.config.workloads import Attestors, Svids, Workload
 from safeconduct.core.asks import Asks
-from safeconduct.core.manifest import Manifest
+from safeconduct.core.manifest import Manifest, Spotlighting
 
 Units = Annotated[int, Meta(ge=0, le=1_000_000_000_000_000)]
 Objects = Annotated[int, Meta(ge=0, le=1000)]
@@ -236,6 +237,9 @@ class Upstream(Block, frozen=True):
 
     `destination` is the name that zones use for it; its own id when left out. By its `spiffe_id` it
     may ask whether tokens are good.
+
+    `spotlight` is how its texts are marked where a manifest does not say; `instructions` is what
+    happens to what speaks to the agent in them: it is marked as untrusted, or also withheld.
     """
 
     role: Literal["retrieval", "execution", "write-back"]
@@ -249,6 +253,8 @@ class Upstream(Block, frozen=True):
     timeout_s: Annotated[int, Meta(ge=1, le=600)] = 30
     spiffe_id: SpiffeId | None = None
     asks: Asks = Asks()
+    spotlight: Spotlighting = "none"
+    instructions: Literal["mark", "quarantine"] = "mark"
     unsafe_no_sandbox: bool = False
 
 
@@ -275,6 +281,8 @@ class Root(Block, frozen=True):
     signals: dict[Name, SignalIssuer] = {}
     clients: dict[str, ClientBlock] = {}
     authzen: AuthzenBlock | None = None
+    inspectors: InspectorsBlock = InspectorsBlock()
+    reviewer: ReviewerBlock | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,12 @@ SQL: Final = "sql"
 """The type of a query that is free SQL."""
 
 
+Spotlighting = Literal["none", "delimit", "datamark", "base64"]
+"""How texts of a result are marked as data (Hines et al., 2024): between delimiters, in them also
+with a mark for each space, or encoded.
+"""
+
+
 class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of a file that an operator writes: unknown keys are refused."""
 
@@ -140,6 +146,9 @@ class Owned(_Spec, frozen=True):
 class Returns(_Spec, frozen=True):
     """The labels of a result: of all of it, and of single fields by path (`messages.*.body`).
 
+    Findings of the kinds, or families, in `redact` are cut out; in the place of those in `tokenise`
+    stand tokens, which tools that say so take for what they stand for.
+
     Of a result with `rows`, only one whose every row is the task's tenant's is delivered. Ids vouch
     in `owned` rows of the task's user alone. `readers` is the path of those who may read what is
     there, besides the user: names, or an object by names; of several rows, who may read all.
@@ -147,6 +156,8 @@ class Returns(_Spec, frozen=True):
 
     source: SourceLabel = SourceLabel()
     fields: dict[str, FieldLabel] = {}
+    redact: tuple[str, ...] = ()
+    tokenise: tuple[str, ...] = ()
     rows: Rows | None = None
     owned: Owned | None = None
     readers: str | None = None
@@ -174,7 +185,8 @@ class Allow(_Spec, frozen=True):
 class Sink(_Spec, frozen=True):
     """Where the arguments go: how confidential they may be, and to whom they may be sent.
 
-    `links`: whether a link in content that is sent needs a voucher, as an address does.
+    `links`: whether a link in content that is sent needs a voucher, as an address does. A token in
+    an argument is taken for what it stands for if its kind, or family, is in `reveals`.
     """
 
     clearance: Literal["public", "internal", "confidential", "restricted"] = "public"
@@ -182,6 +194,7 @@ class Sink(_Spec, frozen=True):
     readers: tuple[str, ...] = ()
     allow: dict[Literal["recipients", "destinations"], Allow] = {}
     links: Literal["vouched", "any"] = "vouched"
+    reveals: tuple[str, ...] = ()
 
 
 class ToolManifest(_Spec, frozen=True):
@@ -203,7 +216,7 @@ class ToolManifest(_Spec, frozen=True):
     resolvers: dict[str, Resolver] = {}
     reversible: bool = False
     unvouched: Literal["refuse", "ask", "follow"] = "refuse"
-    spotlight: Literal["none", "delimit"] = "none"
+    spotlight: Spotlighting | None = None
     pin: str | None = None
 
 
@@ -216,7 +229,7 @@ class ContentManifest(_Spec, frozen=True):
 
     scopes: tuple[str, ...]
     source: SourceLabel = SourceLabel()
-    spotlight: Literal["none", "delimit"] = "none"
+    spotlight: Spotlighting | None = None
     pin: str | None = None
 
 

@@ -26,7 +26,17 @@ from safeconduct.ports.delegation import (
     TokenStatus,
     Workload,
 )
-from safeconduct.ports.judging import Catalogue, Closing, Desk, Inspector, PolicyEngine
+from safeconduct.ports.judging import (
+    Asked,
+    Catalogue,
+    Closing,
+    Desk,
+    Examiner,
+    Inspector,
+    Matter,
+    PolicyEngine,
+    Reviewer,
+)
 from safeconduct.ports.ledger import (
     Copied,
     Holder,
@@ -57,6 +67,7 @@ __all__ = [
     "About",
     "Answer",
     "AskRefused",
+    "Asked",
     "Attempt",
     "Attestation",
     "Bearer",
@@ -74,6 +85,7 @@ __all__ = [
     "Enforcers",
     "Errand",
     "Evidence",
+    "Examiner",
     "Heard",
     "Holder",
     "Identity",
@@ -83,6 +95,7 @@ __all__ = [
     "LedgerFault",
     "Listener",
     "LoginFailed",
+    "Matter",
     "NoConsent",
     "NotRecorded",
     "PayloadOf",
@@ -93,6 +106,7 @@ __all__ = [
     "RecordTooLarge",
     "Refused",
     "Resumed",
+    "Reviewer",
     "Sealed",
     "Sealer",
     "SignIn",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-from safeconduct.core.manifest import Resolver
+import msgspec
+
+from safeconduct.core.manifest import Effect, Resolver
 from safeconduct.core.model import (
     Call,
     Finding,
@@ -13,6 +15,7 @@ from safeconduct.core.model import (
     ToolFacts,
 )
 from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.review import Review
 from safeconduct.core.verdict import Requirement
 from safeconduct.ports.values import JSON
 
@@ -79,7 +82,7 @@ class PolicyEngine(Protocol):
 
 @runtime_checkable
 class Closing(Protocol):
-    """An engine with processes or connections of its own, which end with it at the latest."""
+    """A part with processes or connections of its own, which end with it at the latest."""
 
     async def close(self) -> None: ...
 
@@ -92,4 +95,50 @@ class Inspector(Protocol):
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """What it finds in a value. `data` is the value's JSON, where it is written already."""
+        ...
+
+
+class Matter(msgspec.Struct, frozen=True, kw_only=True):
+    """What an examined value belongs to: the arguments of a call of `target`, or its result."""
+
+    direction: Literal["argument", "result"]
+    target: str
+    effect: Effect
+    tenant: str
+    user: str
+    agent: str
+    task: str
+
+
+class Examiner(Protocol):
+    """Looks, as an inspector does, for what takes a while: another process, or somebody elsewhere.
+
+    It ends in bounded time. Whatever it raises refuses the call, or withholds the result.
+    """
+
+    async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
+        """What it finds in a JSON value; nothing, at once, where there is nothing for it."""
+        ...
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reviewer sees of a call: what the user asked for and who said so, what is to be done
+    with which arguments, and where the value of each of them was seen. `untrusted`: the task has
+    read what anybody could have written.
+    """
+
+    purpose: str
+    purpose_source: Literal["user", "app", "agent"]
+    target: str
+    effect: Effect
+    arguments: JSON
+    origins: Mapping[str, Sequence[str]]
+    untrusted: bool
+
+
+class Reviewer(Protocol):
+    """A second model with a say in calls that matter. Whatever it raises counts as no answer."""
+
+    async def review(self, asked: Asked) -> Review:
+        """Its answer, in bounded time."""
         ...

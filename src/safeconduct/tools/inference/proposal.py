@@ -66,6 +66,6 @@ def _tool(upstream: str, tool: Definition) -> tuple[ToolManifest, dict[Place, st
         scopes=(f"{scope.system}:{scope.object}:{scope.action}",),
         arguments=arguments,
         returns=found.returns,
-        spotlight="none" if effect is not Effect.read else "delimit",
+        spotlight=None if effect is not Effect.read else "delimit",
     )
     return manifest, reasons, scope

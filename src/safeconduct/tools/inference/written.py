@@ -68,7 +68,7 @@ def _tool(tool: ToolManifest, reasons: Mapping[Place, str]) -> Iterator[str]:
             yield _line(8, said, reasons.get(("returns", "fields", path)))
     else:
         yield _line(6, f"# {reasons[('returns', 'fields')]}")
-    if tool.spotlight != "none":
+    if tool.spotlight is not None:
         yield _line(4, f"spotlight: {tool.spotlight}")
 
 

@@ -1,0 +1,102 @@
+"""What looks at arguments and results besides the built-in shapes, and who else judges a call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from safeconduct.config.names import Name
+
+EffectName = Literal["read", "write", "send", "delete", "execute", "pay"]
+"""The effects of tools, as a manifest writes them."""
+
+Region = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="two letters, such as DE")]
+"""A country (ISO 3166-1 alpha-2)."""
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Milliseconds = Annotated[int, Meta(ge=50, le=60_000)]
+
+
+class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Pii(_Block, frozen=True):
+    """Personal data. `region` is where telephone numbers without a country code are dialled,
+    `kinds` narrows what is looked for; without any it is all that there is.
+    """
+
+    region: Region | None = None
+    kinds: tuple[str, ...] = ()
+
+
+class Dictionary(_Block, frozen=True):
+    """Words and patterns (RE2) of the operator's own: what they find is `<family>.<name>`. `file`
+    has one word or phrase a line.
+    """
+
+    family: Name
+    file: str | None = None
+    patterns: tuple[str, ...] = ()
+
+
+class Match(_Block, frozen=True):
+    """Salted hashes of the operator's own values: exactly these are found, as `<family>.<name>`."""
+
+    family: Name
+    file: str
+
+
+class Documents(_Block, frozen=True):
+    """How documents are unpacked, each in a process of its own. `ocr` reads pictures too."""
+
+    timeout_s: Annotated[int, Meta(ge=1, le=60)] = 10
+    max_bytes: Annotated[int, Meta(ge=1024, le=67_108_864)] = 10_485_760
+    ocr: bool = False
+
+
+class Instructions(_Block, frozen=True):
+    """From which score on a text counts as instructions to the agent."""
+
+    above: Share = 0.9
+
+
+class External(_Block, frozen=True):
+    """Somebody else's inspection: what it finds is `external.<name>`. `when` are the effects of the
+    calls whose arguments it sees; `credential` is a reference, as `file:<path>` or `env:<NAME>`.
+    """
+
+    wire: Literal["webhook", "purview", "shield"]
+    url: str
+    credential: str | None = None
+    timeout_ms: Milliseconds = 2000
+    when: tuple[EffectName, ...] = ("send",)
+
+
+class InspectorsBlock(_Block, frozen=True):
+    """What is looked for. Secrets, code, personal data and encodings are always; documents and
+    instructions where they are configured.
+    """
+
+    pii: Pii = Pii()
+    dictionaries: dict[Name, Dictionary] = {}
+    matches: dict[Name, Match] = {}
+    documents: Documents | None = None
+    instructions: Instructions | None = None
+    external: dict[Name, External] = {}
+
+
+class ReviewerBlock(_Block, frozen=True):
+    """A second model that compares calls of these effects with the user's request. `otherwise` is
+    what happens to a call that it does not find consistent with it, or does not judge in time.
+    """
+
+    wire: Literal["openai", "anthropic"]
+    url: str
+    model: str
+    credential: str | None = None
+    timeout_ms: Milliseconds = 5000
+    effects: tuple[EffectName, ...] = ("send", "delete", "execute", "pay")
+    otherwise: Literal["refuse", "elevate"] = "refuse"
