@@ -36,6 +36,7 @@ IMPORT_NAMES = {
     "backports.zstd": {"backports"},
     "boto3": {"boto3", "botocore"},
     "cedar-policy-mcp-schema-generator": {"cedar_mcp_schema_generator"},
+    "google-re2": {"re2"},
     "gordon-to-regorus": {"regorus"},
     "mcp": {"mcp", "mcp_types"},
     "ruamel.yaml": {"ruamel"},

@@ -7,15 +7,11 @@ without a shape passes, and keeping it away from agents is the broker's work.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, cast
+from collections.abc import Iterator
+from typing import Final
 
-import orjson
-
-from safeconduct.core.model import KEY, Finding
-
-Span = tuple[str, int, int]
-"""A kind of finding, and from which to which character of a text it goes."""
+from safeconduct.core.model import Finding
+from safeconduct.inspectors.scan import Span, in_json, look
 
 SHAPES: Final[dict[str, str]] = {
     "secret.aws": r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
@@ -60,14 +56,6 @@ class SecretInspector:
         return tuple(look(value, _spans))
 
 
-def in_json(value: object) -> bytes | None:
-    """The value's JSON; None where it has none: half a surrogate pair, or nested too deeply."""
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return None
-
-
 def _may_hold(data: bytes) -> bool:
     """Whether there is a literal of any shape in a value's JSON, of characters that JSON never
     escapes. Each is sought by that character of it which texts hold least often, and each character
@@ -84,19 +72,3 @@ def _may_hold(data: bytes) -> bool:
 def _spans(text: str) -> Iterator[Span]:
     for match in _ANY.finditer(text):
         yield _KINDS[str(match.lastgroup)], match.start(), match.end()
-
-
-def look(
-    value: object, spans: Callable[[str], Iterable[Span]], path: tuple[str | int, ...] = ()
-) -> Iterator[Finding]:
-    """What `spans` tells of the strings and keys of a JSON value, in document order."""
-    if isinstance(value, str):
-        for kind, start, end in spans(value):
-            yield Finding(kind, path, start, end)
-    elif isinstance(value, dict):
-        for key, item in cast("dict[str, object]", value).items():
-            yield from look(key, spans, (*path, key, KEY))
-            yield from look(item, spans, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[object]", value)):
-            yield from look(item, spans, (*path, index))
