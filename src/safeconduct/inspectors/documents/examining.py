@@ -1,0 +1,109 @@
+"""Looks into the documents of a JSON value (`safeconduct.ports.Examiner`)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+from safeconduct.core.model import Finding
+from safeconduct.inspectors.documents.finding import Found, documents
+from safeconduct.inspectors.documents.limits import HIDDEN, Limits, Unread, unreadable
+from safeconduct.inspectors.documents.wire import Answer, Piece, Question
+from safeconduct.inspectors.documents.workers import Workers
+
+Look = Callable[[Sequence[str]], Sequence[Finding]]
+"""What the quick inspectors find in texts; the first of a finding's path is the text's index."""
+
+CHUNK: Final = 16 * 1024
+"""How many characters are looked at before others have their turn."""
+OVERLAP: Final = 1024
+"""What stands across the end of a chunk is whole in the next one, if it is no longer than this."""
+
+SENTENCE_WORDS: Final = 4
+"""From how many words on hidden text counts where honest documents hide some as well."""
+
+_INSTRUCTION: Final = "instruction."
+_WORD: Final = re.compile(r"[^\W\d_]{2,}|\d{3,}")
+
+
+class Reads(Protocol):
+    """Reads one document. Raises Unread."""
+
+    async def read(self, question: Question) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+class DocumentExaminer:
+    """Finds documents in a value, has them unpacked apart, and has `look` look at what they say.
+
+    What is found in a document is reported over all of the string that it is written in:
+    whatever `look` finds, and `document.hidden` for text that is kept from whoever opens it, or for
+    an instruction in its metadata. Of a document that is itself text, such as HTML in a string,
+    only that is reported which `look` does not find in the string as it is.
+    """
+
+    def __init__(self, look: Look, limits: Limits | None = None) -> None:
+        """Starts nothing; a worker starts with the first document."""
+        self._look = look
+        self._limits = limits or Limits()
+        self._workers: Reads = Workers(self._limits)
+
+    async def examine(self, value: object, matter: object) -> tuple[Finding, ...]:
+        """Every finding, once, in the order of the documents.
+
+        Raises:
+            Unread: a document is damaged, encrypted, too large, or of a format that is known and
+                not read; a worker did not answer; or all of it took longer than `wall_s`.
+        """
+        found = list(documents(value, self._limits))
+        if not found:
+            return ()
+        try:
+            async with asyncio.timeout(self._limits.wall_s):
+                findings = [one for each in found for one in await self._in(each)]
+        except TimeoutError:
+            raise unreadable(f"not read within {self._limits.wall_s:g} s") from None
+        return tuple(dict.fromkeys(findings))
+
+    async def close(self) -> None:
+        """Ends the workers."""
+        await self._workers.close()
+
+    async def _in(self, found: Found) -> list[Finding]:
+        answer = await self._workers.read(found.question)
+        if answer.trouble:
+            raise Unread(answer.trouble, answer.why)
+        kinds: dict[str, None] = {}
+        for piece in answer.pieces:
+            said = await self._said(piece.text)
+            if _conceals(piece, said):
+                kinds[HIDDEN] = None
+            kinds.update(dict.fromkeys(said))
+        if found.question.form == "text":
+            bare = await self._said(found.question.data) if kinds.keys() - {HIDDEN} else {}
+            kinds = {kind: None for kind in kinds if kind not in bare}
+        return [Finding(kind, found.path, 0, found.length) for kind in kinds]
+
+    async def _said(self, text: str) -> dict[str, None]:
+        """The kinds of what is found in a text, and not more than a chunk at a time."""
+        kinds: dict[str, None] = {}
+        for chunk in _chunks(text):
+            kinds.update(dict.fromkeys(one.kind for one in self._look((chunk,))))
+            await asyncio.sleep(0)
+        return kinds
+
+
+def _chunks(text: str) -> Iterator[str]:
+    for start in range(0, max(len(text) - OVERLAP, 1), CHUNK - OVERLAP):
+        yield text[start : start + CHUNK]
+
+
+def _conceals(piece: Piece, said: dict[str, None]) -> bool:
+    if piece.sort in ("hidden", "metadata") and any(one.startswith(_INSTRUCTION) for one in said):
+        return True
+    if piece.sort != "hidden":
+        return False
+    return len(_WORD.findall(piece.text)) >= (SENTENCE_WORDS if piece.plain else 1)
