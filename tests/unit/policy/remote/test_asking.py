@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from safeconduct.kit.http1.asking import MAX_ANSWER_BYTES
 from safeconduct.policy.bundles.header import Remote
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.remote import asking
@@ -67,7 +68,7 @@ async def test_a_question_gets_its_answer_with_what_the_caller_proves() -> None:
         (Answer(200, b"[" * 200 + b"]" * 200, TYPE), "malformed"),
         (document([]), "no object"),
         (document("yes"), "no object"),
-        (document({"a": "x" * asking.MAX_ANSWER_BYTES}), "too long"),
+        (document({"a": "x" * MAX_ANSWER_BYTES}), "too long"),
     ],
 )
 async def test_what_is_no_answer_is_none(answer: Answer, words: str) -> None:

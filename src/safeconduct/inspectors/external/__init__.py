@@ -1,0 +1,1 @@
+"""Data loss prevention that others run: a webhook, Microsoft Purview, an action in Salesforce."""

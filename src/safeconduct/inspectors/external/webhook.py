@@ -1,0 +1,124 @@
+"""A webhook of the operator's own, by a contract of ours: docs/guides/external-dlp.md has it.
+
+The request is signed as Standard Webhooks 1.0.0 does where the credential is a secret of theirs
+(`whsec_`), and carries the credential as a bearer token (RFC 6750) otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+import uuid
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+import orjson
+
+from safeconduct.core.manifest import Effect
+from safeconduct.core.model import Finding
+from safeconduct.inspectors.external.texts import Nonsense, texts
+from safeconduct.inspectors.service import Credential, Service
+from safeconduct.ports import Matter
+
+SECRET: Final = "whsec_"
+MIN_SECRET_BYTES: Final = 24
+"""How long a secret is at least (Standard Webhooks 1.0.0)."""
+
+
+class _Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`text` is the index of a text, `start` and `end` count its Unicode code points."""
+
+    kind: str
+    text: Annotated[int, msgspec.Meta(ge=0)]
+    start: int = 0
+    end: int | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: Literal[1]
+    id: str
+    findings: Annotated[tuple[_Found, ...], msgspec.Meta(max_length=1000)]
+
+
+class Webhook:
+    """Asks a webhook what it finds (`safeconduct.ports.Examiner`)."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        effects: Collection[Effect],
+        credential: Credential | None,
+        timeout_ms: int,
+        ca: Path | None = None,
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        """`effects` are those of the calls that it sees. Raises ValueError, OSError."""
+        self._effects = frozenset(effects)
+        self._credential = credential
+        self._clock_s = clock_s
+        self._service = Service(url, timeout_ms=timeout_ms, ca=ca)
+
+    async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
+        """What the webhook finds. Raises Unanswered, Nonsense, CredentialUnavailable."""
+        shown = tuple(texts(value)) if matter.effect in self._effects else ()
+        if not shown:
+            return ()
+        name = str(uuid.uuid4())
+        body = orjson.dumps(
+            {
+                "version": 1,
+                "id": name,
+                "direction": matter.direction,
+                "tool": matter.target,
+                "effect": matter.effect.value,
+                "tenant": matter.tenant,
+                "user": matter.user,
+                "agent": matter.agent,
+                "task": matter.task,
+                "texts": [one.text for one in shown],
+            }
+        )
+        answer = await self._service.ask(body, self._proof(name, body))
+        try:
+            said = msgspec.convert(answer, _Answer)
+        except msgspec.ValidationError:
+            raise Nonsense("the webhook answered in a shape of its own") from None
+        if said.id != name:
+            raise Nonsense("the webhook answered another question")
+        if any(one.text >= len(shown) for one in said.findings):
+            raise Nonsense("a finding where no text is")
+        return tuple([shown[one.text].found(one.kind, one.start, one.end) for one in said.findings])
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._service.close()
+
+    def _proof(self, name: str, body: bytes) -> dict[str, str]:
+        if self._credential is None:
+            return {}
+        secret = self._credential()
+        if not secret.startswith(SECRET):
+            return {"authorization": f"Bearer {secret}"}
+        at = str(int(self._clock_s()))
+        signature = hmac.digest(_key(secret), f"{name}.{at}.".encode() + body, hashlib.sha256)
+        return {
+            "webhook-id": name,
+            "webhook-timestamp": at,
+            "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+        }
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < MIN_SECRET_BYTES:
+        raise ValueError("the secret of a webhook is `whsec_` and at least 24 bytes in base64")
+    return key

@@ -1,0 +1,1 @@
+"""A second model that compares a call with what the user asked for."""
