@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.scan import Span, in_json, look
+from safeconduct.inspectors.texts import Span, in_json, look
 
 KIND: Final = "secret.held"
 

@@ -1,204 +1,184 @@
-"""One scan for all that is known by a pattern: whatever has a shape is looked for at once.
+"""One scan for all that is known by how it is written: every shape is looked for at once.
 
 A value's JSON is searched for the signs of all shapes in one pass. Where there is none, which is
-the rule, nothing else is done. Patterns are in the syntax of RE2, which takes time in proportion to
-the text whatever the text is.
+the rule, nothing else is done.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple, cast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
-import orjson
-import re2
+from safeconduct.core.model import Finding
+from safeconduct.inspectors.encodings import SIGN, View, hidden, in_one_line, shown
+from safeconduct.inspectors.patterns import any_of, compiled, in_utf8
+from safeconduct.inspectors.shapes import Search, Shape
+from safeconduct.inspectors.texts import Joined, Text, each_text, in_json
 
-from safeconduct.core.model import KEY, Finding
+__all__ = ["Scan", "Shape"]
 
-Span = tuple[str, int, int]
-"""A kind of finding, and from which to which character of a text it goes."""
-
-Path = tuple[str | int, ...]
-
-_MAX_MEMORY: Final = 64 << 20
-"""Of all signs together, and of each pattern, in bytes; what is needed is taken, no more."""
+_NONE: Final[frozenset[int]] = frozenset()
+_ENCODED: Final = compiled(SIGN)
+_LINE_BREAK: Final = b"\\n"
+_INDENTED: Final = re.compile(rb"\\n[ \t>|]+")
 
 
-class Shape(NamedTuple):
-    r"""Something that is known by how it is written.
-
-    Patterns are RE2's over ASCII: any other character of a text is a `?` to them. The first group
-    of `pattern`, if it has one, is what is found. `sign` is a pattern too, for what the JSON of a
-    value holds wherever `pattern` matches in a string of it: without `\b`, `^` and `$`, for a line
-    break is two letters there, and best a literal. `check` has the last word on a match: it gets
-    the whole text, and from where to where. The search goes on after a match either way.
-
-    What is known by the word that stands before it is `keyed`: it is looked for in the members of
-    objects as well, each of them written `key="value"`, and found in the value.
+class _Hints(NamedTuple):
+    """Which shapes may be there as they are, backwards, and broken over lines; and whether
+    anything may be encoded.
     """
 
-    kind: str
-    pattern: str
-    sign: str
-    check: Callable[[str, int, int], bool] | None = None
-    keyed: bool = False
+    plain: frozenset[int]
+    turned: frozenset[int]
+    broken: frozenset[int]
+    encoded: bool
+
+
+class _Found(NamedTuple):
+    """In which text, from where to where, and which shape."""
+
+    text: int
+    start: int
+    end: int
+    shape: int
 
 
 class Scan:
-    """Finds shapes in the strings and keys of a JSON value (`safeconduct.ports.Inspector`).
+    """Finds shapes in the strings and keys of a JSON value (`safeconduct.ports.Inspector`): as they
+    are, and in the encodings of `safeconduct.inspectors.encodings`, there with the place of what is
+    encoded.
 
     Of what lies in each other and is of one family, the larger is reported, and of what is alike
     the shape that stands first. Raises ValueError on a pattern that RE2 does not take.
     """
 
     def __init__(self, shapes: Iterable[Shape]) -> None:
-        self._shapes = [_Compiled(shape) for shape in shapes]
-        self._signs = signs([one.shape.sign for one in self._shapes])
+        self._shapes = [Search(shape) for shape in shapes]
+        self._every = frozenset(range(len(self._shapes)))
+        self._keyed = frozenset(at for at in self._every if self._shapes[at].shape.keyed)
+        self._distinct = frozenset(at for at in self._every if self._shapes[at].shape.distinct)
+        self._signs = any_of([*[one.shape.sign for one in self._shapes], SIGN])
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
-        data = data or in_json(value)
-        hits = range(len(self._shapes)) if data is None else self._signs(data)
-        if not hits:
+        hints = self._hints(data or in_json(value))
+        if not any(hints):
             return ()
-        texts = Texts(value)
-        found = [
-            (index, start, -end, at, one.shape.kind)
-            for at in sorted(hits)
-            for one in (self._shapes[at],)
-            for index, start, end in texts.matches(one)
-        ]
-        found.sort()
-        return tuple(_largest(texts, found))
+        texts = list(each_text(value))
+        plain = [one.text for one in texts]
+        found = set(self._matches(plain, hints.plain))
+        found.update(self._members(texts, hints.plain & self._keyed))
+        found.update(self._turned(plain, hints.turned))
+        found.update(self._broken(plain, hints.broken, frozenset(found)))
+        if hints.encoded:
+            found.update(self._encoded(plain))
+        return tuple(self._reported(texts, found))
+
+    def _hints(self, data: bytes | None) -> _Hints:
+        if data is None:
+            return _Hints(self._every, self._distinct, self._distinct, encoded=True)
+        plain = self._signs(data)
+        turned = self._signs(data[::-1]) if self._distinct else _NONE
+        broken = self._signs(_in_one_line(data)) if _LINE_BREAK in data else _NONE
+        return _Hints(
+            plain & self._every,
+            turned & self._distinct,
+            broken & self._distinct,
+            encoded=len(self._shapes) in plain | broken,
+        )
+
+    def _matches(self, texts: Sequence[str], shapes: Iterable[int]) -> Iterator[_Found]:
+        joined = Joined(texts)
+        for at in shapes:
+            shape = self._shapes[at]
+            for index in joined.holding(shape.first):
+                for start, end in shape.spans(texts[index]):
+                    yield _Found(index, start, end, at)
+
+    def _members(self, texts: Sequence[Text], shapes: frozenset[int]) -> Iterator[_Found]:
+        if shapes:
+            members = [(at, one, len(one.key) + 2) for at, one in enumerate(texts) if one.key]
+            written = [f'{one.key}="{one.text}"' for _, one, _ in members]
+            for at, start, end, shape in self._matches(written, shapes):
+                index, one, before = members[at]
+                if before <= start and end <= before + len(one.text):
+                    yield _Found(index, start - before, end - before, shape)
+
+    def _turned(self, texts: Sequence[str], shapes: frozenset[int]) -> Iterator[_Found]:
+        if shapes:
+            backwards = [text[::-1] for text in texts]
+            for at, start, end, shape in self._matches(backwards, shapes):
+                length = len(texts[at])
+                yield _Found(at, length - end, length - start, shape)
+
+    def _broken(
+        self, texts: Sequence[str], shapes: frozenset[int], found: frozenset[_Found]
+    ) -> Iterator[_Found]:
+        """What goes on in the next line; what ends before that was found already."""
+        lines = [at for at, text in enumerate(texts) if "\n" in text] if shapes else []
+        views = [in_one_line(texts[at]) for at in lines]
+        joined = Joined([view.text for view in views])
+        for at in shapes:
+            shape = self._shapes[at].unbounded
+            for position in joined.holding(shape.first):
+                index, view = lines[position], views[position]
+                for start, end in shape.spans(view.text):
+                    begin, until = view.place(start, end)
+                    one = _Found(index, begin, until, at)
+                    if until - begin > end - start and not self._meets(one, found):
+                        yield one
+
+    def _meets(self, one: _Found, found: Iterable[_Found]) -> bool:
+        family = self._shapes[one.shape].family
+        return any(
+            one.text == other.text
+            and one.start < other.end
+            and other.start < one.end
+            and self._shapes[other.shape].family == family
+            for other in found
+        )
+
+    def _encoded(self, texts: Sequence[str]) -> Iterator[_Found]:
+        """What is encoded, in a line or in several."""
+        for index in Joined(texts, in_utf8).holding(_sign):
+            yield from self._within(index, texts[index])
+        lines = [(at, in_one_line(text)) for at, text in enumerate(texts) if "\n" in text]
+        for position in Joined([view.text for _, view in lines], in_utf8).holding(_sign):
+            index, view = lines[position]
+            yield from self._within(index, view)
+
+    def _within(self, index: int, text: str | View) -> Iterator[_Found]:
+        for view in shown(text):
+            for at, start, end in self._all(view.text):
+                yield _Found(index, *view.place(start, end), at)
+            for inner, start, end in hidden(view.text):
+                for at in {at for at, _, _ in self._all(inner)}:
+                    yield _Found(index, *view.place(start, end), at)
+
+    def _all(self, text: str) -> Iterator[tuple[int, int, int]]:
+        for at in self._signs(in_utf8(text)):
+            if at in self._every:
+                for start, end in self._shapes[at].spans(text):
+                    yield at, start, end
+
+    def _reported(self, texts: Sequence[Text], found: Iterable[_Found]) -> Iterator[Finding]:
+        ends: dict[tuple[int, str], int] = {}
+        for at, start, end, shape in sorted(
+            found, key=lambda one: (one.text, one.start, -one.end, one.shape)
+        ):
+            family = at, self._shapes[shape].family
+            if end > ends.get(family, 0):
+                ends[family] = end
+                yield Finding(self._shapes[shape].shape.kind, texts[at].path, start, end)
 
 
-def _largest(texts: Texts, found: Iterable[tuple[int, int, int, int, str]]) -> Iterator[Finding]:
-    ends: dict[tuple[int, str], int] = {}
-    for index, start, back, _, kind in found:
-        family = index, kind.partition(".")[0]
-        if -back > ends.get(family, 0):
-            ends[family] = -back
-            yield Finding(kind, texts.path(index), start, -back)
+def _sign(data: bytes, start: int) -> int:
+    match = _ENCODED.search(data, start)
+    return match.start() if match else -1
 
 
-class _Compiled:
-    """A shape that is ready to be looked for."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
-        self._pattern = compiled(shape.pattern)
-        self._group = min(self._pattern.groups, 1)
-
-    def first(self, data: bytes, start: int) -> int:
-        """Where a match begins, from a place on; -1 if there is none."""
-        match = self._pattern.search(data, start)
-        return match.start() if match else -1
-
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        check = self.shape.check
-        for match in self._pattern.finditer(text.encode("ascii", "replace")):
-            start, end = match.span(self._group)
-            if start < end and (check is None or check(text, start, end)):
-                yield start, end
-
-
-class Texts:
-    """The strings and keys of a JSON value in document order, as one text to search."""
-
-    def __init__(self, value: object) -> None:
-        self._paths: list[Path] = []
-        self.texts: list[str] = []
-        self._collect(value, ())
-        self._starts: list[int] = []
-        at = 0
-        for text in self.texts:
-            self._starts.append(at)
-            at += len(text) + 1
-        self._joined = "\0".join(self.texts).encode("ascii", "replace")
-
-    def path(self, index: int) -> Path:
-        return self._paths[index]
-
-    def matches(self, one: _Compiled) -> Iterator[tuple[int, int, int]]:
-        """Where a shape is: in which text, and from where to where. A match in the joined text
-        says which text to look at; texts behind it are searched on their own.
-        """
-        at = 0
-        while (begin := one.first(self._joined, at)) >= 0:
-            index = bisect_right(self._starts, begin) - 1
-            for start, end in one.spans(self.texts[index]):
-                yield index, start, end
-            if index + 1 == len(self.texts):
-                return
-            at = self._starts[index + 1]
-
-    def _collect(self, value: object, path: Path) -> None:
-        if isinstance(value, str):
-            self.texts.append(value)
-            self._paths.append(path)
-        elif isinstance(value, dict):
-            for key, item in cast("dict[str, object]", value).items():
-                self.texts.append(key)
-                self._paths.append((*path, key, KEY))
-                self._collect(item, (*path, key))
-        elif isinstance(value, list):
-            for index, item in enumerate(cast("list[object]", value)):
-                self._collect(item, (*path, index))
-
-
-def signs(patterns: Sequence[str]) -> Callable[[bytes], list[int]]:
-    """A search for many patterns in one pass, which tells the indices of those that are there.
-
-    Raises ValueError on a pattern that RE2 does not take.
-    """
-    if not patterns:
-        return lambda _: []
-    several = re2.Set.SearchSet(_options())
-    for pattern in patterns:
-        try:
-            several.Add(pattern.encode())
-        except re2.error as error:
-            raise ValueError(f"not a pattern of RE2: {pattern}") from error
-    several.Compile()
-    return several.Match
-
-
-def compiled(pattern: str) -> re2.Pattern:
-    """Raises ValueError on a pattern that RE2 does not take."""
-    try:
-        return re2.compile(pattern.encode(), _options())
-    except re2.error as error:
-        raise ValueError(f"not a pattern of RE2: {pattern}") from error
-
-
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = _MAX_MEMORY
-    options.log_errors = False
-    return options
-
-
-def in_json(value: object) -> bytes | None:
-    """The value's JSON; None where it has none: half a surrogate pair, or nested too deeply."""
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return None
-
-
-def look(
-    value: object, spans: Callable[[str], Iterable[Span]], path: Path = ()
-) -> Iterator[Finding]:
-    """What `spans` tells of the strings and keys of a JSON value, in document order."""
-    if isinstance(value, str):
-        for kind, start, end in spans(value):
-            yield Finding(kind, path, start, end)
-    elif isinstance(value, dict):
-        for key, item in cast("dict[str, object]", value).items():
-            yield from look(key, spans, (*path, key, KEY))
-            yield from look(item, spans, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[object]", value)):
-            yield from look(item, spans, (*path, index))
+def _in_one_line(data: bytes) -> bytes:
+    """A value's JSON with the lines of its texts put together."""
+    data = data.replace(b"\\r", b"").replace(b"=\\n", _LINE_BREAK)
+    return _INDENTED.sub(b"", data).replace(_LINE_BREAK, b"")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.scan import Span, in_json, look
+from safeconduct.inspectors.texts import Span, in_json, look
 
 SHAPES: Final[dict[str, str]] = {
     "secret.aws": r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",

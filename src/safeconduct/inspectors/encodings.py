@@ -1,0 +1,137 @@
+"""What a text says in an encoding, and where in the text the encoding stands.
+
+A view is a text that was written anew, and knows of each place where it was before. What changes
+characters one by one (percent encoding, character references, escapes, unseen characters, letters
+that look alike) is taken off in place; runs of base64 and hexadecimal are read by
+`safeconduct.core.decoding`, which takes off what lies inside of them, and has the bounds: what
+reaches one of them is not looked through.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from html import unescape
+from typing import Final
+from urllib.parse import unquote
+
+from safeconduct.core.decoding import decoded
+from safeconduct.core.lookalikes import folded, unseen
+from safeconduct.inspectors.patterns import ascii_only, compiled
+
+_MAX_DEPTH: Final = 4
+"""How often what changes single characters is taken off, one inside of the other."""
+
+_BASE64: Final = "[A-Za-z0-9+/_-]"
+_ASCII_IN_BASE64: Final = (
+    "(?:[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-])"
+)
+"""Four characters of base64 that are three of ASCII: the first bit of each byte is 0. Of all others
+one in eight is like that, so that five in a row are text, and begin where a byte begins."""
+_HEX_PAIR: Final = r"(?:(?:\\+x|0x)?(?:[2-7][0-9A-Fa-f]|0[9AaDd])(?:\\[nr]|[\s:,;-]){0,2})"
+_COMPRESSED: Final = f"(?:H4sI|eJ[w-z]|eN[o-r]|eA[E-H]|eF[4-7]){_BASE64}"
+
+SIGN: Final = (
+    rf"{_ASCII_IN_BASE64}{{5}}|(?:[^A-Za-z0-9+/_-]|^|\\[nrt]){_COMPRESSED}{{12}}"
+    rf"|{_HEX_PAIR}{{10}}|(?i:1f8b08[0-9a-f]{{20}})"
+    rf"|%[2-7][0-9A-Fa-f]|&#|&[a-z]+;|\\u00[2-7]"
+    r"|[0-9A-Za-z_][\xc4-\xf4]|[\x80-\xbf][0-9A-Za-z_]|\xc2\xad|\xef[\xbb\xbc\xbd]"
+    r"|\xf0[\x9d\x9f]|\xf3\xa0"
+)
+"""What the JSON of a value has wherever a text in it may have an encoding (RE2, over bytes)."""
+
+_RUN: Final = compiled(
+    rf"({_ASCII_IN_BASE64}{{5,}}{_BASE64}*)|\b({_COMPRESSED}{{12,}})"
+    rf"|({_HEX_PAIR}{{10,}})|((?i:1f8b08[0-9a-f]{{20,}}))"
+)
+_IN_PLACE: Final = re.compile(
+    r"(?:%[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+"
+    r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?|[^\x00-\x7f]{1,128}"
+)
+_NOWHERE: Final = re.compile(r"(?!)")
+_BREAK: Final = re.compile(r"(?:=|\\)?[ \t]{0,8}\r?\n[ \t>|]{0,16}|[\"'] ?\+ ?[\"']")
+"""Between two lines of one word: also a soft break of RFC 2045, a quotation, a continuation."""
+
+
+class View:
+    """A text written anew, and where each part of it was."""
+
+    def __init__(
+        self, before: View | str, pattern: re.Pattern[str], write: Callable[[str], str]
+    ) -> None:
+        self._before: View | None = before if isinstance(before, View) else None
+        text = before if isinstance(before, str) else before.text
+        parts: list[str] = []
+        self._starts: list[int] = []
+        self._spans: list[tuple[int, int, bool]] = []
+        self._length = 0
+        done = 0
+        for found in pattern.finditer(text):
+            start, end = found.span()
+            parts.append(self._part(text[done:start], done, start, kept=True))
+            parts.append(self._part(write(found[0]), start, end, kept=False))
+            done = end
+        parts.append(self._part(text[done:], done, len(text), kept=True))
+        self.text: str = "".join(parts)
+
+    def _part(self, text: str, start: int, end: int, *, kept: bool) -> str:
+        if text:
+            self._starts.append(self._length)
+            self._spans.append((start, end, kept))
+            self._length += len(text)
+        return text
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where a span that is not empty was at first; what was written anew is one whole."""
+        first = bisect_right(self._starts, start) - 1
+        last = bisect_right(self._starts, end - 1) - 1
+        begin, _, kept = self._spans[first]
+        if kept:
+            begin += start - self._starts[first]
+        origin, until, kept = self._spans[last]
+        if kept:
+            until = origin + end - self._starts[last]
+        return self._before.place(begin, until) if self._before else (begin, until)
+
+
+def shown(text: str | View) -> Iterator[View]:
+    """The text, without what changes single characters, and that again while there is some."""
+    view = View(text, _NOWHERE, _nothing) if isinstance(text, str) else text
+    for _ in range(_MAX_DEPTH):
+        yield view
+        further = View(view, _IN_PLACE, _character)
+        if further.text == view.text:
+            return
+        view = further
+
+
+def in_one_line(text: str) -> View:
+    """The text with its lines put together, for what was broken over several."""
+    return View(text, _BREAK, _nothing)
+
+
+def hidden(text: str) -> Iterator[tuple[str, int, int]]:
+    """What stands in a text in base64 or hexadecimal, and from where to where that goes."""
+    for found in _RUN.finditer(ascii_only(text)):
+        start, end = found.span()
+        group = next(index for index in range(1, 5) if found.start(index) >= 0)
+        start = found.start(group)
+        while end < len(text) and text[end] == "=":
+            end += 1
+        for inner in decoded(text[start:end], turned=False).texts[1:]:
+            yield inner, start, end
+
+
+def _character(run: str) -> str:
+    if run[0] == "%":
+        return unquote(run)
+    if run[0] == "&":
+        return unescape(run)
+    if run[0] == "\\":
+        return "".join(chr(int(code, 16)) for code in run.split("\\u")[1:])
+    return folded(run) + unseen(run)
+
+
+def _nothing(_: str) -> str:
+    return ""

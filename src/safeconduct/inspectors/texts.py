@@ -1,0 +1,99 @@
+"""The strings and keys of a JSON value, which is where inspectors look, in document order."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple, cast
+
+import orjson
+
+from safeconduct.core.model import KEY, Finding
+from safeconduct.inspectors.patterns import ascii_only
+
+Span = tuple[str, int, int]
+"""A kind of finding, and from which to which character of a text it goes."""
+
+Path = tuple[str | int, ...]
+
+
+def in_json(value: object) -> bytes | None:
+    """The value's JSON; None where it has none: half a surrogate pair, or nested too deeply."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
+
+
+def look(
+    value: object, spans: Callable[[str], Iterable[Span]], path: Path = ()
+) -> Iterator[Finding]:
+    """What `spans` tells of the strings and keys of a JSON value, in document order."""
+    for text in each_text(value, path):
+        for kind, start, end in spans(text.text):
+            yield Finding(kind, text.path, start, end)
+
+
+class Text(NamedTuple):
+    """A string or a key, where it stands, and for a string the key it is the value of."""
+
+    text: str
+    path: Path
+    key: str
+
+
+def each_text(value: object, path: Path = (), key: str = "") -> Iterator[Text]:
+    """All of them; what stands in a list has the key of the list. Raises RecursionError."""
+    if isinstance(value, str):
+        yield Text(value, path, key)
+    elif isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        for name, item in members.items():
+            yield Text(name, (*path, name, KEY), "")
+            yield from each_text(item, (*path, name), _meant(name, members))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[object]", value)):
+            yield from each_text(item, (*path, index), key)
+
+
+def _meant(name: str, members: dict[str, object]) -> str:
+    """What a member is called: a variable and the like says it in the member beside."""
+    if name in {"value", "Value"}:
+        for beside in ("name", "Name", "key", "Key"):
+            if isinstance(called := members.get(beside), str):
+                return called
+    return name
+
+
+class Joined:
+    """Many texts as one, which is searched faster than each of them."""
+
+    def __init__(self, texts: Sequence[str], encode: Callable[[str], bytes] = ascii_only) -> None:
+        self.texts = texts
+        self._encode = encode
+
+    @cached_property
+    def _joined(self) -> tuple[bytes, list[int]]:
+        starts: list[int] = []
+        at = 0
+        parts = [self._encode(text) for text in self.texts]
+        for part in parts:
+            starts.append(at)
+            at += len(part) + 1
+        return b"\0".join(parts), starts
+
+    def holding(self, first: Callable[[bytes, int], int]) -> Iterator[int]:
+        """Which texts may hold what `first` tells the place of, from a place on, or -1.
+
+        A match may run from one text into the next one: only where it begins is believed, and a
+        text that it hides is found from the end of that one on.
+        """
+        joined, starts = self._joined
+        at = 0
+        while (begin := first(joined, at)) >= 0:
+            index = bisect_right(starts, begin) - 1
+            yield index
+            if index + 1 == len(starts):
+                return
+            at = starts[index + 1]
