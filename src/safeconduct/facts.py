@@ -270,6 +270,7 @@ class FactFinder:
             outcome_unknown=call is not None
             and tool.effect.changes_state
             and self._state.outcome_unknown(bearer.task, call.digest),
+            circles=call is not None and self._state.circles(bearer.task, call.target, call.digest),
             unsafe=tuple(dict.fromkeys(self._unsafe + bearer.unsafe))
             if bearer.unsafe
             else self._unsafe,

@@ -46,6 +46,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "users: entitlements": users.UserEntry,
     "scopes": schema.Scope,
     "profiles": schema.Profile,
+    "profiles: loops": schema.Loops,
     "profiles: requires": users.Requires,
     "profiles: window": schema.Window,
     "destinations": schema.Endpoint,

@@ -13,6 +13,7 @@ import pytest
 
 from safeconduct.app.noting import append
 from safeconduct.app.releasing import release
+from safeconduct.app.resuming import resume
 from safeconduct.app.rotating import rotate
 from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reading import read
@@ -142,6 +143,7 @@ async def calls(directory: Path) -> None:
         for what in ({"decision": step.decision}, {"argument": "case_id", "value": "C-8"}):
             limits = {"calls": 1, "minutes": 1, "why": "so", "tool": "crm.get_case"}
             await release(task.rooms, {"task": task.task, **limits, **what}, "uid:0")
+        await resume(task.rooms, {"task": task.task, "why": "so"}, "uid:0")
         rules.answer = PolicyAnswer(permit=("all",))
         await task.call("crm.get_case", {"case_id": "C-8"}, case)
         await task.rooms.revoke("task", "t_child", "uid:0")

@@ -143,3 +143,8 @@ def continued(phase: str = "renewed", **changed: Any) -> Record:
     record["agent"] |= {"attested_ms": changed.pop("attested_ms", 500)}
     record["user"] |= changed.pop("user", {})
     return {**record, "phase": phase, "consumes": [], "at_ms": 2_000, **changed}
+
+
+def resumed(task: str = "t_1") -> Record:
+    """An operator lets a task go on."""
+    return {"kind": "resumption", "task": task, "at_ms": 2_000, "by": "uid:0", "why": "so"}

@@ -125,6 +125,7 @@ class Counterfactual:
             record.get("touches", {}),
             reply=record.get("spends") == {},
             repeated=repeated,
+            circles=self._would.circles(task, record["tool"], record["digest"]),
         )
         stopped = checks.get("budget", {}).get("said") == "deny"
         if "policy" not in record:

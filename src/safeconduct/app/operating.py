@@ -11,6 +11,7 @@ import msgspec
 from safeconduct.app.noting import allowed
 from safeconduct.app.releasing import NotReleased, release
 from safeconduct.app.reloading import Reloading
+from safeconduct.app.resuming import NotResumed, resume
 from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.reads import noted
@@ -45,6 +46,7 @@ class Operating:
             "answer": self._answer,
             "revoke": self._revoke,
             "release": self._release,
+            "resume": self._resume,
             "consent": self._consented,
             "task": self._task,
             "status": self._status,
@@ -86,6 +88,12 @@ class Operating:
         except NotReleased as refused:
             raise OperatorError(str(refused)) from None
 
+    async def _resume(self, request: Mapping[str, object], who: str) -> JSON:
+        try:
+            return await resume(self._rooms, request, who)
+        except NotResumed as refused:
+            raise OperatorError(str(refused)) from None
+
     async def _consented(self, request: Mapping[str, object], who: str) -> JSON:
         upstream, user = str(request.get("upstream")), str(request.get("user"))
         tickets = self._rooms.broker.tickets
@@ -124,6 +132,7 @@ class Operating:
                 for scope, reaches in facts.reaches.items()
             },
             "refusals": facts.refusals,
+            "max_refusals": facts.max_refusals,
             "started_ms": facts.started_ms,
             "expires_ms": facts.expires_ms,
         }

@@ -15,7 +15,7 @@ from safeconduct.cli.output import FAULT, FOUND, Misused, add_format, complain, 
 
 VERBS: Final = (
     "demo", "init", "serve", "check", "schema", "task", "wrap", "connect", "revoke", "consent",
-    "approvals", "release", "audit", "explain", "doctor", "identity", "policy", "tools",
+    "approvals", "release", "resume", "audit", "explain", "doctor", "identity", "policy", "tools",
 )  # fmt: skip
 
 _TOUR: Final = """\

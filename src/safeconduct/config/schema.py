@@ -162,6 +162,15 @@ class Window(Block, frozen=True):
     objects: dict[str, Objects] = {}
 
 
+class Loops(Block, frozen=True):
+    """When a task goes in circles: after so many equal refusals of a call or a tool, and after the
+    same change was made so often.
+    """
+
+    same: Annotated[int, Meta(ge=2, le=10_000)] = 5
+    changes: Annotated[int, Meta(ge=2, le=100_000)] = 20
+
+
 class Profile(Block, frozen=True):
     """What tasks of a kind may need at most. A budget counts calls, or activations of a scope.
 
@@ -181,6 +190,7 @@ class Profile(Block, frozen=True):
     reattest_on_refusals: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     max_task_lifetime: Annotated[int, Meta(ge=60, le=86_400)] = 3600
     max_refusals: Annotated[int, Meta(ge=1, le=10_000)] = 20
+    loops: Loops = Loops()
     requires: Requires = Requires()
 
 

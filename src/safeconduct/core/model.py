@@ -214,8 +214,9 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     """Step 1: cheap, local, authoritative.
 
-    `reply`: the call answers what an upstream asked within a call that was counted. `trace` is what
-    the caller claims, and decides nothing.
+    `reply`: the call answers what an upstream asked within a call that was counted. `circles`: it
+    is one of those that were refused, or made, too often. `trace` is what the caller claims, and
+    decides nothing.
     """
 
     now_ms: int
@@ -228,6 +229,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     token_expires_ms: int
     reply: bool = False
     outcome_unknown: bool = False
+    circles: bool = False
     unsafe: tuple[str, ...] = ()
     trace: Trace | None = None
 

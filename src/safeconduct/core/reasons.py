@@ -144,6 +144,14 @@ REASONS: Final[dict[str, Reason]] = {
             "Too many calls of this task were refused; a person must look at it.",
         ),
         _reason(
+            "loop-stopped",
+            "budget",
+            _S,
+            "never",
+            "This call, or calls of this tool, were refused for the same too often, or the same "
+            "change was made too often; stop trying, a person must look at it.",
+        ),
+        _reason(
             "reattestation-needed",
             "budget",
             _S,

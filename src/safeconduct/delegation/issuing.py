@@ -168,7 +168,8 @@ class Issuing:
 
 def limits(profile: Profile) -> JSON:
     """What bounds a task besides its budgets, for the record."""
-    told: JSON = {"max_refusals": profile.max_refusals, **_more(profile)}
+    repeats = {"same": profile.loops.same, "changes": profile.loops.changes}
+    told: JSON = {"max_refusals": profile.max_refusals, "loops": repeats, **_more(profile)}
     if profile.window is not None:
         window = profile.window
         told["window"] = {"seconds": window.seconds, "budgets": window.budgets, **_more(window)}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from safeconduct.core import loops
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import AgentFacts, TaskFacts, UserFacts
 from safeconduct.core.provenance import PurposeSource
@@ -18,8 +19,8 @@ from safeconduct.core.release import MAX_RELEASES, Release
 from safeconduct.core.subgrants import MAX_SUBGRANTS, Given
 from safeconduct.ports import Holder
 from safeconduct.tasks import kin
+from safeconduct.tasks.circling import Circling
 from safeconduct.tasks.kin import Bound, Kin
-from safeconduct.tasks.memories import Memories
 from safeconduct.tasks.rows import (
     LabelRow,
     PurseRow,
@@ -41,7 +42,7 @@ UNCOUNTED: Final = frozenset({"busy", "refusals-exhausted", "reattestation-neede
 """Reasons that are no fault of the call's, or say only that refusals ran out."""
 
 
-class Plans(Memories):
+class Plans(Circling):
     """The tables of plans: their part of task state."""
 
     def __init__(self) -> None:
@@ -109,7 +110,16 @@ class Plans(Memories):
             unattested=0,
             suspect=0,
         )
-        self._tasks.put(task, changed)
+        self._tasks.put(task, _looked_at(changed) if amended else changed)
+        return None
+
+    def _resumed(self, record: Record) -> str | None:
+        """A person has looked at a task that was refused too much, or went in circles."""
+        line = self._writers_line(record["task"])
+        if not line or kin.state_of(line) != "active":
+            return "task-unknown"
+        row = line[0].row
+        self._tasks.put(record["task"], _looked_at(replace(row, version=row.version + 1)))
         return None
 
     def _writers_line(self, task: str) -> list[Kin]:
@@ -144,12 +154,17 @@ class Plans(Memories):
                 counts, touched = _spent(purse.counts, spends), _reached(purse.touched, touches)
                 self._purses.put(name, PurseRow(purse.since_ms, counts, touched))
 
-    def _denied(self, reason: str, task: str, line: list[Kin]) -> str | None:
+    def _denied(self, record: Record, task: str, line: list[Kin]) -> str | None:
         """Counts a refusal; one too many is decided again, and refused for that."""
+        reason: str = record["reason"]
         if reason in UNCOUNTED:
             return None
         if any(one.row.refusals >= one.start.max_refusals for one in line):
             return "refusals"
+        if loops.counted(reason):
+            if self._circles(*line[0], record):
+                return "loop"
+            self._again(*line[0], record)
         for name, (_, row) in zip((task, *line[0].start.elders), line, strict=True):
             suspect = row.suspect + (name == task)
             self._tasks.put(name, replace(row, refusals=row.refusals + 1, suspect=suspect))
@@ -186,6 +201,7 @@ class Plans(Memories):
             decision=record.get("of", ""),
             key=record.get("key", ""),
             value=record.get("value", ""),
+            content=record.get("content", ""),
         )
         releases = (*row.releases, one)
         self._tasks.put(task, replace(row, releases=releases, version=row.version + 1))
@@ -279,6 +295,14 @@ class Plans(Memories):
     def _line(self, task: str) -> list[Kin]:
         """A task and those above it; empty if there is no such task."""
         return _line(task, self._starts.get, self._tasks.get)
+
+    def circles(self, task: str, tool: str, digest: str) -> bool:
+        """Whether a call of a task is one of those that were refused, or made, too often."""
+        row, start = self._tasks.get(task), self._starts.get(task)
+        if row is None or start is None or start.loops is None:
+            return False
+        call = {"task": task, "tool": tool, "digest": digest}
+        return self._stopped(start.loops, row, call, self._repeated.get)
 
     def active(self, task: str) -> bool:
         """Whether there is such a task and nobody has ended or revoked it, or one above it."""
@@ -375,6 +399,11 @@ def _told(start: StartRow, record: Record) -> StartRow:
     weaker: PurposeSource = source if start.purpose_source == "user" else "app"
     purpose = f"{start.purpose}\n\n{record['purpose']}"
     return replace(start, purpose=purpose, purpose_source=weaker)
+
+
+def _looked_at(row: TaskRow) -> TaskRow:
+    """What is left of a task's patience is all of it again, and its repetitions are none."""
+    return replace(row, refusals=0, resumed=row.resumed + 1)
 
 
 def _spent(counts: Mapping[str, int], spends: Mapping[str, int]) -> dict[str, int]:

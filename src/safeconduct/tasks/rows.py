@@ -9,6 +9,7 @@ import msgspec
 
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.limits import budgets
+from safeconduct.core.loops import Limits
 from safeconduct.core.model import AgentFacts, ApprovalFacts, UserFacts
 from safeconduct.core.provenance import PurposeSource
 from safeconduct.core.release import Release
@@ -59,6 +60,7 @@ class StartRow(msgspec.Struct, frozen=True, kw_only=True):
     window_objects: dict[str, int] = {}
     reattest_every: int | None = None
     reattest_on_refusals: int | None = None
+    loops: Limits | None = None
 
     @property
     def windowed(self) -> bool:
@@ -70,7 +72,8 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     """What changes about a task. `version` rises with all that a decision depends on, `changes`
     with what the decisions of its children depend on; `unattested` and `suspect` count permits and
     refusals since the agent last showed a fresh SVID. `touched` are objects, by scope with a limit,
-    `followed` permits by sub-grant, `releases` what persons let it send, or vouch for.
+    `followed` permits by sub-grant, `releases` what persons let it send, or vouch for; `resumed`
+    counts how often somebody looked at it and let it go on.
     """
 
     version: int = 0
@@ -82,6 +85,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     followed: dict[int, int] = {}
     releases: tuple[Release, ...] = ()
     refusals: int = 0
+    resumed: int = 0
     state: Literal["active", "ended", "revoked"] = "active"
 
 
@@ -154,6 +158,7 @@ def start_row(record: Mapping[str, Any], parent: StartRow | None = None) -> Star
         window_objects=window.get("objects", {}),
         reattest_every=record.get("reattest_every"),
         reattest_on_refusals=record.get("reattest_on_refusals"),
+        loops=Limits(**record["loops"]) if "loops" in record else None,
     )
 
 

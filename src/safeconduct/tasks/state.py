@@ -82,6 +82,7 @@ class TaskState(Forgetting):
             "svid": self._svid,
             "pin": self._pin,
             "release": self._release,
+            "resumption": self._resumed,
             "config": self._config,
             "hold": self._hold,
             "retention": self._retention,
@@ -146,9 +147,11 @@ class TaskState(Forgetting):
         if not line:
             return "task-unknown"
         if record["verdict"] == "deny":
-            return self._denied(record["reason"], task, line)
+            return self._denied(record, task, line)
         if record["verdict"] != "permit":
             return None
+        if self._circles(*line[0], record):
+            return "loop"
         if (conflict := self._reserve(record, task, line)) is not None:
             return conflict
         for key, value in record.get("baselines", {}).items():
@@ -181,6 +184,7 @@ class TaskState(Forgetting):
         if followed is not None:
             self._followed.put(task, followed)
         self._spend(task, line, spends, touches)
+        self._again(*line[0], record)
         if following:
             self._follow(task, line[0], following)
         if releases:

@@ -86,6 +86,7 @@ async def test_the_record_of_a_start(parties: Parties) -> None:
         "obtainable": sorted(SCOPES),
         "budgets": {},
         "max_refusals": 20,
+        "loops": {"same": 5, "changes": 20},
         "started_ms": NOW_MS,
         "expires_ms": NOW_MS + 3_600_000,
         "jkt": parties.key.public.thumbprint,

@@ -9,8 +9,8 @@ from typing import Final
 KINDS: Final = (
     "approval", "audit.full", "audit.read", "client", "clock.step", "config", "consent", "decision",
     "erasure", "evaluation", "hold", "key.rotated", "memory", "node.checkpoint",
-    "node.contradiction", "outcome", "pin", "policy", "release", "retention", "revocation", "svid",
-    "task",
+    "node.contradiction", "outcome", "pin", "policy", "release", "resumption", "retention",
+    "revocation", "svid", "task",
 )  # fmt: skip
 """What kinds of records there are."""
 

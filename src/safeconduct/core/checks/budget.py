@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from safeconduct.core.limits import Uncountable, is_amount, spends, touches
+from safeconduct.core.loops import LOOP_STOPPED
 from safeconduct.core.model import Call, Gathered, TaskFacts
 from safeconduct.core.verdict import Deny
 
@@ -18,7 +19,14 @@ def budget(call: Call, gathered: Gathered) -> Deny | None:
         spent, touched = spends(call, gathered), touches(call, gathered)
     except Uncountable:
         return Deny("limit-uncountable")
-    return bounded(gathered.task, spent, touched, reply=gathered.reply, repeated=repeated)
+    return bounded(
+        gathered.task,
+        spent,
+        touched,
+        reply=gathered.reply,
+        repeated=repeated,
+        circles=gathered.circles,
+    )
 
 
 def bounded(
@@ -28,12 +36,16 @@ def bounded(
     *,
     reply: bool,
     repeated: bool,
+    circles: bool,
 ) -> Deny | None:
     """What a task that stands like this says to a call that spends so much, and touches these
-    objects. `repeated`: it changes something, and nobody knows whether it did already.
+    objects. `repeated`: it changes something, and nobody knows whether it did already. `circles`:
+    it is one of those that were refused, or made, too often (`safeconduct.core.loops`).
     """
     if task.refusals >= task.max_refusals:
         return Deny("refusals-exhausted")
+    if circles:
+        return Deny(LOOP_STOPPED)
     # A reply belongs to a call that was counted, and made.
     if task.reattestation_due and not reply:
         return Deny("reattestation-needed")

@@ -100,3 +100,11 @@ def test_an_object_that_was_touched_may_be_touched_again() -> None:
     full = gathered(task=task(reaches={"deal:update": (Reach(9), Reach(1, frozenset(known)))}))
     assert budget(call({"id": "D-7"}), full) is None
     assert budget(call({"id": "D-8"}), full) == Deny("objects-exhausted")
+
+
+def test_a_call_that_goes_in_circles_is_stopped_unless_all_refusals_are_used_up() -> None:
+    assert budget(call(), gathered(circles=True)) == Deny("loop-stopped")
+    held = gathered(circles=True, task=task(refusals=3, max_refusals=3))
+    assert budget(call(), held) == Deny("refusals-exhausted")
+    due = gathered(circles=True, task=task(reattest_every=3, unattested=3))
+    assert budget(call(), due) == Deny("loop-stopped")
