@@ -58,5 +58,6 @@ class Ready(msgspec.Struct, frozen=True, array_like=True):
 
 
 def framed(value: msgspec.Struct) -> bytes:
+    """A message as it is sent."""
     data = msgspec.msgpack.encode(value)
     return LENGTH.pack(len(data)) + data

@@ -1,4 +1,4 @@
-"""The processes that read documents, as the gateway sees them: a few, each replaced when it fails."""
+"""The processes that read documents, from the gateway: a few, each replaced when it fails."""
 
 from __future__ import annotations
 
