@@ -32,7 +32,7 @@ class Copies:
         if label < FROM:
             return ()
         task = gathered.task.id
-        texts = confidential(gathered.tool, admitted.result, label)
+        texts = confidential(gathered.tool, admitted.read, label)
         if not texts:
             return ()
         memories = self._state.hearing(task, now_ms)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import orjson
@@ -16,14 +17,16 @@ from safeconduct.core.amounts import amount_changes
 from safeconduct.core.asks import Capability
 from safeconduct.core.calls import COMPLETE
 from safeconduct.core.canonical import NotCanonical, exact, sha256
-from safeconduct.core.checks.content import INSPECTOR
+from safeconduct.core.checks.content import INSPECTOR, unfit
 from safeconduct.core.checks.sink import RESOLVER
-from safeconduct.core.labels import WORST, Confidentiality
+from safeconduct.core.labels import WORST, Confidentiality, Integrity
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.obligations import Setting, completed
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
 from safeconduct.core.provenance import Vouched, named
+from safeconduct.core.record import places
+from safeconduct.core.review import Reviewed
 from safeconduct.core.subjects import (
     arguments_of,
     completing,
@@ -32,10 +35,12 @@ from safeconduct.core.subjects import (
     target_of,
     with_replies,
 )
+from safeconduct.core.tokens import Seal, concealed, revealed
 from safeconduct.core.trace import Trace
 from safeconduct.origins import Origins
 from safeconduct.ports import (
     JSON,
+    Asked,
     Bearer,
     Broker,
     Caller,
@@ -51,7 +56,9 @@ from safeconduct.ports import (
     Unauthenticated,
     Upstream,
 )
+from safeconduct.quarantine import Quarantine
 from safeconduct.resolvers import FactsUnavailable, Resolved, Resolvers
+from safeconduct.tokens import Tokens
 
 
 class FactFinder:
@@ -67,8 +74,9 @@ class FactFinder:
         catalogue: Catalogue,
         policy: PolicyEngine,
         inspectors: Sequence[Inspector],
-        examiners: Sequence[Examiner] = (),
-        reviewer: Reviewer | None = None,
+        examiners: Sequence[Examiner],
+        reviewer: Reviewer | None,
+        tokens: Tokens,
         upstreams: Mapping[str, Upstream],
         broker: Broker,
         clock_ms: Callable[[], int],
@@ -88,7 +96,10 @@ class FactFinder:
         self.use(policy)
         self._inspectors = inspectors
         self._examiners = examiners
+        self._second = config.root.reviewer
         self._reviewer = reviewer
+        self._tokens = tokens
+        self.quarantine = Quarantine()
         self._resolvers = Resolvers(catalogue, upstreams, broker)
 
     def use(self, policy: PolicyEngine) -> None:
@@ -134,6 +145,7 @@ class FactFinder:
             tool, arguments = completing(tool, name, params)
         else:
             arguments = completed(arguments_of(method, name, params, tool), sets)
+        arguments, shown = self._revealed(bearer, tool, arguments)
         pin = self.catalogue.pin(about, where, name)
         if resumed is None:
             call = self._call(bearer, method, where, name, arguments, pin, about)
@@ -144,10 +156,25 @@ class FactFinder:
             call = msgspec.structs.replace(call, resumed=True, state=resumed.state)
         if client:
             call = msgspec.structs.replace(call, client=client)
+        if shown:
+            call = msgspec.structs.replace(call, revealed=shown)
         if sets:
             paths = tuple(".".join(one.path) for one in sets)
             call = msgspec.structs.replace(call, constrained=paths)
         return call, self._gathered(bearer, tool, call, trace)
+
+    def _revealed(
+        self, bearer: Bearer, tool: ToolFacts, arguments: JSON
+    ) -> tuple[JSON, tuple[tuple[str, str], ...]]:
+        """The arguments with what tokens in them stand for that this tool may have."""
+        manifest = tool.manifest
+        if manifest is None or not manifest.sink.reveals or tool.pin != "reviewed":
+            return arguments, ()
+        return revealed(arguments, manifest.sink.reveals, partial(self._tokens.open, bearer.task))
+
+    def sealing(self, gathered: Gathered) -> Seal:
+        """What makes tokens in this task."""
+        return partial(self._tokens.seal, gathered.task.id)
 
     def replied(
         self,
@@ -283,11 +310,11 @@ class FactFinder:
         manifest = gathered.tool.manifest
         failures: list[str] = []
         provenance = self.origins.of(call, gathered)
-        findings = self._inspect(call.arguments, failures) if call.arguments else ()
+        findings = await self._examined(call, gathered, failures) if call.arguments else ()
         copied = self._copied(call, gathered, failures)
         resolved = Resolved()
-        # What carries a credential, or could not be looked at, is refused and asks nobody anything.
-        if failures or findings:
+        # What may not be sent, or could not be looked at, is refused and asks nobody anything.
+        if failures or (findings and unfit(gathered.tool, findings)):
             failures.append(RESOLVER)
         elif manifest is not None:
             try:
@@ -314,6 +341,7 @@ class FactFinder:
             released=self.origins.granting.released(call, gathered)
             if gathered.task.releases
             else {},
+            delivers=self.quarantine.delivers(call, gathered) if gathered.task.releases else None,
         )
         try:
             given = policy_input(call, facts, policy.members)
@@ -323,7 +351,35 @@ class FactFinder:
             )
         else:
             answer = await judged(policy, given, gathered.now_ms)
-        return msgspec.structs.replace(facts, policy=answer)
+        facts = msgspec.structs.replace(facts, policy=answer)
+        reviews = self._second is not None and gathered.tool.effect.value in self._second.effects
+        # What is refused anyway asks nobody anything.
+        if not reviews or facts.failures or answer.said == "deny":
+            return facts
+        return msgspec.structs.replace(facts, review=await self._reviewed(call, facts))
+
+    async def _reviewed(self, call: Call, facts: Facts) -> Reviewed:
+        """What the second model makes of a call; that it does not answer is an answer, too."""
+        task, given = facts.gathered.task, call.arguments
+        asked = Asked(
+            purpose=task.purpose,
+            purpose_source=task.purpose_source,
+            target=call.target,
+            effect=facts.gathered.tool.effect,
+            # Nobody else gets to see what the agent does not.
+            arguments=concealed(given, call.revealed),
+            origins=places(call, facts),
+            untrusted=task.labels.integrity is Integrity.untrusted,
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                said = await self._reviewer.review(asked) if self._reviewer else None
+        except Exception:  # noqa: BLE001  whatever a reviewer raises is no answer, on record
+            said = None
+        otherwise = self._second.otherwise if self._second else "refuse"
+        if said is None:
+            return Reviewed("failed", "no-answer", otherwise)
+        return Reviewed(said.answer, said.why_code, otherwise)
 
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""
@@ -331,11 +387,22 @@ class FactFinder:
             [finding for inspector in self._inspectors for finding in inspector.inspect(value)]
         )
 
-    async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
-        """What inspectors and examiners find; what they raise is the caller's to refuse."""
-        found = self.inspect(value)
-        for examiner in self._examiners:
-            found += await examiner.examine(value, matter)
+    async def examine(self, result: object, call: Call, gathered: Gathered) -> tuple[Finding, ...]:
+        """What inspectors and examiners find in a result; what they raise withholds it."""
+        found = self.inspect(result)
+        if self._examiners:
+            found += await self._at_length(result, _matter("result", call, gathered))
+        return found
+
+    async def _at_length(self, value: object, matter: Matter) -> tuple[Finding, ...]:
+        """What the examiners find; each ends in time by itself, and all of them here.
+
+        Raises: whatever they do; TimeoutError.
+        """
+        found: tuple[Finding, ...] = ()
+        async with asyncio.timeout(PATIENCE_S):
+            for examiner in self._examiners:
+                found += await examiner.examine(value, matter)
         return found
 
     def _copied(self, call: Call, gathered: Gathered, failures: list[str]) -> Confidentiality:
@@ -345,12 +412,19 @@ class FactFinder:
             failures.append(INSPECTOR)
             return Confidentiality.restricted
 
-    def _inspect(self, value: object, failures: list[str]) -> tuple[Finding, ...]:
+    async def _examined(
+        self, call: Call, gathered: Gathered, failures: list[str]
+    ) -> tuple[Finding, ...]:
         try:
-            return self.inspect(value)
+            found = self.inspect(call.arguments)
+            # What may not be sent is shown to nobody else either.
+            if self._examiners and unfit(gathered.tool, found) is None:
+                matter = _matter("argument", call, gathered)
+                found += await self._at_length(call.arguments, matter)
         except Exception:  # noqa: BLE001  whatever an inspector raises must refuse, not pass
             failures.append(INSPECTOR)
             return ()
+        return found
 
 
 async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswer:
@@ -361,6 +435,24 @@ async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswe
     except Exception as error:  # noqa: BLE001  an engine that breaks its word refuses, on record
         name = type(error).__name__
         return PolicyAnswer(bundle=policy.digest, masks=None, error=f"the engine raised {name}")
+
+
+PATIENCE_S: Final = 90.0
+"""How long all that examines one value may take, in seconds, and a reviewer: longer than any of
+them may be configured to.
+"""
+
+
+def _matter(direction: Literal["argument", "result"], call: Call, gathered: Gathered) -> Matter:
+    return Matter(
+        direction=direction,
+        target=call.target,
+        effect=gathered.tool.effect,
+        tenant=gathered.tenant,
+        user=gathered.user.id,
+        agent=gathered.agent.id,
+        task=gathered.task.id,
+    )
 
 
 NOT_ASKED: Final = PolicyAnswer(error="not asked")

@@ -173,7 +173,7 @@ class Gateway:
         self._step(5)
         return await self._recorder.decided(call, gathered, facts, decision)
 
-    async def _enact(
+    async def _enact(  # noqa: C901  the steps, in their order
         self, bearer: Bearer, made: Made, permit: Permit, listener: Listener | None
     ) -> Answer:
         """Steps 7 to 11. Whatever happens, an outcome is recorded."""
@@ -184,21 +184,22 @@ class Gateway:
             self._step(7)
             if self.facts.revoked(bearer):
                 return await self._ended(made, "task-revoked")
-            credential = await self._broker.credential(Errand.of(call, gathered))
-            # 8 upstream
-            self._step(8)
-            if (stop := self._stop(bearer, permit, credential)) is not None:
-                return await self._ended(made, stop)
-            sent = True
-            hearing = None if listener is None else self._hearing(bearer, made, listener)
-            result = await self._request(made, credential, hearing)
-            # 9 admit: inspect what came back, then pure.
-            self._step(9)
-            admitted = self._admit(call, gathered, permit, result)
+            admitted: Admitted | Withheld | None
+            admitted = self.facts.quarantine.given(call, gathered, permit.grant)
+            if admitted is None:
+                credential = await self._broker.credential(Errand.of(call, gathered))
+                # 8 upstream
+                self._step(8)
+                if (stop := self._stop(bearer, permit, credential)) is not None:
+                    return await self._ended(made, stop)
+                sent = True
+                hearing = self._hearing(bearer, made, listener)
+                result = await self._request(made, credential, hearing)
+                # 9 admit: inspect what came back, then pure.
+                self._step(9)
+                admitted = await self._admit(call, gathered, permit, result)
             if isinstance(admitted, Withheld):
-                # What makes no sense does not say either whether the call took effect.
-                status = "unknown" if admitted.code == "upstream-malformed" else "withheld"
-                return await self._ended(made, admitted.code, status, happened=True)
+                return await self._withheld(made, admitted)
             # 10 remember and 11 outcome: both durable before delivery, in one flush.
             self._step(10)
             known = self.facts.remembers(gathered, admitted)
@@ -208,9 +209,8 @@ class Gateway:
             settled = True
             await self._recorder.done(made, admitted, known=known)
         except UpstreamFault as fault:
-            status = "unknown" if fault.may_have_happened else "refused"
             happened = fault.may_have_happened
-            refused = await self._ended(made, fault.reason, status, happened=happened)
+            refused = await self._ended(made, fault.reason, _fate(happened), happened=happened)
             return msgspec.structs.replace(refused, needs=fault.needs) if fault.needs else refused
         except CredentialUnavailable:
             return await self._ended(made, "credential-unavailable")
@@ -219,8 +219,7 @@ class Gateway:
         except Exception:  # noqa: BLE001  whatever it is, an outcome must be on record
             # A fault of ours: nobody knows what happened, and the record says so.
             _log.exception("decision %s ended in a fault", made.id)
-            status = "unknown" if sent else "refused"
-            return await self._ended(made, "internal-fault", status, happened=sent)
+            return await self._ended(made, "internal-fault", _fate(sent), happened=sent)
         except asyncio.CancelledError:
             if not settled:
                 # Where another outcome was on its way to the log, that one stands.
@@ -247,6 +246,18 @@ class Gateway:
     ) -> Refused:
         self._step(11)
         return await self._recorder.ended(made, reason, status, happened=happened)
+
+    async def _withheld(self, made: Made, withheld: Withheld) -> Refused:
+        """Step 11 of a call whose result is not delivered. What a person may release is sealed with
+        the outcome, and kept.
+        """
+        if (kept := withheld.kept) is None:
+            # What makes no sense does not say either whether the call took effect.
+            status = "unknown" if withheld.code == "upstream-malformed" else "withheld"
+            return await self._ended(made, withheld.code, status, happened=True)
+        self._step(11)
+        self.facts.quarantine.keep(made.call, made.gathered, made.id, kept)
+        return await self._recorder.quarantined(made, kept, withheld.code)
 
     async def _request(
         self, made: Made, credential: Credential | None, hearing: Hearing | None
@@ -278,12 +289,12 @@ class Gateway:
             fault = f"JSON-RPC error {error.code}"
             raise UpstreamFault("upstream-rejected", fault, may_have_happened=False) from error
 
-    def _admit(
+    async def _admit(
         self, call: Call, gathered: Gathered, permit: Permit, result: JSON
     ) -> Admitted | Withheld:
         """Step 9. A result that cannot be inspected is withheld."""
         try:
-            findings = self.facts.inspect(result)
+            findings = await self.facts.examine(result, call, gathered)
             admitted = admit(
                 call,
                 gathered.tool,
@@ -291,6 +302,7 @@ class Gateway:
                 result,
                 findings,
                 self.facts.origins.reading(gathered, permit.grant),
+                self.facts.sealing(gathered),
             )
             if isinstance(admitted, Admitted):
                 admitted = self.facts.origins.returned(call, gathered, admitted)
@@ -298,10 +310,12 @@ class Gateway:
             return Withheld("result-withheld")
         return admitted
 
-    def _hearing(self, bearer: Bearer, made: Made, listener: Listener) -> Hearing:
+    def _hearing(self, bearer: Bearer, made: Made, listener: Listener | None) -> Hearing | None:
         """What the upstream says besides its answer reaches the caller through step 9, and what the
-        caller replies reaches the upstream through steps 1 to 5.
+        caller replies reaches the upstream through steps 1 to 5. None: the caller does not listen.
         """
+        if listener is None:
+            return None
 
         def judge(method: str, asked: JSON, reply: JSON) -> Awaitable[Made]:
             trace = made.gathered.trace
@@ -349,6 +363,11 @@ class Gateway:
         """Whether this task does not see all that an upstream offers."""
         listed = self.facts.listed(bearer, method, upstream)
         return not all(listable(call, gathered) for _, call, gathered in listed)
+
+
+def _fate(sent: bool) -> str:  # noqa: FBT001  a fact, not a switch
+    """What is known of a call that ended in a fault: nothing, once it may have been made."""
+    return "unknown" if sent else "refused"
 
 
 def listable(call: Call, gathered: Gathered) -> bool:

@@ -63,7 +63,7 @@ class Granting:
     def keep(self, task: str, decision: str, admitted: Admitted) -> None:
         """Keeps a result for a while: a person may release it."""
         if admitted.size <= MAX_KEPT:
-            self._kept[task, decision] = (admitted.result, admitted.size)
+            self._kept[task, decision] = (admitted.read, admitted.size)
             self._size += admitted.size
             while self._size > MAX_KEPT:
                 self._size -= self._kept.popitem(last=False)[1][1]

@@ -11,10 +11,21 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.core.admit import Admitted, free_text_label, log_line, progress, spotlight
+from safeconduct.core.admit import (
+    Admitted,
+    free_text_label,
+    log_line,
+    parted,
+    progress,
+    spotlight,
+)
 from safeconduct.core.asks import ask, reply
 from safeconduct.core.calls import LOG_LINE, PROGRESS, VISITED
+from safeconduct.core.findings import steers, tainted
+from safeconduct.core.labels import Label
+from safeconduct.core.model import Finding
 from safeconduct.core.shapes import Malformed, NotAllowed
+from safeconduct.core.tokens import concealed
 from safeconduct.core.verdict import Permit, Spotlight
 from safeconduct.facts import FactFinder
 from safeconduct.ports import JSON, AskRefused, Listener, UpstreamFault
@@ -102,7 +113,7 @@ class Hearing:
         self._waiting = waiting
         self._place = ExitStack()
         self._open = 0
-        self._remembered = False
+        self._remembered: Label | None = None
         self._asks = 0
         self._asked_bytes = 0
         self._pages: list[str] = []  # as many as it may ask
@@ -113,17 +124,18 @@ class Hearing:
         """
         if self._result_only:
             return
-        findings = self._facts.inspect(params)
+        cut, seen = self._looked_at(params)
         kept: JSON | None = None
         if method == PROGRESS and self.wants_progress:
-            kept = progress(params, findings)
+            kept = progress(params, cut)
         elif method == LOG_LINE and self.log_level is not None:
-            kept = log_line(params, findings)
+            kept = log_line(params, cut)
         elif method == VISITED and params.get("elicitationId") in self._pages:
             kept = {"elicitationId": params["elicitationId"]}
-        if kept is not None:
-            await self._remember()
-            await self._listener.notified(method, kept)
+        # What would be withheld of a result does not pass as a notice either.
+        if kept is not None and not (self._made.gathered.tool.quarantines and steers(seen)):
+            await self._remember(tainted(seen))
+            await self._listener.notified(method, concealed(kept, self._made.call.revealed))
 
     async def asked(self, method: str, params: JSON) -> JSON:
         """Asks the caller what the upstream may ask, and gives the upstream what it may have.
@@ -141,9 +153,11 @@ class Hearing:
         except Malformed:
             raise AskRefused(INVALID_PARAMS, "Invalid params") from None
         self._asked_bytes += len(msgspec.json.encode(kept))
-        if self._asked_bytes > MAX_ASKED_BYTES or self._facts.inspect(kept):
+        cut, seen = self._looked_at(kept)
+        if self._asked_bytes > MAX_ASKED_BYTES or cut or steers(seen):
             raise AskRefused
-        await self._remember()
+        kept = concealed(kept, self._made.call.revealed)
+        await self._remember(tainted(seen))
         if "elicitationId" in kept:
             self._pages.append(kept["elicitationId"])
         try:
@@ -185,14 +199,24 @@ class Hearing:
         verdict = self._made.decision.verdict
         for obligation in verdict.obligations if isinstance(verdict, Permit) else ():
             if isinstance(obligation, Spotlight):
-                asked = spotlight(asked, obligation.source, self._made.call.digest)
+                digest = self._made.call.digest
+                asked = spotlight(asked, obligation.source, digest, obligation.mode)
         return asked
 
-    async def _remember(self) -> None:
-        """Makes the label of the upstream's text durable before the caller hears any of it."""
-        if self._remembered:
+    def _looked_at(self, said: JSON) -> tuple[list[Finding], list[Finding]]:
+        """What is found in a text of the upstream: what has to be cut out of it, and what not."""
+        verdict = self._made.decision.verdict
+        obligations = verdict.obligations if isinstance(verdict, Permit) else ()
+        return parted(obligations, self._facts.inspect(said))
+
+    async def _remember(self, found: Label) -> None:
+        """Makes the label of the upstream's text durable before the caller hears any of it. `found`
+        is what it has by what was found in it.
+        """
+        label = free_text_label(self._made.gathered.tool).join(found)
+        if self._remembered is not None and label <= self._remembered:
             return
-        text = Admitted(label=free_text_label(self._made.gathered.tool))
+        text = Admitted(label=label)
         if not self._facts.remembers(self._made.gathered, text):
             await self._recorder.remembered(self._made, text)
-        self._remembered = True
+        self._remembered = label if self._remembered is None else self._remembered.join(label)

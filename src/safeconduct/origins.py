@@ -205,7 +205,7 @@ class Origins:
         Raises TooManyValues.
         """
         tool = gathered.tool
-        named = (*objects_named(call, tool), *objects_returned(tool, admitted.result))
+        named = (*objects_named(call, tool), *objects_returned(tool, admitted.read))
         label = admitted.label
         for name in dict.fromkeys(named):
             label = label.join(self._state.object_label(gathered.tenant, tool.system, name))
@@ -218,7 +218,7 @@ class Origins:
     ) -> None:
         """Takes in everything that the agent is about to see."""
         tool, task = gathered.tool, gathered.task.id
-        values, whole = sightings(admitted.result)
+        values, whole = sightings(admitted.read)
         beside, several = doubtful(tool, values)
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
         offering = {path.removeprefix("$."): said.offers for path, said in fields.items()}
@@ -226,6 +226,8 @@ class Origins:
         # What was read before a restart is not in the index.
         before = gathered.task.counts.get(CALLS, 0) > 0
         pointed = grant.chosen in _POINTING and whole and self._sighted.whole(task, read=before)
+        # Somebody who speaks to the agent may well be whom the request points to.
+        pointed = pointed and not admitted.steers
 
         def places(value: str, path: str) -> tuple[Place, ...]:
             if not pointed or value in beside or self._written(gathered, value):

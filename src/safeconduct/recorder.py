@@ -174,31 +174,40 @@ class Recorder:
         prints = await self._prints(made, admitted)
         await self._append(*self._memory(made, admitted), *prints)
 
-    async def done(self, made: Made, admitted: Admitted, *, known: bool) -> None:
+    async def done(
+        self, made: Made, admitted: Admitted, *, known: bool, reason: str | None = None
+    ) -> None:
         """Steps 10 and 11 of a call that came to a result, in one flush.
 
-        `known`: the task remembers all of it already.
+        `known`: the task remembers all of it already. `reason`: why it is sealed and not delivered.
         """
-        memory = await self._prints(made, admitted)
+        memory = await self._prints(made, admitted) if reason is None else []
         memory += [] if known else self._memory(made, admitted)
         if made.gathered.tool.effect.changes_state:
-            objects = created(made.gathered.tool, admitted.result)
+            objects = created(made.gathered.tool, admitted.read)
             memory += self._wrote(made, [], objects)
         result = admitted.result
         sealed, model = self._sealed(made, "outcome", {"result": result}, prompted(result))
-        seen: JSON = {"bytes": admitted.size, "payload": sealed, **documents(result)}
+        seen: JSON = {"bytes": admitted.size, "payload": sealed, **documents(admitted.read)}
         if model:
             seen["model"] = model
         outcome = self._outcome(
             made,
-            _status(result),
+            _status(result) if reason is None else "withheld",
+            reason=reason,
             may_have_happened=True,
             result_digest=admitted.digest,
             redacted=admitted.redacted,
             seen=seen,
         )
         await self._append(*memory, outcome)
-        self._remember_texts(made, result)
+        if reason is None:
+            self._remember_texts(made, result)
+
+    async def quarantined(self, made: Made, kept: Admitted, reason: str) -> Refused:
+        """Step 11 of a call whose result is sealed, and kept from the agent."""
+        await self.done(made, kept, known=True, reason=reason)
+        return self._refused(made, reason, happened=True)
 
     async def passed(self, made: Made) -> None:
         """The outcome of a reply that an upstream is about to get."""
@@ -218,6 +227,9 @@ class Recorder:
     ) -> Refused:
         """Step 11 of a call that ended without a result."""
         await self._append(self._outcome(made, status, reason=reason, may_have_happened=happened))
+        return self._refused(made, reason, happened=happened)
+
+    def _refused(self, made: Made, reason: str, *, happened: bool) -> Refused:
         may = happened and made.gathered.tool.effect.changes_state
         return Refused(decision=made.id, code=reason, may_have_happened=may)
 

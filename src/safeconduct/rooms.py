@@ -33,6 +33,7 @@ from safeconduct.delegation import feed
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
 from safeconduct.handover import Handover
+from safeconduct.inspectors import room
 from safeconduct.inspectors.held import HeldSecrets
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.kit import files
@@ -49,11 +50,13 @@ from safeconduct.ports import (
     Wanted,
 )
 from safeconduct.recorder import Recorder
+from safeconduct.secrets import references
 from safeconduct.secrets.broker import Broker
 from safeconduct.secrets.tool_tokens import Sign, unsigned
 from safeconduct.subscriptions import Subscriptions
 from safeconduct.tasks.prints import Prints
 from safeconduct.tasks.state import TaskState
+from safeconduct.tokens import Tokens
 from safeconduct.tools.catalogue import Catalogue
 from safeconduct.tools.offers import Offers
 
@@ -66,6 +69,7 @@ STATE_FILE: Final = "state.sqlite3"
 MASK_KEY: Final = "mask.key"
 PRINTS_FILE: Final = "fingerprints.sqlite3"
 PRINTS_KEY: Final = "fingerprints.key"
+TOKENS_KEY: Final = "tokens.key"
 BEAT_S: Final = 1.0
 BEATS_PER_REFRESH: Final = 30
 STALL_S: Final = 15.0
@@ -180,6 +184,9 @@ class Rooms:
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
         copies = Copies(self.state, self.prints)
+        quick, read = room.inspectors(config), partial(references.read, directory)
+        self.examiners = room.examiners(config, quick, read)
+        self.reviewer = room.reviewer(config, read)
         self.facts = FactFinder(
             config,
             identity=identity,
@@ -187,7 +194,10 @@ class Rooms:
             copies=copies,
             catalogue=self.catalogue,
             policy=policy,
-            inspectors=(SecretInspector(),),
+            inspectors=quick,
+            examiners=self.examiners,
+            reviewer=self.reviewer,
+            tokens=Tokens(secret(state / TOKENS_KEY)),
             upstreams=upstreams,
             broker=broker,
             clock_ms=clock,
@@ -358,8 +368,10 @@ class Rooms:
     async def close(self) -> None:
         """Closes everything, in the reverse order."""
         await asyncio.gather(*(upstream.close() for upstream in self.upstreams.values()))
-        if isinstance(self.policy, Closing):
-            await self.policy.close()
+        parts: list[object] = [self.policy, *self.examiners, self.reviewer]
+        for part in parts:
+            if isinstance(part, Closing):
+                await part.close()
         self.feed.close()
         self.log.close()
         self.keys.close()

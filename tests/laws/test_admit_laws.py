@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from safeconduct.core.admit import Admitted, Withheld, admit, free_text_label
 from safeconduct.core.canonical import digest
+from safeconduct.core.findings import tainted
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import FieldLabel, Returns
 from safeconduct.core.model import Finding
@@ -163,7 +164,7 @@ def test_nothing_unknown_passes_and_no_label_falls(
     assert members(list(outer.values())) <= INNER
     assert "_meta" not in members(structured)
     assert got.digest == digest(got.result)
-    assert facts.source <= got.label <= free_text_label(facts)
+    assert facts.source <= got.label <= free_text_label(facts).join(tainted(findings))
     assert reading.chosen is not None or not got.vouched
 
 

@@ -106,7 +106,8 @@ async def test_a_permitted_call_runs_once_and_leaves_a_decision_and_an_outcome(
     assert decision["decision"] == outcome["decision"] == step.decision
     assert outcome["status"] == "ok"
     assert [answer["check"] for answer in decision["checks"]] == [
-        "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy", "elevation",
+        "delegation", "tool", "zone", "budget", "flow", "sink", "content", "review",
+    "policy", "elevation",
     ]  # fmt: skip
 
 
@@ -168,7 +169,7 @@ async def test_sixty_four_parallel_calls_never_overspend_one_unit(tmp_path: Path
         done = [step for step in steps if step.verdict == "done"]
         assert (len(done), tool.runs) == (1, 1)
         assert {step.reason for step in steps if step.verdict == "refused"} <= {
-            "budget-exhausted", "refusals-exhausted", "busy",
+            "budget-exhausted", "refusals-exhausted", "busy", "loop-stopped",
         }  # fmt: skip
         assert task.state.counts["mail:send"] == 1
 

@@ -39,7 +39,7 @@ def seen(held: Granting, values: Iterable[str], known: Gathered | None = None) -
 
 def result(text: str) -> Admitted:
     return Admitted(
-        result={"structuredContent": {"said": text}}, label=BOTTOM, digest="", size=len(text)
+        read={"structuredContent": {"said": text}}, label=BOTTOM, digest="", size=len(text)
     )
 
 

@@ -194,6 +194,7 @@ class Operating:
             raise OperatorError(HELD) from None
         rooms.prints.forget(rooms.state.forgotten)
         rooms.facts.origins.granting.forget(rooms.state.forgotten)
+        rooms.facts.quarantine.forget(rooms.state.forgotten)
         return {"pseudonym": gone.pseudonym, "kids": list(gone.kids)}
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:

@@ -7,14 +7,17 @@ upstream's claims about its own text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, assert_never, cast
 
 import msgspec
 
 from safeconduct.core.asks import INPUT_REQUIRED, input_required
 from safeconduct.core.canonical import NotCanonical, canonical, sha256
+from safeconduct.core.findings import steers, tainted
 from safeconduct.core.labels import Label
+from safeconduct.core.manifest import Marking
 from safeconduct.core.model import Call, Finding, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import UNVOUCHED, Reading, Vouched
@@ -22,6 +25,7 @@ from safeconduct.core.redact import redact
 from safeconduct.core.result import rebuilt
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.structured import Concealed, hidden, own_rows, verified
+from safeconduct.core.tokens import Seal, concealed, replaced
 from safeconduct.core.verdict import Obligation, OwnRows, Redact, Spotlight
 from safeconduct.core.vouching import readers, vouched
 
@@ -31,13 +35,22 @@ MARKED: Final = frozenset({"text", "description"})
 """Members that hold free text of an upstream, in blocks and beside them."""
 
 
+def unsealed(_kind: str, _text: str) -> str:
+    """No token where nothing can seal: the result is withheld. Raises Concealed."""
+    raise Concealed
+
+
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     """A result that may be delivered, the label it brings, and the values it vouches for.
 
-    `digest` and `size`, in bytes, are those of the canonical form of exactly this result.
+    `digest` and `size`, in bytes, are those of the canonical form of exactly this result. `read` is
+    what it says: without marks, and with what its tokens stand for. `steers`: somebody speaks to
+    the agent in it.
     """
 
     result: JSON = {}
+    read: JSON = {}
+    steers: bool = False
     digest: str = ""
     size: int = 0
     label: Label
@@ -46,9 +59,12 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Withheld(msgspec.Struct, frozen=True):
-    """A result that may not be delivered; `code` is a reason."""
+    """A result that may not be delivered; `code` is a reason, and `kept` what a person may release
+    all the same.
+    """
 
     code: str
+    kept: Admitted | None = None
 
 
 def admit(
@@ -58,32 +74,40 @@ def admit(
     result: Mapping[str, Any],
     findings: Sequence[Finding],
     reading: Reading = UNVOUCHED,
+    seal: Seal = unsealed,
 ) -> Admitted | Withheld:
     """The result as the agent may see it. `findings` are those of exactly this result.
 
-    `reading` says what its trusted fields may vouch for.
+    `reading` says what its trusted fields may vouch for, and `seal` makes tokens.
     """
+    cut, seen = parted(obligations, findings)
     try:
-        kept = _rebuilt(call, tool, result, findings)
+        kept = read = _rebuilt(call, tool, result, cut, seen)
         label = _label(tool, kept, reading.user)
         speaks_for = vouched(call, tool, kept, reading)
         redacted = 0
         for obligation in obligations:
             match obligation:
-                case Redact(kinds, categories):
-                    chosen = [f for f in findings if f.kind.startswith(kinds)]
-                    kept = redact(kept, chosen)
-                    redacted += len(chosen)
+                case Redact(kinds, categories, tokens):
+                    gone = [f for f in cut if f.kind.startswith(kinds)]
+                    tokenised = [
+                        f for f in cut if f.kind.startswith(tokens) and not f.kind.startswith(kinds)
+                    ]
+                    read = redact(kept, gone)
+                    kept = replaced(kept, gone, tokenised, seal) if tokenised else read
+                    redacted += len(gone) + len(tokenised)
                     if categories:
+                        read, _ = hidden(tool, read, categories)
                         kept, count = hidden(tool, kept, categories)
                         redacted += count
                 case OwnRows(at, field, tenant):
                     if not own_rows(kept, at, field, tenant):
                         return Withheld("row-foreign")
-                case Spotlight(source):
-                    kept = spotlight(kept, source, call.digest)
+                case Spotlight(source, mode):
+                    kept = spotlight(kept, source, call.digest, mode)
                 case _:
                     assert_never(obligation)
+        kept = concealed(kept, call.revealed)
         delivered = canonical(kept)
     except (TooManyValues, Concealed):
         return Withheld("result-withheld")
@@ -91,22 +115,48 @@ def admit(
         return Withheld("ask-refused")
     except (Malformed, NotCanonical):
         return Withheld("upstream-malformed")
-    return Admitted(
+    spoken = steers(seen)
+    admitted = Admitted(
         result=kept,
+        read=read,
+        steers=spoken,
         digest=sha256(delivered),
         size=len(delivered),
-        label=label,
-        vouched=speaks_for,
+        label=label.join(tainted(seen)) if seen else label,
+        # Where somebody speaks to the agent, nothing speaks for a value.
+        vouched=() if spoken else speaks_for,
         redacted=redacted,
     )
+    return Withheld(QUARANTINED, admitted) if spoken and tool.quarantines else admitted
+
+
+QUARANTINED: Final = "result-quarantined"
+
+
+def parted(
+    obligations: Sequence[Obligation], findings: Sequence[Finding]
+) -> tuple[list[Finding], list[Finding]]:
+    """The findings that the agent does not get to see, and those that it does."""
+    if not findings:
+        return [], []
+    kinds = tuple(
+        [kind for one in obligations if isinstance(one, Redact) for kind in one.kinds + one.tokens]
+    )
+    cut = [finding for finding in findings if finding.kind.startswith(kinds)]
+    return cut, [finding for finding in findings if not finding.kind.startswith(kinds)]
 
 
 def _rebuilt(
-    call: Call, tool: ToolFacts, result: Mapping[str, Any], findings: Sequence[Finding]
+    call: Call,
+    tool: ToolFacts,
+    result: Mapping[str, Any],
+    cut: Sequence[Finding],
+    seen: Sequence[Finding],
 ) -> JSON:
     if result.get("resultType") == INPUT_REQUIRED:
-        # What is rebuilt here is not where it was found any more, so none of it could be cut out.
-        if findings:
+        # What is rebuilt here is not where it was found any more, so none of it could be cut out;
+        # and nobody speaks to the agent, or to the person behind it, by way of a question.
+        if cut or steers(seen):
             raise NotAllowed
         return input_required(result, tool.asks, call.client)
     return rebuilt(call.method, result)
@@ -141,12 +191,14 @@ def progress(params: Mapping[str, Any], findings: Sequence[Finding]) -> JSON:
     return redact(kept, findings)
 
 
-def spotlight(result: JSON, source: str, call_digest: str) -> JSON:
+def spotlight(result: JSON, source: str, call_digest: str, mode: Marking = "delimit") -> JSON:
     """The result with delimiters around its texts, keyed by the call's digest, which what they hold
-    cannot know. Structured content has a schema and stays as it is.
+    cannot know, and which say how the texts are encoded. Structured content has a schema and stays
+    as it is.
     """
     key = call_digest[-16:]
-    opening, closing = f"<data source={source} key={key}>\n", f"\n</data key={key}>"
+    said, encoded = MODES[mode]
+    opening, closing = f"<data source={source} key={key}{said}>\n", f"\n</data key={key}>"
 
     def marked(value: object) -> object:
         if isinstance(value, list):
@@ -154,7 +206,7 @@ def spotlight(result: JSON, source: str, call_digest: str) -> JSON:
         if not isinstance(value, dict):
             return value
         return {
-            name: f"{opening}{item}{closing}"
+            name: f"{opening}{encoded(item)}{closing}"
             if name in MARKED and isinstance(item, str)
             else marked(item)
             for name, item in cast("JSON", value).items()
@@ -162,6 +214,29 @@ def spotlight(result: JSON, source: str, call_digest: str) -> JSON:
 
     parts = {name: value for name, value in result.items() if name != "structuredContent"}
     return {**result, **cast("JSON", marked(parts))}
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _datamarked(text: str) -> str:
+    return text.replace(DATAMARK, " ").replace(" ", DATAMARK)
+
+
+def _in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+DATAMARK: Final = "\u02c6"
+"""What stands for each space in a text that is marked throughout, as in Hines et al., 2024."""
+
+MODES: Final[dict[Marking, tuple[str, Callable[[str], str]]]] = {
+    "delimit": ("", _as_it_is),
+    "datamark": (f" spaces={DATAMARK}", _datamarked),
+    "base64": (" encoding=base64", _in_base64),
+}
+"""What a delimiter says of a text, and how the text is encoded."""
 
 
 def free_text_label(tool: ToolFacts) -> Label:

@@ -11,7 +11,9 @@ from typing import Final
 from safeconduct.core import releases, subgrants
 from safeconduct.core.checks import FIRST, NAMES, SECOND
 from safeconduct.core.checks.policy import UNMET, lacking
-from safeconduct.core.model import Call, Facts, standing
+from safeconduct.core.findings import beginnings
+from safeconduct.core.manifest import Returns, Spotlighting
+from safeconduct.core.model import Call, Facts, ToolFacts, standing
 from safeconduct.core.obligations import Setting
 from safeconduct.core.steering import chosen, relies
 from safeconduct.core.verdict import (
@@ -110,13 +112,28 @@ def _obligations(facts: Facts) -> tuple[Obligation, ...]:
     wants redacted or marked is.
     """
     tool, demands = facts.gathered.tool, facts.policy.demands
-    manifest, hidden = tool.manifest, demands.redact
-    rows = None if manifest is None else manifest.returns.rows
+    hidden, returns = demands.redact, NOTHING if tool.manifest is None else tool.manifest.returns
     found: list[Obligation] = []
-    if rows is not None:
+    if (rows := returns.rows) is not None:
         found.append(OwnRows(rows.at, rows.tenant, facts.gathered.task.tenant))
-    kinds = [f"{name}." for name in hidden]
-    found.append(Redact((*NO_SECRETS.kinds, *kinds), hidden) if hidden else NO_SECRETS)
-    if demands.spotlight or (manifest is not None and manifest.spotlight == "delimit"):
-        found.append(Spotlight(tool.destination))
+    if hidden or returns.redact or returns.tokenise:
+        cut = (*NO_SECRETS.kinds, *beginnings((*hidden, *returns.redact)))
+        found.append(Redact(tuple(dict.fromkeys(cut)), hidden, beginnings(returns.tokenise)))
+    else:
+        found.append(NO_SECRETS)
+    if (mode := _mode(tool, demanded=demands.spotlight)) != "none":
+        found.append(Spotlight(tool.destination, mode))
     return tuple(found)
+
+
+NOTHING: Final = Returns()
+
+
+def _mode(tool: ToolFacts, *, demanded: bool) -> Spotlighting:
+    """How a result is marked: as its manifest says, else as its upstream; and where a rule demands
+    it, at all.
+    """
+    manifest = tool.manifest
+    own = None if manifest is None else manifest.spotlight
+    mode = tool.spotlight if own is None else own
+    return "delimit" if demanded and mode == "none" else mode

@@ -52,10 +52,12 @@ SQL: Final = "sql"
 """The type of a query that is free SQL."""
 
 
-Spotlighting = Literal["none", "delimit", "datamark", "base64"]
+Marking = Literal["delimit", "datamark", "base64"]
 """How texts of a result are marked as data (Hines et al., 2024): between delimiters, in them also
 with a mark for each space, or encoded.
 """
+
+Spotlighting = Literal["none", Marking]
 
 
 class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

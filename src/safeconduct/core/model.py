@@ -15,10 +15,17 @@ import msgspec
 
 from safeconduct.core.asks import Asks, Capability
 from safeconduct.core.labels import BOTTOM, Confidentiality, Label
-from safeconduct.core.manifest import SQL, Effect, ToolManifest, field_label
+from safeconduct.core.manifest import (
+    SQL,
+    Effect,
+    Spotlighting,
+    ToolManifest,
+    field_label,
+)
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin, PurposeSource
 from safeconduct.core.release import Release
+from safeconduct.core.review import Reviewed
 from safeconduct.core.subgrants import Given
 from safeconduct.core.trace import Trace
 
@@ -36,7 +43,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     upstream gave along with the question and gets back.
 
     `constrained` are the paths of values that the policy put into the arguments. `asked` is what
-    the upstream asked, where the call is the reply to that.
+    the upstream asked, where the call is the reply to that. `revealed` are the tokens that the
+    agent sent and what stands in the arguments for them.
     """
 
     method: str
@@ -52,6 +60,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None = None
     constrained: tuple[str, ...] = ()
     asked: dict[str, Any] | None = None
+    revealed: tuple[tuple[str, str], ...] = ()
 
 
 class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +169,8 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     confidential the data sent to it may be; both are the worst case unless the pin is reviewed.
     `bearers` are the agents whose tool tokens may go there, None where tool tokens are not used.
     `bound_to` is the tenant outside of which the credential opens nothing, if there is one.
-    `system` gives back what is written by the tool.
+    `system` gives back what is written by the tool. `spotlight` is how its texts are marked where
+    the manifest does not say; what speaks to the agent in them is withheld if it `quarantines`.
     What follows from these alone is worked out once: tools are called more often than they change.
     """
 
@@ -174,6 +184,8 @@ class ToolFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     bound_to: str | None = None
     asks: Asks = Asks()
     system: str = ""
+    spotlight: Spotlighting = "none"
+    quarantines: bool = False
 
     @cached_property
     def effect(self) -> Effect:
@@ -286,7 +298,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     argument by name, and of each address by `name=value`; `baselines` are the amounts that objects
     had before this task, `followed` what a person has let it follow, and `copied` the highest label
     of what the content repeats of what was read. `released` are arguments all of which a released
-    result said, and that release.
+    result said, and that release. `review` is what a second model made of the call, if one was
+    asked, and `delivers` the release of what this very call returned when it was withheld.
     """
 
     gathered: Gathered
@@ -301,6 +314,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     copied: Confidentiality = Confidentiality.public
     followed: Followed | None = None
     released: dict[str, str] = {}
+    review: Reviewed | None = None
+    delivers: str | None = None
 
 
 def standing(call: Call, facts: Facts) -> ApprovalFacts | None:

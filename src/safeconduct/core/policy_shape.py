@@ -90,7 +90,9 @@ class PolicyInputShape(_Shape, frozen=True, kw_only=True):
     """The policy input.
 
     `provenance` has the kinds of place where each argument's value was seen; `facts` what resolvers
-    found, of any type; `approval` is there only if a person said yes because a rule asked.
+    found, of any type; `findings` the kinds of what inspectors found in the arguments, each once: a
+    reason to refuse or to ask, never one to permit. `approval` is there only if a person said yes
+    because a rule asked.
     """
 
     call: CallShape
@@ -100,5 +102,6 @@ class PolicyInputShape(_Shape, frozen=True, kw_only=True):
     labels: LabelsShape
     provenance: dict[str, tuple[Place, ...]]
     facts: dict[str, Any]
+    findings: tuple[str, ...]
     approval: ApprovalShape | msgspec.UnsetType = msgspec.UNSET
     now_ms: int

@@ -12,8 +12,8 @@ from typing import Final, Literal
 import msgspec
 
 Stage = Literal[
-    "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy", "elevation",
-    "request", "record", "credential", "upstream", "admit",
+    "delegation", "tool", "zone", "budget", "flow", "sink", "content", "review",
+    "policy", "elevation", "request", "record", "credential", "upstream", "admit",
 ]  # fmt: skip
 
 
@@ -237,6 +237,13 @@ REASONS: Final[dict[str, Reason]] = {
             "The arguments carry something that looks like a credential.",
         ),
         _reason(
+            "content-category",
+            "content",
+            _N,
+            "changed",
+            "The arguments hold data of a kind that this tool does not take.",
+        ),
+        _reason(
             "content-fingerprint",
             "content",
             _O,
@@ -265,6 +272,21 @@ REASONS: Final[dict[str, Reason]] = {
             _S,
             "later",
             "The arguments could not be inspected, so they were not sent.",
+        ),
+        # review: what a second model makes of it
+        _reason(
+            "review-inconsistent",
+            "review",
+            _A,
+            "changed",
+            "A second model does not find this call consistent with what the user asked for.",
+        ),
+        _reason(
+            "review-unavailable",
+            "review",
+            _S,
+            "later",
+            "A second model has to look at this call, and gave no answer.",
         ),
         # policy: what the operator's rules say
         _reason("policy-denied", "policy", _O, "changed", "The policy does not permit this call."),
@@ -356,6 +378,13 @@ REASONS: Final[dict[str, Reason]] = {
             _O,
             "changed",
             "The tool's answer was withheld; the call may have taken effect.",
+        ),
+        _reason(
+            "result-quarantined",
+            "admit",
+            _A,
+            "later",
+            "The tool's answer speaks to the agent; a person may look at it and release it.",
         ),
         _reason(
             "row-foreign",

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
+import msgspec
+
 from safeconduct.core.admit import Admitted
 from safeconduct.core.decide import NOTHING_AGAINST
 from safeconduct.core.evidence import objects
+from safeconduct.core.findings import kinds
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.limits import spends, touches
 from safeconduct.core.masks import mask
@@ -114,7 +117,9 @@ def _enriched(call: Call, facts: Facts, mask_key: bytes) -> JSON:
             policy["masked"] = masked
     value: JSON = {"policy": policy, "provenance": places(call, facts), "facts": integers}
     if facts.findings:
-        value["findings"] = sorted({finding.kind for finding in facts.findings})
+        value["findings"] = kinds(facts.findings)
+    if facts.review is not None:
+        value["review"] = msgspec.to_builtins(facts.review)
     if facts.failures:
         value["failures"] = list(facts.failures)
     if facts.baselines:

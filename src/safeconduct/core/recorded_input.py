@@ -120,6 +120,7 @@ _MEMBERS: Final[dict[str, Callable[[Mapping[str, Any], JSON], object]]] = {
     "labels": lambda record, _: record["labels"],
     "provenance": lambda record, _: record["provenance"],
     "facts": lambda record, kept: {**record["facts"], **kept.get("facts", {})},
+    "findings": lambda record, _: record.get("findings", []),
     "now_ms": lambda record, _: record["at_ms"],
 }
 

@@ -18,7 +18,8 @@ MAX_RELEASES: Final = 32
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """Good for `left` calls of `tool` until a time. Either of what `decision` returned, or of one
-    value, by its digest, for arguments of the `key` that it may vouch for.
+    value, by its digest, for arguments of the `key` that it may vouch for. With `content`, the
+    digest of a result that was withheld, it is good for delivering exactly that.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     decision: str = ""
     key: str = ""
     value: str = ""
+    content: str = ""
 
     def lets(self, target: str, now_ms: int) -> bool:
         """Whether it holds for a call of this tool now."""

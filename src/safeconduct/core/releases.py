@@ -41,6 +41,8 @@ def released(call: Call, facts: Facts) -> tuple[str, ...]:
 def used(call: Call, facts: Facts) -> tuple[str, ...]:
     """The releases that a permit of this call uses up."""
     found = set(_endorsed(facts.provenance))
+    if facts.delivers is not None:
+        found.add(facts.delivers)
     if carries(call, facts):
         found.update(released(call, facts))
     return tuple(sorted(found))

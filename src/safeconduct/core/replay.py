@@ -13,10 +13,12 @@ import msgspec
 from msgspec import structs
 
 from safeconduct.core.checks.policy import UNMET, answered
+from safeconduct.core.checks.review import reviewed
 from safeconduct.core.decide import GRANT_MS, merge
 from safeconduct.core.limits import CALLS, is_amount
 from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.policy import PolicyAnswer, Said
+from safeconduct.core.review import Reviewed
 from safeconduct.core.steering import CONTROL_SOURCE, STEERING, by_policy
 from safeconduct.core.verdict import Deny, Elevate, Redact, Requirement, Spotlight
 
@@ -102,6 +104,11 @@ def disagreeing(
         named = next((one for one in record["checks"] if one["check"] == "policy"), None)
         if named is None or _heard(_recorded(named)) != _heard(asked):
             found.append("checks.policy")
+    if "review" in record:
+        named = next((one for one in record["checks"] if one["check"] == "review"), None)
+        asked = reviewed(msgspec.convert(record["review"], Reviewed))
+        if named is None or _heard(_recorded(named)) != _heard(asked):
+            found.append("checks.review")
     before = recorded(record)
     after = replayed(record, said, unmet=unmet)
     if before != after:

@@ -10,17 +10,20 @@ from typing import Literal
 
 import msgspec
 
+from safeconduct.core.manifest import Marking
 from safeconduct.core.obligations import Setting
 from safeconduct.core.reasons import REASONS, Reason
 
 
 class Redact(msgspec.Struct, frozen=True, tag="redact"):
     """Obligation: replace findings of these kinds, and fields of these categories, in the result
-    before the agent sees it.
+    before the agent sees it; by tokens for them those of the kinds in `tokens`. Kinds are told by
+    how they begin.
     """
 
     kinds: tuple[str, ...]
     categories: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
 
 
 class Spotlight(msgspec.Struct, frozen=True, tag="spotlight"):
@@ -30,6 +33,7 @@ class Spotlight(msgspec.Struct, frozen=True, tag="spotlight"):
     """
 
     source: str
+    mode: Marking = "delimit"
 
 
 class OwnRows(msgspec.Struct, frozen=True, tag="own-rows"):
@@ -124,8 +128,9 @@ class Deny(msgspec.Struct, frozen=True, tag="deny"):
 Verdict = Permit | Elevate | Deny
 
 CheckName = Literal[
-    "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy", "elevation"
-]
+    "delegation", "tool", "zone", "budget",
+    "flow", "sink", "content", "review", "policy", "elevation",
+]  # fmt: skip
 
 
 class Answer(msgspec.Struct, frozen=True):

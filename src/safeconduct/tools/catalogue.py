@@ -1,7 +1,8 @@
 """The catalogue: what reviewers said of everything that upstreams offer, and how it is listed.
 
 A definition counts as reviewed only where the manifest names exactly its digest. Where it names
-none, the definition that was seen first stands. Any other is refused (a "rug pull").
+none, the definition that was seen first stands, unless its texts speak to the agent. Any other is
+refused (a "rug pull").
 """
 
 from __future__ import annotations
@@ -56,8 +57,9 @@ class Catalogue:
     def _exists(self, subject: Subject, where: str, name: str) -> bool:
         if len(name) > MAX_NAME:
             return False
-        if (subject, where, name) in self._offers.known:
-            return True
+        key: Key = subject, where, name
+        if key in self._offers.known:
+            return not self._withheld(key)
         manifest = self.manifests.get(where)
         if subject != "resource" or manifest is None:
             return False
@@ -93,6 +95,8 @@ class Catalogue:
             bound_to=block.credential.tenant,
             asks=block.asks,
             system=self.manifests[key[1]].system or key[1],
+            spotlight=block.spotlight,
+            quarantines=block.instructions == "quarantine",
         )
 
     def _said(self, key: Key) -> ToolManifest | None:
@@ -112,10 +116,17 @@ class Catalogue:
         offer, reviewed = self._offers.known.get(key), self._reviewed_pin(key)
         if reviewed is not None:
             return "reviewed" if offer is not None and offer.digest == reviewed else "changed"
+        if offer is not None and offer.found:
+            return "changed"
         if key[0] != "tool":
             # Text by URI or by prompt name has no schema that could change its meaning.
             return "reviewed"
         return "unreviewed" if offer is not None and offer.digest == offer.pinned else "changed"
+
+    def _withheld(self, key: Key) -> bool:
+        """Whether something was found in a definition, and no reviewer accepted it as it is."""
+        offer = self._offers.known[key]
+        return bool(offer.found) and self._reviewed_pin(key) != offer.digest
 
     def _reviewed_pin(self, key: Key) -> str | None:
         """The digest that a reviewer gave for this very tool, prompt, resource or template."""
@@ -129,12 +140,14 @@ class Catalogue:
         return None if said is None else said.pin
 
     def definitions(self, method: str, upstream: str | None) -> Sequence[tuple[str, str, JSON]]:
-        """Everything listed, in one order, with its name on the wire."""
+        """Everything listed, in one order, with its name on the wire. A definition in which
+        something was found is not, before a reviewer has pinned just that one.
+        """
         wanted = _subject(method)
         listed: list[tuple[str, str, JSON]] = []
         for key, offer in sorted(self._offers.known.items(), key=lambda one: one[0]):
             subject, where, name = key
-            if subject != wanted or upstream not in (None, where):
+            if subject != wanted or upstream not in (None, where) or self._withheld(key):
                 continue
             definition = offer.definition
             if self._reviewed_pin(key) != offer.digest:

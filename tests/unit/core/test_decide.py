@@ -57,14 +57,14 @@ def granted(**overrides: Any) -> Grant:
     return Grant(**known)
 
 
-def test_nine_checks_without_an_objection_make_a_permit() -> None:
+def test_ten_checks_without_an_objection_make_a_permit() -> None:
     decision = decide(call(), facts())
     assert decision.verdict == Permit(granted(), (Redact(("secret.",)),))
     assert [(answer.check, answer.said, answer.evaluated) for answer in decision.answers] == [
         (name, None, True)
         for name in (
-            "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy",
-            "elevation",
+            "delegation", "tool", "zone", "budget", "flow", "sink", "content", "review",
+            "policy", "elevation",
         )
     ]  # fmt: skip
 

@@ -84,6 +84,7 @@ def test_a_rule_sees_exactly_these_facts() -> None:
         },
         "provenance": {"id": ["agent-request", "user-request"], "next_step": []},
         "facts": {"old_amount_minor": 10_000},
+        "findings": [],
         "now_ms": NOW_MS,
     }
 

@@ -102,8 +102,8 @@ def test_the_record_of_a_permit_says_all_that_a_replay_needs() -> None:
         "checks": [
             {"check": name, **PASSED}
             for name in (
-                "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy",
-                "elevation",
+                "delegation", "tool", "zone", "budget", "flow", "sink", "content", "review",
+                "policy", "elevation",
             )
         ],
         "policy": {
@@ -218,7 +218,7 @@ def test_a_question_is_recorded_with_all_who_ask() -> None:
     assert record["verdict"] == "elevate"
     assert record["requires"] == ["policy:discount", "scope:deal:update"]
     assert record["policy"]["elevate"] == ["discount"]
-    assert record["checks"][7:] == [
+    assert record["checks"][8:] == [
         {"check": "policy", "said": "elevate", "asks": ["policy:discount"]},
         {"check": "elevation", "said": "elevate", "asks": ["scope:deal:update"]},
     ]

@@ -9,7 +9,8 @@ from safeconduct.core.verdict import Answer, Decision, Deny
 from tests.support.facts import agent, call, gathered, task
 
 NAMES = (
-    "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy", "elevation",
+    "delegation", "tool", "zone", "budget", "flow", "sink", "content", "review",
+    "policy", "elevation",
 )  # fmt: skip
 
 
@@ -34,9 +35,9 @@ def test_it_stops_at_the_first_refusal_and_says_what_it_did_not_ask(
     assert decision.verdict == Deny(code)
     assert tuple(answer.check for answer in decision.answers) == NAMES
     assert [answer.said for answer in decision.answers] == [
-        Deny(code) if place == at else None for place in range(9)
+        Deny(code) if place == at else None for place in range(10)
     ]
-    assert [answer.evaluated for answer in decision.answers] == [place <= at for place in range(9)]
+    assert [answer.evaluated for answer in decision.answers] == [place <= at for place in range(10)]
 
 
 def test_a_call_outside_the_delegation_learns_nothing_of_zones_or_budgets() -> None:
@@ -49,7 +50,8 @@ def test_a_call_outside_the_delegation_learns_nothing_of_zones_or_budgets() -> N
             *(
                 Answer(name, None, evaluated=False)
                 for name in (
-                    "zone", "budget", "flow", "sink", "content", "policy", "elevation",
+                    "zone", "budget", "flow", "sink", "content", "review",
+    "policy", "elevation",
                 )
             ),
         ),

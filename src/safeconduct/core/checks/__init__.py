@@ -1,4 +1,4 @@
-"""The nine checks, in the order in which they are asked: the order is a security property."""
+"""The ten checks, in the order in which they are asked: the order is a security property."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from safeconduct.core.checks.delegation import delegation
 from safeconduct.core.checks.elevation import elevation
 from safeconduct.core.checks.flow import flow
 from safeconduct.core.checks.policy import policy
+from safeconduct.core.checks.review import review
 from safeconduct.core.checks.sink import sink
 from safeconduct.core.checks.tool import tool
 from safeconduct.core.checks.zone import zone
@@ -30,6 +31,7 @@ SECOND: Final[tuple[tuple[CheckName, Callable[[Call, Facts], Deny | Elevate | No
     ("flow", flow),
     ("sink", sink),
     ("content", content),
+    ("review", review),
     ("policy", policy),
     ("elevation", elevation),
 )

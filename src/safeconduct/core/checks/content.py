@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from safeconduct.core.checks.sink import RESOLVER
+from safeconduct.core.findings import refusal
 from safeconduct.core.links import unvouched_links
-from safeconduct.core.model import Call, Facts
+from safeconduct.core.model import Call, Facts, Finding, ToolFacts
 from safeconduct.core.releases import held
 from safeconduct.core.steering import asking, plausible
 from safeconduct.core.verdict import Deny, Elevate
@@ -24,17 +26,24 @@ LINKS: Final = "links in the content"
 
 
 def content(call: Call, facts: Facts) -> Deny | Elevate | None:
-    """Refuses arguments that hold a credential, that could not be inspected, that repeat what is
-    too confidential, and that lead those who see them to where nobody vouches for.
+    """Refuses arguments that hold a credential, or what the tool refuses, that could not be
+    inspected, that repeat what is too confidential, and that lead those who see them to where
+    nobody vouches for.
     """
     if INSPECTOR in facts.failures:
         return Deny("inspector-failed")
-    if any(finding.kind.startswith("secret.") for finding in facts.findings):
-        return Deny("content-secret")
+    if (found := unfit(facts.gathered.tool, facts.findings)) is not None:
+        return Deny(found)
     if _copies(call, facts):
         return Deny("content-fingerprint")
     # INVARIANT: a list that could not be had refuses by itself, in the check `policy`.
     return None if RESOLVER in facts.failures else _linked(call, facts)
+
+
+def unfit(tool: ToolFacts, findings: Sequence[Finding]) -> str | None:
+    """The reason why arguments in which this was found do not go to this tool."""
+    manifest = tool.manifest
+    return refusal(findings, () if manifest is None else manifest.sink.categories_refused)
 
 
 def _copies(call: Call, facts: Facts) -> bool:

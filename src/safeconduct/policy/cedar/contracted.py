@@ -63,6 +63,7 @@ action "any" appliesTo {
     },
     provenance: {},
     facts: {},
+    findings: Set<String>,
     approval?: { digest: String, granted_at_ms: Long },
     now_ms: Long,
     utc: { weekday: Long, minute: Long },

@@ -47,6 +47,7 @@ _NONSENSE: Final[Tree] = {
     },
     "provenance": {"nonsense_field": ["nonsense-origin"]},
     "facts": {},
+    "findings": ["nonsense.finding"],
     "now_ms": 7,
 }
 _SAME: Final[tuple[object, ...]] = (None, False, True, -1, 0, 1, "", "nonsense", [], {})

@@ -104,7 +104,7 @@ def question(given: Mapping[str, Any]) -> dict[str, Any]:
     user, task = dict(given["user"]), dict(given["task"])
     tool = call.pop("tool")
     shown = {name: call.pop(name) for name in ("upstream", "effect", "scopes", "fields")}
-    seen = {name: given[name] for name in ("labels", "provenance", "facts")}
+    seen = {name: given[name] for name in ("labels", "provenance", "facts", "findings")}
     context = {"agent": agent.pop("id"), "task": task, "now_ms": given["now_ms"]}
     if "approval" in given:
         context["approval"] = given["approval"]

@@ -49,6 +49,7 @@ BASE: Final[Tree] = {
     "labels": {"integrity": "trusted", "confidentiality": "internal", "categories": []},
     "provenance": {},
     "facts": {},
+    "findings": [],
     "now_ms": "2026-11-16T09:30:00Z",
 }
 """In order in all respects, and without anything that a rule could be waiting for."""

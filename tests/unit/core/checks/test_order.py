@@ -9,7 +9,8 @@ from safeconduct.core.verdict import CheckName
 def test_the_order_is_the_one_that_records_name() -> None:
     names = [name for name, _ in (*FIRST, *SECOND)]
     assert names == [
-        "delegation", "tool", "zone", "budget", "flow", "sink", "content", "policy", "elevation",
+        "delegation", "tool", "zone", "budget", "flow", "sink", "content", "review",
+    "policy", "elevation",
     ]  # fmt: skip
     assert names == list(get_args(CheckName))
 

@@ -152,7 +152,7 @@ def test_conditions_see_what_the_request_has(condition: str) -> None:
         (
             '@id("w") permit (principal, action, resource) when { context == context };',
             {"call", "agent", "user", "task", "labels"}
-            | {"provenance", "facts", "approval", "now_ms"},
+            | {"provenance", "facts", "findings", "approval", "now_ms"},
         ),
     ],
     ids=["nothing", "facts", "all"],
