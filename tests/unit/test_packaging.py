@@ -21,8 +21,8 @@ import safeconduct
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
 LOCKS = (
-    *("build", "runtime", "archive", "cedar-schema", "demo", "postgres", "s3", "dev", "fuzz"),
-    *("bench", "agentdojo"),
+    *("build", "runtime", "archive", "cedar-schema", "demo", "documents", "postgres", "s3"),
+    *("dev", "fuzz", "bench", "agentdojo"),
 )
 SERVERS = ("servers", "servers-old", "issuers")  # started by `make e2e`: not ours, so not declared
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -182,7 +182,14 @@ def test_every_import_is_a_declared_dependency_and_only_the_demo_uses_its_extra(
     policy = common | names("cedar-schema") | {"opa_bindings"}
     # What keeps evidence elsewhere than in files, where it is configured.
     audit = common | names("archive") | names("postgres") | names("s3")
-    extras = {"audit": audit, "demo": common | names("demo"), "policy": policy}
+    # What reads documents, in a process of its own, where they are looked into.
+    inspectors = common | names("documents")
+    extras = {
+        "audit": audit,
+        "demo": common | names("demo"),
+        "inspectors": inspectors,
+        "policy": policy,
+    }
     for module in PACKAGE.rglob("*.py"):
         allowed = extras.get(module.relative_to(PACKAGE).parts[0], common)
         assert _imports(module) <= allowed, module
