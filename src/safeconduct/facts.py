@@ -94,10 +94,10 @@ class FactFinder:
         self._policy = policy
         self._unsafe: tuple[str, ...] = ()
         self.use(policy)
-        self._inspectors = inspectors
-        self._examiners = examiners
+        self.inspectors = inspectors
+        self.examiners = examiners
         self._second = config.root.reviewer
-        self._reviewer = reviewer
+        self.reviewer = reviewer
         self._tokens = tokens
         self.quarantine = Quarantine()
         self._resolvers = Resolvers(catalogue, upstreams, broker)
@@ -373,7 +373,7 @@ class FactFinder:
         )
         try:
             async with asyncio.timeout(PATIENCE_S):
-                said = await self._reviewer.review(asked) if self._reviewer else None
+                said = await self.reviewer.review(asked) if self.reviewer else None
         except Exception:  # noqa: BLE001  whatever a reviewer raises is no answer, on record
             said = None
         otherwise = self._second.otherwise if self._second else "refuse"
@@ -384,13 +384,13 @@ class FactFinder:
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""
         return tuple(
-            [finding for inspector in self._inspectors for finding in inspector.inspect(value)]
+            [finding for inspector in self.inspectors for finding in inspector.inspect(value)]
         )
 
     async def examine(self, result: object, call: Call, gathered: Gathered) -> tuple[Finding, ...]:
         """What inspectors and examiners find in a result; what they raise withholds it."""
         found = self.inspect(result)
-        if self._examiners:
+        if self.examiners:
             found += await self._at_length(result, _matter("result", call, gathered))
         return found
 
@@ -401,7 +401,7 @@ class FactFinder:
         """
         found: tuple[Finding, ...] = ()
         async with asyncio.timeout(PATIENCE_S):
-            for examiner in self._examiners:
+            for examiner in self.examiners:
                 found += await examiner.examine(value, matter)
         return found
 
@@ -418,7 +418,7 @@ class FactFinder:
         try:
             found = self.inspect(call.arguments)
             # What may not be sent is shown to nobody else either.
-            if self._examiners and unfit(gathered.tool, found) is None:
+            if self.examiners and unfit(gathered.tool, found) is None:
                 matter = _matter("argument", call, gathered)
                 found += await self._at_length(call.arguments, matter)
         except Exception:  # noqa: BLE001  whatever an inspector raises must refuse, not pass

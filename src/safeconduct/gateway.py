@@ -306,6 +306,9 @@ class Gateway:
             )
             if isinstance(admitted, Admitted):
                 admitted = self.facts.origins.returned(call, gathered, admitted)
+            elif admitted.kept is not None:
+                kept = self.facts.origins.returned(call, gathered, admitted.kept)
+                admitted = Withheld(admitted.code, kept)
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
             return Withheld("result-withheld")
         return admitted

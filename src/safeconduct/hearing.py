@@ -124,7 +124,7 @@ class Hearing:
         """
         if self._result_only:
             return
-        cut, seen = self._looked_at(params)
+        cut, seen = await self._looked_at(params)
         kept: JSON | None = None
         if method == PROGRESS and self.wants_progress:
             kept = progress(params, cut)
@@ -153,7 +153,7 @@ class Hearing:
         except Malformed:
             raise AskRefused(INVALID_PARAMS, "Invalid params") from None
         self._asked_bytes += len(msgspec.json.encode(kept))
-        cut, seen = self._looked_at(kept)
+        cut, seen = await self._looked_at(kept)
         if self._asked_bytes > MAX_ASKED_BYTES or cut or steers(seen):
             raise AskRefused
         kept = concealed(kept, self._made.call.revealed)
@@ -203,11 +203,11 @@ class Hearing:
                 asked = spotlight(asked, obligation.source, digest, obligation.mode)
         return asked
 
-    def _looked_at(self, said: JSON) -> tuple[list[Finding], list[Finding]]:
+    async def _looked_at(self, said: JSON) -> tuple[list[Finding], list[Finding]]:
         """What is found in a text of the upstream: what has to be cut out of it, and what not."""
-        verdict = self._made.decision.verdict
+        made, verdict = self._made, self._made.decision.verdict
         obligations = verdict.obligations if isinstance(verdict, Permit) else ()
-        return parted(obligations, self._facts.inspect(said))
+        return parted(obligations, await self._facts.examine(said, made.call, made.gathered))
 
     async def _remember(self, found: Label) -> None:
         """Makes the label of the upstream's text durable before the caller hears any of it. `found`

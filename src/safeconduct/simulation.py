@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from safeconduct.config import load
+from safeconduct.config.inspectors import InspectorsBlock
 from safeconduct.config.schema import Config, CredentialBlock
 from safeconduct.core.canonical import digest
 from safeconduct.core.model import TaskFacts
@@ -331,9 +332,27 @@ def simulated(config: Config, directory: Path) -> Config:
     }
     audit = msgspec.structs.replace(root.audit, directory="audit")
     gateway = msgspec.structs.replace(root.gateway, state="state")
+    inspectors = _found(root.inspectors, Path(config.directory))
     return msgspec.structs.replace(
         config,
         directory=str(directory),
         manifests=manifests,
-        root=msgspec.structs.replace(root, upstreams=upstreams, audit=audit, gateway=gateway),
+        root=msgspec.structs.replace(
+            root, upstreams=upstreams, audit=audit, gateway=gateway, inspectors=inspectors
+        ),
     )
+
+
+def _found(block: InspectorsBlock, directory: Path) -> InspectorsBlock:
+    """The block with files that are found from anywhere."""
+    dictionaries = {
+        name: said
+        if said.file is None
+        else msgspec.structs.replace(said, file=str(directory / said.file))
+        for name, said in block.dictionaries.items()
+    }
+    matches = {
+        name: msgspec.structs.replace(said, file=str(directory / said.file))
+        for name, said in block.matches.items()
+    }
+    return msgspec.structs.replace(block, dictionaries=dictionaries, matches=matches)

@@ -32,6 +32,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     value: str | int | float | None = None
 
 
+class Withheld(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator asks for: that the call of the `withheld` decision gets what it returned."""
+
+    task: str
+    withheld: str
+    minutes: Annotated[int, Meta(ge=1, le=MAX_MINUTES)]
+    why: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 async def release(rooms: Rooms, request: Mapping[str, object], by: str) -> JSON:
     """Puts a release on record, and says what it is.
 
@@ -41,18 +50,20 @@ async def release(rooms: Rooms, request: Mapping[str, object], by: str) -> JSON:
     """
     given = {name: value for name, value in request.items() if value is not None and name != "verb"}
     try:
-        asked = msgspec.convert(given, Asked)
+        asked = msgspec.convert(given, Withheld if "withheld" in given else Asked)
     except msgspec.ValidationError as error:
         raise NotReleased(f"this is no release: {error}") from None
-    what = _result(rooms, asked) if asked.decision is not None else _value(rooms, asked)
+    if isinstance(asked, Withheld):
+        what = _withheld(rooms, asked)
+    else:
+        what = {"tool": asked.tool, "calls": asked.calls}
+        what |= _result(rooms, asked) if asked.decision is not None else _value(rooms, asked)
     at_ms = rooms.clock_ms()
     record: JSON = {
         "kind": "release",
         "release": new_id("r"),
         "task": asked.task,
         "tenant": rooms.config.root.gateway.tenant,
-        "tool": asked.tool,
-        "calls": asked.calls,
         "until_ms": at_ms + asked.minutes * 60_000,
         "at_ms": at_ms,
         "by": by,
@@ -63,7 +74,8 @@ async def release(rooms: Rooms, request: Mapping[str, object], by: str) -> JSON:
         await rooms.log.append(record)
     except LedgerConflict:
         raise NotReleased("no such task runs, or it was given too many releases") from None
-    return {name: record[name] for name in ("release", "task", "tool", "calls", "until_ms")}
+    told = ("release", "task", "tool", "calls", "until_ms", "content")
+    return {name: record[name] for name in told if name in record}
 
 
 def _tool(rooms: Rooms, target: str) -> Mapping[str, Argument]:
@@ -74,6 +86,22 @@ def _tool(rooms: Rooms, target: str) -> Mapping[str, Argument]:
     if tool is None:
         raise NotReleased(f"no manifest has a tool {target}")
     return tool.arguments
+
+
+def _withheld(rooms: Rooms, asked: Withheld) -> JSON:
+    kept = rooms.facts.quarantine.find(asked.task, asked.withheld)
+    if kept is None:
+        raise NotReleased(
+            "what this decision returned is not at hand: have the task make the call again, and "
+            "release what that one returned"
+        )
+    # Once, to the very call, and these very bytes.
+    return {
+        "tool": kept.target,
+        "calls": 1,
+        "of": asked.withheld,
+        "content": kept.admitted.digest,
+    }
 
 
 def _result(rooms: Rooms, asked: Asked) -> JSON:

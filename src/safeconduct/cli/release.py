@@ -1,4 +1,6 @@
-"""`safeconduct release`: let one result go to one tool, or vouch for one value, in one task."""
+"""`safeconduct release`: let one result go to one tool, or to the task from which it was withheld,
+or vouch for one value.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,15 @@ from typing import Any
 from safeconduct.cli import output
 from safeconduct.cli.operator import ask
 
-HELP = "let a task send one result to one tool, or vouch for one value"
+HELP = "let a task send or have one result, or vouch for one value"
 EXAMPLE = (
     "safeconduct release result --task t_0123456789abcdef01234567 --decision "
     "d_0123456789abcdef01234567 --tool email.send --why 'she asked for this offer' "
     "--config ./gateway\n"
     "safeconduct release value --task t_0123456789abcdef01234567 --tool email.send "
-    "--argument to --value dana@customer.example --why 'rang her up' --config ./gateway"
+    "--argument to --value dana@customer.example --why 'rang her up' --config ./gateway\n"
+    "safeconduct release withheld --task t_0123456789abcdef01234567 --decision "
+    "d_0123456789abcdef01234567 --why 'the minutes of a meeting' --config ./gateway"
 )
 
 
@@ -26,21 +30,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     value = verbs.add_parser("value", help="an argument may have a value for which nothing vouches")
     value.add_argument("--argument", required=True, help="the argument of the tool")
     value.add_argument("--value", required=True, help="the exact value")
+    withheld = verbs.add_parser("withheld", help="the same call gets what was withheld from it")
+    withheld.add_argument(
+        "--decision", dest="withheld", required=True, help="d_…, whose result was withheld"
+    )
     for verb in (result, value):
+        verb.add_argument("--tool", required=True, help="<upstream>.<name>")
+        verb.add_argument("--calls", type=int, default=1, help="1 to 20 (default: 1)")
+    for verb in (result, value, withheld):
         output.add_config(verb)
         output.add_format(verb)
         verb.add_argument("--task", required=True, help="t_…, for which alone it is")
-        verb.add_argument("--tool", required=True, help="<upstream>.<name>")
-        verb.add_argument("--calls", type=int, default=1, help="1 to 20 (default: 1)")
         verb.add_argument("--minutes", type=int, default=5, help="1 to 60 (default: 5)")
         verb.add_argument("--why", required=True, help="the reason, for the record")
 
 
 def run(args: argparse.Namespace) -> int:
     """Releases at the running gateway."""
-    names = ("task", "tool", "calls", "minutes", "why", "decision", "argument", "value")
+    names = ("task", "tool", "calls", "minutes", "why", "decision", "argument", "value", "withheld")
     asked: dict[str, Any] = {name: getattr(args, name, None) for name in names}
     answer = ask(output.operator_socket(args), "release", **asked)
-    text = f"released {answer['release']}: {args.calls} of {args.tool} in {args.minutes} min"
+    calls, tool = answer["calls"], answer["tool"]
+    text = f"released {answer['release']}: {calls} of {tool} in {args.minutes} min"
     output.emit(args, dict(answer), text)
     return output.OK

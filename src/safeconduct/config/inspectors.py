@@ -50,11 +50,10 @@ class Match(_Block, frozen=True):
 
 
 class Documents(_Block, frozen=True):
-    """How documents are unpacked, each in a process of its own. `ocr` reads pictures too."""
+    """How documents are unpacked, in processes of their own."""
 
     timeout_s: Annotated[int, Meta(ge=1, le=60)] = 10
     max_bytes: Annotated[int, Meta(ge=1024, le=67_108_864)] = 10_485_760
-    ocr: bool = False
 
 
 class Instructions(_Block, frozen=True):
@@ -65,12 +64,16 @@ class Instructions(_Block, frozen=True):
 
 class External(_Block, frozen=True):
     """Somebody else's inspection: what it finds is `external.<name>`. `when` are the effects of the
-    calls whose arguments it sees; `credential` is a reference, as `file:<path>` or `env:<NAME>`.
+    calls whose arguments and results it sees; `credential` is a reference, as `file:<path>` or
+    `env:<NAME>`. `application` is the id that the gateway has at Purview. The server's certificate
+    is checked against the system's authorities, or those in the file `ca`.
     """
 
     wire: Literal["webhook", "purview", "shield"]
     url: str
     credential: str | None = None
+    application: str | None = None
+    ca: str | None = None
     timeout_ms: Milliseconds = 2000
     when: tuple[EffectName, ...] = ("send",)
 
@@ -90,13 +93,15 @@ class InspectorsBlock(_Block, frozen=True):
 
 class ReviewerBlock(_Block, frozen=True):
     """A second model that compares calls of these effects with the user's request. `otherwise` is
-    what happens to a call that it does not find consistent with it, or does not judge in time.
+    what happens to a call that it does not find consistent with it, or does not judge in time. `ca`
+    is as for external inspections.
     """
 
     wire: Literal["openai", "anthropic"]
     url: str
     model: str
     credential: str | None = None
+    ca: str | None = None
     timeout_ms: Milliseconds = 5000
     effects: tuple[EffectName, ...] = ("send", "delete", "execute", "pay")
     otherwise: Literal["refuse", "elevate"] = "refuse"

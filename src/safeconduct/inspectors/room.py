@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
+from safeconduct.config.inspectors import External
 from safeconduct.config.schema import Config
+from safeconduct.core.manifest import Effect
+from safeconduct.core.model import Finding
+from safeconduct.inspectors.dictionaries import DictionaryInspector, pattern_shapes, read_terms
+from safeconduct.inspectors.documents.examining import DocumentExaminer
+from safeconduct.inspectors.documents.limits import Limits
+from safeconduct.inspectors.external.purview import Purview
+from safeconduct.inspectors.external.shield import Shield
+from safeconduct.inspectors.external.webhook import Webhook
+from safeconduct.inspectors.instructions.inspector import InstructionInspector
+from safeconduct.inspectors.matches import MatchInspector
+from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
+from safeconduct.inspectors.reviewing.wires import WIRES
+from safeconduct.inspectors.scan import Scan
 from safeconduct.inspectors.secrets import SecretInspector
-from safeconduct.ports import Examiner, Inspector, Reviewer
+from safeconduct.ports import Examiner, Inspector, Matter, Reviewer
 
 Secret = Callable[[str], str]
 """Reads the secret behind a reference. Raises CredentialUnavailable."""
+
+
+class Apart:
+    """An inspector that takes too long to keep others waiting (`safeconduct.ports.Examiner`)."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        self._inspector = inspector
+
+    async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
+        """What the inspector finds, in a thread of its own."""
+        del matter
+        return await asyncio.to_thread(self._inspector.inspect, value)
 
 
 def inspectors(config: Config) -> tuple[Inspector, ...]:
@@ -19,20 +48,85 @@ def inspectors(config: Config) -> tuple[Inspector, ...]:
         OSError: a file that the configuration names cannot be read.
         ValueError: what is in it cannot be used.
     """
-    del config
-    return (SecretInspector(),)
+    return (SecretInspector(), *_of_the_operator(config))
+
+
+def _of_the_operator(config: Config) -> Iterator[Inspector]:
+    directory, block = Path(config.directory), config.root.inspectors
+    for name, said in block.dictionaries.items():
+        kind = f"{said.family}.{name}"
+        if said.file is not None:
+            text = (directory / said.file).read_text(encoding="utf-8")
+            yield DictionaryInspector(kind, read_terms(text))
+        if said.patterns:
+            yield Scan(pattern_shapes(kind, said.patterns))
+    for name, learned in block.matches.items():
+        data = (directory / learned.file).read_bytes()
+        yield MatchInspector(f"{learned.family}.{name}", data)
 
 
 def examiners(config: Config, quick: Sequence[Inspector], secret: Secret) -> tuple[Examiner, ...]:
-    """Those that take a while. What documents hold is shown to the `quick` ones too.
+    """Those that take a while. What documents hold is shown to the `quick` ones too, and to who
+    finds instructions.
 
     Raises: as `inspectors`.
     """
-    del config, quick, secret
-    return ()
+    block, found = config.root.inspectors, list[Examiner]()
+    looking = list(quick)
+    if block.instructions is not None:
+        reader = InstructionInspector(block.instructions.above)
+        looking.append(reader)
+        found.append(Apart(reader))
+    if (said := block.documents) is not None:
+        limits = Limits(max_bytes=said.max_bytes, wall_s=float(said.timeout_s))
+        found.append(DocumentExaminer(partial(_look, looking), limits))
+    directory = Path(config.directory)
+    found.extend(_external(directory, one, secret) for one in block.external.values())
+    return tuple(found)
+
+
+def _look(looking: Sequence[Inspector], texts: Sequence[str]) -> list[Finding]:
+    return [finding for one in looking for finding in one.inspect(list(texts))]
+
+
+def _external(directory: Path, said: External, secret: Secret) -> Examiner:
+    effects = [Effect(name) for name in said.when]
+    ca = None if said.ca is None else directory / said.ca
+    known = partial(secret, said.credential or "")
+    match said.wire:
+        case "webhook":
+            return Webhook(
+                said.url,
+                effects=effects,
+                credential=None if said.credential is None else known,
+                timeout_ms=said.timeout_ms,
+                ca=ca,
+            )
+        case "purview":
+            return Purview(
+                said.url,
+                application=said.application or "",
+                effects=effects,
+                credential=known,
+                timeout_ms=said.timeout_ms,
+                ca=ca,
+            )
+        case "shield":
+            return Shield(
+                said.url, effects=effects, credential=known, timeout_ms=said.timeout_ms, ca=ca
+            )
 
 
 def reviewer(config: Config, secret: Secret) -> Reviewer | None:
-    """The second model, if there is one."""
-    del config, secret
-    return None
+    """The second model, if there is one. Raises ValueError, OSError: as `ModelReviewer`."""
+    said = config.root.reviewer
+    if said is None:
+        return None
+    return ModelReviewer(
+        said.url,
+        wire=WIRES[said.wire],
+        model=said.model,
+        credential=None if said.credential is None else partial(secret, said.credential),
+        timeout_ms=said.timeout_ms,
+        ca=None if said.ca is None else Path(config.directory) / said.ca,
+    )

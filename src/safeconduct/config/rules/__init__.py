@@ -18,6 +18,7 @@ from safeconduct.config.rules.clients import clients
 from safeconduct.config.rules.credentials import credentials
 from safeconduct.config.rules.exports import exports
 from safeconduct.config.rules.gateway import gateway
+from safeconduct.config.rules.inspectors import inspectors
 from safeconduct.config.rules.issuers import issuers
 from safeconduct.config.rules.limits import limits
 from safeconduct.config.rules.manifests import manifests
@@ -49,6 +50,7 @@ RULES: Final[tuple[Rule, ...]] = (
     upstreams,
     credentials,
     manifests,
+    inspectors,
     policy,
     authzen,
     exports,

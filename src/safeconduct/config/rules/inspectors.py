@@ -1,0 +1,137 @@
+"""Inspectors: there is something for each to look for, and what manifests name is looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from safeconduct.config.draft import Draft, Part
+from safeconduct.config.files import find
+from safeconduct.config.inspectors import External, InspectorsBlock, ReviewerBlock
+from safeconduct.config.problem import Report
+from safeconduct.config.rules.address import exposed, is_reference, split
+from safeconduct.config.schema import Root
+from safeconduct.config.shape import did_you_mean
+from safeconduct.core.findings import HIDDEN, INSTRUCTION, SECRET, family
+from safeconduct.core.manifest import Manifest
+from safeconduct.kit.yaml import Place
+
+ALWAYS: Final = frozenset({SECRET, "code", "pii"})
+"""The families that are looked for without being configured."""
+
+
+def inspectors(draft: Draft, report: Report) -> None:
+    """Files are there, services can be asked, and no manifest names what nobody looks for."""
+    root = draft.root
+    if root is None:
+        return
+    block = root.value.inspectors
+    one = _Inspectors(draft.directory, root, report)
+    for name, said in block.dictionaries.items():
+        place = ("inspectors", "dictionaries", name)
+        if said.file is None and not said.patterns:
+            one.error(place, f"`{name}` has nothing to look for", "name a `file`, or `patterns`")
+        if said.file is not None:
+            one.file((*place, "file"), said.file)
+    for name, learned in block.matches.items():
+        one.file(("inspectors", "matches", name, "file"), learned.file)
+    for name, external in block.external.items():
+        one.external(("inspectors", "external", name), name, external)
+    if (second := root.value.reviewer) is not None:
+        one.service(("reviewer",), "the reviewer", second)
+    one.quarantined(block)
+    families = {*ALWAYS, *_configured(block)}
+    for part in draft.manifests.values():
+        _named(part, families, report)
+
+
+def _configured(block: InspectorsBlock) -> Iterator[str]:
+    yield from (said.family for said in block.dictionaries.values())
+    yield from (said.family for said in block.matches.values())
+    if block.instructions is not None or block.documents is not None:
+        yield INSTRUCTION
+    if block.documents is not None:
+        yield family(HIDDEN)
+    if block.external:
+        yield "external"
+
+
+class _Inspectors:
+    def __init__(self, directory: Path, root: Part[Root], report: Report) -> None:
+        self._directory = directory
+        self._root = root
+        self._report = report
+
+    def error(self, place: Place, sentence: str, fix: str) -> None:
+        self._report.error(self._root.file, place, sentence, fix)
+
+    def file(self, place: Place, name: str) -> None:
+        find(self._directory, name, self._report, file=self._root.file, place=place)
+
+    def service(self, place: Place, name: str, said: External | ReviewerBlock) -> None:
+        """A service of others can be asked, and what it is told crosses no network in the clear."""
+        parts = split(said.url)
+        if parts is None or exposed(parts):
+            self.error(
+                (*place, "url"),
+                f"the URL of {name} is not https, or has a user, query or fragment",
+                "write https://, host, port and path; http only for this machine",
+            )
+        if said.credential is not None and not is_reference(said.credential):
+            self.error(
+                (*place, "credential"),
+                f"the credential of {name} is written out, or is no reference",
+                "write `file:PATH` or `env:NAME`, never the secret itself",
+            )
+        if said.ca is not None:
+            self.file((*place, "ca"), said.ca)
+
+    def external(self, place: Place, name: str, said: External) -> None:
+        self.service(place, f"`{name}`", said)
+        if said.wire != "webhook" and said.credential is None:
+            self.error(place, f"`{name}` answers nobody without a token", "add `credential`")
+        if (said.wire == "purview") != (said.application is not None):
+            self.error(
+                place,
+                f"`application` is the id of this gateway at Purview, and `{name}` is of wire "
+                f"`{said.wire}`",
+                "add it for `purview`, and leave it out for others",
+            )
+
+    def quarantined(self, block: InspectorsBlock) -> None:
+        if block.instructions is not None or block.documents is not None:
+            return
+        for name, upstream in self._root.value.upstreams.items():
+            if upstream.instructions == "quarantine":
+                self.error(
+                    ("upstreams", name, "instructions"),
+                    f"nobody looks for instructions in what `{name}` returns",
+                    "add `inspectors: {instructions: {}}`",
+                )
+
+
+def _named(part: Part[Manifest], families: set[str], report: Report) -> None:
+    for name, tool in part.value.tools.items():
+        named = (
+            (("returns", "redact"), tool.returns.redact),
+            (("returns", "tokenise"), tool.returns.tokenise),
+            (("sink", "reveals"), tool.sink.reveals),
+        )
+        for place, kinds in named:
+            for index, kind in enumerate(kinds):
+                if family(kind) not in families:
+                    report.error(
+                        part.file,
+                        ("tools", name, *place, index),
+                        f"nothing that is configured finds `{kind}`",
+                        did_you_mean(family(kind), sorted(families), "configure what finds it"),
+                    )
+        for index, kind in enumerate(tool.sink.reveals):
+            if kind in tool.sink.categories_refused or family(kind) in tool.sink.categories_refused:
+                report.error(
+                    part.file,
+                    ("tools", name, "sink", "reveals", index),
+                    f"`{name}` is to get `{kind}`, and refuses it",
+                    "take it out of `reveals` or of `categories_refused`",
+                )
