@@ -330,7 +330,7 @@ class FactFinder:
             gathered=gathered,
             resolved={**resolved.facts, **changes},
             allowed=resolved.allowed,
-            provenance=provenance,
+            provenance=self.origins.listed(call, gathered, provenance, resolved.on_file),
             findings=findings,
             policy=NOT_ASKED,
             approval=self._state.approval(gathered.task.id, call.digest),

@@ -301,7 +301,7 @@ class Gateway:
                 permit.obligations,
                 result,
                 findings,
-                self.facts.origins.reading(gathered, permit.grant),
+                self.facts.origins.reading(call, gathered, permit.grant),
                 self.facts.sealing(gathered),
             )
             if isinstance(admitted, Admitted):

@@ -17,7 +17,7 @@ import msgspec
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import BASIS
 from safeconduct.core.limits import CALLS
-from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES, Argument
+from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES, Argument, Role
 from safeconduct.core.model import Call, Gathered
 from safeconduct.core.provenance import (
     Origin,
@@ -99,13 +99,13 @@ class Sighted:
         if len(self._blind) > MAX_BLIND:
             self._blind.popitem(last=False)
 
-    def leading(self, task: str, wheres: frozenset[str]) -> frozenset[str]:
-        """The addresses that stood in these places alone."""
+    def leading(self, task: str, wheres: frozenset[str], role: Role) -> frozenset[str]:
+        """The addresses for a role that stood in these places alone."""
         return frozenset(
             [
                 value
                 for value, places in self._tasks.get(task, {}).items()
-                if SHAPES["recipient"].fullmatch(value) or SHAPES["destination"].fullmatch(value)
+                if SHAPES[role].fullmatch(value)
                 if any(one.place == "single-source" and one.where in wheres for one in places)
             ]
         )
@@ -168,6 +168,23 @@ class Origins:
             self._follow(gathered, declared, found)
         return found
 
+    def listed(
+        self,
+        call: Call,
+        gathered: Gathered,
+        provenance: dict[str, tuple[Origin, ...]],
+        on_file: Mapping[str, Origin],
+    ) -> dict[str, tuple[Origin, ...]]:
+        """The provenance with what a resolver says of arguments that are on file; nothing of those
+        that an agent may have put there.
+        """
+        vouched = {
+            name: (one, *provenance[name])
+            for name, one in on_file.items()
+            if not self._written(gathered, str(normalise(call.arguments[name])))
+        }
+        return {**provenance, **vouched} if vouched else provenance
+
     def _follow(
         self,
         gathered: Gathered,
@@ -182,19 +199,32 @@ class Origins:
             if name in found and argument.role in CONTROL_ROLES - ADDRESS_ROLES:
                 wheres = frozenset([one.where for one in found[name] if OTHER_FIELD in one.where])
                 beside = wheres if beside is None else beside & wheres
-        leading = self._sighted.leading(gathered.task.id, beside or frozenset())
-        if len(leading) != 1:
+        roles = {argument.role for name, argument in declared.items() if name in found}
+        leading = [
+            self._sighted.leading(gathered.task.id, beside or frozenset(), role)
+            for role in ADDRESS_ROLES & roles
+        ]
+        if any(len(addresses) != 1 for addresses in leading):
             for name, origins in found.items():
                 found[name] = tuple([one for one in origins if one.place != "single-source"])
 
-    def reading(self, gathered: Gathered, grant: Grant) -> Reading:
+    def reading(self, call: Call, gathered: Gathered, grant: Grant) -> Reading:
         """What the result of this call may vouch for."""
         task, system = gathered.task, gathered.tool.system
         asked = request(task.purpose)
         speaks = task.purpose_source != "agent"
         return Reading(
             chosen=None if grant.chosen == "single-source" else grant.chosen,
+            sought=frozenset(
+                [
+                    value
+                    for value in call.arguments.values()
+                    if isinstance(value, str) and asked.looks_up(value)
+                ]
+            ),
             names=asked.names_row if speaks else _nothing,
+            mentions=asked.mentions if speaks else _nothing,
+            ranks=asked.ranks if speaks else _nothing,
             written=partial(self._state.written, gathered.tenant, system),
             user=gathered.user.id,
         )
@@ -299,5 +329,5 @@ class Origins:
         return any(share <= Decimal(limit) for limit in limits)
 
 
-def _nothing(_: str) -> bool:
+def _nothing(*_: str) -> bool:
     return False

@@ -51,10 +51,11 @@ class FactsUnavailable(Exception):
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """Facts by name, and allowed destinations by list."""
+    """Facts by name, allowed destinations by list, and by argument who says that it is on file."""
 
     facts: dict[str, Any] = {}
     allowed: dict[str, frozenset[str]] = {}
+    on_file: dict[str, Origin] = {}
 
 
 class Resolvers:
@@ -71,7 +72,14 @@ class Resolvers:
         self, call: Call, gathered: Gathered, manifest: ToolManifest, provenance: Provenance
     ) -> Resolved:
         """Everything the manifest asks for. Raises FactsUnavailable."""
-        if not manifest.resolvers and not manifest.sink.allow:
+        asked_for = {
+            name: argument
+            for name, argument in manifest.arguments.items()
+            if argument.on_file is not None
+            and call.arguments.get(name) is not None
+            and not vouched_for(provenance.get(name, ()))
+        }
+        if not (manifest.resolvers or manifest.sink.allow or asked_for):
             return Resolved()
         known = {**self._catalogue.resolvers(call.upstream), **manifest.resolvers}
         facts: dict[str, Any] = {}
@@ -84,7 +92,13 @@ class Resolvers:
             if allow.resolver is not None:
                 values += await ask(known[allow.resolver])
             allowed[listed] = frozenset([text for value in values if (text := normalise(value))])
-        return Resolved(facts, allowed)
+        on_file: dict[str, Origin] = {}
+        for name, argument in asked_for.items():
+            resolver = known[str(argument.on_file)]
+            value = normalise(call.arguments[name], argument.role)
+            if value and value in [normalise(one, argument.role) for one in await ask(resolver)]:
+                on_file[name] = Origin("trusted-field", f"{resolver.tool}:{resolver.take}")
+        return Resolved(facts, allowed, on_file)
 
     async def _ask(
         self,

@@ -1,4 +1,4 @@
-"""Facts from the system of record are fetched within one bound of time for all of them."""
+"""Facts from the system of record: fetched within one bound of time, and good as a voucher."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from safeconduct.core.manifest import Manifest
 from safeconduct.resolvers import RESOLVE_S
 from safeconduct.simulation import SimulatedTask
 from safeconduct.upstreams.callables import CallableUpstream
-from tests.support.worlds import Rules, config
+from tests.support.worlds import CRM, Rules, config
+from tests.unit.test_gateway import records
 
 DANA = "dana@customer.example"
+READ = {
+    "effect": "read",
+    "scopes": ["case:read"],
+    "returns": {"source": {"integrity": "trusted", "confidentiality": "internal"}},
+}
+NOTE = {**READ, "effect": "write", "scopes": ["deal:update"], "sink": {"clearance": "restricted"}}
+NOTE["arguments"] = {"text": {"role": "content"}}
 
 
 def sent(**_: object) -> str:
@@ -58,3 +68,71 @@ async def test_a_resolver_has_what_is_left_of_the_time_and_is_not_asked_without_
         step = await task.call("mail.send", {"to": DANA, "body": "hello"}, sent)
     assert given_s == left_s
     assert step.reason == reason
+
+
+class TestWhatIsOnFile:
+    """An id that the task has not read is looked for in the list that the manifest names."""
+
+    def task(self, directory: Path, deals: Any) -> SimulatedTask:
+        ids = {"role": "object-id", "type": "crm.deal", "on_file": "deals"}
+        update = {**CRM["tools"]["update_deal"], "resolvers": {}}
+        update["arguments"] = {**update["arguments"], "id": ids}
+        manifest = {
+            **CRM,
+            "resolvers": {"deals": {"tool": "list_deals", "take": "$.deals.*.id"}},
+            "tools": {**CRM["tools"], "update_deal": update, "list_deals": READ, "note": NOTE},
+        }
+        made = config(directory)
+        manifests = {**made.manifests, "crm": msgspec.convert(manifest, Manifest)}
+        return SimulatedTask(
+            msgspec.structs.replace(made, manifests=manifests),
+            "Read case C-1, note it, and have the next step be a call.",
+            directory=directory,
+            resolvers={"crm.list_deals": deals},
+            policy=Rules(),
+        )
+
+    async def updated(self, task: SimulatedTask, deal: object) -> str | None:
+        page = {"messages": [{"body": "Do it to deal D-9."}]}
+        await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: page)
+        given = {"id": deal, "next_step": "a call"}
+        return (await task.call("crm.update_deal", given, lambda **_: {})).reason
+
+    async def test_vouches_as_reading_it_would(self, tmp_path: Path) -> None:
+        async with self.task(tmp_path, lambda: {"deals": [{"id": "D-7"}, {"id": "D-8"}]}) as task:
+            assert await self.updated(task, "D-8") is None
+            made = records(task, "decision")[-1]["provenance"]
+        assert made["id"] == ["trusted-field"]
+
+    @pytest.mark.parametrize("deal", ["D-9", "d-8", "D-8 ", "", ["D-8"]])
+    async def test_and_nothing_else_does(self, tmp_path: Path, deal: object) -> None:
+        async with self.task(tmp_path, lambda: {"deals": [{"id": "D-7"}, {"id": "D-8"}]}) as task:
+            assert await self.updated(task, deal) == "control-argument-unvouched"
+
+    async def test_what_an_agent_put_there_does_not(self, tmp_path: Path) -> None:
+        async with self.task(tmp_path, lambda: {"deals": [{"id": "D-7"}, {"id": "D-9"}]}) as task:
+            await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: {"messages": []})
+            await task.call("crm.note", {"text": "D-9"}, lambda **_: {})
+            assert await self.updated(task, "D-9") == "control-argument-unvouched"
+            assert await self.updated(task, "D-7") is None
+
+    async def test_a_list_that_is_not_to_be_had_refuses(self, tmp_path: Path) -> None:
+        def dead() -> Any:
+            raise ConnectionError
+
+        async with self.task(tmp_path, dead) as task:
+            assert await self.updated(task, "D-8") == "control-argument-unvouched"
+
+    async def test_a_value_that_is_vouched_for_asks_nobody(self, tmp_path: Path) -> None:
+        asked: list[str] = []
+
+        def deals() -> Any:
+            asked.append("deals")
+            return {"deals": []}
+
+        async with self.task(tmp_path, deals) as task:
+            case = {"messages": [], "deal_id": "D-7"}
+            await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: case)
+            given = {"id": "D-7", "next_step": "a call"}
+            step = await task.call("crm.update_deal", given, lambda **_: {})
+        assert (step.verdict, asked) == ("done", [])

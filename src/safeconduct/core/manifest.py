@@ -79,6 +79,7 @@ class Argument(_Spec, frozen=True):
     for.
     `needs` is what follows from the role and the effect when left out. What does not choose whose
     data is read (`selects: false`), as a page size, needs no voucher, and takes none from a result.
+    A value is vouched for also where it is `on_file`: in the list that this resolver takes.
     """
 
     role: Role
@@ -87,6 +88,7 @@ class Argument(_Spec, frozen=True):
     above_bps: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
     needs: Needs | None = None
     selects: bool = True
+    on_file: str | None = None
 
 
 class SourceLabel(_Spec, frozen=True):
@@ -115,7 +117,8 @@ class FieldLabel(_Spec, frozen=True):
     only where the request names the very row, as what somebody else filled in and the user points
     to. `type` is the resource type of the ids in it. What stands in its text, as links do, is good
     for the roles that it `offers`, where the request names what was read: for arguments that need
-    to be `seen`, and to be asked about, one among several.
+    to be `seen`, and to be asked about, one among several. By the words in `most` and `least` a
+    request names the one row with the highest or the lowest value: `most: [largest, biggest]`.
     """
 
     integrity: Literal["trusted", "endorsed", "untrusted"] | None = None
@@ -124,6 +127,8 @@ class FieldLabel(_Spec, frozen=True):
     vouches_for: tuple[Role, ...] = ()
     when: Literal["always", "named"] = "always"
     offers: tuple[Shaped, ...] = ()
+    most: tuple[str, ...] = ()
+    least: tuple[str, ...] = ()
     type: str | None = None
 
 

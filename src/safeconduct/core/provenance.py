@@ -132,12 +132,17 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How a result came about, as far as its values are concerned.
 
     `chosen` is how a vouched field counts, None where somebody may have chosen what was read;
-    `names` says whether the request names an object by this value, `written` whether an agent wrote
-    the value to the same system without a voucher, and `user` who may own rows.
+    `names` says whether the request names an object by this value, `mentions` whether it says the
+    value at all, and `ranks` whether it means the first by a word among things of a kind;
+    `written` says whether an agent wrote the value to the same system without a voucher, and `user`
+    who may own rows. `sought` is what was looked up by its whole name.
     """
 
     chosen: Chosen | None = None
+    sought: frozenset[str] = frozenset()
     names: Callable[[str], bool] = lambda _value: False
+    mentions: Callable[[str], bool] = lambda _value: False
+    ranks: Callable[[str, str], bool] = lambda _word, _kind: False
     written: Callable[[str], bool] = lambda _value: False
     user: str = ""
 

@@ -59,6 +59,9 @@ _COMMON: Final = frozenset({
 })  # fmt: skip
 """English words that bear no content: a text of the request's words may have them besides."""
 
+_LONG_WORD: Final = 4
+"""An ordinary word with fewer characters names nothing."""
+
 _SHORT_NAME: Final = 3
 """A number with fewer characters names no row: `2` friends, `12` o'clock."""
 
@@ -124,6 +127,12 @@ class Request:
         """Whether the value stands there in quotes."""
         return any(f"{opening}{value}{closing}" in self._text for opening, closing in _QUOTES)
 
+    def looks_up(self, value: str) -> bool:
+        """Whether the request names something by this, its whole name: that of a file, an address,
+        an id.
+        """
+        return _NAME_LIKE.fullmatch(value) is not None and value in self.words
+
     def marks(self, value: str) -> bool:
         """Whether a value is marked as one: by quotes around it, or by what no word has."""
         return self.quotes(value) or _MARKED.search(value) is not None
@@ -155,6 +164,23 @@ class Request:
         if " " in value:
             return self._phrase(value, self._text)
         return value in self.words and (self.marks(value) or value in self._proper)
+
+    def mentions(self, value: str) -> bool:
+        """Whether the request says these words, in capitals or not. Good only for what nobody but
+        the user can have called so.
+        """
+        folded = value.casefold()
+        if len(folded) < _LONG_WORD or folded in _COMMON or decimal(value) is not None:
+            return False
+        return folded in self._small or self._phrase(folded, self._folded)
+
+    def ranks(self, word: str, kind: str) -> bool:
+        """Whether the request means the first of a kind by this word: `the largest file`, of a
+        `drive.file`.
+        """
+        noun = kind.rpartition(".")[2]
+        phrases = (f"{word} {noun}".lower(), f"{word} {noun}s".lower())
+        return any(self._phrase(phrase, self._folded) for phrase in phrases)
 
     def _names_id(self, value: str, resource_type: str | None) -> bool:
         noun = "" if resource_type is None else resource_type.rpartition(".")[2]

@@ -17,6 +17,7 @@ from safeconduct.core.manifest import (
     Argument,
     Effect,
     Needs,
+    Role,
     ToolManifest,
 )
 from safeconduct.core.model import ApprovalFacts, Call, Facts, standing
@@ -93,9 +94,23 @@ def chosen(call: Call, facts: Facts) -> Choice | None:
     changed = facts.gathered.tool.effect.changes_state
     if not changed and not all(map(vouched_for, choosing)):
         return "single-source" if all(map(single, choosing)) else None
-    if any(_exactly(call, facts)):
+    if any(_exactly(call, facts)) or (changed and _made_anew(call, facts)):
         return "named-object"
     return "named-field" if any(map(named, choosing)) else "trusted-field"
+
+
+def _made_anew(call: Call, facts: Facts) -> bool:
+    """Whether what the change comes back with is its own: it was applied to nothing that was there
+    before.
+    """
+    tool = facts.gathered.tool
+    return tool.effect in FOLLOWED and not any(
+        argument.role in _APPLIED_TO and call.arguments.get(name) is not None
+        for name, argument in ({} if tool.manifest is None else tool.manifest.arguments).items()
+    )
+
+
+_APPLIED_TO: Final[frozenset[Role]] = frozenset({"object-id", "path", "account"})
 
 
 def _exactly(call: Call, facts: Facts) -> Iterator[bool]:
@@ -400,6 +415,26 @@ def followed(call: Call, facts: Facts) -> bool:
     )
 
 
+def _led_to_own(call: Call, facts: Facts) -> bool:
+    """Whether the request leads to the objects of a change that reaches nobody and can be undone:
+    each is the only one that was found there, by the system's own word.
+    """
+    tool = facts.gathered.tool
+    if tool.manifest is None or tool.manifest.unvouched != "follow" or not tool.manifest.reversible:
+        return False
+    steering = list(_steering(call, facts))
+    return (
+        tool.effect is Effect.write
+        and not addresses(call, facts)
+        and bool(steering)
+        and all(
+            vouched_for(origins)
+            or any(one.place == "single-source" and OWN_FIELD in one.where for one in origins)
+            for _, origins in steering
+        )
+    )
+
+
 def _pointed(argument: Argument) -> bool:
     """Whether the value must come from where the request points; an amount can be worked out."""
     if argument.needs is not None:
@@ -409,7 +444,7 @@ def _pointed(argument: Argument) -> bool:
 
 def steered(call: Call, facts: Facts, refusal: Deny) -> Deny | Elevate | None:
     """What is said of a call that somebody else may have steered."""
-    if covered(call, facts):
+    if covered(call, facts) or _led_to_own(call, facts):
         return None
     if plausible(call, facts):
         return asking(call, facts, ASKED_SOURCE)

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import orjson
 
 from safeconduct.core.labels import Integrity
 from safeconduct.core.manifest import FieldLabel
+from safeconduct.core.meant import Field
+from safeconduct.core.meant import meant as rows_meant
 from safeconduct.core.model import Call, ToolFacts
 from safeconduct.core.paths import select
 from safeconduct.core.provenance import Reading, Vouched, decimal, normalise, vouching_key
@@ -26,15 +28,6 @@ as control arguments later."""
 
 MAX_TEXT: Final = 1 << 20
 """How long a text may be that is read as JSON, in characters."""
-
-
-class _Field(NamedTuple):
-    """A trusted field: its row's path, and its own within the row."""
-
-    row: str
-    below: str
-    path: str
-    said: FieldLabel
 
 
 def structured(result: Mapping[str, Any]) -> object:
@@ -73,11 +66,12 @@ def vouched(
     for row_path in dict.fromkeys(field.row for field in trusted):
         fields = [field for field in trusted if field.row == row_path]
         every = select(content, row_path)
-        single = len(every) == 1
-        rows = [row for row in every if _owned(tool, row_path, row, reading.user)]
-        names = _naming(rows, fields, reading)
-        for row in rows:
-            found.update(dict.fromkeys(_of_row(call, row, fields, reading, names, single=single)))
+        own = [at for at, row in enumerate(every) if _owned(tool, row_path, row, reading.user)]
+        names = _naming([every[at] for at in own], fields, reading)
+        by_request = rows_meant(call, tool, every, fields, reading)
+        for at in own:
+            values = _of_row(call, every[at], fields, reading, names, meant=at in by_request)
+            found.update(dict.fromkeys(values))
             if len(found) >= MAX_VOUCHED:
                 return tuple(found)[:MAX_VOUCHED]
     return tuple(found)
@@ -109,18 +103,17 @@ def _names_of(values: list[object]) -> Iterator[str]:
 def _of_row(
     call: Call,
     row: object,
-    fields: list[_Field],
+    fields: list[Field],
     reading: Reading,
     names: set[str],
     *,
-    single: bool,
+    meant: bool,
 ) -> Iterator[Vouched]:
     values = [(field, value) for field in fields for value in select(row, field.below)]
     naming = [field for field, value in values if _name(reading, field, value) in names]
-    exact = reading.chosen == "named-object" and single
     for field, value in values:
         # A name names its row, and what else stands in it; it stands for itself as any word does.
-        named = exact or any(one is not field for one in naming)
+        named = meant or any(one is not field for one in naming)
         if field.said.when == "named" and not named:
             continue
         for role in field.said.vouches_for:
@@ -130,7 +123,7 @@ def _of_row(
                 yield Vouched(key, text, f"{call.target}:{field.path}", named)
 
 
-def _naming(rows: list[object], fields: list[_Field], reading: Reading) -> set[str]:
+def _naming(rows: list[object], fields: list[Field], reading: Reading) -> set[str]:
     """The values by which the request names a row: those that one row alone has."""
     counts: Counter[str] = Counter()
     for row in rows:
@@ -141,7 +134,7 @@ def _naming(rows: list[object], fields: list[_Field], reading: Reading) -> set[s
     return {name for name, count in counts.items() if count == 1}
 
 
-def _name(reading: Reading, field: _Field, value: object) -> str:
+def _name(reading: Reading, field: Field, value: object) -> str:
     """The value, if the request names a row by it. A number names none by its id."""
     text = None if isinstance(value, bool) else normalise(value)
     if not text or (decimal(text) is not None and "amount" not in field.said.vouches_for):
@@ -157,14 +150,14 @@ def _owned(tool: ToolFacts, row_path: str, row: object, user: str) -> bool:
     return bool({user, user.removeprefix("user:")}.intersection(select(row, owned.owner)))
 
 
-def _field(path: str, said: FieldLabel) -> _Field:
+def _field(path: str, said: FieldLabel) -> Field:
     """The row of a field is the innermost element that holds it as a member."""
     parts = path.removeprefix("$").removeprefix(".").split(".")
     stars = [index for index, part in enumerate(parts) if part == "*"]
     if len(stars) > 1 and parts[-1] == "*":
         stars.pop()  # a list of values is a member of its row
     if not stars:
-        return _Field("$", path, path, said)
+        return Field("$", path, path, said)
     last = stars[-1]
     inner = ".".join(parts[last + 1 :]) or "$"
-    return _Field(".".join(parts[: last + 1]), inner, path, said)
+    return Field(".".join(parts[: last + 1]), inner, path, said)

@@ -273,3 +273,43 @@ def test_a_row_is_named_by_a_value_that_nobody_says_by_chance(
 def test_a_request_is_worked_out_once() -> None:
     assert request("Answer case C-1") is request("Answer case C-1")
     assert "C-1" in Request("Answer case C-1.").words
+
+
+@pytest.mark.parametrize(
+    ("value", "mentioned"),
+    [
+        ("Rent", True), ("rent", True), ("Rent Payment", True), ("payment", True),
+        ("my", False), ("this", False), ("our", False), ("1100", False), ("deposit", False),
+        ("rent payment now", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_request_mentions_what_it_says_at_all(value: str, mentioned: bool) -> None:
+    asked = Request("Adjust this rent payment of ours to 1100, for my flat.")
+    assert asked.mentions(value) is mentioned
+
+
+@pytest.mark.parametrize(
+    ("purpose", "means"),
+    [
+        ("Find and delete the largest file in the drive.", True),
+        ("Which are the Largest files?", True),
+        ("Delete the largest.", False),
+        ("Delete the largest shared file.", False),
+        ("Tell me the largest number in this file.", False),
+        ("Delete the smallest file.", False),
+    ],
+)
+def test_a_request_means_the_first_of_a_kind_by_a_word_before_it(purpose: str, means: bool) -> None:
+    assert Request(purpose).ranks("largest", "drive.file") is means
+
+
+@pytest.mark.parametrize(
+    ("value", "whole"),
+    [
+        ("plan.docx", True), ("ann@x.example", True), ("CASE-12", True),
+        ("plan", False), ("other.docx", False), ("old plan.docx", False),
+    ],
+)  # fmt: skip
+def test_a_whole_name_is_that_of_a_file_an_address_or_an_id(value: str, whole: bool) -> None:
+    asked = Request("Send the old plan.docx of CASE-12 and 'plan' to ann@x.example.")
+    assert asked.looks_up(value) is whole

@@ -233,6 +233,18 @@ class TestChosen:
         known = facts(provenance=provenance, tool=tool(effect=Effect.read))
         assert chosen(call(arguments), known) == choice
 
+    @pytest.mark.parametrize("effect", [Effect.write, Effect.send])
+    def test_what_a_change_made_anew_is_the_users(self, effect: Effect) -> None:
+        made = facts(provenance={}, tool=tool(effect=effect))
+        assert chosen(call({"next_step": "x", "to": EVE}), made) == "named-object"
+        assert chosen(call({"next_step": "x", "id": None}), made) == "named-object"
+        # What it was applied to was there before.
+        assert chosen(call({"next_step": "x", "id": "D-7"}), made) == "trusted-field"
+
+    @pytest.mark.parametrize("effect", [Effect.pay, Effect.delete, Effect.execute])
+    def test_what_is_paid_deleted_or_run_makes_nothing(self, effect: Effect) -> None:
+        assert chosen(call(NOTE), facts(tool=tool(effect=effect))) == "trusted-field"
+
     def test_what_does_not_select_neither_spoils_nor_names(self) -> None:
         arguments = {
             "id": Argument(role="object-id"),
@@ -418,6 +430,45 @@ class TestFollowed:
     def test_nor_to_pay_to_delete_to_execute(self, effect: Effect) -> None:
         assert followed(self.TO, led(tool=tool(unvouched="follow", effect=Effect.send)))
         assert not followed(self.TO, led(tool=tool(unvouched="follow", effect=effect)))
+
+
+class TestLedToAnObject:
+    OWN = (Origin("single-source", f"drive.find:id{OWN_FIELD}d_1"),)
+
+    def said(self, provenance: Places, arguments: dict[str, Any], **more: Any) -> object:
+        known: dict[str, Any] = {"unvouched": "follow", "reversible": True, **more}
+        led = tool(manifest=None) if more.get("manifest", ...) is None else tool(**known)
+        return bare(steered(call(arguments), tainted(provenance, tool=led), REFUSED))
+
+    def test_a_change_that_can_be_undone_goes_where_the_request_leads(self) -> None:
+        assert self.said({"id": self.OWN}, {**DEAL, **NOTE}) is None
+        assert self.said({"id": FILE}, {**DEAL, **NOTE}) is None
+
+    @pytest.mark.parametrize("places", [SINGLE, AMONG, OFFERED, SEEN, MADE_UP])
+    def test_not_to_what_somebody_wrote_or_to_one_among_several(
+        self, places: tuple[Origin, ...]
+    ) -> None:
+        assert self.said({"id": places}, DEAL) is not None
+
+    def test_of_several_objects_each_is_led_to(self) -> None:
+        both: Places = {"id": self.OWN, "id=D-7": self.OWN, "id=D-8": SEEN}
+        assert self.said(both, {"id": ["D-7"]}) is None
+        assert self.said(both, {"id": ["D-7", "D-8"]}) is not None
+
+    def test_not_where_it_cannot_be_undone_or_reaches_somebody_or_nothing_is_named(self) -> None:
+        given: Places = {"id": self.OWN, "to": ASKED, f"to={EVE}": ASKED}
+        assert self.said(given, DEAL, reversible=False) is not None
+        assert self.said(given, {**DEAL, "to": EVE}) is not None
+        assert self.said(given, NOTE) is not None
+
+    @pytest.mark.parametrize("effect", [Effect.send, Effect.pay, Effect.delete, Effect.execute])
+    def test_not_to_send_to_pay_to_delete_to_execute(self, effect: Effect) -> None:
+        assert self.said({"id": self.OWN}, DEAL, effect=effect) is not None
+
+    @pytest.mark.parametrize("unvouched_", ["refuse", "ask"])
+    def test_not_where_the_manifest_does_not_say_so(self, unvouched_: str) -> None:
+        assert self.said({"id": self.OWN}, DEAL, unvouched=unvouched_) is not None
+        assert self.said({"id": self.OWN}, DEAL, manifest=None) is not None
 
 
 def question(source: str, ttl_s: int, **origins: tuple[str, ...]) -> Elevate:

@@ -176,19 +176,25 @@ class _Manifest:
             )
 
     def _lists(self, place: Place, name: str, tool: ToolManifest) -> None:
+        lists = [
+            ((*place, "sink", "allow", listed, "resolver"), allow.resolver)
+            for listed, allow in tool.sink.allow.items()
+        ] + [
+            ((*place, "arguments", argument, "on_file"), said.on_file)
+            for argument, said in tool.arguments.items()
+        ]
         shared = self._part.value.resolvers
-        for listed, allow in tool.sink.allow.items():
-            where = (*place, "sink", "allow", listed)
-            if allow.resolver is None:
+        for where, resolver in lists:
+            if resolver is None:
                 continue
-            if allow.resolver in shared and allow.resolver not in tool.resolvers:
-                self._resolver_arguments((*where, "resolver"), shared[allow.resolver], tool)
-            elif allow.resolver not in tool.resolvers:
+            if resolver in shared and resolver not in tool.resolvers:
+                self._resolver_arguments(where, shared[resolver], tool)
+            elif resolver not in tool.resolvers:
                 self._error(
-                    (*where, "resolver"),
-                    f"there is no resolver `{allow.resolver}`",
+                    where,
+                    f"there is no resolver `{resolver}`",
                     did_you_mean(
-                        allow.resolver,
+                        resolver,
                         [*tool.resolvers, *shared],
                         "describe it under `resolvers:` of the tool or of the manifest",
                     ),

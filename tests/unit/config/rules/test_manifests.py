@@ -67,6 +67,13 @@ def test_an_allow_list_names_a_resolver_that_exists(gateway: Gateway) -> None:
     assert gateway.expect("there is no resolver").fix == "did you mean `customers`?"
 
 
+def test_an_argument_is_on_file_with_a_resolver_that_exists(gateway: Gateway) -> None:
+    gateway.change(MAIL, "{role: recipient}", "{role: recipient, on_file: customers}")
+    assert gateway.problems == []
+    gateway.change(MAIL, "on_file: customers}", "on_file: customer} # here")
+    assert gateway.expect("there is no resolver").fix == "did you mean `customers`?"
+
+
 def test_an_allow_list_may_name_the_tools_own_resolver(gateway: Gateway) -> None:
     gateway.change(
         MAIL,
