@@ -19,6 +19,7 @@ from safeconduct.ports import (
     CredentialUnavailable,
     Errand,
     Heard,
+    Inspector,
     Listener,
     Wanted,
 )
@@ -142,6 +143,7 @@ class Company:
         directory: Path,
         manifests: Mapping[str, JSON] = MANIFESTS,
         asks: Asks = NOTHING,
+        inspector: Inspector | None = None,
     ) -> None:
         self.crm = Fake("crm", tools=[READ, {"name": "drop"}, {"name": "new"}])
         self.mail = Fake("mail", tools=[{"name": "send"}])
@@ -161,7 +163,7 @@ class Company:
             root=msgspec.structs.replace(made.root, upstreams=blocks),
             manifests={where: msgspec.convert(said, Manifest) for where, said in manifests.items()},
         )
-        self.offers = Offers(made, {"crm": self.crm, "mail": self.mail}, self.broker)
+        self.offers = Offers(made, {"crm": self.crm, "mail": self.mail}, self.broker, inspector)
         self.catalogue = Catalogue(made, self.offers)
 
     async def pin(self, target: str, seen: str) -> str:

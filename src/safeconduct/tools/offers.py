@@ -16,17 +16,20 @@ from safeconduct.core.calls import TABLE, Subject
 from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.manifest import Manifest
 from safeconduct.core.mirrored import Path, of_definition
+from safeconduct.core.model import Finding
 from safeconduct.ports import (
     JSON,
     AskRefused,
     Broker,
     CredentialUnavailable,
     Errand,
+    Inspector,
     Upstream,
     UpstreamError,
     UpstreamFault,
 )
 from safeconduct.tools.contents import described
+from safeconduct.tools.scanning import scanned
 
 NAMED_BY: Final[Mapping[Subject, str]] = {
     "tool": "name",
@@ -70,12 +73,15 @@ Key = tuple[Subject, str, str]
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """One definition of an upstream, as it was last seen."""
+    """One definition of an upstream, as it was last seen, and what was found in its texts. One in
+    which something was found is not pinned by being seen: `pinned` is empty.
+    """
 
     definition: JSON
     digest: str
     pinned: str
     mirrored: dict[Path, str] = {}
+    found: tuple[Finding, ...] = ()
 
 
 class Offers:
@@ -85,11 +91,18 @@ class Offers:
     `unreachable` says which of them did not answer when last asked, and why.
     """
 
-    def __init__(self, config: Config, upstreams: Mapping[str, Upstream], broker: Broker) -> None:
+    def __init__(
+        self,
+        config: Config,
+        upstreams: Mapping[str, Upstream],
+        broker: Broker,
+        inspector: Inspector | None = None,
+    ) -> None:
         self._blocks: Mapping[str, UpstreamBlock] = config.root.upstreams
         self._manifests: Mapping[str, Manifest] = config.manifests
         self._upstreams = upstreams
         self._broker = broker
+        self._inspector = inspector
         self._watchers: list[Tell] = []
         self.known: Mapping[Key, Offer] = {}
         self.unreachable: dict[str, str] = {}
@@ -154,11 +167,18 @@ class Offers:
                 continue
             for name, definition in listed:
                 seen = digest(definition)
+                known = self.known.get((subject, where, name))
+                texts = (
+                    known.found
+                    if known is not None and known.digest == seen
+                    else scanned(definition, self._inspector)
+                )
                 found[subject, where, name] = Offer(
                     definition=definition,
                     digest=seen,
-                    pinned=await pin(f"{where}#{subject}s:{name}", seen),
+                    pinned="" if texts else await pin(f"{where}#{subject}s:{name}", seen),
                     mirrored=of_definition(definition),
+                    found=texts,
                 )
         return found
 

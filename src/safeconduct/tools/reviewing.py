@@ -11,9 +11,10 @@ import msgspec
 
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import CONTROL_ROLES, Argument, Manifest, ToolManifest
-from safeconduct.ports import JSON
+from safeconduct.ports import JSON, Inspector
 from safeconduct.tools.inference import Proposal, propose
 from safeconduct.tools.inference.vocabulary import STRICTNESS
+from safeconduct.tools.scanning import scanned, shown
 
 State = Literal["new", "unreviewed", "reviewed", "changed", "gone"]
 """`new`: nobody described it. `unreviewed`: described, and not pinned. `changed`: pinned, and now
@@ -22,7 +23,8 @@ another definition. `gone`: described, and no longer offered."""
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     """One tool of an upstream. `says` is the manifest in one line, `stricter` what inference would
-    say more strictly, `diff` what changed since the definition that was kept at its review.
+    say more strictly, `diff` what changed since the definition that was kept at its review, `found`
+    what in its texts speaks to the agent.
     """
 
     upstream: str
@@ -32,6 +34,7 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     says: str = ""
     stricter: tuple[str, ...] = ()
     diff: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
 
 
 def review(
@@ -39,6 +42,7 @@ def review(
     manifest: Manifest,
     live: Iterable[JSON],
     kept: Mapping[str, JSON],
+    inspector: Inspector | None = None,
 ) -> list[Reviewed]:
     """Every tool that is described or offered, by name; `kept` are definitions by their digest.
 
@@ -64,6 +68,7 @@ def review(
                 says=_says(said),
                 stricter=tuple(_stricter(name, said, proposed)),
                 diff=() if before is None or digest(before) == pin else _diff(before, definition),
+                found=shown(definition, scanned(definition, inspector)),
             )
         )
     return found

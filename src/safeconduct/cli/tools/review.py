@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Without TOOLS.json the running gateway is asked. With --pin the definitions that are\n"
         "shown and described are pinned: the digests are written into the manifest, whose other\n"
         "text stays as it is, and the definitions into a file beside it, so that the next review\n"
-        "shows what has changed. Exit code 1 means that something is not reviewed."
+        "shows what has changed. A definition with text that speaks to the agent is shown with\n"
+        "that text, and pinned only where --tool names it; until then the gateway does not list\n"
+        "it. Exit code 1 means that something is not reviewed."
     )
     parser.add_argument("tools", metavar="TOOLS.json", nargs="?", help=offered.FILE_HELP)
     parser.add_argument("--upstream", metavar="NAME", help="this upstream alone")
@@ -48,9 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Shows the review, and pins what it has shown."""
     from safeconduct.config import load
+    from safeconduct.inspectors.instructions.inspector import InstructionInspector
     from safeconduct.tools.reviewing import review
 
     config = load(Path(args.config))
+    inspector = InstructionInspector()
     found: list[Reviewed] = []
     files: list[str] = []
     for upstream, definitions in _definitions(args, config).items():
@@ -59,10 +63,10 @@ def run(args: argparse.Namespace) -> int:
         manifest = config.manifests[upstream]
         rows = [
             one
-            for one in review(upstream, manifest, definitions, kept.by_digest())
+            for one in review(upstream, manifest, definitions, kept.by_digest(), inspector)
             if args.tool is None or one.tool in args.tool
         ]
-        if args.pin and (pins := {one.tool: one.pin for one in rows if one.state in _OPEN}):
+        if args.pin and (pins := {one.tool: one.pin for one in rows if _to_pin(one, args)}):
             _pin(file, pins)
             kept.keep(definitions, pins)
             files.append(f"pinned {output.counted(len(pins), 'tool')} in {file}")
@@ -73,9 +77,14 @@ def run(args: argparse.Namespace) -> int:
     emitted = {"tools": found, "pinned": files}
     output.emit(args, emitted, "\n".join(lines) or "there are no tools")
     left = [
-        one for one in found if one.state != "reviewed" and not (args.pin and one.state in _OPEN)
+        one for one in found if one.state != "reviewed" and not (args.pin and _to_pin(one, args))
     ]
     return output.FOUND if left else output.OK
+
+
+def _to_pin(one: Reviewed, args: argparse.Namespace) -> bool:
+    """Whether a definition is pinned: one that speaks to the agent only where it was named."""
+    return one.state in _OPEN and (not one.found or args.tool is not None)
 
 
 def _definitions(args: argparse.Namespace, config: Config) -> Mapping[str, list[JSON]]:
@@ -93,6 +102,8 @@ def _shown(one: Reviewed) -> Iterator[str]:
     yield output.printable(f"    says:     {one.says}")
     for said in one.stricter:
         yield output.printable(f"    stricter: {said}")
+    for said in one.found:
+        yield output.printable(f"    found:    {said}")
     for line in one.diff:
         yield output.printable(f"    {line}")
     if one.state in _OPEN:
