@@ -75,16 +75,19 @@ def xlsx(
     sheets: Mapping[str, tuple[str, str]], strings: Sequence[str] = (), styles: str = ""
 ) -> bytes:
     """A workbook: sheets by name, each with its state and the XML inside of it."""
-    listed, leading, members = "", "", {"[Content_Types].xml": "<Types/>"}
+    listed, leading = "", ""
+    members: dict[str, bytes | str] = {"[Content_Types].xml": "<Types/>"}
     for number, (name, (state, body)) in enumerate(sheets.items(), 1):
         listed += f'<sheet name="{name}" state="{state}" r:id="r{number}"/>'
         leading += f'<Relationship Id="r{number}" Target="worksheets/s{number}.xml"/>'
-        members[f"xl/worksheets/s{number}.xml"] = f'<worksheet xmlns="{_SHEET}">{body}</worksheet>'
+        sheet = f'<worksheet xmlns="{_SHEET}">{body}</worksheet>'
+        members[f"xl/worksheets/s{number}.xml"] = sheet
     shared = "".join(f"<si><t>{text}</t></si>" for text in strings)
+    book = f'xmlns="{_SHEET}" xmlns:r="{_RELATION}"'
     return zipped(
         {
             **members,
-            "xl/workbook.xml": f'<workbook xmlns="{_SHEET}" xmlns:r="{_RELATION}">{listed}</workbook>',
+            "xl/workbook.xml": f"<workbook {book}>{listed}</workbook>",
             "xl/_rels/workbook.xml.rels": f'<R xmlns="{_PACKAGE}">{leading}</R>',
             "xl/sharedStrings.xml": f'<sst xmlns="{_SHEET}">{shared}</sst>',
             "xl/styles.xml": f'<styleSheet xmlns="{_SHEET}">{styles}</styleSheet>',

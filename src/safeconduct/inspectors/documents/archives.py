@@ -21,7 +21,9 @@ _HEADER: Final = 30
 _END: Final = b"PK\x05\x06"
 _END_WITHIN: Final = 65_557
 """How far from the end of a file the directory's end may begin (APPNOTE, 4.3.16)."""
+_ENTRY: Final = b"PK\x01\x02"
 _TAR_MAGIC: Final = slice(257, 262)
+_TAR: Final = b"ustar"
 
 _Stream = gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 _STREAMS: Final[dict[bytes, tuple[str, Callable[[IO[bytes]], _Stream]]]] = {
@@ -33,7 +35,9 @@ _STREAMS: Final[dict[bytes, tuple[str, Callable[[IO[bytes]], _Stream]]]] = {
 
 def is_zip(data: bytes) -> bool:
     """Also with something before it, as readers take that for a zip file, too."""
-    return data.startswith(_ZIP) or (_END in data[-_END_WITHIN:] and b"PK\x01\x02" in data)
+    if data.startswith(_ZIP) or data[_TAR_MAGIC] == _TAR:
+        return data.startswith(_ZIP)
+    return _END in data[-_END_WITHIN:] and _ENTRY in data
 
 
 class Members:
@@ -87,7 +91,7 @@ def read(unpacked: Unpacked, data: bytes) -> str:
                 raise unreadable(f"damaged {name}") from None
             unpacked.inside(inner, "", name)
             return name
-    if data[_TAR_MAGIC] == b"ustar":
+    if data[_TAR_MAGIC] == _TAR:
         _read_tar(unpacked, data)
         return "tar"
     return ""

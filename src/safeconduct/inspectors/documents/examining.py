@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from safeconduct.core.model import Finding
 from safeconduct.inspectors.documents.finding import Found, documents
 from safeconduct.inspectors.documents.limits import HIDDEN, Limits, Unread, unreadable
-from safeconduct.inspectors.documents.wire import Answer, Piece, Question
+from safeconduct.inspectors.documents.wire import Piece
 from safeconduct.inspectors.documents.workers import Workers
 
 Look = Callable[[Sequence[str]], Sequence[Finding]]
@@ -22,18 +23,17 @@ OVERLAP: Final = 1024
 """What stands across the end of a chunk is whole in the next one, if it is no longer than this."""
 
 SENTENCE_WORDS: Final = 4
-"""From how many words on hidden text counts where honest documents hide some as well."""
+"""From how many words in a line on hidden text counts where honest documents hide some as well."""
 
 _INSTRUCTION: Final = "instruction."
 _WORD: Final = re.compile(r"[^\W\d_]{2,}|\d{3,}")
 
 
-class Reads(Protocol):
-    """Reads one document. Raises Unread."""
-
-    async def read(self, question: Question) -> Answer: ...
-
-    async def close(self) -> None: ...
+def missing() -> str:
+    """What has to be installed before documents can be read; "" if nothing."""
+    if importlib.util.find_spec("pypdf") is None:
+        return "the extra `documents` is not installed: pip install safeconduct[documents]"
+    return ""
 
 
 class DocumentExaminer:
@@ -49,7 +49,7 @@ class DocumentExaminer:
         """Starts nothing; a worker starts with the first document."""
         self._look = look
         self._limits = limits or Limits()
-        self._workers: Reads = Workers(self._limits)
+        self._workers = Workers(self._limits)
 
     async def examine(self, value: object, matter: object) -> tuple[Finding, ...]:
         """Every finding, once, in the order of the documents.
@@ -67,6 +67,20 @@ class DocumentExaminer:
         except TimeoutError:
             raise unreadable(f"not read within {self._limits.wall_s:g} s") from None
         return tuple(dict.fromkeys(findings))
+
+    async def confined(self) -> tuple[str, ...]:
+        """What keeps a worker from doing anything but reading, each in words for a person: what is
+        not named is not in force on this machine. Starts one.
+
+        Raises:
+            Unread: none starts.
+        """
+        return await self._workers.confined()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The workers that are there."""
+        return self._workers.pids
 
     async def close(self) -> None:
         """Ends the workers."""
@@ -106,4 +120,6 @@ def _conceals(piece: Piece, said: dict[str, None]) -> bool:
         return True
     if piece.sort != "hidden":
         return False
-    return len(_WORD.findall(piece.text)) >= (SENTENCE_WORDS if piece.plain else 1)
+    if piece.plain:
+        return any(len(_WORD.findall(line)) >= SENTENCE_WORDS for line in piece.text.splitlines())
+    return _WORD.search(piece.text) is not None

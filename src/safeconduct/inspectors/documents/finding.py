@@ -24,14 +24,16 @@ class Found(NamedTuple):
 
 
 _BASE64: Final = r"A-Za-z0-9+/_\-"
+_LINES: Final = rf"[{_BASE64}]{{16,}}(?:\r?\n[ \t]?[{_BASE64}]{{4,}})*={{0,2}}"
+"""As mails have it, in lines; what follows in a line after a space is no part of it."""
 _WHOLE: Final = re.compile(rf"[{_BASE64}]{{16}}[{_BASE64}\s]*={{0,2}}\s*").fullmatch
 _FILE: Final = re.compile(
     # %PDF, PK, gzip, {\rtf, OLE, 7z, Rar!, bzip2, xz, <!do, <!DO, <htm, <HTM, BEGIN:VC
     rf"(?<![{_BASE64}])(?:JVBERi|UEsDB|UEsFB|H4sI|e1xydG|0M8R4KGx|N3q8ry|UmFyIR|QlpoO|/Td6W|PCFkb2|"
-    rf"PCFET0|PGh0bW|PEhUTU|QkVHSU46Vk)[{_BASE64}\s]{{16,}}={{0,2}}"
+    rf"PCFET0|PGh0bW|PEhUTU|QkVHSU46Vk){_LINES}"
 )
 _URL: Final = re.compile(
-    rf"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.-]+=[^;,\s]*)*(?:(;base64),([{_BASE64}\s%]*={{0,2}})|,"
+    rf"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.-]+=[^;,\s]*)*(?:(;base64),((?:%2[bf]|%3d|[{_BASE64}])*={{0,2}})|,"
     rf"([^\s\"'<>]*))",
     re.IGNORECASE,
 )

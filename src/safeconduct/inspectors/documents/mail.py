@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.message
 import email.parser
 import re
+from email.errors import MessageError
 from email.header import decode_header
 from typing import Final, cast
 
@@ -72,8 +73,6 @@ def _part(unpacked: Unpacked, part: email.message.Message, depth: int) -> None:
             unpacked.metadata(text or "", where)
         inner = cast("list[email.message.Message]", part.get_payload())
         for one in inner:
-            if media == "message/rfc822":
-                unpacked.expand(0)
             _part(unpacked, one, depth + 1)
         return
     name = _words(part.get_filename() or "")
@@ -106,7 +105,7 @@ def _words(value: str) -> str:
             part if isinstance(part, str) else decoded(part, charset or "")
             for part, charset in decode_header(value)
         )
-    except ValueError:
+    except (ValueError, MessageError):
         return value
 
 

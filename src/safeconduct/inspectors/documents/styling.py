@@ -34,6 +34,9 @@ _FAR: Final = 500
 
 _DECLARATION: Final = re.compile(r"([a-z-]+)\s*:\s*([^;]*)")
 _COMMENT: Final = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_PAPER: Final = re.compile(
+    r"@media\s+(?:only\s+)?print\b[^{},]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", re.IGNORECASE
+)
 _RULE: Final = re.compile(r"([^{}]*)\{([^{}]*)\}")
 _LAST: Final = re.compile(r"([a-z0-9-]*)((?:[.#][\w-]+)*)(\[[^\]]*\])?\Z")
 _NUMBER: Final = re.compile(r"-?\d*\.?\d+")
@@ -87,9 +90,9 @@ class Sheet:
 
     def add(self, text: str) -> None:
         """The rules of a style sheet."""
-        for found in _RULE.finditer(_COMMENT.sub("", text)):
+        for found in _RULE.finditer(_PAPER.sub("", _COMMENT.sub("", text))):
             selectors, body = found[1].rpartition(";")[2], declarations(found[2])
-            if body and "print" not in selectors:
+            if body:
                 for selector in selectors.split(","):
                     self._put(selector.strip(), body)
 

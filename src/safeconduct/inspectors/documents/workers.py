@@ -86,6 +86,11 @@ class Workers:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Those that were not ended."""
+        return tuple(worker.process.pid for worker in self._all)
+
     async def confined(self) -> tuple[str, ...]:
         """How a worker is confined, in words for a person: what is not named is not in force.
 

@@ -49,8 +49,10 @@ def test_runs_that_are_not_seen_are_told_apart(look: str, way: str) -> None:
     [
         paragraph((f'{WHITE}<w:shd w:fill="000080"/>', "Heading")),
         paragraph((f'{WHITE}<w:highlight w:val="blue"/>', "Heading")),
-        f'<w:tbl><w:tr><w:tc><w:tcPr><w:shd w:fill="333333"/></w:tcPr>'
-        f"{paragraph((WHITE, 'Heading'))}</w:tc></w:tr></w:tbl>",
+        (
+            '<w:tbl><w:tr><w:tc><w:tcPr><w:shd w:fill="333333"/></w:tcPr>'
+            f"{paragraph((WHITE, 'Heading'))}</w:tc></w:tr></w:tbl>"
+        ),
         paragraph(('<w:vanish w:val="0"/>', "Heading")),
     ],
 )
