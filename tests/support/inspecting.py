@@ -86,8 +86,10 @@ def merged(value: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     found = dict(value)
     for name, item in changes.items():
         known = found.get(name)
-        both = isinstance(known, Mapping) and isinstance(item, Mapping)
-        found[name] = merged(known, item) if both else item
+        if isinstance(known, Mapping) and isinstance(item, Mapping):
+            found[name] = merged(known, item)
+        else:
+            found[name] = item
     return found
 
 

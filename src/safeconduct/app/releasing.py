@@ -49,8 +49,12 @@ async def release(rooms: Rooms, request: Mapping[str, object], by: str) -> JSON:
         LedgerFault: it could not be recorded.
     """
     given = {name: value for name, value in request.items() if value is not None and name != "verb"}
+    asked: Asked | Withheld
     try:
-        asked = msgspec.convert(given, Withheld if "withheld" in given else Asked)
+        if "withheld" in given:
+            asked = msgspec.convert(given, Withheld)
+        else:
+            asked = msgspec.convert(given, Asked)
     except msgspec.ValidationError as error:
         raise NotReleased(f"this is no release: {error}") from None
     if isinstance(asked, Withheld):

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from safeconduct.core.findings import (
+    among,
+    beginnings,
+    family,
+    kinds,
+    refusal,
+    steers,
+    tainted,
+)
+from safeconduct.core.labels import BOTTOM, Integrity, Label
+from safeconduct.core.model import Finding
+
+
+def found(*names: str) -> list[Finding]:
+    return [Finding(name, ("text",), 0, 4) for name in names]
+
+
+def test_a_kind_has_a_family_and_is_named_by_either() -> None:
+    assert family("pii.email") == "pii"
+    assert among("pii.email", ["pii"])
+    assert among("pii.email", ["pii.email"])
+    assert not among("pii.email", ["pii.card", "email"])
+    assert beginnings(["pii", "pricing.list"]) == ("pii.", "pricing.list")
+    assert kinds(found("b.x", "a.x", "b.x")) == ["a.x", "b.x"]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), None),
+        (("pii.email",), None),
+        (("pii.email", "pricing.list"), "content-category"),
+        (("pricing.list", "secret.aws"), "content-secret"),
+    ],
+)
+def test_what_goes_to_no_tool_or_not_to_this(names: tuple[str, ...], expected: str | None) -> None:
+    assert refusal(found(*names), ["pricing"]) == expected
+
+
+def test_what_speaks_to_the_agent_or_hides_from_a_person_is_not_trusted() -> None:
+    assert steers(found("instruction.model"))
+    assert steers(found("document.hidden"))
+    assert not steers(found("document.unreadable", "pii.email"))
+    assert tainted([]) == BOTTOM
+    assert tainted(found("pii.email")) == Label(categories=frozenset({"pii"}))
+    assert tainted(found("document.hidden")).integrity is Integrity.untrusted
