@@ -16,6 +16,7 @@ import msgspec
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import BASIS
+from safeconduct.core.leading import OTHER_FIELD, OWN_FIELD
 from safeconduct.core.limits import CALLS
 from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES, Argument, Role
 from safeconduct.core.model import Call, Gathered
@@ -26,13 +27,13 @@ from safeconduct.core.provenance import (
     decimal,
     normalise,
     offered,
+    requested,
     single,
     vouched_for,
     vouching_key,
 )
 from safeconduct.core.request import request, request_origin
 from safeconduct.core.sightings import SHAPES, doubtful, own_fields, sightings
-from safeconduct.core.steering import OTHER_FIELD, OWN_FIELD, requested
 from safeconduct.core.verdict import Choice, Grant
 from safeconduct.core.writing import objects_named, objects_returned
 from safeconduct.granting import Granting

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
+from safeconduct.core.asking import ASK_S
 from safeconduct.core.provenance import NAMED, VOUCHING, Place
-from safeconduct.core.steering import ASK_S
 from safeconduct.core.vouching import MAX_VOUCHED
 from safeconduct.core.writing import MAX_WRITTEN
 from safeconduct.origins import MAX_ALL, MAX_VALUES

@@ -10,6 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from safeconduct.core.asking import ASKED_SOURCE, CONTROL_SOURCE, STEERING
 from safeconduct.core.checks import FIRST
 from safeconduct.core.decide import decide, merge
 from safeconduct.core.labels import Label
@@ -19,7 +20,6 @@ from safeconduct.core.obligations import NO_DEMANDS, Constant, Demands, complete
 from safeconduct.core.provenance import vouched_for
 from safeconduct.core.request import request, request_origin
 from safeconduct.core.screen import screen
-from safeconduct.core.steering import ASKED_SOURCE, CONTROL_SOURCE, STEERING
 from safeconduct.core.verdict import Deny, Elevate, Permit, Verdict
 from safeconduct.origins import CONSTANT
 from tests.support.facts import CLAIMED, DIGEST

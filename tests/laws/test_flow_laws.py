@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from safeconduct.core.asking import covered
 from safeconduct.core.decide import decide
+from safeconduct.core.leading import followed
 from safeconduct.core.manifest import FieldLabel, Returns, Role
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.provenance import (
@@ -29,7 +31,6 @@ from safeconduct.core.provenance import (
 )
 from safeconduct.core.request import request
 from safeconduct.core.sightings import doubtful, sightings
-from safeconduct.core.steering import covered, followed
 from safeconduct.core.verdict import Deny, Elevate, Permit, Verdict
 from safeconduct.core.vouching import vouched
 from safeconduct.core.writing import written_digest

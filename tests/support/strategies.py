@@ -9,6 +9,7 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from safeconduct.core.asking import CONTROL_SOURCE
 from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
@@ -23,7 +24,6 @@ from safeconduct.core.model import (
 from safeconduct.core.obligations import NO_DEMANDS, Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.provenance import Origin, Place
-from safeconduct.core.steering import CONTROL_SOURCE
 from tests.support import facts as world
 from tests.support.facts import DIGEST, NOW_MS, OTHER_DIGEST
 

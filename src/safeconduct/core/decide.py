@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from safeconduct.core import releases, subgrants
+from safeconduct.core.asking import relies
 from safeconduct.core.checks import FIRST, NAMES, SECOND
 from safeconduct.core.checks.policy import UNMET, lacking
 from safeconduct.core.findings import beginnings
 from safeconduct.core.manifest import Returns, Spotlighting
 from safeconduct.core.model import Call, Facts, ToolFacts, standing
 from safeconduct.core.obligations import Setting
-from safeconduct.core.steering import chosen, relies
+from safeconduct.core.steering import chosen
 from safeconduct.core.verdict import (
     Answer,
     Decision,

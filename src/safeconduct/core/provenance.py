@@ -104,6 +104,14 @@ def single(origins: Iterable[Origin]) -> bool:
     return any(origin.place in _SINGLE for origin in origins)
 
 
+def requested(origins: tuple[Origin, ...]) -> bool:
+    """Whether the request itself says the value, or the policy does."""
+    return any(one.place in REQUESTED for one in origins)
+
+
+REQUESTED: Final = frozenset({"user-request", "app-request", "policy-constant"})
+
+
 class Vouched(msgspec.Struct, frozen=True):
     """A value that a trusted field of a result vouches for, as it is remembered in the task.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from safeconduct.core.aiming import addresses, chooses_nothing
 from safeconduct.core.model import Call, Facts
-from safeconduct.core.provenance import GRANTED, NAMED, Origin
-from safeconduct.core.steering import addresses, carries, chooses_nothing, requested
+from safeconduct.core.provenance import GRANTED, NAMED, Origin, requested
+from safeconduct.core.steering import carries
 
 
 def held(call: Call, facts: Facts) -> bool:

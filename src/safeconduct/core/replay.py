@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
+from safeconduct.core.asking import CONTROL_SOURCE, STEERING, by_policy
 from safeconduct.core.checks.policy import UNMET, answered
 from safeconduct.core.checks.review import reviewed
 from safeconduct.core.decide import GRANT_MS, merge
@@ -19,7 +20,6 @@ from safeconduct.core.limits import CALLS, is_amount
 from safeconduct.core.model import ApprovalFacts
 from safeconduct.core.policy import PolicyAnswer, Said
 from safeconduct.core.review import Reviewed
-from safeconduct.core.steering import CONTROL_SOURCE, STEERING, by_policy
 from safeconduct.core.verdict import Deny, Elevate, Redact, Requirement, Spotlight
 
 NOTHING: Final = "nothing against it"

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from safeconduct.core.asking import ADDRESS_SOURCE, ASKED_SOURCE
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import ApprovalFacts, Followed
 from safeconduct.core.provenance import Origin, value_digest
-from safeconduct.core.steering import ADDRESS_SOURCE, ASKED_SOURCE
 from safeconduct.core.writing import written_digest
 from safeconduct.tasks import kin
 from safeconduct.tasks.forgetting import Forgetting

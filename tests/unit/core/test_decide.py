@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from safeconduct.core.asking import ASKED_SOURCE, CONTROL_SOURCE
 from safeconduct.core.decide import GRANT_MS, covers, decide, merge
 from safeconduct.core.manifest import Effect, Returns, Rows
 from safeconduct.core.model import ApprovalFacts, Finding
 from safeconduct.core.obligations import Constrain, Demands, Setting
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Origin
-from safeconduct.core.steering import ASKED_SOURCE, CONTROL_SOURCE
 from safeconduct.core.subgrants import Given, SubGrant
 from safeconduct.core.verdict import (
     Deny,

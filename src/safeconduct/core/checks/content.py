@@ -7,12 +7,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from safeconduct.core.asking import asking, plausible
 from safeconduct.core.checks.sink import RESOLVER
 from safeconduct.core.findings import refusal
 from safeconduct.core.links import unvouched_links
 from safeconduct.core.model import Call, Facts, Finding, ToolFacts
 from safeconduct.core.releases import held
-from safeconduct.core.steering import asking, plausible
 from safeconduct.core.verdict import Deny, Elevate
 
 INSPECTOR: Final = "inspector"

@@ -6,9 +6,11 @@ The check does not look for leaked text. It asks what the task *could* leak: eve
 
 from __future__ import annotations
 
+from safeconduct.core.aiming import addresses
+from safeconduct.core.asking import steered
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.releases import held
-from safeconduct.core.steering import addresses, carries, doubts, steered
+from safeconduct.core.steering import carries, doubts
 from safeconduct.core.verdict import Deny, Elevate
 
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from safeconduct.core.aiming import addresses
+from safeconduct.core.asking import ADDRESS_SOURCE, asking, covered, plausible
+from safeconduct.core.leading import followed
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.releases import held
-from safeconduct.core.steering import (
-    ADDRESS_SOURCE,
-    addresses,
-    asking,
-    covered,
-    followed,
-    plausible,
-)
 from safeconduct.core.verdict import Deny, Elevate
 
 RESOLVER: Final = "resolver"

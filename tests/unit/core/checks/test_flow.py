@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from safeconduct.core.asking import CONTROL_SOURCE
 from safeconduct.core.checks.flow import flow
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import Effect, Sink
 from safeconduct.core.model import ApprovalFacts, Facts
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.provenance import Origin, Place
-from safeconduct.core.steering import CONTROL_SOURCE, carries, unvouched
+from safeconduct.core.steering import carries, unvouched
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 from tests.support.facts import (
     ASKED,

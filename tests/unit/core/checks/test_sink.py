@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from safeconduct.core.asking import ADDRESS_SOURCE
 from safeconduct.core.checks.sink import RESOLVER, sink
 from safeconduct.core.labels import Label
 from safeconduct.core.manifest import Argument, Effect, Needs, Sink
 from safeconduct.core.provenance import Origin, Place
-from safeconduct.core.steering import ADDRESS_SOURCE
 from safeconduct.core.verdict import Deny, Elevate
 from tests.support.facts import ASKED, CLAIMED, call, facts, followed, task, tool
 
