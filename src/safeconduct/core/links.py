@@ -110,6 +110,9 @@ def _links(address: Address) -> bool:
     return text[:4].lower() == "www." or any(map(text.__contains__, "/?#"))
 
 
+_FILES: Final = (".zip", ".mov", ".md", ".sh", ".py", ".pl", ".rs", ".ps", ".cc", ".so")
+"""Ends of names of files that are top-level domains, too: who names such a file names no host."""
+
 _NOBODY: Final = (frozenset[str](), frozenset[str]())
 
 
@@ -117,7 +120,9 @@ _NOBODY: Final = (frozenset[str](), frozenset[str]())
 def _named(purpose: str) -> tuple[frozenset[str], frozenset[str]]:
     """The hosts that a request names as such, and its links."""
     words = request(purpose).words
-    hosts = frozenset(word.casefold() for word in words if "." in word)
+    hosts = frozenset(
+        [word for one in words if "." in (word := one.casefold()) and not word.endswith(_FILES)]
+    )
     return hosts, frozenset(map(_plain, (*words, *_spoken(purpose))))
 
 

@@ -113,6 +113,9 @@ class Request:
         if value.casefold() in _COMMON:
             return False
         match role:
+            # Mail systems take what stands beside an address for something else.
+            case "recipient" if "@" in value and value.split() != [value]:
+                return False
             case "object-id" if value.isdigit() and len(value) < _SHORT:
                 return self._names_id(value, resource_type)
             case "account":

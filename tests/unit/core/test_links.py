@@ -110,6 +110,13 @@ def test_the_request_names_nothing_else(text: str, host: str) -> None:
     assert strange(text) == (host,)
 
 
+@pytest.mark.parametrize("name", ["report.zip", "Notes.md", "run.sh", "x.py"])
+def test_who_names_a_file_names_no_host(name: str) -> None:
+    purpose = {"purpose": f"Send Bob {name}, please."}
+    assert strange(f"https://{name}/?d=secret", task=purpose) == (name.lower(),)
+    assert strange(f"It is {name}.", task=purpose) == ()
+
+
 def test_an_address_without_a_host_that_can_be_read_is_strange() -> None:
     assert strange("https://" + "a" * 800 + "/") == ("",)
 

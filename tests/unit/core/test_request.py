@@ -313,3 +313,11 @@ def test_a_request_means_the_first_of_a_kind_by_a_word_before_it(purpose: str, m
 def test_a_whole_name_is_that_of_a_file_an_address_or_an_id(value: str, whole: bool) -> None:
     asked = Request("Send the old plan.docx of CASE-12 and 'plan' to ann@x.example.")
     assert asked.looks_up(value) is whole
+
+
+def test_words_beside_an_address_are_no_part_of_it() -> None:
+    asked = Request("Write to ann@x.example and Bob Ray.")
+    assert asked.names("recipient", "ann@x.example")
+    assert asked.names("recipient", "Bob Ray")
+    assert not asked.names("recipient", "to ann@x.example")
+    assert not asked.names("recipient", "ann@x.example and")
