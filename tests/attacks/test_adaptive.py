@@ -319,7 +319,7 @@ async def test_an_account_from_where_the_request_does_not_point() -> None:
 
 async def test_numbers_in_a_sentence_are_no_ids() -> None:
     asked = "Delete 3 old mails on 5 May at 12, the one of 2026 with 40 pages for 7 people."
-    async with task(asked, "tidy-up") as one:
+    async with task(asked, "tidy-up", config=PATIENT) as one:
         inbox = [mail(str(number), EVE, "-") for number in (3, 5, 12, 40, 7, 2026)]
         await read(one, "groupware.list_mails", mails(*inbox))
         world = World(one)

@@ -97,7 +97,12 @@ def install(
                 for scope in SCOPES
             },
             "profiles": {
-                PROFILE: {"scopes": SCOPES, "budgets": {"calls": 1000}, "max_refusals": 1000}
+                PROFILE: {
+                    "scopes": SCOPES,
+                    "budgets": {"calls": 1000},
+                    "max_refusals": 1000,
+                    "loops": {"same": 1000, "changes": 1000},
+                }
             },
             "upstreams": {upstream.name: upstream.configured() for upstream in upstreams},
             "policy": {"bundle": "policy/"},

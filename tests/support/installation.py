@@ -137,7 +137,8 @@ def install(
 ) -> Config:
     """Writes a configuration directory, its tools reviewed as the office now describes them."""
     issuer = f"{HOST}:{port or free_port()}"
-    profile = {"scopes": _SCOPES[:3], "budgets": {"calls": 1000}, "max_refusals": 1000}
+    patience = {"max_refusals": 1000, "loops": {"same": 1000, "changes": 1000}}
+    profile = {"scopes": _SCOPES[:3], "budgets": {"calls": 1000}, **patience}
     files: dict[str, object] = {
         "safeconduct.yaml": {
             "gateway": {

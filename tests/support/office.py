@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from safeconduct.config import load
-from safeconduct.config.schema import Config
+from safeconduct.config.schema import Config, Loops
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.simulation import SimulatedTask, Step
 from safeconduct.upstreams.callables import definition
@@ -62,7 +62,7 @@ async def read(task: SimulatedTask, tool: str, result: object, **arguments: Any)
     return step
 
 
-PATIENT: Final = profiled(CONFIG, max_refusals=10_000)
+PATIENT: Final = profiled(CONFIG, max_refusals=10_000, loops=Loops(same=10_000))
 """The office where no task ends by refusals, as long as attacks are tried one after the other."""
 
 

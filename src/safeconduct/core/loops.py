@@ -2,8 +2,9 @@
 
 Counted are refusals that the same call, or another one like it, would only meet again: not those
 that pass by themselves or wait for a person, so that whoever tries again as it was told to is not
-stopped for it. A permit of the tool is progress, and its refusals count from zero again; that the
-same change was made again and again is counted by itself.
+stopped for it, and not those that are about the task as a whole. A permit of the tool is progress,
+and its refusals count from zero again; that the same change was made again and again is counted by
+itself.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ MADE: Final = "made"
 
 LOOP_STOPPED: Final = "loop-stopped"
 
-# The first would tell tools that are not there from those that are kept from a task: a refusal of
-# either says the same. The others say of the task, and not of the call, that it goes no further.
-_APART: Final = frozenset({"tool-unknown", "refusals-exhausted", LOOP_STOPPED})
 _REPEATED: Final = frozenset({"never", "changed"})
+# What they say, they say of the task, and it helps more than that it was said before.
+_OF_TASKS: Final = frozenset({"delegation", "budget"})
+_UNKNOWN: Final = "tool-unknown"
+"""To count these would tell tools that are not there from those that are kept from a task."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -40,7 +42,12 @@ class Limits(msgspec.Struct, frozen=True):
 def counted(reason: str) -> bool:
     """Whether a refusal is one that repeating the call brings about again."""
     known = REASONS.get(reason)
-    return known is not None and known.retry in _REPEATED and reason not in _APART
+    return (
+        known is not None
+        and known.retry in _REPEATED
+        and known.stage not in _OF_TASKS
+        and reason != _UNKNOWN
+    )
 
 
 def stopped(limits: Limits, tool: Seen, call: Seen) -> bool:

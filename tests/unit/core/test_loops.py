@@ -21,6 +21,7 @@ def test_a_refusal_that_would_come_again_is_counted(reason: str) -> None:
     [
         *(name for name, one in REASONS.items() if one.retry in {"later", "same-arguments"}),
         *("tool-unknown", "refusals-exhausted", "loop-stopped", "of-another-time"),
+        *("budget-exhausted", "objects-exhausted", "outcome-unknown", "task-revoked"),
     ],
 )
 def test_one_that_passes_waits_for_a_person_or_tells_nothing_of_the_call_is_not(
