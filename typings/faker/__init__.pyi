@@ -1,0 +1,9 @@
+from collections.abc import Sequence
+from typing import Any
+
+class Faker:
+    def __init__(
+        self, locale: str | None = None, *, providers: Sequence[str] | None = None
+    ) -> None: ...
+    def seed_instance(self, seed: int) -> None: ...
+    def __getattr__(self, name: str) -> Any: ...

@@ -1,0 +1,3 @@
+from types import ModuleType
+
+def list_module(module: ModuleType) -> list[str]: ...
