@@ -191,6 +191,8 @@ class Recorder:
         seen: JSON = {"bytes": admitted.size, "payload": sealed, **documents(admitted.read)}
         if model:
             seen["model"] = model
+        if admitted.findings:
+            seen["findings"] = list(admitted.findings)
         outcome = self._outcome(
             made,
             _status(result) if reason is None else "withheld",

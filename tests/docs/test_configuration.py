@@ -13,6 +13,7 @@ from safeconduct.config import (
     audit,
     authzen,
     clients,
+    inspectors,
     keys,
     policy,
     schema,
@@ -72,6 +73,14 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "policy: verify": policy.Signers,
     "authzen": authzen.AuthzenBlock,
     "authzen: drafts": authzen.Drafts,
+    "inspectors": inspectors.InspectorsBlock,
+    "inspectors: pii": inspectors.Pii,
+    "inspectors: dictionaries": inspectors.Dictionary,
+    "inspectors: matches": inspectors.Match,
+    "inspectors: documents": inspectors.Documents,
+    "inspectors: instructions": inspectors.Instructions,
+    "inspectors: external": inspectors.External,
+    "reviewer": inspectors.ReviewerBlock,
     "audit": audit.AuditBlock,
     "audit: retention": audit.Retention,
     "audit: exports": audit.Export,
@@ -93,7 +102,7 @@ MANIFEST: dict[str, type[msgspec.Struct]] = {
     "resources and prompts": manifest.ContentManifest,
 }
 WRAPPERS = {
-    *(schema.Block, workloads.Block, keys.Keys, users.UserIssuer),
+    *(schema.Block, workloads.Block, inspectors.InspectorBlock, keys.Keys, users.UserIssuer),
     *(schema.AgentFile, schema.ZoneFile, schema.UserFile, manifest.Manifest),
 }
 """What others are made of, and files whose one key is named in the text."""
@@ -155,7 +164,10 @@ def test_no_other_section_has_a_table_of_keys(page: Path) -> None:
 
 
 def test_no_block_of_the_configuration_is_forgotten() -> None:
-    modules = (audit, authzen, clients, keys, policy, schema, signals, tls, trust, users, workloads)
+    modules = (
+        *(audit, authzen, clients, inspectors, keys, policy),
+        *(schema, signals, tls, trust, users, workloads),
+    )
     blocks = {one for module in modules for _, one in inspect.getmembers(module, _is_block)}
     assert blocks - WRAPPERS == set(CONFIGURATION.values())
 

@@ -19,11 +19,11 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[int, Meta(ge=50, le=60_000)]
 
 
-class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+class InspectorBlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A block of the configuration that says what is looked for, or who else judges."""
 
 
-class Pii(_Block, frozen=True):
+class Pii(InspectorBlock, frozen=True):
     """Personal data. `region` is where telephone numbers without a country code are dialled,
     `kinds` narrows what is looked for; without any it is all that there is.
     """
@@ -32,7 +32,7 @@ class Pii(_Block, frozen=True):
     kinds: tuple[str, ...] = ()
 
 
-class Dictionary(_Block, frozen=True):
+class Dictionary(InspectorBlock, frozen=True):
     """Words and patterns (RE2) of the operator's own: what they find is `<family>.<name>`. `file`
     has one word or phrase a line.
     """
@@ -42,27 +42,27 @@ class Dictionary(_Block, frozen=True):
     patterns: tuple[str, ...] = ()
 
 
-class Match(_Block, frozen=True):
+class Match(InspectorBlock, frozen=True):
     """Salted hashes of the operator's own values: exactly these are found, as `<family>.<name>`."""
 
     family: Name
     file: str
 
 
-class Documents(_Block, frozen=True):
+class Documents(InspectorBlock, frozen=True):
     """How documents are unpacked, in processes of their own."""
 
     timeout_s: Annotated[int, Meta(ge=1, le=60)] = 10
     max_bytes: Annotated[int, Meta(ge=1024, le=67_108_864)] = 10_485_760
 
 
-class Instructions(_Block, frozen=True):
+class Instructions(InspectorBlock, frozen=True):
     """From which score on a text counts as instructions to the agent."""
 
     above: Share = 0.9
 
 
-class External(_Block, frozen=True):
+class External(InspectorBlock, frozen=True):
     """Somebody else's inspection: what it finds is `external.<name>`. `when` are the effects of the
     calls whose arguments and results it sees; `credential` is a reference, as `file:<path>` or
     `env:<NAME>`. `application` is the id that the gateway has at Purview. The server's certificate
@@ -78,7 +78,7 @@ class External(_Block, frozen=True):
     when: tuple[EffectName, ...] = ("send",)
 
 
-class InspectorsBlock(_Block, frozen=True):
+class InspectorsBlock(InspectorBlock, frozen=True):
     """What is looked for. Secrets, code, personal data and encodings are always; documents and
     instructions where they are configured.
     """
@@ -91,7 +91,7 @@ class InspectorsBlock(_Block, frozen=True):
     external: dict[Name, External] = {}
 
 
-class ReviewerBlock(_Block, frozen=True):
+class ReviewerBlock(InspectorBlock, frozen=True):
     """A second model that compares calls of these effects with the user's request. `otherwise` is
     what happens to a call that it does not find consistent with it, or does not judge in time. `ca`
     is as for external inspections.

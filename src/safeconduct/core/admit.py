@@ -15,7 +15,7 @@ import msgspec
 
 from safeconduct.core.asks import INPUT_REQUIRED, input_required
 from safeconduct.core.canonical import NotCanonical, canonical, sha256
-from safeconduct.core.findings import steers, tainted
+from safeconduct.core.findings import kinds_of, steers, tainted
 from safeconduct.core.labels import Label
 from safeconduct.core.manifest import Marking
 from safeconduct.core.model import Call, Finding, ToolFacts
@@ -45,12 +45,13 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 
     `digest` and `size`, in bytes, are those of the canonical form of exactly this result. `read` is
     what it says: without marks, and with what its tokens stand for. `steers`: somebody speaks to
-    the agent in it.
+    the agent in it. `findings` are the kinds of what was found in it, also of what was cut out.
     """
 
     result: JSON = {}
     read: JSON = {}
     steers: bool = False
+    findings: tuple[str, ...] = ()
     digest: str = ""
     size: int = 0
     label: Label
@@ -120,6 +121,7 @@ def admit(
         result=kept,
         read=read,
         steers=spoken,
+        findings=tuple(kinds_of(findings)),
         digest=sha256(delivered),
         size=len(delivered),
         label=label.join(tainted(seen)) if seen else label,

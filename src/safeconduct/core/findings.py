@@ -36,7 +36,7 @@ def beginnings(named: Iterable[str]) -> tuple[str, ...]:
     return tuple([name if "." in name else f"{name}." for name in named])
 
 
-def kinds(findings: Iterable[Finding]) -> list[str]:
+def kinds_of(findings: Iterable[Finding]) -> list[str]:
     """What was found, each kind once, in order."""
     return sorted({finding.kind for finding in findings})
 
@@ -60,7 +60,7 @@ def refusal(findings: Iterable[Finding], refused: Collection[str]) -> str | None
     """The reason why arguments in which this was found go to no tool, or not to the one that
     refuses these kinds and families.
     """
-    found = kinds(findings)
+    found = kinds_of(findings)
     if any(family(kind) == SECRET for kind in found):
         return "content-secret"
     return "content-category" if any(among(kind, refused) for kind in found) else None

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from safeconduct.core.findings import kinds
+from safeconduct.core.findings import kinds_of
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.record import label_value, places
 from safeconduct.core.recorded_input import (
@@ -87,7 +87,7 @@ MEMBERS: Final[dict[str, Callable[[Call, Facts], object]]] = {
     "labels": lambda _, facts: label_value(facts.gathered.task.labels),
     "provenance": places,
     "facts": lambda _, facts: facts.resolved,
-    "findings": lambda _, facts: kinds(facts.findings),
+    "findings": lambda _, facts: kinds_of(facts.findings),
     "now_ms": lambda _, facts: facts.gathered.now_ms,
 }
 """The members that every input has, and how each is built."""

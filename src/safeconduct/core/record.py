@@ -15,7 +15,7 @@ import msgspec
 from safeconduct.core.admit import Admitted
 from safeconduct.core.decide import NOTHING_AGAINST
 from safeconduct.core.evidence import objects
-from safeconduct.core.findings import kinds
+from safeconduct.core.findings import kinds_of
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.limits import spends, touches
 from safeconduct.core.masks import mask
@@ -117,7 +117,7 @@ def _enriched(call: Call, facts: Facts, mask_key: bytes) -> JSON:
             policy["masked"] = masked
     value: JSON = {"policy": policy, "provenance": places(call, facts), "facts": integers}
     if facts.findings:
-        value["findings"] = kinds(facts.findings)
+        value["findings"] = kinds_of(facts.findings)
     if facts.review is not None:
         value["review"] = msgspec.to_builtins(facts.review)
     if facts.failures:

@@ -6,7 +6,7 @@ from safeconduct.core.findings import (
     among,
     beginnings,
     family,
-    kinds,
+    kinds_of,
     refusal,
     steers,
     tainted,
@@ -25,7 +25,7 @@ def test_a_kind_has_a_family_and_is_named_by_either() -> None:
     assert among("pii.email", ["pii.email"])
     assert not among("pii.email", ["pii.card", "email"])
     assert beginnings(["pii", "pricing.list"]) == ("pii.", "pricing.list")
-    assert kinds(found("b.x", "a.x", "b.x")) == ["a.x", "b.x"]
+    assert kinds_of(found("b.x", "a.x", "b.x")) == ["a.x", "b.x"]
 
 
 @pytest.mark.parametrize(
