@@ -1,0 +1,1 @@
+"""Personal data by shape: check digits, structure, and the words beside a number."""

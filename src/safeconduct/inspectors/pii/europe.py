@@ -1,0 +1,321 @@
+"""Numbers that European states give to persons, as their publishers describe them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from safeconduct.inspectors.pii.checks import (
+    ALPHANUMERIC,
+    is_date,
+    is_ddmmyy,
+    is_yymmdd,
+    luhn,
+    mod11_10,
+    weighed,
+)
+from safeconduct.inspectors.pii.shape import national
+
+
+def _at_svnr(text: str) -> bool:
+    total = weighed(text, (3, 7, 9, 0, 5, 8, 4, 2, 1, 6))
+    month = int(text[6:8])
+    return total % 11 == int(text[3]) and text[0] != "0" and (month == 13 or is_ddmmyy(text[4:]))
+
+
+def _be_nrn(text: str) -> bool:
+    born = is_date(2000, int(text[2:4]) % 20 or 1, int(text[4:6]) or 1)
+    whole, check = int(text[:9]), int(text[9:])
+    return born and check in {97 - whole % 97, 97 - (2_000_000_000 + whole) % 97}
+
+
+def _bg_egn(text: str) -> bool:
+    total = weighed(text, (2, 4, 8, 5, 10, 9, 7, 3, 6))
+    month = int(text[2:4])
+    return (
+        month // 20 < 3
+        and is_date(2000, month % 20, int(text[4:6]))
+        and (total % 11 % 10 == int(text[9]))
+    )
+
+
+def _ch_ahv(text: str) -> bool:
+    return weighed(text, (1, 3) * 6 + (1,)) % 10 == 0
+
+
+def _cz_rc(text: str) -> bool:
+    month = int(text[2:4]) % 50
+    born = is_date(2000 + int(text[:2]), month - 20 if month > 20 else month, int(text[4:6]))
+    return born and (int(text) % 11 == 0 or (int(text[:9]) % 11 == 10 and text[9] == "0"))
+
+
+def _de_steuer_id(text: str) -> bool:
+    most = Counter(text[:10]).most_common(2)
+    return text[0] != "0" and most[0][1] in {2, 3} and most[1][1] == 1 and mod11_10(text)
+
+
+def _de_rvnr(text: str) -> bool:
+    day = int(text[2:4]) - 50 if int(text[2:4]) > 31 else int(text[2:4])
+    letter = f"{ALPHANUMERIC[text[8]] - 9:02}"
+    total = sum(
+        sum(map(int, str(int(one) * weight)))
+        for one, weight in zip(
+            text[:8] + letter + text[9:11], (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1), strict=True
+        )
+    )
+    return 1 <= day <= 31 and 1 <= int(text[4:6]) <= 12 and total % 10 == int(text[11])
+
+
+def _dk_cpr(text: str) -> bool:
+    return is_ddmmyy(text)
+
+
+def _ee_ik(text: str) -> bool:
+    """Estonia and Lithuania."""
+    rest = weighed(text, (1, 2, 3, 4, 5, 6, 7, 8, 9, 1)) % 11
+    if rest == 10:
+        rest = weighed(text, (3, 4, 5, 6, 7, 8, 9, 1, 2, 3)) % 11 % 10
+    return text[0] in "123456" and is_yymmdd(text[1:]) and rest == int(text[10])
+
+
+_DNI: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
+
+
+def _es_dni(text: str) -> bool:
+    return text[8] == _DNI[int(text[:8]) % 23] and not _is_day(text)
+
+
+def _es_nie(text: str) -> bool:
+    return text[8] == _DNI[int(f"{'XYZ'.index(text[0])}{text[1:8]}") % 23]
+
+
+def _is_day(text: str) -> bool:
+    return text[:2] in {"19", "20"} and is_date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+def _fi_hetu(text: str) -> bool:
+    number = text[:6] + text[-4:-1]
+    return is_ddmmyy(text) and text[-1] == "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(number) % 31]
+
+
+def _fr_nir(text: str) -> bool:
+    whole = int(text[:13].replace("2A", "19").replace("2B", "18"))
+    month = int(text[3:5])
+    return (1 <= month <= 12 or 20 <= month <= 42 or month >= 50) and (
+        97 - whole % 97 == int(text[13:])
+    )
+
+
+def _gb_nhs(text: str) -> bool:
+    check = 11 - weighed(text, range(10, 1, -1)) % 11
+    return check % 11 == int(text[9]) and check != 10 and len(set(text)) > 1
+
+
+def _gb_nino(text: str) -> bool:
+    return text[:2] not in {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}
+
+
+def _gr_amka(text: str) -> bool:
+    return is_ddmmyy(text) and luhn(text)
+
+
+_CF_ODD: Final = dict(
+    zip(
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        (
+            *(1, 0, 5, 7, 9, 13, 15, 17, 19, 21),
+            *(1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25),
+            *(24, 23),
+        ),
+        strict=True,
+    )
+)
+
+
+def _it_cf(text: str) -> bool:
+    even = sum(ALPHANUMERIC[one] - (10 if one.isalpha() else 0) for one in text[1:15:2])
+    total = even + sum(_CF_ODD[one] for one in text[0:15:2])
+    return total % 26 == ALPHANUMERIC[text[15]] - 10
+
+
+def _ie_pps(text: str) -> bool:
+    total = weighed(text, range(8, 1, -1))
+    if text[8:] and text[8] not in "TWX":
+        total += 9 * (ALPHANUMERIC[text[8]] - 9)
+    return "WABCDEFGHIJKLMNOPQRSTUV"[total % 23] == text[7]
+
+
+def _lv_pk(text: str) -> bool:
+    check = (1 + weighed(text, (10, 5, 8, 4, 2, 1, 6, 3, 7, 9))) % 11 % 10
+    return text[:2] == "32" or (is_ddmmyy(text) and check == int(text[10]))
+
+
+def _nl_bsn(text: str) -> bool:
+    return weighed(text, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0 and len(set(text)) > 1
+
+
+def _no_fnr(text: str) -> bool:
+    first = weighed(text, (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)) % 11
+    second = weighed(text, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11
+    # D numbers have 40 more in the day.
+    day = f"{(int(text[:2]) - 40) % 100 if text[0] > '3' else int(text[:2]):02}"
+    return first == second == 0 and is_ddmmyy(day + text[2:6])
+
+
+def _pl_pesel(text: str) -> bool:
+    total = weighed(text, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1))
+    return total % 10 == 0 and is_date(2000 + int(text[:2]), int(text[2:4]) % 20, int(text[4:6]))
+
+
+def pt_nif(text: str) -> bool:
+    """Also of businesses."""
+    check = 11 - weighed(text, range(9, 1, -1)) % 11
+    return (0 if check > 9 else check) == int(text[8])
+
+
+def _ro_cnp(text: str) -> bool:
+    check = weighed(text, (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)) % 11
+    return is_yymmdd(text[1:]) and (1 if check == 10 else check) == int(text[12])
+
+
+def _ru_snils(text: str) -> bool:
+    return weighed(text, range(9, 0, -1)) % 101 % 100 == int(text[9:])
+
+
+def _se_pnr(text: str) -> bool:
+    number = text[-10:]
+    day = int(number[4:6])
+    born = is_date(2000 + int(number[:2]), int(number[2:4]), day - 60 if day > 60 else day)
+    return born and luhn(number)
+
+
+def _si_emso(text: str) -> bool:
+    """Slovenia and its neighbours."""
+    check = 11 - weighed(text, (7, 6, 5, 4, 3, 2) * 2) % 11
+    return (0 if check > 9 else check) == int(text[12]) and is_ddmmyy(text[:4] + text[5:7])
+
+
+def _ua_rnokpp(text: str) -> bool:
+    return weighed(text, (-1, 5, 7, 9, 4, 6, 10, 5, 7)) % 11 % 10 == int(text[9])
+
+
+SHAPES: Final = (
+    national(
+        "AT Sozialversicherungsnummer",
+        r"\d{4}[ -]?\d{6}",
+        _at_svnr,
+        "svnr",
+        "sv",
+        "ecard",
+        r"sozialversicherung\w*",
+        r"versicherung\w*",
+        "social security",
+        "insurance",
+    ),
+    national(
+        "BE rijksregisternummer",
+        r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{6}[ -]?\d{3}[ .-]?\d{2}",
+        _be_nrn,
+    ),
+    national("BG ЕГН", r"\d{10}", _bg_egn, "egn", "егн", "civil number"),
+    national("CH AHV-Nummer", r"756\.?\d{4}\.?\d{4}\.?\d{2}|756 \d{4} \d{4} \d{2}", _ch_ahv),
+    national("CZ, SK rodné číslo", r"\d{6}/\d{4}", _cz_rc),
+    national(
+        "CZ, SK rodné číslo, bare",
+        r"\d{10}",
+        _cz_rc,
+        "rc",
+        "rodné číslo",
+        "rodne cislo",
+        "birth number",
+    ),
+    national("DE Steuer-ID", r"[1-9]\d(?: \d{3}){3}", _de_steuer_id),
+    national(
+        "DE Steuer-ID, bare",
+        r"[1-9]\d{10}",
+        _de_steuer_id,
+        "steuer id",
+        "steuerid",
+        "idnr",
+        "tin",
+        r"steuer\w*",
+        "tax id",
+        "tax number",
+        "taxid",
+        "tax identification",
+        "identifikationsnummer",
+    ),
+    national("DE Rentenversicherungsnummer", r"\d{2} ?\d{6} ?[A-Z] ?\d{3}", _de_rvnr),
+    national(
+        "DK CPR-nummer",
+        r"\d{6}[ -]?\d{4}",
+        _dk_cpr,
+        "cpr",
+        r"cpr\w*",
+        "personnummer",
+        r"personnummer\w*",
+        "civil registration",
+    ),
+    national(
+        "EE isikukood, LT asmens kodas",
+        r"[1-6]\d{10}",
+        _ee_ik,
+        "isikukood",
+        "asmens kodas",
+        "ik",
+        "personal code",
+        "personal id",
+    ),
+    national("ES DNI", r"\d{8}[ -]?[A-HJ-NP-TV-Z]|\d{2}\.\d{3}\.\d{3}-?[A-HJ-NP-TV-Z]", _es_dni),
+    national("ES NIE", r"[XYZ][ -]?\d{7}[ -]?[A-HJ-NP-TV-Z]", _es_nie),
+    national("FI henkilötunnus", r"\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y]", _fi_hetu),
+    national("FR NIR", r"[1-4] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", _fr_nir),
+    national(
+        "GB National Insurance number",
+        r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:\d{6}|(?: ?\d{2}){3}) ?[A-D]",
+        _gb_nino,
+    ),
+    national(
+        "GB NHS number", r"\d{3}[ -]?\d{3}[ -]?\d{4}", _gb_nhs, "nhs", "patient", "health service"
+    ),
+    national("GR AMKA", r"\d{11}", _gr_amka, "amka", "αμκα"),
+    national("HR OIB", r"\d{11}", mod11_10, "oib", "osobni identifikacijski broj"),
+    national(
+        "IE PPS number", r"\d{7}[A-W][A-ITWX]?", _ie_pps, "pps", "ppsn", "personal public service"
+    ),
+    national(
+        "IT codice fiscale",
+        r"[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]",
+        _it_cf,
+    ),
+    national("LV personas kods", r"\d{6}-\d{5}", _lv_pk, "personas kods", "pk", "personal code"),
+    national(
+        "NL burgerservicenummer",
+        r"\d{9}|\d{4}[. ]\d{2}[. ]\d{3}|\d{3}[. ]\d{3}[. ]\d{3}",
+        _nl_bsn,
+        "bsn",
+        r"burgerservice\w*",
+        "sofi",
+        r"sofi\w*",
+        "citizen service",
+    ),
+    national("NO fødselsnummer", r"\d{6} ?\d{5}", _no_fnr),
+    national("PL PESEL", r"\d{11}", _pl_pesel, "pesel"),
+    national("PT NIF", r"\d{9}|\d{3} \d{3} \d{3}", pt_nif, "nif", "contribuinte", "tax", "fiscal"),
+    national("RO CNP", r"[1-8]\d{12}", _ro_cnp, "cnp", "cod numeric personal"),
+    national("RU СНИЛС", r"\d{3}-\d{3}-\d{3} \d{2}", _ru_snils),
+    national(
+        "SE personnummer",
+        r"(?:19|20)?\d{6}[-+]?\d{4}",
+        _se_pnr,
+        r"personnummer\w*",
+        "pnr",
+        r"personnr\w*",
+        "samordningsnummer",
+        "personal number",
+        "personal identity",
+        "personal id",
+    ),
+    national("SI EMŠO", r"\d{13}", _si_emso, "emso", "emšo", "jmbg", "maticni broj"),
+    national("UA РНОКПП", r"\d{10}", _ua_rnokpp, "рнокпп", "rnokpp", "ipn", "іпн", "tax"),
+)

@@ -1,0 +1,105 @@
+"""Texts as a reader sees them: one way of writing digits, spaces and dashes, nothing unseen, and,
+where asked, no markup. What is found there is placed in the text as it was.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable
+from html import unescape
+from itertools import accumulate
+from typing import Final
+
+
+def _written() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for char in map(chr, range(128, sys.maxunicode + 1)):
+        category = unicodedata.category(char)
+        if category == "Nd":
+            found[char] = str(unicodedata.decimal(char))
+        elif category == "Zs":
+            found[char] = " "
+        elif category == "Pd":
+            found[char] = "-"
+        elif category == "Cf":
+            found[char] = ""
+        elif "\uff01" <= char <= "\uff5e":
+            found[char] = chr(ord(char) - 0xFEE0)
+    return {**found, "\u2212": "-", "\u2043": "-", "\u00b7": "."}
+
+
+_WRITTEN: Final = _written()
+FOREIGN: Final = "|".join(one.encode().decode("latin-1") for one in _WRITTEN)
+"""What is written otherwise, as a pattern over UTF-8."""
+_FOREIGN: Final = re.compile(f"[{''.join(map(re.escape, _WRITTEN))}]")
+
+_INLINE: Final = (
+    "a|abbr|b|bdi|bdo|big|code|data|em|font|i|ins|kbd|mark|nobr|s|samp|small|span|strong|sub|sup|"
+    "tt|u|var|wbr"
+)
+_MARKUP: Final = re.compile(
+    rf"<!--[^<>\x00]*>|</?(?P<inline>{_INLINE})(?:[\s/][^<>\x00]*)?>|</?[a-z][^<>\x00]*>"
+    r"|(?P<character>&(?:#[0-9]{1,6}|#x[0-9a-f]{1,5}|[a-z]{2,12});)|(?P<stars>\*+)",
+    re.IGNORECASE,
+)
+SPLIT: Final = r"[0-9](?:<|&[#A-Za-z]|\*)|[>;*][0-9]"
+"""What tells that markup may split a number."""
+
+
+class Folded:
+    """A text after some replacements, and where its characters were before."""
+
+    __slots__ = ("_ends", "_shifts", "text")
+
+    def __init__(self, text: str, ends: list[int], shifts: list[int]) -> None:
+        self.text = text
+        self._ends = ends
+        self._shifts = shifts
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where it was before, from a character to the one after the last."""
+        return self._before(start), self._before(end - 1) + 1
+
+    def _before(self, at: int) -> int:
+        after = bisect_right(self._ends, at)
+        return at + (self._shifts[after - 1] if after else 0)
+
+
+def folded(text: str) -> Folded:
+    """Digits, spaces and dashes of all scripts as ASCII has them; nothing that is not seen."""
+    if text.isascii():
+        return Folded(text, [], [])
+    return _replaced(text, _FOREIGN, lambda found: _WRITTEN[found[0]])
+
+
+def unmarked(text: str) -> Folded:
+    """Without the tags, character references and stars that may split a number."""
+    return _replaced(text, _MARKUP, _unmarked)
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    if found["character"]:
+        return _FOREIGN.sub(lambda one: _WRITTEN[one[0]], unescape(found[0]))[:1]
+    return "" if found["inline"] or found["stars"] or found[0].startswith("<!") else "\n"
+
+
+def _replaced(
+    text: str, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str]
+) -> Folded:
+    parts: list[str] = []
+    ends: list[int] = []
+    lost: list[int] = []
+    done = length = 0
+    for found in pattern.finditer(text):
+        new = replacement(found)
+        length += found.start() - done + len(new)
+        parts += [text[done : found.start()], new]
+        done = found.end()
+        if len(new) != done - found.start():
+            ends.append(length)
+            lost.append(done - found.start() - len(new))
+    parts.append(text[done:])
+    return Folded("".join(parts), ends, list(accumulate(lost)))

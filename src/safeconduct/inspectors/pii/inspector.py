@@ -1,0 +1,277 @@
+"""Finds personal data in what passes."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property
+from itertools import accumulate
+from typing import Final
+
+from safeconduct.core.model import Finding
+from safeconduct.inspectors.patterns import any_of, ascii_only, compiled
+from safeconduct.inspectors.pii import (
+    americas,
+    contacts,
+    europe,
+    payments,
+    phones,
+    records,
+    vat,
+    world,
+)
+from safeconduct.inspectors.pii.context import Placed, Words, placed, said, sign
+from safeconduct.inspectors.pii.folding import FOREIGN, SPLIT, folded, unmarked
+from safeconduct.inspectors.pii.shape import Place, Shape
+from safeconduct.inspectors.texts import in_json
+
+OFF: Final = frozenset({"pii.ip", "pii.mac"})
+"""Kinds that are looked for only where they are named: most tools are full of them."""
+
+
+def every_shape(region: str | None) -> tuple[Shape, ...]:
+    """All that is known, the first of two that are written alike before the second."""
+    return (
+        *payments.SHAPES,
+        *contacts.SHAPES,
+        *americas.SHAPES,
+        *europe.SHAPES,
+        *world.SHAPES,
+        *vat.SHAPES,
+        *phones.shapes(region),
+        *records.SHAPES,
+    )
+
+
+KINDS: Final = tuple(dict.fromkeys(shape.kind for shape in every_shape(None)))
+"""All kinds."""
+
+_FOREIGN: Final = any_of([FOREIGN])
+_SPLIT: Final = any_of([SPLIT])
+_CONTROL: Final = re.compile(rb"\\u00[01][0-9a-f]")
+_MAX_CONTEXTS: Final = 4096
+_MASK: Final = "\1"
+_ESCAPES: Final = (b"\\\\", b'\\"', b"\\n", b"\\t", b"\\r", b"\\b", b"\\f")
+
+
+class PiiInspector:
+    """Reports personal data in strings and keys of a JSON value (`safeconduct.ports.Inspector`).
+
+    Of two findings of which one holds the other, the larger is reported. What is left after a
+    redaction holds none.
+    """
+
+    def __init__(self, *, region: str | None = None, kinds: Collection[str] = ()) -> None:
+        """`region` (ISO 3166-1 alpha-2) is where numbers without a country code are dialled;
+        `kinds` are the only ones that are looked for, all but `OFF` where none is named.
+
+        Raises ValueError on a kind that there is not.
+        """
+        if unknown := sorted(set(kinds) - set(KINDS)):
+            raise ValueError(f"no such kind of personal data: {', '.join(unknown)}")
+        wanted = set(kinds) or set(KINDS) - OFF
+        shapes = [shape for shape in every_shape(region) if shape.kind in wanted]
+        self._known = [_Known(order, shape) for order, shape in enumerate(shapes)]
+        self._signs = any_of([shape.pattern for shape in shapes])
+        self._said = list(dict.fromkeys(shape.words for shape in shapes if shape.words))
+        self._words = any_of([sign(words) for words in self._said])
+
+    def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
+        """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
+        data = data or in_json(value)
+        known = self._known if data is None else self._seen(data)
+        return tuple(_Search(value, known).findings()) if known else ()
+
+    def _seen(self, data: bytes) -> list[_Known]:
+        """What may be there, by a look at a value's JSON alone."""
+        data = _unescaped(data)
+        if not data.isascii() and _FOREIGN(data):
+            data = folded(data.decode()).text.encode()
+        looked = self._valid(data)
+        if _SPLIT(data):
+            looked |= self._valid(unmarked(data.decode()).text.encode())
+        return [self._known[at] for at in sorted(looked)]
+
+    def _valid(self, data: bytes) -> set[int]:
+        seen = [self._known[at] for at in self._signs(data)]
+        if any(one.words for one in seen):
+            spoken = {self._said[at] for at in self._words(data)}
+            seen = [one for one in seen if not one.words or one.words in spoken]
+        if not seen:
+            return set()
+        text = data.decode()
+        plain = ascii_only(text)
+        return {one.order for one in seen if any(one.places(text, plain))}
+
+
+def _unescaped(data: bytes) -> bytes:
+    """JSON without its escapes, for these may end with a letter or a digit; each is as long."""
+    if b"\\" in data:
+        for escape in _ESCAPES:
+            data = data.replace(escape, b"  ")
+        data = _CONTROL.sub(b"      ", data)
+    return data
+
+
+class _Known:
+    """A shape that is ready to be looked for."""
+
+    __slots__ = ("_check", "_contexts", "_said", "_search", "kind", "order", "sign", "words")
+
+    def __init__(self, order: int, shape: Shape) -> None:
+        self.order = order
+        self.kind = shape.kind
+        self.words = shape.words
+        self.sign = compiled(sign(shape.words)).search
+        self._said = said(shape.words).search
+        self._contexts: dict[str, bool] = {}
+        self._check = shape.check
+        self._search = compiled(shape.pattern).search
+
+    def is_said(self, context: str) -> bool:
+        """Whether one of its words is."""
+        said = self._contexts.get(context)
+        if said is None:
+            if len(self._contexts) >= _MAX_CONTEXTS:
+                self._contexts.clear()
+            said = self._contexts[context] = bool(self._said(context))
+        return said
+
+    def places(
+        self,
+        text: str,
+        plain: bytes,
+        near: Callable[[int, int], str] | None = None,
+        within: Place | None = None,
+    ) -> Iterator[Place | None]:
+        """Where it is; None for a place that only looks like it. `plain` is the text in ASCII,
+        `near` tells what stands near a place.
+        """
+        at, last = within or (0, len(plain))
+        while match := self._search(plain, at, last):
+            start, end = match.span()
+            if near and self.words and not self.is_said(near(start, end)):
+                at = end
+                continue
+            place = self._check(text, start, end)
+            yield place
+            at = place[1] if place else end if plain[start:end].isalnum() else start + 1
+
+
+_Found = tuple[int, int, int, _Known]
+"""From where to where, the end negative, and what it is; the largest of what lies in each other
+stands first."""
+
+
+class _Search:
+    """One search for what may be there, in all texts of a value as one."""
+
+    def __init__(self, value: object, known: Iterable[_Known]) -> None:
+        self._texts = placed(value)
+        self._starts = [0, *accumulate(len(one.text) + 1 for one in self._texts)]
+        self._joined = "\0".join([one.text for one in self._texts])
+        self._ascii = self._joined.isascii()
+        self._plain = [one for one in known if not one.words]
+        self._worded = [one for one in known if one.words]
+        self._found: list[_Found] = []
+        self._near: dict[int, tuple[Words, str]] = {}
+
+    def findings(self) -> Iterator[Finding]:
+        view = folded(self._joined)
+        text = self._looked(view.text, view.place)
+        if _SPLIT(ascii_only(text)):
+            self._ascii = False  # places are not those of the texts
+            inner = unmarked(text)
+            self._looked(inner.text, lambda start, end: view.place(*inner.place(start, end)))
+        done = 0
+        for start, back, _, known in sorted(self._found, key=lambda one: one[:3]):
+            if -back > done:
+                done = -back
+                at = self._index(start)
+                base = self._starts[at]
+                yield Finding(known.kind, self._texts[at].path, start - base, done - base)
+
+    def _looked(self, text: str, place: Callable[[int, int], Place]) -> str:
+        """The text without what is found in it. What is gone may have hidden something."""
+
+        def near(start: int, end: int) -> str:
+            return self._context(*place(start, end))
+
+        for group in (self._plain, self._worded):
+            known = group
+            while known:
+                plain = ascii_only(text)
+                places: list[Place] = []
+                again: list[_Known] = []
+                for one in known:
+                    there = [
+                        found
+                        for within in self._spots(one, plain)
+                        for found in one.places(text, plain, near, within)
+                    ]
+                    if None in there:
+                        again.append(one)
+                    for start, end in filter(None, there):
+                        places.append((start, end))
+                        first, last = place(start, end)
+                        self._found.append((first, -last, one.order, one))
+                text = _masked(text, places)
+                known = again if places else []
+            self._near.clear()
+        return text
+
+    def _spots(self, one: _Known, plain: bytes) -> Iterator[Place]:
+        """Where a shape may be: with words, in texts in which or around which one of them is."""
+        if not one.words or not self._ascii:
+            yield 0, len(plain)
+            return
+        spots = {at for names, found in self._around.items() if one.is_said(names) for at in found}
+        at = 0
+        while match := one.sign(plain, at):
+            index = self._index(match.start())
+            # A sign may begin with what divides texts.
+            spots |= {index, self._index(match.end() - 1)}
+            at = self._starts[index + 1]
+        for index in sorted(spots):
+            yield self._starts[index], self._starts[index + 1] - 1
+
+    @cached_property
+    def _around(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at, one in enumerate(self._texts):
+            found.setdefault(one.around(), []).append(at)
+        return found
+
+    def _context(self, start: int, end: int) -> str:
+        at = self._index(start)
+        base = self._starts[at]
+        one = self._texts[at]
+        if end - start == len(one.text):
+            return one.around()
+        if at not in self._near:
+            self._near[at] = Words(self._rest(at, one)), one.around()
+        words, keys = self._near[at]
+        return f"{words.near(start - base)} | {keys}"
+
+    def _rest(self, at: int, one: Placed) -> str:
+        """A text without what was found in it."""
+        base, end = self._starts[at], self._starts[at + 1]
+        inside = [
+            (start - base, -back - base) for start, back, *_ in self._found if base <= start < end
+        ]
+        return _masked(one.text, inside)
+
+    def _index(self, start: int) -> int:
+        return bisect_right(self._starts, start) - 1
+
+
+def _masked(text: str, places: Iterable[Place]) -> str:
+    parts: list[str] = []
+    done = 0
+    for start, end in sorted(places):
+        if end > done:
+            begin = max(start, done)
+            parts += [text[done:begin], _MASK * (end - begin)]
+            done = end
+    return "".join([*parts, text[done:]])

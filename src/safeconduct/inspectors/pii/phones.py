@@ -1,0 +1,133 @@
+"""Telephone numbers, by the numbering plans that libphonenumber keeps."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import phonenumbers
+from phonenumbers import NumberParseException
+
+from safeconduct.inspectors.pii.shape import Check, Place, Shape, goes_before, in_words
+
+TRUNK: Final = ("GB", "DE", "FR", "NL", "AU", "JP", "CH", "AT", "BE", "SE", "IE", "ZA", "IN", "TR")
+"""Where a number in groups that begins with its 0 is believed, with no word beside it."""
+SPOKEN: Final = (
+    *TRUNK, "US", "IT", "ES", "BR", "MX", "CN", "KR", "PL", "PT", "DK", "NO", "FI", "NZ", "SG", "HK",
+    "IL", "CZ", "GR", "HU", "RO", "UA", "RU", "ID", "MY", "PH", "AR",
+)  # fmt: skip
+"""Where a number is believed beside a word for telephones."""
+
+WORDS: Final = (
+    "phone", "phones", "telephone", r"telephon\w*", r"telefon\w*", r"téléphone\w*", "teléfono",
+    "telefoon", "telefone", "telefono", "tel", "mobile", "mobil", r"mobiltelefon\w*", "mobiel",
+    "móvil", "movil", "celular", "cellulare", "cell", "cellphone", "portable", "handy",
+    r"handynummer\w*", "fax", "call", "called", "calling", "calls", "dial", "ring", "rang",
+    "sms", "whatsapp", "hotline", "voicemail", "pager",
+    "landline", "gsm", "msisdn", r"rufnummer\w*", "anrufen", "appeler", "llamar", "llame",
+    "chiamare", "bellen", "ligue", "电话", "手机", "電話", "携帯", "전화", "телефон", "тел", "هاتف",
+)  # fmt: skip
+LOOSE_WORDS: Final = (*WORDS, "text", "signal", "reach", "reached", "contact")
+
+_OTHER: Final = re.compile(
+    r"(?:19|20)\d\d[-./ ]?[01]\d[-./ ]?[0-3]\d(?!\d)"
+    r"|[0-3]?\d([-./])[0-3]?\d\1(?:19|20)?\d\d(?![-./]?\d)"
+    r"|[0-3]\d[01]\d{3}[ -]\d{4,5}$|\d{1,3}(?:\.\d{3}){2}(?!\d)"
+)
+"""Dates, what begins with the day of a birth, and groups of thousands."""
+_CUT: Final = re.compile(r"[ .()/-]+\d+$")
+_GROUP_BEFORE: Final = re.compile(r"\d[ .-]")
+_SPLIT: Final = re.compile(r"\d[ .()/-]+(?=\d)")
+_MIN_DIGITS: Final = 7
+
+
+@lru_cache(maxsize=4096)
+def _is_number(text: str, regions: tuple[str, ...]) -> bool:
+    """Whether a numbering plan has it, that of a country code or of one of the regions."""
+    for region in regions:
+        try:
+            number = phonenumbers.parse(text, region or None)
+        except NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return True
+        if not region and _SPLIT.search(text) and phonenumbers.is_possible_number(number):
+            return True  # Examples and new ranges are in no plan; written so it is a number.
+    return False
+
+
+def _longest(
+    text: str, start: int, end: int, regions: tuple[str, ...], fewest: int
+) -> Place | None:
+    """The number that begins there, without the groups behind it that are none of it."""
+    if text[max(start - 1, 0) : start].isalnum() or goes_before(text, start):
+        return None
+    if text[start] != "+" and _GROUP_BEFORE.match(text, max(start - 2, 0)):
+        return None
+    number = text[start:end]
+    while sum(map(str.isdigit, number)) >= fewest:
+        if not _OTHER.match(number) and _is_number(number, regions):
+            return start, start + len(number)
+        shorter = _CUT.sub("", number)
+        if shorter == number:
+            break
+        number = shorter
+    return None
+
+
+def _by(regions: tuple[str, ...], fewest: int = _MIN_DIGITS) -> Check:
+    def check(text: str, start: int, end: int) -> Place | None:
+        if text[end : end + 1].isalnum() and text[end] not in "xX":
+            return None
+        return _longest(text, start, end, regions, fewest)
+
+    return check
+
+
+def shapes(region: str | None) -> tuple[Shape, ...]:
+    """Numbers with their country's code; others by the plan of a region, or beside a word."""
+    own = (region,) if region else ()
+    more = r"(?:[ .()/-]{0,3}\d)"
+    gap = r"[ .()/-]{1,3}"
+    return (
+        Shape(
+            "pii.phone",
+            "with a country code",
+            rf"\+ ?\(?[1-9]{more}{{6,14}}",
+            _by(("",)),
+        ),
+        Shape(
+            "pii.phone",
+            "with 00 and a country code",
+            rf"\b00[ -]?[1-9]{more}{{7,14}}\b",
+            _by((region or "DE",), 10),
+        ),
+        Shape(
+            "pii.phone",
+            "of North America",
+            r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}[.-])[2-9]\d{2}[ .-]\d{4}\b",
+            _by((*own, "US")),
+        ),
+        Shape(
+            "pii.phone",
+            "in groups, with its 0",
+            rf"(?:\(0\d{{1,5}}\) ?\d{{2,9}}(?:{gap}\d{{2,5}}){{0,4}}"
+            rf"|\b0\d{{1,5}}{gap}\d{{5,9}}(?:{gap}\d{{1,5}})?|\b0\d{{2,5}}(?:{gap}\d{{2,5}}){{2,5}}"
+            rf"|\b0\d{gap}\d{{3,4}}(?:{gap}\d{{3,5}}){{1,2}}|\b0\d(?:{gap}\d\d){{4}})\b",
+            _by((*own, *TRUNK), 9),
+        ),
+        *(
+            Shape("pii.phone", name, in_words(pattern), _by(own))
+            for name, pattern in (("of the region, in groups", r"[1-9]\d{1,4}(?: \d{2,4}){2,4}"),)
+            if region
+        ),
+        Shape(
+            "pii.phone",
+            "in groups, beside a word",
+            rf"(?:\(\d{{1,5}}\) ?|\b\d{{1,5}}{gap})\d{{2,9}}(?:{gap}\d{{2,5}}){{0,4}}\b",
+            _by((*own, *SPOKEN)),
+            LOOSE_WORDS,
+        ),
+        Shape("pii.phone", "beside a word", r"\b\d{8,12}\b", _by((*own, *SPOKEN), 8), WORDS),
+    )

@@ -1,0 +1,77 @@
+"""How a kind of personal data is written, and what tells it from other text of that shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+Place = tuple[int, int]
+Check = Callable[[str, int, int], Place | None]
+"""Of a folded text and the place in it that has the shape: which place is the finding, if any."""
+
+
+class Shape(NamedTuple):
+    """One way of writing one kind.
+
+    `pattern` is read alike by RE2, over JSON, and by `re`, over texts; it has no look-around and a
+    bounded length, so that looking takes time in proportion to the text. Where there are `words`,
+    one of them has to stand near: in the text, in a key, in what the object says besides.
+    """
+
+    kind: str
+    name: str
+    pattern: str
+    check: Check
+    words: tuple[str, ...] = ()
+
+
+_SEPARATORS: Final = str.maketrans("", "", " .-/()")
+
+
+def compact(text: str) -> str:
+    """Without what groups digits, in capitals."""
+    return text.translate(_SEPARATORS).upper()
+
+
+def exact(valid: Callable[[str], bool]) -> Check:
+    """A check of all that has the shape, which must not be a part of a longer number."""
+
+    def check(text: str, start: int, end: int) -> Place | None:
+        if valid(compact(text[start:end])) and not is_part(text, start, end):
+            return start, end
+        return None
+
+    return check
+
+
+_NEAR: Final = 8
+_BEFORE: Final = re.compile(r".*(?:[0-9][.,:/+-]|[0-9a-f]{4}-)", re.DOTALL)
+_AFTER: Final = re.compile(r"[.,:/]?[0-9]|-[0-9a-f]{4}-|-[0-9]")
+
+
+def goes_before(text: str, start: int) -> bool:
+    """Whether a number began earlier, as a fraction, a version or a UUID does."""
+    return bool(_BEFORE.fullmatch(text, max(start - _NEAR, 0), start))
+
+
+def is_part(text: str, start: int, end: int) -> bool:
+    """Whether a number goes on on either side, also in groups divided by spaces where it has such
+    groups itself.
+    """
+    if _AFTER.match(text, end) or goes_before(text, start):
+        return True
+    return " " in text[start:end] and (
+        (text[end : end + 1] == " " and text[end + 1 : end + 2].isdigit())
+        or (text[start - 1 : start] == " " and text[max(start - 2, 0) : start - 1].isdigit())
+    )
+
+
+def in_words(pattern: str) -> str:
+    """A pattern that begins and ends with a letter or digit and stands by itself."""
+    return rf"\b(?:{pattern})\b"
+
+
+def national(name: str, pattern: str, valid: Callable[[str], bool], *words: str) -> Shape:
+    """A number that a state gives to a person."""
+    return Shape("pii.national-id", name, in_words(pattern), exact(valid), words)
