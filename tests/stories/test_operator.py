@@ -136,6 +136,24 @@ async def test_a_person_vouches_for_an_address_once(gateway: Installed) -> None:
     assert record["by"].startswith("uid:")
 
 
+async def test_a_person_lets_a_task_go_on_that_was_refused_too_often(gateway: Installed) -> None:
+    task = await gateway.task()
+    async with gateway.tools(task) as tools:
+        await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
+        said = [await sent(tools, "eve@evil.example", "yes") for _ in range(6)]
+        assert said == ["destination-not-allowed"] * 5 + ["loop-stopped"]
+        why = ("--why", "Eve is nobody; told Jane")
+        assert await gateway.operate("resume", task.task, *why) == (0, {"resumed": task.task})
+        assert await sent(tools, "eve@evil.example", "yes") == "destination-not-allowed"
+        code, error = await gateway.operate("resume", "t_0", *why)
+        assert code != 0
+        assert "no such task runs" in error
+    log = output.log_of(load(gateway.directory))
+    (record,) = [one for one in read(log, task=task.task) if one["kind"] == "resumption"]
+    assert record["why"] == why[1]
+    assert record["by"].startswith("uid:")
+
+
 async def test_a_revoked_task_does_nothing_more_and_the_record_explains_it(
     gateway: Installed,
 ) -> None:
