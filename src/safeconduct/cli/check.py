@@ -92,7 +92,7 @@ def _policy(config: Config) -> list[Problem]:
 
 def _rules(config: Config) -> list[Problem]:
     """Where the rules do not fit the manifests. Raises PolicyRefused where they are not usable."""
-    from safeconduct.inspectors.secrets import SHAPES
+    from safeconduct.inspectors.secrets import KINDS
     from safeconduct.policy.bundles.header import FILE
     from safeconduct.policy.fitting import known, undemandable, unheard
     from safeconduct.rooms import keeper
@@ -100,7 +100,7 @@ def _rules(config: Config) -> list[Problem]:
     kept = keeper(config, process="shared")
     policy = kept.start()
     kept.engine(policy)
-    there = known(config.manifests, config.root.upstreams, SHAPES)
+    there = known(config.manifests, config.root.upstreams, KINDS)
     header = policy.files[FILE].decode()
     where = Path(kept.where)
     return [

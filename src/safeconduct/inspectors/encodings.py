@@ -36,13 +36,13 @@ SIGN: Final = (
     rf"{_ASCII_IN_BASE64}{{5}}|(?:[^A-Za-z0-9+/_-]|^|\\[nrt]){_COMPRESSED}{{12}}"
     rf"|{_HEX_PAIR}{{10}}|(?i:1f8b08[0-9a-f]{{20}})"
     rf"|%[2-7][0-9A-Fa-f]|&#|&[a-z]+;|\\u00[2-7]"
-    r"|[0-9A-Za-z_][\xc4-\xf4]|[\x80-\xbf][0-9A-Za-z_]|\xc2\xad|\xef[\xbb\xbc\xbd]"
+    r"|[0-9A-Za-z_][\xc4-\xf4]|[\xc4-\xf4][\x80-\xbf]{1,3}[0-9A-Za-z_]|\xc2\xad|\xef[\xbb\xbc\xbd]"
     r"|\xf0[\x9d\x9f]|\xf3\xa0"
 )
 """What the JSON of a value has wherever a text in it may have an encoding (RE2, over bytes)."""
 
 _RUN: Final = compiled(
-    rf"({_ASCII_IN_BASE64}{{5,}}{_BASE64}*)|\b({_COMPRESSED}{{12,}})"
+    rf"({_ASCII_IN_BASE64}{{5,}}{_BASE64}{{0,3}})|\b({_COMPRESSED}{{12,}})"
     rf"|({_HEX_PAIR}{{10,}})|((?i:1f8b08[0-9a-f]{{20,}}))"
 )
 _IN_PLACE: Final = re.compile(
@@ -114,13 +114,11 @@ def in_one_line(text: str) -> View:
 def hidden(text: str) -> Iterator[tuple[str, int, int]]:
     """What stands in a text in base64 or hexadecimal, and from where to where that goes."""
     for found in _RUN.finditer(ascii_only(text)):
-        start, end = found.span()
-        group = next(index for index in range(1, 5) if found.start(index) >= 0)
-        start = found.start(group)
+        start, end = next(found.span(at) for at in range(1, 5) if found.start(at) >= 0)
+        inner = decoded(text[start:end], turned=False).texts[1:]
         while end < len(text) and text[end] == "=":
             end += 1
-        for inner in decoded(text[start:end], turned=False).texts[1:]:
-            yield inner, start, end
+        yield from ((one, start, end) for one in inner)
 
 
 def _character(run: str) -> str:

@@ -20,6 +20,7 @@ __all__ = ["Scan", "Shape"]
 
 _NONE: Final[frozenset[int]] = frozenset()
 _ENCODED: Final = compiled(SIGN)
+_MAX_ROUNDS: Final = 4
 _LINE_BREAK: Final = b"\\n"
 _INDENTED: Final = re.compile(rb"\\n[ \t>|]+")
 
@@ -58,7 +59,7 @@ class Scan:
         self._every = frozenset(range(len(self._shapes)))
         self._keyed = frozenset(at for at in self._every if self._shapes[at].shape.keyed)
         self._distinct = frozenset(at for at in self._every if self._shapes[at].shape.distinct)
-        self._signs = any_of([*[one.shape.sign for one in self._shapes], SIGN])
+        self._signs = any_of([one.shape.sign for one in self._shapes])
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
@@ -66,6 +67,23 @@ class Scan:
         if not any(hints):
             return ()
         texts = list(each_text(value))
+        found = self._found(texts, hints)
+        new = found
+        for _ in range(_MAX_ROUNDS):
+            # What was found is cut out, and what stood right beside it then stands by itself.
+            left = _without(texts, new)
+            new = {
+                one._replace(text=at)
+                for at, text in left.items()
+                for one in self._found([text], self._hints(in_json(text.text)))
+            }
+            if not new:
+                break
+            found |= new
+            texts = [left.get(at, text) for at, text in enumerate(texts)]
+        return tuple(self._reported(texts, found))
+
+    def _found(self, texts: Sequence[Text], hints: _Hints) -> set[_Found]:
         plain = [one.text for one in texts]
         found = set(self._matches(plain, hints.plain))
         found.update(self._members(texts, hints.plain & self._keyed))
@@ -73,20 +91,17 @@ class Scan:
         found.update(self._broken(plain, hints.broken, frozenset(found)))
         if hints.encoded:
             found.update(self._encoded(plain))
-        return tuple(self._reported(texts, found))
+        return found
 
     def _hints(self, data: bytes | None) -> _Hints:
         if data is None:
             return _Hints(self._every, self._distinct, self._distinct, encoded=True)
+        line = _in_one_line(data) if _LINE_BREAK in data else data
         plain = self._signs(data)
-        turned = self._signs(data[::-1]) if self._distinct else _NONE
-        broken = self._signs(_in_one_line(data)) if _LINE_BREAK in data else _NONE
-        return _Hints(
-            plain & self._every,
-            turned & self._distinct,
-            broken & self._distinct,
-            encoded=len(self._shapes) in plain | broken,
-        )
+        turned = self._distinct & self._signs(data[::-1]) if self._distinct else _NONE
+        broken = self._distinct & self._signs(line) if line is not data else _NONE
+        encoded = _sign(data, 0) >= 0 or (line is not data and _sign(line, 0) >= 0)
+        return _Hints(plain, turned, broken, encoded)
 
     def _matches(self, texts: Sequence[str], shapes: Iterable[int]) -> Iterator[_Found]:
         joined = Joined(texts)
@@ -158,9 +173,8 @@ class Scan:
 
     def _all(self, text: str) -> Iterator[tuple[int, int, int]]:
         for at in self._signs(in_utf8(text)):
-            if at in self._every:
-                for start, end in self._shapes[at].spans(text):
-                    yield at, start, end
+            for start, end in self._shapes[at].spans(text):
+                yield at, start, end
 
     def _reported(self, texts: Sequence[Text], found: Iterable[_Found]) -> Iterator[Finding]:
         ends: dict[tuple[int, str], int] = {}
@@ -171,6 +185,17 @@ class Scan:
             if end > ends.get(family, 0):
                 ends[family] = end
                 yield Finding(self._shapes[shape].shape.kind, texts[at].path, start, end)
+
+
+def _without(texts: Sequence[Text], found: Iterable[_Found]) -> dict[int, Text]:
+    """The texts in which something was found, with as many other characters in its place."""
+    left: dict[int, Text] = {}
+    for one in found:
+        text = left.get(one.text, texts[one.text])
+        length = one.end - one.start - 1
+        cut = text.text[: one.start] + "[" + " " * (length - 1) + "]" * (length > 0)
+        left[one.text] = text._replace(text=cut + text.text[one.end :])
+    return left
 
 
 def _sign(data: bytes, start: int) -> int:

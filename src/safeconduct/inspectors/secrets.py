@@ -1,74 +1,71 @@
-"""Finds credentials by their published shapes: an agent must never hold one.
+"""Finds credentials: an agent must never hold one.
 
-The shapes are the issuers' own documented prefixes. This is the looking, not the boundary: a secret
-without a shape passes, and keeping it away from agents is the broker's work.
+They are known by the formats that issuers document, by the words that stand before them, and by
+the places where protocols put them. This is the looking, not the boundary: a secret that nothing
+tells passes, and keeping it away from agents is the broker's work.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
-from safeconduct.core.model import Finding
-from safeconduct.inspectors.texts import Span, in_json, look
+from safeconduct.inspectors.assignments import ASSIGNMENTS
+from safeconduct.inspectors.issuers import NAMED, TOKENS, Named, Token
+from safeconduct.inspectors.protocols import PROTOCOLS
+from safeconduct.inspectors.scan import Scan
+from safeconduct.inspectors.secrecy import entropy, in_blob, is_identifier, mixed, stands_for
+from safeconduct.inspectors.shapes import Shape
 
-SHAPES: Final[dict[str, str]] = {
-    "secret.aws": r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
-    "secret.anthropic": r"\bsk-ant-[A-Za-z0-9_-]{20,}",
-    "secret.openai": r"\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{20,}",
-    "secret.github": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})",
-    "secret.gitlab": r"\bglpat-[A-Za-z0-9_-]{20,}",
-    "secret.slack": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
-    "secret.stripe": r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
-    "secret.google": r"\bAIza[A-Za-z0-9_-]{35,}",
-    # It begins where no character of its own stands before, which keeps the search linear, or right
-    # after a key.
-    "secret.jwt": r"(?:(?<![\w-])|(?<=PRIVATE KEY-----))eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}",
-    # The whole key: up to its end, or that of the text.
-    "secret.private-key": (
-        r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"
-        r"(?s:.)*?(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----|\Z)"
-    ),
-}
-
-_ANY: Final = re.compile("|".join(f"(?P<k{i}>{shape})" for i, shape in enumerate(SHAPES.values())))
-_KINDS: Final = {f"k{index}": kind for index, kind in enumerate(SHAPES)}
-_DASH: Final = re.compile(rb"-(?:(?<=sk-)|(?<=glpat-)|(?<=xox[abeoprs]-)|----BEGIN)").search
-_LINE: Final = re.compile(
-    rb"_(?:(?<=gh[pousr]_)|(?<=github_pat_)|(?<=k_live_)|(?<=k_test_))"
-).search
-_A: Final = re.compile(rb"A(?:KIA|SIA|Iza)").search
-_J: Final = re.compile(rb"J(?<=eyJ)").search
+_SEPARATOR: Final = r"""["'`\s\v\\]{0,4}(?:=>|:{1,3}=|:=>|\?=|\|\||[=:>,]=?)[\s\v"'`=\\]{0,6}"""
+_BETWEEN: Final = r"""(?:[\w .-]|\\[tnrf]|\\u00..)*(?:["'`\s\\]|\\[tnrf]|\\u00..)*[=:>,?|]"""
+"""What stands between a name and its value, in JSON."""
 
 
-class SecretInspector:
+def _token(one: Token) -> Shape:
+    def check(text: str, start: int, end: int) -> bool:
+        value = text[start:end]
+        if stands_for(value):
+            return False
+        return not one.weak or (entropy(value) >= one.weak and not in_blob(text, start, end))
+
+    return Shape(
+        f"secret.{one.issuer}", rf"\b{one.pattern}", one.sign, check, distinct=not one.weak
+    )
+
+
+def _named(one: Named) -> Shape:
+    def check(text: str, start: int, end: int) -> bool:
+        value = text[start:end]
+        return mixed(value) and not stands_for(value) and not is_identifier(text, start)
+
+    return Shape(
+        f"secret.{one.issuer}",
+        rf"(?i)(?:{one.name})[\w .\t-]{{0,20}}{_SEPARATOR}({one.value})(?:[^\w-]|$)",
+        rf"(?i:{one.name}){_BETWEEN}",
+        check,
+        keyed=True,
+    )
+
+
+def _shapes() -> Iterator[Shape]:
+    yield from map(_token, TOKENS)
+    yield from map(_named, NAMED)
+    yield from PROTOCOLS
+    yield from ASSIGNMENTS
+
+
+SHAPES: Final = tuple(_shapes())
+"""All of them; what is surer stands first."""
+
+KINDS: Final = tuple(dict.fromkeys(shape.kind for shape in SHAPES))
+
+
+class SecretInspector(Scan):
     """Reports credentials in the strings and keys of a JSON value (`safeconduct.ports.Inspector`).
 
     A credential in an object's key is reported at the key's place.
     """
 
-    def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
-        """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
-        data = data or in_json(value)
-        if data and not _may_hold(data):
-            return ()
-        return tuple(look(value, _spans))
-
-
-def _may_hold(data: bytes) -> bool:
-    """Whether there is a literal of any shape in a value's JSON, of characters that JSON never
-    escapes. Each is sought by that character of it which texts hold least often, and each character
-    by itself, which takes half as long as all at once: all that an agent reads is searched.
-    """
-    return bool(
-        (b"-" in data and _DASH(data))
-        or (b"_" in data and _LINE(data))
-        or (b"A" in data and _A(data))
-        or (b"J" in data and _J(data))
-    )
-
-
-def _spans(text: str) -> Iterator[Span]:
-    for match in _ANY.finditer(text):
-        yield _KINDS[str(match.lastgroup)], match.start(), match.end()
+    def __init__(self) -> None:
+        super().__init__(SHAPES)
