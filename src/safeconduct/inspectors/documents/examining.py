@@ -58,7 +58,7 @@ class DocumentExaminer:
             Unread: a document is damaged, encrypted, too large, or of a format that is known and
                 not read; a worker did not answer; or all of it took longer than `wall_s`.
         """
-        found = list(documents(value, self._limits))
+        found = documents(value, self._limits)
         if not found:
             return ()
         try:

@@ -11,6 +11,12 @@ from safeconduct.inspectors.documents.wire import Form, Question
 
 Path = tuple[str | int, ...]
 
+MIN_DOCUMENT: Final = 16
+"""Shorter strings hold no document."""
+
+MIN_FILE: Final = 24
+"""From how many characters on a string may have a file in base64 somewhere in it."""
+
 MIN_BASE64: Final = 512
 """From how many characters on a string that is base64 all through is taken for a file."""
 
@@ -26,17 +32,22 @@ class Found(NamedTuple):
 _BASE64: Final = r"A-Za-z0-9+/_\-"
 _LINES: Final = rf"[{_BASE64}]{{16,}}(?:\r?\n[ \t]?[{_BASE64}]{{4,}})*={{0,2}}"
 """As mails have it, in lines; what follows in a line after a space is no part of it."""
-_WHOLE: Final = re.compile(rf"[{_BASE64}]{{16}}[{_BASE64}\s]*={{0,2}}\s*").fullmatch
-_FILE: Final = re.compile(
-    # %PDF, PK, gzip, {\rtf, OLE, 7z, Rar!, bzip2, xz, <!do, <!DO, <htm, <HTM, BEGIN:VC
-    rf"(?<![{_BASE64}])(?:JVBERi|UEsDB|UEsFB|H4sI|e1xydG|0M8R4KGx|N3q8ry|UmFyIR|QlpoO|/Td6W|PCFkb2|"
-    rf"PCFET0|PGh0bW|PEhUTU|QkVHSU46Vk){_LINES}"
+_WHOLE: Final = re.compile(rf"[{_BASE64}\s]++={{0,2}}\s*+").fullmatch
+_FILES: Final = (
+    # %PDF, PK, PK, gzip, {\rtf, OLE, 7z, Rar!, bzip2, xz
+    *("JVBERi", "UEsDB", "UEsFB", "H4sI", "e1xydG", "0M8R4K", "N3q8ry", "UmFyIR", "QlpoO", "/Td6W"),
+    # <!do, <!DO, <htm, <HTM, BEGIN:V
+    *("PCFkb2", "PCFET0", "PGh0bW", "PEhUTU", "QkVHSU46Vk"),
 )
+"""How the beginning of a file is written in base64."""
+_FILE: Final = re.compile(rf"(?<![{_BASE64}])(?:{'|'.join(_FILES)}){_LINES}")
 _URL: Final = re.compile(
-    rf"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.-]+=[^;,\s]*)*(?:(;base64),((?:%2[bf]|%3d|[{_BASE64}])*={{0,2}})|,"
-    rf"([^\s\"'<>]*))",
+    # No more parameters, and no longer ones, than there are: so the search stays linear.
+    r"data:([\w.+-]{1,127}/[\w.+-]{1,127})?(?:;[\w.-]{1,32}=[^;,\s]{0,64}){0,4}"
+    rf"(?:(;base64),((?:%2[bf]|%3d|[{_BASE64}])*={{0,2}})|,([^\s\"'<>]*))",
     re.IGNORECASE,
 )
+_BYTES: Final = frozenset({"blob", "data"})
 _PICTURES: Final = ("image/", "audio/", "video/", "font/")
 _VECTOR: Final = "image/svg+xml"
 
@@ -49,56 +60,62 @@ _HEADER: Final = (
     r"content-[a-z-]+|delivered-to|x-[a-z-]+|dkim-signature|authentication-results)"
 )
 _MAIL: Final = re.compile(
-    rf"\s*(?:from \S+.*\n)?(?:{_HEADER}:.*\n(?:[ \t].*\n)*){{2,}}", re.IGNORECASE
+    rf"\s*(?:from \S.*\n)?(?:{_HEADER}:.*\n(?:[ \t].*\n)*){{2,}}", re.IGNORECASE
 )
 _CALENDAR: Final = re.compile(r"^BEGIN:V[A-Z]+\s*$", re.MULTILINE | re.IGNORECASE)
 _RICH: Final = "{\\rtf"
 _TEXTS: Final = ("text/html", "message/rfc822", "text/calendar", "text/rtf", "application/rtf")
 
 
-def documents(value: object, limits: Limits) -> Iterator[Found]:
+def documents(value: object, limits: Limits) -> list[Found]:
     """The documents in a JSON value, in order.
 
     Raises:
         Unread: one is too large, or there are too many.
         RecursionError: the value is nested too deeply.
     """
-    for count, found in enumerate(_documents(value, (), "")):
+    every: list[Found] = []
+    _gather(value, (), "", every)
+    if len(every) > limits.max_documents:
+        raise bomb(f"more than {limits.max_documents} documents in one value")
+    for found in every:
         question = found.question
         size = len(question.data) * (3 if question.form == "base64" else 4) // 4
         if size > limits.max_bytes:
             raise unreadable(f"larger than {limits.max_bytes} bytes")
-        if count >= limits.max_documents:
-            raise bomb(f"more than {limits.max_documents} documents in one value")
-        yield found
+    return every
 
 
-def _documents(value: object, path: Path, media: str) -> Iterator[Found]:
+def _gather(value: object, path: Path, media: str, every: list[Found]) -> None:
     """`media` is the type that the object around a string tells of it."""
     if isinstance(value, str):
-        for question in _questions(value, media):
-            yield Found(path, len(value), question)
+        if len(value) >= MIN_DOCUMENT:
+            every += [Found(path, len(value), one) for one in _questions(value, media)]
     elif isinstance(value, dict):
-        members = cast("dict[str, object]", value)
-        named = members.get("mimeType")
-        media = named.lower() if isinstance(named, str) else ""
-        for key, item in members.items():
-            inside = (*path, key)
-            if isinstance(item, str) and _is_blob(key, members):
-                if not _is_picture(media):
-                    yield Found(inside, len(item), Question("base64", media, item))
-            else:
-                yield from _documents(item, inside, media if key == "text" else "")
+        _members(cast("dict[str, object]", value), path, every)
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[object]", value)):
-            yield from _documents(item, (*path, index), media)
+            if not isinstance(item, str) or len(item) >= MIN_DOCUMENT:
+                _gather(item, (*path, index), media, every)
+
+
+def _members(members: dict[str, object], path: Path, every: list[Found]) -> None:
+    named = members.get("mimeType")
+    media = named.lower() if isinstance(named, str) else ""
+    for key, item in members.items():
+        if key in _BYTES and isinstance(item, str) and _is_blob(key, members):
+            if not _is_picture(media) or item.startswith(_FILES):
+                question = Question("base64", media, item)
+                every.append(Found((*path, key), len(item), question))
+        elif not isinstance(item, str) or len(item) >= MIN_DOCUMENT:
+            _gather(item, (*path, key), media if key == "text" else "", every)
 
 
 def _is_blob(key: str, members: dict[str, object]) -> bool:
     """The bytes of a resource, or of an image or audio block (MCP 2025-11-25, schema)."""
     if key == "blob":
         return "uri" in members
-    return key == "data" and members.get("type") in {"image", "audio"}
+    return members.get("type") in {"image", "audio"}
 
 
 def _is_picture(media: str) -> bool:
@@ -106,32 +123,34 @@ def _is_picture(media: str) -> bool:
 
 
 def _questions(text: str, media: str) -> Iterator[Question]:
-    if len(text) < MIN_DOCUMENT:
-        return
-    if "data:" in text or "DATA:" in text:
+    if "data:" in text.lower():
         for url in _URL.finditer(text):
             named = (url[1] or "").lower()
             if not _is_picture(named):
                 form: Form = "base64" if url[2] else "percent"
                 yield Question(form, named, url[3] if url[2] else url[4])
-    if len(text) >= MIN_BASE64 and _WHOLE(text):
+    if len(text) >= MIN_BASE64 and _is_base64(text):
         yield Question("base64", media, text)
         return
-    for file in _FILE.finditer(text):
-        yield Question("base64", "", file[0])
+    if len(text) >= MIN_FILE and any(beginning in text for beginning in _FILES):
+        for file in _FILE.finditer(text):
+            yield Question("base64", "", file[0])
     if _is_text_document(text, media):
         yield Question("text", media, text)
 
 
-MIN_DOCUMENT: Final = 16
-"""Shorter strings hold no document."""
+def _is_base64(text: str) -> bool:
+    """By its beginning and its end first: most strings are none, and large ones are files."""
+    return (
+        all(map(_WHOLE, (text[:64], text[-64:]))) and " " not in text[:256] and bool(_WHOLE(text))
+    )
 
 
 def _is_text_document(text: str, media: str) -> bool:
     return (
         media.startswith(_TEXTS)
         or ("<" in text and _MARKUP.search(text) is not None)
-        or _MAIL.match(text) is not None
-        or ("BEGIN:V" in text.upper() and _CALENDAR.search(text) is not None)
+        or ("\n" in text and _MAIL.match(text) is not None)
+        or ("begin:v" in text.lower() and _CALENDAR.search(text) is not None)
         or text.lstrip().startswith(_RICH)
     )

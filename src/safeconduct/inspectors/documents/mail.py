@@ -19,7 +19,7 @@ from safeconduct.inspectors.documents.texts import decoded
 from safeconduct.inspectors.documents.unpacking import Unpacked
 
 _HEADERS: Final = re.compile(
-    r"\s*(?:From \S+.*\n)?(?:(?:from|to|cc|bcc|subject|date|received|return-path|message-id|"
+    r"\s*(?:From \S.*\n)?(?:(?:from|to|cc|bcc|subject|date|received|return-path|message-id|"
     r"reply-to|sender|mime-version|content-[a-z-]+|delivered-to|x-[a-z-]+|dkim-signature|"
     r"authentication-results):.*\n(?:[ \t].*\n)*){2,}",
     re.IGNORECASE,

@@ -24,16 +24,18 @@ def test_blobs_of_resources_are_documents_and_pictures_and_sounds_are_none() -> 
     value = {
         "content": [
             {"type": "resource", "resource": resource},
-            {"type": "image", "data": PDF, "mimeType": "image/png"},
-            {"type": "audio", "data": PDF, "mimeType": "audio/wav"},
+            {"type": "image", "data": "iVBORw0KGgo", "mimeType": "image/png"},
+            {"type": "audio", "data": "UklGRiQAAABXQVZF", "mimeType": "audio/wav"},
             {"type": "image", "data": "AAAA", "mimeType": "image/svg+xml"},
             {"type": "image", "data": "AAAA"},
+            {"type": "image", "data": PDF, "mimeType": "image/png"},
         ]
     }
     assert found(value) == [
         (("content", 0, "resource", "blob"), 4, "base64", "application/pdf", 4),
         (("content", 3, "data"), 4, "base64", "image/svg+xml", 4),
         (("content", 4, "data"), 4, "base64", "", 4),
+        (("content", 5, "data"), len(PDF), "base64", "image/png", len(PDF)),
     ]
 
 
@@ -115,7 +117,7 @@ def test_a_resource_that_is_text_is_what_it_is_said_to_be() -> None:
 
 def test_what_is_too_large_or_too_much_is_refused() -> None:
     with pytest.raises(Unread, match=r"document\.unreadable"):
-        list(documents({"uri": "x:", "blob": "A" * 44}, Limits(max_bytes=32)))
+        documents({"uri": "x:", "blob": "A" * 44}, Limits(max_bytes=32))
     assert len(list(documents({"uri": "x:", "blob": "A" * 40}, Limits(max_bytes=32)))) == 1
     with pytest.raises(Unread, match=r"document\.bomb"):
-        list(documents(["<!-- one more comment -->"] * 3, Limits(max_documents=2)))
+        documents(["<!-- one more comment -->"] * 3, Limits(max_documents=2))
