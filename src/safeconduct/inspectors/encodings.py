@@ -10,6 +10,7 @@ reaches one of them is not looked through.
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -18,7 +19,7 @@ from urllib.parse import unquote
 
 from safeconduct.core.decoding import decoded
 from safeconduct.core.lookalikes import folded, unseen
-from safeconduct.inspectors.patterns import ascii_only, compiled
+from safeconduct.inspectors.patterns import ascii_only, compiled, in_utf8
 
 _MAX_DEPTH: Final = 4
 """How often what changes single characters is taken off, one inside of the other."""
@@ -32,7 +33,7 @@ one in eight is like that, so that five in a row are text, and begin where a byt
 _HEX_PAIR: Final = r"(?:(?:\\+x|0x)?(?:[2-7][0-9A-Fa-f]|0[9AaDd])(?:\\[nr]|[\s:,;-]){0,2})"
 _COMPRESSED: Final = f"(?:H4sI|eJ[w-z]|eN[o-r]|eA[E-H]|eF[4-7]){_BASE64}"
 
-SIGN: Final = (
+_SIGNS: Final = (
     rf"{_ASCII_IN_BASE64}{{5}}|(?:[^A-Za-z0-9+/_-]|^|\\[nrt]){_COMPRESSED}{{12}}"
     rf"|{_HEX_PAIR}{{10}}|(?i:1f8b08[0-9a-f]{{20}})"
     rf"|%[2-7][0-9A-Fa-f]|&#|&[a-z]+;|\\u00[2-7]"
@@ -41,6 +42,11 @@ SIGN: Final = (
 )
 """What the JSON of a value has wherever a text in it may have an encoding (RE2, over bytes)."""
 
+_SIGN: Final = compiled(_SIGNS)
+_BASE64_RUN: Final = 1
+_HEX_RUN: Final = 3
+_NO_DIGITS: Final = re.compile(r"0x|[^0-9A-Fa-f]+")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 _RUN: Final = compiled(
     rf"({_ASCII_IN_BASE64}{{5,}}{_BASE64}{{0,3}})|\b({_COMPRESSED}{{12,}})"
     rf"|({_HEX_PAIR}{{10,}})|((?i:1f8b08[0-9a-f]{{20,}}))"
@@ -114,11 +120,38 @@ def in_one_line(text: str) -> View:
 def hidden(text: str) -> Iterator[tuple[str, int, int]]:
     """What stands in a text in base64 or hexadecimal, and from where to where that goes."""
     for found in _RUN.finditer(ascii_only(text)):
-        start, end = next(found.span(at) for at in range(1, 5) if found.start(at) >= 0)
-        inner = decoded(text[start:end], turned=False).texts[1:]
+        at = next(at for at in range(1, 5) if found.start(at) >= 0)
+        start, end = found.span(at)
+        run = text[start:end]
         while end < len(text) and text[end] == "=":
             end += 1
-        yield from ((one, start, end) for one in inner)
+        if at == _BASE64_RUN:
+            inner = [_ascii(_octets(run))]
+        elif at == _HEX_RUN:
+            inner = [_ascii(bytes.fromhex(_NO_DIGITS.sub("", run)))]
+        else:
+            inner = list(decoded(run, turned=False).texts[1:])
+        for one in inner:
+            yield one, start, end
+            if _SIGN.search(in_utf8(one)):
+                yield from ((more, start, end) for more in decoded(one, turned=False).texts[1:])
+
+
+def encoded(data: bytes, start: int = 0) -> int:
+    """Where a sign of an encoding is in JSON, or in a text in UTF-8; -1 if there is none."""
+    found = _SIGN.search(data, start)
+    return found.start() if found else -1
+
+
+def _octets(run: str) -> bytes:
+    """Of base64 without padding, that may end in the middle of a byte."""
+    coded = run[: len(run) - (len(run) % 4 == 1)].translate(_URL_SAFE)
+    return a2b_base64(coded + "=" * (-len(coded) % 4))
+
+
+def _ascii(data: bytes) -> str:
+    """Text that was written in ASCII, also in two bytes a character."""
+    return data.replace(b"\0", b"").decode("ascii", "replace")
 
 
 def _character(run: str) -> str:

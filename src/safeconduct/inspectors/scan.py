@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.encodings import SIGN, View, hidden, in_one_line, shown
-from safeconduct.inspectors.patterns import any_of, compiled, in_utf8
+from safeconduct.inspectors.encodings import View, encoded, hidden, in_one_line, shown
+from safeconduct.inspectors.patterns import any_of, in_utf8
 from safeconduct.inspectors.shapes import Search, Shape
+from safeconduct.inspectors.spans import Spans
 from safeconduct.inspectors.texts import Joined, Text, each_text, in_json
 
 __all__ = ["Scan", "Shape"]
 
 _NONE: Final[frozenset[int]] = frozenset()
-_ENCODED: Final = compiled(SIGN)
+_NOTHING: Final = Spans([])
 _MAX_ROUNDS: Final = 4
 _LINE_BREAK: Final = b"\\n"
 _INDENTED: Final = re.compile(rb"\\n[ \t>|]+")
@@ -100,8 +101,8 @@ class Scan:
         plain = self._signs(data)
         turned = self._distinct & self._signs(data[::-1]) if self._distinct else _NONE
         broken = self._distinct & self._signs(line) if line is not data else _NONE
-        encoded = _sign(data, 0) >= 0 or (line is not data and _sign(line, 0) >= 0)
-        return _Hints(plain, turned, broken, encoded)
+        there = encoded(data) >= 0 or (line is not data and encoded(line) >= 0)
+        return _Hints(plain, turned, broken, there)
 
     def _matches(self, texts: Sequence[str], shapes: Iterable[int]) -> Iterator[_Found]:
         joined = Joined(texts)
@@ -134,32 +135,30 @@ class Scan:
         lines = [at for at, text in enumerate(texts) if "\n" in text] if shapes else []
         views = [in_one_line(texts[at]) for at in lines]
         joined = Joined([view.text for view in views])
+        covered = self._covered(found)
         for at in shapes:
             shape = self._shapes[at].unbounded
             for position in joined.holding(shape.first):
                 index, view = lines[position], views[position]
                 for start, end in shape.spans(view.text):
                     begin, until = view.place(start, end)
-                    one = _Found(index, begin, until, at)
-                    if until - begin > end - start and not self._meets(one, found):
-                        yield one
+                    there = covered.get((index, shape.family), _NOTHING)
+                    if until - begin > end - start and not there.meets(begin, until):
+                        yield _Found(index, begin, until, at)
 
-    def _meets(self, one: _Found, found: Iterable[_Found]) -> bool:
-        family = self._shapes[one.shape].family
-        return any(
-            one.text == other.text
-            and one.start < other.end
-            and other.start < one.end
-            and self._shapes[other.shape].family == family
-            for other in found
-        )
+    def _covered(self, found: Iterable[_Found]) -> dict[tuple[int, str], Spans]:
+        spans: dict[tuple[int, str], list[tuple[int, int]]] = {}
+        for one in found:
+            place = one.text, self._shapes[one.shape].family
+            spans.setdefault(place, []).append((one.start, one.end))
+        return {place: Spans(there) for place, there in spans.items()}
 
     def _encoded(self, texts: Sequence[str]) -> Iterator[_Found]:
         """What is encoded, in a line or in several."""
-        for index in Joined(texts, in_utf8).holding(_sign):
+        for index in Joined(texts, in_utf8).holding(encoded):
             yield from self._within(index, texts[index])
         lines = [(at, in_one_line(text)) for at, text in enumerate(texts) if "\n" in text]
-        for position in Joined([view.text for _, view in lines], in_utf8).holding(_sign):
+        for position in Joined([view.text for _, view in lines], in_utf8).holding(encoded):
             index, view = lines[position]
             yield from self._within(index, view)
 
@@ -189,18 +188,12 @@ class Scan:
 
 def _without(texts: Sequence[Text], found: Iterable[_Found]) -> dict[int, Text]:
     """The texts in which something was found, with as many other characters in its place."""
-    left: dict[int, Text] = {}
+    spans: dict[int, list[tuple[int, int]]] = {}
     for one in found:
-        text = left.get(one.text, texts[one.text])
-        length = one.end - one.start - 1
-        cut = text.text[: one.start] + "[" + " " * (length - 1) + "]" * (length > 0)
-        left[one.text] = text._replace(text=cut + text.text[one.end :])
-    return left
-
-
-def _sign(data: bytes, start: int) -> int:
-    match = _ENCODED.search(data, start)
-    return match.start() if match else -1
+        spans.setdefault(one.text, []).append((one.start, one.end))
+    return {
+        at: texts[at]._replace(text=Spans(there).cut(texts[at].text)) for at, there in spans.items()
+    }
 
 
 def _in_one_line(data: bytes) -> bytes:
