@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
 LOCKS = (
     *("build", "runtime", "archive", "cedar-schema", "demo", "documents", "postgres", "s3"),
-    *("dev", "fuzz", "bench", "agentdojo"),
+    *("dev", "fuzz", "bench", "agentdojo", "inspectors"),
 )
 SERVERS = ("servers", "servers-old", "issuers")  # started by `make e2e`: not ours, so not declared
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -39,6 +39,7 @@ IMPORT_NAMES = {
     "google-re2": {"re2"},
     "gordon-to-regorus": {"regorus"},
     "mcp": {"mcp", "mcp_types"},
+    "phonenumberslite": {"phonenumbers"},
     "ruamel.yaml": {"ruamel"},
 }
 
@@ -89,7 +90,7 @@ def test_every_direct_dependency_has_its_row_and_no_row_is_left_over() -> None:
     assert sorted(rows) == sorted(names)
 
 
-@pytest.mark.parametrize("name", [*LOCKS, *SERVERS, "oracle"])
+@pytest.mark.parametrize("name", [*LOCKS, *SERVERS, "oracle", "inspectors-data"])
 def test_every_pin_is_exact_and_hashed_and_no_line_names_a_place(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     for line in text.replace("\\\n", "").splitlines():
@@ -106,6 +107,7 @@ def test_each_lock_holds_all_of_the_one_before() -> None:
     assert _locked("dev").items() <= _locked("fuzz").items()
     assert _locked("runtime").items() <= _locked("bench").items()
     assert _locked("runtime").items() <= _locked("agentdojo").items()
+    assert _locked("documents").items() <= _locked("inspectors").items()
 
 
 def _closure(requirements: list[Requirement], environment: dict[str, str]) -> set[str]:
