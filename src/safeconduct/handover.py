@@ -14,7 +14,7 @@ import msgspec
 
 from safeconduct.core.admit import free_text_label
 from safeconduct.core.decide import NO_SECRETS
-from safeconduct.core.verdict import Elevate, Obligation, Permit
+from safeconduct.core.verdict import Elevate, Obligation, Permit, Redact
 from safeconduct.gateway import Gateway, needed
 from safeconduct.ports import JSON, Bearer, Refused
 from safeconduct.recorder import Made, Recorder
@@ -71,7 +71,7 @@ class Handover:
         if facts.revoked(bearer):
             return await self._recorder.ended(made, "task-revoked")
         handed = _handed(made, verdict)
-        if not carries(handed):
+        if not carries(handed) or _needs_tokens(handed):
             return await self._recorder.ended(made, NOT_CARRIED)
         await self._recorder.handed_over(made, free_text_label(made.gathered.tool))
         return handed
@@ -81,6 +81,11 @@ class Handover:
         living task, such as a list, asks for no more.
         """
         return not self._gateway.over(bearer)
+
+
+def _needs_tokens(handed: Handed) -> bool:
+    """Whether the agent may see a token alone, which nobody else can make."""
+    return any(isinstance(one, Redact) and one.tokens for one in handed.obligations)
 
 
 def _handed(made: Made, permit: Permit) -> Handed:

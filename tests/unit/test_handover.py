@@ -15,6 +15,7 @@ from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.handover import NOT_CARRIED, Handed
 from safeconduct.ports import Bearer, LedgerFault, NotRecorded, Refused
 from safeconduct.simulation import SimulatedTask
+from tests.support.inspecting import inspected
 from tests.support.worlds import AGENT, USER, Rules
 from tests.unit.test_gateway import records, simulated
 
@@ -175,3 +176,11 @@ async def test_what_cannot_be_recorded_is_not_handed_over(
     monkeypatch.setattr(task.rooms.log, "append", append)
     with pytest.raises(NotRecorded):
         await decide(task, CASE)
+
+
+async def test_nobody_else_can_make_tokens(tmp_path: Path) -> None:
+    tokens = {"get_case": {"returns": {"tokenise": ["pii"]}}}
+    async with inspected(tmp_path, crm=tokens) as task:
+        refused = await decide(task, CASE)
+        assert isinstance(refused, Refused)
+        assert refused.code == NOT_CARRIED

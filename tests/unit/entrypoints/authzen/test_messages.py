@@ -276,7 +276,12 @@ async def test_obligations_are_told_where_their_draft_is_spoken(deciding: Decidi
         {
             "id": "o1",
             "type": "custom",
-            "properties": {"vendor": "safeconduct", "action": "spotlight", "source": "crm"},
+            "properties": {
+                "vendor": "safeconduct",
+                "action": "spotlight",
+                "source": "crm",
+                "mode": "delimit",
+            },
         }
     ]
     for supported in (["custom"], ["step-up", "custom"]):
