@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,9 @@ from safeconduct.kit.yaml import Place
 
 ALWAYS: Final = frozenset({SECRET, "code", "pii"})
 """The families that are looked for without being configured."""
+
+PDF_READER: Final = "pypdf"
+"""Of the extra `documents`. Found, not loaded: only a process that reads documents loads it."""
 
 
 def inspectors(draft: Draft, report: Report) -> None:
@@ -38,6 +42,12 @@ def inspectors(draft: Draft, report: Report) -> None:
         one.file(("inspectors", "matches", name, "file"), learned.file)
     for name, external in block.external.items():
         one.external(("inspectors", "external", name), name, external)
+    if block.documents is not None and find_spec(PDF_READER) is None:
+        one.error(
+            ("inspectors", "documents"),
+            f"{PDF_READER}, which documents are read with, is not installed",
+            "pip install 'safeconduct[documents]'",
+        )
     if (second := root.value.reviewer) is not None:
         one.service(("reviewer",), "the reviewer", second)
     one.quarantined(block)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -18,7 +17,7 @@ Look = Callable[[Sequence[str]], Sequence[Finding]]
 """What the quick inspectors find in texts; the first of a finding's path is the text's index."""
 
 CHUNK: Final = 16 * 1024
-"""How many characters are looked at before others have their turn."""
+"""How many characters are looked at at once, in a thread: a look may take milliseconds."""
 OVERLAP: Final = 1024
 """What stands across the end of a chunk is whole in the next one, if it is no longer than this."""
 
@@ -27,13 +26,6 @@ SENTENCE_WORDS: Final = 4
 
 _INSTRUCTION: Final = "instruction."
 _WORD: Final = re.compile(r"[^\W\d_]{2,}|\d{3,}")
-
-
-def missing() -> str:
-    """What has to be installed before documents can be read; "" if nothing."""
-    if importlib.util.find_spec("pypdf") is None:
-        return "the extra `documents` is not installed: pip install safeconduct[documents]"
-    return ""
 
 
 class DocumentExaminer:
@@ -105,8 +97,8 @@ class DocumentExaminer:
         """The kinds of what is found in a text, and not more than a chunk at a time."""
         kinds: dict[str, None] = {}
         for chunk in _chunks(text):
-            kinds.update(dict.fromkeys(one.kind for one in self._look((chunk,))))
-            await asyncio.sleep(0)
+            found = await asyncio.to_thread(self._look, (chunk,))
+            kinds.update(dict.fromkeys(one.kind for one in found))
         return kinds
 
 

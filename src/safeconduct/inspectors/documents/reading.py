@@ -16,6 +16,8 @@ from base64 import b64decode
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from msgspec import structs
+
 from safeconduct.inspectors.documents import (
     archives,
     calendars,
@@ -30,7 +32,7 @@ from safeconduct.inspectors.documents import (
 from safeconduct.inspectors.documents.limits import Limits, Unread, bomb, unreadable
 from safeconduct.inspectors.documents.texts import decoded, is_text
 from safeconduct.inspectors.documents.unpacking import Unpacked
-from safeconduct.inspectors.documents.wire import Answer, Question
+from safeconduct.inspectors.documents.wire import Answer, Piece, Question
 
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]+")
@@ -90,10 +92,18 @@ def answer(question: Question, limits: Limits) -> Answer:
         trouble = unreadable(f"damaged ({type(error).__name__})")
         return Answer(trouble=trouble.kind, why=trouble.why)
     else:
-        return Answer(named, tuple(unpacked.pieces))
+        return Answer(named, _joined(unpacked.pieces))
     del unpacked
     trouble = bomb(f"it took more than {limits.memory_bytes} bytes of memory")
     return Answer(trouble=trouble.kind, why=trouble.why)
+
+
+def _joined(pieces: list[Piece]) -> tuple[Piece, ...]:
+    """What stands in one place in one way is one text, a line for each: it is looked at once."""
+    found: dict[Piece, list[str]] = {}
+    for piece in pieces:
+        found.setdefault(structs.replace(piece, text=""), []).append(piece.text)
+    return tuple(structs.replace(one, text="\n".join(said)) for one, said in found.items())
 
 
 def _bytes(question: Question) -> bytes:

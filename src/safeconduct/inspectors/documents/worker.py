@@ -31,7 +31,14 @@ def _main() -> None:
     try:
         from safeconduct.inspectors.documents import reading  # noqa: PLC0415 may be missing
     except ImportError as error:
-        _write(_OUT, framed(Ready((), f"the extra `documents` is not installed: {error.name}")))
+        _write(
+            _OUT,
+            framed(
+                Ready(
+                    (), f"{error.name} is not installed (fix: pip install 'safeconduct[documents]')"
+                )
+            ),
+        )
         return
     reading.warm()
     _write(_OUT, framed(Ready(confining.confine_reader())))

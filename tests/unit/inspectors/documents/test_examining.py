@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.documents.examining import CHUNK, DocumentExaminer, missing
+from safeconduct.inspectors.documents.examining import CHUNK, DocumentExaminer
 from safeconduct.inspectors.documents.limits import Limits, Unread
 from tests.support.documents import CARD, INSTRUCTION, POISON, docx, look, paragraph, pdf, text_at
 
@@ -108,11 +108,3 @@ async def test_what_is_no_document_says_nothing(examiner: DocumentExaminer) -> N
 async def test_it_can_say_how_it_is_confined(examiner: DocumentExaminer) -> None:
     said = await examiner.confined()
     assert said[0] == "memory, processor time and file size limited"
-
-
-def test_nothing_is_missing_here_and_what_would_be_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert missing() == ""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert missing() == "the extra `documents` is not installed: pip install safeconduct[documents]"

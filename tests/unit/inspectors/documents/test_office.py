@@ -143,9 +143,8 @@ def test_sheets_rows_columns_and_cells_that_are_not_seen_are_told_apart() -> Non
         "hidden sheet": "on a hidden sheet",
         "very hidden sheet": POISON,
     }
-    assert texts(answer, "visible")[""].split() == (
-        ["Open", "seen", "white", "on", "blue", "shared", "42", "Hidden", "Very"]
-    )
+    seen = "Open Hidden Very seen white on blue shared 42"
+    assert texts(answer, "visible")[""].split() == seen.split()
     assert texts(answer, "metadata") == {"formula": "SUM(1)"}
 
 
