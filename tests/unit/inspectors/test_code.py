@@ -1,0 +1,81 @@
+"""Source code is known by its lines, and prose, data and configuration are none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safeconduct.core.model import Finding
+from safeconduct.inspectors.code import CodeInspector
+
+PROGRAMS = {
+    "code.python": (
+        "import os\n\ndef main(path: str) -> None:\n    for name in os.listdir(path):\n"
+        "        if name.startswith('x'):\n            print(name)\n    return None\n"
+    ),
+    "code.javascript": (
+        "const fs = require('fs');\nexport function read(path) {\n  const text = fs.read(path);\n"
+        "  console.log(text);\n  return text;\n}\n"
+    ),
+    "code.java": (
+        "package com.example;\nimport java.util.List;\npublic class Main {\n"
+        "  private final int count = 1;\n  public int count() {\n    return count;\n  }\n}\n"
+    ),
+    "code.c": (
+        "#include <stdio.h>\n#define MAX 10\nint main(void)\n{\n  char *name = malloc(MAX);\n"
+        '  printf("%s", name);\n  return 0;\n}\n'
+    ),
+    "code.go": (
+        'package main\nimport "fmt"\nfunc main() {\n  x, err := read()\n  if err != nil {\n'
+        "    fmt.Println(err)\n  }\n}\n"
+    ),
+    "code.sql": (
+        "SELECT a.id, b.name\nFROM accounts a\nJOIN people b ON a.person_id = b.id\n"
+        "WHERE a.total > 100\nORDER BY a.id;\n"
+    ),
+    "code.shell": (
+        '#!/bin/sh\nset -eu\nDIR="$HOME/x"\nmkdir -p "$DIR"\nfor f in *.txt; do\n'
+        '  cp "$f" "$DIR"\ndone\n'
+    ),
+}
+INSPECTOR = CodeInspector()
+
+
+@pytest.mark.parametrize(("kind", "text"), PROGRAMS.items())
+def test_a_program_is_code_as_a_whole(kind: str, text: str) -> None:
+    assert INSPECTOR.inspect({"a": [text]}) == (Finding(kind, ("a", 0), 0, len(text)),)
+
+
+@pytest.mark.parametrize(("kind", "text"), PROGRAMS.items())
+def test_between_fences_only_what_stands_there_is_code(kind: str, text: str) -> None:
+    page = f"# How to\nDo it like this.\n\n```\n{text}```\nThat is all."
+    start = page.index(text)
+    assert INSPECTOR.inspect(page) == (Finding(kind, (), start, start + len(text)),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\nprint(os.name)\nfor x in y:\n    print(x)",  # four lines
+        "Dear Anna,\n\nthe import of goods from France is late.\nIf it comes (we hope so):\n"
+        "call me.\n\nFor now, return the form.\nWith kind regards\nJohn",
+        '{\n  "a": 1,\n  "b": [\n    {"c": null},\n    {"d": "x"}\n  ],\n  "e": {}\n}',
+        "server:\n  port: 80\n  name: x\nusers:\n  - a\n  - b\nlimits:\n  memory: 1",
+        "id,name\n1,a\n2,b\n3,c\n4,d\n5,e",
+        "12:00 INFO started\n12:01 INFO request id=1 path=/a\n12:02 WARN slow\n12:03 INFO x\n12:04 y",
+        "<p>\n<b>Hello</b>\n</p>\n<p>\nWorld\n</p>\n<hr>",
+    ],
+)
+def test_other_texts_are_not(text: str) -> None:
+    assert INSPECTOR.inspect({"a": text}) == ()
+
+
+def test_a_value_without_json_is_looked_at_all_the_same() -> None:
+    assert INSPECTOR.inspect(["\ud800", PROGRAMS["code.python"]])
+
+
+@given(st.text(alphabet="{}();=\n\t ab`~#:.$|-", max_size=200))
+def test_what_is_found_lies_in_the_text(text: str) -> None:
+    for one in INSPECTOR.inspect([text]):
+        assert 0 <= one.start < one.end <= len(text)
