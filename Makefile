@@ -57,7 +57,7 @@ conformance-policy: $(VENV)/.dev ## the suites of OPA and others, through our po
 fuzz: $(VENV)/.fuzz ## inputs that nobody thought of, for MINUTES=30 (last line: JSON)
 	@$(BIN)/python -m fuzz --minutes $(or $(MINUTES),30) $(OPTIONS)
 
-e2e: $(VENV)/.dev $(VENV)/.rivals $(VENV)/.agentdojo $(VENV)/.servers $(VENV)/.issuers $(VENV)/.npm ## whole programs; needs the packages of scripts/debian-packages.txt
+e2e: $(VENV)/.dev $(VENV)/.rivals $(VENV)/.agentdojo $(VENV)/.inspectors $(VENV)/.servers $(VENV)/.issuers $(VENV)/.npm ## whole programs; needs the packages of scripts/debian-packages.txt
 	$(PYTEST) -m debian
 
 docs: $(VENV)/.dev ## links and snippets of the documentation

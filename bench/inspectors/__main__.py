@@ -6,17 +6,16 @@ Each set is made anew from the same seed, by what its environment has installed.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from bench.inspectors.cases import Set
 from bench.inspectors.measuring import Scores, misses, ms_of_10_kb, ms_per_kb, scored
+from bench.inspectors.options import options
 from bench.inspectors.sets import (
     code,
     definitions,
@@ -28,8 +27,6 @@ from bench.inspectors.sets import (
 )
 from bench.inspectors.sets.outputs import agentdojo
 from bench.inspectors.shipped import Room, shipped
-
-SEED: Final = 20261122
 
 SETS: Final[dict[str, Callable[[Random], Set]]] = {
     "secrets": secrets.made,
@@ -56,16 +53,8 @@ BLOCK: Final[dict[str, Any]] = {
 """All that can be configured and needs nobody else."""
 
 
-def options(given: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench-inspectors")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--misses", type=Path, help="a file for every case that was judged wrongly")
-    parser.add_argument("--seed", type=int, default=SEED)
-    return parser.parse_args(given)
-
-
 def main() -> None:
-    given = options(sys.argv[1:])
+    given = options()
     answer: dict[str, Any] = {}
     wrong: list[str] = []
     values = agentdojo()
