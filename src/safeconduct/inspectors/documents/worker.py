@@ -73,6 +73,8 @@ def _apart(question: bytes, limits: Limits) -> bytes:
     ended = os.waitstatus_to_exitcode(status)
     if -ended in (signal.SIGXCPU, signal.SIGKILL):
         trouble = bomb(f"it took more than {limits.cpu_s} s of the processor")
+    elif -ended == signal.SIGALRM:
+        trouble = unreadable(f"not read within {limits.wall_s:g} s")
     elif ended == 0:
         trouble = bomb(f"it took more than {limits.memory_bytes} bytes of memory")
     else:
