@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
+from safeconduct.core.decoding import decoded
+from safeconduct.core.lookalikes import folded
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.secrets import Span, look
+from safeconduct.inspectors.instructions import rules
+from safeconduct.inspectors.instructions.model import Model
+from safeconduct.inspectors.instructions.segments import segments
+from safeconduct.inspectors.texts import Span, look
 
 ABOVE: Final = 0.9
 """The score above which a segment is reported."""
+
+LIKELY: Final = 0.5
+"""The score above which a segment that matches a rule is reported."""
+
+_TURNED: Final = re.compile(
+    r"vtaber|qvfertneq|sbetrg|bireevqr|cerivbhf|vafgehpgvba|cebzcg|"
+    r"erongi|drager|tegrof|edirrevo|suoiverp|noitcurtsni|tpmorp",
+    re.IGNORECASE,
+)
+"""Words of such texts, through rot13 and backwards."""
+
+_FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e007a]{1,8}\U000e007f")
+"""A flag is written in characters that are not seen (Unicode TR 51, annex C)."""
+
+_UNSEEN: Final = re.compile(
+    "[\U000e0020-\U000e007e]{2,}|[\u200b\u200c\u2060-\u2064\ufeff]{16,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}"
+)
 
 
 class InstructionInspector:
@@ -17,22 +40,65 @@ class InstructionInspector:
     where the score of a segment is above the threshold, `instruction.override`, `.role` and `.tool`
     where a rule says how it speaks, `instruction.hidden` where characters that nobody sees say
     something. It is a signal: what it misses is for flow control to hold.
+
+    What is found in an encoding has the place of the segment, or else the text, that it is in.
     """
 
-    def __init__(self, above: float = ABOVE) -> None:
-        """Raises ValueError where the threshold is none, or the weights are not what they were."""
+    def __init__(self, above: float = ABOVE, model: Model | None = None) -> None:
+        """Raises ValueError where the threshold is none, or the weights are not what they were;
+        OSError where they cannot be read.
+        """
         if not 0 < above < 1:
             raise ValueError("the threshold is a score between 0 and 1")
         self._above = above
+        self._model = model or Model.shipped()
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
-        return tuple(look(value, self.spans))
-
-    def spans(self, text: str) -> Iterator[Span]:
-        """What is found in a text."""
-        yield from ()
+        return tuple(look(value, self._spans))
 
     def score(self, text: str) -> float:
-        """How much the text speaks to the agent, from 0 to 1: the highest score of a segment."""
-        return 0.0
+        """How much a text speaks to an agent, from 0 to 1: the highest score of a segment."""
+        scores = [self._judged(text[start:end])[0] for start, end in segments(text)]
+        for view in _views(text)[0]:
+            judged = [self._judged(view[start:end]) for start, end in segments(view)]
+            scores += [much for much, matched in judged if matched]
+        return max(scores, default=0.0)
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        views, whole = _views(text)
+        if not whole:
+            yield "instruction.unread", 0, len(text)
+            return
+        found: dict[Span, None] = {}
+        if not text.isascii():
+            bare = _FLAG.sub(lambda flag: " " * len(flag[0]), text)
+            for hidden in _UNSEEN.finditer(bare):
+                found["instruction.hidden", hidden.start(), hidden.end()] = None
+        for start, end in segments(text):
+            for kind in self._kinds(text[start:end]):
+                found[kind, start, end] = None
+        for view in views:
+            for start, end in segments(view):
+                # Bytes that are no text are nothing that the model has learnt to tell.
+                kinds = self._kinds(view[start:end])
+                if kinds and kinds != ["instruction.model"]:
+                    found |= dict.fromkeys((kind, 0, len(text)) for kind in kinds)
+        yield from sorted(found, key=lambda one: one[1:])
+
+    def _kinds(self, segment: str) -> list[str]:
+        much, matched = self._judged(segment)
+        rule = [f"instruction.{rules.KINDS[one]}" for one in matched] if much > LIKELY else []
+        model = ["instruction.model"] if much > self._above else []
+        return list(dict.fromkeys(model + rule))
+
+    def _judged(self, segment: str) -> tuple[float, list[int]]:
+        matched = rules.matched(folded(segment))
+        return self._model.score(segment, matched), matched
+
+
+def _views(text: str) -> tuple[list[str], bool]:
+    """What a text says in an encoding, and whether that is all."""
+    found = decoded(text, turned=bool(_TURNED.search(text)))
+    same = {text, folded(text)}
+    return [view for view in found.texts if view not in same], found.whole

@@ -15,22 +15,22 @@ MAX_LINES: Final = 4
 Place = tuple[int, int]
 """From which to which character of a text a segment goes."""
 
-_ESCAPED: Final = r"\\r\\n|\\n|\\r"
-"""Breaks that were written down twice, as in JSON within a string."""
-_LINE: Final = re.compile(rf"(?:(?!{_ESCAPED})[^\n\r\x0b\x0c\x85\u2028\u2029])+")
+_BREAK: Final = re.compile(r"\\r\\n|\\n|\\r|[\n\r\x0b\x0c\x85\u2028\u2029]")
+"""Also breaks that were written down twice, as in JSON within a string."""
 _SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+|$)", re.DOTALL)  # noqa: RUF001
 _ENDS: Final = re.compile(r"[.!?…。！？:;][\"'”’)\]*_]*\s*$")  # noqa: RUF001
 _BEGINS: Final = re.compile(r"\s*(?:[-*+•#>|]|\d+[.)]\s|[\w\"']+:\s|$)")
-_WORDS: Final = re.compile(r"\w\w.*", re.DOTALL)
+_WORDS: Final = re.compile(r"\w(?:\W*\w){2}")
+"""What is too short says nothing; letters may stand apart."""
 
 
 def segments(text: str) -> Iterator[Place]:
     """The sentences of each line; then those that go on over several lines, as whole ones too.
 
-    A segment has a word in it, and no space at its ends. Whatever is added in lines of its own
-    leaves every segment as it was, or adds to them.
+    A segment has three letters or digits, and no space at its ends. Whatever is added in paragraphs
+    of its own leaves every segment as it was.
     """
-    lines = [found.span() for found in _LINE.finditer(text)]
+    lines = list(_lines(text))
     for start, end in lines:
         yield from _sentences(text, start, end)
     first = 0
@@ -40,6 +40,16 @@ def segments(text: str) -> Iterator[Place]:
         if at - first > 1:
             yield from _across(text, lines[first:at])
         first = at
+
+
+def _lines(text: str) -> Iterator[Place]:
+    start = 0
+    for found in _BREAK.finditer(text):
+        if start < found.start():
+            yield start, found.start()
+        start = found.end()
+    if start < len(text):
+        yield start, len(text)
 
 
 def _goes_on(text: str, line: Place, after: Place) -> bool:

