@@ -120,7 +120,10 @@ def _bytes(question: Question) -> bytes:
             text = question.data
             if _PERCENT in text:
                 text = unquote_to_bytes(text).decode("latin-1")
-            coded = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
+            try:
+                return b64decode(text, validate=True)
+            except binascii.Error:
+                coded = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
             try:
                 return b64decode(coded[: len(coded) - (len(coded) % 4 == 1)] + "==")
             except binascii.Error:

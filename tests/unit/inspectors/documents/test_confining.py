@@ -16,7 +16,7 @@ from safeconduct.inspectors.documents.limits import Limits
 {also}
 said = confining.confine_reader()
 if "{whom}" == "document":
-    confining.confine_document(Limits(cpu_s=3, memory_bytes=300 * 1024 * 1024))
+    confining.confine_document(Limits(cpu_s=3, wall_s=50.0, memory_bytes=300 * 1024 * 1024))
 def tried():
     {tried}
 try:
