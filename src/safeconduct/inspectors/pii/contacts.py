@@ -11,7 +11,7 @@ from safeconduct.inspectors.pii.shape import Place, Shape, in_words, is_part
 _MAX_LOCAL: Final = 64
 """Characters before the @ (RFC 5321 section 4.5.3.1.1)."""
 
-_LOCAL: Final = re.compile(r"[^\s@<>\"'(),:;=|/\[\]\\{}\x00]+\Z")
+_LOCAL: Final = re.compile(r"\w[\w.!#$%&'*+?^`~-]*\Z")
 _DOMAIN: Final = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,63})(?![\w-])")
 _VERSION: Final = re.compile(r"v?\d+\.\d")
 _FILES: Final = frozenset(
@@ -25,8 +25,8 @@ def _email(text: str, start: int, _: int) -> Place | None:
     local = _LOCAL.search(text[max(start - _MAX_LOCAL, 0) : start])
     if domain is None or local is None:
         return None
-    name = local[0].lstrip(".!?*&-`~")
-    if not name or name[-1] == "." or ".." in name:
+    name = local[0]
+    if name[-1] == "." or ".." in name:
         return None
     if _VERSION.match(domain[0]) or domain[0].rpartition(".")[2].lower() in _FILES:
         return None

@@ -75,7 +75,8 @@ def _sign(word: str) -> str:
         return f"(?:{either})".encode().decode("latin-1")
     if word != stem or len(stem) > 5 or " " in word:
         return f"(?i:{flexible})"
-    return f"(?:(?:^|[^A-Za-z0-9])(?i:{stem})|[a-z]{stem.capitalize()})(?:[^a-z0-9]|$)"
+    inside = f"[a-z](?:{stem.capitalize()}|{stem.upper()})"
+    return f"(?:(?:^|[^A-Za-z0-9])(?i:{stem})|{inside})(?:[^a-z0-9]|$)"
 
 
 class Words:

@@ -24,14 +24,15 @@ def _written() -> dict[str, str]:
             found[char] = " "
         elif category == "Pd":
             found[char] = "-"
-        elif category == "Cf":
-            found[char] = ""
         elif "\uff01" <= char <= "\uff5e":
             found[char] = chr(ord(char) - 0xFEE0)
     return {**found, "\u2212": "-", "\u2043": "-", "\u00b7": "."}
 
 
 _WRITTEN: Final = _written()
+_UNSEEN: Final = [
+    char for char in map(chr, range(128, sys.maxunicode + 1)) if unicodedata.category(char) == "Cf"
+]
 FOREIGN: Final = "|".join(one.encode().decode("latin-1") for one in _WRITTEN)
 """What is written otherwise, as a pattern over UTF-8."""
 _FOREIGN: Final = re.compile(f"[{''.join(map(re.escape, _WRITTEN))}]")
@@ -42,11 +43,17 @@ _INLINE: Final = (
 )
 _MARKUP: Final = re.compile(
     rf"<!--[^<>\x00]*>|</?(?P<inline>{_INLINE})(?:[\s/][^<>\x00]*)?>|</?[a-z][^<>\x00]*>"
-    r"|(?P<character>&(?:#[0-9]{1,6}|#x[0-9a-f]{1,5}|[a-z]{2,12});)|(?P<stars>\*+)",
+    r"|(?P<character>&(?:#[0-9]{1,6}|#x[0-9a-f]{1,5}|[a-z]{2,12});)|(?P<stars>\*+)"
+    rf"|(?P<unseen>[{''.join(_UNSEEN)}]+)",
     re.IGNORECASE,
 )
-SPLIT: Final = r"[0-9](?:<|&[#A-Za-z]|\*)|[>;*][0-9]"
-"""What tells that markup may split a number."""
+SPLIT: Final = "|".join(
+    [r"[0-9](?:<|&[#A-Za-z]|\*)|[>;*][0-9]"] + [char.encode().decode("latin-1") for char in _UNSEEN]
+)
+"""What tells that markup, or what is not seen, may split a number; a pattern over UTF-8."""
+
+
+_NOTHING: Final = dict.fromkeys(map(ord, _UNSEEN), "")
 
 
 class Folded:
@@ -69,21 +76,27 @@ class Folded:
 
 
 def folded(text: str) -> Folded:
-    """Digits, spaces and dashes of all scripts as ASCII has them; nothing that is not seen."""
+    """Digits, spaces and dashes of all scripts as ASCII has them."""
     if text.isascii():
         return Folded(text, [], [])
     return _replaced(text, _FOREIGN, lambda found: _WRITTEN[found[0]])
 
 
 def unmarked(text: str) -> Folded:
-    """Without the tags, character references and stars that may split a number."""
+    """Without tags, character references, stars and unseen characters that may split a number."""
     return _replaced(text, _MARKUP, _unmarked)
 
 
 def _unmarked(found: re.Match[str]) -> str:
     if found["character"]:
-        return _FOREIGN.sub(lambda one: _WRITTEN[one[0]], unescape(found[0]))[:1]
-    return "" if found["inline"] or found["stars"] or found[0].startswith("<!") else "\n"
+        return _FOREIGN.sub(lambda one: _WRITTEN[one[0]], unescape(found[0]))[:1].translate(
+            _NOTHING
+        )
+    return (
+        ""
+        if found["inline"] or found["stars"] or found["unseen"] or found[0].startswith("<!")
+        else "\n"
+    )
 
 
 def _replaced(

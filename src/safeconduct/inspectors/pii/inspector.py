@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Final
 
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.patterns import any_of, ascii_only, compiled
+from safeconduct.inspectors.patterns import any_of, ascii_only, compiled, in_utf8
 from safeconduct.inspectors.pii import (
     americas,
     contacts,
@@ -51,6 +51,8 @@ _FOREIGN: Final = any_of([FOREIGN])
 _SPLIT: Final = any_of([SPLIT])
 _CONTROL: Final = re.compile(rb"\\u00[01][0-9a-f]")
 _MAX_CONTEXTS: Final = 4096
+_MAX_ROUNDS: Final = 4
+"""How often is looked again, as what is found may have hidden something."""
 _MASK: Final = "\1"
 _ESCAPES: Final = (b"\\\\", b'\\"', b"\\n", b"\\t", b"\\r", b"\\b", b"\\f")
 
@@ -102,7 +104,15 @@ class PiiInspector:
             return set()
         text = data.decode()
         plain = ascii_only(text)
-        return {one.order for one in seen if any(one.places(text, plain))}
+        valid: set[int] = set()
+        missed: set[int] = set()
+        for one in seen:
+            for place in one.places(text, plain):
+                if place:
+                    valid.add(one.order)
+                    break
+                missed.add(one.order)
+        return valid | missed if valid else valid
 
 
 def _unescaped(data: bytes) -> bytes:
@@ -172,15 +182,18 @@ class _Search:
         self._starts = [0, *accumulate(len(one.text) + 1 for one in self._texts)]
         self._joined = "\0".join([one.text for one in self._texts])
         self._ascii = self._joined.isascii()
-        self._plain = [one for one in known if not one.words]
-        self._worded = [one for one in known if one.words]
+        # What looks like a telephone number may be something that is known better.
+        groups: dict[tuple[bool, bool], list[_Known]] = {}
+        for one in known:
+            groups.setdefault((one.kind == "pii.phone", bool(one.words)), []).append(one)
+        self._groups = [groups[key] for key in sorted(groups)]
         self._found: list[_Found] = []
         self._near: dict[int, tuple[Words, str]] = {}
 
     def findings(self) -> Iterator[Finding]:
         view = folded(self._joined)
         text = self._looked(view.text, view.place)
-        if _SPLIT(ascii_only(text)):
+        if _SPLIT(in_utf8(text)):
             self._ascii = False  # places are not those of the texts
             inner = unmarked(text)
             self._looked(inner.text, lambda start, end: view.place(*inner.place(start, end)))
@@ -198,27 +211,24 @@ class _Search:
         def near(start: int, end: int) -> str:
             return self._context(*place(start, end))
 
-        for group in (self._plain, self._worded):
-            known = group
-            while known:
+        for _ in range(_MAX_ROUNDS):
+            before = len(self._found)
+            for group in self._groups:
                 plain = ascii_only(text)
-                places: list[Place] = []
-                again: list[_Known] = []
-                for one in known:
-                    there = [
-                        found
-                        for within in self._spots(one, plain)
-                        for found in one.places(text, plain, near, within)
-                    ]
-                    if None in there:
-                        again.append(one)
-                    for start, end in filter(None, there):
-                        places.append((start, end))
-                        first, last = place(start, end)
-                        self._found.append((first, -last, one.order, one))
-                text = _masked(text, places)
-                known = again if places else []
-            self._near.clear()
+                there = [
+                    (found, one)
+                    for one in group
+                    for within in self._spots(one, plain)
+                    for found in one.places(text, plain, near, within)
+                    if found
+                ]
+                for found, one in there:
+                    start, end = place(*found)
+                    self._found.append((start, -end, one.order, one))
+                text = _masked(text, [found for found, _ in there])
+                self._near.clear()
+            if len(self._found) == before:
+                break
         return text
 
     def _spots(self, one: _Known, plain: bytes) -> Iterator[Place]:
@@ -229,10 +239,10 @@ class _Search:
         spots = {at for names, found in self._around.items() if one.is_said(names) for at in found}
         at = 0
         while match := one.sign(plain, at):
-            index = self._index(match.start())
-            # A sign may begin with what divides texts.
-            spots |= {index, self._index(match.end() - 1)}
-            at = self._starts[index + 1]
+            # A sign may begin, or end, with what divides texts.
+            index = self._index(match.start() + 1)
+            spots.add(index)
+            at = self._starts[index + 1] - 1
         for index in sorted(spots):
             yield self._starts[index], self._starts[index + 1] - 1
 

@@ -49,8 +49,6 @@ _LAST: Final = re.compile(r"[ .-]\d{1,3}$")
 
 def _grouped_card(text: str, start: int, end: int) -> Place | None:
     """Four groups of four digits or as American Express has them; a date or a code may follow."""
-    if text[max(start - 2, 0) : start - 1].isdigit() and text[start - 1] in " .-":
-        return None
     number = text[start:end]
     for one in (number, _LAST.sub("", number)):
         if _card(compact(one)):

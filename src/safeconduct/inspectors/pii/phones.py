@@ -14,8 +14,8 @@ from safeconduct.inspectors.pii.shape import Check, Place, Shape, goes_before, i
 TRUNK: Final = ("GB", "DE", "FR", "NL", "AU", "JP", "CH", "AT", "BE", "SE", "IE", "ZA", "IN", "TR")
 """Where a number in groups that begins with its 0 is believed, with no word beside it."""
 SPOKEN: Final = (
-    *TRUNK, "US", "IT", "ES", "BR", "MX", "CN", "KR", "PL", "PT", "DK", "NO", "FI", "NZ", "SG", "HK",
-    "IL", "CZ", "GR", "HU", "RO", "UA", "RU", "ID", "MY", "PH", "AR",
+    *TRUNK, "US", "IT", "ES", "BR", "MX", "CN", "KR", "PL", "PT", "DK", "NO", "FI", "NZ", "SG",
+    "HK", "IL", "CZ", "GR", "HU", "RO", "UA", "RU", "ID", "MY", "PH", "AR",
 )  # fmt: skip
 """Where a number is believed beside a word for telephones."""
 
@@ -33,9 +33,9 @@ LOOSE_WORDS: Final = (*WORDS, "text", "signal", "reach", "reached", "contact")
 _OTHER: Final = re.compile(
     r"(?:19|20)\d\d[-./ ]?[01]\d[-./ ]?[0-3]\d(?!\d)"
     r"|[0-3]?\d([-./])[0-3]?\d\1(?:19|20)?\d\d(?![-./]?\d)"
-    r"|[0-3]\d[01]\d{3}[ -]\d{4,5}$|\d{1,3}(?:\.\d{3}){2}(?!\d)"
+    r"|\d{3}[ .-]\d\d[ .-]\d{4}(?!\d)|[0-3]\d[01]\d{3}[ -]\d{4,5}$|\d{1,3}(?:\.\d{3}){2}(?!\d)"
 )
-"""Dates, what begins with the day of a birth, and groups of thousands."""
+"""Dates, groups as of social security, what begins with a day of birth, thousands."""
 _CUT: Final = re.compile(r"[ .()/-]+\d+$")
 _GROUP_BEFORE: Final = re.compile(r"\d[ .-]")
 _SPLIT: Final = re.compile(r"\d[ .()/-]+(?=\d)")
@@ -63,7 +63,7 @@ def _longest(
     """The number that begins there, without the groups behind it that are none of it."""
     if text[max(start - 1, 0) : start].isalnum() or goes_before(text, start):
         return None
-    if text[start] != "+" and _GROUP_BEFORE.match(text, max(start - 2, 0)):
+    if text[start] != "+" and start > 1 and _GROUP_BEFORE.match(text, start - 2):
         return None
     number = text[start:end]
     while sum(map(str.isdigit, number)) >= fewest:

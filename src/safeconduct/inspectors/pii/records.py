@@ -92,8 +92,7 @@ _PASSPORT_WORDS: Final = (
     "paspoort", "pass nr", "paszport", "паспорт", "护照", "旅券", "パスポート", "여권",
 )  # fmt: skip
 _LICENCE_WORDS: Final = (
-    "driving licence", "drivers licence", "driver licence", "driver s licence", "driving license",
-    "drivers license", "driver license", "driver s license", "license number", "licence number",
+    "driving licen[cs]e", r"driver'?s? licen[cs]e", "licen[cs]e number",
     "dl", "driving permit", r"führerschein\w*", r"fuehrerschein\w*", "permis de conduire",
     "permiso de conducir", "patente", "rijbewijs", "körkort", "prawo jazdy", "cnh",
 )  # fmt: skip

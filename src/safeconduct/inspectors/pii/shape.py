@@ -46,8 +46,10 @@ def exact(valid: Callable[[str], bool]) -> Check:
 
 
 _NEAR: Final = 8
-_BEFORE: Final = re.compile(r".*(?:[0-9][.,:/+-]|[0-9a-f]{4}-)", re.DOTALL)
-_AFTER: Final = re.compile(r"[.,:/]?[0-9]|-[0-9a-f]{4}-|-[0-9]")
+_BEFORE: Final = re.compile(r".*(?:[0-9][.:/+-]|[0-9a-f]{4}-)", re.DOTALL)
+_AFTER: Final = re.compile(r"[.:/]?[0-9]|-[0-9a-f]{4}-|-[0-9]")
+
+_NEXT_GROUP: Final = re.compile(r"[0-9] [0-9]")
 
 
 def goes_before(text: str, start: int) -> bool:
@@ -61,9 +63,10 @@ def is_part(text: str, start: int, end: int) -> bool:
     """
     if _AFTER.match(text, end) or goes_before(text, start):
         return True
-    return " " in text[start:end] and (
-        (text[end : end + 1] == " " and text[end + 1 : end + 2].isdigit())
-        or (text[start - 1 : start] == " " and text[max(start - 2, 0) : start - 1].isdigit())
+    if " " not in text[start:end]:
+        return False
+    return bool(
+        _NEXT_GROUP.match(text, end - 1) or (start > 1 and _NEXT_GROUP.match(text, start - 2))
     )
 
 

@@ -1,0 +1,353 @@
+"""Personal data is found with its exact place, whatever stands around it, and little else is."""
+
+from __future__ import annotations
+
+from random import Random
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safeconduct.core.model import KEY, Finding
+from safeconduct.core.redact import redact
+from safeconduct.inspectors.pii.inspector import KINDS, OFF, PiiInspector
+from tests.support.persons import SORTS, judged, made
+
+INSPECTOR = PiiInspector()
+GERMAN = PiiInspector(region="DE")
+ALL = PiiInspector(kinds=KINDS)
+
+
+def chance_of(seed: object) -> Random:
+    return Random(str(seed))  # noqa: S311  the same each time
+
+
+def found(text: str, inspector: PiiInspector = INSPECTOR) -> list[tuple[str, str]]:
+    findings = inspector.inspect({"a": text})
+    assert all(one.where == ("a",) for one in findings)
+    return [(one.kind, text[one.start : one.end]) for one in findings]
+
+
+EXAMPLES = {
+    "pii.card": [
+        "4111111111111111", "4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005",
+    ],
+    "pii.iban": ["DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19", "NO93 8601 1117 947"],
+    "pii.email": [
+        "jane@example.org", "jane.o'neil+tag@mail.example.co.uk",
+        "jürgen@münchen.de", "root@xn--mnchen-3ya.de", "a@b.io",
+    ],
+    "pii.ssn": [
+        "078-05-1120", "SSN 078051120", "900-70-0000", "social security number: 078 05 1120",
+    ],
+    "pii.national-id": [
+        "15070649C103", "AB 12 34 56 C", "AB123456C", "A123456(3)", "S1234567D", "A123456789",
+        "personas kods 161175-19997", "ABCPE1234F", "GODE561231GR8", "880101-14-5566",
+        "T.C. kimlik 10000000146", "112-233-445 95", "Medicare 2123 45670 1",
+    ],
+    "pii.vat": ["12-3456789 is our EIN", "12.ABC.345/01DE-35", "VAT RO18547290"],
+    "pii.phone": [
+        "+49 30 901820", "+1 (415) 555-2671", "415-555-2671", "(030) 901820", "0171/1234567",
+        "020 7946 0958", "06 12 34 56 78", "0044 20 7946 0958", "call 4155552671",
+    ],
+    "pii.birthdate": [
+        "born 12 March 1980", "DOB: 1980-03-12", "geboren am 12.3.1980", "born March 12th, 1980",
+    ],
+    "pii.passport": ["passport C01X00T47", "Reisepass-Nr. C01X00T47", "passport no. 123456789"],
+    "pii.licence": ["driving licence MORGA753116SM9IJ", "driver's license D123-4567-8901"],
+    "pii.ip": ["8.8.8.8", "2001:4860:4860::8888"],
+    "pii.mac": ["00:1B:44:11:3A:B7", "00-1b-44-11-3a-b7"],
+}  # fmt: skip
+
+
+def test_there_is_an_example_of_every_kind() -> None:
+    assert EXAMPLES.keys() == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(kind, text) for kind, texts in EXAMPLES.items() for text in texts]
+)
+@pytest.mark.parametrize(
+    "sentence", ["{}", "It is {}.", "({})", "é„{}“", "line\n{}\nline", "x={};"]
+)
+def test_an_example_is_found(kind: str, text: str, sentence: str) -> None:
+    [(what, where)] = found(sentence.format(text), ALL)
+    assert what == kind
+    assert where in text
+
+
+def test_kinds_that_most_tools_are_full_of_are_looked_for_only_where_named() -> None:
+    assert found("8.8.8.8 00:1B:44:11:3A:B7") == []
+    assert {"pii.ip", "pii.mac"} == OFF
+    assert [kind for kind, _ in found("8.8.8.8 a@b.io", PiiInspector(kinds=["pii.ip"]))] == [
+        "pii.ip"
+    ]
+    with pytest.raises(ValueError, match=r"no such kind of personal data: pii\.shoe"):
+        PiiInspector(kinds=["pii.email", "pii.shoe"])
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_numbers_made_by_the_published_rules_are_found(sort: str) -> None:
+    one = SORTS[sort]
+    chance = chance_of(sort)
+    for _ in range(6):
+        number = made(one, chance)
+        places = [
+            (f"It is {one.said} {number}, he said.", ("a",)),
+            (f"{one.said}: {number}", ("a",)),
+        ]
+        for text, where in places:
+            start = text.index(number)
+            [finding] = INSPECTOR.inspect({"a": text})
+            assert (finding.where, finding.start, finding.end) == (
+                where,
+                start,
+                start + len(number),
+            )
+        [finding] = INSPECTOR.inspect({"x": {one.said or "number": [number]}})
+        assert finding.where == ("x", one.said or "number", 0)
+        assert (finding.start, finding.end) == (0, len(number))
+        [finding] = INSPECTOR.inspect({one.said or "x": {number: 1}})
+        assert finding.where == (one.said or "x", number, KEY)
+
+
+@pytest.mark.parametrize("sort", set(SORTS) - {"DK CPR-nummer"})
+def test_with_a_wrong_digit_it_is_none(sort: str) -> None:
+    one = SORTS[sort]
+    chance = chance_of(sort)
+    kinds = {finding.kind for finding in INSPECTOR.inspect([f"{one.said} {made(one, chance)}"])}
+    inspector = PiiInspector(kinds=kinds)
+    missed = 0
+    for _ in range(10):
+        number = made(one, chance)
+        at = chance.choice([place for place, char in enumerate(number) if char.isdigit()])
+        wrong = f"{number[:at]}{(int(number[at]) + chance.randint(1, 9)) % 10}{number[at + 1 :]}"
+        if not judged(one, wrong):
+            missed += not inspector.inspect([f"{one.said} {wrong}"])
+    assert missed >= 5, "a number of another country may have the same shape"
+
+
+CLEAN = [
+    "", "An ordinary sentence with 3 numbers: 12, 4711 and 0.5.",
+    "4111111111111112", "4111 1111 1111 1112", "0000000000000000", "1.4111111111111111",
+    "DE89370400440532013001", "GB29 NWBK 6016 1331 9268 10", "XX89370400440532013000",
+    "@media print", "user@host", "lodash@4.17.21", "icon@2x.png", "git@github.com:org/repo.git",
+    "repo@sha256:0123", "pkg@1.0.0-beta.rc",
+    "2024-01-15T10:30:00.000Z", "2024-01-15 10:30:00+02:00", "1705312200", "1705312200000",
+    "17.05.2024", "05/12/2023", "01.02.2024 - 03.04.2024", "10.0.0.1", "192.168.100.200:8080",
+    "v1.22.333", "16.89.249", "550e8400-e29b-41d4-a716-446655440000",
+    "d41d8cd98f00b204e9800998ecf8427e",
+    "1Z999AA10123456784", "113-4567890-1234567", "ORD-2024-000123", "SO-12345-67", "123456789",
+    "1.234.567,89 EUR", "$1,234,567.00", "078-00-1120", "000-05-1120", "666-05-1120", "900-40-0000",
+    "20240117B", "8 of 10", "100000000000000000001", "+1500000 lines", "+02:00",
+    "ISBN 978-3-16-148410-0",
+    "00:1B:44:11:3A:B7", "lat 52.520008, lon 13.404954", "0x7fffffffffffffff", "3.14159265358979",
+    "the card of 12 players", "born in 1980", "passport office", "call 911", "phone 2024-01-15",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_what_only_resembles_some_is_not_reported(text: str) -> None:
+    assert found(text, GERMAN) == []
+
+
+def test_random_ids_hardly_ever_look_like_some() -> None:
+    chance = chance_of(7)
+    values = [
+        {
+            "id": str(UUID(int=chance.getrandbits(128))),
+            "at": str(1_500_000_000_000 + chance.getrandbits(37)),
+            "order": f"{chance.randrange(10**10):010}",
+            "sha": f"{chance.getrandbits(160):040x}",
+            "snowflake": str(10**18 + chance.getrandbits(59)),
+            "price": f"{chance.random() * 10_000:.2f}",
+            "serial": f"SN{chance.randrange(10**9):09}",
+        }
+        for _ in range(1000)
+    ]
+    assert len(GERMAN.inspect(values)) <= 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "4111\u00a01111\u00a01111\u00a01111", "4111\u20131111\u20131111\u20131111",
+        "４１１１１１１１１１１１１１１１",
+        "٤١١١١١١١١١١١١١١١", "4111\u200b1111\u200b1111\u200b1111",
+        "4111\u202f1111\u202f1111\u202f1111", "4111<b>1111</b>11111111",
+        "4111</i>111111111111",
+        "4111&nbsp;1111&#160;1111&#xa0;1111", "4111 **1111** 1111 1111", "4111<!-- -->111111111111",
+        '4111<span class="x">1111</span>11111111',
+    ],
+)  # fmt: skip
+def test_another_way_of_writing_hides_nothing(written: str) -> None:
+    for text in (written, f"pay with {written} now", f"é {written}\u200b."):
+        assert found(text) == [("pii.card", written)]
+
+
+def test_tags_that_divide_cells_join_nothing() -> None:
+    assert found("<td>41111111</td><td>11111111</td>") == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"ssn": "078051120"},
+        {"socialSecurityNumber": ["078051120"]},
+        {"social_security_number": "078051120"},
+        {"label": "SSN", "value": "078051120"},
+        {"person": {"SSN": {"value": "078051120"}}},
+        "name,ssn,since\nJane,078051120,2020",
+        "078051120 is my SSN",
+        '<input name="ssn" value="078051120">',
+    ],
+)
+def test_words_near_a_number_tell_what_it_is(value: object) -> None:
+    [finding] = INSPECTOR.inspect(value)
+    assert finding.kind == "pii.ssn"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"ssn": None, "order": "078051120"},
+        {"text": "assnassn", "order": "078051120"},
+        "SSN is what they ask for when one two three four five six you order 078051120",
+        "[redacted: pii.ssn] 078051120",
+    ],
+)
+def test_words_elsewhere_tell_nothing(value: object) -> None:
+    assert INSPECTOR.inspect(value) == ()
+
+
+def test_several_are_reported_in_document_order() -> None:
+    value = {"b": ["a@b.io", {"c": " 4111111111111111 a@b.io"}], "a@b.io": "x"}
+    assert INSPECTOR.inspect(value) == (
+        Finding("pii.email", ("b", 0), 0, 6),
+        Finding("pii.card", ("b", 1, "c"), 1, 17),
+        Finding("pii.email", ("b", 1, "c"), 18, 24),
+        Finding("pii.email", ("a@b.io", KEY), 0, 6),
+    )
+
+
+def test_numbers_behind_each_other_are_all_found() -> None:
+    assert len(found("SSN 078-05-1120 219-09-9999 078-05-1120")) == 3
+    assert len(found("IBANs DE89 3704 0044 0532 0130 00 GB29 NWBK 6016 1331 9268 19")) == 2
+    assert len(found("4111 1111 1111 1111 5555 5555 5555 4444")) == 2
+
+
+@pytest.mark.parametrize("value", [None, True, 7, 1.5, [], {}, "plain", {"a": [1, None, "plain"]}])
+def test_other_values_hold_nothing(value: object) -> None:
+    assert INSPECTOR.inspect(value) == ()
+
+
+def test_the_json_of_a_value_is_taken_where_it_is_at_hand() -> None:
+    assert INSPECTOR.inspect(["a@b.io"], b'["a@b.io"]')
+    assert INSPECTOR.inspect(["a@b.io"], b"[]") == ()
+
+
+@pytest.mark.parametrize("before", ["\n", "\t", '"', "\\", "\x07", "\x1f", "\\n"])
+def test_what_json_escapes_hides_nothing(before: str) -> None:
+    number = "4111111111111111"
+    text = f"a{before}{number}"
+    assert bool(found(text)) == (before != "\\n")
+    assert found(f"a{before} {number}") == [("pii.card", number)]
+
+
+def test_half_a_surrogate_pair_hides_nothing() -> None:
+    assert INSPECTOR.inspect(["\ud800 a@b.io"]) == (Finding("pii.email", (0,), 2, 8),)
+
+
+def test_what_is_nested_too_deeply_cannot_be_inspected() -> None:
+    value: object = "deep"
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(RecursionError):
+        INSPECTOR.inspect(value)
+
+
+_PIECES = st.sampled_from(
+    [text for texts in EXAMPLES.values() for text in texts]
+    + [
+        "4111",
+        "1111",
+        "078-05-1120",
+        "12345678",
+        "030",
+        "9",
+        " ",
+        " ",
+        "-",
+        ".",
+        "/",
+        "\n",
+        ",",
+        "é",
+    ]
+    + [
+        "<b>",
+        "</b>",
+        "<",
+        ">",
+        "*",
+        "@",
+        "SSN",
+        "card",
+        "tel",
+        "tax",
+        "born",
+        "March",
+        "+",
+        "(",
+        ")",
+    ]
+    + ["&nbsp;", "\u200b", "\u00a0", "[redacted: pii.ssn]", "\0", '"', "DE89", "3704 0044"]
+)
+
+
+@given(st.lists(_PIECES, max_size=9).map("".join), st.lists(_PIECES, max_size=4).map("".join))
+def test_after_a_redaction_nothing_is_found_any_more(text: str, key: str) -> None:
+    value = {"a": [text], key: text}
+    once = redact(value, ALL.inspect(value))
+    assert ALL.inspect(once) == ()
+
+
+@given(st.lists(_PIECES, max_size=9).map("".join))
+def test_the_quick_look_at_the_json_hides_nothing(text: str) -> None:
+    assert ALL.inspect({"a": text}) == ALL.inspect({"a": text, "\ud800": ""})
+
+
+@given(st.sampled_from(sorted(SORTS)), st.integers(), st.text(max_size=20), st.text(max_size=20))
+def test_a_number_is_found_in_any_text(sort: str, seed: int, before: str, after: str) -> None:
+    one = SORTS[sort]
+    number = made(one, chance_of(seed))
+    text = f"{before}\n{one.said} {number}\n{after}"
+    start = text.index(number)
+    findings = INSPECTOR.inspect([text])
+    assert any(one.start <= start and start + len(number) <= one.end for one in findings)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "1",
+        "1 ",
+        "1-",
+        "a@",
+        "@",
+        "<",
+        "<b>",
+        "+1",
+        "0 ",
+        "ssn 1",
+        "DE89 ",
+        "a1",
+        "::",
+        "&",
+        "4111 ",
+    ],
+)
+def test_hostile_texts_take_time_in_proportion(piece: str) -> None:
+    # The time-out of a test is what would tell: a square of this length is hours.
+    ALL.inspect([f"ssn tel {piece * (200_000 // len(piece))}"])
