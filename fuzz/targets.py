@@ -14,6 +14,7 @@ from fuzz import (
     evidence,
     forms,
     issuers,
+    opinions,
     policies,
     publications,
     streams,
@@ -66,6 +67,8 @@ TARGETS: Final = {
     "policy-releases": Target(policies.releases, is_json=True),
     "workload-bundles": Target(publications.workload_bundles),
     "tools": Target(definitions.tools, is_json=True),
+    "reviews": Target(opinions.reviews, is_json=True),
+    "inspections": Target(opinions.inspections, is_json=True),
 }
 
 

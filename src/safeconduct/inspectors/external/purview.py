@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -82,20 +82,13 @@ class Purview:
             {"authorization": f"Bearer {self._credential()}"},
             f"/users/{quote(matter.user, safe='@')}/dataSecurityAndGovernance/processContent",
         )
-        try:
-            said = msgspec.convert(answer, _Answer)
-        except msgspec.ValidationError:
-            raise Nonsense("Purview answered in another shape") from None
-        if said.processingErrors:
-            raise Nonsense("Purview could not process the content")
-        names = dict.fromkeys(_name(one) for one in said.policyActions)
-        return tuple([one.found(name) for name in names for one in shown])
+        return read(answer, shown)
 
     async def close(self) -> None:
         """Ends all connections."""
         await self._service.close()
 
-    def _question(self, shown: tuple[Text, ...], matter: Matter) -> dict[str, Any]:
+    def _question(self, shown: Sequence[Text], matter: Matter) -> dict[str, Any]:
         at = self._now().isoformat(timespec="seconds")
         app = {"name": NAME, "version": VERSION}
         location = {
@@ -125,6 +118,18 @@ class Purview:
                 "integratedAppMetadata": app,
             }
         }
+
+
+def read(answer: object, shown: Sequence[Text]) -> tuple[Finding, ...]:
+    """What an answer says of what was shown. Raises Nonsense."""
+    try:
+        said = msgspec.convert(answer, _Answer)
+    except msgspec.ValidationError:
+        raise Nonsense("Purview answered in another shape") from None
+    if said.processingErrors:
+        raise Nonsense("Purview could not process the content")
+    names = dict.fromkeys(_name(one) for one in said.policyActions)
+    return tuple([one.found(name) for name in names for one in shown])
 
 
 def _name(said: _Action) -> str:

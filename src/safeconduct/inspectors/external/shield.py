@@ -8,7 +8,7 @@ input for each text. docs/guides/external-dlp.md has the class.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import orjson
 
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.external.texts import Nonsense, texts
+from safeconduct.inspectors.external.texts import Nonsense, Text, texts
 from safeconduct.inspectors.service import Credential, Service
 from safeconduct.ports import Matter
 
@@ -63,19 +63,24 @@ class Shield:
         question = orjson.dumps({"inputs": [{"text": one.text, **about} for one in shown]})
         proof = {"authorization": f"Bearer {self._credential()}"}
         answer = await self._service.ask(question, proof)
-        try:
-            said = msgspec.convert(answer, tuple[_Result, ...])
-        except msgspec.ValidationError:
-            raise Nonsense("the action answered in another shape") from None
-        if len(said) != len(shown):
-            raise Nonsense("the action did not answer for each text")
-        found: list[Finding] = []
-        for text, one in zip(shown, said, strict=True):
-            if not one.isSuccess or one.errors or one.outputValues is None:
-                raise Nonsense("the action failed")
-            found += [text.found(kind) for kind in dict.fromkeys(one.outputValues.kinds)]
-        return tuple(found)
+        return read(answer, shown)
 
     async def close(self) -> None:
         """Ends all connections."""
         await self._service.close()
+
+
+def read(answer: object, shown: Sequence[Text]) -> tuple[Finding, ...]:
+    """What an answer says of what was shown. Raises Nonsense."""
+    try:
+        said = msgspec.convert(answer, tuple[_Result, ...])
+    except msgspec.ValidationError:
+        raise Nonsense("the action answered in another shape") from None
+    if len(said) != len(shown):
+        raise Nonsense("the action did not answer for each text")
+    found: list[Finding] = []
+    for text, one in zip(shown, said, strict=True):
+        if not one.isSuccess or one.errors or one.outputValues is None:
+            raise Nonsense("the action failed")
+        found += [text.found(kind) for kind in dict.fromkeys(one.outputValues.kinds)]
+    return tuple(found)

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -21,7 +21,7 @@ import orjson
 
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Finding
-from safeconduct.inspectors.external.texts import Nonsense, texts
+from safeconduct.inspectors.external.texts import Nonsense, Text, texts
 from safeconduct.inspectors.service import Credential, Service
 from safeconduct.ports import Matter
 
@@ -85,15 +85,7 @@ class Webhook:
             }
         )
         answer = await self._service.ask(body, self._proof(name, body))
-        try:
-            said = msgspec.convert(answer, _Answer)
-        except msgspec.ValidationError:
-            raise Nonsense("the webhook answered in a shape of its own") from None
-        if said.id != name:
-            raise Nonsense("the webhook answered another question")
-        if any(one.text >= len(shown) for one in said.findings):
-            raise Nonsense("a finding where no text is")
-        return tuple([shown[one.text].found(one.kind, one.start, one.end) for one in said.findings])
+        return read(answer, name, shown)
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -112,6 +104,19 @@ class Webhook:
             "webhook-timestamp": at,
             "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
         }
+
+
+def read(answer: object, name: str, shown: Sequence[Text]) -> tuple[Finding, ...]:
+    """What an answer says of what was shown. Raises Nonsense."""
+    try:
+        said = msgspec.convert(answer, _Answer)
+    except msgspec.ValidationError:
+        raise Nonsense("the webhook answered in a shape of its own") from None
+    if said.id != name:
+        raise Nonsense("the webhook answered another question")
+    if any(one.text >= len(shown) for one in said.findings):
+        raise Nonsense("a finding where no text is")
+    return tuple([shown[one.text].found(one.kind, one.start, one.end) for one in said.findings])
 
 
 def _key(secret: str) -> bytes:
