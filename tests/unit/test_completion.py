@@ -93,7 +93,7 @@ async def test_what_is_typed_is_judged_before_the_upstream_sees_it(
 ) -> None:
     async with simulated(tmp_path) as task:
         upstream = offer(task, monkeypatch)
-        secret = typed("AKIA" + "IOSFODNN7EXAMPLE", type="ref/prompt", name="crm__greet")
+        secret = typed("AKIA" + "ABCDEFGHIJKLMNOP", type="ref/prompt", name="crm__greet")
         answer = await task.rooms.gateway.call(
             caller(task), "completion/complete", None, "crm__greet", secret
         )

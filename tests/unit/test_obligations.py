@@ -267,7 +267,8 @@ class TestResults:
             (decision,) = records(task, "decision")
             (outcome,) = records(task, "outcome")
             assert decision["obligations"] == ["own-rows", "redact"]
-            assert outcome["redacted"] == 1
+            # The field, and its address where it stands: in the structure, and in the text.
+            assert outcome["redacted"] == 3
 
     async def test_what_a_rule_wants_marked_is_marked(self, tmp_path: Path) -> None:
         async with working(tmp_path, Demanding(demands={"spotlight": True})) as task:

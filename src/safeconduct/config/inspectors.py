@@ -15,7 +15,7 @@ EffectName = Literal["read", "write", "send", "delete", "execute", "pay"]
 Region = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="two letters, such as DE")]
 """A country (ISO 3166-1 alpha-2)."""
 
-Share = Annotated[float, Meta(ge=0, le=1)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
 Milliseconds = Annotated[int, Meta(ge=50, le=60_000)]
 
 

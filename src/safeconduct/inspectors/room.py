@@ -11,6 +11,7 @@ from safeconduct.config.inspectors import External
 from safeconduct.config.schema import Config
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Finding
+from safeconduct.inspectors.code import CodeInspector
 from safeconduct.inspectors.dictionaries import DictionaryInspector, pattern_shapes, read_terms
 from safeconduct.inspectors.documents.examining import DocumentExaminer
 from safeconduct.inspectors.documents.limits import Limits
@@ -19,6 +20,7 @@ from safeconduct.inspectors.external.shield import Shield
 from safeconduct.inspectors.external.webhook import Webhook
 from safeconduct.inspectors.instructions.inspector import InstructionInspector
 from safeconduct.inspectors.matches import MatchInspector
+from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.reviewing.wires import WIRES
 from safeconduct.inspectors.scan import Scan
@@ -48,7 +50,13 @@ def inspectors(config: Config) -> tuple[Inspector, ...]:
         OSError: a file that the configuration names cannot be read.
         ValueError: what is in it cannot be used.
     """
-    return (SecretInspector(), *_of_the_operator(config))
+    pii = config.root.inspectors.pii
+    return (
+        SecretInspector(),
+        PiiInspector(region=pii.region, kinds=pii.kinds),
+        CodeInspector(),
+        *_of_the_operator(config),
+    )
 
 
 def _of_the_operator(config: Config) -> Iterator[Inspector]:
