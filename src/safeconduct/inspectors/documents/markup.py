@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Final, NamedTuple
 
-from safeconduct.inspectors.documents.styling import Sheet, Styled, declarations, styled
+from safeconduct.inspectors.documents.styling import ALIKE, Sheet, Styled, declarations, styled
 from safeconduct.inspectors.documents.unpacking import Flow, Unpacked
 
 _MARKUP: Final = re.compile(
@@ -114,6 +114,7 @@ class _Page(HTMLParser):
         self._sheet = sheet
         self._open = [_Element("", Styled())]
         self._script = ""
+        self._styled_elsewhere = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._unpacked.element(len(self._open))
@@ -122,6 +123,8 @@ class _Page(HTMLParser):
             self._open.pop()
         if tag in _BLOCKS:
             self.flow.line()
+        if tag == "link" and "stylesheet" in attributes.get("rel", "").lower():
+            self._styled_elsewhere = True
         look = self._look(tag, attributes)
         self._attributes(tag, attributes, look)
         if tag not in _VOID:
@@ -146,6 +149,8 @@ class _Page(HTMLParser):
         if name in _SILENT:
             return
         way, plain = look.hidden
+        if way == ALIKE and self._styled_elsewhere:
+            plain = True  # what the ground is like is said in a style sheet that nobody has here
         if way:
             self.flow.hidden(data, way, plain=plain)
         else:

@@ -63,6 +63,8 @@ _TOLD: Final = {
     "text/rtf": "rtf",
 }
 """What a document has to be that is said to be one of these."""
+_PAGES: Final = ("text/html", "application/xhtml", "image/svg")
+_TEXTS: Final = ("text/", "message/rfc822", *_PAGES)
 _OFFICE: Final = ("application/vnd.openxmlformats", "application/vnd.oasis.opendocument")
 
 
@@ -158,19 +160,20 @@ def _by_bytes(unpacked: Unpacked, data: bytes) -> str:
 
 
 def _by_text(unpacked: Unpacked, data: bytes, media: str) -> str:
-    if not is_text(data):
+    if not is_text(data) and not media.startswith(_TEXTS):
         return ""
     text = decoded(data)
     if rich.is_rich(text):
         rich.read(unpacked, text)
         return "rtf"
-    if media.startswith("text/calendar") or calendars.is_calendar(text):
-        calendars.read(unpacked, text)
-        return "ics"
     if media.startswith("message/rfc822") or mail.is_mail(text):
         mail.read(unpacked, data)
         return "eml"
-    if media.startswith(("text/html", "application/xhtml", "image/svg")) or markup.is_markup(text):
+    is_page = media.startswith(_PAGES) or text.lstrip().startswith("<")
+    if not is_page and (media.startswith("text/calendar") or calendars.is_calendar(text)):
+        calendars.read(unpacked, text)
+        return "ics"
+    if is_page or markup.is_markup(text):
         markup.read(unpacked, text)
         return "html"
     unpacked.visible(text)

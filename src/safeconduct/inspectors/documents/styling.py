@@ -27,6 +27,7 @@ _NAMED: Final[dict[str, tuple[int, int, int]]] = {
     "silver": (192, 192, 192),
     "navy": (0, 0, 128),
 }
+ALIKE: Final = "letters in the colour of the ground"
 _ALIKE: Final = 32
 """How far two colours are apart at most, in each part, that no one tells apart."""
 _FAR: Final = 500
@@ -67,7 +68,7 @@ class Styled(NamedTuple):
         if self.size < 2.0:
             return "tiny letters", False
         if self.colour and self.ground and _alike(self.colour, self.ground):
-            return "letters in the colour of the ground", False
+            return ALIKE, False
         return "", False
 
 

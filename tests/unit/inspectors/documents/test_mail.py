@@ -62,3 +62,22 @@ def test_a_sealed_mail_is_refused(headers: str) -> None:
 def test_a_damaged_header_is_taken_as_it_is() -> None:
     answer = read("From: ann@example.org\nSubject: =?utf-8?b?a?= end\n\nhello\n")
     assert texts(answer, "visible")[""].endswith("end\nhello")
+
+
+def test_a_mail_with_an_invitation_in_it_is_a_mail() -> None:
+    mail = EmailMessage()
+    mail["Subject"] = "a meeting"
+    mail["From"] = "ann@example.org"
+    mail.set_content("see below")
+    invitation = f"BEGIN:VCALENDAR\nX-ALT-DESC:<p hidden>{POISON}</p>\nEND:VCALENDAR\n"
+    mail.add_alternative(invitation, subtype="calendar")
+    for media in ("", "message/rfc822"):
+        answer = read(mail.as_bytes(), media)
+        assert answer.format == "eml"
+        assert texts(answer, "hidden") == {"hidden": POISON}
+        assert "see below" in texts(answer, "visible")[""]
+
+
+def test_a_mail_with_control_characters_is_read_if_it_is_said_to_be_one() -> None:
+    mail = b"Subject: x\nFrom: a@b\n\n" + b"\x01\x02" * 99 + POISON.encode()
+    assert POISON in texts(read(mail, "message/rfc822"), "visible")[""]

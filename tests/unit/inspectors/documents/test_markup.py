@@ -106,3 +106,19 @@ def test_tag_characters_and_a_page_inside_of_a_page_are_read() -> None:
     answer = read(f'<p>Hello{tags}</p><iframe srcdoc="{inner}"></iframe>')
     assert texts(answer, "hidden") == {"tag characters": POISON, "hidden": POISON}
     assert [piece.place for piece in answer.pieces if piece.way == "hidden"] == ["srcdoc"]
+
+
+def test_where_a_style_sheet_is_elsewhere_white_letters_may_be_seen() -> None:
+    made = "<link rel=stylesheet href=a.css><h1 style='color:#fff'>Heading</h1>"
+    (piece,) = (one for one in read(made).pieces if one.sort == "hidden")
+    assert piece.plain
+    (piece,) = (one for one in read(made.replace("stylesheet", "icon")).pieces if one.way)
+    assert not piece.plain
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_pages_are_read_in_other_encodings_and_with_control_characters_in_them(
+    encoding: str,
+) -> None:
+    made = f"<p hidden>{POISON}</p>\x00\x01"
+    assert texts(read(made.encode(encoding)), "hidden") == {"hidden": POISON}
