@@ -34,6 +34,11 @@ from bench.inspectors.sets.installed import PLACE, lines
 from bench.inspectors.sets.outputs import VERSION, result
 
 KINDS: Final = ("instruction",)
+ATTACKS_IN_IT: Final = frozenset(
+    {"agentdojo", "agent_injection_bench", "aib", "bastioncorpus", "garak_multilingual", "giskard"}
+    | {"spikee"}
+)
+"""Packages whose texts are no clean ones."""
 HARD: Final = "hard: "
 """What the categories of hard benign texts begin with: they are no tool outputs, and told apart."""
 
@@ -315,8 +320,8 @@ def clean(chance: Random) -> Iterator[Case]:
     """Tool outputs, of packages that nothing else here installs."""
     sources = {
         "agentdojo": outputs.agentdojo(),
-        "readmes": outputs.readmes(chance, 200),
-        "code": outputs.code(chance, 200),
+        "readmes": outputs.readmes(chance, 200, without=ATTACKS_IN_IT),
+        "code": outputs.code(chance, 200, without=ATTACKS_IN_IT),
         "data": outputs.data(chance, 200),
         "logs": outputs.logs(chance, 100),
         "mails": outputs.mails(chance, 200),

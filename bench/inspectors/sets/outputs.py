@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any, Final, cast
 
@@ -78,9 +79,12 @@ def _records(value: object) -> Iterator[object]:
             yield from _records(one)
 
 
-def readmes(chance: Random, count: int) -> Iterator[dict[str, Any]]:
+def readmes(
+    chance: Random, count: int, without: frozenset[str] = frozenset()
+) -> Iterator[dict[str, Any]]:
     """What packages say of themselves."""
-    yield from map(result, pieces(files("*.dist-info/METADATA", 2000), chance, count))
+    paths = _of_others(files("*.dist-info/METADATA", 2000), without)
+    yield from map(result, pieces(paths, chance, count))
 
 
 def code(
@@ -89,10 +93,15 @@ def code(
     """Source files, and lists of files with the hash of each."""
     own = count // 8
     yield from map(result, pieces(files("*.dist-info/RECORD", 500), chance, own))
-    paths = [
-        one for one in files("*/**/*.py", 1500) if one.relative_to(PLACE).parts[0] not in without
-    ]
+    paths = _of_others(files("*/**/*.py", 1500), without)
     yield from map(result, pieces(paths, chance, count - own))
+
+
+def _of_others(paths: Sequence[Path], without: frozenset[str]) -> list[Path]:
+    """Those that are of none of these packages."""
+    return [
+        path for path in paths if path.relative_to(PLACE).parts[0].partition("-")[0] not in without
+    ]
 
 
 def data(chance: Random, count: int) -> Iterator[dict[str, Any]]:
