@@ -35,6 +35,7 @@ from safeconduct.gateway import Gateway
 from safeconduct.handover import Handover
 from safeconduct.inspectors import room
 from safeconduct.inspectors.held import HeldSecrets
+from safeconduct.inspectors.instructions.inspector import InstructionInspector
 from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.kit import files
 from safeconduct.ports import (
@@ -179,7 +180,7 @@ class Rooms:
         self.broker = broker = Broker(
             config, clock_ms=clock, sign=sign, record=self.log.append, note=held.note
         )
-        self.offers = Offers(config, upstreams, broker)
+        self.offers = Offers(config, upstreams, broker, InstructionInspector())
         broker.tickets.given = self._consented
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
