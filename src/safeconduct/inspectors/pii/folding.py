@@ -35,7 +35,8 @@ _UNSEEN: Final = [
 ]
 FOREIGN: Final = "|".join(one.encode().decode("latin-1") for one in _WRITTEN)
 """What is written otherwise, as a pattern over UTF-8."""
-_FOREIGN: Final = re.compile(f"[{''.join(map(re.escape, _WRITTEN))}]")
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]+")
+_TABLE: Final = str.maketrans(_WRITTEN)
 
 _INLINE: Final = (
     "a|abbr|b|bdi|bdo|big|code|data|em|font|i|ins|kbd|mark|nobr|s|samp|small|span|strong|sub|sup|"
@@ -75,11 +76,11 @@ class Folded:
         return at + (self._shifts[after - 1] if after else 0)
 
 
-def folded(text: str) -> Folded:
-    """Digits, spaces and dashes of all scripts as ASCII has them."""
+def folded(text: str) -> str:
+    """Digits, spaces and dashes of all scripts as ASCII has them, each in its place."""
     if text.isascii():
-        return Folded(text, [], [])
-    return _replaced(text, _FOREIGN, lambda found: _WRITTEN[found[0]])
+        return text
+    return _FOREIGN.sub(lambda found: found[0].translate(_TABLE), text)
 
 
 def unmarked(text: str) -> Folded:
@@ -89,9 +90,7 @@ def unmarked(text: str) -> Folded:
 
 def _unmarked(found: re.Match[str]) -> str:
     if found["character"]:
-        return _FOREIGN.sub(lambda one: _WRITTEN[one[0]], unescape(found[0]))[:1].translate(
-            _NOTHING
-        )
+        return folded(unescape(found[0]))[:1].translate(_NOTHING)
     return (
         ""
         if found["inline"] or found["stars"] or found["unseen"] or found[0].startswith("<!")

@@ -89,7 +89,7 @@ class PiiInspector:
         """What may be there, by a look at a value's JSON alone."""
         data = _unescaped(data)
         if not data.isascii() and _FOREIGN(data):
-            data = folded(data.decode()).text.encode()
+            data = folded(data.decode()).encode()
         looked = self._valid(data)
         if _SPLIT(data):
             looked |= self._valid(unmarked(data.decode()).text.encode())
@@ -191,12 +191,11 @@ class _Search:
         self._near: dict[int, tuple[Words, str]] = {}
 
     def findings(self) -> Iterator[Finding]:
-        view = folded(self._joined)
-        text = self._looked(view.text, view.place)
+        text = self._looked(folded(self._joined), lambda start, end: (start, end))
         if _SPLIT(in_utf8(text)):
             self._ascii = False  # places are not those of the texts
             inner = unmarked(text)
-            self._looked(inner.text, lambda start, end: view.place(*inner.place(start, end)))
+            self._looked(inner.text, inner.place)
         done = 0
         for start, back, _, known in sorted(self._found, key=lambda one: one[:3]):
             if -back > done:

@@ -186,6 +186,11 @@ def test_another_way_of_writing_hides_nothing(written: str) -> None:
         assert found(text) == [("pii.card", written)]
 
 
+def test_other_character_references_are_letters_as_any() -> None:
+    text = "1&eacute;4111111111111111 9&zz; 1&#8203;2 1&#8211;2"
+    assert found(text) == [("pii.card", "4111111111111111")]
+
+
 def test_tags_that_divide_cells_join_nothing() -> None:
     assert found("<td>41111111</td><td>11111111</td>") == []
 
