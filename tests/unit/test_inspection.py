@@ -123,12 +123,12 @@ async def test_who_speaks_to_the_agent_is_not_trusted_and_vouches_for_nothing(
     ],
 )
 async def test_texts_are_marked_as_the_manifest_says_or_else_the_upstream(
-    tmp_path: Path, own: str | None, upstream: str, expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None, upstream: str, expected: str
 ) -> None:
     said = {} if own is None else {"get_case": {"spotlight": own}}
     async with inspected(tmp_path, crm=said, upstream={"spotlight": upstream}) as task:
         answer = {"content": [{"type": "text", "text": "One two"}], "structuredContent": {"a": "b"}}
-        task.rooms.upstreams["crm"].request = returning(answer)  # type: ignore[method-assign]
+        monkeypatch.setattr(task.rooms.upstreams["crm"], "request", returning(answer))
         step = await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: {})
         (decision,) = records(task, "decision")
         assert step.result is not None

@@ -123,6 +123,10 @@ def _lines(
     for name in ("findings", "failures", "approved", "constrained", "unsafe"):
         if decision.get(name):
             yield f"  {name:<11}{output.plain(decision[name])}"
+    if "review" in decision:
+        said = decision["review"]
+        why, otherwise = output.printable(said["why_code"]), said["otherwise"]
+        yield f"  review     {said['answer']}: {why}; otherwise {otherwise}"
     if decision.get("reason") in REASONS:
         why = REASONS[decision["reason"]]
         yield f"  remedy     {why.remedy.value}; a retry helps: {why.retry}"
@@ -155,7 +159,7 @@ def _facts(decision: Mapping[str, Any], seen: Mapping[str, Any] | None) -> Itera
     else:
         yield "  rules saw"
         for name, value in seen.items():
-            if name not in ("labels", "now_ms"):
+            if name not in ("labels", "findings", "now_ms"):
                 yield f"    {name:<11}{output.plain(value)}"
     if UNOPENED in decision:
         yield f"  sealed     what the rules saw: {decision[UNOPENED]}"
@@ -177,6 +181,8 @@ def _outcome(decision: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> 
     happened = "may have taken effect" if outcome["may_have_happened"] else "did not take effect"
     reason = f", {outcome['reason']}" if "reason" in outcome else ""
     said = f"{outcome['status']}{reason}; {happened}"
+    if "findings" in outcome:
+        said += f"; found {output.plain(outcome['findings'])}"
     demands = decision.get("policy", {}).get("obligations")
     if demands and outcome.get("reason") == "result-withheld":
         said += f"; what {output.plain(demands)} hides is found in a structured result alone"

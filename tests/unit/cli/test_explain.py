@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from safeconduct.cli import main, output
 from safeconduct.config.policy import PolicyBlock
 from safeconduct.core.recorded_input import parted
+from safeconduct.core.review import Reviewed
 from safeconduct.policy.at_hand import configured, rules
 from safeconduct.policy.bundles import archive
 from safeconduct.policy.bundles.reading import read
@@ -62,7 +63,7 @@ def test_every_rule_that_spoke_is_shown_where_it_stands_with_what_it_saw(
     written(tmp_path / "log", [decided(engine, call(), known)])
     lines = explained(tmp_path, "d_1", "--bundle", str(tmp_path / "policy"), capsys=capsys)
     assert lines[0] == "d_1: deny, facts-unavailable"
-    start = lines.index("  checks") + 10
+    start = lines.index("  checks") + 11
     assert lines[start : start + 7] == [
         f"  policy     bundle {engine.digest}",
         "    permit     none",
@@ -140,6 +141,19 @@ def test_what_was_withheld_names_what_the_policy_demands(
         "  outcome    withheld, result-withheld; may have taken effect; "
         "what own hides is found in a structured result alone"
     )
+
+
+def test_what_a_second_model_said_and_what_was_found_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    allowing = 'permit contains {"id": "all"} if input.call.tool == "crm.update_deal"\n'
+    engine = load(write(tmp_path / "policy", allowing))
+    known = facts(review=Reviewed("consistent", "matches-request", "refuse"))
+    done = {**outcome("d_1"), "may_have_happened": True, "findings": ["pii.email"]}
+    written(tmp_path / "log", [decided(engine, call(), known), done])
+    lines = explained(tmp_path, "d_1", capsys=capsys)
+    assert "  review     consistent: matches-request; otherwise refuse" in lines
+    assert lines[-1] == "  outcome    ok; may have taken effect; found pii.email"
 
 
 def test_the_bundle_that_was_accepted_last_is_at_hand_and_the_configured_one(
