@@ -17,7 +17,7 @@ _END: Final = b"\0\1\0"
 def compiled(pattern: str) -> re2.Pattern:
     """A pattern over bytes. Raises ValueError on one that RE2 does not take."""
     try:
-        return re2.compile(pattern.encode("latin-1"), _options())
+        return re2.compile(pattern.encode("ascii"), _options())
     except (re2.error, UnicodeEncodeError) as error:
         raise ValueError(f"not a pattern of RE2 over ASCII: {pattern}") from error
 
@@ -30,7 +30,7 @@ def any_of(patterns: Sequence[str]) -> Callable[[bytes], frozenset[int]]:
     several = re2.Set.SearchSet(_options())
     for pattern in patterns:
         compiled(pattern)  # A set takes all at once, and says nothing of which it does not.
-        several.Add(pattern.encode("latin-1"))
+        several.Add(pattern.encode("ascii"))
     last = several.Add(_END)
     several.Compile()
 

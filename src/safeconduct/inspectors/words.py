@@ -1,0 +1,75 @@
+"""Texts as sequences of words, in which terms of several words are found in one pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterator
+from typing import Final, NamedTuple
+
+from safeconduct.inspectors.encodings import encoded, hidden, shown
+from safeconduct.inspectors.patterns import in_utf8
+
+MAX_WORDS: Final = 16
+"""How many words a term may have, each mark counted as one."""
+
+_WORD: Final = re.compile(r"[^\W_]+|[^\w\s]|_")
+
+
+class Words(NamedTuple):
+    """The words and marks of a text with cases folded, and where each begins and ends."""
+
+    words: list[str]
+    spans: list[tuple[int, int]]
+
+
+def folded_words(text: str) -> list[str]:
+    """The words and marks of a text, with cases folded."""
+    return _WORD.findall(text.casefold())
+
+
+def words(text: str) -> Words:
+    """The same, with their places in the text as it is."""
+    found = list(_WORD.finditer(text))
+    return Words([one[0].casefold() for one in found], [one.span() for one in found])
+
+
+def normal(term: str) -> str:
+    """A term as it is looked for: its words, with one space between every two."""
+    return " ".join(words(term).words)
+
+
+def terms_in(
+    text: str, begins: Container[str], longest: int, is_term: Callable[[str], bool]
+) -> Iterator[tuple[str, int, int]]:
+    """Each term in a text and its place, the longest of those that begin at a word.
+
+    Args:
+        text: any text.
+        begins: the first words of all terms.
+        longest: how many words a term has at most.
+        is_term: tells of words with one space between every two.
+    """
+    there, spans = words(text)
+    for at, word in enumerate(there):
+        if word in begins:
+            for count in range(min(longest, len(there) - at), 0, -1):
+                term = " ".join(there[at : at + count])
+                if is_term(term):
+                    yield term, spans[at][0], spans[at + count - 1][1]
+                    break
+
+
+def readings(text: str) -> Iterator[tuple[str, Callable[[int, int], tuple[int, int]]]]:
+    """A text, and what it says in encodings, each with what tells where in it something stands."""
+    if encoded(in_utf8(text)) < 0:
+        yield text, _there
+        return
+    for view in shown(text):
+        yield view.text, view.place
+        for inner, start, end in hidden(view.text):
+            place = view.place(start, end)
+            yield inner, lambda _, __, place=place: place
+
+
+def _there(start: int, end: int) -> tuple[int, int]:
+    return start, end
