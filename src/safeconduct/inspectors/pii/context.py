@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
 from safeconduct.core.model import KEY
+from safeconduct.inspectors.pii.folding import octets
 from safeconduct.inspectors.pii.records import MONTHS
 
 Path = tuple[str | int, ...]
@@ -72,7 +73,7 @@ def _sign(word: str) -> str:
     flexible = stem.replace(" ", "[ _-]?")
     if not word.isascii():
         either = f"{flexible}|{flexible.capitalize()}|{flexible.upper()}"
-        return f"(?:{either})".encode().decode("latin-1")
+        return octets(f"(?:{either})")
     if word != stem or len(stem) > 5 or " " in word:
         return f"(?i:{flexible})"
     inside = f"[a-z](?:{stem.capitalize()}|{stem.upper()})"
@@ -124,8 +125,7 @@ def placed(value: object) -> list[Placed]:
 
     def collect(value: object, path: Path, keys: tuple[str, ...], names: tuple[str, ...]) -> None:
         if isinstance(value, str):
-            if _BEARING(value):
-                found.append(Placed(value, path, names))
+            found.append(Placed(value, path, names))
         elif isinstance(value, dict):
             members = cast("dict[str, object]", value)
             said = _LABELS.intersection(members)
@@ -134,14 +134,20 @@ def placed(value: object) -> list[Placed]:
             for key, item in members.items():
                 if _BEARING(key):
                     found.append(Placed(key, (*path, key, KEY), keys))
-                below = (*above, key)
-                collect(item, (*path, key), below, below + labels)
+                if _bears(item):
+                    below = (*above, key)
+                    collect(item, (*path, key), below, below + labels)
         elif isinstance(value, list):
             for index, item in enumerate(cast("list[object]", value)):
-                collect(item, (*path, index), keys, names)
+                if _bears(item):
+                    collect(item, (*path, index), keys, names)
 
     collect(value, (), (), ())
     return found
+
+
+def _bears(item: object) -> bool:
+    return bool(_BEARING(item)) if isinstance(item, str) else isinstance(item, (dict, list))
 
 
 def _short(label: object) -> str:

@@ -33,7 +33,17 @@ _WRITTEN: Final = _written()
 _UNSEEN: Final = [
     char for char in map(chr, range(128, sys.maxunicode + 1)) if unicodedata.category(char) == "Cf"
 ]
-FOREIGN: Final = "|".join(one.encode().decode("latin-1") for one in _WRITTEN)
+
+
+def octets(pattern: str) -> str:
+    """A pattern over UTF-8, all of it in ASCII."""
+    return "".join(
+        char if char.isascii() else "".join(f"\\x{octet:02x}" for octet in char.encode())
+        for char in pattern
+    )
+
+
+FOREIGN: Final = octets("|".join(_WRITTEN))
 """What is written otherwise, as a pattern over UTF-8."""
 _FOREIGN: Final = re.compile(r"[^\x00-\x7f]+")
 _TABLE: Final = str.maketrans(_WRITTEN)
@@ -48,8 +58,9 @@ _MARKUP: Final = re.compile(
     rf"|(?P<unseen>[{''.join(_UNSEEN)}]+)",
     re.IGNORECASE,
 )
+
 SPLIT: Final = "|".join(
-    [r"[0-9](?:<|&[#A-Za-z]|\*)|[>;*][0-9]"] + [char.encode().decode("latin-1") for char in _UNSEEN]
+    [r"[0-9](?:<|&[#A-Za-z]|\*)|[>;*][0-9]"] + [octets(char) for char in _UNSEEN]
 )
 """What tells that markup, or what is not seen, may split a number; a pattern over UTF-8."""
 
