@@ -25,7 +25,7 @@ class DictionaryInspector:
 
     def __init__(self, kind: str, terms: Iterable[str]) -> None:
         self._kind = kind
-        self._terms = frozenset(filter(None, map(_checked, terms)))
+        self._terms: frozenset[str] = frozenset(term for term in map(_checked, terms) if term)
         if not self._terms:
             raise ValueError("a dictionary has no terms")
         self._begins = frozenset(term.partition(" ")[0] for term in self._terms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 from safeconduct.inspectors.encodings import encoded, hidden, shown
@@ -67,8 +68,12 @@ def readings(text: str) -> Iterator[tuple[str, Callable[[int, int], tuple[int, i
     for view in shown(text):
         yield view.text, view.place
         for inner, start, end in hidden(view.text):
-            place = view.place(start, end)
-            yield inner, lambda _, __, place=place: place
+            yield inner, partial(_all_of, view.place(start, end))
+
+
+def _all_of(place: tuple[int, int], start: int, end: int) -> tuple[int, int]:
+    del start, end
+    return place
 
 
 def _there(start: int, end: int) -> tuple[int, int]:
