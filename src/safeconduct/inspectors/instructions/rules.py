@@ -92,6 +92,11 @@ def _both(verbs: str, nouns: str) -> str:
     return rf"(?:{verbs}).{{0,60}}?(?:{nouns})|(?:{nouns}).{{0,60}}?(?:{verbs})"
 
 
+def _in_bytes(expression: str) -> str:
+    """An expression over UTF-8, in ASCII."""
+    return "".join(chr(one) if one < 128 else f"\\x{one:02x}" for one in expression.encode())
+
+
 RULES: Final[dict[str, tuple[str, ...]]] = {
     "ignore": (
         "override",
@@ -213,9 +218,7 @@ KINDS: Final = (*(rule[0] for rule in RULES.values()), "override")
 
 _PLAIN: Final = {at for at, name in enumerate(RULES) if name in {"ignore", "mention"}}
 
-_SEARCH: Final = any_of(
-    ["".join(("(?s)", *rule[1:])).encode().decode("latin-1") for rule in RULES.values()]
-)
+_SEARCH: Final = any_of([_in_bytes("".join(("(?s)", *rule[1:]))) for rule in RULES.values()])
 
 _QUOTED: Final = re.compile(
     r"(?<=[\s(])(?:\"[^\"]{4,200}\"|'[^']{4,200}'(?!\w)|`[^`]{4,200}`|“[^”]{4,200}”|«[^»]{4,200}»)"
