@@ -51,6 +51,8 @@ def walk(data: bytes, reader: Elements, place: str = "") -> None:
     Raises:
         Unread: it is not well-formed, has a document type, or is too large or too deep.
     """
+    if not data:  # as office programs leave some of their parts
+        return
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse

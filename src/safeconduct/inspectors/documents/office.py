@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import Final
 
 from safeconduct.inspectors.documents import sheets, slides, word
 from safeconduct.inspectors.documents.archives import Members
 from safeconduct.inspectors.documents.elements import Elements, walk
 from safeconduct.inspectors.documents.limits import unreadable
+from safeconduct.inspectors.documents.texts import decoded
 from safeconduct.inspectors.documents.unpacking import Unpacked
 
 _TYPES: Final = "[Content_Types].xml"
-_XML: Final = (".xml", ".vml")
+_XML: Final = ".xml"
+_DRAWN: Final = ".vml"
+"""Which Office itself does not write as XML."""
+_TAG: Final = re.compile(r"<[^<>]*>")
 _RELATIONSHIPS: Final = ".rels"
 _PROGRAMS: Final = ("vbaProject.bin", "vbaData.xml")
 _CONTROLS: Final = ("/activeX/", "/printerSettings/", "/ctrlProps/")
@@ -82,6 +87,8 @@ def _part(unpacked: Unpacked, members: Members, name: str) -> None:
     data = members.bytes_of(name)
     if name.lower().endswith(_XML):
         walk(data, Elements(unpacked), name)
+    elif name.lower().endswith(_DRAWN):
+        unpacked.metadata(_TAG.sub(" ", decoded(data)), "part", name)
     else:
         unpacked.inside(data, "", name)
 

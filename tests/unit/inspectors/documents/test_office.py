@@ -155,11 +155,12 @@ def test_a_sheet_that_no_book_lists_is_hidden() -> None:
             "xl/worksheets/orphan.xml": f"<worksheet>{cells(POISON)}</worksheet>",
             "xl/comments1.xml": "<comments><text><t>a comment</t></text></comments>",
             "xl/drawings/drawing1.xml": "<d><t>drawn</t></d>",
+            "xl/drawings/vmlDrawing1.vml": "<xml><br>never closed</xml>",
         }
     )
     answer = read(made)
     assert texts(answer, "hidden") == {"very hidden sheet": POISON}
-    assert texts(answer, "metadata") == {"part": "a comment"}
+    assert texts(answer, "metadata") == {"part": "a comment\nnever closed"}
     assert "drawn" in texts(answer, "visible")[""]
 
 
@@ -240,6 +241,7 @@ def test_what_an_opendocument_does_not_show_is_told_apart() -> None:
                 "mimetype": "application/vnd.oasis.opendocument.text",
                 "content.xml": content,
                 "meta.xml": "<meta><title>a title</title></meta>",
+                "Configurations2/accelerator/current.xml": "",
             }
         )
     )
