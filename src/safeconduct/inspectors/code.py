@@ -132,6 +132,8 @@ def _says(line: bytes) -> bool:
 
 
 def _spans(text: str) -> Iterator[Span]:
+    if text.count("\n") < MIN_LINES - 1:
+        return
     fences = list(_FENCED.finditer(text)) if "```" in text or "~~~" in text else []
     for first, last in zip(fences[::2], fences[1::2], strict=False):
         if found := language(text[first.end() : last.start()]):

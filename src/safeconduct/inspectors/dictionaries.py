@@ -35,7 +35,7 @@ class DictionaryInspector:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
         data = data or in_json(value)
         coded = data is None or encoded(data) >= 0
-        texts = list(each_text(value))
+        texts = each_text(value)
         if not coded and self._begins.isdisjoint(
             folded_words("\n".join([one.text for one in texts]))
         ):

@@ -124,7 +124,7 @@ class MatchInspector:
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
-        texts = list(each_text(value))
+        texts = each_text(value)
         hits = sorted({hit for at, one in enumerate(texts) for hit in self._hits(at, one.text)})
         starts = list(accumulate((len(one.text) for one in texts), initial=0))
         return tuple(

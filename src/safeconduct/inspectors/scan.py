@@ -67,7 +67,7 @@ class Scan:
         hints = self._hints(data or in_json(value))
         if not any(hints):
             return ()
-        texts = list(each_text(value))
+        texts = each_text(value)
         found = self._found(texts, hints)
         new = found
         for _ in range(_MAX_ROUNDS):

@@ -26,11 +26,9 @@ def in_json(value: object) -> bytes | None:
         return None
 
 
-def look(
-    value: object, spans: Callable[[str], Iterable[Span]], path: Path = ()
-) -> Iterator[Finding]:
+def look(value: object, spans: Callable[[str], Iterable[Span]]) -> Iterator[Finding]:
     """What `spans` tells of the strings and keys of a JSON value, in document order."""
-    for text in each_text(value, path):
+    for text in each_text(value):
         for kind, start, end in spans(text.text):
             yield Finding(kind, text.path, start, end)
 
@@ -43,18 +41,24 @@ class Text(NamedTuple):
     key: str
 
 
-def each_text(value: object, path: Path = (), key: str = "") -> Iterator[Text]:
+def each_text(value: object) -> list[Text]:
     """All of them; what stands in a list has the key of the list. Raises RecursionError."""
+    texts: list[Text] = []
+    _collect(value, (), "", texts)
+    return texts
+
+
+def _collect(value: object, path: Path, key: str, texts: list[Text]) -> None:
     if isinstance(value, str):
-        yield Text(value, path, key)
+        texts.append(Text(value, path, key))
     elif isinstance(value, dict):
         members = cast("dict[str, object]", value)
         for name, item in members.items():
-            yield Text(name, (*path, name, KEY), "")
-            yield from each_text(item, (*path, name), _meant(name, members))
+            texts.append(Text(name, (*path, name, KEY), ""))
+            _collect(item, (*path, name), _meant(name, members), texts)
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[object]", value)):
-            yield from each_text(item, (*path, index), key)
+            _collect(item, (*path, index), key, texts)
 
 
 def _meant(name: str, members: dict[str, object]) -> str:
