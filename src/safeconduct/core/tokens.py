@@ -17,6 +17,7 @@ from safeconduct.core.redact import mark, redact
 JSON = dict[str, Any]
 
 _TOKEN: Final = re.compile(r"<([a-z0-9][a-z0-9._-]{0,62}):([A-Za-z0-9_-]{22,8192})>")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
 _BYTES: Final = (("blob",), ("data",))
 """Members that hold bytes in base64: a token in them would be no part of any document."""
 
@@ -104,5 +105,9 @@ def _mapped(value: object, change: Callable[[str], str]) -> object:
         return [_mapped(item, change) for item in cast("list[object]", value)]
     if isinstance(value, dict):
         members = cast("JSON", value).items()
-        return {change(name): _mapped(item, change) for name, item in members}
+        return {
+            # What looks like a member's name is one, and schemas hang on it.
+            name if _NAME.fullmatch(name) else change(name): _mapped(item, change)
+            for name, item in members
+        }
     return value

@@ -247,3 +247,12 @@ def test_a_category_that_could_be_anywhere_withholds_all_of_it() -> None:
     assert admit(call(), facts, (HIDE,), free, ()) == Withheld("result-withheld")
     unread = tool(pin="unreviewed")
     assert admit(call(), unread, (HIDE,), answer({}), ()) == Withheld("result-withheld")
+
+
+def test_where_nothing_makes_tokens_nothing_that_needs_them_passes() -> None:
+    tokens = Redact(("secret.",), (), ("pii.",))
+    found = (Finding("pii.email", ("content", 0, "text"), 0, 4),)
+    got = admit(call(), tool(), (tokens,), {"content": [{"type": "text", "text": "dana"}]}, found)
+    assert got == Withheld("result-withheld")
+    clean = admit(call(), tool(), (tokens,), {"content": [{"type": "text", "text": "dana"}]}, ())
+    assert isinstance(clean, Admitted)

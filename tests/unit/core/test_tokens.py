@@ -78,8 +78,14 @@ def test_a_name_is_cut_as_it_is_no_value() -> None:
 
 def test_what_was_revealed_comes_back_as_its_token() -> None:
     known = ((MAIL, "dana"), ("<name:" + "C" * 22 + ">", "dana quay"))
-    said = {"to": "for dana, dana quay", "dana": ["dana", 1], "token": f"{MAIL[:-1]}dana>"}
+    said = {
+        "to": "for dana, dana quay",
+        "dana, quay": ["dana", 1],
+        "dana": 2,
+        "token": f"{MAIL[:-1]}dana>",
+    }
     assert concealed(said, known) == {
-        "to": f"for {MAIL}, {known[1][0]}", MAIL: [MAIL, 1], "token": said["token"],
+        "to": f"for {MAIL}, {known[1][0]}", f"{MAIL}, quay": [MAIL, 1], "dana": 2,
+        "token": said["token"],
     }  # fmt: skip
     assert concealed(said, ()) is said
