@@ -36,7 +36,7 @@ WEIGHTS = Path(sys.modules[Model.__module__].__file__ or "").with_name(FILE)
 SEED = 20261121
 ATTACKS = Templates.of("attacks")
 ORDINARY = Templates.of("ordinary")
-FALSE = 0.01
+FALSE = 0.005
 """How many held-out ordinary documents may be reported: the threshold is set to that."""
 
 HARD = 0.02
@@ -187,14 +187,11 @@ def chosen(model: Model, texts: Iterable[str], known: set[str]) -> list[Example]
     return list(found.values())
 
 
-def held(folder: Path, random: Random) -> tuple[list[str], list[str]]:
-    """Ordinary documents of other sources, and lines from templates that nothing was trained on."""
-    documents: list[str] = []
-    for collect in sources.HELD.values():
-        text = "\n\n".join(sources.sampled(random, collect(folder), 3_000))
-        pieces = (text[at : at + DOCUMENT] for at in range(0, len(text), DOCUMENT))
-        documents += sources.sampled(random, pieces, 400)
-    return documents, sources.sampled(random, iter(ORDINARY.texts(random, 400, held=True)), 3_000)
+def pages(random: Random, texts: Iterable[str]) -> list[str]:
+    """Documents of one size out of texts."""
+    text = "\n\n".join(sources.sampled(random, iter(texts), 3_000))
+    pieces = (text[at : at + DOCUMENT] for at in range(0, len(text), DOCUMENT))
+    return sources.sampled(random, pieces, 400)
 
 
 def logit(score: float) -> float:
@@ -234,7 +231,8 @@ def main(folder: Path) -> None:
         bad = [part for one in found for part in strongest(model, one)]
         print(len(parts), "ordinary stretches,", len(bad), "of attacks")
         model = fitted([*parts, *bad])
-    documents, lines = held(folder, random)
+    documents = pages(random, sources.HELD(folder))
+    lines = sources.sampled(random, iter(ORDINARY.texts(random, 400, held=True)), 3_000)
     by = min(room(FALSE, model, documents), room(HARD, model, lines))
     print(f"the bias moves by {by:.2f}")
     WEIGHTS.write_bytes(shifted(model, by).written())
@@ -247,6 +245,7 @@ def measure(folder: Path, random: Random, documents: list[str], lines: list[str]
     prompts = list(sources.prompts(folder, "test"))
     sets = {
         "ordinary documents, held out": documents,
+        "documents on prompts and assistants, held out": pages(random, sources.HARD(folder)),
         "ordinary lines, templates held out": lines,
         "benign prompts, S-Labs and neuralchemy test": [
             text for _, text, bad in prompts if not bad

@@ -178,11 +178,11 @@ ORDINARY: dict[str, tuple[Callable[[Path], Iterator[str]], int]] = {
 }
 """What is ordinary, by source, and how many segments of it are trained on."""
 
-HELD: dict[str, Callable[[Path], Iterator[str]]] = {
-    "stripe": docstrings("stripe"),
-    "openai": docstrings("openai"),
-}
+HELD = docstrings("stripe")
 """What is ordinary, and never trained on."""
+
+HARD = docstrings("openai")
+"""The same, about prompts, instructions and assistants."""
 
 
 def sampled(random: Random, texts: Iterator[str], most: int) -> list[str]:

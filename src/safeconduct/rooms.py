@@ -180,7 +180,7 @@ class Rooms:
         self.broker = broker = Broker(
             config, clock_ms=clock, sign=sign, record=self.log.append, note=held.note
         )
-        self.offers = Offers(config, upstreams, broker, InstructionInspector())
+        self.offers = Offers(config, upstreams, broker, InstructionInspector.of_definitions())
         broker.tickets.given = self._consented
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)

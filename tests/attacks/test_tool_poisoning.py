@@ -67,7 +67,7 @@ class Broken:
 async def test_what_speaks_to_the_agent_is_not_pinned_at_first_sight(
     what: str, tmp_path: Path
 ) -> None:
-    company = Company(tmp_path, inspector=InstructionInspector())
+    company = Company(tmp_path, inspector=InstructionInspector.of_definitions())
     company.crm.lists["tools"] = [READ, POISONED[what]]
     catalogue = await company.refresh()
     listed = [name for _, name, _ in catalogue.definitions("tools/list", "crm")]
@@ -80,7 +80,9 @@ async def test_what_speaks_to_the_agent_is_not_pinned_at_first_sight(
 async def test_a_reviewer_accepts_it_by_its_digest_and_only_that_one(tmp_path: Path) -> None:
     said: JSON = {"effect": "read", "scopes": ["case:read"], "pin": digest(NOTE)}
     crm: JSON = {**MANIFESTS["crm"], "tools": {**MANIFESTS["crm"]["tools"], "new": said}}
-    company = Company(tmp_path, {**MANIFESTS, "crm": crm}, inspector=InstructionInspector())
+    company = Company(
+        tmp_path, {**MANIFESTS, "crm": crm}, inspector=InstructionInspector.of_definitions()
+    )
     company.crm.lists["tools"] = [NOTE]
     catalogue = await company.refresh()
     assert catalogue.definitions("tools/list", "crm") == [("crm", "new", NOTE)]
@@ -92,7 +94,7 @@ async def test_a_reviewer_accepts_it_by_its_digest_and_only_that_one(tmp_path: P
 
 
 async def test_one_that_turns_bad_later_is_not_listed_any_more(tmp_path: Path) -> None:
-    company = Company(tmp_path, inspector=InstructionInspector())
+    company = Company(tmp_path, inspector=InstructionInspector.of_definitions())
     catalogue = await company.refresh()
     assert catalogue.locate("tools/call", "new", "crm") == ("crm", "new")
     company.crm.lists["tools"] = [SHADOW]
@@ -101,7 +103,7 @@ async def test_one_that_turns_bad_later_is_not_listed_any_more(tmp_path: Path) -
 
 
 async def test_prompts_and_resources_are_looked_at_as_well(tmp_path: Path) -> None:
-    company = Company(tmp_path, inspector=InstructionInspector())
+    company = Company(tmp_path, inspector=InstructionInspector.of_definitions())
     company.crm.lists["prompts"] = [{"name": "greet", "description": ORDER}]
     company.crm.lists["resources"] = [{"uri": "file:///kb/a", "name": "a", "description": ORDER}]
     catalogue = await company.refresh()
@@ -120,20 +122,26 @@ async def test_what_could_not_be_looked_at_is_not_listed(tmp_path: Path) -> None
 
 
 def test_a_review_shows_the_text_that_was_found() -> None:
-    (one,) = review("crm", Manifest(upstream="crm"), [SHADOW], {}, InstructionInspector())
+    (one,) = review(
+        "crm", Manifest(upstream="crm"), [SHADOW], {}, InstructionInspector.of_definitions()
+    )
     text = ascii(SHADOW["description"].partition(". ")[2])
     assert f"instruction.tool description: {text}" in one.found
 
 
 def test_a_review_shows_what_nobody_sees() -> None:
     poisoned = POISONED["tag characters"]
-    (one,) = review("crm", Manifest(upstream="crm"), [poisoned], {}, InstructionInspector())
+    (one,) = review(
+        "crm", Manifest(upstream="crm"), [poisoned], {}, InstructionInspector.of_definitions()
+    )
     assert f"instruction.hidden description: {TAGS!a}" in one.found
 
 
 def test_a_review_shows_a_name_and_what_could_not_be_looked_at() -> None:
     manifest = Manifest(upstream="crm")
-    (one,) = review("crm", manifest, [POISONED["a name"]], {}, InstructionInspector())
+    (one,) = review(
+        "crm", manifest, [POISONED["a name"]], {}, InstructionInspector.of_definitions()
+    )
     assert any(said.endswith(ascii(ORDER)) for said in one.found)
     (one,) = review("crm", manifest, [READ], {}, Broken())
     assert one.found == ("instruction.unread definition: ''",)

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.tools.reviewing import review
 
     config = load(Path(args.config))
-    inspector = InstructionInspector()
+    inspector = InstructionInspector.of_definitions()
     found: list[Reviewed] = []
     files: list[str] = []
     for upstream, definitions in _definitions(args, config).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Self
 
 from safeconduct.core.decoding import decoded
 from safeconduct.core.lookalikes import folded
@@ -16,6 +16,9 @@ from safeconduct.inspectors.texts import Span, look
 
 ABOVE: Final = 0.9
 """The score above which a segment is reported."""
+
+IN_DEFINITIONS: Final = 0.98
+"""The same for definitions of tools, whose texts tell agents what to do by their nature."""
 
 LIKELY: Final = 0.5
 """The score above which a segment that matches a rule is reported."""
@@ -52,6 +55,11 @@ class InstructionInspector:
             raise ValueError("the threshold is a score between 0 and 1")
         self._above = above
         self._model = model or Model.shipped()
+
+    @classmethod
+    def of_definitions(cls) -> Self:
+        """One for the definitions of tools. Raises as the constructor does."""
+        return cls(IN_DEFINITIONS)
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
