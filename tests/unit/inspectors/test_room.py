@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from safeconduct.config.inspectors import (
+    Dictionary,
     Documents,
     External,
     InspectorsBlock,
     Instructions,
+    Match,
     Pii,
     ReviewerBlock,
 )
@@ -27,6 +29,7 @@ from safeconduct.inspectors.external.purview import Purview
 from safeconduct.inspectors.external.shield import Shield
 from safeconduct.inspectors.external.webhook import Webhook
 from safeconduct.inspectors.instructions.inspector import InstructionInspector
+from safeconduct.inspectors.matches import learn
 from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.secrets import SecretInspector
@@ -72,6 +75,24 @@ def test_persons_are_looked_for_as_configured(tmp_path: Path) -> None:
     assert kinds_of("dana@customer.example 4111 1111 1111 1111", *quick) == {"pii.card"}
     with pytest.raises(ValueError, match="no such kind"):
         room.inspectors(configured(tmp_path, pii=Pii(kinds=("pii.aura",))))
+
+
+def test_words_patterns_and_records_of_the_operator_are_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("# what nobody else may see\nfloor price\n", "utf-8")
+    rows = [{"name": "Dana Quayside", "mail": "dana@customer.example"}]
+    (tmp_path / "known.match").write_bytes(learn(rows, ["name", "mail"]))
+    made = configured(
+        tmp_path,
+        dictionaries={
+            "words": Dictionary(family="pricing", file="words.txt"),
+            "numbers": Dictionary(family="pricing", patterns=("P-[0-9]{6}",)),
+        },
+        matches={"customers": Match(family="crm", file="known.match")},
+    )
+    quick = room.inspectors(made)
+    assert kinds_of("Our floor price", *quick) == {"pricing.words"}
+    assert kinds_of("see P-123456", *quick) == {"pricing.numbers"}
+    assert "crm.customers" in kinds_of("Dana Quayside, dana@customer.example", *quick)
 
 
 def test_what_takes_a_while_is_there_where_it_is_configured(tmp_path: Path) -> None:
