@@ -99,8 +99,8 @@ def laughs(count: int) -> str:
 
 
 def object_streams() -> bytes:
-    """A PDF of which the content is inflated twice, to 4 GiB."""
-    inner = zlib.compress(zlib.compress(bytes(64 * MiB), 9) * 64, 9)
+    """A PDF of which the content is inflated twice, to 80 MiB."""
+    inner = zlib.compress(zlib.compress(bytes(80 * MiB), 9), 9)
     return pdf(b"", stream(inner, "/Filter[/FlateDecode/FlateDecode]")).replace(
         b"/Contents 4 0 R", b"/Contents 7 0 R"
     )
@@ -195,6 +195,16 @@ async def test_a_document_that_leads_to_itself_ends(
         await examiner.examine(blob(made), None)
     except Unread as error:
         assert error.kind in {"document.unreadable", "document.bomb"}  # noqa: PT017 either will do
+    await reads_on(examiner)
+
+
+async def test_a_form_that_is_damaged_is_not_left_out(examiner: DocumentExaminer) -> None:
+    form = stream(
+        b"no deflate", "/Type/XObject/Subtype/Form/Filter/NoSuch/Resources<</Font<</F 5 0 R>>>>"
+    )
+    made = pdf(text_at(50, 700, "Invoice") + "/X Do", form, page="/XObject<</X 7 0 R>>")
+    with pytest.raises(Unread, match=r"document\.unreadable: a PDF document with a damaged form"):
+        await examiner.examine(blob(made), None)
     await reads_on(examiner)
 
 

@@ -22,7 +22,7 @@ from pypdf.generic import (
 )
 
 from safeconduct.inspectors.documents.graphics import dictionary
-from safeconduct.inspectors.documents.limits import bomb, unreadable
+from safeconduct.inspectors.documents.limits import Unread, bomb, unreadable
 from safeconduct.inspectors.documents.painting import SCANNED, Leaving, Painting
 from safeconduct.inspectors.documents.texts import decoded
 from safeconduct.inspectors.documents.unpacking import Unpacked
@@ -49,7 +49,8 @@ _TECHNICAL: Final = frozenset(
 )
 _NOT_WALKED: Final = frozenset({"/Parent", "/P", "/Font", "/ColorSpace", "/Shading", "/Pattern"})
 _OLD: Final = 2
-_BEFORE: Final = re.compile(r"Impossible to decode XFormObject|Exceeded \d+ form XObject")
+_DAMAGED: Final = "Impossible to decode XFormObject"
+_TOO_MANY: Final = "Exceeded "
 
 
 class _Complaints(logging.Handler):
@@ -57,10 +58,14 @@ class _Complaints(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.missing = False
+        self.trouble: Unread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.missing = self.missing or _BEFORE.match(record.getMessage()) is not None
+        said = record.getMessage()
+        if said.startswith(_DAMAGED):
+            self.trouble = unreadable("a PDF document with a damaged form")
+        elif said.startswith(_TOO_MANY):
+            self.trouble = bomb("a PDF document with forms that paint too many others")
 
 
 _COMPLAINTS: Final = _Complaints()
@@ -99,8 +104,8 @@ def read(unpacked: Unpacked, data: bytes) -> None:
         _document(unpacked, reader)
     except LimitReachedError:
         raise bomb("a PDF document that is larger inside than the limits give") from None
-    if _COMPLAINTS.missing:
-        raise unreadable("a PDF document with a damaged form")
+    if _COMPLAINTS.trouble is not None:
+        raise _COMPLAINTS.trouble
 
 
 def _document(unpacked: Unpacked, reader: PdfReader) -> None:
