@@ -27,6 +27,8 @@ from bench.inspectors.sets import outputs
 from bench.inspectors.sets.outputs import result
 
 KINDS: Final = ("secret",)
+AS_IT_IS: Final = "as it is"
+
 EACH: Final = 3
 """How many are made from a rule."""
 
@@ -52,15 +54,14 @@ def made(chance: Random) -> Set:
 
 
 def encoded(chance: Random) -> Set:
-    """What has a shape of its own, in an encoding."""
-    shaped = [one for one in _tokens(chance, Scanner()) if not one[0]]
+    """What has a shape of its own, in an encoding: the same ones in each, and as they are."""
+    shaped = [token for named, _, token in _tokens(chance, Scanner()) if not named]
+    texts = [_setting(token, chance) for token in chance.sample(shaped, 80)]
     wanted = [
-        case
-        for name, encode in ENCODINGS.items()
-        for _, _, token in chance.sample(shaped, 60)
-        for case in (_encoded(name, encode(_setting(token, chance)), chance),)
+        _encoded(name, encode(text), chance) for name, encode in ENCODINGS.items() for text in texts
     ]
-    return Set(name="secrets_encoded", wanted=wanted, clean=[])
+    apart = frozenset({AS_IT_IS})
+    return Set(name="secrets_encoded", wanted=wanted, clean=[], apart=apart)
 
 
 def _tokens(chance: Random, scanner: Scanner) -> Iterator[tuple[bool, str, str]]:
@@ -237,6 +238,7 @@ def _base64(data: bytes) -> str:
 
 
 ENCODINGS: Final[dict[str, Callable[[str], str]]] = {
+    AS_IT_IS: str,
     "base64": lambda text: _base64(text.encode()),
     "base64url": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
     "base64 twice": lambda text: _base64(_base64(text.encode()).encode()),
