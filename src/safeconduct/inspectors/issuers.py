@@ -223,7 +223,7 @@ TOKENS: Final = (
         r"eyJ[\w-]{20,}\.[\w-]*\.[\w-]*\.[\w-]*\.",
     ),
     Token("langsmith", r"ls(?:v2_(?:pt|sk)_|__)[0-9a-f]{32}(?:_[0-9a-f]{10})?", "ls(?:v2_|__)"),
-    Token("launchdarkly", rf"(?:api|sdk|mob)-{_UUID}\b", "(?:api|sdk|mob)-[0-9a-f]{8}-"),
+    Token("launchdarkly", rf"(?:api|sdk|mob)-{_UUID}\b", "(?:api|sdk|mob)-[0-9a-fA-F]{8}-"),
     Token("linear", r"lin_(?:api|oauth|wh)_[A-Za-z0-9]{32,}", "lin_(?:api|oauth|wh)_"),
     Token("mailchimp", r"[0-9a-f]{32}-us[0-9]{1,2}\b", "[0-9a-f]{4}-us[0-9]"),
     Token("mailgun", r"(?:pub)?key-[0-9a-f]{32}\b", "key-[0-9a-f]{32}", 2.5),

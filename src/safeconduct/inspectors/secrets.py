@@ -14,7 +14,7 @@ from safeconduct.inspectors.assignments import ASSIGNMENTS
 from safeconduct.inspectors.issuers import NAMED, TOKENS, Named, Token
 from safeconduct.inspectors.protocols import PROTOCOLS
 from safeconduct.inspectors.scan import Scan
-from safeconduct.inspectors.secrecy import entropy, in_blob, is_identifier, mixed, stands_for
+from safeconduct.inspectors.secrecy import in_blob, is_identifier, mixed, random, stands_for
 from safeconduct.inspectors.shapes import Shape
 
 _SEPARATOR: Final = r"""["'`\s\v\\]{0,4}(?:=>|:{1,3}=|:=>|\?=|\|\||[=:>,]=?)[\s\v"'`=\\]{0,6}"""
@@ -27,11 +27,9 @@ def _token(one: Token) -> Shape:
         value = text[start:end]
         if stands_for(value):
             return False
-        return not one.weak or (entropy(value) >= one.weak and not in_blob(text, start, end))
+        return not one.weak or (random(value, one.weak) and not in_blob(text, start, end))
 
-    return Shape(
-        f"secret.{one.issuer}", rf"\b{one.pattern}", one.sign, check, distinct=not one.weak
-    )
+    return Shape(f"secret.{one.issuer}", rf"\b{one.pattern}", one.sign, check, distinct=True)
 
 
 def _named(one: Named) -> Shape:
