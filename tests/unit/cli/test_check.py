@@ -67,6 +67,13 @@ def test_warnings_alone_are_fine(gateway: Gateway, capsys: pytest.CaptureFixture
     assert "\nok: " in shown
 
 
+def test_what_looks_is_built(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.add("safeconduct.yaml", "inspectors: {pii: {kinds: [pii.aura]}}\n")
+    assert main(["check", str(gateway.directory)]) == 1
+    said = capsys.readouterr().out
+    assert "what looks cannot be built: no such kind of personal data: pii.aura" in said
+
+
 def test_the_policy_is_asked_too(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
     rules = gateway.directory / "policy" / "rules" / "tools.rego"
     rules.write_text('package agent.tools\n\npermit contains {"id" if true\n', encoding="utf-8")
