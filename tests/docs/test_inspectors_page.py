@@ -1,31 +1,35 @@
-"""docs/reference/inspectors.md against what is looked for."""
+"""docs/reference/inspectors.md against what looks, and what a finding does."""
 
-from safeconduct.inspectors.pii.context import AFTER, BEFORE, KEYS
-from safeconduct.inspectors.pii.inspector import KINDS, OFF, every_shape
+from __future__ import annotations
+
+from typing import get_args
+
+from safeconduct.config.rules.inspectors import ALWAYS
+from safeconduct.core.admit import MODES
+from safeconduct.core.findings import HIDDEN, INSTRUCTION, STEERING, family
+from safeconduct.core.manifest import Marking
+from safeconduct.inspectors.pii.inspector import KINDS
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = sections(DOCS / "reference" / "inspectors.md")
-NUMBERS = {
-    shape.name: "yes" if shape.words else "no"
-    for shape in every_shape(None)
-    if shape.kind == "pii.national-id"
-}
-SPELLED = {3: "three", 5: "five", 8: "eight"}
 
 
-def test_every_kind_of_personal_data_has_its_row_with_its_default() -> None:
-    [[_, *rows]] = tables(PAGE["Personal data"])
-    assert [codes(row[0]) for row in rows] == [[kind] for kind in KINDS]
-    assert {codes(row[0])[0] for row in rows if row[-1] == "off"} == OFF
-    assert {row[-1] for row in rows} == {"on", "off"}
+def test_every_family_is_named_and_which_are_always_looked_for() -> None:
+    (table,) = tables(PAGE["Kinds"])
+    said = {codes(row[0])[0]: row[2] for row in table[1:] if codes(row[0])}
+    assert {name for name, when in said.items() if when == "always"} == ALWAYS
+    assert {*said} == {*ALWAYS, INSTRUCTION, family(HIDDEN), "external"}
+    assert {family(kind) for kind in KINDS} == {"pii"}
+    assert {"pii.email", "pii.card", "pii.iban"} <= {*KINDS}
 
 
-def test_every_number_of_a_state_has_its_row() -> None:
-    [[_, *rows]] = tables(PAGE["Numbers of states"])
-    assert {row[0]: row[1] for row in rows} == NUMBERS
+def test_what_speaks_to_the_agent_is_what_the_page_says() -> None:
+    assert {*codes(PAGE["Instructions"])} >= {*STEERING}
 
 
-def test_the_page_says_what_is_near() -> None:
-    text = " ".join(PAGE["Personal data"].split())
-    assert f"up to {SPELLED[BEFORE]} words before it or {SPELLED[AFTER]} behind it" in text
-    assert f"the last {SPELLED[KEYS]} keys" in text
+def test_every_way_to_mark_is_named_and_announced_as_it_is() -> None:
+    (table,) = tables(PAGE["Spotlighting"])
+    said = {codes(row[0])[0]: row[1] for row in table[1:]}
+    assert [*said] == ["none", *get_args(Marking)]
+    for mode, (announced, _) in MODES.items():
+        assert announced.strip() in said[mode]
