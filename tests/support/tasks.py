@@ -74,6 +74,7 @@ def deny(reason: str = "policy-denied", task: str = "t_1") -> Record:
     """A call is refused."""
     return {
         "kind": "decision", "decision": "d_0", "task": task, "verdict": "deny", "reason": reason,
+        "tool": "crm.update_deal", "digest": DIGEST,
     }  # fmt: skip
 
 

@@ -204,7 +204,9 @@ class Plans(Circling):
             content=record.get("content", ""),
         )
         releases = (*row.releases, one)
-        self._tasks.put(task, replace(row, releases=releases, version=row.version + 1))
+        # What was refused again and again may be what is let go now.
+        row = replace(row, releases=releases, resumed=row.resumed + 1, version=row.version + 1)
+        self._tasks.put(task, row)
         return None
 
     def _unlock(self, task: str, own: Kin, used: Collection[str]) -> None:

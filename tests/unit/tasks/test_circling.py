@@ -57,6 +57,11 @@ def yes(decision: str, version: int, digest: str, *, changes: bool = True) -> Re
     return permit(decision, version, digest=digest, changes_state=changes)
 
 
+def released() -> Record:
+    record = {"kind": "release", "release": "r_1", "task": "t_1", "tool": TOOL, "calls": 1}
+    return {**record, "at_ms": 1_000, "until_ms": 2_000, "of": "d_1"}
+
+
 def version(state: TaskState, task: str = "t_1") -> int:
     known = state.task(task)
     assert known is not None
@@ -131,6 +136,16 @@ def test_the_user_lets_it_go_on_and_the_agent_does_not(state: TaskState) -> None
     assert state.circles("t_1", TOOL, "x")
     fine(state, continued("amended", purpose="And now?"))
     assert not state.circles("t_1", TOOL, "x")
+
+
+def test_a_release_is_somebody_who_looked(state: TaskState) -> None:
+    fine(state, begun(), no(), no())
+    assert state.circles("t_1", TOOL, "x")
+    fine(state, released())
+    assert not state.circles("t_1", TOOL, "x")
+    known = state.task("t_1")
+    assert known is not None
+    assert known.refusals == 2
 
 
 def test_only_a_task_that_lives_goes_on(state: TaskState) -> None:
