@@ -383,8 +383,12 @@ class FactFinder:
 
     def inspect(self, value: object) -> tuple[Finding, ...]:
         """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""
+        try:
+            data = orjson.dumps(value)  # once for all of them
+        except orjson.JSONEncodeError:
+            data = None
         return tuple(
-            [finding for inspector in self.inspectors for finding in inspector.inspect(value)]
+            [one for inspector in self.inspectors for one in inspector.inspect(value, data)]
         )
 
     async def examine(self, result: object, call: Call, gathered: Gathered) -> tuple[Finding, ...]:
