@@ -91,8 +91,8 @@ async def test_what_the_result_did_not_say_does_not_go_with_it(tmp_path: Path) -
         await released(task, decision=decision, calls=20)
         for body in (f"{OFFER} And more.", OFFER.upper(), "Churn risk, said Quay", "something"):
             assert (await send(task, body)).reason == "flow-confidentiality"
-        assert (await send(task, to=EVE)).reason == "flow-confidentiality"
         assert (await send(task)).reason is None
+        assert (await send(task, to=EVE)).reason == "flow-confidentiality"
 
 
 async def test_another_result_of_the_same_tool_is_not_released(tmp_path: Path) -> None:
