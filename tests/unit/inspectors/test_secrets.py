@@ -62,7 +62,7 @@ SECRETS = {
     .replace("+", "-")
     .replace("/", "_"),
     "secret.private-key": "-----BEGIN EC PRIVATE "
-    + "KEY-----\nMHcCAQEEIF\n-----END EC PRIVATE KEY-----",
+    "KEY-----\nMHcCAQEEIF\n-----END EC PRIVATE KEY-----",
 }
 INSPECTOR = SecretInspector()
 
