@@ -71,6 +71,9 @@ def main() -> None:
             wrong += misses(scores)
             print("\n".join(scores.lines()), flush=True)
             print(f"{name}: {time.perf_counter() - begun:.1f} s", file=sys.stderr, flush=True)
+        answer["inspectors_10kb_ms"] = {
+            one[0]: ms_of_10_kb([one], values) for one in (*room.quick, *room.slow)
+        }
         answer["all_configured_10kb_ms"] = ms_of_10_kb(room.quick, values)
     with shipped({}) as room:
         answer["all_defaults_10kb_ms"] = ms_of_10_kb(room.quick, values)
