@@ -46,7 +46,8 @@ bench-agentdojo: $(VENV)/.dev $(VENV)/.agentdojo ## an agent that obeys every in
 	@PYTHONPATH=src $(VENV)/agentdojo/bin/python -m bench.agentdojo $(OPTIONS)
 
 bench-inspectors: $(VENV)/.dev $(VENV)/.inspectors ## what the inspectors find and miss, and what they cost (last line: JSON)
-	@PYTHONPATH=src $(VENV)/inspectors/bin/python -m bench.inspectors $(OPTIONS)
+	@# One of the generators draws from sets, whose order would be another one each time.
+	@PYTHONHASHSEED=0 PYTHONPATH=src $(VENV)/inspectors/bin/python -m bench.inspectors $(OPTIONS)
 
 conformance: $(VENV)/.dev ## the official MCP suite, direct and through the gateway (last line: JSON)
 	@$(BIN)/python -m conformance $(OPTIONS)

@@ -25,7 +25,7 @@ def test_every_set_is_made_and_counted(
     ran = subprocess.run(
         [str(require_program(str(PYTHON))), "-m", "bench.inspectors", "--misses", str(wrong)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "src"},
+        env={**os.environ, "PYTHONPATH": "src", "PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         timeout=570,
