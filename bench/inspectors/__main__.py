@@ -40,7 +40,7 @@ SETS: Final[dict[str, Callable[[Random], Set]]] = {
     "documents": documents.made,
 }
 
-LONG: Final = ("instructions", "definitions", "documents")
+LONG: Final = ("dictionaries", "matches", "instructions", "definitions", "documents")
 """What those look for that take a while; nothing else of it concerns them."""
 
 BLOCK: Final[dict[str, Any]] = {

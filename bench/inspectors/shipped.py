@@ -42,7 +42,7 @@ class Room:
         self, quick: Sequence[Inspector], slow: Sequence[Examiner], runner: asyncio.Runner
     ) -> None:
         self.quick: list[Part] = [(type(one).__name__, one.inspect) for one in quick]
-        self.slow: list[Part] = [(type(one).__name__, _examining(runner, one)) for one in slow]
+        self.slow: list[Part] = [(_name(one), _examining(runner, one)) for one in slow]
 
     def look(self, value: object) -> list[Seen]:
         """What the quick ones find."""
@@ -51,6 +51,11 @@ class Room:
     def look_long(self, value: object) -> list[Seen]:
         """What all of them find."""
         return _seen([*self.quick, *self.slow], value)
+
+
+def _name(one: Examiner) -> str:
+    """That of the inspector which is only put out of the others' way, where it is one."""
+    return type(getattr(one, "_inspector", one)).__name__
 
 
 def _seen(parts: Sequence[Part], value: object) -> list[Seen]:
