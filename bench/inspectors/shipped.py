@@ -85,8 +85,9 @@ def shipped(block: Mapping[str, Any], files: Mapping[str, bytes] = {}) -> Genera
         main = place / "safeconduct.yaml"
         main.write_text(f"{main.read_text()}\ninspectors: {json.dumps(block)}\n", "utf-8")
         config = load(place)
-        quick = inspectors(config)
-        slow = examiners(config, quick, _no_secret)
+        said = config.root.inspectors
+        quick = inspectors(said, place)
+        slow = examiners(said, place, quick, _no_secret)
         yield Room(quick, slow, runner)
         for one in slow:
             if isinstance(one, Closing):

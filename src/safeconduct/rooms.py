@@ -185,8 +185,9 @@ class Rooms:
         self.catalogue = Catalogue(config, self.offers)
         self.desk = Desk(self.log, clock)
         copies = Copies(self.state, self.prints)
-        quick, read = room.inspectors(config), partial(references.read, directory)
-        self.examiners = room.examiners(config, quick, read)
+        quick = room.inspectors(root.inspectors, directory)
+        read = partial(references.read, directory)
+        self.examiners = room.examiners(root.inspectors, directory, quick, read)
         self.reviewer = room.reviewer(config, read)
         self.facts = FactFinder(
             config,

@@ -76,12 +76,13 @@ def _looking(config: Config) -> list[Problem]:
     from safeconduct.config.load import ROOT_FILE
     from safeconduct.inspectors import room
 
+    block, directory = config.root.inspectors, Path(config.directory)
     try:
-        quick = room.inspectors(config)
-        room.examiners(config, quick, str)
+        quick = room.inspectors(block, directory)
+        room.examiners(block, directory, quick, str)
         room.reviewer(config, str)
     except (OSError, ValueError) as error:
-        file = str(Path(config.directory) / ROOT_FILE)
+        file = str(directory / ROOT_FILE)
         said, fix = f"what looks cannot be built: {error}", "correct `inspectors`, or `reviewer`"
         return [Problem(file=file, line=1, sentence=said, fix=fix)]
     return []

@@ -79,8 +79,8 @@ class External(InspectorBlock, frozen=True):
 
 
 class InspectorsBlock(InspectorBlock, frozen=True):
-    """What is looked for. Secrets, code, personal data and encodings are always; documents and
-    instructions where they are configured.
+    """What is looked for. Secrets, code, personal data, prices and encodings are always; documents
+    and instructions where they are configured.
     """
 
     pii: Pii = Pii()

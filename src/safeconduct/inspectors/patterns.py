@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import re2
@@ -14,8 +15,12 @@ _END: Final = b"\0\1\0"
 """It is put behind what is searched: a set that ran out of memory finds not even that."""
 
 
+@cache
 def compiled(pattern: str) -> re2.Pattern:
-    """A pattern over bytes. Raises ValueError on one that RE2 does not take."""
+    """A pattern over bytes, once in a process: there are as many as code and configuration have.
+
+    Raises ValueError on one that RE2 does not take.
+    """
     try:
         return re2.compile(pattern.encode("ascii"), _options())
     except (re2.error, UnicodeEncodeError) as error:
@@ -27,6 +32,11 @@ def any_of(patterns: Sequence[str]) -> Callable[[bytes], frozenset[int]]:
 
     Raises ValueError on a pattern that RE2 does not take. The search raises MemoryError.
     """
+    return _any_of(tuple(patterns))
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> Callable[[bytes], frozenset[int]]:
     several = re2.Set.SearchSet(_options())
     for pattern in patterns:
         compiled(pattern)  # A set takes all at once, and says nothing of which it does not.

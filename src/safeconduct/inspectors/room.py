@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from safeconduct.config.inspectors import External
+from safeconduct.config.inspectors import External, InspectorsBlock
 from safeconduct.config.schema import Config
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Finding
+from safeconduct.inspectors import prices, secrets
 from safeconduct.inspectors.code import CodeInspector
 from safeconduct.inspectors.dictionaries import DictionaryInspector, pattern_shapes, read_terms
 from safeconduct.inspectors.documents.examining import DocumentExaminer
@@ -24,7 +25,6 @@ from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.reviewing.wires import WIRES
 from safeconduct.inspectors.scan import Scan
-from safeconduct.inspectors.secrets import SecretInspector
 from safeconduct.ports import Examiner, Inspector, Matter, Reviewer
 
 Secret = Callable[[str], str]
@@ -43,24 +43,22 @@ class Apart:
         return await asyncio.to_thread(self._inspector.inspect, value)
 
 
-def inspectors(config: Config) -> tuple[Inspector, ...]:
-    """Those that are asked about every call and result.
+def inspectors(block: InspectorsBlock, directory: Path) -> tuple[Inspector, ...]:
+    """Those that are asked about every call and result. `directory` is where files are looked for.
 
     Raises:
         OSError: a file that the configuration names cannot be read.
         ValueError: what is in it cannot be used.
     """
-    pii = config.root.inspectors.pii
     return (
-        SecretInspector(),
-        PiiInspector(region=pii.region, kinds=pii.kinds),
+        Scan((*secrets.SHAPES, *prices.SHAPES)),
+        PiiInspector(region=block.pii.region, kinds=block.pii.kinds),
         CodeInspector(),
-        *_of_the_operator(config),
+        *_dictionaries(block, directory),
     )
 
 
-def _of_the_operator(config: Config) -> Iterator[Inspector]:
-    directory, block = Path(config.directory), config.root.inspectors
+def _dictionaries(block: InspectorsBlock, directory: Path) -> Iterator[Inspector]:
     for name, said in block.dictionaries.items():
         kind = f"{said.family}.{name}"
         if said.file is not None:
@@ -68,27 +66,26 @@ def _of_the_operator(config: Config) -> Iterator[Inspector]:
             yield DictionaryInspector(kind, read_terms(text))
         if said.patterns:
             yield Scan(pattern_shapes(kind, said.patterns))
-    for name, learned in block.matches.items():
-        data = (directory / learned.file).read_bytes()
-        yield MatchInspector(f"{learned.family}.{name}", data)
 
 
-def examiners(config: Config, quick: Sequence[Inspector], secret: Secret) -> tuple[Examiner, ...]:
+def examiners(
+    block: InspectorsBlock, directory: Path, quick: Sequence[Inspector], secret: Secret
+) -> tuple[Examiner, ...]:
     """Those that take a while. What documents hold is shown to the `quick` ones too, and to who
-    finds instructions.
+    finds instructions and the operator's records.
 
     Raises: as `inspectors`.
     """
-    block, found = config.root.inspectors, list[Examiner]()
-    looking = list(quick)
+    slow: list[Inspector] = [
+        MatchInspector(f"{learned.family}.{name}", (directory / learned.file).read_bytes())
+        for name, learned in block.matches.items()
+    ]
     if block.instructions is not None:
-        reader = InstructionInspector(block.instructions.above)
-        looking.append(reader)
-        found.append(Apart(reader))
+        slow.append(InstructionInspector(block.instructions.above))
+    found: list[Examiner] = [Apart(one) for one in slow]
     if (said := block.documents) is not None:
         limits = Limits(max_bytes=said.max_bytes, wall_s=float(said.timeout_s))
-        found.append(DocumentExaminer(partial(_look, looking), limits))
-    directory = Path(config.directory)
+        found.append(DocumentExaminer(partial(_look, (*quick, *slow)), limits))
     found.extend(_external(directory, one, secret) for one in block.external.values())
     return tuple(found)
 

@@ -18,7 +18,7 @@ from safeconduct.core.findings import HIDDEN, INSTRUCTION, SECRET, family
 from safeconduct.core.manifest import Manifest
 from safeconduct.kit.yaml import Place
 
-ALWAYS: Final = frozenset({SECRET, "code", "pii"})
+ALWAYS: Final = frozenset({SECRET, "code", "pii", "pricing"})
 """The families that are looked for without being configured."""
 
 PDF_READER: Final = "pypdf"

@@ -92,7 +92,7 @@ def test_somebody_looks_for_what_is_quarantined(gateway: Gateway) -> None:
     ("block", "said", "problem"),
     [
         ("", "returns: {redact: [pii.card, secret]}", None),
-        ("", "returns: {redact: [pricing]}", "nothing that is configured finds `pricing`"),
+        ("", "returns: {redact: [crm]}", "nothing that is configured finds `crm`"),
         ("", "returns: {tokenise: [pji.email]}", "nothing that is configured finds `pji.email`"),
         ("", "sink: {reveals: [external.dlp]}", "nothing that is configured finds"),
         (
@@ -103,8 +103,8 @@ def test_somebody_looks_for_what_is_quarantined(gateway: Gateway) -> None:
         ("{instructions: {}}", "returns: {redact: [instruction, document]}", "finds `document`"),
         ("{documents: {}}", "returns: {redact: [instruction, document]}", None),
         (
-            "{dictionaries: {a: {family: pricing, patterns: [x]}}}",
-            "returns: {redact: [pricing.a]}",
+            "{dictionaries: {a: {family: crm, patterns: [x]}}}",
+            "returns: {redact: [crm.a, pricing]}",
             None,
         ),
         ("", "sink: {reveals: [pii.email], categories_refused: [pii]}", "and refuses it"),
