@@ -11,7 +11,8 @@ from safeconduct.inspectors.pii.shape import Place, Shape, in_words, is_part
 _MAX_LOCAL: Final = 64
 """Characters before the @ (RFC 5321 section 4.5.3.1.1)."""
 
-_LOCAL: Final = re.compile(r"\w[\w.!#$%&'*+?^`~-]*\Z")
+_LOCAL: Final = re.compile(r"[\w.!#$%&'*+?^`~-]*\w")
+"""What stands before the @, backwards."""
 _DOMAIN: Final = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,63})(?![\w-])")
 _VERSION: Final = re.compile(r"v?\d+\.\d")
 _FILES: Final = frozenset(
@@ -22,10 +23,10 @@ _FILES: Final = frozenset(
 def _email(text: str, start: int, _: int) -> Place | None:
     """An address around an @ (RFC 5322 section 3.4.1 without comments and quoting; RFC 6531)."""
     domain = _DOMAIN.match(text, start + 1)
-    local = _LOCAL.search(text[max(start - _MAX_LOCAL, 0) : start])
+    local = _LOCAL.match(text[max(start - _MAX_LOCAL, 0) : start][::-1])
     if domain is None or local is None:
         return None
-    name = local[0]
+    name = local[0][::-1]
     if name[-1] == "." or ".." in name:
         return None
     if _VERSION.match(domain[0]) or domain[0].rpartition(".")[2].lower() in _FILES:
@@ -70,7 +71,7 @@ def _mac(text: str, start: int, end: int) -> Place | None:
 _PAIR: Final = "[0-9A-Fa-f]{2}"
 
 SHAPES: Final = (
-    Shape("pii.email", "e-mail address", r"@[^\s@\"]", _email),
+    Shape("pii.email", "e-mail address", r"@[^ \t\r\n\f@\"]", _email),
     Shape("pii.ip", "IPv4 address", in_words(r"(?:\d{1,3}\.){3}\d{1,3}"), _ip),
     Shape("pii.ip", "IPv6 address", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:", _ip6),
     Shape(

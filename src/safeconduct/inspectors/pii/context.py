@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from safeconduct.core.model import KEY
 from safeconduct.inspectors.pii.folding import octets
@@ -24,7 +24,8 @@ KEYS: Final = 3
 """How many keys on the way to a string are near."""
 
 _REDACTED: Final = re.compile(r"\[redacted: [\w.-]*\]")
-_WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]{2,}(?![^\W_])")
+_WORD: Final = re.compile(r"[^\W_]{2,}")
+_DIGIT: Final = re.compile(r"\d").search
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _COLUMNS: Final = re.compile(r"[,;|\t]")
 _LABELS: Final = frozenset(
@@ -80,40 +81,37 @@ def _sign(word: str) -> str:
     return f"(?:(?:^|[^A-Za-z0-9])(?i:{stem})|{inside})(?:[^a-z0-9]|$)"
 
 
+def _is_word(run: str) -> bool:
+    return (run.isalpha() or not _DIGIT(run)) and run.lower() not in MONTHS
+
+
 class Words:
     """The words of a text."""
 
     def __init__(self, text: str) -> None:
         text = _REDACTED.sub(lambda one: " " * len(one[0]), text)
-        words = [one for one in _WORD.finditer(text) if one[0].lower() not in MONTHS]
+        words = [one for one in _WORD.finditer(text) if _is_word(one[0])]
         self._starts = [one.start() for one in words]
-        self._words = [one[0] for one in words]
+        self._words = _HUMP.sub(" ", "\n".join([one[0] for one in words])).lower().split("\n")
         line, more, _ = text.partition("\n")
         columns = more and _COLUMNS.search(line)
-        self._heading = _WORD.findall(line)[:HEADING] if columns else []
+        heading = [one for one in _WORD.findall(line) if not _DIGIT(one)] if columns else []
+        self._heading = spoken(" ".join(heading[:HEADING]))
 
     def near(self, start: int) -> str:
         """Those near a place, as they are spoken."""
         at = bisect_left(self._starts, start)
-        return spoken(" ".join([*self._words[max(at - BEFORE, 0) : at + AFTER], *self._heading]))
+        return " ".join([*self._words[max(at - BEFORE, 0) : at + AFTER], self._heading])
 
 
-class Placed(NamedTuple):
-    """A string or a key, where it stands, and what is around it: the keys on the way to it, and
-    what its object says that it is.
-    """
-
-    text: str
-    path: Path
-    names: tuple[str, ...]
-
-    def around(self) -> str:
-        """What is around it, as it is spoken."""
-        return _spoken(self.names)
+Placed = tuple[str, Path, tuple[str, ...]]
+"""A string or a key, where it stands, and what is around it: the keys on the way to it, and what
+its object says that it is."""
 
 
 @lru_cache(maxsize=4096)
-def _spoken(names: tuple[str, ...]) -> str:
+def around(names: tuple[str, ...]) -> str:
+    """What is around a text, as it is spoken."""
     return spoken(_REDACTED.sub(" ", " ".join(names)))
 
 
@@ -121,33 +119,50 @@ def placed(value: object) -> list[Placed]:
     """The strings and keys of a JSON value that may hold anything, in document order: all that is
     looked for has a digit or an @. Raises RecursionError.
     """
-    found: list[Placed] = []
+    placing = _Placing()
+    placing.collect(value, (), (), ())
+    return placing.found
 
-    def collect(value: object, path: Path, keys: tuple[str, ...], names: tuple[str, ...]) -> None:
+
+class _Placing:
+    def __init__(self) -> None:
+        self.found: list[Placed] = []
+        self._plain: set[str] = set()  # keys come again and again
+
+    def collect(
+        self, value: object, path: Path, keys: tuple[str, ...], names: tuple[str, ...]
+    ) -> None:
         if isinstance(value, str):
-            found.append(Placed(value, path, names))
+            if _BEARING(value):
+                self.found.append((value, path, names))
         elif isinstance(value, dict):
-            members = cast("dict[str, object]", value)
-            said = _LABELS.intersection(members)
-            labels = tuple([_short(members[key]) for key in sorted(said)]) if said else ()
-            above = keys[1 - KEYS :]
-            for key, item in members.items():
-                if _BEARING(key):
-                    found.append(Placed(key, (*path, key, KEY), keys))
-                if _bears(item):
-                    below = (*above, key)
-                    collect(item, (*path, key), below, below + labels)
+            self._members(cast("dict[str, object]", value), path, keys)
         elif isinstance(value, list):
             for index, item in enumerate(cast("list[object]", value)):
-                if _bears(item):
-                    collect(item, (*path, index), keys, names)
+                self.collect(item, (*path, index), keys, names)
 
-    collect(value, (), (), ())
-    return found
+    def _members(self, value: dict[str, object], path: Path, keys: tuple[str, ...]) -> None:
+        labels = _labels(value)
+        above = keys[1 - KEYS :]
+        found, plain = self.found, self._plain
+        for key, item in value.items():
+            if key not in plain:
+                if _BEARING(key):
+                    found.append((key, (*path, key, KEY), keys))
+                else:
+                    plain.add(key)
+            if isinstance(item, str):
+                if _BEARING(item):
+                    found.append((item, (*path, key), (*above, key, *labels)))
+            elif isinstance(item, (dict, list)):
+                below = (*above, key)
+                self.collect(cast("object", item), (*path, key), below, below + labels)
 
 
-def _bears(item: object) -> bool:
-    return bool(_BEARING(item)) if isinstance(item, str) else isinstance(item, (dict, list))
+def _labels(members: dict[str, object]) -> tuple[str, ...]:
+    if _LABELS.isdisjoint(members):
+        return ()
+    return tuple([_short(members[key]) for key in sorted(_LABELS.intersection(members))])
 
 
 def _short(label: object) -> str:

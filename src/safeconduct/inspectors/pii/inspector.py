@@ -21,7 +21,7 @@ from safeconduct.inspectors.pii import (
     vat,
     world,
 )
-from safeconduct.inspectors.pii.context import Placed, Words, placed, said, sign
+from safeconduct.inspectors.pii.context import Placed, Words, around, placed, said, sign
 from safeconduct.inspectors.pii.folding import FOREIGN, SPLIT, folded, unmarked
 from safeconduct.inspectors.pii.shape import Place, Shape
 from safeconduct.inspectors.texts import in_json
@@ -54,6 +54,11 @@ _MAX_CONTEXTS: Final = 4096
 _MAX_ROUNDS: Final = 4
 """How often is looked again, as what is found may have hidden something."""
 _MASK: Final = "\1"
+_BEARING: Final = re.compile(r"[\d@]").search
+_SHORT: Final = 200
+"""So many characters are searched faster without RE2, whatever they are."""
+_LITERAL: Final = ("@", r"\+")
+"""What begins so is found at once where it is, also in a long text."""
 _ESCAPES: Final = (b"\\\\", b'\\"', b"\\n", b"\\t", b"\\r", b"\\b", b"\\f")
 
 
@@ -127,7 +132,9 @@ def _unescaped(data: bytes) -> bytes:
 class _Known:
     """A shape that is ready to be looked for."""
 
-    __slots__ = ("_check", "_contexts", "_said", "_search", "kind", "order", "sign", "words")
+    __slots__ = (
+        "_check", "_contexts", "_long", "_said", "_short", "kind", "order", "sign", "words",
+    )  # fmt: skip
 
     def __init__(self, order: int, shape: Shape) -> None:
         self.order = order
@@ -137,7 +144,9 @@ class _Known:
         self._said = said(shape.words).search
         self._contexts: dict[str, bool] = {}
         self._check = shape.check
-        self._search = compiled(shape.pattern).search
+        self._short = re.compile(shape.pattern.encode()).search
+        literal = shape.pattern.startswith(_LITERAL)
+        self._long = self._short if literal else compiled(shape.pattern).search
 
     def is_said(self, context: str) -> bool:
         """Whether one of its words is."""
@@ -159,7 +168,8 @@ class _Known:
         `near` tells what stands near a place.
         """
         at, last = within or (0, len(plain))
-        while match := self._search(plain, at, last):
+        search = self._short if last - at <= _SHORT else self._long
+        while match := search(plain, at, last):
             start, end = match.span()
             if near and self.words and not self.is_said(near(start, end)):
                 at = end
@@ -179,9 +189,10 @@ class _Search:
 
     def __init__(self, value: object, known: Iterable[_Known]) -> None:
         self._texts = placed(value)
-        self._starts = [0, *accumulate(len(one.text) + 1 for one in self._texts)]
-        self._joined = "\0".join([one.text for one in self._texts])
+        self._starts = [0, *accumulate([len(text) + 1 for text, _, _ in self._texts])]
+        self._joined = "\0".join([text for text, _, _ in self._texts])
         self._ascii = self._joined.isascii()
+        self._aligned = True
         # What looks like a telephone number may be something that is known better.
         groups: dict[tuple[bool, bool], list[_Known]] = {}
         for one in known:
@@ -193,7 +204,7 @@ class _Search:
     def findings(self) -> Iterator[Finding]:
         text = self._looked(folded(self._joined), lambda start, end: (start, end))
         if _SPLIT(in_utf8(text)):
-            self._ascii = False  # places are not those of the texts
+            self._ascii = self._aligned = False  # places are not those of the texts
             inner = unmarked(text)
             self._looked(inner.text, inner.place)
         done = 0
@@ -202,7 +213,7 @@ class _Search:
                 done = -back
                 at = self._index(start)
                 base = self._starts[at]
-                yield Finding(known.kind, self._texts[at].path, start - base, done - base)
+                yield Finding(known.kind, self._texts[at][1], start - base, done - base)
 
     def _looked(self, text: str, place: Callable[[int, int], Place]) -> str:
         """The text without what is found in it. What is gone may have hidden something."""
@@ -210,28 +221,48 @@ class _Search:
         def near(start: int, end: int) -> str:
             return self._context(*place(start, end))
 
+        again: set[int] | None = None
         for _ in range(_MAX_ROUNDS):
-            before = len(self._found)
+            changed: set[int] = set()
             for group in self._groups:
                 plain = ascii_only(text)
                 there = [
                     (found, one)
                     for one in group
-                    for within in self._spots(one, plain)
+                    for within in self._spots(one, plain, again)
                     for found in one.places(text, plain, near, within)
                     if found
                 ]
+                if not there:
+                    continue
                 for found, one in there:
                     start, end = place(*found)
                     self._found.append((start, -end, one.order, one))
                 text = _masked(text, [found for found, _ in there])
-                self._near.clear()
-            if len(self._found) == before:
+                indices = {self._index(place(*found)[0]) for found, _ in there}
+                changed |= indices
+                for at in indices:
+                    self._near.pop(at, None)
+            # A text is searched by itself, so that only one in which something was found may
+            # hold more, and only if something is left of it.
+            again = {at for at in changed if self._bears(text, at)}
+            if not again:
                 break
         return text
 
-    def _spots(self, one: _Known, plain: bytes) -> Iterator[Place]:
-        """Where a shape may be: with words, in texts in which or around which one of them is."""
+    def _bears(self, text: str, at: int) -> bool:
+        if not self._aligned:
+            return True
+        return bool(_BEARING(text, self._starts[at], self._starts[at + 1] - 1))
+
+    def _spots(self, one: _Known, plain: bytes, again: set[int] | None) -> Iterator[Place]:
+        """Where a shape may be: with words, in texts in which or around which one of them is; in
+        any of those that are searched again.
+        """
+        if again is not None and self._aligned:
+            for index in sorted(again):
+                yield self._starts[index], self._starts[index + 1] - 1
+            return
         if not one.words or not self._ascii:
             yield 0, len(plain)
             return
@@ -248,18 +279,18 @@ class _Search:
     @cached_property
     def _around(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
-        for at, one in enumerate(self._texts):
-            found.setdefault(one.around(), []).append(at)
+        for at, (_, _, names) in enumerate(self._texts):
+            found.setdefault(around(names), []).append(at)
         return found
 
     def _context(self, start: int, end: int) -> str:
         at = self._index(start)
         base = self._starts[at]
-        one = self._texts[at]
-        if end - start == len(one.text):
-            return one.around()
+        text, _, names = one = self._texts[at]
+        if end - start == len(text):
+            return around(names)
         if at not in self._near:
-            self._near[at] = Words(self._rest(at, one)), one.around()
+            self._near[at] = Words(self._rest(at, one)), around(names)
         words, keys = self._near[at]
         return f"{words.near(start - base)} | {keys}"
 
@@ -269,7 +300,7 @@ class _Search:
         inside = [
             (start - base, -back - base) for start, back, *_ in self._found if base <= start < end
         ]
-        return _masked(one.text, inside)
+        return _masked(one[0], inside)
 
     def _index(self, start: int) -> int:
         return bisect_right(self._starts, start) - 1

@@ -42,7 +42,6 @@ _SPLIT: Final = re.compile(r"\d[ .()/-]+(?=\d)")
 _MIN_DIGITS: Final = 7
 
 
-@lru_cache(maxsize=4096)
 def _is_number(text: str, regions: tuple[str, ...]) -> bool:
     """Whether a numbering plan has it, that of a country code or of one of the regions."""
     for region in regions:
@@ -57,30 +56,28 @@ def _is_number(text: str, regions: tuple[str, ...]) -> bool:
     return False
 
 
-def _longest(
-    text: str, start: int, end: int, regions: tuple[str, ...], fewest: int
-) -> Place | None:
-    """The number that begins there, without the groups behind it that are none of it."""
-    if text[max(start - 1, 0) : start].isalnum() or goes_before(text, start):
-        return None
-    if text[start] != "+" and start > 1 and _GROUP_BEFORE.match(text, start - 2):
-        return None
-    number = text[start:end]
-    while sum(map(str.isdigit, number)) >= fewest:
-        if not _OTHER.match(number) and _is_number(number, regions):
-            return start, start + len(number)
-        shorter = _CUT.sub("", number)
-        if shorter == number:
-            break
-        number = shorter
-    return None
-
-
 def _by(regions: tuple[str, ...], fewest: int = _MIN_DIGITS) -> Check:
+    @lru_cache(maxsize=4096)
+    def longest(number: str) -> int:
+        """How long a number is without the groups behind it that are none of it; 0: no number."""
+        while sum(map(str.isdigit, number)) >= fewest:
+            if not _OTHER.match(number) and _is_number(number, regions):
+                return len(number)
+            shorter = _CUT.sub("", number)
+            if shorter == number:
+                break
+            number = shorter
+        return 0
+
     def check(text: str, start: int, end: int) -> Place | None:
         if text[end : end + 1].isalnum() and text[end] not in "xX":
             return None
-        return _longest(text, start, end, regions, fewest)
+        if text[max(start - 1, 0) : start].isalnum():
+            return None
+        if text[start] != "+" and start > 1 and _GROUP_BEFORE.match(text, start - 2):
+            return None
+        length = longest(text[start:end])
+        return (start, start + length) if length and not goes_before(text, start) else None
 
     return check
 
