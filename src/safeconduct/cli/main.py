@@ -15,7 +15,8 @@ from safeconduct.cli.output import FAULT, FOUND, Misused, add_format, complain, 
 
 VERBS: Final = (
     "demo", "init", "serve", "check", "schema", "task", "wrap", "connect", "revoke", "consent",
-    "approvals", "release", "resume", "audit", "explain", "doctor", "identity", "policy", "tools",
+    "approvals", "release", "resume", "audit", "explain", "inspect", "doctor", "identity",
+    "policy", "tools",
 )  # fmt: skip
 
 _TOUR: Final = """\

@@ -137,10 +137,15 @@ def plain(value: object) -> str:
 
 def write_private(path: Path, value: Mapping[str, object]) -> None:
     """Write JSON to a file that only its owner can read. Raises OSError."""
+    write_private_bytes(path, (json.dumps(value) + "\n").encode())
+
+
+def write_private_bytes(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read. Raises OSError."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(json.dumps(value) + "\n")
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
     aside.replace(path)
 
 

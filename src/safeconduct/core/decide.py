@@ -117,14 +117,20 @@ def _obligations(facts: Facts) -> tuple[Obligation, ...]:
     found: list[Obligation] = []
     if (rows := returns.rows) is not None:
         found.append(OwnRows(rows.at, rows.tenant, facts.gathered.task.tenant))
-    if hidden or returns.redact or returns.tokenise:
-        cut = (*NO_SECRETS.kinds, *beginnings((*hidden, *returns.redact)))
-        found.append(Redact(tuple(dict.fromkeys(cut)), hidden, beginnings(returns.tokenise)))
-    else:
-        found.append(NO_SECRETS)
+    found.append(redaction(returns, hidden))
     if (mode := _mode(tool, demanded=demands.spotlight)) != "none":
         found.append(Spotlight(tool.destination, mode))
     return tuple(found)
+
+
+def redaction(returns: Returns, hidden: tuple[str, ...] = ()) -> Redact:
+    """What is cut out of a result, and what has tokens in its place: as its manifest says, and
+    `hidden`, which rules demand. Credentials always are.
+    """
+    if not (hidden or returns.redact or returns.tokenise):
+        return NO_SECRETS
+    cut = (*NO_SECRETS.kinds, *beginnings((*hidden, *returns.redact)))
+    return Redact(tuple(dict.fromkeys(cut)), hidden, beginnings(returns.tokenise))
 
 
 NOTHING: Final = Returns()
