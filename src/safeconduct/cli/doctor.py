@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import json
 import os
@@ -94,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         *_environment(),
         *_clients(config),
         *_exports(config),
+        *_documents(config),
     ]
     lines = [
         f"{finding.state:8}{output.printable(finding.what)}"
@@ -204,6 +206,26 @@ def _exports(config: Config) -> Iterator[Finding]:
                 f"them go, and {name}.json too, with no gateway running, to send everything again"
             )
             yield Finding("problem", what, fix)
+
+
+def _documents(config: Config) -> Iterator[Finding]:
+    """What keeps the processes that read documents from doing anything else, on this machine."""
+    if config.root.inspectors.documents is None:
+        return
+    from safeconduct.app.inspecting import confined
+    from safeconduct.inspectors.documents.limits import Unread
+
+    try:
+        held = asyncio.run(confined())
+    except Unread as error:
+        yield Finding("problem", f"nobody reads documents here: {error}", "correct that")
+        return
+    what = f"who reads documents is confined: {'; '.join(held)}"
+    if len(held) > 1:
+        yield Finding("ok", what)
+    else:
+        fix = "run the gateway on Linux, x86-64 or ARM64: a parser that is broken can do more here"
+        yield Finding("problem", f"{what}; neither Landlock nor seccomp is", fix)
 
 
 def _witnesses(config: Config) -> Iterator[Finding]:

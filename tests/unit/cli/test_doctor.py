@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from safeconduct.app import following, witnessed
+from safeconduct.app import following, inspecting, witnessed
 from safeconduct.app.witnessed import Seen, Unusable
 from safeconduct.cli import doctor, main, output
 from safeconduct.demo.serving import free_port
+from safeconduct.inspectors.documents.limits import Unread, unreadable
 
 PINS = [
     {"upstream": "crm", "tool": "comment", "state": "unreviewed", "pin": "sha256:01"},
@@ -296,3 +297,53 @@ def test_every_secret_of_the_gateway_is_looked_for(
     )
     root.write_text(text, encoding="utf-8")
     assert "signals.idp" in _doctor(directory, capsys)
+
+
+class _Examiner:
+    """Reads nothing; says what confines it."""
+
+    held: tuple[str, ...] | Unread = ()
+
+    def __init__(self, _: object) -> None: ...
+
+    async def confined(self) -> tuple[str, ...]:
+        if isinstance(self.held, Unread):
+            raise self.held
+        return self.held
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (
+            ("memory limited", "no file by Landlock 4"),
+            "ok      who reads documents is confined: memory limited; no file by Landlock 4\n",
+        ),
+        (
+            ("memory limited",),
+            "problem who reads documents is confined: memory limited; neither Landlock nor",
+        ),
+        (
+            unreadable("no process"),
+            "problem nobody reads documents here: document.unreadable: no process\n",
+        ),
+    ],
+)
+def test_what_confines_who_reads_documents(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    held: tuple[str, ...] | Unread,
+    said: str,
+) -> None:
+    assert "who reads documents" not in _doctor(directory, capsys)
+    with (directory / "safeconduct.yaml").open("a", encoding="utf-8") as stream:
+        stream.write("inspectors: {documents: {}}\n")
+    assert "who reads documents is confined: memory, processor time and file size limited" in (
+        _doctor(directory, capsys)
+    )
+    monkeypatch.setattr(_Examiner, "held", held)
+    monkeypatch.setattr(inspecting, "DocumentExaminer", _Examiner)
+    assert said in _doctor(directory, capsys)
