@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import get_args
 
 from safeconduct.config.rules.inspectors import ALWAYS
 from safeconduct.core.admit import MODES
 from safeconduct.core.findings import HIDDEN, INSTRUCTION, STEERING, family
 from safeconduct.core.manifest import Marking
-from safeconduct.inspectors.pii.inspector import KINDS
+from safeconduct.inspectors import prices, secrets
+from safeconduct.inspectors.code import LANGUAGES
+from safeconduct.inspectors.documents.limits import BOMB, UNREADABLE
+from safeconduct.inspectors.instructions import inspector, rules
+from safeconduct.inspectors.pii.inspector import KINDS, OFF
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = sections(DOCS / "reference" / "inspectors.md")
@@ -21,6 +27,33 @@ def test_every_family_is_named_and_which_are_always_looked_for() -> None:
     assert {*said} == {*ALWAYS, INSTRUCTION, family(HIDDEN), "external"}
     assert {family(kind) for kind in KINDS} == {"pii"}
     assert {"pii.email", "pii.card", "pii.iban"} <= {*KINDS}
+
+
+def kinds_in(heading: str, name: str) -> list[str]:
+    """All kinds of a family that a section names."""
+    return [code for code in codes(PAGE[heading]) if code.startswith(f"{name}.")]
+
+
+def test_every_kind_of_personal_data_is_named() -> None:
+    assert sorted(kinds_in("Personal data", "pii")) == sorted(KINDS)
+    (table,) = tables(PAGE["Personal data"])
+    assert {codes(row[0])[0] for row in table[1:] if row[3] == "off"} == OFF
+
+
+def test_every_kind_of_credential_price_and_code_is_named_once() -> None:
+    assert sorted(kinds_in("Credentials", "secret")) == sorted(secrets.KINDS)
+    assert kinds_in("Prices", "pricing") == list(dict.fromkeys(one.kind for one in prices.SHAPES))
+    assert kinds_in("Source code", "code") == [f"code.{name}" for name in LANGUAGES]
+
+
+def test_every_kind_of_what_speaks_to_the_agent_is_named() -> None:
+    said = Path(inspector.__file__).read_text(encoding="utf-8")
+    known = {f"instruction.{name}" for name in rules.KINDS}
+    known |= {*re.findall(r"\"(instruction\.\w+)\"", said)}
+    assert {*kinds_in("What speaks to the agent", "instruction")} == known
+    text = PAGE["What speaks to the agent"]
+    assert {*kinds_in("What speaks to the agent", "document")} == {HIDDEN, UNREADABLE, BOMB}
+    assert tables(text)[0][-1][0] == f"`{HIDDEN}`"
 
 
 def test_what_speaks_to_the_agent_is_what_the_page_says() -> None:

@@ -87,7 +87,9 @@ _RULES: Final = {
         r"|\w+=(?:\$|\"|')|\w+\(\) ?\{$|.*\| (?:grep|sed|awk|xargs|sort|head)\b"
     ),
 }
-_LANGUAGES: Final = tuple(_RULES)
+LANGUAGES: Final = tuple(_RULES)
+"""Families of languages that are told apart."""
+
 _OF: Final = any_of([rf"^[+-]?\s*(?:{rule})" for rule in _RULES.values()])
 _FENCED: Final = re.compile(r"^(?:```|~~~)[^\n]*\n", re.MULTILINE)
 _BRACKETS: Final = b"{}()[];, \t\r"
@@ -123,7 +125,7 @@ def language(text: str) -> str | None:
     at = min(scores, key=lambda one: (-scores[one], one))
     if scores[at] < _MIN_SCORE or scores[at] * _SHARE < len(lines):
         return None
-    return _LANGUAGES[at]
+    return LANGUAGES[at]
 
 
 def _says(line: bytes) -> bool:
