@@ -37,6 +37,12 @@ _UNSEEN: Final = re.compile(
     "[\U000e0020-\U000e007e]{2,}|[\u200b\u200c\u2060-\u2064\ufeff]{16,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}"
 )
 
+_LINE: Final = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/_-]{60,}={0,2}")
+"""A line of a file in base64, as mails and keys have them (RFC 2045, section 6.8)."""
+
+_PIECE: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_ENDED: Final = re.compile(r"(?:\s|\\[rn])+")
+
 
 class InstructionInspector:
     """Reports text that speaks to the agent (`safeconduct.ports.Inspector`): `instruction.model`
@@ -97,12 +103,22 @@ class InstructionInspector:
     def _kinds(self, segment: str) -> list[str]:
         much, matched = self._judged(segment)
         rule = [f"instruction.{rules.KINDS[one]}" for one in matched] if much > LIKELY else []
-        model = ["instruction.model"] if much > self._above else []
+        # Bytes that are no text are nothing that the model has learnt to tell.
+        told = much > self._above and not _is_encoded(segment)
+        model = ["instruction.model"] if told else []
         return list(dict.fromkeys(model + rule))
 
     def _judged(self, segment: str) -> tuple[float, list[int]]:
         matched = rules.matched(folded(segment))
         return self._model.score(segment, matched), matched
+
+
+def _is_encoded(segment: str) -> bool:
+    """Whether it is lines of base64, of which the first and the last may be cut off."""
+    first, *inner = _ENDED.split(segment)
+    last = inner.pop() if inner else ""
+    whole = inner or [max(first, last, key=len)]
+    return all(map(_LINE.fullmatch, whole)) and all(map(_PIECE.fullmatch, (first, last)))
 
 
 def _views(text: str) -> tuple[list[str], bool]:
