@@ -84,3 +84,17 @@ def test_of_any_spans_exactly_what_they_cover_is_gone(length: int, spans: Any) -
     covered = {index for start, end in spans for index in range(max(start, 0), end)}
     expected = "".join(char for index, char in enumerate(text) if index not in covered)
     assert left.replace("[redacted: kind]", "") == expected
+
+
+@given(values, st.integers(), spans)
+def test_an_integer_is_cut_as_its_text_is_or_stays(
+    value: dict[str, Any], number: int, spans: Any
+) -> None:
+    findings = [Finding("kind", ("n",), start, end) for start, end in spans]
+    text = redact({**value, "n": str(number)}, findings)
+    left = redact({**value, "n": number}, findings)
+    assert left.keys() == text.keys()
+    if 6 < len(str(abs(number))) < 21:
+        assert left["n"] == (number if text["n"] == str(number) else text["n"])
+    else:
+        assert left["n"] == number

@@ -15,6 +15,19 @@ Instead: TypeAlias = Callable[[tuple[str, ...], str], str]
 """What stands in the place of a text in which these kinds were found."""
 
 
+_SHORTEST: Final = 10**6
+_LONGEST: Final = 10**20
+
+
+def written(value: object) -> str | None:
+    """How JSON writes an integer that may be somebody's number: 7 to 20 digits; None for any other
+    value. Findings in one have places in this text.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if _SHORTEST <= abs(value) < _LONGEST else None
+    return None
+
+
 def mark(kinds: tuple[str, ...], _text: str) -> str:
     """Only what was there: the first of its kinds."""
     return REDACTED.format(kind=kinds[0])
@@ -25,8 +38,8 @@ def redact(
 ) -> dict[str, Any]:
     """A copy of the value with something else in the place of each finding's characters.
 
-    Keys are cut like all other texts; of two that become alike one is left. A finding at a place
-    that is no longer there removes nothing.
+    Keys are cut like all other texts; of two that become alike one is left. An integer that is cut
+    is a text from there on. A finding at a place that is no longer there removes nothing.
     """
     spans: dict[Where, list[Finding]] = {}
     for finding in findings:
@@ -50,7 +63,11 @@ def _redacted(
             )
             for key, item in cast("dict[str, object]", value).items()
         }
-    return value
+    number = written(value) if path in spans else None
+    if number is None:
+        return value
+    cut = _cut(number, spans[path], instead)
+    return value if cut == number else cut
 
 
 def _cut(text: str, findings: Sequence[Finding], instead: Instead) -> str:

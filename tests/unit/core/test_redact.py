@@ -74,5 +74,29 @@ def test_of_two_keys_that_become_alike_one_is_left() -> None:
 
 @pytest.mark.parametrize("where", [(), ("b",), ("a", 0), ("a", "b"), ("n",)])
 def test_a_finding_at_a_place_that_is_gone_removes_nothing(where: tuple[str | int, ...]) -> None:
-    value = {"a": "text", "n": 1}
+    value = {"a": "text", "n": 1.5}
     assert redact(value, [found(where, 0, 4)]) == value
+
+
+@pytest.mark.parametrize(
+    ("number", "start", "end", "left"),
+    [
+        (4111111111111111, 0, 16, "[redacted: secret.x]"),
+        (4111111111111111, 4, 8, "4111[redacted: secret.x]11111111"),
+        (-4111111111111111, 1, 17, "-[redacted: secret.x]"),
+        (4111111111111111, 3, 3, 4111111111111111),
+        (4111111111111111, 20, 30, 4111111111111111),
+        (10**6, 0, 7, "[redacted: secret.x]"),
+        (10**20 - 1, 0, 20, "[redacted: secret.x]"),
+        (10**6 - 1, 0, 6, 10**6 - 1),
+        (10**20, 0, 21, 10**20),
+        (10**500, 0, 21, 10**500),
+        (True, 0, 4, True),
+        (1234567.5, 0, 9, 1234567.5),
+        (None, 0, 4, None),
+    ],
+)
+def test_an_integer_that_may_be_a_number_of_somebody_is_cut_as_it_is_written(
+    number: object, start: int, end: int, left: object
+) -> None:
+    assert redact({"a": [number, number]}, [found(("a", 1), start, end)]) == {"a": [number, left]}

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, cast
 
 from safeconduct.core.model import KEY
+from safeconduct.core.redact import written
 from safeconduct.inspectors.pii.folding import octets
 from safeconduct.inspectors.pii.records import MONTHS
 
@@ -105,8 +106,8 @@ class Words:
 
 
 Placed = tuple[str, Path, tuple[str, ...]]
-"""A string or a key, where it stands, and what is around it: the keys on the way to it, and what
-its object says that it is."""
+"""A string, a key or how an integer is written, where it stands, and what is around it: the keys on
+the way to it, and what its object says that it is."""
 
 
 @lru_cache(maxsize=4096)
@@ -116,8 +117,8 @@ def around(names: tuple[str, ...]) -> str:
 
 
 def placed(value: object) -> list[Placed]:
-    """The strings and keys of a JSON value that may hold anything, in document order: all that is
-    looked for has a digit or an @. Raises RecursionError.
+    """The strings, keys and longer integers of a JSON value that may hold anything, in document
+    order: all that is looked for has a digit or an @. Raises RecursionError.
     """
     placing = _Placing()
     placing.collect(value, (), (), ())
@@ -140,6 +141,8 @@ class _Placing:
         elif isinstance(value, list):
             for index, item in enumerate(cast("list[object]", value)):
                 self.collect(item, (*path, index), keys, names)
+        elif number := written(value):
+            self.found.append((number, path, names))
 
     def _members(self, value: dict[str, object], path: Path, keys: tuple[str, ...]) -> None:
         labels = _labels(value)
@@ -154,9 +157,9 @@ class _Placing:
             if isinstance(item, str):
                 if _BEARING(item):
                     found.append((item, (*path, key), (*above, key, *labels)))
-            elif isinstance(item, (dict, list)):
+            elif item is not None:
                 below = (*above, key)
-                self.collect(cast("object", item), (*path, key), below, below + labels)
+                self.collect(item, (*path, key), below, below + labels)
 
 
 def _labels(members: dict[str, object]) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ _ESCAPES: Final = (b"\\\\", b'\\"', b"\\n", b"\\t", b"\\r", b"\\b", b"\\f")
 
 
 class PiiInspector:
-    """Reports personal data in strings and keys of a JSON value (`safeconduct.ports.Inspector`).
+    """Reports personal data in strings, keys and integers of a JSON value
+    (`safeconduct.ports.Inspector`).
 
     Of two findings of which one holds the other, the larger is reported. What is left after a
     redaction holds none.

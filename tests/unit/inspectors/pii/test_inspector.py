@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
+from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from safeconduct.core.model import KEY, Finding
 from safeconduct.core.redact import redact
@@ -224,6 +228,53 @@ def test_words_near_a_number_tell_what_it_is(value: object) -> None:
 )
 def test_words_elsewhere_tell_nothing(value: object) -> None:
     assert INSPECTOR.inspect(value) == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"card": 4111111111111111},
+        {"rows": [[1, 4111111111111111]]},
+        [-4111111111111111],
+        {"ssn": 219099999},
+        {"phone": 4155552671},
+        {"phones": [4155552671]},
+    ],
+)
+def test_a_number_that_is_written_as_an_integer_is_found_and_cut(value: Any) -> None:
+    [finding] = INSPECTOR.inspect(value)
+    left = redact({"v": value}, [replace(finding, where=("v", *finding.where))])
+    assert re.search(r"\d{4}", orjson.dumps(left).decode()) is None
+    assert f"[redacted: {finding.kind}]" in orjson.dumps(left).decode()
+    assert INSPECTOR.inspect(left) == ()
+
+
+@pytest.mark.parametrize(
+    "value", [{"at": 1705312200000}, {"card": 4111}, {"size": 4111111111111112}, {"card": True}]
+)
+def test_other_integers_are_none(value: object) -> None:
+    assert INSPECTOR.inspect(value) == ()
+
+
+@given(st.integers(), st.sampled_from(["card", "ssn", "phone", "tax", "id", "passport"]))
+def test_an_integer_is_what_its_text_is(number: int, key: str) -> None:
+    written = ALL.inspect({key: str(number)})
+    assert ALL.inspect({key: number}) == (written if 6 < len(str(abs(number))) < 21 else ())
+
+
+@given(st.sampled_from(sorted(SORTS)), st.integers())
+def test_a_number_of_a_person_is_found_as_an_integer(sort: str, seed: int) -> None:
+    one = SORTS[sort]
+    number = made(one, chance_of(seed))
+    if number.isdecimal() and number[0] != "0" and len(number) > 6:
+        [finding] = INSPECTOR.inspect({one.said or "x": int(number)})
+        assert (finding.start, finding.end) == (0, len(number))
+
+
+@given(st.lists(st.integers(min_value=0), max_size=5), st.lists(st.integers(), max_size=3))
+def test_after_integers_are_cut_nothing_is_found_any_more(cards: Any, others: Any) -> None:
+    value = {"card": [4111111111111111, *others, *cards], "phone": others, "x": cards}
+    assert ALL.inspect(redact(value, ALL.inspect(value))) == ()
 
 
 def test_several_are_reported_in_document_order() -> None:
