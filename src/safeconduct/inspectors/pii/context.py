@@ -79,7 +79,7 @@ def _sign(word: str) -> str:
     if word != stem or len(stem) > 5 or " " in word:
         return f"(?i:{flexible})"
     inside = f"[a-z](?:{stem.capitalize()}|{stem.upper()})"
-    return f"(?:(?:^|[^A-Za-z0-9])(?i:{stem})|{inside})(?:[^a-z0-9]|$)"
+    return f"(?:(?:^|[^A-Za-z])(?i:{stem})|{inside})(?:[^a-z]|$)"
 
 
 def _is_word(run: str) -> bool:

@@ -22,13 +22,13 @@ SPOKEN: Final = (
 WORDS: Final = (
     "phone", "phones", "telephone", r"telephon\w*", r"telefon\w*", r"téléphone\w*", "teléfono",
     "telefoon", "telefone", "telefono", "tel", "mobile", "mobil", r"mobiltelefon\w*", "mobiel",
-    "móvil", "movil", "celular", "cellulare", "cell", "cellphone", "portable", "handy",
-    r"handynummer\w*", "fax", "call", "called", "calling", "calls", "dial", "ring", "rang",
-    "sms", "whatsapp", "hotline", "voicemail", "pager",
+    "móvil", "movil", "celular", "cellulare", "cell phone", "cell number", "cell no", "cellphone",
+    "portable", "handy", r"handynummer\w*", "fax", "whatsapp", "hotline", "voicemail", "pager",
+    "call me", "call us", "call him", "call her", "call them", "call back", "contact number",
     "landline", "gsm", "msisdn", r"rufnummer\w*", "anrufen", "appeler", "llamar", "llame",
     "chiamare", "bellen", "ligue", "电话", "手机", "電話", "携帯", "전화", "телефон", "тел", "هاتف",
 )  # fmt: skip
-LOOSE_WORDS: Final = (*WORDS, "text", "signal", "reach", "reached", "contact")
+"""What agents do without a telephone, call and text, is none of them: that stands everywhere."""
 
 _OTHER: Final = re.compile(
     r"(?:19|20)\d\d[-./ ]?[01]\d[-./ ]?[0-3]\d(?!\d)"
@@ -39,6 +39,7 @@ _OTHER: Final = re.compile(
 _CUT: Final = re.compile(r"[ .()/-]+\d+$")
 _GROUP_BEFORE: Final = re.compile(r"\d[ .-]")
 _SPLIT: Final = re.compile(r"\d[ .()/-]+(?=\d)")
+_FIRST: Final = re.compile(r"[(\d]")
 _MIN_DIGITS: Final = 7
 
 
@@ -82,6 +83,20 @@ def _by(regions: tuple[str, ...], fewest: int = _MIN_DIGITS) -> Check:
     return check
 
 
+def _behind_words(valid: Check) -> Check:
+    def check(text: str, start: int, end: int) -> Place | None:
+        number = _FIRST.search(text, start, end)
+        return valid(text, number.start(), end) if number else None
+
+    return check
+
+
+def _has_no_trunk(region: str | None) -> bool:
+    """Whether a region's numbers are dialled as they are, so that no 0 tells them."""
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(region or "", None)
+    return plan is not None and plan.national_prefix is None
+
+
 def shapes(region: str | None) -> tuple[Shape, ...]:
     """Numbers with their country's code; others by the plan of a region, or beside a word."""
     own = (region,) if region else ()
@@ -117,14 +132,22 @@ def shapes(region: str | None) -> tuple[Shape, ...]:
         *(
             Shape("pii.phone", name, in_words(pattern), _by(own))
             for name, pattern in (("of the region, in groups", r"[1-9]\d{1,4}(?: \d{2,4}){2,4}"),)
-            if region
+            if _has_no_trunk(region)
+        ),
+        Shape(
+            "pii.phone",
+            "behind a verb",
+            r"\b(?i:call|dial|ring|phone|text|sms)"
+            r"(?: (?i:me|us|him|her|them|back|now|on|at)){0,3}"
+            rf":? \(?\d{more}{{6,14}}\b",
+            _behind_words(_by((*own, *SPOKEN))),
         ),
         Shape(
             "pii.phone",
             "in groups, beside a word",
             rf"(?:\(\d{{1,5}}\) ?|\b\d{{1,5}}{gap})\d{{2,9}}(?:{gap}\d{{2,5}}){{0,4}}\b",
             _by((*own, *SPOKEN)),
-            LOOSE_WORDS,
+            WORDS,
         ),
         Shape("pii.phone", "beside a word", r"\b\d{8,12}\b", _by((*own, *SPOKEN), 8), WORDS),
     )

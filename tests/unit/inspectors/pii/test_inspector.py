@@ -54,6 +54,7 @@ EXAMPLES = {
     "pii.phone": [
         "+49 30 901820", "+1 (415) 555-2671", "415-555-2671", "(030) 901820", "0171/1234567",
         "020 7946 0958", "06 12 34 56 78", "0044 20 7946 0958", "call 4155552671",
+        "text me at (415) 555 2671", "my mobile number is 612 345 678",
     ],
     "pii.birthdate": [
         "born 12 March 1980", "DOB: 1980-03-12", "geboren am 12.3.1980", "born March 12th, 1980",
@@ -148,12 +149,22 @@ CLEAN = [
     "ISBN 978-3-16-148410-0",
     "00:1B:44:11:3A:B7", "lat 52.520008, lon 13.404954", "0x7fffffffffffffff", "3.14159265358979",
     "the card of 12 players", "born in 1980", "passport office", "call 911", "phone 2024-01-15",
+    "part 947-2954-16", "P/N 208 5699 91", "invoice 2026-517268", "build 2956.25935-49c21fc",
+    "52.520008, 13.404954", "(52.5200,13.4049)", "lines 4778-8411", "v20.776.3536", "2023.11.86180",
+    "ISBN 6-2935-6925-5", "USD 131 335 676", "CA 90210-3877", "gpt-4-2022-02-04", "1951-2008",
+    "call id 850126750", "called with 208 5699 91",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", CLEAN)
 def test_what_only_resembles_some_is_not_reported(text: str) -> None:
     assert found(text, GERMAN) == []
+    assert GERMAN.inspect({"content": [{"type": "text", "text": text}], "tool_calls": [text]}) == ()
+
+
+def test_groups_are_a_number_where_no_0_begins_one() -> None:
+    assert found("612 345 678", PiiInspector(region="ES")) == [("pii.phone", "612 345 678")]
+    assert found("612 345 678", PiiInspector(region="DE")) == []
 
 
 def test_random_ids_hardly_ever_look_like_some() -> None:
