@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
-from safeconduct.core.model import Finding
+from safeconduct.core.model import KEY, Finding
 from safeconduct.inspectors.patterns import any_of, ascii_only
-from safeconduct.inspectors.texts import Span, in_json, look
+from safeconduct.inspectors.texts import Path, Span, in_json
 
 MIN_LINES: Final = 5
 """From how many lines on a text is looked at, empty ones and lone brackets aside."""
@@ -91,6 +91,8 @@ LANGUAGES: Final = tuple(_RULES)
 """Families of languages that are told apart."""
 
 _OF: Final = any_of([rf"^[+-]?\s*(?:{rule})" for rule in _RULES.values()])
+_ANYWHERE: Final = any_of([rf"(?m)^[+-]?\s*(?:{rule})" for rule in _RULES.values()])
+"""The same in all lines at once, which most texts have none of."""
 _FENCED: Final = re.compile(r"^(?:```|~~~)[^\n]*\n", re.MULTILINE)
 _BRACKETS: Final = b"{}()[];, \t\r"
 _REMARKS: Final = (b"# ", b"//", b"/*", b"*", b"-- ")
@@ -109,7 +111,28 @@ class CodeInspector:
         data = data or in_json(value)
         if data is not None and data.count(b"\\n") < MIN_LINES - 1:
             return ()
-        return tuple(look(value, _spans))
+        return tuple(
+            [
+                Finding(kind, path, start, end)
+                for text, path in _of_lines(value, ())
+                for kind, start, end in _spans(text)
+            ]
+        )
+
+
+def _of_lines(value: object, path: Path) -> Iterator[tuple[str, Path]]:
+    """The strings and keys that have enough lines, in document order."""
+    if isinstance(value, str):
+        if value.count("\n") >= MIN_LINES - 1:
+            yield value, path
+    elif isinstance(value, dict):
+        for key, item in cast("dict[str, object]", value).items():
+            yield from _of_lines(key, (*path, key, KEY)) if "\n" in key else ()
+            if not isinstance(item, str) or "\n" in item:
+                yield from _of_lines(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[object]", value)):
+            yield from _of_lines(item, (*path, index))
 
 
 def language(text: str) -> str | None:
@@ -118,9 +141,11 @@ def language(text: str) -> str | None:
     marks = len(octets) - len(octets.translate(None, _MARKS))
     if octets.count(b"\n") < MIN_LINES - 1 or marks * _MIN_MARKS < len(octets):
         return None
-    lines = [line.rstrip() for line in octets.split(b"\n")[:MAX_LINES] if _says(line)]
-    scores = Counter(at for line in lines for at in _OF(line[:_MAX_WIDTH]))
-    if len(lines) < MIN_LINES or not scores:
+    lines = [line.rstrip()[:_MAX_WIDTH] for line in octets.split(b"\n")[:MAX_LINES] if _says(line)]
+    if len(lines) < MIN_LINES or not _ANYWHERE(b"\n".join(lines)):
+        return None
+    scores = Counter(at for line in lines for at in _OF(line))
+    if not scores:
         return None
     at = min(scores, key=lambda one: (-scores[one], one))
     if scores[at] < _MIN_SCORE or scores[at] * _SHARE < len(lines):
@@ -134,8 +159,6 @@ def _says(line: bytes) -> bool:
 
 
 def _spans(text: str) -> Iterator[Span]:
-    if text.count("\n") < MIN_LINES - 1:
-        return
     fences = list(_FENCED.finditer(text)) if "```" in text or "~~~" in text else []
     for first, last in zip(fences[::2], fences[1::2], strict=False):
         if found := language(text[first.end() : last.start()]):

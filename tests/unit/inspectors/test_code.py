@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safeconduct.core.model import Finding
-from safeconduct.inspectors.code import CodeInspector
+from safeconduct.core.model import KEY, Finding
+from safeconduct.inspectors.code import CodeInspector, language
 
 PROGRAMS = {
     "code.python": (
@@ -78,3 +80,42 @@ def test_a_value_without_json_is_looked_at_all_the_same() -> None:
 def test_what_is_found_lies_in_the_text(text: str) -> None:
     for one in INSPECTOR.inspect([text]):
         assert 0 <= one.start < one.end <= len(text)
+
+
+LINES = st.sampled_from(
+    [line for text in PROGRAMS.values() for line in text.split("\n")]
+    + [
+        "the import is late  ",
+        "# a remark",
+        "}",
+        "",
+        "\t",
+        "end \r",
+        "if it is so:",
+        "x" * 199 + "end",
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=14).map("\n".join))
+def test_a_look_at_all_lines_at_once_hides_no_language(text: str) -> None:
+    with patch("safeconduct.inspectors.code._ANYWHERE", lambda _: True):
+        slow = language(text)
+    assert language(text) == slow
+
+
+@given(st.lists(LINES, max_size=14).map("\n".join), st.sampled_from(sorted(PROGRAMS)))
+def test_wherever_a_text_stands_it_is_looked_at(text: str, kind: str) -> None:
+    program = PROGRAMS[kind]
+    value = {"a": ["x", text, {program: text}], text: 1}
+    expected = [
+        Finding(one.kind, where, one.start, one.end)
+        for where, said in [
+            (("a", 1), text),
+            (("a", 2, program, KEY), program),
+            (("a", 2, program), text),
+            ((text, KEY), text),
+        ]
+        for one in INSPECTOR.inspect(said)
+    ]
+    assert list(INSPECTOR.inspect(value)) == expected
