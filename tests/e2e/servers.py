@@ -35,6 +35,8 @@ class Behind(msgspec.Struct, frozen=True):
     url: str | None = None
     asks: JSON = msgspec.field(default_factory=dict[str, Any])
     """What it may ask of clients."""
+    spotlight: str = "none"
+    """How its texts are marked as data."""
 
     def configured(self) -> JSON:
         """The block of `safeconduct.yaml`."""
@@ -43,6 +45,7 @@ class Behind(msgspec.Struct, frozen=True):
             "credential": {"kind": "none"},
             "manifests": f"manifests/{self.name}.yaml",
             "asks": self.asks,
+            "spotlight": self.spotlight,
         }
         if self.url is not None:
             return common | {"mcp": self.url}

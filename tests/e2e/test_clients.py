@@ -121,7 +121,12 @@ def check(answer: dict[str, Any], revision: str) -> None:
     assert {"everything-new__echo", "files-new__write_file"} <= set(answer["tools"])
     assert "everything-new__get-env" not in answer["tools"]
     echo, long, refused, unknown = answer["results"]
-    assert echo == {"text": "Echo: grüß", "is_error": False, "reason": None}
+    assert echo == {
+        "text": "Echo: grüß",
+        "structured": None,
+        "is_error": False,
+        "reason": None,
+    }
     assert "completed" in long["text"]
     # A client may drop what it reads together with the answer.
     assert answer["progress"] in ([1], [1, 2], [1, 2, 3])

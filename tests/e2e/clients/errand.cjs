@@ -1,6 +1,7 @@
 // An errand comes in as JSON on the command line, after the directory with node_modules:
 // {url | command, mode, calls: [{name, arguments}]}. What came of it goes out as one line of JSON:
-// {revision, tools, results: [{text, is_error, reason} | {error}], progress, asked: [method]}.
+// {revision, tools, schemas: {tool: outputSchema}, results, progress, asked: [method]}, where each of
+// the results is {text, structured, is_error, reason} or {error}.
 // Whatever a server asks is answered, always in the same way.
 const { createRequire } = require("node:module");
 
@@ -29,7 +30,9 @@ exports.run = async (connected, called) => {
   };
   const { client, transport, revision } = connected({ need, said, capabilities, answering });
   await client.connect(transport);
-  const tools = (await client.listTools()).tools.map((tool) => tool.name);
+  const listed = (await client.listTools()).tools;
+  const tools = listed.map((tool) => tool.name);
+  const schemas = Object.fromEntries(listed.map((tool) => [tool.name, tool.outputSchema ?? null]));
   const results = [];
   const progress = [];
   for (const call of said.calls) {
@@ -37,6 +40,7 @@ exports.run = async (connected, called) => {
       const result = await called(client, call, (told) => progress.push(told.progress));
       results.push({
         text: result.content.map((part) => part.text ?? "").join(""),
+        structured: result.structuredContent ?? null,
         is_error: result.isError === true,
         reason: result._meta?.["dev.safeconduct/refusal"]?.reason ?? null,
       });
@@ -46,5 +50,5 @@ exports.run = async (connected, called) => {
   }
   const agreed = revision() ?? null;
   await client.close();
-  console.log(JSON.stringify({ revision: agreed, tools, results, progress, asked }));
+  console.log(JSON.stringify({ revision: agreed, tools, schemas, results, progress, asked }));
 };

@@ -102,7 +102,7 @@ async def play(kind: str, said: dict[str, Any]) -> dict[str, Any]:
     connect = fastmcp if kind == "fastmcp" else sdk
     mode: str = said["mode"]
     async with connect(said, MODES.get(mode, mode), answers) as client:
-        tools = [tool.name for tool in await listed(client)]
+        offered = {tool.name: tool.output_schema for tool in await listed(client)}
         results: list[dict[str, Any]] = []
         for call in said["calls"]:
             try:
@@ -115,6 +115,7 @@ async def play(kind: str, said: dict[str, Any]) -> dict[str, Any]:
                 results.append(
                     {
                         "text": "".join(getattr(part, "text", "") for part in result.content),
+                        "structured": result.structured_content,
                         "is_error": bool(result.is_error),
                         "reason": refusal.get("reason"),
                     }
@@ -122,7 +123,8 @@ async def play(kind: str, said: dict[str, Any]) -> dict[str, Any]:
         revision = client.protocol_version
     return {
         "revision": revision,
-        "tools": tools,
+        "tools": list(offered),
+        "schemas": offered,
         "results": results,
         "progress": progress,
         "asked": answers.asked,
