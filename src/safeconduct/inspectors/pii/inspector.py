@@ -52,7 +52,11 @@ _SPLIT: Final = any_of([SPLIT])
 _CONTROL: Final = re.compile(rb"\\u00[01][0-9a-f]")
 _MAX_CONTEXTS: Final = 4096
 _MAX_ROUNDS: Final = 4
-"""How often is looked again, as what is found may have hidden something."""
+"""How often is looked again, as what is found may have hidden something. A text in which that goes
+on is a finding as a whole."""
+_FURTHER: Final = 12
+"""How often besides, where all texts together are no longer than `_LONG`."""
+_LONG: Final = 10_000
 _MASK: Final = "\1"
 _BEARING: Final = re.compile(r"[\d@]").search
 _SHORT: Final = 200
@@ -200,6 +204,7 @@ class _Search:
             groups.setdefault((one.kind == "pii.phone", bool(one.words)), []).append(one)
         self._groups = [groups[key] for key in sorted(groups)]
         self._found: list[_Found] = []
+        self._whole: dict[int, _Known] = {}
         self._near: dict[int, tuple[Words, str]] = {}
 
     def findings(self) -> Iterator[Finding]:
@@ -214,6 +219,8 @@ class _Search:
                 done = -back
                 at = self._index(start)
                 base = self._starts[at]
+                if whole := self._whole.pop(at, None):
+                    yield Finding(whole.kind, self._texts[at][1], 0, len(self._texts[at][0]))
                 yield Finding(known.kind, self._texts[at][1], start - base, done - base)
 
     def _looked(self, text: str, place: Callable[[int, int], Place]) -> str:
@@ -223,7 +230,7 @@ class _Search:
             return self._context(*place(start, end))
 
         again: set[int] | None = None
-        for _ in range(_MAX_ROUNDS):
+        for _ in range(_MAX_ROUNDS + _FURTHER * (len(text) <= _LONG)):
             changed: set[int] = set()
             for group in self._groups:
                 plain = ascii_only(text)
@@ -248,7 +255,9 @@ class _Search:
             # hold more, and only if something is left of it.
             again = {at for at in changed if self._bears(text, at)}
             if not again:
-                break
+                return text
+        last = {self._index(start): known for start, _, _, known in self._found}
+        self._whole.update({at: last[at] for at in again or ()})
         return text
 
     def _bears(self, text: str, at: int) -> bool:

@@ -380,6 +380,28 @@ def test_after_a_redaction_nothing_is_found_any_more(text: str, key: str) -> Non
     assert ALL.inspect(once) == ()
 
 
+_CHAINED = st.sampled_from([text for texts in EXAMPLES.values() for text in texts])
+
+
+@given(_CHAINED, _CHAINED, st.sampled_from(["", " ", "-", ".", "/"]), st.integers(1, 12))
+def test_of_a_chain_of_any_length_nothing_is_left(
+    one: str, other: str, between: str, length: int
+) -> None:
+    value = {"a": [f"tel {between.join([one, other] * length)}", "a@b.io"]}
+    once = redact(value, ALL.inspect(value))
+    assert ALL.inspect(once) == ()
+    assert once["a"][1] == "[redacted: pii.email]"
+
+
+def test_a_text_in_which_a_chain_goes_on_is_found_as_a_whole_and_in_parts() -> None:
+    text = f"tel {'5555-5555-5555-4444' * 40}"
+    whole, *parts = ALL.inspect({"a": [text], "b": "a@b.io"})
+    assert (whole.where, whole.start, whole.end) == (("a", 0), 0, len(text))
+    assert {"pii.phone"} == {whole.kind} | {one.kind for one in parts[:-1]}
+    assert len(parts) > 16
+    assert parts[-1] == Finding("pii.email", ("b",), 0, 6)
+
+
 @given(st.lists(_PIECES, max_size=9).map("".join))
 def test_the_quick_look_at_the_json_hides_nothing(text: str) -> None:
     assert ALL.inspect({"a": text}) == ALL.inspect({"a": text, "\ud800": ""})
