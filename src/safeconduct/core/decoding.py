@@ -239,7 +239,9 @@ def _joined(parts: Iterator[bytes], room: _Room) -> str:
         for _ in range(MAX_DEPTH + 1):
             words += _WORDS.findall(data.replace(b"\0", b""))
             data = _inflated(data, room)
-            if not data:
+            # So few bytes are no text, nor hold more than repeats of five letters compressed; but
+            # by chance, they often inflate once more.
+            if len(data) < MIN_WORDS:
                 break
         else:
             room.whole = False

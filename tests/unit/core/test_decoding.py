@@ -148,6 +148,15 @@ def test_compression_in_compression_is_bounded() -> None:
     assert not decoded(b64(zlib.compress(zlib.compress(data)))).whole
 
 
+def test_bytes_that_by_chance_inflate_to_next_to_nothing_are_whole() -> None:
+    """Those of any file do, here and there: these 54 to 5, those to 4, and so on."""
+    data = bytes.fromhex(
+        "abca494b9107e4684cc3ae73f2a41fb2071385c0961f56057c33d138eae37e5bca9467237552c1b3b1d93cafcab5"
+        "518c9162d8a0419e"
+    )
+    assert decoded(b64(data), turned=False).whole
+
+
 def test_the_ratio_of_compression_is_bounded() -> None:
     bomb = zlib.compress(b"a" * 1_000_000)
     assert len(bomb) * MAX_RATIO < 1_000_000
