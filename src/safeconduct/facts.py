@@ -19,12 +19,13 @@ from safeconduct.core.calls import COMPLETE
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR, unfit
 from safeconduct.core.checks.sink import RESOLVER
+from safeconduct.core.findings import without_own
 from safeconduct.core.labels import WORST, Confidentiality, Integrity
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.obligations import Setting, completed
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
-from safeconduct.core.provenance import Vouched, named
+from safeconduct.core.provenance import VOUCHES, Vouched
 from safeconduct.core.record import places
 from safeconduct.core.review import Reviewed
 from safeconduct.core.subjects import (
@@ -231,7 +232,7 @@ class FactFinder:
 
     def _knows(self, task: str, one: Vouched) -> bool:
         origins = self._state.vouched(task, one.key, one.value)
-        return named(origins) if one.named else bool(origins)
+        return any(known.place in VOUCHES[VOUCHES.index(one.place) :] for known in origins)
 
     def _anyone_revoked(self, bearer: Bearer) -> bool:
         return self._state.revoked(
@@ -311,6 +312,8 @@ class FactFinder:
         failures: list[str] = []
         provenance = self.origins.of(call, gathered)
         findings = await self._examined(call, gathered, failures) if call.arguments else ()
+        if findings:
+            findings = without_own(findings, provenance)
         copied = self._copied(call, gathered, failures)
         resolved = Resolved()
         # What may not be sent, or could not be looked at, is refused and asks nobody anything.

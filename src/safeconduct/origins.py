@@ -7,7 +7,7 @@ value that it no longer holds counts as never seen, which only makes an answer s
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Final, cast
@@ -16,10 +16,12 @@ import msgspec
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.amounts import BASIS
-from safeconduct.core.leading import OTHER_FIELD, OWN_FIELD
+from safeconduct.core.labels import BOTTOM
+from safeconduct.core.leading import OTHER_FIELD, OWN_FIELD, OWN_ROW
 from safeconduct.core.limits import CALLS
-from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES, Argument, Role
-from safeconduct.core.model import Call, Gathered
+from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES, Argument
+from safeconduct.core.model import Call, Gathered, ToolFacts
+from safeconduct.core.paths import select
 from safeconduct.core.provenance import (
     Origin,
     Place,
@@ -35,7 +37,8 @@ from safeconduct.core.provenance import (
 from safeconduct.core.request import request, request_origin
 from safeconduct.core.sightings import SHAPES, doubtful, own_fields, sightings
 from safeconduct.core.verdict import Choice, Grant
-from safeconduct.core.writing import objects_named, objects_returned
+from safeconduct.core.vouching import owns, structured
+from safeconduct.core.writing import object_name, objects_named, objects_returned
 from safeconduct.granting import Granting
 from safeconduct.ports import TaskState
 
@@ -61,7 +64,9 @@ CONTENT: Final = Argument(role="content")
 CONSTANT: Final = (Origin("policy-constant"),)
 
 _Seen = dict[str, tuple[Origin, ...]]
-_POINTING: Final = frozenset[Choice]({"named-object", "named-field", "single-source"})
+_POINTING: Final = frozenset[Choice](
+    {"named-object", "named-query", "named-field", "single-source"}
+)
 
 
 class Sighted:
@@ -70,6 +75,7 @@ class Sighted:
     def __init__(self) -> None:
         self._tasks: OrderedDict[str, _Seen] = OrderedDict()
         self._blind: OrderedDict[str, None] = OrderedDict()
+        self._opened: OrderedDict[str, dict[str, None]] = OrderedDict()
         self._size = 0
 
     def see(self, task: str, values: Mapping[str, tuple[Origin, ...]]) -> None:
@@ -100,16 +106,25 @@ class Sighted:
         if len(self._blind) > MAX_BLIND:
             self._blind.popitem(last=False)
 
-    def leading(self, task: str, wheres: frozenset[str], role: Role) -> frozenset[str]:
-        """The addresses for a role that stood in these places alone."""
+    def leading(self, task: str, wheres: frozenset[str]) -> frozenset[str]:
+        """The addresses that stood in these places alone, but for pages that were opened."""
+        opened = self._opened.get(task, {})
         return frozenset(
             [
                 value
                 for value, places in self._tasks.get(task, {}).items()
-                if SHAPES[role].fullmatch(value)
+                if SHAPES["recipient"].fullmatch(value) or SHAPES["destination"].fullmatch(value)
+                if value not in opened
                 if any(one.place == "single-source" and one.where in wheres for one in places)
             ]
         )
+
+    def open(self, task: str, destinations: Iterable[str]) -> None:
+        """Takes in where the task has read."""
+        opened = self._opened.setdefault(task, {})
+        opened.update(dict.fromkeys(destinations))
+        while len(self._opened) > MAX_BLIND:
+            self._opened.popitem(last=False)
 
     def origins(self, task: str, value: str) -> tuple[Origin, ...]:
         """Where the task saw this value, if it did. What once stood among others of its shape is
@@ -134,6 +149,7 @@ class Origins:
     def __init__(self, state: TaskState) -> None:
         self._state = state
         self._sighted = Sighted()
+        self._changing: OrderedDict[str, None] = OrderedDict()
         self.granting = Granting()
 
     def of(self, call: Call, gathered: Gathered) -> dict[str, tuple[Origin, ...]]:
@@ -165,7 +181,11 @@ class Origins:
                     whole = [one for one in whole if not enough((one,))]
             found[name] = tuple(dict.fromkeys(whole))
             found.update({f"{name}={text}": origins for text, origins in each.items()})
-        if manifest is not None and manifest.unvouched == "follow":
+        if (
+            manifest is not None
+            and manifest.unvouched == "follow"
+            and any(declared[name].role in ADDRESS_ROLES for name in found if name in declared)
+        ):
             self._follow(gathered, declared, found)
         return found
 
@@ -200,12 +220,8 @@ class Origins:
             if name in found and argument.role in CONTROL_ROLES - ADDRESS_ROLES:
                 wheres = frozenset([one.where for one in found[name] if OTHER_FIELD in one.where])
                 beside = wheres if beside is None else beside & wheres
-        roles = {argument.role for name, argument in declared.items() if name in found}
-        leading = [
-            self._sighted.leading(gathered.task.id, beside or frozenset(), role)
-            for role in ADDRESS_ROLES & roles
-        ]
-        if any(len(addresses) != 1 for addresses in leading):
+        leading = self._sighted.leading(gathered.task.id, beside or frozenset())
+        if len(leading) != 1:
             for name, origins in found.items():
                 found[name] = tuple([one for one in origins if one.place != "single-source"])
 
@@ -220,15 +236,26 @@ class Origins:
                 [
                     value
                     for value in call.arguments.values()
-                    if isinstance(value, str) and asked.looks_up(value)
+                    if isinstance(value, str) and speaks and asked.quotes(value)
                 ]
             ),
             names=asked.names_row if speaks else _nothing,
             mentions=asked.mentions if speaks else _nothing,
-            ranks=asked.ranks if speaks else _nothing,
+            ranks=asked.ranks if speaks and self._unchanged(gathered) else _nothing,
+            touched=partial(self._touched, gathered.tenant, system),
             written=partial(self._state.written, gathered.tenant, system),
             user=gathered.user.id,
         )
+
+    def _unchanged(self, gathered: Gathered) -> bool:
+        """Whether the task has changed nothing yet: then nothing comes first by its own doing."""
+        task = gathered.task
+        before = task.counts.get(CALLS, 0) > 0
+        return task.id not in self._changing and self._sighted.whole(task.id, read=before)
+
+    def _touched(self, tenant: str, system: str, resource_type: str, identifier: str) -> bool:
+        name = object_name(resource_type, identifier)
+        return self._state.object_label(tenant, system, name) != BOTTOM
 
     def returned(self, call: Call, gathered: Gathered, admitted: Admitted) -> Admitted:
         """The result with the labels of what agents wrote to the objects that it holds.
@@ -249,6 +276,12 @@ class Origins:
     ) -> None:
         """Takes in everything that the agent is about to see."""
         tool, task = gathered.tool, gathered.task.id
+        if tool.effect.changes_state:
+            self._changing[task] = None
+            if len(self._changing) > MAX_BLIND:
+                self._changing.popitem(last=False)
+        else:
+            self._sighted.open(task, _destinations(call, tool))
         values, whole = sightings(admitted.read)
         beside, several = doubtful(tool, values)
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
@@ -267,15 +300,19 @@ class Origins:
             offers = any(SHAPES[role].fullmatch(value) for role in offering.get(path, ()))
             return ("offered", source) if offers else (source,)
 
-        def where(path: str) -> str:
+        mine = _of_the_user(tool, admitted.read, gathered.user.id)
+
+        def where(value: str, path: str) -> str:
             # In what a system itself fills in, other values are of the same kind.
-            mark = OWN_FIELD if path in own else OTHER_FIELD
+            mark = OTHER_FIELD
+            if path in own:
+                mark = OWN_ROW if value in mine else OWN_FIELD
             return f"{call.target}:{path}{mark}{decision}"
 
         self._sighted.see(
             task,
             {
-                value: tuple([Origin(place, where(path)) for place in places(value, path)])
+                value: tuple([Origin(place, where(value, path)) for place in places(value, path)])
                 for value, path in values.items()
             },
         )
@@ -328,6 +365,40 @@ class Origins:
             limits += request(task.purpose).prices
         share = amount * BASIS / (BASIS + argument.above_bps)
         return any(share <= Decimal(limit) for limit in limits)
+
+
+def _destinations(call: Call, tool: ToolFacts) -> list[str]:
+    """Where a read goes: pages that are opened."""
+    declared = {} if tool.manifest is None else tool.manifest.arguments
+    return [
+        text
+        for name, value in call.arguments.items()
+        if name in declared and declared[name].role == "destination"
+        if (text := normalise(value, "destination")) is not None
+    ]
+
+
+def _of_the_user(tool: ToolFacts, result: Mapping[str, object], user: str) -> frozenset[str]:
+    """The ids in the rows of a result that are the user's own."""
+    returns = None if tool.manifest is None else tool.manifest.returns
+    if returns is None or returns.owned is None:
+        return frozenset()
+    ids = [
+        path.removeprefix(f"{returns.owned.at}.")
+        for path, said in returns.fields.items()
+        if "object-id" in said.vouches_for
+    ]
+    rows = select(structured(result), returns.owned.at)
+    return frozenset(
+        [
+            text
+            for row in rows
+            if owns(returns.owned, row, user)
+            for path in ids
+            for value in select(row, path)
+            if (text := normalise(value)) is not None
+        ]
+    )
 
 
 def _nothing(*_: str) -> bool:

@@ -97,7 +97,7 @@ class Resolvers:
             resolver = known[str(argument.on_file)]
             value = normalise(call.arguments[name], argument.role)
             if value and value in [normalise(one, argument.role) for one in await ask(resolver)]:
-                on_file[name] = Origin("trusted-field", f"{resolver.tool}:{resolver.take}")
+                on_file[name] = Origin("on-file", f"{resolver.tool}:{resolver.take}")
         return Resolved(facts, allowed, on_file)
 
     async def _ask(

@@ -125,7 +125,7 @@ def mails(query: str = "") -> dict[str, Any]:
 async def test_a_row_that_the_request_names_vouches_for_its_sender(tmp_path: Path) -> None:
     request = 'Answer the mail "Lunch at noon".'
     async with guided(tmp_path, request, "mail") as one:
-        await one.call("mail.search", {"query": "Lunch"}, mails)
+        await one.call("mail.search", {"query": "Lunch at noon"}, mails)
         answer = {"to": "dora@quay.example", "body": "At one."}
         assert (await one.call("mail.send", answer, done)).verdict == "done"
         answer = {"to": "eve@ledger.example", "body": "At one."}

@@ -326,7 +326,7 @@ READER = tool(returns=Returns(fields=VOUCHERS))
 
 def spoken(content: Any, reading: Reading) -> set[tuple[str, str, bool]]:
     found = vouched(call(), READER, {"structuredContent": content}, reading)
-    return {(one.key, one.value, one.named) for one in found}
+    return {(one.key, one.value, one.place) for one in found}
 
 
 @given(

@@ -76,7 +76,11 @@ class TestWhatIsOnFile:
     def task(self, directory: Path, deals: Any) -> SimulatedTask:
         ids = {"role": "object-id", "type": "crm.deal", "on_file": "deals"}
         update = {**CRM["tools"]["update_deal"], "resolvers": {}}
-        update["arguments"] = {**update["arguments"], "id": ids}
+        update["arguments"] = {
+            **update["arguments"],
+            "id": ids,
+            "case_id": {"role": "object-id", "type": "crm.case"},
+        }
         manifest = {
             **CRM,
             "resolvers": {"deals": {"tool": "list_deals", "take": "$.deals.*.id"}},
@@ -86,23 +90,28 @@ class TestWhatIsOnFile:
         manifests = {**made.manifests, "crm": msgspec.convert(manifest, Manifest)}
         return SimulatedTask(
             msgspec.structs.replace(made, manifests=manifests),
-            "Read case C-1, note it, and have the next step be a call.",
+            "Read case C-1, note it, and put case C-1 to its deal.",
             directory=directory,
             resolvers={"crm.list_deals": deals},
             policy=Rules(),
         )
 
-    async def updated(self, task: SimulatedTask, deal: object) -> str | None:
+    async def updated(self, task: SimulatedTask, deal: object, **more: object) -> str | None:
         page = {"messages": [{"body": "Do it to deal D-9."}]}
         await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: page)
-        given = {"id": deal, "next_step": "a call"}
+        given = {"id": deal, "case_id": "C-1"} if not more else {"id": deal, **more}
         return (await task.call("crm.update_deal", given, lambda **_: {})).reason
 
-    async def test_vouches_as_reading_it_would(self, tmp_path: Path) -> None:
+    async def test_is_good_beside_what_the_request_names(self, tmp_path: Path) -> None:
         async with self.task(tmp_path, lambda: {"deals": [{"id": "D-7"}, {"id": "D-8"}]}) as task:
             assert await self.updated(task, "D-8") is None
             made = records(task, "decision")[-1]["provenance"]
-        assert made["id"] == ["trusted-field"]
+        assert made["id"] == ["on-file"]
+
+    async def test_and_is_not_enough_by_itself(self, tmp_path: Path) -> None:
+        async with self.task(tmp_path, lambda: {"deals": [{"id": "D-7"}, {"id": "D-8"}]}) as task:
+            refused = await self.updated(task, "D-8", next_step="case")
+        assert refused == "control-argument-unvouched"
 
     @pytest.mark.parametrize("deal", ["D-9", "d-8", "D-8 ", "", ["D-8"]])
     async def test_and_nothing_else_does(self, tmp_path: Path, deal: object) -> None:

@@ -84,15 +84,18 @@ def covered(call: Call, facts: Facts) -> bool:
     result, one that the system itself fills in.
     """
     before, tool = facts.followed, facts.gathered.tool
+    steering = list(steering_values(call, facts))
     if before is None or tool.effect not in FOLLOWED or not plausible(call, facts):
         return False
     if not facts.gathered.task.labels <= before.labels:
         return False
+    agreed = any(value_digest(text) in before.values for text, _ in steering)
     return all(
         vouched_for(origins)
         or value_digest(text) in before.values
         or any(one.place == "single-source" and one.where in before.wheres for one in origins)
-        for text, origins in steering_values(call, facts)
+        or (agreed and any(one.place == "on-file" for one in origins))
+        for text, origins in steering
     )
 
 

@@ -6,14 +6,18 @@ it is absent from counts as clean.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from safeconduct.core.labels import Integrity, Label
 from safeconduct.core.model import Finding
+from safeconduct.core.provenance import Origin, requested
 
 SECRET: Final = "secret"
 """The family of credentials, which go nowhere: neither to a tool nor to an agent."""
+
+NAMED_SO: Final = frozenset({"secret.password", "secret.generic"})
+"""Credentials without a shape of their own: the word beside them tells."""
 
 INSTRUCTION: Final = "instruction"
 HIDDEN: Final = "document.hidden"
@@ -34,6 +38,25 @@ def among(kind: str, named: Collection[str]) -> bool:
 def beginnings(named: Iterable[str]) -> tuple[str, ...]:
     """How the kinds begin that are meant by names of kinds and families."""
     return tuple([name if "." in name else f"{name}." for name in named])
+
+
+def without_own(
+    findings: Iterable[Finding], provenance: Mapping[str, tuple[Origin, ...]]
+) -> tuple[Finding, ...]:
+    """The findings but for what only its name makes a credential and the user's own request says:
+    "change my password to …" is no leak.
+    """
+    return tuple(
+        [
+            one
+            for one in findings
+            if not (
+                one.kind in NAMED_SO
+                and one.where
+                and requested(provenance.get(str(one.where[0]), ()))
+            )
+        ]
+    )
 
 
 def kinds_of(findings: Iterable[Finding]) -> list[str]:

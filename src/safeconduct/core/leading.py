@@ -7,7 +7,7 @@ from typing import Final
 from safeconduct.core.aiming import addresses, steering_values
 from safeconduct.core.manifest import ADDRESS_ROLES, CONTROL_ROLES, Effect
 from safeconduct.core.model import Call, Facts
-from safeconduct.core.provenance import named, vouched_for
+from safeconduct.core.provenance import named
 
 FOLLOWED: Final = frozenset({Effect.write, Effect.send})
 """Effects of calls in which an address may be followed without a question."""
@@ -18,9 +18,10 @@ LEADING: Final = frozenset({"single-source", "offered"})
 
 
 OWN_FIELD: Final = "#"
+OWN_ROW: Final = "#="
 OTHER_FIELD: Final = "@"
 """Stand before the decision in the place of a value: of one that a system itself filled in, and of
-one that anybody may have."""
+one that anybody may have. `OWN_ROW`: and in a row of the user's own."""
 
 
 def followed(call: Call, facts: Facts) -> bool:
@@ -48,7 +49,7 @@ def followed(call: Call, facts: Facts) -> bool:
 
 def led_to_own(call: Call, facts: Facts) -> bool:
     """Whether the request leads to the objects of a change that reaches nobody and can be undone:
-    each is the only one that was found there, by the system's own word.
+    each is one of the user's own, named or the only one that was found there.
     """
     tool = facts.gathered.tool
     if tool.manifest is None or tool.manifest.unvouched != "follow" or not tool.manifest.reversible:
@@ -59,8 +60,8 @@ def led_to_own(call: Call, facts: Facts) -> bool:
         and not addresses(call, facts)
         and bool(steering)
         and all(
-            vouched_for(origins)
-            or any(one.place == "single-source" and OWN_FIELD in one.where for one in origins)
+            named(origins)
+            or any(one.place == "single-source" and OWN_ROW in one.where for one in origins)
             for _, origins in steering
         )
     )

@@ -117,8 +117,10 @@ class FieldLabel(_Spec, frozen=True):
     only where the request names the very row, as what somebody else filled in and the user points
     to. `type` is the resource type of the ids in it. What stands in its text, as links do, is good
     for the roles that it `offers`, where the request names what was read: for arguments that need
-    to be `seen`, and to be asked about, one among several. By the words in `most` and `least` a
-    request names the one row with the highest or the lowest value: `most: [largest, biggest]`.
+    to be `seen`, and to be asked about, one among several. A field `names` its row if users call
+    the row by it, and `makes` says that the call has just made what has this id. By the words in
+    `most` and `least` a request means the one row with the highest or the lowest value: `most:
+    [largest, biggest]`.
     """
 
     integrity: Literal["trusted", "endorsed", "untrusted"] | None = None
@@ -127,6 +129,8 @@ class FieldLabel(_Spec, frozen=True):
     vouches_for: tuple[Role, ...] = ()
     when: Literal["always", "named"] = "always"
     offers: tuple[Shaped, ...] = ()
+    names: bool = False
+    makes: bool = False
     most: tuple[str, ...] = ()
     least: tuple[str, ...] = ()
     type: str | None = None
@@ -143,11 +147,12 @@ class Rows(_Spec, frozen=True):
 
 class Owned(_Spec, frozen=True):
     """Where a result names who owns what: its rows, at the path `at`, and in each the path of its
-    `owner`.
+    `owner`. In rows of `others` nothing vouches, or their ids alone (`ids`).
     """
 
     at: str
     owner: str
+    others: Literal["nothing", "ids"] = "nothing"
 
 
 class Returns(_Spec, frozen=True):

@@ -1,15 +1,14 @@
 """Which row of a result the request means, by more than a value that names it. Pure.
 
-Several were found, and one of them is called as the request says; nobody but the user can have
-called it so; or the request says that it means the first of all.
+It was looked for in quotes, and is called so; it is called by any word of the request, and nobody
+but the user can have called it so; or the request means the first of all.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from safeconduct.core.labels import Integrity
 from safeconduct.core.manifest import FieldLabel
@@ -27,34 +26,76 @@ class Field(NamedTuple):
     said: FieldLabel
 
 
+class Meant(NamedTuple):
+    """The rows, by number, that the request means by what they are called, and as the first."""
+
+    named: frozenset[int]
+    first: frozenset[int]
+
+
 def meant(
-    call: Call, tool: ToolFacts, rows: Sequence[object], fields: Sequence[Field], reading: Reading
-) -> frozenset[int]:
-    """Which of the rows, by number, the request means, and no other. Raises TooManyValues."""
-    found: list[int] = []
-    if reading.chosen == "named-object":
-        found += [0] if len(rows) == 1 else _sought(rows, reading)
-    if tool.source.integrity is Integrity.trusted:
-        found += _mentioned(rows, reading)
+    call: Call,
+    tool: ToolFacts,
+    rows: Sequence[object],
+    fields: Sequence[Field],
+    naming: Sequence[Field],
+    reading: Reading,
+) -> Meant:
+    """Which of the rows the request means, and no other. `naming` are those of their fields by
+    which users call them, whoever wrote there. Raises TooManyValues.
+    """
+    named: list[int] = []
+    if reading.chosen == "named-object" and len(rows) == 1:
+        named = [0]
+    if reading.chosen == "named-query":
+        named = _sought(rows, naming, reading)
+    if not named and _only_the_users(tool, fields):
+        named = _mentioned(rows, fields, naming, reading)
     # Of what an argument left out nobody can tell whether it came first.
-    if reading.chosen is not None and not call.arguments:
-        found += _firsts(rows, fields, reading)
-    return frozenset(found)
+    whole = reading.chosen is not None and not call.arguments
+    first = _firsts(rows, fields, reading) if whole else ()
+    return Meant(frozenset(named), frozenset(first))
 
 
-def _sought(rows: Sequence[object], reading: Reading) -> list[int]:
-    named = [at for at, row in enumerate(rows) if not reading.sought.isdisjoint(_texts(row))]
-    return named if len(named) == 1 else []
+def _only_the_users(tool: ToolFacts, fields: Sequence[Field]) -> bool:
+    """Whether nobody else can have written anything in these rows."""
+    rows = {field.row for field in fields}
+    return tool.source.integrity is Integrity.trusted and all(
+        label.integrity is Integrity.trusted
+        for path, label in tool.fields.items()
+        if any(path.startswith(row.removesuffix("$")) for row in rows)
+    )
 
 
-def _mentioned(rows: Sequence[object], reading: Reading) -> Iterator[int]:
-    holding: defaultdict[str, list[int]] = defaultdict(list)
-    for at, row in enumerate(rows):
-        for text in set(_texts(row)):
-            holding[text].append(at)
-    for text, held in holding.items():
-        if len(held) == 1 and reading.mentions(text) and not reading.written(text):
-            yield held[0]
+def _sought(rows: Sequence[object], naming: Sequence[Field], reading: Reading) -> list[int]:
+    found = [
+        at for at, row in enumerate(rows) if not reading.sought.isdisjoint(_names(row, naming))
+    ]
+    return found if len(found) == 1 else []
+
+
+def _mentioned(
+    rows: Sequence[object], fields: Sequence[Field], naming: Sequence[Field], reading: Reading
+) -> list[int]:
+    found = [
+        at
+        for at, row in enumerate(rows)
+        if any(reading.mentions(name) and not reading.written(name) for name in _names(row, naming))
+    ]
+    # What an agent wrote to may be called what it was called by an agent.
+    alone = len(found) == 1 and not any(
+        reading.touched(field.said.type, str(value))
+        for field in fields
+        if field.said.type is not None
+        for value in select(rows[found[0]], field.below)
+    )
+    return found if alone else []
+
+
+def _names(row: object, naming: Sequence[Field]) -> list[str]:
+    return [
+        value for field in naming for value in select(row, field.below) if isinstance(value, str)
+    ]
 
 
 def _firsts(rows: Sequence[object], fields: Sequence[Field], reading: Reading) -> Iterator[int]:
@@ -81,9 +122,3 @@ def _measures(value: list[Any]) -> bool:
 
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|$)")
-
-
-def _texts(row: object) -> list[str]:
-    """The texts that stand in a row itself."""
-    members = cast("dict[str, object]", row).values() if isinstance(row, dict) else (row,)
-    return [value for value in members if isinstance(value, str)]

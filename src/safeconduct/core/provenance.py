@@ -30,9 +30,11 @@ Place = Literal[
     "named-field",
     "sub-granted",
     "endorsed",
+    "picked",
     "trusted-field",
     "bounded",
     "request-words",
+    "on-file",
     "offered",
     "single-source",
     "named-source",
@@ -43,9 +45,11 @@ Place = Literal[
 
 A value is `sub-granted` where the user has the task do what its source says, with this very tool. A
 trusted field is `named` where the request names what was read, or its row. A person may have
-`endorsed` a value. An amount is `bounded` by a larger one that is vouched for. What anybody may
-have written was seen in a source that the request names, in a field that offers it, as the only
-value of its shape (`single`) or among others; or it was just seen.
+`endorsed` a value. What the task has made itself is `picked`, as is the first of its kind where the
+request means the first. An amount is `bounded` by a larger one that is vouched for. A value is
+`on-file` where a resolver has it. What anybody may have written was seen in a source that the
+request names, in a field that offers it, as the only value of its shape (`single`) or among others;
+or it was just seen.
 """
 
 GRANTED: Final = frozenset[Place]({"sub-granted", "endorsed"})
@@ -56,7 +60,11 @@ NAMED: Final = GRANTED | frozenset[Place](
 )
 """Places by which the user chose the value: one among many that only exist is not chosen."""
 
-VOUCHING: Final = NAMED | frozenset[Place]({"trusted-field", "bounded"})
+PICKED: Final[Place] = "picked"
+"""The place of a value that may be deleted, and shown to whom the request names: nothing follows
+from it for anything else."""
+
+VOUCHING: Final = NAMED | frozenset[Place]({PICKED, "trusted-field", "bounded"})
 """Places whose values may be used as control arguments."""
 
 REQUESTS: Final[dict[PurposeSource, Place]] = {
@@ -67,7 +75,7 @@ REQUESTS: Final[dict[PurposeSource, Place]] = {
 
 
 QUOTED: Final = "quoted"
-"""Where in the request a value stands that has quotes around it, or is a name by its looks."""
+"""Where in the request a value stands that has quotes around it."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -90,8 +98,19 @@ def named(origins: Iterable[Origin]) -> bool:
     return any(origin.place in NAMED for origin in origins)
 
 
-_OFFERED: Final = VOUCHING | frozenset[Place]({"offered"})
-_SINGLE: Final = VOUCHING | frozenset[Place]({"single-source"})
+_SPEAKING: Final = VOUCHING - {PICKED}
+_OFFERED: Final = VOUCHING | frozenset[Place]({"offered", "on-file"})
+_SINGLE: Final = VOUCHING | frozenset[Place]({"single-source", "on-file"})
+
+
+def picked(origins: Iterable[Origin]) -> bool:
+    """Whether the user chose the value, or the task made it, or it is the first of its kind."""
+    return any(origin.place in NAMED or origin.place == PICKED for origin in origins)
+
+
+def speaks(origins: Iterable[Origin]) -> bool:
+    """Whether a place vouches that does not depend on what the task did itself."""
+    return any(origin.place in _SPEAKING for origin in origins)
 
 
 def offered(origins: Iterable[Origin]) -> bool:
@@ -112,22 +131,27 @@ def requested(origins: tuple[Origin, ...]) -> bool:
 REQUESTED: Final = frozenset({"user-request", "app-request", "policy-constant"})
 
 
+Vouch = Literal["trusted-field", "picked", "named-field"]
+"""As what a trusted field vouches, the weakest first."""
+
+VOUCHES: Final[tuple[Vouch, ...]] = ("trusted-field", "picked", "named-field")
+
+
 class Vouched(msgspec.Struct, frozen=True):
     """A value that a trusted field of a result vouches for, as it is remembered in the task.
 
-    `key` is the role it may have, with the resource type of an object id; `named` says whether the
-    request chose it.
+    `key` is the role it may have, with the resource type of an object id.
     """
 
     key: str
     value: str
     where: str
-    named: bool = False
+    place: Vouch = "trusted-field"
 
 
-Chosen = Literal["named-object", "named-field", "trusted-field"]
-"""What chose that which was read: an object that the request names exactly, words of the request,
-or nothing but what is on file.
+Chosen = Literal["named-object", "named-query", "named-field", "trusted-field"]
+"""What chose that which was read: an object that the request names exactly, what it has in quotes,
+words of the request, or nothing but what is on file.
 """
 
 
@@ -142,8 +166,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     `chosen` is how a vouched field counts, None where somebody may have chosen what was read;
     `names` says whether the request names an object by this value, `mentions` whether it says the
     value at all, and `ranks` whether it means the first by a word among things of a kind;
-    `written` says whether an agent wrote the value to the same system without a voucher, and `user`
-    who may own rows. `sought` is what was looked up by its whole name.
+    `written` says whether an agent wrote the value to the same system without a voucher, `touched`
+    whether one wrote to the object of this type and id, and `user` who may own rows. `sought` is
+    what was looked for in quotes.
     """
 
     chosen: Chosen | None = None
@@ -152,6 +177,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     mentions: Callable[[str], bool] = lambda _value: False
     ranks: Callable[[str, str], bool] = lambda _word, _kind: False
     written: Callable[[str], bool] = lambda _value: False
+    touched: Callable[[str, str], bool] = lambda _type, _id: False
     user: str = ""
 
 

@@ -21,7 +21,7 @@ from safeconduct.core.limits import spends, touches
 from safeconduct.core.masks import mask
 from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
-from safeconduct.core.provenance import Vouched, decimal, value_digest
+from safeconduct.core.provenance import Vouch, Vouched, decimal, value_digest
 from safeconduct.core.recorded_input import WHOLE, unrecorded
 from safeconduct.core.trace import recorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
@@ -287,15 +287,18 @@ def memory_records(decision_id: str, task: str, at_ms: int, admitted: Admitted) 
     ]
 
 
+_AS: Final[dict[Vouch, JSON]] = {"named-field": {"named": True}, "picked": {"picked": True}}
+
+
 def _vouched(chunk: Sequence[Vouched]) -> list[JSON]:
     """The values of a field and role together: most results are lists of the same."""
-    groups: dict[tuple[str, str, bool], list[str]] = {}
+    groups: dict[tuple[str, str, Vouch], list[str]] = {}
     for one in chunk:
-        group = (one.key, one.where[:MAX_WHERE], one.named)
+        group = (one.key, one.where[:MAX_WHERE], one.place)
         groups.setdefault(group, []).append(value_digest(one.value))
     return [
-        {"key": key, "where": where, "values": values, **({"named": True} if named else {})}
-        for (key, where, named), values in groups.items()
+        {"key": key, "where": where, "values": values, **_AS.get(place, {})}
+        for (key, where, place), values in groups.items()
     ]
 
 

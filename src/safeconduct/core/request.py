@@ -59,6 +59,18 @@ _COMMON: Final = frozenset({
 })  # fmt: skip
 """English words that bear no content: a text of the request's words may have them besides."""
 
+_OTHERWISE: Final = frozenset({
+    "not", "don't", "don’t", "never", "no", "nor", "except", "but", "without", "than", "after",  # noqa: RUF001
+    "second", "third", "fourth", "2nd", "3rd", "4th", "next", "besides", "keep", "leave",
+})  # fmt: skip
+_ALL_OF_THEM: Final = re.compile(
+    r"(?: (?:in|on|of|from) (?:the|my)(?: [\w-]+){1,2})?(?:[.,;!:]|\s*$| and\b)"
+)
+"""What follows where the first of all is meant: `in the drive`, and no more than that."""
+
+_BEFORE: Final = 4
+"""Words that, so closely before a superlative, say that another one is meant."""
+
 _LONG_WORD: Final = 4
 """An ordinary word with fewer characters names nothing."""
 
@@ -130,12 +142,6 @@ class Request:
         """Whether the value stands there in quotes."""
         return any(f"{opening}{value}{closing}" in self._text for opening, closing in _QUOTES)
 
-    def looks_up(self, value: str) -> bool:
-        """Whether the request names something by this, its whole name: that of a file, an address,
-        an id.
-        """
-        return _NAME_LIKE.fullmatch(value) is not None and value in self.words
-
     def marks(self, value: str) -> bool:
         """Whether a value is marked as one: by quotes around it, or by what no word has."""
         return self.quotes(value) or _MARKED.search(value) is not None
@@ -182,8 +188,11 @@ class Request:
         `drive.file`.
         """
         noun = kind.rpartition(".")[2]
-        phrases = (f"{word} {noun}".lower(), f"{word} {noun}s".lower())
-        return any(self._phrase(phrase, self._folded) for phrase in phrases)
+        for phrase in (f"{word} {noun}".lower(), f"{word} {noun}s".lower()):
+            before, found, after = self._folded.partition(f" {phrase}")
+            if found and _ALL_OF_THEM.match(after):
+                return _OTHERWISE.isdisjoint(map(bare, before.split()[-_BEFORE:]))
+        return False
 
     def _names_id(self, value: str, resource_type: str | None) -> bool:
         noun = "" if resource_type is None else resource_type.rpartition(".")[2]
@@ -320,9 +329,6 @@ def _amounts(text: str) -> tuple[frozenset[str], frozenset[str]]:
 _MARKED: Final = re.compile(r"[\d\W_]|(?<=.)[A-Z]")
 """What sets a value apart from an ordinary word: a digit, a mark, a capital within."""
 
-_NAME_LIKE: Final = re.compile(r"[\w-]+\.[A-Za-z0-9]{1,5}|[^@\s]+@[^@\s]+|[A-Za-z]+-\d+")
-"""A file's name, an address, an id: what is looked up by it, is looked up by name."""
-
 _QUOTES: Final = (("'", "'"), ('"', '"'), ("“", "”"), ("„", "“"), ("`", "`"), ("«", "»"))
 
 
@@ -408,8 +414,7 @@ def request_origin(
     if asked.names(role, text, resource_type):
         if marked and not asked.marks(text):
             return None
-        exact = asked.quotes(text) or _NAME_LIKE.fullmatch(text) is not None
-        where = QUOTED if role == "query" and exact else ""
+        where = QUOTED if role == "query" and asked.quotes(text) else ""
         return Origin(REQUESTS[source], where)
     if role == "content" and source != "agent" and not marked and asked.says(text):
         return Origin("request-words")

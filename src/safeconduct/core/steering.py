@@ -21,8 +21,10 @@ from safeconduct.core.provenance import (
     Origin,
     named,
     offered,
+    picked,
     requested,
     single,
+    speaks,
     vouched_for,
 )
 from safeconduct.core.verdict import Choice, Deny
@@ -72,42 +74,35 @@ def chosen(call: Call, facts: Facts) -> Choice | None:
     changed = facts.gathered.tool.effect.changes_state
     if not changed and not all(map(vouched_for, choosing)):
         return "single-source" if all(map(single, choosing)) else None
-    if any(_exactly(call, facts)) or (changed and _made_anew(call, facts)):
+    if any(_exactly(call, facts)):
         return "named-object"
+    if any(_quoted(call, facts)):
+        return "named-query"
     return "named-field" if any(map(named, choosing)) else "trusted-field"
 
 
-def _made_anew(call: Call, facts: Facts) -> bool:
-    """Whether what the change comes back with is its own: it was applied to nothing that was there
-    before.
-    """
-    tool = facts.gathered.tool
-    return tool.effect in FOLLOWED and not any(
-        argument.role in _APPLIED_TO and call.arguments.get(name) is not None
-        for name, argument in ({} if tool.manifest is None else tool.manifest.arguments).items()
-    )
-
-
-_APPLIED_TO: Final[frozenset[Role]] = frozenset({"object-id", "path", "account"})
-
-
 def _exactly(call: Call, facts: Facts) -> Iterator[bool]:
-    """Of each argument that steers the call, whether the request names it; of what is searched for,
-    whether it stands in the request in quotes.
-    """
-    manifest = facts.gathered.tool.manifest
-    for name in call.arguments:
-        argument = None if manifest is None else manifest.arguments.get(name)
-        if argument is None:
-            continue
-        origins = facts.provenance.get(name, ())
+    """Of each argument that steers the call, whether the request names it."""
+    for name, argument in _declared(call, facts):
         # How much says nothing of whom or of what.
         if argument.role != "amount" and (
             argument.role in CONTROL_ROLES or argument.needs == "vouched"
         ):
-            yield named(origins)
-        elif argument.role == "query":
+            yield named(facts.provenance.get(name, ()))
+
+
+def _quoted(call: Call, facts: Facts) -> Iterator[bool]:
+    """Of what is searched for, whether it stands in the request in quotes."""
+    for name, argument in _declared(call, facts):
+        if argument.role == "query":
+            origins = facts.provenance.get(name, ())
             yield any(one.place in REQUESTED and one.where == QUOTED for one in origins)
+
+
+def _declared(call: Call, facts: Facts) -> list[tuple[str, Argument]]:
+    manifest = facts.gathered.tool.manifest
+    declared = {} if manifest is None else manifest.arguments
+    return [(name, declared[name]) for name in call.arguments if name in declared]
 
 
 def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
@@ -117,15 +112,19 @@ def doubts(call: Call, facts: Facts) -> Iterator[Deny]:
     declared = {} if tool.manifest is None else tool.manifest.arguments
     influenced = gathered.task.labels.integrity is Integrity.untrusted
     steers = tool.effect.changes_state and influenced
+    beside_named = any(_exactly(call, facts))
     for name, value in call.arguments.items():
         argument = declared.get(name)
         # Addresses are the check `sink`'s business; `null` leaves an argument out.
         if argument is None or value is None or argument.role in ADDRESS_ROLES:
             continue
-        if not _satisfied(needed(argument, steers=steers), origins.get(name, ())) or (
+        seen = origins.get(name, ())
+        # That something is on file makes it good only together with what the request names.
+        listed = beside_named and any(one.place == "on-file" for one in seen)
+        if not (_satisfied(needed(argument, steers=steers), seen) or listed) or (
             steers
             and _to_be_chosen(tool.effect, argument)
-            and not all(named(seen) for _, seen in each_value(name, value, argument, facts))
+            and not all(picked(seen) for _, seen in each_value(name, value, argument, facts))
         ):
             yield Deny("control-argument-unvouched", name)
     # A reply answers within a call that was anchored itself; a strange address is said as such.
@@ -155,9 +154,11 @@ def _texts(call: Call, facts: Facts) -> list[str]:
 
 
 def _own_words(facts: Facts, name: str) -> bool:
-    """Whether an argument says nothing but what is vouched for, or what the request says."""
+    """Whether an argument says nothing but what is vouched for, or what the request says. What the
+    task made may say anything.
+    """
     origins = facts.provenance.get(name, ())
-    return vouched_for(origins) or any(one.place == "request-words" for one in origins)
+    return speaks(origins) or any(one.place == "request-words" for one in origins)
 
 
 def _to_be_chosen(effect: Effect, argument: Argument) -> bool:
@@ -177,23 +178,35 @@ def anchored(call: Call, facts: Facts) -> bool:
     """Whether the request names something that steers the call, or points to what is vouched for
     too; or, where nothing is paid or lost, something that the call says to nobody, or all of it.
     """
-    if any(_exactly(call, facts)):
+    if any(_exactly(call, facts)) or any(_quoted(call, facts)):
         return True
-    manifest = facts.gathered.tool.manifest
-    declared = {} if manifest is None else manifest.arguments
-    for name in call.arguments:
+    effect = facts.gathered.tool.effect
+    for name, argument in _declared(call, facts):
         origins = facts.provenance.get(name, ())
-        steers = name in declared and declared[name].role in CONTROL_ROLES
-        if steers and vouched_for(origins) and any(one.place in LEADING for one in origins):
+        if argument.role not in CONTROL_ROLES:
+            continue
+        if speaks(origins) and any(one.place in LEADING for one in origins):
             return True
-    if facts.gathered.tool.effect not in FOLLOWED:
+        if effect in CHOSEN_ONLY and picked(origins):
+            return True
+    if effect not in FOLLOWED:
         return False
     texts = _texts(call, facts)
-    if not addresses(call, facts):
+    if not addresses(call, facts) and not _applied(call, facts):
         return any(_requested_words(facts.provenance.get(name, ())) for name in texts)
     words = [len(str(call.arguments[name]).split()) for name in texts]
     return sum(words) >= LEAST_SAID and all(_own_words(facts, name) for name in texts)
 
+
+def _applied(call: Call, facts: Facts) -> bool:
+    """Whether the call changes something that was there before."""
+    return any(
+        argument.role in _APPLIED_TO and call.arguments[name] is not None
+        for name, argument in _declared(call, facts)
+    )
+
+
+_APPLIED_TO: Final[frozenset[Role]] = frozenset({"object-id", "path", "account"})
 
 LEAST_SAID: Final = 3
 """How many words a call has to take from the request to be what the request is about."""

@@ -47,9 +47,9 @@ class OwnRows(msgspec.Struct, frozen=True, tag="own-rows"):
 Obligation = Redact | Spotlight | OwnRows
 
 
-Choice = Literal["named-object", "named-field", "trusted-field", "single-source"]
-"""What chose that which is read: an object that the request names exactly, words of the request,
-nothing but what is on file, or what stood where the request points."""
+Choice = Literal["named-object", "named-query", "named-field", "trusted-field", "single-source"]
+"""What chose that which is read: an object that the request names exactly, what it has in quotes,
+words of it, nothing but what is on file, or what stood where the request points."""
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):

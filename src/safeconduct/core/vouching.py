@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 import orjson
 
 from safeconduct.core.labels import Integrity
-from safeconduct.core.manifest import FieldLabel
-from safeconduct.core.meant import Field
-from safeconduct.core.meant import meant as rows_meant
+from safeconduct.core.manifest import FieldLabel, Owned
+from safeconduct.core.meant import Field, meant
 from safeconduct.core.model import Call, ToolFacts
 from safeconduct.core.paths import select
-from safeconduct.core.provenance import Reading, Vouched, decimal, normalise, vouching_key
+from safeconduct.core.provenance import Reading, Vouch, Vouched, decimal, normalise, vouching_key
 
 MAX_VOUCHED: Final = 1024
 """How many values one result may vouch for; further ones are not remembered, so they are refused
@@ -63,15 +62,20 @@ def vouched(
         return ()
     content = structured(result)
     found: dict[Vouched, None] = {}
+    naming = [_field(path, said) for path, said in manifest.returns.fields.items() if said.names]
     for row_path in dict.fromkeys(field.row for field in trusted):
         fields = [field for field in trusted if field.row == row_path]
         every = select(content, row_path)
-        own = [at for at, row in enumerate(every) if _owned(tool, row_path, row, reading.user)]
-        names = _naming([every[at] for at in own], fields, reading)
-        by_request = rows_meant(call, tool, every, fields, reading)
-        for at in own:
-            values = _of_row(call, every[at], fields, reading, names, meant=at in by_request)
-            found.update(dict.fromkeys(values))
+        whose = [_owned(tool, row_path, row, reading.user) for row in every]
+        own = [row for row, owned in zip(every, whose, strict=True) if owned == "own"]
+        named = _naming(own, fields, reading)
+        means = meant(
+            call, tool, every, fields, [one for one in naming if one.row == row_path], reading
+        )
+        for at, row in enumerate(every):
+            if whose[at] != "nothing":
+                said = _Row(whose[at], at in means.named, at in means.first)
+                found.update(dict.fromkeys(_of_row(call, row, fields, reading, named, said)))
             if len(found) >= MAX_VOUCHED:
                 return tuple(found)[:MAX_VOUCHED]
     return tuple(found)
@@ -100,27 +104,37 @@ def _names_of(values: list[object]) -> Iterator[str]:
             yield from (str(name) for name in cast("Iterable[object]", value))
 
 
+class _Row(NamedTuple):
+    """Whose a row is, and whether the request means it: by what it is called, or as the first."""
+
+    owned: Owner
+    named: bool
+    first: bool
+
+
 def _of_row(
     call: Call,
     row: object,
     fields: list[Field],
     reading: Reading,
     names: set[str],
-    *,
-    meant: bool,
+    means: _Row,
 ) -> Iterator[Vouched]:
     values = [(field, value) for field in fields for value in select(row, field.below)]
     naming = [field for field, value in values if _name(reading, field, value) in names]
     for field, value in values:
         # A name names its row, and what else stands in it; it stands for itself as any word does.
-        named = meant or any(one is not field for one in naming)
+        named = means.named or any(one is not field for one in naming)
         if field.said.when == "named" and not named:
             continue
         for role in field.said.vouches_for:
             text = normalise(value, role)
-            if text and not reading.written(text):
+            if text and not reading.written(text) and (means.owned == "own" or role == "object-id"):
                 key = vouching_key(role, field.said.type)
-                yield Vouched(key, text, f"{call.target}:{field.path}", named)
+                place: Vouch = "named-field" if named else "trusted-field"
+                if not named and role == "object-id" and (field.said.makes or means.first):
+                    place = "picked"
+                yield Vouched(key, text, f"{call.target}:{field.path}", place)
 
 
 def _naming(rows: list[object], fields: list[Field], reading: Reading) -> set[str]:
@@ -142,11 +156,19 @@ def _name(reading: Reading, field: Field, value: object) -> str:
     return text if reading.names(text) and not reading.written(text) else ""
 
 
-def _owned(tool: ToolFacts, row_path: str, row: object, user: str) -> bool:
-    """Whether ids of this row may vouch: where rows have owners, only in those of the user."""
+Owner = Literal["own", "nothing", "ids"]
+
+
+def _owned(tool: ToolFacts, row_path: str, row: object, user: str) -> Owner:
+    """What of this row may vouch: where rows have owners, all of those of the user."""
     owned = None if tool.manifest is None else tool.manifest.returns.owned
-    if owned is None or owned.at != row_path:
-        return True
+    if owned is None or owned.at != row_path or owns(owned, row, user):
+        return "own"
+    return owned.others
+
+
+def owns(owned: Owned, row: object, user: str) -> bool:
+    """Whether a row is the user's."""
     return bool({user, user.removeprefix("user:")}.intersection(select(row, owned.owner)))
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from safeconduct.core.asking import ADDRESS_SOURCE, ASKED_SOURCE
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.model import ApprovalFacts, Followed
-from safeconduct.core.provenance import Origin, value_digest
+from safeconduct.core.provenance import VOUCHES, Origin, Vouch, value_digest
 from safeconduct.core.writing import written_digest
 from safeconduct.tasks import kin
 from safeconduct.tasks.forgetting import Forgetting
@@ -54,7 +54,7 @@ class TaskState(Forgetting):
         super().__init__()
         self._log = Table("log", int)
         # By task, role and value, where trusted fields held it, and whether the request chose it.
-        self._vouched = Table("vouching", dict[str, bool])
+        self._vouched = Table("vouching", dict[str, Vouch])
         self._ceilings = Table("ceilings", str)
         # By tenant, system and value or object, what agents wrote without a voucher.
         self._written = Table("written", bool)
@@ -235,12 +235,12 @@ class TaskState(Forgetting):
             return "task-unknown"
         self._remember(start, label_of(record["labels"]), record["at_ms"])
         for one in record["vouched"]:
-            where, named = one["where"], one.get("named", False)
+            where, place = one["where"], _vouch(one)
             for value in one["values"]:
                 key = f"{task} {one['key']} {value}"
                 places = self._vouched.peek(key) or {}
-                if where not in places or (named and not places[where]):
-                    self._vouched.put(key, {**places, where: named})
+                if where not in places or VOUCHES.index(place) > VOUCHES.index(places[where]):
+                    self._vouched.put(key, {**places, where: place})
         if (ceiling := record.get("ceilings")) is not None:
             for key, most in ceiling.items():
                 known = self._ceilings.peek(f"{task} {key}")
@@ -353,12 +353,7 @@ class TaskState(Forgetting):
         places = self._vouched.get(f"{task} {key} {value_digest(value)}")
         if places is None:
             return ()
-        return tuple(
-            [
-                Origin("named-field" if named else "trusted-field", where)
-                for where, named in places.items()
-            ]
-        )
+        return tuple([Origin(place, where) for where, place in places.items()])
 
     def ceiling(self, task: str, key: str) -> str | None:
         """The largest amount that trusted fields vouched for in this task, as a decimal."""
@@ -454,3 +449,10 @@ def _good(own: Kin, releases: list[str], record: Record) -> bool:
     """Whether each of these releases has a call of this tool left."""
     left = {one.id for one in own.row.releases if one.lets(record["tool"], record["at_ms"])}
     return left.issuperset(releases)
+
+
+def _vouch(one: Record) -> Vouch:
+    """As what a field of a memory record vouches."""
+    if one.get("named", False):
+        return "named-field"
+    return "picked" if one.get("picked", False) else "trusted-field"

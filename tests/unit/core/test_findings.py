@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from safeconduct.core.findings import (
@@ -10,9 +12,11 @@ from safeconduct.core.findings import (
     refusal,
     steers,
     tainted,
+    without_own,
 )
 from safeconduct.core.labels import BOTTOM, Integrity, Label
 from safeconduct.core.model import Finding
+from safeconduct.core.provenance import Origin
 
 
 def found(*names: str) -> list[Finding]:
@@ -48,3 +52,22 @@ def test_what_speaks_to_the_agent_or_hides_from_a_person_is_not_trusted() -> Non
     assert tainted([]) == BOTTOM
     assert tainted(found("pii.email")) == Label(categories=frozenset({"pii"}))
     assert tainted(found("document.hidden")).integrity is Integrity.untrusted
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "kept"),
+    [
+        ("secret.password", "user-request", False),
+        ("secret.generic", "app-request", False),
+        ("secret.github", "user-request", True),
+        ("pii.email", "user-request", True),
+        ("secret.password", "agent-request", True),
+        ("secret.password", "named-field", True),
+        ("secret.password", "seen", True),
+    ],
+)
+def test_the_password_that_the_request_names_is_no_leak(name: str, place: Any, kept: bool) -> None:  # noqa: FBT001
+    seen = {"text": (Origin(place),)}
+    assert bool(without_own(found(name), seen)) is kept
+    assert without_own(found(name), {"other": (Origin("user-request"),)})
+    assert without_own([Finding(name, (), 0, 4)], seen)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from safeconduct.core.asking import (
     steered,
 )
-from safeconduct.core.leading import OWN_FIELD, followed
+from safeconduct.core.leading import OWN_FIELD, OWN_ROW, followed
 from safeconduct.core.manifest import Effect
 from safeconduct.core.provenance import Origin
 from safeconduct.core.steering import doubts
@@ -75,7 +75,7 @@ class TestFollowed:
 
 
 class TestLedToAnObject:
-    OWN = (Origin("single-source", f"drive.find:id{OWN_FIELD}d_1"),)
+    OWN = (Origin("single-source", f"drive.find:id{OWN_ROW}d_1"),)
 
     def said(self, provenance: Places, arguments: dict[str, Any], **more: Any) -> object:
         known: dict[str, Any] = {"unvouched": "follow", "reversible": True, **more}
@@ -84,7 +84,12 @@ class TestLedToAnObject:
 
     def test_a_change_that_can_be_undone_goes_where_the_request_leads(self) -> None:
         assert self.said({"id": self.OWN}, {**DEAL, **NOTE}) is None
-        assert self.said({"id": FILE}, {**DEAL, **NOTE}) is None
+        assert self.said({"id": ASKED}, {**DEAL, **NOTE}) is None
+
+    def test_not_to_what_is_only_listed_or_is_somebody_elses(self) -> None:
+        assert self.said({"id": FILE}, {**DEAL, **NOTE}) is not None
+        theirs = (Origin("single-source", f"drive.find:id{OWN_FIELD}d_1"),)
+        assert self.said({"id": theirs}, {**DEAL, **NOTE}) is not None
 
     @pytest.mark.parametrize("places", [SINGLE, AMONG, OFFERED, SEEN, MADE_UP])
     def test_not_to_what_somebody_wrote_or_to_one_among_several(

@@ -13,7 +13,9 @@ from safeconduct.core.provenance import (
     named,
     normalise,
     offered,
+    picked,
     single,
+    speaks,
     vouched_for,
     vouching_key,
 )
@@ -118,18 +120,23 @@ def test_places_that_vouch_are_those_that_the_user_chose_or_that_are_on_file() -
     by_place = {place: (Origin(place),) for place in PLACES}
     assert {place for place, seen in by_place.items() if vouched_for(seen)} == VOUCHING
     assert {place for place, seen in by_place.items() if named(seen)} == NAMED
-    assert {"trusted-field", "bounded"} == VOUCHING - NAMED
+    assert {"picked", "trusted-field", "bounded"} == VOUCHING - NAMED
+    assert {place for place, seen in by_place.items() if picked(seen)} == NAMED | {"picked"}
+    assert {place for place, seen in by_place.items() if speaks(seen)} == VOUCHING - {"picked"}
     assert set(PLACES) - VOUCHING == {
-        "request-words", "offered", "single-source", "named-source", "seen", "agent-request",
+        "request-words", "on-file", "offered", "single-source", "named-source", "seen",
+        "agent-request",
     }  # fmt: skip
 
 
 def test_what_is_offered_or_single_is_so_beside_what_is_vouched_for_and_alone() -> None:
     by_place = {place: (Origin(place),) for place in PLACES}
-    assert {place for place, seen in by_place.items() if offered(seen)} == VOUCHING | {"offered"}
+    assert {place for place, seen in by_place.items() if offered(seen)} == VOUCHING | {
+        "offered", "on-file",
+    }  # fmt: skip
     assert {place for place, seen in by_place.items() if single(seen)} == VOUCHING | {
-        "single-source"
-    }
+        "single-source", "on-file",
+    }  # fmt: skip
 
 
 def test_one_place_is_enough_and_none_is_not() -> None:

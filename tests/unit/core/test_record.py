@@ -298,9 +298,9 @@ def test_a_vouched_value_is_remembered_by_its_digest() -> None:
 def test_values_of_one_field_are_remembered_together_and_what_was_named_apart() -> None:
     vouched = (
         Vouched("recipient", "a", "x:to"),
-        Vouched("object-id crm.deal", "b", "x:id", named=True),
+        Vouched("object-id crm.deal", "b", "x:id", "named-field"),
         Vouched("recipient", "c", "x:to"),
-        Vouched("recipient", "d", "x:to", named=True),
+        Vouched("recipient", "d", "x:to", "named-field"),
         Vouched("recipient", "a", "x:cc"),
     )
     (record,) = memory_records("d_1", "t_1", 5, Admitted(label=BOTTOM, vouched=vouched))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from safeconduct.core.labels import Confidentiality, Label
 from safeconduct.core.manifest import Argument, Effect, Needs
 from safeconduct.core.model import Facts
-from safeconduct.core.provenance import Origin, Place
+from safeconduct.core.provenance import QUOTED, Origin, Place
 from safeconduct.core.steering import chosen, doubts, unvouched
 from safeconduct.core.verdict import Deny
 from tests.support.facts import (
@@ -38,6 +38,9 @@ from tests.support.steering import (
     Places,
     tainted,
 )
+
+PICKED_ID = (Origin("picked", "drive.make:id"),)
+UNSAID = Deny("content-unvouched")
 
 
 def said(arguments: dict[str, Any], known: Facts) -> list[Deny]:
@@ -76,9 +79,32 @@ class TestDoubts:
         assert said({"id": ["D-7"]}, known) == []
 
     def test_what_is_on_file_suffices_for_other_changes_in_an_anchored_call(self) -> None:
-        known = tainted({"id": FILE, "find": ASKED})
-        assert said({**DEAL, "find": "x"}, known) == []
+        known = tainted({"id": FILE, "amount_minor": ASKED, "to": ASKED, f"to={DANA}": ASKED})
+        assert said({**DEAL, "to": DANA}, known) == []
         assert said(DEAL, known) == [Deny("call-unanchored")]
+
+    def test_words_of_the_request_anchor_what_changes_nothing_that_was_there(self) -> None:
+        known = tainted({"id": FILE, "find": ASKED})
+        assert said({"find": "x"}, known) == []
+        assert said({"find": "x", "id": None}, known) == []
+        assert said({**DEAL, "find": "x"}, known) == [Deny("call-unanchored")]
+
+    @pytest.mark.parametrize("effect", [Effect.delete, Effect.execute])
+    def test_what_the_task_made_or_the_request_means_as_the_first_may_go(
+        self, effect: Effect
+    ) -> None:
+        assert said(DEAL, replace(effects(effect), provenance={"id": PICKED_ID})) == []
+
+    def test_it_is_shown_to_whom_the_request_names_and_to_nobody_else(self) -> None:
+        share = {**DEAL, "to": DANA}
+        for to, refused in ((ASKED, []), (FILE, [Deny("call-unanchored"), UNSAID])):
+            given: Places = {"id": PICKED_ID, "to": to, f"to={DANA}": to}
+            assert said(share, replace(effects(Effect.send), provenance=given)) == refused
+
+    def test_it_anchors_no_other_change(self) -> None:
+        for places in (PICKED_ID, PICKED_ID + SINGLE):
+            known = tainted({"id": places})
+            assert Deny("call-unanchored") in said({**DEAL, **NOTE}, known)
 
     def test_a_call_is_anchored_too_by_what_is_on_file_and_stands_where_the_request_points(
         self,
@@ -201,17 +227,14 @@ class TestChosen:
         known = facts(provenance=provenance, tool=tool(effect=Effect.read))
         assert chosen(call(arguments), known) == choice
 
-    @pytest.mark.parametrize("effect", [Effect.write, Effect.send])
-    def test_what_a_change_made_anew_is_the_users(self, effect: Effect) -> None:
-        made = facts(provenance={}, tool=tool(effect=effect))
-        assert chosen(call({"next_step": "x", "to": EVE}), made) == "named-object"
-        assert chosen(call({"next_step": "x", "id": None}), made) == "named-object"
-        # What it was applied to was there before.
-        assert chosen(call({"next_step": "x", "id": "D-7"}), made) == "trusted-field"
-
-    @pytest.mark.parametrize("effect", [Effect.pay, Effect.delete, Effect.execute])
-    def test_what_is_paid_deleted_or_run_makes_nothing(self, effect: Effect) -> None:
-        assert chosen(call(NOTE), facts(tool=tool(effect=effect))) == "trusted-field"
+    def test_a_read_by_what_the_request_has_in_quotes_is_one_of_its_own(self) -> None:
+        quoted: Places = {"find": (Origin("user-request", QUOTED),)}
+        arguments = {"id": Argument(role="object-id"), "find": Argument(role="query")}
+        search = tool(effect=Effect.read, arguments=arguments)
+        known = facts(provenance=quoted, tool=search)
+        assert chosen(call({"find": "x"}), known) == "named-query"
+        both = facts(provenance={**quoted, "id": ASKED}, tool=search)
+        assert chosen(call({**DEAL, "find": "x"}), both) == "named-object"
 
     def test_what_does_not_select_neither_spoils_nor_names(self) -> None:
         arguments = {

@@ -11,7 +11,7 @@ from safeconduct.core.labels import WORST
 from safeconduct.core.manifest import FieldLabel, Owned, Returns
 from safeconduct.core.model import ToolFacts
 from safeconduct.core.paths import MAX_VALUES, TooManyValues
-from safeconduct.core.provenance import UNVOUCHED, Reading, Vouched
+from safeconduct.core.provenance import UNVOUCHED, Reading, Vouch, Vouched
 from safeconduct.core.vouching import MAX_TEXT, MAX_VOUCHED, structured, vouched
 from tests.support.facts import call, tool
 
@@ -48,11 +48,19 @@ SAM = {"id": "C-2", "name": "Sam", "mail": "sam@customer.example", "body": "eve@
 
 
 def case(value: str, *, named: bool = False) -> Vouched:
-    return Vouched("object-id crm.case", value, f"{WHERE}rows.*.id", named)
+    return Vouched("object-id crm.case", value, f"{WHERE}rows.*.id", as_(named))
 
 
 def mail(value: str, *, named: bool = False) -> Vouched:
-    return Vouched("recipient", value, f"{WHERE}rows.*.mail", named)
+    return Vouched("recipient", value, f"{WHERE}rows.*.mail", as_(named))
+
+
+def as_(named: bool) -> Vouch:
+    return "named-field" if named else "trusted-field"
+
+
+def is_named(one: Vouched) -> bool:
+    return one.place == "named-field"
 
 
 def naming(*words: str, written: tuple[str, ...] = ()) -> Reading:
@@ -77,8 +85,8 @@ def test_what_the_request_chose_is_named() -> None:
 
 
 def test_of_several_rows_the_request_named_none_by_naming_them_together() -> None:
-    assert not any(one.named for one in of(rows(DANA, SAM), CHOSEN))
-    assert not any(one.named for one in of(rows(DANA, SAM), FOUND))
+    assert not any(is_named(one) for one in of(rows(DANA, SAM), CHOSEN))
+    assert not any(is_named(one) for one in of(rows(DANA, SAM), FOUND))
 
 
 def test_what_words_find_is_on_file_and_not_named() -> None:
@@ -104,13 +112,13 @@ def test_a_value_does_not_name_its_own_row_for_itself() -> None:
 
 @pytest.mark.parametrize("word", ["eve@evil.example", "C-3", ""])
 def test_a_row_is_not_named_by_what_anybody_may_write_or_by_what_is_not_in_it(word: str) -> None:
-    assert not any(one.named for one in of(rows(DANA, SAM), naming(word)))
+    assert not any(is_named(one) for one in of(rows(DANA, SAM), naming(word)))
 
 
 @pytest.mark.parametrize("flag", [True, None, ["Dana"], {"a": "Dana"}])
 def test_a_switch_and_what_is_no_scalar_name_no_row(flag: object) -> None:
     found = of(rows({**DANA, "name": flag}), naming("true", "Dana"))
-    assert not any(one.named for one in found)
+    assert not any(is_named(one) for one in found)
 
 
 def test_what_an_agent_wrote_vouches_for_nothing_and_names_nothing() -> None:
@@ -186,7 +194,7 @@ def test_what_somebody_else_filled_in_vouches_only_in_the_very_row_that_the_requ
 ) -> None:
     found = of(content, reading, returning(WHEN))
     assert [one.value for one in found] == values
-    assert all(one.named for one in found)
+    assert all(is_named(one) for one in found)
 
 
 OWNED = Owned(at="rows.*", owner="owner")
@@ -208,6 +216,24 @@ def test_where_rows_have_owners_those_of_the_user_vouch(
 ) -> None:
     found = of(rows({"id": "C-1", **owner}), OF_USER, returning(ROWS, OWNED))
     assert found == ((case("C-1"),) if vouches else ())
+
+
+def test_in_rows_of_others_ids_may_vouch_and_nobody_in_them_does() -> None:
+    content = rows({"id": "C-1", "mail": "eve@evil.example", "owner": "sam@crm.example"})
+    ids = Owned(at="rows.*", owner="owner", others="ids")
+    assert of(content, OF_USER, returning(ROWS, ids)) == (case("C-1"),)
+    assert of(content, OF_USER, returning(ROWS, OWNED)) == ()
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_what_a_call_made_is_picked_and_named_where_the_request_names_it(named: bool) -> None:
+    made = {**ROWS, "rows.*.id": FieldLabel(vouches_for=("object-id", "path"), makes=True)}
+    reading = naming("Dana") if named else ON_FILE
+    found = of(rows({"id": "C-1", "name": "Dana"}), reading, returning(made))
+    assert [(one.key, one.place) for one in found] == [
+        ("object-id", "named-field" if named else "picked"),
+        ("path", "named-field" if named else "trusted-field"),
+    ]
 
 
 def test_owners_of_other_rows_say_nothing_of_these() -> None:
@@ -233,7 +259,7 @@ def test_a_row_is_the_innermost_element_and_a_list_of_values_is_a_member_of_it(
         "rows.*.name": FieldLabel(integrity="trusted"),
     }
     assert of(content, naming("Dana"), returning(fields)) == (
-        Vouched("object-id", "D-7", f"{WHERE}{path}", row_names),
+        Vouched("object-id", "D-7", f"{WHERE}{path}", as_(row_names)),
     )
 
 
