@@ -107,7 +107,7 @@ def main() -> None:
             one[key] = {suite: figure.json() for suite, figure in shown.items()}
         one["total"] = figures(everything).json()
         answer |= one if name == "profile" else {name: one}
-    print(json.dumps({"detector": "off"} | answer))
+    print(json.dumps({"detector": given.detector} | answer))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import msgspec
 
 from bench.agentdojo.agent import Agent, Call, Take, World
 from safeconduct.config import load
+from safeconduct.config.inspectors import Instructions
 from safeconduct.config.schema import Config, Profile
 from safeconduct.kit import yaml
 from safeconduct.kit.yaml import Value
@@ -56,8 +57,8 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 @cache
-def operator(directory: Path) -> Operator:
-    """Loaded once in a process.
+def operator(directory: Path, *, detector: bool = False) -> Operator:
+    """Loaded once in a process. With the `detector`, what speaks to the agent is withheld.
 
     Raises:
         ConfigError, PolicyRefused: the configuration or its policy is refused.
@@ -75,6 +76,13 @@ def operator(directory: Path) -> Operator:
     root = msgspec.structs.replace(
         config.root, profiles={**config.root.profiles, REGISTRATION: widest}
     )
+    if detector:
+        looking = msgspec.structs.replace(root.inspectors, instructions=Instructions())
+        wary = {
+            name: msgspec.structs.replace(one, instructions="quarantine")
+            for name, one in root.upstreams.items()
+        }
+        root = msgspec.structs.replace(root, inspectors=looking, upstreams=wary)
     return Operator(msgspec.structs.replace(config, root=root), profiles, policy)
 
 

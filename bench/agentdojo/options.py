@@ -21,6 +21,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--defence", choices=("gateway", "none"), default="gateway")
     parser.add_argument("--scopes", choices=get_args(Scopes), help="one of the two alone")
     parser.add_argument("--bodies", choices=get_args(Bodies), help="one of the two alone")
+    parser.add_argument(
+        "--detector",
+        choices=("off", "on"),
+        default=os.environ.get("DETECTOR", "off"),
+        help="withhold what speaks to the agent, as the detector of instructions sees it",
+    )
     parser.add_argument("--benign", action="store_true", help="the users' tasks without attacks")
     parser.add_argument("--operator", type=Path, default=HERE, help="one directory per suite")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
@@ -57,6 +63,7 @@ def settings(given: argparse.Namespace) -> dict[str, list[Setting]]:
                 bodies=bodies,
                 operators=None if given.defence == "none" else given.operator,
                 attacks=not given.benign,
+                detector=given.detector == "on",
             )
             for version in given.versions
         ]

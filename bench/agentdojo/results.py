@@ -20,13 +20,16 @@ Kind = Literal["money", "credentials", "exfiltration", "other"]
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """Under what is run. Without `operators`, a directory of one per suite, nothing defends."""
+    """Under what is run. Without `operators`, a directory of one per suite, nothing defends. With the
+    `detector`, a result that speaks to the agent is withheld.
+    """
 
     version: str
     scopes: Scopes = "profile"
     bodies: Bodies = "given"
     operators: Path | None = None
     attacks: bool = True
+    detector: bool = False
 
 
 class Job(msgspec.Struct, frozen=True):

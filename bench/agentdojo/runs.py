@@ -92,7 +92,7 @@ class Runner:
         if setting.operators is None or not defended:
             asyncio.run(_played(agent, schedule))
             return Played(before, environment, agent.turns)
-        found = operator(setting.operators / self.job.suite)
+        found = operator(setting.operators / self.job.suite, detector=setting.detector)
         profile = found.profile(user, setting.scopes)
 
         async def through() -> None:
