@@ -66,7 +66,7 @@ def test_what_speaks_to_the_agent_or_hides_from_a_person_is_not_trusted() -> Non
         ("secret.password", "seen", True),
     ],
 )
-def test_the_password_that_the_request_names_is_no_leak(name: str, place: Any, kept: bool) -> None:  # noqa: FBT001
+def test_the_password_that_the_request_names_is_no_leak(name: str, place: Any, kept: bool) -> None:
     seen = {"text": (Origin(place),)}
     assert bool(without_own(found(name), seen)) is kept
     assert without_own(found(name), {"other": (Origin("user-request"),)})
