@@ -20,8 +20,8 @@ Kind = Literal["money", "credentials", "exfiltration", "other"]
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """Under what is run. Without `operators`, a directory of one per suite, nothing defends. With the
-    `detector`, a result that speaks to the agent is withheld.
+    """Under what is run. Without `operators`, a directory of one per suite, nothing defends. The
+    `detector` has results withheld that speak to the agent.
     """
 
     version: str
