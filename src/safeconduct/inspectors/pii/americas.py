@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from safeconduct.inspectors.pii.checks import is_yymmdd, luhn, weighed
-from safeconduct.inspectors.pii.shape import Shape, exact, in_words, national
+from safeconduct.inspectors.pii.shape import Number, Shape, exact, in_words, national
 
 SSN_WORDS: Final = (
     "ssn", "ssns", "social security", "social", "socsec", "itin", "tin", "taxpayer", "tax id",
@@ -53,7 +53,7 @@ def _cl_rut(text: str) -> bool:
 
 
 def _ec_ci(text: str) -> bool:
-    return 1 <= int(text[:2]) <= 24 and luhn(text)
+    return 1 <= int(text[:2]) <= 30 and text[2] < "6" and luhn(text)
 
 
 _CURP: Final = {one: value for value, one in enumerate("0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ")}
@@ -69,6 +69,48 @@ def _mx_rfc(text: str) -> bool:
     return is_yymmdd(text[-9:-3])
 
 
+def _co_nit(text: str) -> bool:
+    total = weighed(text[-2::-1], (3, 7, 13, 17, 19, 23, 29, 37, 41, 43))
+    return "01987654321"[total % 11] == text[-1]
+
+
+def _cr_cpf(text: str) -> bool:
+    """No check digits are known."""
+    return text[2:] != "0" * 8
+
+
+def _gt_nit(text: str) -> bool:
+    return "0123456789K"[-weighed(text[-2::-1], range(2, 10)) % 11] == text[-1]
+
+
+def _pe_cui(text: str) -> bool:
+    rest = weighed(text, (3, 2, 7, 6, 5, 4, 3, 2)) % 11
+    return text[8] in {"65432110987"[rest], "KJIHGFEDCBA"[rest]}
+
+
+def _py_ruc(text: str) -> bool:
+    return -weighed(text[-2::-1], range(2, 10)) % 11 % 10 == int(text[-1])
+
+
+def _sv_nit(text: str) -> bool:
+    """The order of the weights changed with the serial numbers above 100."""
+    if text[10:13] <= "100":
+        return weighed(text, range(14, 1, -1)) % 11 % 10 == int(text[13])
+    return -weighed(text, (2, 7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11 % 10 == int(text[13])
+
+
+def _uy_ci(text: str) -> bool:
+    return -weighed(text.rjust(8, "0"), (2, 9, 8, 7, 6, 3, 4)) % 10 == int(text[-1])
+
+
+_RIF: Final = {"V": 4, "E": 8, "J": 12, "P": 16, "G": 20}
+
+
+def _ve_rif(text: str) -> bool:
+    total = _RIF[text[0]] + weighed(text[1:], (3, 2, 7, 6, 5, 4, 3, 2))
+    return "00987654321"[total % 11] == text[9]
+
+
 SHAPES: Final = (
     Shape("pii.ssn", "US SSN, ITIN", in_words(r"\d{3}-\d{2}-\d{4}"), exact(_us_ssn)),
     Shape(
@@ -78,22 +120,35 @@ SHAPES: Final = (
         exact(_us_ssn),
         SSN_WORDS,
     ),
-    national("AR CUIL, CUIT", r"(?:2[03479]|3[034])-\d{8}-\d", _ar_cuit),
-    national("AR CUIL, CUIT, bare", r"(?:2[03479]|3[034])\d{9}", _ar_cuit, "cuit", "cuil"),
-    national("BR CPF", r"\d{3}\.\d{3}\.\d{3}-\d{2}", _br_cpf),
-    national("BR CPF, bare", r"\d{11}|\d{9}-\d{2}", _br_cpf, "cpf", "cadastro de pessoas"),
-    national(
-        "CA SIN",
-        r"\d{9}|\d{3}[ -]\d{3}[ -]\d{3}",
-        _ca_sin,
-        "sin",
-        "social insurance",
-        "nas",
-        "assurance sociale",
+    Shape(
+        "pii.national-id",
+        "CA SIN, as such",
+        in_words(r"\d{9}|\d{3}[ -]\d{3}[ -]\d{3}"),
+        exact(_ca_sin),
+        ("sin", "nas"),
     ),
+    national("AR CUIL, CUIT", r"(?:2[03479]|3[034])-\d{8}-\d", _ar_cuit),
+    national("BR CPF", r"\d{3}\.\d{3}\.\d{3}-\d{2}", _br_cpf),
     national("CL RUT", r"\d{1,2}\.\d{3}\.\d{3}-[0-9K]", _cl_rut),
-    national("CL RUT, without dots", r"\d{7,8}-[0-9Kk]", _cl_rut, "rut", "run"),
-    national("EC cédula", r"\d{10}", _ec_ci, "cedula", "cédula", "ci"),
     national("MX CURP", r"[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX][A-Z]{5}[0-9A-Z]\d", _mx_curp),
-    national("MX RFC", r"[A-Z&]{3,4}\d{6}[0-9A-Z]{2}[0-9A]", _mx_rfc),
+    national("MX RFC", r"[A-Z&]{3,4}(?:\d{6}| \d{6} )[0-9A-Z]{2}[0-9A]", _mx_rfc),
+)
+
+NUMBERS: Final = (
+    Number("AR CUIL, CUIT, bare", r"(?:2[03479]|3[034])\d{9}", _ar_cuit),
+    Number("BR CPF, bare", r"\d{11}", _br_cpf),
+    Number("CA SIN", r"\d{9}", _ca_sin),
+    Number("CL RUT, bare", r"\d{7,8}[0-9K]", _cl_rut),
+    Number("CO NIT", r"\d{9,11}", _co_nit),
+    Number("CR cédula", r"0[1-9]\d{8}", _cr_cpf),
+    Number("CU número de identidad", r"\d{11}", is_yymmdd),
+    Number("DO cédula", r"\d{11}", luhn),
+    Number("EC cédula", r"\d{10}", _ec_ci),
+    Number("GT NIT", r"\d{6,8}[0-9K]", _gt_nit),
+    Number("PE DNI, with its check digit", r"\d{8}[0-9A-K]", _pe_cui),
+    Number("PY RUC", r"\d{7,9}", _py_ruc),
+    Number("SV NIT", r"[019]\d{13}", _sv_nit),
+    Number("UY cédula", r"\d{7,8}", _uy_ci),
+    Number("US SSN, ITIN, by another name", r"\d{9}", _us_ssn),
+    Number("VE RIF", r"[VEJPG]\d{9}", _ve_rif),
 )

@@ -14,7 +14,7 @@ from safeconduct.inspectors.pii.checks import (
     mod11_10,
     weighed,
 )
-from safeconduct.inspectors.pii.shape import national
+from safeconduct.inspectors.pii.shape import Number, national
 
 
 def _at_svnr(text: str) -> bool:
@@ -46,6 +46,8 @@ def _ch_ahv(text: str) -> bool:
 def _cz_rc(text: str) -> bool:
     month = int(text[2:4]) % 50
     born = is_date(2000 + int(text[:2]), month - 20 if month > 20 else month, int(text[4:6]))
+    if len(text) == 9:  # until 1953, without a check digit
+        return born and int(text[:2]) < 54
     return born and (int(text) % 11 == 0 or (int(text[:9]) % 11 == 10 and text[9] == "0"))
 
 
@@ -75,7 +77,7 @@ def _ee_ik(text: str) -> bool:
     rest = weighed(text, (1, 2, 3, 4, 5, 6, 7, 8, 9, 1)) % 11
     if rest == 10:
         rest = weighed(text, (3, 4, 5, 6, 7, 8, 9, 1, 2, 3)) % 11 % 10
-    return text[0] in "123456" and is_yymmdd(text[1:]) and rest == int(text[10])
+    return text[0] in "12345678" and is_yymmdd(text[1:]) and rest == int(text[10])
 
 
 _DNI: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
@@ -147,7 +149,7 @@ def _ie_pps(text: str) -> bool:
 
 def _lv_pk(text: str) -> bool:
     check = (1 + weighed(text, (10, 5, 8, 4, 2, 1, 6, 3, 7, 9))) % 11 % 10
-    return text[:2] == "32" or (is_ddmmyy(text) and check == int(text[10]))
+    return check == int(text[10]) and (text[:2] == "32" or is_ddmmyy(text))
 
 
 def _nl_bsn(text: str) -> bool:
@@ -199,73 +201,104 @@ def _ua_rnokpp(text: str) -> bool:
     return weighed(text, (-1, 5, 7, 9, 4, 6, 10, 5, 7)) % 11 % 10 == int(text[9])
 
 
+def _is_structured(_: str) -> bool:
+    """No check digits are known; a letter at either end tells it."""
+    return True
+
+
+def _bg_pnf(text: str) -> bool:
+    """Of foreigners."""
+    return weighed(text, (21, 19, 17, 13, 11, 9, 7, 3, 1)) % 10 == int(text[9])
+
+
+def _by_unp(text: str) -> bool:
+    second = text[1] if text[1].isdigit() else str("ABCEHKMOPT".index(text[1]))
+    first = ALPHANUMERIC[text[0]] * 29
+    return (first + weighed(second + text[2:], (23, 19, 17, 13, 7, 5, 3))) % 11 == int(text[8])
+
+
+_CY_EVEN: Final = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
+
+
+def _cy_tic(text: str) -> bool:
+    total = sum(_CY_EVEN[int(one)] for one in text[:8:2]) + sum(map(int, text[1:8:2]))
+    return total % 26 == ALPHANUMERIC[text[8]] - 10
+
+
+def _es_klm(text: str) -> bool:
+    """Of children, of Spaniards abroad, and of foreigners without an NIE."""
+    return text[8] == _DNI[int(text[1:8]) % 23]
+
+
+def _fr_nif(text: str) -> bool:
+    return int(text[:10]) % 511 == int(text[10:])
+
+
+def _gb_utr(text: str) -> bool:
+    return "21987654321"[weighed(text[1:], (6, 7, 8, 9, 10, 5, 4, 3, 2)) % 11] == text[0]
+
+
+def gr_afm(text: str) -> bool:
+    """Also of businesses."""
+    return weighed(text, (256, 128, 64, 32, 16, 8, 4, 2)) % 11 % 10 == int(text[8])
+
+
+def _hu_taj(text: str) -> bool:
+    return weighed(text, (3, 7) * 4) % 10 == int(text[8])
+
+
+def _hu_tax(text: str) -> bool:
+    return weighed(text, range(1, 10)) % 11 == int(text[9])
+
+
+def _hu_personal(text: str) -> bool:
+    """Counted from the other end since 1997."""
+    checks = {weighed(text, range(1, 11)) % 11, weighed(text, range(10, 0, -1)) % 11}
+    return is_yymmdd(text[1:]) and int(text[10]) in checks
+
+
+def _is_kennitala(text: str) -> bool:
+    """Organisations have 40 more in the day."""
+    day = f"{int(text[0]) % 4}{text[1:6]}"
+    return weighed(text, (3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0 and is_ddmmyy(day)
+
+
+def _md_idno(text: str) -> bool:
+    return weighed(text, (7, 3, 1) * 4) % 10 == int(text[12])
+
+
+def pl_nip(text: str) -> bool:
+    """Also of businesses."""
+    return weighed(text, (6, 5, 7, 2, 3, 4, 5, 6, 7, -1)) % 11 == 0
+
+
+def _pt_cc(text: str) -> bool:
+    total = 0
+    for place, one in enumerate(text):
+        value = ALPHANUMERIC[one] * (2 - place % 2)
+        total += value - 9 if value > 9 and place % 2 == 0 else value
+    return total % 10 == 0
+
+
+def _ru_inn(text: str) -> bool:
+    """Of persons; that of businesses, who may be one, is shorter."""
+    if len(text) == 10:
+        return weighed(text, (2, 4, 10, 3, 5, 9, 4, 6, 8)) % 11 % 10 == int(text[9])
+    first = weighed(text, (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)) % 11 % 10
+    second = weighed(text, (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)) % 11 % 10
+    return first == int(text[10]) and second == int(text[11])
+
+
 SHAPES: Final = (
     national(
-        "AT Sozialversicherungsnummer",
-        r"\d{4}[ -]?\d{6}",
-        _at_svnr,
-        "svnr",
-        "sv",
-        "ecard",
-        r"sozialversicherung\w*",
-        r"versicherung\w*",
-        "social security",
-        "insurance",
-    ),
-    national(
         "BE rijksregisternummer",
-        r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{6}[ -]?\d{3}[ .-]?\d{2}",
+        r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{6}[ -]\d{3}[ .-]\d{2}",
         _be_nrn,
     ),
-    national("BG ЕГН", r"\d{10}", _bg_egn, "egn", "егн", "civil number"),
     national("CH AHV-Nummer", r"756\.?\d{4}\.?\d{4}\.?\d{2}|756 \d{4} \d{4} \d{2}", _ch_ahv),
     national("CZ, SK rodné číslo", r"\d{6}/\d{4}", _cz_rc),
-    national(
-        "CZ, SK rodné číslo, bare",
-        r"\d{10}",
-        _cz_rc,
-        "rc",
-        "rodné číslo",
-        "rodne cislo",
-        "birth number",
-    ),
     national("DE Steuer-ID", r"[1-9]\d(?: \d{3}){3}", _de_steuer_id),
-    national(
-        "DE Steuer-ID, bare",
-        r"[1-9]\d{10}",
-        _de_steuer_id,
-        "steuer id",
-        "steuerid",
-        "idnr",
-        "tin",
-        r"steuer\w*",
-        "tax id",
-        "tax number",
-        "taxid",
-        "tax identification",
-        "identifikationsnummer",
-    ),
     national("DE Rentenversicherungsnummer", r"\d{2} ?\d{6} ?[A-Z] ?\d{3}", _de_rvnr),
-    national(
-        "DK CPR-nummer",
-        r"\d{6}[ -]?\d{4}",
-        _dk_cpr,
-        "cpr",
-        r"cpr\w*",
-        "personnummer",
-        r"personnummer\w*",
-        "civil registration",
-    ),
-    national(
-        "EE isikukood, LT asmens kodas",
-        r"[1-6]\d{10}",
-        _ee_ik,
-        "isikukood",
-        "asmens kodas",
-        "ik",
-        "personal code",
-        "personal id",
-    ),
     national("ES DNI", r"\d{8}[ -]?[A-HJ-NP-TV-Z]|\d{2}\.\d{3}\.\d{3}-?[A-HJ-NP-TV-Z]", _es_dni),
     national("ES NIE", r"[XYZ][ -]?\d{7}[ -]?[A-HJ-NP-TV-Z]", _es_nie),
     national("FI henkilötunnus", r"\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y]", _fi_hetu),
@@ -276,46 +309,50 @@ SHAPES: Final = (
         _gb_nino,
     ),
     national(
-        "GB NHS number", r"\d{3}[ -]?\d{3}[ -]?\d{4}", _gb_nhs, "nhs", "patient", "health service"
-    ),
-    national("GR AMKA", r"\d{11}", _gr_amka, "amka", "αμκα"),
-    national("HR OIB", r"\d{11}", mod11_10, "oib", "osobni identifikacijski broj"),
-    national(
-        "IE PPS number", r"\d{7}[A-W][A-ITWX]?", _ie_pps, "pps", "ppsn", "personal public service"
-    ),
-    national(
         "IT codice fiscale",
         r"[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]",
         _it_cf,
     ),
-    national("LV personas kods", r"\d{6}-\d{5}", _lv_pk, "personas kods", "pk", "personal code"),
-    national(
-        "NL burgerservicenummer",
-        r"\d{9}|\d{4}[. ]\d{2}[. ]\d{3}|\d{3}[. ]\d{3}[. ]\d{3}",
-        _nl_bsn,
-        "bsn",
-        r"burgerservice\w*",
-        "sofi",
-        r"sofi\w*",
-        "citizen service",
-    ),
     national("NO fødselsnummer", r"\d{6} ?\d{5}", _no_fnr),
-    national("PL PESEL", r"\d{11}", _pl_pesel, "pesel"),
-    national("PT NIF", r"\d{9}|\d{3} \d{3} \d{3}", pt_nif, "nif", "contribuinte", "tax", "fiscal"),
-    national("RO CNP", r"[1-8]\d{12}", _ro_cnp, "cnp", "cod numeric personal"),
     national("RU СНИЛС", r"\d{3}-\d{3}-\d{3} \d{2}", _ru_snils),
-    national(
-        "SE personnummer",
-        r"(?:19|20)?\d{6}[-+]?\d{4}",
-        _se_pnr,
-        r"personnummer\w*",
-        "pnr",
-        r"personnr\w*",
-        "samordningsnummer",
-        "personal number",
-        "personal identity",
-        "personal id",
-    ),
-    national("SI EMŠO", r"\d{13}", _si_emso, "emso", "emšo", "jmbg", "maticni broj"),
-    national("UA РНОКПП", r"\d{10}", _ua_rnokpp, "рнокпп", "rnokpp", "ipn", "іпн", "tax"),
+)
+
+NUMBERS: Final = (
+    Number("AD NRT", r"[A-GLOPU]\d{6}[A-Z]", _is_structured),
+    Number("AL NIPT", r"[A-T]\d{8}[A-Z]", _is_structured),
+    Number("AT Sozialversicherungsnummer", r"\d{10}", _at_svnr),
+    Number("BE rijksregisternummer, bare", r"\d{11}", _be_nrn),
+    Number("BG ЕГН", r"\d{10}", _bg_egn),
+    Number("BG ЛНЧ", r"\d{10}", _bg_pnf),
+    Number("BY УНП", r"[1-7]\d{8}|[ABCEHKM][ABCEHKMOPT]\d{7}", _by_unp),
+    Number("CY TIC", r"[0-9]\d{7}[A-Z]", _cy_tic),
+    Number("CZ, SK rodné číslo, bare", r"\d{9,10}", _cz_rc),
+    Number("DE Steuer-ID, bare", r"[1-9]\d{10}", _de_steuer_id),
+    Number("DK CPR-nummer", r"\d{10}", _dk_cpr),
+    Number("EE isikukood, LT asmens kodas", r"[1-8]\d{10}", _ee_ik),
+    Number("ES NIF", r"[KLM]\d{7}[A-Z]", _es_klm),
+    Number("FR numéro fiscal", r"[0-3]\d{12}", _fr_nif),
+    Number("GB NHS number", r"\d{10}", _gb_nhs),
+    Number("GB UTR", r"\d{10}", _gb_utr),
+    Number("GR AMKA", r"\d{11}", _gr_amka),
+    Number("GR ΑΦΜ", r"\d{9}", gr_afm),
+    Number("HR OIB", r"\d{11}", mod11_10),
+    Number("HU adóazonosító jel", r"8\d{9}", _hu_tax),
+    Number("HU személyi szám", r"[1-8]\d{10}", _hu_personal),
+    Number("HU TAJ-szám", r"\d{9}", _hu_taj),
+    Number("IE PPS number", r"\d{7}[A-W][A-ITWX]?", _ie_pps),
+    Number("IS kennitala", r"[0-7]\d{8}[089]", _is_kennitala),
+    Number("LV personas kods", r"\d{11}", _lv_pk),
+    Number("MD IDNP", r"[0-2]\d{12}", _md_idno),
+    Number("NL burgerservicenummer", r"\d{9}", _nl_bsn),
+    Number("PL NIP", r"\d{10}", pl_nip),
+    Number("PL PESEL", r"\d{11}", _pl_pesel),
+    Number("PT cartão de cidadão", r"\d{9}[0-9A-Z]{2}\d", _pt_cc),
+    Number("PT NIF", r"\d{9}", pt_nif),
+    Number("RO CNP", r"[1-9]\d{12}", _ro_cnp),
+    Number("RU ИНН", r"\d{10}|\d{12}", _ru_inn),
+    Number("RU СНИЛС, bare", r"\d{11}", _ru_snils),
+    Number("SE personnummer", r"(?:19|20)?\d{10}", _se_pnr),
+    Number("SI EMŠO", r"\d{13}", _si_emso),
+    Number("UA РНОКПП", r"\d{10}", _ua_rnokpp),
 )

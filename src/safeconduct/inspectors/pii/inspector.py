@@ -16,6 +16,7 @@ from safeconduct.inspectors.pii import (
     contacts,
     europe,
     payments,
+    persons,
     phones,
     records,
     vat,
@@ -39,6 +40,7 @@ def every_shape(region: str | None) -> tuple[Shape, ...]:
         *europe.SHAPES,
         *world.SHAPES,
         *vat.SHAPES,
+        *persons.SHAPES,
         *phones.shapes(region),
         *records.SHAPES,
     )

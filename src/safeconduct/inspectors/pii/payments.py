@@ -108,7 +108,8 @@ def _iban(text: str, start: int, _: int) -> Place | None:
 CARD_WORDS: Final = (
     "card", "cards", "credit", "debit", "visa", "mastercard", "amex", "maestro", "discover", "pan",
     "cc", "ccn", r"\w*karte\w*", "carte", "carta", "tarjeta", "cartão", "cartao", "kaart", "kort",
-    "karta", "卡号", "银行卡", "カード", "카드", "карта", "карты",
+    "karta", "ccnum", "cvv", "cvc", "expires", "expiry", "payment method", "pay with", "paid with",
+    "paying with", "charged", "cardholder", "卡号", "银行卡", "カード", "카드", "карта", "карты",
 )  # fmt: skip
 _FOUR: Final = r"(?:[ .-]{1,2}\d{4})"
 
@@ -127,7 +128,8 @@ SHAPES: Final = (
         "pii.card",
         "card of another length",
         in_words(
-            rf"[2-9]\d{{11,18}}|[2-9]\d{{3}}{_FOUR}{{2}}[ .-]\d{{1,3}}|6\d{{5}}[ -]\d{{10,13}}"
+            rf"[2-9]\d{{11,18}}|[2-9]\d{{3}}{_FOUR}{{2,4}}(?:[ .-]\d{{1,3}})?"
+            r"|[56]\d{5}[ -]\d{6,13}|[56]\d{3}[ -]\d{6}[ -]\d{3,5}"
         ),
         exact(_card),
         CARD_WORDS,

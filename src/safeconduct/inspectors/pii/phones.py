@@ -32,10 +32,10 @@ WORDS: Final = (
 
 _OTHER: Final = re.compile(
     r"(?:19|20)\d\d[-./ ]?[01]\d[-./ ]?[0-3]\d(?!\d)"
-    r"|[0-3]?\d([-./])[0-3]?\d\1(?:19|20)?\d\d(?![-./]?\d)"
+    r"|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?!\d)|[0-3]?\d([-./])[0-3]?\d\1(?:19|20)?\d\d(?![-./]?\d)"
     r"|\d{3}[ .-]\d\d[ .-]\d{4}(?!\d)|[0-3]\d[01]\d{3}[ -]\d{4,5}$|\d{1,3}(?:\.\d{3}){2}(?!\d)"
 )
-"""Dates, groups as of social security, what begins with a day of birth, thousands."""
+"""Dates, years, groups as of social security, what begins with a day of birth, thousands."""
 _CUT: Final = re.compile(r"[ .()/-]+\d+$")
 _GROUP_BEFORE: Final = re.compile(r"\d[ .-]")
 _SPLIT: Final = re.compile(r"\d[ .()/-]+(?=\d)")
@@ -118,7 +118,8 @@ def shapes(region: str | None) -> tuple[Shape, ...]:
         Shape(
             "pii.phone",
             "of North America",
-            r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}[.-])[2-9]\d{2}[ .-]\d{4}\b",
+            r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?[2-9]\d{2}[ .-]\d{4}"
+            r"|\b[2-9]\d{2}(?:-[2-9]\d{2}-|\.[2-9]\d{2}\.)\d{4})\b",
             _by((*own, "US")),
         ),
         Shape(

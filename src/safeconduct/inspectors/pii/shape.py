@@ -26,7 +26,18 @@ class Shape(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-_SEPARATORS: Final = str.maketrans("", "", " .-/()")
+class Number(NamedTuple):
+    """A number that a state gives to a person and that needs a word beside it.
+
+    `pattern` and `valid` are of the number without what groups its digits.
+    """
+
+    name: str
+    pattern: str
+    valid: Callable[[str], bool]
+
+
+_SEPARATORS: Final = str.maketrans("", "", " .-/()+")
 
 
 def compact(text: str) -> str:
@@ -75,6 +86,6 @@ def in_words(pattern: str) -> str:
     return rf"\b(?:{pattern})\b"
 
 
-def national(name: str, pattern: str, valid: Callable[[str], bool], *words: str) -> Shape:
-    """A number that a state gives to a person."""
-    return Shape("pii.national-id", name, in_words(pattern), exact(valid), words)
+def national(name: str, pattern: str, valid: Callable[[str], bool]) -> Shape:
+    """A number that a state gives to a person, and that needs no word beside it."""
+    return Shape("pii.national-id", name, in_words(pattern), exact(valid))

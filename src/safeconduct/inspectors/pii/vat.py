@@ -28,10 +28,6 @@ def _dk(text: str) -> bool:
     return weighed(text, (2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0
 
 
-def _el(text: str) -> bool:
-    return weighed(text, (256, 128, 64, 32, 16, 8, 4, 2)) % 11 % 10 == int(text[8])
-
-
 def _fi(text: str) -> bool:
     return weighed(text, (7, 9, 10, 5, 8, 4, 2, 1)) % 11 == 0
 
@@ -57,10 +53,6 @@ def _nl(text: str) -> bool:
     """As of a legal person, or since 2020 with check digits of their own."""
     old = weighed(text, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
     return old or int(f"2321{text[:9]}11{text[10:]}") % 97 == 1
-
-
-def _pl(text: str) -> bool:
-    return weighed(text, (6, 5, 7, 2, 3, 4, 5, 6, 7, -1)) % 11 == 0
 
 
 def _ro(text: str) -> bool:
@@ -94,7 +86,7 @@ _PREFIXED: Final[tuple[tuple[str, str, Callable[[str], bool]], ...]] = (
     ("CHE", rf"-?{_SPACED}", _ch),
     ("DE", r"[1-9]\d{2} ?\d{3} ?\d{3}", mod11_10),
     ("DK", r"\d{2} ?\d{2} ?\d{2} ?\d{2}", _dk),
-    ("EL", r"\d{9}", _el),
+    ("EL", r"\d{9}", europe.gr_afm),
     ("FI", r"\d{8}", _fi),
     ("FR", r"\d{2} ?\d{3} ?\d{3} ?\d{3}", _fr),
     ("GB", r"\d{3} ?\d{4} ?\d{2}", _gb),
@@ -103,7 +95,7 @@ _PREFIXED: Final[tuple[tuple[str, str, Callable[[str], bool]], ...]] = (
     ("IT", r"\d{11}", luhn),
     ("LU", r"\d{8}", _lu),
     ("NL", r"\d{9}B\d{2}", _nl),
-    ("PL", r"\d{10}", _pl),
+    ("PL", r"\d{10}", europe.pl_nip),
     ("PT", r"\d{9}", europe.pt_nif),
     ("RO", r"\d{2,10}", _ro),
     ("SE", r"\d{12}", _se),

@@ -7,13 +7,14 @@ from typing import Final
 from safeconduct.inspectors.pii.checks import (
     ALPHANUMERIC,
     is_date,
+    is_ddmmyy,
     is_yymmdd,
     luhn,
     mod11_2,
     verhoeff,
     weighed,
 )
-from safeconduct.inspectors.pii.shape import Shape, exact, national
+from safeconduct.inspectors.pii.shape import Number, Shape, exact, national
 
 
 def _au_tfn(text: str) -> bool:
@@ -94,88 +95,98 @@ def _za_id(text: str) -> bool:
     return is_yymmdd(text) and luhn(text)
 
 
+def _eg_nid(text: str) -> bool:
+    return is_yymmdd(text[1:])
+
+
+def _gh_tin(text: str) -> bool:
+    return "0123456789X"[weighed(text[1:], range(1, 10)) % 11] == text[10]
+
+
+def _id_nik(text: str) -> bool:
+    """Women have 40 more in the day."""
+    return text[0] != "0" and is_ddmmyy(f"{int(text[6]) % 4}{text[7:12]}")
+
+
+def _id_npwp(text: str) -> bool:
+    return luhn(text[-15:-6])
+
+
+def _in_epic(text: str) -> bool:
+    return luhn(text[3:])
+
+
+def _ke_pin(text: str) -> bool:
+    """No check digits are known."""
+    return text[1:10] != "0" * 9
+
+
+def _pk_cnic(text: str) -> bool:
+    """No check digits are known."""
+    return text[1:5] != "0000"
+
+
+_BASE17: Final = "0123456789ABCDEFG"
+
+
+def _mu_nid(text: str) -> bool:
+    total = sum(ALPHANUMERIC[one] * (14 - place) for place, one in enumerate(text[:13]))
+    return is_ddmmyy(text[1:]) and _BASE17[-total % 17] == text[13]
+
+
+def _mz_nuit(text: str) -> bool:
+    return "01234567891"[weighed(text, (8, 9, 4, 5, 6, 7, 8, 9)) % 11] == text[8]
+
+
+def _tr_vkn(text: str) -> bool:
+    total = 0
+    for place, one in enumerate(text[8::-1], 1):
+        if shifted := (int(one) + place) % 10:
+            total += shifted * 2**place % 9 or 9
+    return -total % 10 == int(text[9])
+
+
+def _vn_mst(text: str) -> bool:
+    return 10 - weighed(text, (31, 29, 23, 19, 17, 13, 7, 5, 3)) % 11 == int(text[9])
+
+
 SHAPES: Final = (
-    national("AU tax file number", r"\d{8,9}|\d{3} \d{3} \d{2,3}", _au_tfn, "tfn", "tax file"),
-    national(
-        "AU Medicare number",
-        r"[2-6]\d{9,10}|[2-6]\d{3} \d{5} \d(?:[ /-]?\d)?",
-        _au_medicare,
-        "medicare",
-    ),
     national(
         "CN resident identity number", r"[1-8]\d{5}(?:18|19|20)\d\d[01]\d[0-3]\d{4}[0-9Xx]", _cn_rid
     ),
     Shape("pii.national-id", "HK identity card", r"\b[A-Z]{1,2}\d{6}\([0-9A]\)", exact(_hk_hkid)),
-    national(
-        "IL identity number",
-        r"\d{9}|\d{8}-\d",
-        _il_id,
-        "teudat zehut",
-        "zehut",
-        "israeli id",
-        "tz",
-        "תעודת זהות",
-        "ת.ז",
-        "identity number",
-        "id number",
-    ),
-    national("IN Aadhaar", r"[2-9]\d{3}[ -]\d{4}[ -]\d{4}", verhoeff),
-    national("IN Aadhaar, bare", r"[2-9]\d{11}", verhoeff, r"aadhaa?r", "uid", "uidai", "आधार"),
     national("IN PAN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", lambda text: text[5:9] != "0000"),
-    national(
-        "JP My Number",
-        r"\d{12}|\d{4}[ -]\d{4}[ -]\d{4}",
-        _jp_my_number,
-        "my number",
-        "mynumber",
-        "individual number",
-        "マイナンバー",
-        "個人番号",
-        "kojin bango",
-    ),
     national("KR resident registration number", r"\d{6}-[1-8]\d{6}", _kr_rrn),
-    national(
-        "KR resident registration number, bare",
-        r"\d{6}[1-8]\d{6}",
-        _kr_rrn,
-        "rrn",
-        "resident registration",
-        "주민등록번호",
-        "주민번호",
-    ),
     national("MY NRIC", r"\d{6}-\d{2}-\d{4}", _my_nric),
-    national("NZ IRD number", r"\d{8,9}|\d{2,3}-\d{3}-\d{3}", _nz_ird, "ird", "inland revenue"),
     national("SG NRIC", r"[STFGM]\d{7}[A-Z]", _sg_nric),
     national("TH identity number", r"\d-\d{4}-\d{5}-\d{2}-\d", _th_id),
-    national(
-        "TH identity number, bare",
-        r"[1-8]\d{12}",
-        _th_id,
-        "thai id",
-        "thai national",
-        "national id",
-        "citizen id",
-        "บัตรประชาชน",
-    ),
-    national(
-        "TR kimlik number",
-        r"[1-9]\d{10}",
-        _tr_kimlik,
-        "tckn",
-        "tc kimlik",
-        "kimlik",
-        "tc no",
-        "turkish id",
-        "tc",
-    ),
     national("TW identity card", r"[A-Z][12]\d{8}", _tw_id),
     national("ZA identity number", r"(?:[02-9]\d|1[0-4])[01]\d[0-3]\d ?\d{4} ?[01]\d\d", _za_id),
-    national(
-        "ZA identity number, like a time",
-        r"1[5-9][01]\d[0-3]\d ?\d{4} ?[01]\d\d",
-        _za_id,
-        "identity",
-        "south african",
-        "sa id",
-    ),
+)
+
+NUMBERS: Final = (
+    Number("AU tax file number", r"\d{8,9}", _au_tfn),
+    Number("AU Medicare number", r"[2-6]\d{9,10}", _au_medicare),
+    Number("EG national number", r"[23]\d{13}", _eg_nid),
+    Number("GH TIN", r"[PCGQV]00\d{7}[0-9X]", _gh_tin),
+    Number("HK identity card, bare", r"[A-Z]{1,2}\d{6}[0-9A]", _hk_hkid),
+    Number("ID NIK", r"\d{16}", _id_nik),
+    Number("ID NPWP", r"\d{15}|0\d{15}", _id_npwp),
+    Number("IL identity number", r"\d{9}", _il_id),
+    Number("IN Aadhaar", r"[2-9]\d{11}|[2-9]\d{15}", verhoeff),
+    Number("IN EPIC", r"[A-Z]{3}\d{7}", _in_epic),
+    Number("JP My Number", r"\d{12}", _jp_my_number),
+    Number("KE PIN", r"[AP]\d{9}[A-Z]", _ke_pin),
+    Number("KR resident registration number, bare", r"\d{6}[1-8]\d{6}", _kr_rrn),
+    Number("MU national identity number", r"[A-Z]\d{12}[0-9A-G]", _mu_nid),
+    Number("MY NRIC, bare", r"\d{12}", _my_nric),
+    Number("MZ NUIT", r"\d{9}", _mz_nuit),
+    Number("NZ IRD number", r"\d{8,9}", _nz_ird),
+    Number("PK CNIC", r"[1-7]\d{11}[1-9]", _pk_cnic),
+    Number("TH identity number, bare", r"[1-8]\d{12}", _th_id),
+    Number("TR kimlik number", r"[1-9]\d{10}", _tr_kimlik),
+    Number("TR vergi number", r"\d{10}", _tr_vkn),
+    Number("VN MST", r"\d{10}", _vn_mst),
+    Number("ZA identity number, like a time", r"\d{13}", _za_id),
+    Number("ZA tax number", r"[01239]\d{9}", luhn),
 )

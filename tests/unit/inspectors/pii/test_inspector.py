@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from safeconduct.core.model import KEY, Finding
 from safeconduct.core.redact import redact
 from safeconduct.inspectors.pii.inspector import KINDS, OFF, PiiInspector
+from safeconduct.inspectors.pii.persons import NUMBERS
+from safeconduct.inspectors.pii.shape import compact
 from tests.support.persons import SORTS, judged, made
 
 INSPECTOR = PiiInspector()
@@ -36,6 +38,8 @@ def found(text: str, inspector: PiiInspector = INSPECTOR) -> list[tuple[str, str
 EXAMPLES = {
     "pii.card": [
         "4111111111111111", "4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005",
+        "Maestro 5018 0000 0009", "card number 6759649826438453", "debit card 676770 0000000005",
+        "paid with 501800000009", "card 6304 0000 0000 0000 000",
     ],
     "pii.iban": ["DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19", "NO93 8601 1117 947"],
     "pii.email": [
@@ -123,14 +127,18 @@ def test_with_a_wrong_digit_it_is_none(sort: str) -> None:
     chance = chance_of(sort)
     kinds = {finding.kind for finding in INSPECTOR.inspect([f"{one.said} {made(one, chance)}"])}
     inspector = PiiInspector(kinds=kinds)
+    # Beside a word, a number may be one of another country.
+    alike = {number.name: number.valid for number in NUMBERS}.get(sort)
     missed = 0
     for _ in range(10):
         number = made(one, chance)
         at = chance.choice([place for place, char in enumerate(number) if char.isdigit()])
         wrong = f"{number[:at]}{(int(number[at]) + chance.randint(1, 9)) % 10}{number[at + 1 :]}"
         if not judged(one, wrong):
-            missed += not inspector.inspect([f"{one.said} {wrong}"])
-    assert missed >= 5, "a number of another country may have the same shape"
+            missed += not (
+                alike(compact(wrong)) if alike else inspector.inspect([f"{one.said} {wrong}"])
+            )
+    assert missed >= 5
 
 
 CLEAN = [
@@ -152,6 +160,8 @@ CLEAN = [
     "part 947-2954-16", "P/N 208 5699 91", "invoice 2026-517268", "build 2956.25935-49c21fc",
     "52.520008, 13.404954", "(52.5200,13.4049)", "lines 4778-8411", "v20.776.3536", "2023.11.86180",
     "ISBN 6-2935-6925-5", "USD 131 335 676", "CA 90210-3877", "gpt-4-2022-02-04", "1951-2008",
+    "portable, 2008-2019", "Clause 252.227-7013", "RFC 3986/3987", "CI run 1720560004",
+    "tracking 4616 2997 1789", "tax 7.50 on order 103764135", "rc 1234567890", "uid 299999999999",
     "call id 850126750", "called with 208 5699 91",
 ]  # fmt: skip
 
