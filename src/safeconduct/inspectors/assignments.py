@@ -43,15 +43,33 @@ _NO_SECRET: Final = re.compile(
     r"|[/~.]|[\w./-]+\.(?:json|ya?ml|pem|key|txt|py|[jt]sx?|go|md|html?|env|xml|crt|cer|toml|sh|rb)$"
     r"|\d{4}-\d\d-\d\d|[A-Za-z_]\w*=[A-Za-z]|\d+(?:[.:,/-]\d+)*$|v?\d+\.\d+"
     r"|[\w.+-]+@[\w-]+\.[\w.]+$|\+?[\d() -]+$"
+    r"|(?:scram|hmac|pbkdf2|bcrypt|argon2|sha|md5|aes|rsa|ecdsa|ed25519)(?:[-_]?[a-z\d]{1,6}){0,3}$"
     r"|(?:true|false|null|none|nil|undefined|required|optional|string|basic|bearer)\b"
     r"|(?:self|this|process|os|env|config|settings|options|props|params|args|request|req|ctx|data"
     r"|response|res|var|local|module|secrets|app|user|github|inputs|steps)(?:\.|->|::)",
     re.IGNORECASE,
 )
-"""Places where one is kept, dates, numbers, versions, addresses, words and expressions of code."""
+"""Places where one is kept, dates, numbers, versions, addresses, algorithms, words, and expressions
+of code."""
 
+_CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+"""How programs write the names of values, algorithms and states, which are none."""
+
+_HEX: Final = re.compile(r"[0-9a-f]{16,}", re.IGNORECASE)
 _RESOURCE: Final = re.compile(r"\barn:[\w:-]{0,80}$|:secrets?[:/]$")
 """The name of something, in which `secret` is its type."""
+
+_TYPE: Final = re.compile(r"(?:::|[a-z]/|[a-z]\.)[A-Z]\w*[\"'`\s:=>,|]{1,8}$")
+"""The name of a type in a list of them, as that of a resource is: before a digest of it."""
+
+_REPORT: Final = re.compile(r"(?:-{3}|={3}|\*{3}) {0,2}PASS:? {0,2}$")
+"""What tests tell that they did."""
+
+_BADGE: Final = re.compile(r"(?:badge|\.svg|shields\.io)[^\s\"'<>]*[?&]token=$")
+"""A picture's address, which is made to be published."""
+
+_LISTED: Final = re.compile(r"[\"'`]\s?,\s{0,4}\\?[\"'`]$")
+_MEMBER: Final = re.compile(r"[\"'`]\s{0,4}:(?!:)")
 
 _REACH: Final = 96
 
@@ -62,6 +80,11 @@ def _not_meant(text: str, start: int, end: int) -> bool:
         _CURSOR.search(before)
         or _RESOURCE.search(before)
         or _NO_SECRET.match(text, start, end)
+        or _BADGE.search(before)
+        or _REPORT.search(before)
+        or _CONSTANT.fullmatch(text, start, end)
+        or (_HEX.fullmatch(text, start, end) and _TYPE.search(before))
+        or (_LISTED.search(before) and _MEMBER.match(text, end))
         or text[end : end + 1] in {"(", "["}
         or stands_for(text[start:end])
         or is_identifier(text, start)

@@ -6,8 +6,9 @@ import re
 from base64 import b64decode
 from binascii import Error
 from typing import Final
+from urllib.parse import unquote
 
-from safeconduct.inspectors.secrecy import entropy, random, stands_for
+from safeconduct.inspectors.secrecy import entropy, in_blob, mixed, random, stands_for
 from safeconduct.inspectors.shapes import Shape
 
 _KEY_BODY: Final = re.compile(
@@ -19,6 +20,10 @@ _WORDS: Final = frozenset(
     ("pass", "password", "passwd", "passphrase", "pwd", "pw", "secret", "token", "user", "username")
 )
 """What stands for a password in documentation."""
+
+
+_SOMEBODY: Final = frozenset(("user", "username"))
+"""Who is nobody: a password of letters alone beside it is an example as well."""
 
 
 def _private_key(text: str, start: int, end: int) -> bool:
@@ -36,7 +41,10 @@ def _password(text: str, start: int, end: int) -> bool:
 
 def _in_address(text: str, start: int, end: int) -> bool:
     user = re.split(r"[/\s]", text[max(start - 64, 0) : start - 1])[-1]
-    return user != text[start:end] and _password(text, start, end)
+    value = text[start:end]
+    if user.lower() in _SOMEBODY and not re.search(r"\d", unquote(value)):
+        return False
+    return user != value and _password(text, start, end)
 
 
 def _pair(text: str, start: int, end: int) -> bool:
@@ -62,6 +70,26 @@ def _bearer(text: str, start: int, end: int) -> bool:
 def _key_of_pair(text: str, start: int, end: int) -> bool:
     value = text[start:end]
     return entropy(value) >= 4 and random(value, 4) and not stands_for(value)
+
+
+def _issued(text: str, start: int, end: int) -> bool:
+    value = re.split("[_.]", text[start:end])[-1]
+    return (
+        random(value, 3.3)
+        and mixed(value)
+        and not stands_for(text[start:end])
+        and not in_blob(text, start, end)
+    )
+
+
+def _of_three_sorts(text: str, start: int, end: int) -> bool:
+    value = text[start:end].partition("_")[2]
+    return (
+        any(char.islower() for char in value)
+        and any(char.isupper() for char in value)
+        and entropy(value) >= 4.2
+        and _issued(text, start, end)
+    )
 
 
 _KEY: Final = r"(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?"
@@ -123,6 +151,22 @@ PROTOCOLS: Final = (
         r"""(?i)\b(?:mysql(?:dump|admin)?\b[^\n]{0,120}?\s-p|sshpass\s+-p\s?)["']?([^\s"'-][^\s"']{3,64})""",
         "(?i:mysql|sshpass)",
         _password,
+    ),
+    # How issuers that have no shape of their own write tokens: whose, for what, and chance.
+    Shape(
+        "secret.generic",
+        r"\b(?:[a-bd-z]|c[a-rt-z0-9])[a-z0-9]{0,15}_(?:[a-z0-9]{2,12}_)?"
+        r"(?:live|test|prod|production|sandbox|secret|sk|pat|key|apikey|api|token)"
+        r"(?:_[a-z]{2})?[_.][A-Za-z0-9]{16,}\b",
+        "(?:live|test|prod|production|sandbox|secret|sk|pat|key|apikey|api|token)"
+        "(?:_[a-z]{2})?[_.][A-Za-z0-9]{12}",
+        _issued,
+    ),
+    Shape(
+        "secret.generic",
+        r"\b(?:[a-bd-z]|c[a-rt-z])[a-z]{0,8}_[A-Za-z0-9]{32,128}\b",
+        "[a-z]_[A-Za-z0-9]{32}",
+        _of_three_sorts,
     ),
     Shape(
         "secret.aws",

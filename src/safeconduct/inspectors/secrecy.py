@@ -12,6 +12,8 @@ from typing import Final
 _STANDS_FOR: Final = re.compile(
     r"example|placeholder|redacted|change.?me|dummy|sample|fake[_-]|your[_-]|_here\b|x{5,}"
     r"|\*{3}|\.{3}|•{3}|^<.*>$|^\[.*\]$|\$\{|\{\{|%\(|^\$[A-Za-z_(]|^%[A-Za-z_]+%$|^@[\w.]+@$"
+    r"|not[ _-](?:a|my)[ _-]real|bm90IGEgcmVhbC|bm90IG15IHJlYWwg"
+    r"|\.eyJ(?:zb21lIjoicGF5bG9hZCJ9|mb28iOiJiYXIi|rIjoidmFsdWUi|oZWxsbyI6IndvcmxkI)"
     r"|(?:0123456789|1234567890|123456789|abcdefgh|deadbeef){2}|0{12,}",
     re.IGNORECASE | re.DOTALL,
 )
