@@ -8,7 +8,7 @@ from safeconduct.inspectors.pii.checks import is_yymmdd, luhn, weighed
 from safeconduct.inspectors.pii.shape import Number, Shape, exact, in_words, national
 
 SSN_WORDS: Final = (
-    "ssn", "ssns", "social security", "social", "socsec", "itin", "tin", "taxpayer", "tax id",
+    "ssn", "ssns", "social security", "social", "socsec", "itin", "taxpayer",
 )  # fmt: skip
 
 

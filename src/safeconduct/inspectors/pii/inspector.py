@@ -128,11 +128,13 @@ class PiiInspector:
 
 
 def _unescaped(data: bytes) -> bytes:
-    """JSON without its escapes, for these may end with a letter or a digit; each is as long."""
+    """JSON without its escapes, for these may end with a letter or a digit; each is as long, and
+    groups no digits, as spaces would.
+    """
     if b"\\" in data:
         for escape in _ESCAPES:
-            data = data.replace(escape, b"  ")
-        data = _CONTROL.sub(b"      ", data)
+            data = data.replace(escape, b"\n\n")
+        data = _CONTROL.sub(b"\n\n\n\n\n\n", data)
     return data
 
 

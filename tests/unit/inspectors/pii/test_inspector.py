@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from safeconduct.core.model import KEY, Finding
 from safeconduct.core.redact import redact
-from safeconduct.inspectors.pii.inspector import KINDS, OFF, PiiInspector
+from safeconduct.inspectors.pii.inspector import KINDS, OFF, PiiInspector, every_shape
 from safeconduct.inspectors.pii.persons import NUMBERS
 from safeconduct.inspectors.pii.shape import compact
+from tests.support.pages import DOCS, sections, tables
 from tests.support.persons import SORTS, judged, made
 
 INSPECTOR = PiiInspector()
@@ -139,6 +140,33 @@ def test_with_a_wrong_digit_it_is_none(sort: str) -> None:
                 alike(compact(wrong)) if alike else inspector.inspect([f"{one.said} {wrong}"])
             )
     assert missed >= 5
+
+
+def test_the_page_has_every_number_of_a_state() -> None:
+    (table,) = tables(sections(DOCS / "reference" / "inspectors.md")["Numbers of states"])
+    shapes = [one for one in every_shape(None) if one.kind == "pii.national-id"]
+    said = {one.name: "yes" if one.words else "no" for one in shapes}
+    del said["beside a word"]
+    assert {row[0]: row[1] for row in table[1:]} == said | {one.name: "yes" for one in NUMBERS}
+
+
+@pytest.mark.parametrize("sort", [number.name for number in NUMBERS if number.name in SORTS])
+@pytest.mark.parametrize(
+    "called",
+    ["national id", "personal id number", "National ID", "tax ID", "identity number", "ID number"],
+)
+def test_a_number_of_a_person_is_found_by_any_name(sort: str, called: str) -> None:
+    number = made(SORTS[sort], chance_of(f"{sort} {called}"))
+    key = called.replace(" ", "_")
+    grouped = f"{compact(number)[:4]} {compact(number)[4:]}"
+    for value, where in [
+        ([f"The {called} is {number}."], (0,)),
+        ([f"{grouped} is the {called}"], (0,)),
+        ({key: number}, (key,)),
+        ({"type": called, "value": number}, ("value",)),
+    ]:
+        [finding] = INSPECTOR.inspect(value)
+        assert (finding.kind, finding.where) == ("pii.national-id", where)
 
 
 CLEAN = [
@@ -330,6 +358,11 @@ def test_what_json_escapes_hides_nothing(before: str) -> None:
     text = f"a{before}{number}"
     assert bool(found(text)) == (before != "\\n")
     assert found(f"a{before} {number}") == [("pii.card", number)]
+
+
+def test_lines_join_no_numbers() -> None:
+    text = "+49 30 901820\n41111111111111114111111111111111"
+    assert found(text) == [("pii.phone", "+49 30 901820")]
 
 
 def test_half_a_surrogate_pair_hides_nothing() -> None:
