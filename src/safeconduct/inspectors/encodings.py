@@ -30,12 +30,18 @@ _ASCII_IN_BASE64: Final = (
 )
 """Four characters of base64 that are three of ASCII: the first bit of each byte is 0. Of all others
 one in eight is like that, so that five in a row are text, and begin where a byte begins."""
-_HEX_PAIR: Final = r"(?:(?:\\+x|0x)?(?:[2-7][0-9A-Fa-f]|0[9AaDd])(?:\\[nr]|[\s:,;-]){0,2})"
+_HEX_PAIR: Final = r"(?:(?:\\+x|0[xX])?(?:[2-7][0-9A-Fa-f]|0[9AaDd])(?:\\[nr]|[\s:,;|._-]){0,2})"
 _COMPRESSED: Final = f"(?:H4sI|eJ[w-z]|eN[o-r]|eA[E-H]|eF[4-7]){_BASE64}"
+_NEXT: Final = r"(?:\\[nr]|[\s:,;|._-]){0,2}(?:\\+x|0[xX])?"
+_COMPRESSED_HEX: Final = (
+    rf"(?i:(?:1f{_NEXT}8b{_NEXT}08|78{_NEXT}(?:01|5e|9c|da))(?:{_NEXT}[0-9a-f]{{2}}){{10}})"
+)
+"""How gzip and zlib begin (RFC 1952 section 2.3.1, RFC 1950 section 2.2), and what follows."""
+
 
 _SIGNS: Final = (
-    rf"{_ASCII_IN_BASE64}{{5}}|(?:[^A-Za-z0-9+/_-]|^|\\[nrt]){_COMPRESSED}{{12}}"
-    rf"|{_HEX_PAIR}{{10}}|(?i:1f8b08[0-9a-f]{{20}})"
+    rf"{_ASCII_IN_BASE64}{{5}}|(?:\b|\\[nrt]){_COMPRESSED}{{12}}"
+    rf"|{_HEX_PAIR}{{10}}|(?:\b|\\[nrt]|x){_COMPRESSED_HEX}"
     rf"|%[2-7][0-9A-Fa-f]|&#|&[a-z]+;|\\u00[2-7]"
     r"|[0-9A-Za-z_][\xc4-\xf4]|[\xc4-\xf4][\x80-\xbf]{1,3}[0-9A-Za-z_]|\xc2\xad|\xef[\xbb\xbc\xbd]"
     r"|\xf0[\x9d\x9f]|\xf3\xa0"
@@ -44,12 +50,16 @@ _SIGNS: Final = (
 
 _SIGN: Final = compiled(_SIGNS)
 _BASE64_RUN: Final = 1
+_COMPRESSED_RUN: Final = 2
 _HEX_RUN: Final = 3
-_NO_DIGITS: Final = re.compile(r"0x|[^0-9A-Fa-f]+")
+_GROUP: Final = re.compile(f"{_BASE64}{{4}}")
+"""Before text that begins in the middle of it."""
+
+_NO_DIGITS: Final = re.compile(r"0[xX]|[^0-9A-Fa-f]+")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _RUN: Final = compiled(
     rf"({_ASCII_IN_BASE64}{{5,}}{_BASE64}{{0,3}})|\b({_COMPRESSED}{{12,}})"
-    rf"|({_HEX_PAIR}{{10,}})|((?i:1f8b08[0-9a-f]{{20,}}))"
+    rf"|({_HEX_PAIR}{{10,}})|((?:\b|x){_COMPRESSED_HEX}(?:{_NEXT}[0-9A-Fa-f]{{2}})*)"
 )
 _IN_PLACE: Final = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+"
@@ -126,11 +136,15 @@ def hidden(text: str) -> Iterator[tuple[str, int, int]]:
         while end < len(text) and text[end] == "=":
             end += 1
         if at == _BASE64_RUN:
+            if start >= 4 and _GROUP.fullmatch(text, start - 4, start):
+                run = text[start - 4 : start] + run
             inner = [_ascii(_octets(run))]
         elif at == _HEX_RUN:
             inner = [_ascii(bytes.fromhex(_NO_DIGITS.sub("", run)))]
-        else:
+        elif at == _COMPRESSED_RUN:
             inner = list(decoded(run, turned=False).texts[1:])
+        else:
+            inner = list(decoded(_NO_DIGITS.sub("", run), turned=False).texts[1:])
         for one in inner:
             yield one, start, end
             if _SIGN.search(in_utf8(one)):

@@ -8,6 +8,7 @@ import random
 import re
 import string
 import uuid
+import zlib
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -297,6 +298,14 @@ FORMS: dict[str, Callable[[str], str]] = {
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal in pairs": lambda text: text.encode().hex(" "),
     "gzip": lambda text: encoded(gzip.compress(text.encode())),
+    "gzip without padding": lambda text: encoded(gzip.compress(text.encode())).rstrip("="),
+    "gzip in lines": lambda text: in_lines(encoded(gzip.compress(text.encode()))),
+    "gzip in pairs": lambda text: gzip.compress(text.encode()).hex(":"),
+    "zlib": lambda text: encoded(zlib.compress(text.encode())),
+    "zlib in pairs": lambda text: zlib.compress(text.encode()).hex("|"),
+    "hexadecimal of C": lambda text: " ".join(f"0X{octet:02X}" for octet in text.encode()),
+    "among bytes": lambda text: encoded(b"\xff\xfe" + text.encode() + b"\xff"),
+    "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
     "percent": lambda text: "".join(f"%{octet:02X}" for octet in text.encode()),
     "references": lambda text: "".join(f"&#{ord(char)};" for char in text),
     "escapes": lambda text: "".join(f"\\u{ord(char):04x}" for char in text),
@@ -311,6 +320,7 @@ def test_an_encoding_hides_nothing(kind: str, form: str) -> None:
     text = FORMS[form](f"the key is {SECRETS[kind]} there")
     findings = INSPECTOR.inspect({"a": f"see {text} now"})
     assert kind in {one.kind for one in findings}
+    assert kind in {one.kind for one in INSPECTOR.inspect({"a": text})}
 
 
 @pytest.mark.parametrize("kind", sorted(SECRETS.keys() - {"secret.private-key", "secret.telegram"}))
