@@ -11,9 +11,11 @@ from safeconduct.inspectors.shapes import Shape
 _WORD_BEGINS: Final = r"(?:\b|_)"
 _PASSWORD: Final = rf"(?:pass[_ -]?(?:word|wd|phrase|code)|pwd|{_WORD_BEGINS}(?:pass|pw))"
 _SECRET: Final = (
-    r"(?:secret|token|credentials?|creds?"
+    r"(?:secret|token|credentials?|creds?|authorization"
     r"|(?:api|access|auth|account|private|client|encryption|signing|master|service|license"
-    r"|subscription|secret|shared|storage|session|app|application|admin|root|webhook|hmac|crypt)"
+    r"|subscription|secret|shared|storage|session|app|application|admin|root|webhook|hmac|crypt"
+    r"|consumer|oauth|bearer|deploy|ingest|integration|merchant|partner|developer|server|rest|sdk"
+    r"|zapi|function)"
     r"[_ .-]?key)"
 )
 _SUFFIX: Final = (
@@ -23,7 +25,7 @@ _SUFFIX: Final = (
 _SEPARATOR: Final = (
     r"(?:[\"'`\\\])]{0,3}(?:\s{0,3}(?:=>|:=|={1,3}|:|\|\||>)"
     r"|(?: for [^\s:]{1,40})? (?:is|was)\b:?)"
-    r"|\\?[\"']\s?,\s{0,4}\\?[\"'])\s{0,4}"
+    r"|\\?[\"']\s?,\s{0,4}\\?[\"'])\s{0,16}"
 )
 _OPENED: Final = r"\\?[\"'`]?"
 _BARE: Final = r"([^\s\"'`,;<>(){}\[\]\\|]{6,256})"

@@ -14,9 +14,13 @@ _STANDS_FOR: Final = re.compile(
     r"|\*{3}|\.{3}|•{3}|^<.*>$|^\[.*\]$|\$\{|\{\{|%\(|^\$[A-Za-z_(]|^%[A-Za-z_]+%$|^@[\w.]+@$"
     r"|not[ _-](?:a|my)[ _-]real|bm90IGEgcmVhbC|bm90IG15IHJlYWwg"
     r"|\.eyJ(?:zb21lIjoicGF5bG9hZCJ9|mb28iOiJiYXIi|rIjoidmFsdWUi|oZWxsbyI6IndvcmxkI)"
+    r"|h480djs93hd8|kjfch2345sdf|mF_9\.B5f-4\.1JqM|2YotnFZFEjr1zCsicMWpAA|tGzv3JOkF0XG5Qx2TlKWIA"
+    r"|czZCaGRSa3F0MzpnWDFmQmF0M2JW|7Fjfp0ZBr1KtDRbnfVdmIw"
     r"|(?:0123456789|1234567890|123456789|abcdefgh|deadbeef){2}|0{12,}",
     re.IGNORECASE | re.DOTALL,
 )
+"""Also the examples of RFC 6749 and RFC 6750, and of tokens in documentation, which many quote."""
+
 _MARK: Final = re.compile(r"\[redacted: [\w.-]+\]|<[\w.-]+:[\w-]+…?>")
 """What takes the place of something that was found."""
 
