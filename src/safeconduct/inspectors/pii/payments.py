@@ -17,6 +17,7 @@ _COMMON: Final = (
     ("6011|64[4-9]|65", (16,)),  # Discover, Elo, RuPay
     ("62", (16,)),  # UnionPay
     (r"35(?:2[89]|[3-8])", (16,)),  # JCB
+    ("5018|5020|5038|5893|6304|6759|676[1-3]", tuple(range(12, 20))),  # Maestro
 )
 """How numbers begin (ISO/IEC 7812-1), and how long they are: what is seen most."""
 _ALL: Final = (
@@ -114,7 +115,7 @@ CARD_WORDS: Final = (
 _FOUR: Final = r"(?:[ .-]{1,2}\d{4})"
 
 SHAPES: Final = (
-    Shape("pii.card", "card", in_words(r"[2-6]\d{13,15}"), exact(_issued(_COMMON))),
+    Shape("pii.card", "card", in_words(r"[2-6]\d{11,18}"), exact(_issued(_COMMON))),
     Shape(
         "pii.card",
         "card in groups",

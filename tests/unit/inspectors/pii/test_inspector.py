@@ -39,7 +39,8 @@ def found(text: str, inspector: PiiInspector = INSPECTOR) -> list[tuple[str, str
 EXAMPLES = {
     "pii.card": [
         "4111111111111111", "4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005",
-        "Maestro 5018 0000 0009", "501800000009", "card number 6759649826438453", "debit card 676770 0000000005",
+        "Maestro 5018 0000 0009", "501800000009", "card number 6759649826438453",
+        "debit card 676770 0000000005",
         "paid with 501800000009", "card 6304 0000 0000 0000 000",
     ],
     "pii.iban": ["DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19", "NO93 8601 1117 947"],
