@@ -90,7 +90,7 @@ TOKENS: Final[tuple[Token, ...]] = (
     Token("airtable", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}", r"pat[A-Za-z0-9]{14}\."),
     Token("alibaba", r"LTAI[A-Za-z0-9]{12,24}\b", "LTAI[A-Za-z0-9]", 2.0),
     Token("apify", r"apify_(?:api|proxy)_[A-Za-z0-9]{34,}", "apify_(?:api|proxy)_"),
-    Token("artifactory", r"AKCp[A-Za-z0-9]{69,}", "AKCp", 4.0),
+    Token("artifactory", r"AKC[A-Za-z0-9]{60,}", "AKC[A-Za-z0-9]{12}", 4.0),
     Token("artifactory", r"cmVmd[A-Za-z0-9]{59}\b", "cmVmd", 4.0),
     Token("asana", r"[0-2]/[0-9]{15,17}(?:/[0-9]{15,17})?:[0-9a-f]{32}\b", "[0-9]{3}:[0-9a-f]{4}"),
     Token(
@@ -135,7 +135,7 @@ TOKENS: Final[tuple[Token, ...]] = (
     Token("brevo", r"x(?:keysib|smtpsib)-[0-9a-f]{64}-[A-Za-z0-9]{16}", "x(?:keysib|smtpsib)-"),
     Token("buildkite", r"bk[a-z]{2}_[0-9a-z]{30,}", "bk[a-z]{2}_[0-9a-z]{16}", 3.0),
     Token("cerebras", r"csk-[a-z0-9]{40,}", "csk-"),
-    Token("circleci", r"CCIP(?:AT|RJ)_[A-Za-z0-9]{20,}_[0-9a-f]{40}", "CCIP(?:AT|RJ)_"),
+    Token("circleci", r"CCIP(?:AT|RJ)_[A-Za-z0-9]{20,}_[0-9a-z]{40}", "CCIP(?:AT|RJ)_"),
     Token("clickhouse", r"4b1d[A-Za-z0-9]{38}\b", "4b1d[A-Za-z0-9]{12}", 3.0),
     Token("clickup", r"pk_[0-9]{6,9}_[A-Z0-9]{32}\b", "pk_[0-9]{6}"),
     Token("clojars", r"(?i:CLOJARS)_[A-Za-z0-9]{60}", "(?i:CLOJARS)_"),
@@ -363,6 +363,8 @@ TOKENS: Final[tuple[Token, ...]] = (
         r"hooks\.zapier\.com/hooks/(?:standard|catch)/[a-z0-9]+/[a-z0-9]{5,}",
         r"hooks\.zapier\.com/",
     ),
+    Token("flexport", "shltm_[A-Za-z0-9_-]{30,}", "shltm_"),
+    Token("nightfall", r"NF-[A-Za-z0-9]{32,36}\b", "NF-[A-Za-z0-9]{12}", 3.3),
     Token("adafruit", r"aio_[A-Za-z0-9]{28}\b", "aio_[A-Za-z0-9]{4}", 3.0),
     Token(
         "adyen", r"AQE[a-z]hm[A-Za-z0-9+/]{40,}[A-Za-z0-9+/=<>.,%()\[\]{}&*^$-]{0,80}", "AQE[a-z]hm"
