@@ -324,7 +324,7 @@ VOUCHERS = {
 READER = tool(returns=Returns(fields=VOUCHERS))
 
 
-def spoken(content: Any, reading: Reading) -> set[tuple[str, str, bool]]:
+def spoken(content: Any, reading: Reading) -> set[tuple[str, str, str]]:
     found = vouched(call(), READER, {"structuredContent": content}, reading)
     return {(one.key, one.value, one.place) for one in found}
 

@@ -128,8 +128,8 @@ def _lines(
         why, otherwise = output.printable(said["why_code"]), said["otherwise"]
         yield f"  review     {said['answer']}: {why}; otherwise {otherwise}"
     if decision.get("reason") in REASONS:
-        why = REASONS[decision["reason"]]
-        yield f"  remedy     {why.remedy.value}; a retry helps: {why.retry}"
+        known = REASONS[decision["reason"]]
+        yield f"  remedy     {known.remedy.value}; a retry helps: {known.retry}"
     yield f"  outcome    {_outcome(decision, outcome)}"
 
 

@@ -66,7 +66,7 @@ def vouched(
     for row_path in dict.fromkeys(field.row for field in trusted):
         fields = [field for field in trusted if field.row == row_path]
         every = select(content, row_path)
-        whose = [_owned(tool, row_path, row, reading.user) for row in every]
+        whose: list[Owner] = [_owned(tool, row_path, row, reading.user) for row in every]
         own = [row for row, owned in zip(every, whose, strict=True) if owned == "own"]
         named = _naming(own, fields, reading)
         means = meant(
