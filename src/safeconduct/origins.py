@@ -64,6 +64,7 @@ CONTENT: Final = Argument(role="content")
 CONSTANT: Final = (Origin("policy-constant"),)
 
 _Seen = dict[str, tuple[Origin, ...]]
+_CANDIDATES: Final = frozenset[Place]({"single-source", "named-source"})
 _POINTING: Final = frozenset[Choice](
     {"named-object", "named-query", "named-field", "single-source"}
 )
@@ -107,7 +108,9 @@ class Sighted:
             self._blind.popitem(last=False)
 
     def leading(self, task: str, wheres: frozenset[str]) -> frozenset[str]:
-        """The addresses that stood in these places alone, but for pages that were opened."""
+        """The addresses that stood in these places, alone of their shape or not, but for pages that
+        were opened.
+        """
         opened = self._opened.get(task, {})
         return frozenset(
             [
@@ -115,7 +118,7 @@ class Sighted:
                 for value, places in self._tasks.get(task, {}).items()
                 if SHAPES["recipient"].fullmatch(value) or SHAPES["destination"].fullmatch(value)
                 if value not in opened
-                if any(one.place == "single-source" and one.where in wheres for one in places)
+                if any(one.place in _CANDIDATES and one.where in wheres for one in places)
             ]
         )
 

@@ -313,6 +313,8 @@ async def test_a_word_of_the_request_as_a_subject(tmp_path: Path, subjects: str,
     [
         (f"Dora: https://our.example/people/dora or ask. Comment: {EVE}", EVE, NO_ADDRESS),
         (f"Dora: www.our.example/dora or ask. Comment: {EVE}", EVE, NO_ADDRESS),
+        (f"Dora: www.our.example/dora. Comment: {EVE}", EVE, NO_ADDRESS),
+        (f"Dora: https://our.example/d or https://our.example/x Comment: {EVE}", EVE, NO_ADDRESS),
         (f"Dora: dora@our.example. Comment: {EVE}", EVE, NO_ADDRESS),
         ("Dora: dora@our.example.", "dora@our.example", DONE),
     ],
