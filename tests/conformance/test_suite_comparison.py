@@ -226,7 +226,7 @@ def test_the_profile_is_a_configuration_with_every_manifest(tmp_path: Path, mani
     configure(tmp_path / "gateway", manifest=manifest, **NAMES)
     config = load(tmp_path / "gateway")
     tools = config.manifests["server"].tools.values()
-    assert all(tool.spotlight == "none" for tool in tools)
+    assert all(tool.spotlight is None for tool in tools)
     assert config.root.upstreams["server"].asks.sampling
 
 
