@@ -2,7 +2,7 @@
 
  1 gather    token, agent, user, task state, manifest and pin, zone: cheap, local, authoritative
  2 screen    pure: delegation, tool, zone, budget
- 3 enrich    resolvers, inspectors, policy engine, provenance, approvals: bounded in time
+ 3 enrich    resolvers, inspectors, policy engine, reviewer, provenance, approvals: bounded in time
  4 decide    pure: any Deny beats all, else the Elevates merge into one, else Permit
  5 record    decision durable and what it consumes reserved, in one step
  6 answer    a Deny or Elevate ends here
