@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from safeconduct.core.model import KEY, Finding
+from safeconduct.inspectors.languages import RULES
 from safeconduct.inspectors.patterns import any_of, ascii_only
 from safeconduct.inspectors.texts import Path, Span, in_json
 
@@ -26,73 +27,19 @@ _MIN_SCORE: Final = 3
 _SHARE: Final = 7
 """One line of so many has to be of a language."""
 
-_RULES: Final = {
-    "python": (
-        r"def \w+\(|class \w+.*:$|from [\w.]+ import |import [\w.]+(?: as \w+)?$"
-        r"|@\w[\w.]*(?:\(.*\))?$"
-        r"|(?:if|elif|while|for|with|try|except|else|finally)\b[^;{]*:$|self\.\w+|raise \w+|yield "
-        r"|return\b[^;{]*$|async def |[\w.]+ = [\w.]+\(.*\)?$|print\(|assert [\w(]"
-    ),
-    "javascript": (
-        r"(?:export )?(?:default )?(?:async )?function\b.*\(|(?:export )?(?:const|let"
-        r"|var) [\w{\[].*="
-        r"|import .* from ['\"]|export (?:default|class|interface|type|\{)"
-        r"|module\.exports|.*=>\s*[({]"
-        r"|console\.\w+\(|.*\brequire\(['\"]|(?:this|document|window)\.\w+.*[;(]"
-        r"|await .*;$|return .*;$"
-        r"|(?:interface|type) \w+ (?:\{|=)"
-    ),
-    "java": (
-        r"(?:public|private|protected|internal) .*[{;(]|package [\w.]+;|import (?:static )?[\w.*]+;"
-        r"|using [\w.]+;|namespace [\w.]+|@Override|(?:final|static) \w+.*[{;]|throw new "
-        r"|return .*;$"
-        r"|(?:String|int|boolean|long|double|var|List<\w+>) \w+ = .*;$|System\.\w+|new \w+.*\(.*;$"
-    ),
-    "c": (
-        r"#\s?(?:include|define|ifdef|ifndef|endif|pragma)\b|.*\w->\w+.*[;{]$"
-        r"|template\s?<|using namespace "
-        r"|(?:static |const |unsigned |extern |inline )*(?:int|void|char|float|double"
-        r"|size_t|bool|struct"
-        r" \w+|u?int\d+_t)\s+\*?\w+\s*[(=;\[]|typedef |std::|(?:printf|malloc|free"
-        r"|memcpy)\(|return .*;$"
-    ),
-    "go": (
-        r"package \w+$|func (?:\(\w+ \*?\w+\) )?\w+\(|import \($|\w+(?:, \w+)* := "
-        r"|if err != nil|defer "
-        r"|type \w+ (?:struct|interface)|go func|fmt\.\w+\(|return [\w.,&() ]+$"
-    ),
-    "rust": (
-        r"(?:pub )?(?:fn|struct|enum|trait|mod|impl)\b.*[{;(]|use [\w:]+.*;"
-        r"|let (?:mut )?\w+.*=|#\[\w+"
-        r"|match .*\{$|.*=> .*,$|println!\(|.*::<?\w+.*;$"
-    ),
-    "php": r"<\?php|\$\w+(?:->\w+|\[.*\])* ?=.*;$|\$this->|echo .*;$|use [\w\\]+;",
-    "ruby": (
-        r"def \w+[^:;(]*$|end$|require ['\"]|class \w+ < |module \w+$|.* do \|.*\|$"
-        r"|attr_\w+ :|puts "
-    ),
-    "sql": (
-        r"(?i)select\b|from \w[\w.\"]*(?: (?:as )?\w+)?[;,]?$|where .*[=<>]|(?:left "
-        r"|inner |right )?join .* on "
-        r"|insert into |values\s*\(|update \w+ set |create (?:or replace )?(?:table|view"
-        r"|index|function)\b"
-        r"|(?:group|order) by |alter table |drop table |delete from |and \w[\w.]* ?[=<>]"
-        r"|\w+ (?:int|integer|bigint|varchar|text|timestamp|boolean|numeric)\b.*,?$"
-    ),
-    "shell": (
-        r"#!/.*sh$|(?:sudo|apt-get|cd|echo|export|mkdir|rm|cp|mv|curl|grep|sed|awk|chmod"
-        r"|source|git|docker"
-        r"|kubectl|pip|npm|make) [\w./$\"'{-]|if \[|fi$|done$|esac$|then$"
-        r"|for \w+ in .*(?:do)?$|set -\w"
-        r"|\w+=(?:\$|\"|')|\w+\(\) ?\{$|.*\| (?:grep|sed|awk|xargs|sort|head)\b"
-    ),
-}
-LANGUAGES: Final = tuple(_RULES)
+_BLOCK: Final = 40
+"""After so many lines it is seen whether it is plain what they are."""
+
+_PLAIN: Final = 3
+"""It is where one line of so many is of a language."""
+
+LANGUAGES: Final = tuple(RULES)
 """Families of languages that are told apart."""
 
-_OF: Final = any_of([rf"^[+-]?\s*(?:{rule})" for rule in _RULES.values()])
-_ANYWHERE: Final = any_of([rf"(?m)^[+-]?\s*(?:{rule})" for rule in _RULES.values()])
-"""The same in all lines at once, which most texts have none of."""
+_OF: Final = any_of([rf"(?m)^[+-]?\s*(?:{rule})" for rule in RULES.values()])
+"""Tells of a line that ends with a line break, of which languages it is."""
+_ANYWHERE: Final = _OF
+"""The same of all lines at once, which most texts have none of."""
 _FENCED: Final = re.compile(r"^(?:```|~~~)[^\n]*\n", re.MULTILINE)
 _BRACKETS: Final = b"{}()[];, \t\r"
 _REMARKS: Final = (b"# ", b"//", b"/*", b"*", b"-- ")
@@ -142,12 +89,16 @@ def language(text: str) -> str | None:
     if octets.count(b"\n") < MIN_LINES - 1 or marks * _MIN_MARKS < len(octets):
         return None
     lines = [line.rstrip()[:_MAX_WIDTH] for line in octets.split(b"\n")[:MAX_LINES] if _says(line)]
-    if len(lines) < MIN_LINES or not _ANYWHERE(b"\n".join(lines)):
+    if len(lines) < MIN_LINES or not _ANYWHERE(b"\n".join([*lines, b""])):
         return None
-    scores = Counter(at for line in lines for at in _OF(line))
-    if not scores:
-        return None
-    at = min(scores, key=lambda one: (-scores[one], one))
+    scores: Counter[int] = Counter()
+    at = 0
+    for begin in range(0, len(lines), _BLOCK):
+        block = lines[begin : begin + _BLOCK]
+        scores.update([at for line in block for at in _OF(line + b"\n")])
+        at = min(scores, key=lambda one: (-scores[one], one), default=0)
+        if len(block) == _BLOCK and scores[at] * _PLAIN >= begin + _BLOCK:
+            return LANGUAGES[at]
     if scores[at] < _MIN_SCORE or scores[at] * _SHARE < len(lines):
         return None
     return LANGUAGES[at]

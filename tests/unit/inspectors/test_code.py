@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safeconduct.core.model import KEY, Finding
-from safeconduct.inspectors.code import CodeInspector, language
+from safeconduct.inspectors.code import LANGUAGES, CodeInspector, language
 
 PROGRAMS = {
     "code.python": (
@@ -40,8 +40,63 @@ PROGRAMS = {
         '#!/bin/sh\nset -eu\nDIR="$HOME/x"\nmkdir -p "$DIR"\nfor f in *.txt; do\n'
         '  cp "$f" "$DIR"\ndone\n'
     ),
+    "code.rust": (
+        "use std::fs;\n#[derive(Debug)]\npub struct Case {\n    id: u32,\n}\nimpl Case {\n"
+        "    pub fn read() -> Self {\n        let text = fs::read();\n    }\n}\n"
+    ),
+    "code.php": (
+        "<?php\nnamespace App;\nuse App\\Cases;\n\nclass Reader\n{\n"
+        "    public function read($id)\n    {\n        $case = $this->cases->get($id);\n"
+        "        return $case;\n    }\n}\n"
+    ),
+    "code.ruby": (
+        "require 'json'\n\nmodule Cases\n  def self.read(path)\n    items.each do |item|\n"
+        "      puts item\n    end\n  end\nend\n"
+    ),
+    "code.perl": (
+        "package Cases;\nuse strict;\nuse warnings;\n\nsub read {\n    my ($path) = @_;\n"
+        "    return unless $path =~ /x/;\n}\n1;\n"
+    ),
+    "code.lua": (
+        "local cases = {}\nfunction cases.read(path)\n  if path == nil then\n    return nil\n"
+        "  end\n  local text = open(path)\n  return text\nend\n"
+    ),
+    "code.tcl": (
+        "package require http\nproc fetch {url} {\n    set token [http::geturl $url]\n"
+        "    foreach line $token {\n        puts $line\n    }\n    return $token\n}\n"
+    ),
+    "code.html": (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<link rel="stylesheet" href="a.css">\n</head>\n<body>\n<div class="x">\n'
+        "Text\n</div>\n</body>\n</html>\n"
+    ),
+    "code.css": (
+        ".case {\n  color: #333;\n  margin-top: 1em;\n}\n@media print {\n  .case {\n"
+        "    display: none;\n  }\n}\n"
+    ),
 }
 INSPECTOR = CodeInspector()
+
+
+def test_there_is_a_program_in_every_language() -> None:
+    assert PROGRAMS.keys() == {f"code.{name}" for name in LANGUAGES}
+
+
+def test_a_line_is_known_by_its_end_too() -> None:
+    text = "try:\nf[1](x)\nelse:\ng[2](y)\nfinally:\nimport os\n"
+    assert [one.kind for one in INSPECTOR.inspect(text)] == ["code.python"]
+
+
+@pytest.mark.parametrize("many", [1, 9, 200])
+def test_a_longer_program_is_of_the_same_language(many: int) -> None:
+    program = PROGRAMS["code.c"]
+    assert language("A few words before.\n" + program * many) == "c"
+
+
+def test_a_program_behind_many_other_lines_is_still_seen() -> None:
+    words = "And then it went on.\n" * 30
+    assert language(words + PROGRAMS["code.python"] * 5) == "python"
+    assert language(words * 6 + PROGRAMS["code.python"]) is None
 
 
 @pytest.mark.parametrize(("kind", "text"), PROGRAMS.items())
@@ -66,6 +121,24 @@ def test_between_fences_only_what_stands_there_is_code(kind: str, text: str) -> 
         "id,name\n1,a\n2,b\n3,c\n4,d\n5,e",
         "12:00 INFO started\n12:01 INFO request id=1 path=/a\n12:02 slow\n12:03 INFO x\n12:04 y",
         "<p>\n<b>Hello</b>\n</p>\n<p>\nWorld\n</p>\n<hr>",
+        (
+            "<div>\n<p>Dear Anna,</p>\n<p>the list is below.</p>\n<table>\n<tr>\n<td>1</td>\n</tr>"
+            '\n</table>\n<p style="color:red">Bye</p>\n</div>'
+        ),
+        (
+            "From: a@b.io\nTo: c@d.io\nSubject: end\n\nHello,\nreturn it by Friday;\nfrom there\n"
+            "let us see (soon).\nFor now: wait.\nEnd"
+        ),
+        "-rw-r--r-- 1 root root 12 Nov 3 10:00 a.py\n" * 9,
+        (
+            "NAME   READY   STATUS    AGE\nweb-1  1/1     Running   3d\nweb-2  0/1     Pending   1d\n"
+            "db-0   1/1     Running   9d\njob-x  0/1     Completed 2h\n"
+        ),
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1@b.io\nSUMMARY:Review\nEND:VEVENT\nEND:VCALENDAR",
+        "[server]\nport = 80\nname = x\n[users]\nadmin = a\n[limits]\nmemory = 1\n",
+        "2025-01-01 ERROR [main] a.b.C: no such file (os error 2); return code 1\n" * 8,
+        "1. Do this;\n2. then that;\n3. while it runs, wait;\n4. else stop;\n5. done;\n6. end.",
+        "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n| 5 | 6 |\n| 7 | 8 |",
     ],
 )
 def test_other_texts_are_not(text: str) -> None:
