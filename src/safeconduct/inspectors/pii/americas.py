@@ -8,7 +8,8 @@ from safeconduct.inspectors.pii.checks import is_yymmdd, luhn, weighed
 from safeconduct.inspectors.pii.shape import Number, Shape, exact, in_words, national
 
 SSN_WORDS: Final = (
-    "ssn", "ssns", "social security", "social", "socsec", "itin", "taxpayer",
+    "ssn", "ssns", "social security", "social", "socsec", "soc sec", "ss number", "ss no", "itin",
+    "taxpayer",
 )  # fmt: skip
 
 
@@ -123,7 +124,7 @@ SHAPES: Final = (
     Shape(
         "pii.national-id",
         "CA SIN, as such",
-        in_words(r"\d{9}|\d{3}[ -]\d{3}[ -]\d{3}"),
+        in_words(r"\d{9}|\d{3}[ .-]\d{3}[ .-]\d{3}"),
         exact(_ca_sin),
         ("sin", "nas"),
     ),
@@ -131,7 +132,12 @@ SHAPES: Final = (
     national("BR CPF", r"\d{3}\.\d{3}\.\d{3}-\d{2}", _br_cpf),
     national("CL RUT", r"\d{1,2}\.\d{3}\.\d{3}-[0-9K]", _cl_rut),
     national("MX CURP", r"[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX][A-Z]{5}[0-9A-Z]\d", _mx_curp),
-    national("MX RFC", r"[A-Z&]{3,4}(?:\d{6}| \d{6} )[0-9A-Z]{2}[0-9A]", _mx_rfc),
+    national(
+        "MX RFC",
+        r"[A-Z&]{3,4}(?:\d{6}| \d{6} )[0-9A-Z]{2}[0-9A]"
+        r"|[A-Z][AEIOUX][A-Z]{2}-\d{6}-[0-9A-Z]{2}[0-9A]",
+        _mx_rfc,
+    ),
 )
 
 NUMBERS: Final = (

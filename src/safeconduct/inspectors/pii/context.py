@@ -25,7 +25,11 @@ KEYS: Final = 3
 """How many keys on the way to a string are near."""
 
 _REDACTED: Final = re.compile(r"\[redacted: [\w.-]*\]")
-_WORD: Final = re.compile(r"[^\W_]{2,}")
+_LETTERS: Final = r"(?:[.\"'\u05f3\u05f4][^\W\d_]){1,4}(?![^\W_])|\. [^\W\d_]\.|\.?[°º]"
+"""How an abbreviation of single letters goes on, as D.N.I., r. č. or n°."""
+_WORD: Final = re.compile(rf"[^\W_](?:[^\W_]+|{_LETTERS})")
+_ABBREVIATION: Final = re.compile(rf"(?<![^\W_])[^\W\d_](?:{_LETTERS})")
+_BETWEEN: Final = str.maketrans("_-./", "    ")
 _DIGIT: Final = re.compile(r"\d").search
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _COLUMNS: Final = re.compile(r"[,;|\t]")
@@ -47,22 +51,42 @@ _LABELS: Final = frozenset(
 )
 _BEARING: Final = re.compile(r"[\d@]").search
 _MAX_LABEL: Final = 64
+_POINTED: Final = 4
+"""So many letters may each have a point behind them."""
 
 
 def spoken(text: str) -> str:
     """Words as they are compared: small, one space between, however a key writes them."""
-    return " ".join(_HUMP.sub(" ", text).replace("_", " ").replace("-", " ").lower().split())
+    text = _ABBREVIATION.sub(lambda one: _whole(one[0]), text)
+    return " ".join(_HUMP.sub(" ", text).translate(_BETWEEN).lower().split())
+
+
+def _whole(word: str) -> str:
+    """An abbreviation without its points; two letters stay apart, as many words have only two."""
+    letters = [one for one in word if one.isalpha()]
+    if word[-1] in "°º":
+        return f"{letters[0]}o"
+    return (" " if len(letters) == 2 else "").join(letters)
 
 
 def said(words: Iterable[str]) -> re.Pattern[str]:
-    """Finds any of the words in what is spoken; those of scripts without spaces, anywhere."""
-    spaced = "|".join(one for one in words if not _unspaced(one))
+    """Finds any of the words in what is spoken; anywhere, those of scripts that put no spaces
+    between words, or that write small words together with the next.
+    """
+    begins: dict[str, list[str]] = {}
+    for one in words:
+        if not _unspaced(one):
+            begins.setdefault(one[0] if one[0].isalpha() else "", []).append(one)
+    spaced = "|".join(
+        f"{first}(?:{'|'.join(one[len(first) :] for one in group)})"
+        for first, group in begins.items()
+    )
     parts = [rf"(?<![^\W\d_])(?:{spaced})(?![^\W\d_])", *filter(_unspaced, words)]
     return re.compile("|".join(parts))
 
 
 def _unspaced(word: str) -> bool:
-    return "\u0e00" <= word[0] <= "\u0e7f" or "\u3040" <= word[0] <= "\ud7a3"
+    return "\u0590" <= word[0] <= "\u0e7f" or "\u3040" <= word[0] <= "\ud7a3"
 
 
 def sign(words: Iterable[str]) -> str:
@@ -72,18 +96,29 @@ def sign(words: Iterable[str]) -> str:
 
 def _sign(word: str) -> str:
     stem = word.replace(r"\w*", "")
-    flexible = stem.replace(" ", "[ _-]?")
+    flexible = _flexible(stem)
     if not word.isascii():
-        either = f"{flexible}|{flexible.capitalize()}|{flexible.upper()}"
-        return octets(f"(?:{either})")
+        either = (flexible, *(_flexible(form) for form in (stem.title(), stem.upper())))
+        return octets(f"(?i:{'|'.join(dict.fromkeys(either))})")
+    if stem[1:2] == " " and len(stem) == 3:
+        return rf"\b(?i:{flexible})\b"
     if word != stem or len(stem) > 5 or " " in word:
         return f"(?i:{flexible})"
     inside = f"[a-z](?:{stem.capitalize()}|{stem.upper()})"
-    return f"(?:(?:^|[^A-Za-z])(?i:{stem})|{inside})(?:[^a-z]|$)"
+    return f"(?:(?:^|[^A-Za-z])(?i:{flexible})|{inside})(?:[^a-z]|$)"
+
+
+def _flexible(stem: str) -> str:
+    if stem.isalpha() and len(stem) <= _POINTED:
+        return r"[. \n]{0,2}".join(stem)
+    if stem.startswith("no "):
+        stem = rf"n[o.\x80-\xff]{{0,3}} {stem[3:]}"
+    return stem.replace(" ", r"[ ._\n-]{0,2}")
 
 
 def _is_word(run: str) -> bool:
-    return (run.isalpha() or not _DIGIT(run)) and run.lower() not in MONTHS
+    """In scripts without spaces, a number may follow a word at once."""
+    return (run.isalpha() or not (_DIGIT(run) and run.isascii())) and run.lower() not in MONTHS
 
 
 class Words:
@@ -93,7 +128,9 @@ class Words:
         text = _REDACTED.sub(lambda one: " " * len(one[0]), text)
         words = [one for one in _WORD.finditer(text) if _is_word(one[0])]
         self._starts = [one.start() for one in words]
-        self._words = _HUMP.sub(" ", "\n".join([one[0] for one in words])).lower().split("\n")
+        whole = [one[0] if one[0].isalnum() else _whole(one[0]) for one in words]
+        said = "\n".join(whole).replace("º", "o")
+        self._words = _HUMP.sub(" ", said).lower().split("\n")
         line, more, _ = text.partition("\n")
         columns = more and _COLUMNS.search(line)
         heading = [one for one in _WORD.findall(line) if not _DIGIT(one)] if columns else []

@@ -18,15 +18,20 @@ from safeconduct.inspectors.pii.shape import Number, national
 
 
 def _at_svnr(text: str) -> bool:
+    """The day of birth need not be one: where its numbers are used up, the next have another."""
     total = weighed(text, (3, 7, 9, 0, 5, 8, 4, 2, 1, 6))
-    month = int(text[6:8])
-    return total % 11 == int(text[3]) and text[0] != "0" and (month == 13 or is_ddmmyy(text[4:]))
+    return total % 11 == int(text[3]) and text[0] != "0"
 
 
 def _be_nrn(text: str) -> bool:
     born = is_date(2000, int(text[2:4]) % 20 or 1, int(text[4:6]) or 1)
+    return born and _be_insz(text)
+
+
+def _be_insz(text: str) -> bool:
+    """Of foreigners too. A month or a day that has no number left is counted on."""
     whole, check = int(text[:9]), int(text[9:])
-    return born and check in {97 - whole % 97, 97 - (2_000_000_000 + whole) % 97}
+    return check in {97 - whole % 97, 97 - (2_000_000_000 + whole) % 97}
 
 
 def _bg_egn(text: str) -> bool:
@@ -101,11 +106,19 @@ def _fi_hetu(text: str) -> bool:
 
 
 def _fr_nir(text: str) -> bool:
-    whole = int(text[:13].replace("2A", "19").replace("2B", "18"))
     month = int(text[3:5])
-    return (1 <= month <= 12 or 20 <= month <= 42 or month >= 50) and (
-        97 - whole % 97 == int(text[13:])
-    )
+    return (1 <= month <= 12 or 20 <= month <= 42 or month >= 50) and _fr_key(text)
+
+
+def _fr_key(text: str) -> bool:
+    """Whatever the month is, which a number need not have as it is given."""
+    whole = int(text[:13].replace("2A", "19").replace("2B", "18"))
+    return 97 - whole % 97 == int(text[-2:])
+
+
+def _fr_nir_bare(text: str) -> bool:
+    """The sex, then the year and month of birth, then where."""
+    return 1 <= int(text[3:5]) <= 12 and text[5:7] not in {"00", "96"}
 
 
 def _gb_nhs(text: str) -> bool:
@@ -156,12 +169,19 @@ def _nl_bsn(text: str) -> bool:
     return weighed(text, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0 and len(set(text)) > 1
 
 
+def _without(more: int, text: str) -> str:
+    """A day and a month without what is added to tell of a number that it is temporary."""
+    return "".join(f"{int(text[at : at + 2]) % more:02}" for at in (0, 2)) + text[4:6]
+
+
 def _no_fnr(text: str) -> bool:
     first = weighed(text, (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)) % 11
     second = weighed(text, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11
-    # D numbers have 40 more in the day.
-    day = f"{(int(text[:2]) - 40) % 100 if text[0] > '3' else int(text[:2]):02}"
-    return first == second == 0 and is_ddmmyy(day + text[2:6])
+    return first == second == 0 and (text[0] > "7" or is_ddmmyy(_without(40, text)))
+
+
+def _no_fnr_or_dnr(text: str) -> bool:
+    return text[0] < "8" and text[2] < "2" and _no_fnr(text)
 
 
 def _pl_pesel(text: str) -> bool:
@@ -267,6 +287,10 @@ def _md_idno(text: str) -> bool:
     return weighed(text, (7, 3, 1) * 4) % 10 == int(text[12])
 
 
+def _mk_edb(text: str) -> bool:
+    return -weighed(text, (7, 6, 5, 4, 3, 2) * 2) % 11 % 10 == int(text[12])
+
+
 def pl_nip(text: str) -> bool:
     """Also of businesses."""
     return weighed(text, (6, 5, 7, 2, 3, 4, 5, 6, 7, -1)) % 11 == 0
@@ -292,17 +316,22 @@ def _ru_inn(text: str) -> bool:
 SHAPES: Final = (
     national(
         "BE rijksregisternummer",
-        r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{6}[ -]\d{3}[ .-]\d{2}",
+        r"\d{2}(?:\.\d{2}\.|/\d{2}/|-\d{2}-)\d{2}[ .-]\d{3}[ .-]\d{2}|\d{6}[ -]\d{3}[ .-]\d{2}",
         _be_nrn,
     ),
-    national("CH AHV-Nummer", r"756\.?\d{4}\.?\d{4}\.?\d{2}|756 \d{4} \d{4} \d{2}", _ch_ahv),
+    national("CH AHV-Nummer", r"756(?:\.?\d{4}){2}\.?\d{2}|756(?:[ -]\d{4}){2}[ -]\d{2}", _ch_ahv),
     national("CZ, SK rodné číslo", r"\d{6}/\d{4}", _cz_rc),
     national("DE Steuer-ID", r"[1-9]\d(?: \d{3}){3}", _de_steuer_id),
     national("DE Rentenversicherungsnummer", r"\d{2} ?\d{6} ?[A-Z] ?\d{3}", _de_rvnr),
-    national("ES DNI", r"\d{8}[ -]?[A-HJ-NP-TV-Z]|\d{2}\.\d{3}\.\d{3}-?[A-HJ-NP-TV-Z]", _es_dni),
-    national("ES NIE", r"[XYZ][ -]?\d{7}[ -]?[A-HJ-NP-TV-Z]", _es_nie),
+    national("ES DNI", r"\d{8}[ -]?[A-HJ-NP-TV-Z]|\d{2}\.\d{3}\.\d{3}[ -]?[A-HJ-NP-TV-Z]", _es_dni),
+    national("ES NIE", r"[XYZ][ -]?(?:\d{7}|\d\.\d{3}\.\d{3})[ -]?[A-HJ-NP-TV-Z]", _es_nie),
     national("FI henkilötunnus", r"\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y]", _fi_hetu),
-    national("FR NIR", r"[1-4] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", _fr_nir),
+    national(
+        "FR NIR",
+        r"[1-4](?:[ ./-]?\d{2}){2}[ ./-]?(?:\d{2}|2[AB])(?:[ ./-]?\d{3}){2}"
+        r"(?:[ .-]?| ?/ ?| ?\(| ?cl[^ ]{1,2}:? ?)\d{2}",
+        _fr_nir,
+    ),
     national(
         "GB National Insurance number",
         r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:\d{6}|(?: ?\d{2}){3}) ?[A-D]",
@@ -310,10 +339,11 @@ SHAPES: Final = (
     ),
     national(
         "IT codice fiscale",
-        r"[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]",
+        r"[A-Z]{3} ?[A-Z]{3} ?[0-9LMNP-V]{2} ?[ABCDEHLMPRST][0-9LMNP-V]{2} ?"
+        r"[A-Z][0-9LMNP-V]{3}[A-Z]",
         _it_cf,
     ),
-    national("NO fødselsnummer", r"\d{6} ?\d{5}", _no_fnr),
+    national("NO fødselsnummer", r"\d{6} ?\d{5}", _no_fnr_or_dnr),
     national("RU СНИЛС", r"\d{3}-\d{3}-\d{3} \d{2}", _ru_snils),
 )
 
@@ -321,7 +351,7 @@ NUMBERS: Final = (
     Number("AD NRT", r"[A-GLOPU]\d{6}[A-Z]", _is_structured),
     Number("AL NIPT", r"[A-T]\d{8}[A-Z]", _is_structured),
     Number("AT Sozialversicherungsnummer", r"\d{10}", _at_svnr),
-    Number("BE rijksregisternummer, bare", r"\d{11}", _be_nrn),
+    Number("BE rijksregisternummer, bare", r"\d{11}", _be_insz),
     Number("BG ЕГН", r"\d{10}", _bg_egn),
     Number("BG ЛНЧ", r"\d{10}", _bg_pnf),
     Number("BY УНП", r"[1-7]\d{8}|[ABCEHKM][ABCEHKMOPT]\d{7}", _by_unp),
@@ -330,8 +360,13 @@ NUMBERS: Final = (
     Number("DE Steuer-ID, bare", r"[1-9]\d{10}", _de_steuer_id),
     Number("DK CPR-nummer", r"\d{10}", _dk_cpr),
     Number("EE isikukood, LT asmens kodas", r"[1-8]\d{10}", _ee_ik),
+    Number("ES DNI, in groups", r"\d{8}[A-Z]", _es_dni),
+    Number("ES NIE, in groups", r"[XYZ]\d{7}[A-Z]", _es_nie),
     Number("ES NIF", r"[KLM]\d{7}[A-Z]", _es_klm),
+    Number("FR NIR, of any month", r"[1-8]\d{4}(?:\d{2}|2[AB])\d{8}", _fr_key),
+    Number("FR NIR, without its key", r"[12]\d{4}(?:\d{2}|2[AB])\d{6}", _fr_nir_bare),
     Number("FR numéro fiscal", r"[0-3]\d{12}", _fr_nif),
+    Number("GB National Insurance number, in groups", r"[A-Z]{2}\d{6}[A-D]", _gb_nino),
     Number("GB NHS number", r"\d{10}", _gb_nhs),
     Number("GB UTR", r"\d{10}", _gb_utr),
     Number("GR AMKA", r"\d{11}", _gr_amka),
@@ -344,12 +379,15 @@ NUMBERS: Final = (
     Number("IS kennitala", r"[0-7]\d{8}[089]", _is_kennitala),
     Number("LV personas kods", r"\d{11}", _lv_pk),
     Number("MD IDNP", r"[0-2]\d{12}", _md_idno),
+    Number("MK ЕДБ", r"4\d{12}", _mk_edb),
     Number("NL burgerservicenummer", r"\d{9}", _nl_bsn),
+    Number("NO fødselsnummer, of any day", r"\d{11}", _no_fnr),
     Number("PL NIP", r"\d{10}", pl_nip),
     Number("PL PESEL", r"\d{11}", _pl_pesel),
     Number("PT cartão de cidadão", r"\d{9}[0-9A-Z]{2}\d", _pt_cc),
     Number("PT NIF", r"\d{9}", pt_nif),
     Number("RO CNP", r"[1-9]\d{12}", _ro_cnp),
+    Number("RS ПИБ", r"[1-9]\d{8}", mod11_10),
     Number("RU ИНН", r"\d{10}|\d{12}", _ru_inn),
     Number("RU СНИЛС, bare", r"\d{11}", _ru_snils),
     Number("SE personnummer", r"(?:19|20)?\d{10}", _se_pnr),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from safeconduct.inspectors.pii.checks import luhn, mod97_10
-from safeconduct.inspectors.pii.shape import Place, Shape, compact, exact, in_words
+from safeconduct.inspectors.pii.shape import Check, Place, Shape, compact, exact, in_words
 
 _COMMON: Final = (
     ("4", (16,)),  # Visa
@@ -18,6 +18,7 @@ _COMMON: Final = (
     ("62", (16,)),  # UnionPay
     (r"35(?:2[89]|[3-8])", (16,)),  # JCB
     ("5018|5020|5038|5893|6304|6759|676[1-3]", tuple(range(12, 20))),  # Maestro
+    ("220[0-4]|9792|50(?:4175|6[67]|[89])", (16,)),  # Mir, Troy, Elo, RuPay
 )
 """How numbers begin (ISO/IEC 7812-1), and how long they are: what is seen most."""
 _ALL: Final = (
@@ -43,18 +44,30 @@ def _issued(ranges: Iterable[tuple[str, tuple[int, ...]]]) -> Callable[[str], bo
 
 
 _card: Final = _issued(_ALL)
+_common_card: Final = _issued(_COMMON)
 
 
-_LAST: Final = re.compile(r"[ .-]\d{1,3}$")
+def _card_in_fours(number: str) -> bool:
+    """Fewer than four whole groups are written of much else."""
+    return (_card if len(number) > 15 else _common_card)(number)
 
 
-def _grouped_card(text: str, start: int, end: int) -> Place | None:
-    """Four groups of four digits or as American Express has them; a date or a code may follow."""
-    number = text[start:end]
-    for one in (number, _LAST.sub("", number)):
-        if _card(compact(one)):
-            return start, start + len(one)
-    return None
+_LAST: Final = re.compile(r"[ .-]{1,2}\d+$")
+
+
+def _in_groups(card: Callable[[str], bool]) -> Check:
+    """As many groups as are a card; a date or a code may follow."""
+
+    def check(text: str, start: int, end: int) -> Place | None:
+        number = text[start:end]
+        while not card(compact(number)):
+            shorter = _LAST.sub("", number)
+            if shorter == number:
+                return None
+            number = shorter
+        return start, start + len(number)
+
+    return check
 
 
 # Lengths of IBANs, by country: the SWIFT IBAN Registry, release 99.
@@ -107,32 +120,43 @@ def _iban(text: str, start: int, _: int) -> Place | None:
 
 
 CARD_WORDS: Final = (
-    "card", "cards", "credit", "debit", "visa", "mastercard", "amex", "maestro", "discover", "pan",
-    "cc", "ccn", r"\w*karte\w*", "carte", "carta", "tarjeta", "cartão", "cartao", "kaart", "kort",
-    "karta", "ccnum", "cvv", "cvc", "expires", "expiry", "payment method", "pay with", "paid with",
-    "paying with", "charged", "cardholder", "卡号", "银行卡", "カード", "카드", "карта", "карты",
+    "card", "cards", "cardno", "cardnumber", "cardholder", "credit", "creditcard", "debit",
+    "debitcard", "visa", "mastercard", "amex", "maestro", "discover", "diners", "jcb", "unionpay",
+    "union pay", "rupay", "pan", "cc", "ccn", r"\w*karte\w*", "carte", "cartes", "carta", "tarjeta",
+    "tarjetas", "cartão", "cartao", r"\w*kaart\w*", "betaalpas", "pinpas", r"\w*kort",
+    r"\w*kort(?:nr|num)\w*", r"\w*kortti\w*", "kart", "karta", "kartą", "kartou", "kartu", "karty",
+    r"kárty\w*", "ccnum", "cvv", "cvc", "exp", "expires", "expiry", "payment method", "pay with",
+    "paid with", "paying with", "charge", "charged", "κάρτα", "κάρτας", "卡号", "银行卡", "信用卡",
+    "カード", "카드", "карта", "карты", "картка", "картки", "כרטיס", "بطاقة",
 )  # fmt: skip
-_FOUR: Final = r"(?:[ .-]{1,2}\d{4})"
+_GAP: Final = "[ .-]{1,2}"
 
 SHAPES: Final = (
-    Shape("pii.card", "card", in_words(r"[2-6]\d{11,18}"), exact(_issued(_COMMON))),
+    Shape("pii.card", "card", in_words(r"[2-69]\d{11,18}"), exact(_common_card)),
     Shape(
         "pii.card",
         "card in groups",
         in_words(
-            rf"[2-9]\d{{3}}{_FOUR}{{3}}(?:[ .-]\d{{1,3}})?"
+            rf"[2-9]\d{{3}}(?:{_GAP}\d{{4}}){{2,4}}(?:[ .-]\d{{1,3}})?"
             r"|3\d{3}[ .-]\d{6}[ .-]\d{4,5}"
         ),
-        _grouped_card,
+        _in_groups(_card_in_fours),
     ),
     Shape(
         "pii.card",
         "card of another length",
-        in_words(
-            rf"[2-9]\d{{11,18}}|[2-9]\d{{3}}{_FOUR}{{2,4}}(?:[ .-]\d{{1,3}})?"
-            r"|[56]\d{5}[ -]\d{6,13}|[56]\d{3}[ -]\d{6}[ -]\d{3,5}"
-        ),
+        in_words(r"[2-9]\d{11,18}"),
         exact(_card),
+        CARD_WORDS,
+    ),
+    Shape(
+        "pii.card",
+        "card in other groups",
+        in_words(
+            rf"[2-9]\d{{3}}(?:(?:{_GAP}\d{{4}}){{2,4}}(?:{_GAP}\d{{1,3}})?|(?:{_GAP}\d{{3}}){{3}}"
+            rf"|{_GAP}\d{{6}}{_GAP}\d{{2,5}})|[2-9]\d{{5}}{_GAP}\d{{6,13}}(?:{_GAP}\d{{1,7}})?"
+        ),
+        _in_groups(_card),
         CARD_WORDS,
     ),
     Shape("pii.iban", "IBAN", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11}", _iban),

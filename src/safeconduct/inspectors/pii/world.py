@@ -18,9 +18,8 @@ from safeconduct.inspectors.pii.shape import Number, Shape, exact, national
 
 
 def _au_tfn(text: str) -> bool:
-    if len(text) == 8:
-        return weighed(text, (10, 7, 8, 4, 6, 3, 5, 1)) % 11 == 0
-    return weighed(text, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
+    old = len(text) == 8 and weighed(text, (10, 7, 8, 4, 6, 3, 5, 1)) % 11 == 0
+    return old or weighed(text, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
 
 
 def _au_medicare(text: str) -> bool:
@@ -112,8 +111,19 @@ def _id_npwp(text: str) -> bool:
     return luhn(text[-15:-6])
 
 
+def _in_pan(text: str) -> bool:
+    """The fourth letter tells who has it."""
+    return text[3] in "ABCFGHLJPT" and text[5:9] != "0000"
+
+
 def _in_epic(text: str) -> bool:
     return luhn(text[3:])
+
+
+def _az_voen(text: str) -> bool:
+    """Of persons the last digit is a 2."""
+    check = weighed(text, (4, 1, 8, 6, 2, 7, 5, 3)) % 11
+    return text[9] in "12" and check == int(text[8])
 
 
 def _ke_pin(text: str) -> bool:
@@ -152,10 +162,12 @@ def _vn_mst(text: str) -> bool:
 
 SHAPES: Final = (
     national(
-        "CN resident identity number", r"[1-8]\d{5}(?:18|19|20)\d\d[01]\d[0-3]\d{4}[0-9Xx]", _cn_rid
+        "CN resident identity number",
+        r"[1-8]\d{5}[ -]?(?:18|19|20)\d\d[ -]?[01]\d[0-3]\d[ -]?\d{3}[0-9Xx]",
+        _cn_rid,
     ),
     Shape("pii.national-id", "HK identity card", r"\b[A-Z]{1,2}\d{6}\([0-9A]\)", exact(_hk_hkid)),
-    national("IN PAN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", lambda text: text[5:9] != "0000"),
+    national("IN PAN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", _in_pan),
     national("KR resident registration number", r"\d{6}-[1-8]\d{6}", _kr_rrn),
     national("MY NRIC", r"\d{6}-\d{2}-\d{4}", _my_nric),
     national("SG NRIC", r"[STFGM]\d{7}[A-Z]", _sg_nric),
@@ -167,12 +179,14 @@ SHAPES: Final = (
 NUMBERS: Final = (
     Number("AU tax file number", r"\d{8,9}", _au_tfn),
     Number("AU Medicare number", r"[2-6]\d{9,10}", _au_medicare),
+    Number("AZ VÖEN", r"\d{10}", _az_voen),
     Number("EG national number", r"[23]\d{13}", _eg_nid),
     Number("GH TIN", r"[PCGQV]00\d{7}[0-9X]", _gh_tin),
     Number("HK identity card, bare", r"[A-Z]{1,2}\d{6}[0-9A]", _hk_hkid),
     Number("ID NIK", r"\d{16}", _id_nik),
     Number("ID NPWP", r"\d{15}|0\d{15}", _id_npwp),
     Number("IL identity number", r"\d{9}", _il_id),
+    Number("IN PAN, in groups", r"[A-Z]{5}\d{4}[A-Z]", _in_pan),
     Number("IN Aadhaar", r"[2-9]\d{11}|[2-9]\d{15}", verhoeff),
     Number("IN EPIC", r"[A-Z]{3}\d{7}", _in_epic),
     Number("JP My Number", r"\d{12}", _jp_my_number),
@@ -183,6 +197,7 @@ NUMBERS: Final = (
     Number("MZ NUIT", r"\d{9}", _mz_nuit),
     Number("NZ IRD number", r"\d{8,9}", _nz_ird),
     Number("PK CNIC", r"[1-7]\d{11}[1-9]", _pk_cnic),
+    Number("SG NRIC, in groups", r"[STFGM]\d{7}[A-Z]", _sg_nric),
     Number("TH identity number, bare", r"[1-8]\d{12}", _th_id),
     Number("TR kimlik number", r"[1-9]\d{10}", _tr_kimlik),
     Number("TR vergi number", r"\d{10}", _tr_vkn),

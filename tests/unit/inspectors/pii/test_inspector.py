@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from safeconduct.core.model import KEY, Finding
 from safeconduct.core.redact import redact
+from safeconduct.inspectors.pii.checks import luhn
 from safeconduct.inspectors.pii.inspector import KINDS, OFF, PiiInspector, every_shape
 from safeconduct.inspectors.pii.persons import NUMBERS
 from safeconduct.inspectors.pii.shape import compact
@@ -168,6 +169,99 @@ def test_a_number_of_a_person_is_found_by_any_name(sort: str, called: str) -> No
     ]:
         [finding] = INSPECTOR.inspect(value)
         assert (finding.kind, finding.where) == ("pii.national-id", where)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        # As authorities group them, and as forms and people do.
+        ("Mon numéro de sécurité sociale est le {}.", "1 60 08 2B 095 901 79"),
+        ("Mon numéro de sécurité sociale est le {}.", "1.60.08.2B.095.901.79"),
+        ("N° SS : {}", "160082B095901 / 79"),
+        ("NIR {}", "1 60 08 2B 095 901 clé 79"),
+        ("NIR {})", "1 60 08 2B 095 901 (79"),
+        ("INSEE {}", "160082B095901"),
+        ("numéro de sécu {}", "172978669579206"),
+        ("numéro SPI {}", "04 08 873 264 191"),
+        ("rijksregisternr. {}", "63.05.15-537.80"),
+        ("INSZ {}", "63/05/15-537.80"),
+        ("national register number {}", "860032-344.17"),
+        ("bisnummer {}", "74480905117"),
+        ("SV-Nr. {}", "3973 453157"),
+        ("VSNR {}", "8955/230980"),
+        ("Moje r. č. je {}.", "571007 / 9716"),
+        ("RČ {}", "5710079716"),
+        ("Mitt fødselsnr. er {}.", "46.09.63 50236"),
+        ("fnr {}", "224155-51340"),
+        ("AHVN13: {}", "756-6228-3961-32"),
+        ("D.N.I. {}", "40.141.306 G"),
+        ("DNI {}", "40-141-306-G"),
+        ("N.I.E. {}", "X-0.331.226-A"),
+        ("Мій ідентифікаційний код {}.", "2572226484"),
+        ("ІНН {}", "25722 26484"),
+        ("Е.Г.Н. {}", "640522-5392"),
+        ("p.k. {}", "250987-15865"),
+        ("ת.ז. {}", "3-0145888-1"),
+        ('ת"ז {}', "301458881"),
+        ("身份证号 {}", "110105 19730722 5314"),
+        ("私の個人番号は{}です。", "8820 9453 6696"),
+        ("UTR {}", "8930187435"),
+        ("NINO {}", "AB-12-34-56-C"),
+        ("RFC {}", "GODE-941015-GR8"),
+        ("C.F. {}", "RSS MRR 85T10 V562E"),
+        ("My TFN is {}", "277-253-595"),
+        ("n° fiscal {}", "0408873264191"),
+        ("n.º de contribuinte {}", "115 733 132"),
+        ("BSN {}", "92.42.41.548"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009"])
+def test_a_number_is_found_however_it_is_grouped(text: str, number: str, space: str) -> None:
+    number = number.replace(" ", space)
+    assert found(text.format(number)) == [("pii.national-id", number)]
+    assert found(f"Jo Roe, {text.format(number)}") == [("pii.national-id", number)]
+
+
+def test_an_address_beside_a_word_is_no_number() -> None:
+    assert found("BSN 010538239") == [("pii.national-id", "010538239")]
+    assert found("BSN server 10.53.82.39") == []
+
+
+def _cards_in_groups() -> list[str]:
+    """One of each length that Maestro has, in fours."""
+    cards: list[str] = []
+    for length in range(12, 20):
+        begin = "676100"
+        body = begin + "1" * (length - len(begin) - 1)
+        number = next(body + digit for digit in "0123456789" if luhn(body + digit))
+        cards.append(" ".join(number[at : at + 4] for at in range(0, length, 4)))
+    return cards
+
+
+@pytest.mark.parametrize("card", _cards_in_groups())
+def test_a_card_of_any_length_is_found_in_groups_with_no_word(card: str) -> None:
+    assert found(f"It is {card}.") == [("pii.card", card)]
+    solid = card.replace(" ", "")
+    assert found(f"It is {solid}.") == [("pii.card", solid)]
+
+
+@pytest.mark.parametrize(
+    ("text", "card"),
+    [
+        ("Maestro {} 04/27", "5018 0000 0009"),
+        ("Kortnummer {}", "5018 000000 09"),
+        ("betaalpas {}", "676100 111111 119"),
+        ("Bitte {} mit der Girokarte", "501800 000009"),
+        ("It is {} until 2027", "4111 1111 1111 1111"),
+        ("Mir: {}", "2200000000000004"),
+        ("Troy: {}", "9792000000000003"),
+        ("Diners: {}", "3056 9309 0259 04"),
+        ("American Express: {}", "3782 8224 6310 005"),
+    ],
+)
+def test_a_card_is_found_as_far_as_it_goes(text: str, card: str) -> None:
+    assert luhn(compact(card))
+    assert found(text.format(card)) == [("pii.card", card)]
 
 
 CLEAN = [
