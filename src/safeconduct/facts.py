@@ -177,6 +177,10 @@ class FactFinder:
         """What makes tokens in this task."""
         return partial(self._tokens.seal, gathered.task.id)
 
+    def marking(self, decision: str) -> str:
+        """The key of the marks around what is delivered for a decision."""
+        return self._tokens.mark(decision)
+
     def replied(
         self,
         bearer: Bearer,

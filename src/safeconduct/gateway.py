@@ -197,7 +197,7 @@ class Gateway:
                 result = await self._request(made, credential, hearing)
                 # 9 admit: inspect what came back, then pure.
                 self._step(9)
-                admitted = await self._admit(call, gathered, permit, result)
+                admitted = await self._admit(made, permit, result)
             if isinstance(admitted, Withheld):
                 return await self._withheld(made, admitted)
             # 10 remember and 11 outcome: both durable before delivery, in one flush.
@@ -289,10 +289,9 @@ class Gateway:
             fault = f"JSON-RPC error {error.code}"
             raise UpstreamFault("upstream-rejected", fault, may_have_happened=False) from error
 
-    async def _admit(
-        self, call: Call, gathered: Gathered, permit: Permit, result: JSON
-    ) -> Admitted | Withheld:
+    async def _admit(self, made: Made, permit: Permit, result: JSON) -> Admitted | Withheld:
         """Step 9. A result that cannot be inspected is withheld."""
+        call, gathered = made.call, made.gathered
         try:
             findings = await self.facts.examine(result, call, gathered)
             admitted = admit(
@@ -303,6 +302,7 @@ class Gateway:
                 findings,
                 self.facts.origins.reading(call, gathered, permit.grant),
                 self.facts.sealing(gathered),
+                self.facts.marking(made.id),
             )
             if isinstance(admitted, Admitted):
                 admitted = self.facts.origins.returned(call, gathered, admitted)

@@ -133,8 +133,9 @@ class Hearing:
         elif method == VISITED and params.get("elicitationId") in self._pages:
             kept = {"elicitationId": params["elicitationId"]}
         # What would be withheld of a result does not pass as a notice either.
-        if kept is not None and not (self._made.gathered.tool.quarantines and steers(seen)):
-            await self._remember(tainted(seen))
+        withheld = self._made.gathered.tool.quarantines and steers([*cut, *seen])
+        if kept is not None and not withheld:
+            await self._remember(tainted(seen, cut))
             await self._listener.notified(method, concealed(kept, self._made.call.revealed))
 
     async def asked(self, method: str, params: JSON) -> JSON:
@@ -199,8 +200,8 @@ class Hearing:
         verdict = self._made.decision.verdict
         for obligation in verdict.obligations if isinstance(verdict, Permit) else ():
             if isinstance(obligation, Spotlight):
-                digest = self._made.call.digest
-                asked = spotlight(asked, obligation.source, digest, obligation.mode)
+                key = self._facts.marking(self._made.id)
+                asked = spotlight(asked, obligation.source, key, obligation.mode)
         return asked
 
     async def _looked_at(self, said: JSON) -> tuple[list[Finding], list[Finding]]:

@@ -205,14 +205,14 @@ def _becomes(findings: Sequence[Finding], tool: Tool, direction: Direction) -> B
         return Becomes(refused=refusal(findings, tool.said.sink.categories_refused))
     rule = redaction(tool.said.returns)
     cut, seen = parted((rule,), findings)
-    label = tainted(seen)
+    label = tainted(seen, cut)
     gone = [one for one in cut if one.kind.startswith(rule.kinds)]
     return Becomes(
         cut=tuple(kinds_of(gone)),
         tokenised=tuple(kinds_of(one for one in cut if one not in gone)),
         categories=tuple(sorted(label.categories)),
-        untrusted=steers(seen),
-        quarantined=steers(seen) and tool.quarantines,
+        untrusted=steers(findings),
+        quarantined=steers(findings) and tool.quarantines,
     )
 
 

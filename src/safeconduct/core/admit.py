@@ -22,6 +22,7 @@ from safeconduct.core.model import Call, Finding, ToolFacts
 from safeconduct.core.paths import TooManyValues, select
 from safeconduct.core.provenance import UNVOUCHED, Reading, Vouched
 from safeconduct.core.redact import redact
+from safeconduct.core.repeats import everywhere
 from safeconduct.core.result import rebuilt
 from safeconduct.core.shapes import Malformed, NotAllowed
 from safeconduct.core.structured import Concealed, hidden, own_rows, verified
@@ -76,13 +77,16 @@ def admit(
     findings: Sequence[Finding],
     reading: Reading = UNVOUCHED,
     seal: Seal = unsealed,
+    key: str = "",
 ) -> Admitted | Withheld:
     """The result as the agent may see it. `findings` are those of exactly this result.
 
-    `reading` says what its trusted fields may vouch for, and `seal` makes tokens.
+    `reading` says what its trusted fields may vouch for, `seal` makes tokens, and `key` is what
+    the marks around its texts are told by, which nobody knows who wrote them.
     """
     cut, seen = parted(obligations, findings)
     try:
+        cut = everywhere(result, cut)
         kept = read = _rebuilt(call, tool, result, cut, seen)
         label = _label(tool, kept, reading.user)
         speaks_for = vouched(call, tool, kept, reading)
@@ -105,7 +109,8 @@ def admit(
                     if not own_rows(kept, at, field, tenant):
                         return Withheld("row-foreign")
                 case Spotlight(source, mode):
-                    kept = spotlight(kept, source, call.digest, mode)
+                    # In another encoding nobody would know them any more.
+                    kept = spotlight(concealed(kept, call.revealed), source, key, mode)
                 case _:
                     assert_never(obligation)
         kept = concealed(kept, call.revealed)
@@ -116,7 +121,7 @@ def admit(
         return Withheld("ask-refused")
     except (Malformed, NotCanonical):
         return Withheld("upstream-malformed")
-    spoken = steers(seen)
+    spoken = steers(findings)
     admitted = Admitted(
         result=kept,
         read=read,
@@ -124,7 +129,7 @@ def admit(
         findings=tuple(kinds_of(findings)),
         digest=sha256(delivered),
         size=len(delivered),
-        label=label.join(tainted(seen)) if seen else label,
+        label=label.join(tainted(seen, cut)) if findings else label,
         # Where somebody speaks to the agent, nothing speaks for a value.
         vouched=() if spoken else speaks_for,
         redacted=redacted,
@@ -193,12 +198,10 @@ def progress(params: Mapping[str, Any], findings: Sequence[Finding]) -> JSON:
     return redact(kept, findings)
 
 
-def spotlight(result: JSON, source: str, call_digest: str, mode: Marking = "delimit") -> JSON:
-    """The result with delimiters around its texts, keyed by the call's digest, which what they hold
-    cannot know, and which say how the texts are encoded. Structured content has a schema and stays
-    as it is.
+def spotlight(result: JSON, source: str, key: str, mode: Marking = "delimit") -> JSON:
+    """The result with delimiters around its texts, with a key which what they hold cannot know, and
+    which say how the texts are encoded. Structured content has a schema and stays as it is.
     """
-    key = call_digest[-16:]
     said, encoded = MODES[mode]
     opening, closing = f"<data source={source} key={key}{said}>\n", f"\n</data key={key}>"
 

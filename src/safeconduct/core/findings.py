@@ -69,12 +69,13 @@ def steers(findings: Iterable[Finding]) -> bool:
     return any(among(finding.kind, STEERING) for finding in findings)
 
 
-def tainted(findings: Collection[Finding]) -> Label:
+def tainted(findings: Collection[Finding], cut: Iterable[Finding] = ()) -> Label:
     """The label of a text in which this was found: its families are categories, and what speaks to
-    the agent could be anybody's.
+    the agent could be anybody's. Who does so is still the author of all else when it was `cut` out.
     """
+    spoken = steers(findings) or steers(cut)
     return Label(
-        integrity=Integrity.untrusted if steers(findings) else Integrity.trusted,
+        integrity=Integrity.untrusted if spoken else Integrity.trusted,
         categories=frozenset({family(finding.kind) for finding in findings}),
     )
 

@@ -7,8 +7,9 @@ value has one token. Sealing and opening are given.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final, TypeAlias, cast
 
 from safeconduct.core.model import Finding
@@ -82,20 +83,30 @@ def revealed(
 
 
 def concealed(value: JSON, revealed: Collection[tuple[str, str]]) -> JSON:
-    """The value with tokens where it repeats what they stand for: what a call was given comes back
-    as the agent knows it.
+    """The value with tokens where it repeats what they stand for, in any case and also as JSON in a
+    text writes it: what a call was given comes back as the agent knows it.
     """
     if not revealed:
         return value
 
-    tokens = {real: known for known, real in revealed}
+    tokens = {form: known for known, real in revealed for form in _forms(real)}
     longest = sorted(tokens, key=len, reverse=True)
-    any_of_them = re.compile("|".join((_TOKEN.pattern, *map(re.escape, longest))))
     # What is a token already stays one, whatever stands in it.
-    return cast(
-        "JSON",
-        _mapped(value, lambda text: any_of_them.sub(lambda at: tokens.get(at[0], at[0]), text)),
-    )
+    reals = "|".join([f"({re.escape(real)})" for real in longest])
+    any_of_them = re.compile(f"{_TOKEN.pattern}|(?i:{reals})")
+
+    def known(found: re.Match[str]) -> str:
+        at = found.lastindex or 0
+        return found[0] if at <= _TOKEN.groups else tokens[longest[at - _TOKEN.groups - 1]]
+
+    return cast("JSON", _mapped(value, lambda text: any_of_them.sub(known, text)))
+
+
+def _forms(real: str) -> Iterator[str]:
+    """As it is, and as JSON in a text writes it."""
+    yield real
+    yield json.dumps(real)[1:-1]
+    yield json.dumps(real, ensure_ascii=False)[1:-1]
 
 
 def _mapped(value: object, change: Callable[[str], str]) -> object:

@@ -161,7 +161,7 @@ async def test_what_speaks_to_the_agent_is_untrusted_or_withheld(
     )
     cut = await look(SPOKEN, config, said(Returns(redact=("instruction",)), quarantines=True))
     assert cut.becomes is not None
-    assert (cut.becomes.untrusted, cut.becomes.quarantined) == (False, False)
+    assert (cut.becomes.untrusted, cut.becomes.quarantined) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,9 @@ def admitted(
     findings: tuple[Finding, ...] = (),
     reading: Reading = UNVOUCHED,
 ) -> Admitted:
-    got = admit(call(), facts or tool(), obligations, result, findings, reading)
+    got = admit(
+        call(), facts or tool(), obligations, result, findings, reading, key="0123456789abcdef"
+    )
     assert isinstance(got, Admitted)
     return got
 
