@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 import orjson
 
+from safeconduct.config.approvals import templates
 from safeconduct.config.schema import Config
 from safeconduct.copies import Copies
 from safeconduct.core.admit import Admitted
@@ -87,6 +88,7 @@ class FactFinder:
         self._tenant = config.root.gateway.tenant
         self._zones = zones(config)
         self._configured_unsafe = config.unsafe
+        self._templates = templates(config.root.approvals)
         self._registered = frozenset(config.agents) & frozenset(config.root.assignments)
         self._identity = identity
         self._state = state
@@ -275,6 +277,7 @@ class FactFinder:
             digest=sha256(covered + sent),
             size=len(sent),
             exact=judged is not None,
+            covered=covered,
         )
 
     def _gathered(
@@ -307,6 +310,7 @@ class FactFinder:
             if bearer.unsafe
             else self._unsafe,
             trace=trace,
+            templates=self._templates,
         )
 
     async def enrich(self, call: Call, gathered: Gathered) -> Facts:
@@ -349,6 +353,8 @@ class FactFinder:
             if gathered.task.releases
             else {},
             delivers=self.quarantine.delivers(call, gathered) if gathered.task.releases else None,
+            elevations=self._state.elevations(gathered.task.id),
+            bypasses=self._state.bypasses(),
         )
         try:
             given = policy_input(call, facts, policy.members)

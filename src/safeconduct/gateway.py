@@ -132,7 +132,13 @@ class Gateway:
         match made.decision.verdict:
             case Deny(code, argument):
                 scopes = needed(made.gathered) if code == "scope-missing" else ()
-                return Refused(decision=made.id, code=code, argument=argument, scopes=scopes)
+                return Refused(
+                    decision=made.id,
+                    code=code,
+                    argument=argument,
+                    scopes=scopes,
+                    replied=self._recorder.replied(made),
+                )
             case Elevate():
                 return Refused(decision=made.id, code="approval-required", approval=made.approval)
             case Permit() as permit:

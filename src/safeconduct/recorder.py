@@ -18,6 +18,8 @@ import msgspec
 from safeconduct.copies import Copies
 from safeconduct.core.admit import Admitted
 from safeconduct.core.asks import INPUT_REQUIRED
+from safeconduct.core.canonical import digest
+from safeconduct.core.checks.elevation import ANSWERED
 from safeconduct.core.evidence import documents, found_in, needles, prompted, sampled
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.masks import Mask, unkept
@@ -42,6 +44,7 @@ from safeconduct.ports import (
     NotRecorded,
     PayloadOf,
     Refused,
+    Replied,
     Sealed,
     Sealer,
 )
@@ -112,6 +115,10 @@ class Recorder:
         question: JSON | None = None
         if isinstance(decision.verdict, Elevate) and facts is not None:
             made, question = self._asked(made, facts, decision.verdict)
+        if isinstance(decision.verdict, Deny) and decision.verdict.code in ANSWERED:
+            # What a person answered comes with the refusal.
+            approval = None if facts is None else facts.approval
+            made = msgspec.structs.replace(made, approval=approval and approval.id)
         record = decision_record(made.id, call, gathered, facts, made.decision, self._mask_key)
         try:
             record = self._with_payload(made, record)
@@ -129,7 +136,10 @@ class Recorder:
                     await asyncio.shield(self.ended(made, "cancelled", "cancelled"))
             raise
         except ValueError:  # too large, or without exact bytes
+            self._desk.withdraw(made.approval)
             return await self.refused(call, gathered, "record-too-large")
+        if question is not None and made.approval is not None:
+            self._desk.asked(made.approval)
         return made
 
     async def refused(self, call: Call, gathered: Gathered, code: str) -> Made:
@@ -139,6 +149,11 @@ class Recorder:
         record = decision_record(made.id, call, gathered, None, decision)
         await self._append(self._with_payload(made, record))
         return made
+
+    def replied(self, made: Made) -> Replied:
+        """What an approver said to the agent whose call they refused."""
+        answered = isinstance(made.decision.verdict, Deny) and made.approval is not None
+        return self._desk.replied(made.approval or "") if answered else Replied()
 
     def forget_masks(self) -> None:
         """Other rules judge from now on: what may be kept is known when they have spoken."""
@@ -163,10 +178,13 @@ class Recorder:
         if standing is not None and standing.state == "pending" and self._desk.holds(standing.id):
             return msgspec.structs.replace(made, approval=standing.id), None
         approval = self._new_id("a")
-        if not self._desk.hold(approval, made.call, made.gathered, elevate.requirement):
+        shown = self._desk.hold(approval, made.call, facts, elevate.requirement)
+        if shown is None:
             decision = Decision(Deny("desk-full"), made.decision.answers)
             return msgspec.structs.replace(made, decision=decision), None
         asked = approval_request(approval, made.id, made.call, made.gathered, elevate)
+        asked["shown"] = digest(shown)
+        asked["payload"], _ = self._sealed(made, "approval", {"shown": shown}, {})
         return msgspec.structs.replace(made, approval=approval), asked
 
     async def remembered(self, made: Made, admitted: Admitted) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from safeconduct.approvals.desk import Desk
+from safeconduct.approvals.desk import Desk, groups
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
@@ -83,7 +83,9 @@ def clock_ms() -> int:
 
 
 def new_id(kind: str) -> str:
-    """A random identifier: `d_` decision, `t_` task, `a_` approval, `i_` incident."""
+    """A random identifier: `d_` decision, `t_` task, `a_` approval, `e_` elevation, `i_`
+    incident.
+    """
     return f"{kind}_{next(_RANDOM)}"
 
 
@@ -183,7 +185,16 @@ class Rooms:
         self.offers = Offers(config, upstreams, broker, InstructionInspector.of_definitions())
         broker.tickets.given = self._consented
         self.catalogue = Catalogue(config, self.offers)
-        self.desk = Desk(self.log, clock)
+        approvals = root.approvals
+        self.desk = Desk(
+            self.log,
+            clock,
+            new_id,
+            members=groups(
+                {name: (one.users, one.groups) for name, one in approvals.groups.items()}
+            ),
+            terminal=approvals.unsafe_terminal,
+        )
         copies = Copies(self.state, self.prints)
         quick = room.inspectors(root.inspectors, directory)
         read = partial(references.read, directory)

@@ -156,6 +156,8 @@ class SimulatedTask:
             clock=clock,
             step=step,
         )
+        # Whoever answers stands for all who are asked.
+        self.rooms.desk.terminal = True
 
     async def __aenter__(self) -> Self:
         await self._begun()
@@ -282,7 +284,7 @@ class SimulatedTask:
         if self._approver == "none":
             return False
         granted = self._approver == "always-yes" or self._wanted(tool, arguments)
-        await self.rooms.desk.answer(approval, granted=granted, by="simulation")
+        await self.rooms.desk.operate(approval, granted=granted, by="simulation")
         return granted
 
 

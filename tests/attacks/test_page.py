@@ -83,7 +83,7 @@ async def test_one_call_is_asked_about_once_however_often_it_is_sent(tmp_path: P
         same = {"to": "dana@customer.example", "body": "x"}
         await asyncio.gather(*(task.call("mail.send", same, sent) for _ in range(8)))
         (question,) = task.rooms.desk.pending()
-        await task.rooms.desk.answer(question.approval, granted=False, by="uid:0")
+        await task.rooms.desk.operate(question.id, granted=False, by="uid:0")
         assert (await task.call("mail.send", same, sent)).reason == "approval-denied"
 
 

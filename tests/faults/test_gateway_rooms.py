@@ -338,7 +338,7 @@ async def test_a_clock_that_steps_gives_no_approval_a_longer_life(
         clock.ms += HOUR_MS // 2
         assert (await task.call("mail.send", SEND, tool)).reason == "approval-required"
         (asked,) = task.rooms.desk.pending()
-        await task.rooms.desk.answer(asked.approval, granted=True, by="uid:0")
+        await task.rooms.desk.operate(asked.id, granted=True, by="uid:0")
         clock.ms += by_ms
         assert (await task.call("mail.send", SEND, tool)).reason == "approval-required"
         assert tool.runs == 0

@@ -158,11 +158,13 @@ async def test_t6_replay_of_a_cached_decision() -> None:
 
     async def asked(one: SimulatedTask) -> str:
         (question,) = one.rooms.desk.pending()
-        assert question.arguments == f'{{"account":"{OURS}","amount":12.5,"reference":"77"}}'
-        (seen,) = question.origins["account"]
+        assert (
+            question.shown["arguments"] == f'{{"account":"{OURS}","amount":12.5,"reference":"77"}}'
+        )
+        (seen,) = question.shown["origins"]["account"]
         assert seen.startswith("drive.read_file:text@d_")
-        await one.rooms.desk.answer(question.approval, granted=True, by="jane")
-        return question.approval
+        await one.rooms.desk.operate(question.id, granted=True, by="jane")
+        return question.id
 
     async with task("Pay what file f-3 says.", "pay-bills") as one:
         world = World(one)
@@ -174,7 +176,7 @@ async def test_t6_replay_of_a_cached_decision() -> None:
         assert await world.pays(EVES, 12.5) == NO_VOUCHER
         assert await world.pays(OURS, 12.5) is None
         assert await world.pays(OURS, 12.5) == "approval-required"
-        assert approval not in [question.approval for question in one.rooms.desk.pending()]
+        assert approval not in [question.id for question in one.rooms.desk.pending()]
         before = one.task
         await one.begin()
         assert await world.pays(OURS, 12.5) == NO_VOUCHER

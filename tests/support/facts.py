@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from safeconduct.core.approvers import Party
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.manifest import Argument, Effect, ToolManifest
 from safeconduct.core.model import (
@@ -115,6 +116,9 @@ _GATHERED: Final = Gathered(
     token_expires_ms=NOW_MS + 2 * HOUR_MS,
 )
 
+ASKED_USER: Final = (Party(),)
+"""Who is asked where nothing else is said."""
+
 _APPROVAL: Final = ApprovalFacts(
     id="a_1",
     digest=DIGEST,
@@ -123,6 +127,7 @@ _APPROVAL: Final = ApprovalFacts(
     granted_ms=NOW_MS - 30_000,
     ttl_s=120,
     sources=("policy:discount",),
+    parties=ASKED_USER,
 )
 
 

@@ -122,7 +122,7 @@ def requested(approval: str = "a_1", **changed: Any) -> Record:
 
 def answered(approval: str = "a_1", phase: str = "granted", at_ms: int = 3_000) -> Record:
     """A person says yes or no."""
-    return {"kind": "approval", "phase": phase, "approval": approval, "at_ms": at_ms}
+    return {"kind": "approval", "phase": phase, "approval": approval, "by": "jane", "at_ms": at_ms}
 
 
 def revoked(what: str, name: str) -> Record:

@@ -203,7 +203,7 @@ async def test_without_an_approver_an_elevation_waits_with_a_hint(tmp_path: Path
         assert (step.reason, step.remedy) == ("approval-required", "wait-for-approval")
         assert again.reason == "approval-required"
         assert len(task.rooms.desk.pending()) == 1
-        assert task.rooms.desk.pending()[0].arguments == (
+        assert task.rooms.desk.pending()[0].shown["arguments"] == (
             '{"body":"a","to":"dana@customer.example"}'
         )
 

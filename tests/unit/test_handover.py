@@ -105,7 +105,7 @@ async def test_an_elevation_names_the_question_and_a_yes_is_good_for_one_call(
     assert isinstance(refused, Refused)
     assert refused.code == "approval-required"
     assert refused.approval is not None
-    await task.rooms.desk.answer(refused.approval, granted=True, by="uid:0")
+    await task.rooms.desk.operate(refused.approval, granted=True, by="uid:0")
     assert isinstance(await decide(task, CASE), Handed)
     again = await decide(task, CASE)
     assert isinstance(again, Refused)

@@ -188,8 +188,8 @@ class TestConstrained:
             step = await task.call("crm.find_orders", {}, tool)
             assert step.reason == "approval-required"
             (question,) = task.rooms.desk.pending()
-            assert question.arguments == '{"tenant_id":"crm.example"}'
-            await task.rooms.desk.answer(question.approval, granted=True, by="sam")
+            assert question.shown["arguments"] == '{"tenant_id":"crm.example"}'
+            await task.rooms.desk.operate(question.id, granted=True, by="sam")
             step = await task.call("crm.find_orders", {}, tool)
             assert (step.verdict, tool.given) == ("done", [{"tenant_id": "crm.example"}])
 

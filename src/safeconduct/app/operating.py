@@ -12,7 +12,7 @@ from safeconduct.app.noting import allowed
 from safeconduct.app.releasing import NotReleased, release
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.resuming import NotResumed, resume
-from safeconduct.approvals.desk import NoSuchQuestion
+from safeconduct.approvals.desk import NoSuchQuestion, NotYours
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.reads import noted
 from safeconduct.audit.retention.erasing import HELD, NobodyToForget, forget
@@ -60,14 +60,16 @@ class Operating:
 
     async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
         del request, who
-        return {"pending": [msgspec.to_builtins(one) for one in self._rooms.desk.pending()]}
+        return {"pending": [one.told() for one in self._rooms.desk.pending()]}
 
     async def _answer(self, request: Mapping[str, object], who: str) -> JSON:
         approval, granted = request.get("approval"), request.get("granted")
         if not isinstance(approval, str) or type(granted) is not bool:
             raise OperatorError("answer one approval with yes or no")
         try:
-            await self._rooms.desk.answer(approval, granted=granted, by=who)
+            await self._rooms.desk.operate(approval, granted=granted, by=who)
+        except NotYours as refused:
+            raise OperatorError(str(refused)) from None
         except NoSuchQuestion:
             raise OperatorError(
                 "no such question stands: it was answered, its time has passed, or it was "

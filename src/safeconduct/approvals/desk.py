@@ -1,21 +1,39 @@
 """The desk: what waits for a person's yes, shown byte for byte, answered once.
 
-The log holds the digest of the arguments, not their text, so the text is kept here, in memory, for
-as long as the question stands. After a restart the agent asks again.
+The desk alone judges who may answer what, and by which means: pages, messages and terminals only
+carry. The log holds digests and sealed text, so what is asked is kept here, in memory, for as long
+as it stands. After a restart the agent asks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
 
-from safeconduct.core.canonical import canonical
-from safeconduct.core.model import Call, Gathered
-from safeconduct.core.record import label_value
+from safeconduct.approvals.answers import (
+    MAX_SAID,
+    Answer,
+    Approver,
+    NotProven,
+    Proof,
+    Verifier,
+    challenge,
+)
+from safeconduct.approvals.questions import Question
+from safeconduct.approvals.shown import shown
+from safeconduct.core import elevations
+from safeconduct.core.approvers import USER, Means, Offer, Party
+from safeconduct.core.canonical import NotCanonical, canonical, digest, sha256
+from safeconduct.core.elevation import MAX_ELEVATIONS
+from safeconduct.core.model import Call, Facts
+from safeconduct.core.narrowing import narrower
+from safeconduct.core.tokens import concealed
 from safeconduct.core.verdict import Requirement
-from safeconduct.ports import JSON, Ledger, LedgerConflict
+from safeconduct.ports import JSON, Ledger, LedgerConflict, Replied
 
 MAX_PENDING: Final = 500
 MAX_PENDING_PER_TASK: Final = 10
@@ -25,74 +43,89 @@ and one agent must not hide another's."""
 MAX_SHOWN: Final = 16_384
 """How many bytes of arguments a person is asked to read."""
 
+MAX_REPLIES: Final = 1_000
+"""How many answers are remembered for the agents that come back for them."""
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person is asked. `arguments` are the exact canonical bytes that would be sent,
-    `templates` the names that who asks (`requires`) gave to what is to be judged.
-    """
+CHALLENGE_MS: Final = 120_000
+"""For how long a challenge may be signed."""
 
-    approval: str
-    tool: str
-    arguments: str
-    digest: str
-    agent: str
-    user: str
-    task: str
-    purpose: str
-    purpose_source: str
-    effect: str
-    reversible: bool
-    labels: JSON
-    requires: tuple[str, ...]
-    templates: tuple[str, ...]
-    origins: dict[str, tuple[str, ...]]
-    asked_ms: int
-    expires_ms: int
+TERMINAL: Final = "unsafe-terminal"
 
 
 class NoSuchQuestion(LookupError):
     """Nobody asks this, or not any more."""
 
 
+class NotYours(Exception):
+    """This person may not answer this so; the sentence says why."""
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """A challenge that somebody was given for one answer."""
+
+    nonce: str
+    answer: str
+    until_ms: int
+
+
 class Desk:
     """Questions and answers (`safeconduct.ports.Desk`)."""
 
-    def __init__(self, ledger: Ledger, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock_ms: Callable[[], int],
+        new_id: Callable[[str], str],
+        *,
+        members: Callable[[Approver, str], bool] = lambda *_: False,
+        terminal: bool = False,
+    ) -> None:
+        """`members` tells whether somebody is in a group of approvers. `terminal`: whoever opens
+        the operator socket may say yes.
+        """
         self._ledger = ledger
         self._clock_ms = clock_ms
+        self._new_id = new_id
+        self._members = members
+        self.terminal = terminal
         self._questions: dict[str, Question] = {}
+        self._challenges: dict[tuple[str, str], _Asked] = {}
+        self._replies: OrderedDict[str, Replied] = OrderedDict()
+        self.verifiers: Mapping[Means, Verifier] = {}
+        self.heard: list[Callable[[Question], None]] = []
 
-    def hold(self, approval: str, call: Call, gathered: Gathered, requirement: Requirement) -> bool:
-        """Keeps a question until it is answered or its time is up; False when it is too much."""
-        self._questions = {one.approval: one for one in self.pending()}
-        same_task = sum(one.task == gathered.task.id for one in self._questions.values())
+    # --- questions --------------------------------------------------------------------------------
+
+    def hold(
+        self, approval: str, call: Call, facts: Facts, requirement: Requirement
+    ) -> JSON | None:
+        """Keeps a question until it is answered or its time is up, and says what is shown of it;
+        None when it is too much.
+        """
+        self._questions = {one.id: one for one in self.pending()}
+        task = facts.gathered.task.id
+        same_task = sum(one.shown["task"] == task for one in self._questions.values())
         if (
             len(self._questions) >= MAX_PENDING
             or same_task >= MAX_PENDING_PER_TASK
             or call.size > MAX_SHOWN
         ):
-            return False
-        manifest = gathered.tool.manifest
+            return None
+        seen = shown(approval, call, facts, requirement)
         self._questions[approval] = Question(
-            approval=approval,
-            tool=call.target,
-            arguments=canonical(call.arguments).decode(),
-            digest=call.digest,
-            agent=gathered.agent.id,
-            user=gathered.user.id,
-            task=gathered.task.id,
-            purpose=gathered.task.purpose,
-            purpose_source=gathered.task.purpose_source,
-            effect=gathered.tool.effect.value,
-            reversible=manifest is not None and manifest.reversible,
-            labels=label_value(gathered.task.labels),
-            requires=requirement.sources,
-            templates=requirement.templates,
-            origins=requirement.origins,
-            asked_ms=gathered.now_ms,
-            expires_ms=gathered.now_ms + requirement.ttl_s * 1000,
+            shown=seen,
+            digest=digest(seen),
+            call=call,
+            manifest=facts.gathered.tool.manifest,
+            requirement=requirement,
+            expires_ms=seen["expires_ms"],
         )
-        return True
+        return seen
+
+    def asked(self, approval: str) -> None:
+        """The question is on record: those who are to answer can be told."""
+        for heard in self.heard:
+            heard(self._questions[approval])
 
     def withdraw(self, approval: str | None) -> None:
         """Forgets a question that did not come to be asked."""
@@ -105,7 +138,7 @@ class Desk:
 
     def pending(self) -> list[Question]:
         """Every question that stands, the oldest first."""
-        return [one for one in self._questions.values() if self.holds(one.approval)]
+        return [one for one in self._questions.values() if self.holds(one.id)]
 
     def question(self, approval: str) -> Question:
         """One question. Raises NoSuchQuestion."""
@@ -113,27 +146,235 @@ class Desk:
             raise NoSuchQuestion(approval)
         return self._questions[approval]
 
-    async def answer(self, approval: str, *, granted: bool, by: str) -> Question:
-        """Records a person's answer; the yes is good for the question's digest, once.
+    def replied(self, approval: str) -> Replied:
+        """What the agent gets with a refusal that an approver gave."""
+        return self._replies.get(approval, Replied())
+
+    # --- who may answer ---------------------------------------------------------------------------
+
+    def sees(self, approver: Approver, question: Question) -> bool:
+        """Whether this person is one of those who are asked."""
+        if approver.tenant != question.shown["tenant"]:
+            return False
+        return any(self._is(approver, one, question) for one in question.requirement.parties)
+
+    def party(self, approver: Approver, question: Question) -> Party:
+        """For whom this person would say yes now. Raises NotYours."""
+        if approver.tenant != question.shown["tenant"]:
+            raise NotYours("This is asked in another tenant.")
+        if any(by == approver.user for by, _ in question.agreed):
+            raise NotYours("You have said yes already; somebody else has to, as well.")
+        for one in question.missing():
+            if self._is(approver, one, question):
+                return one
+        if approver.user == question.shown["user"]:
+            raise NotYours("This is done for you, and others have to say yes to it.")
+        raise NotYours("You are not one of those who are asked.")
+
+    def _is(self, approver: Approver, party: Party, question: Question) -> bool:
+        own = approver.user == question.shown["user"]
+        return own if party.who == USER else not own and self._members(approver, party.who)
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    def challenge(self, approval: str, approver: Approver, answer: Answer) -> tuple[str, bytes]:
+        """A nonce and what has to be signed so that this answer counts; the last one given counts.
+
+        Raises NoSuchQuestion, NotYours.
+        """
+        question = self.question(approval)
+        party = self.party(approver, question)
+        if answer.means not in party.means:
+            raise NotYours("A yes to this has to be given in another way.")
+        to = self._to(question, answer)
+        nonce = secrets.token_urlsafe(24)
+        until_ms = self._clock_ms() + CHALLENGE_MS
+        now_ms = self._clock_ms()
+        self._challenges = {
+            key: one for key, one in self._challenges.items() if one.until_ms > now_ms
+        }
+        self._challenges[approval, approver.user] = _Asked(nonce, _words(answer), until_ms)
+        return nonce, challenge(question.shown, question.digest, answer.choice, to, approver, nonce)
+
+    async def answer(
+        self, approval: str, approver: Approver, answer: Answer, evidence: JSON | None = None
+    ) -> Question:
+        """Takes a person's answer and records it: a no from anybody who is asked, a yes that is
+        proven. It counts once all have said it who have to.
 
         Raises:
             NoSuchQuestion: not asked, answered already, or too late.
+            NotYours, NotProven: it does not count; nothing was recorded.
             LedgerFault: the answer could not be recorded, so it does not count.
         """
         question = self.question(approval)
-        try:
-            await self._ledger.append(
-                {
-                    "kind": "approval",
-                    "phase": "granted" if granted else "denied",
-                    "approval": approval,
-                    "digest": question.digest,
-                    "task": question.task,
-                    "by": by,
-                    "at_ms": self._clock_ms(),
-                }
+        if answer.choice == "denied":
+            if not self.sees(approver, question):
+                raise NotYours("You are not one of those who are asked.")
+            return await self._record(question, approver.user, answer, None, None)
+        party = self.party(approver, question)
+        to = self._to(question, answer)
+        asked = self._challenges.pop((approval, approver.user), None)
+        verifier = self.verifiers.get(answer.means) if answer.means in party.means else None
+        if asked is None or verifier is None or asked.answer != _words(answer):
+            raise NotProven("This was not what you were asked to confirm. Look at it again.")
+        if self._clock_ms() >= asked.until_ms:
+            raise NotProven("That took too long. Look at it again.")
+        signed = challenge(
+            question.shown, question.digest, answer.choice, to, approver, asked.nonce
+        )
+        proof = await verifier.verify(approver, signed, evidence or {}, self._clock_ms())
+        if party.keys == "device-bound" and not proof.device_bound:
+            raise NotProven("This needs a passkey that cannot leave the device it was made on.")
+        kept: JSON = {**proof.kept, "nonce": asked.nonce}
+        proof = msgspec.structs.replace(proof, kept=kept)
+        # Meanwhile others may have answered.
+        question = self.question(approval)
+        party = self.party(approver, question)
+        return await self._record(question, approver.user, answer, proof, party)
+
+    async def operate(self, approval: str, *, granted: bool, by: str) -> Question:
+        """An answer by whoever can open the operator socket. Raises as `answer` does."""
+        question = self.question(approval)
+        if not granted:
+            answer = Answer(choice="denied", means=TERMINAL)
+            return await self._record(question, by, answer, None, None)
+        if not self.terminal:
+            raise NotYours(
+                "A yes needs the approver's passkey: `safeconduct approvals approve` opens the page"
             )
-        except LedgerConflict:
+        answer = Answer(choice="granted", means=TERMINAL)
+        return await self._record(question, by, answer, Proof(kept={}), None)
+
+    def _to(self, question: Question, answer: Answer) -> str:
+        """The digest of what a yes is to. Raises NotYours: it may not be given."""
+        if answer.choice == "narrowed":
+            to = self._narrowed(question, answer.arguments or {})
+        elif answer.choice == "elevated":
+            to = digest(self._elevation(question))
+        else:
+            to = question.call.digest
+        if question.to is not None and to != question.to:
+            raise NotYours("Somebody has said yes to something else here: agree to that, or deny.")
+        return to
+
+    def _narrowed(self, question: Question, arguments: JSON) -> str:
+        manifest, call = question.manifest, question.call
+        if manifest is None or not narrower(call.arguments, arguments, manifest):
+            raise NotYours("Only smaller amounts, or fewer of those who are named, are less.")
+        try:
+            return sha256(call.covered + canonical(arguments))
+        except NotCanonical:
+            raise NotYours("These arguments cannot be written down exactly.") from None
+
+    def _elevation(self, question: Question) -> JSON:
+        """What an elevation lets the agent do, as its record and its digest have it."""
+        offer: Offer | None = question.requirement.offers
+        if offer is None or question.manifest is None:
+            raise NotYours("No more than this call can be agreed to here.")
+        steers, most = elevations.steering(question.call.arguments, question.manifest)
+        return {
+            "tool": question.call.target,
+            "calls": offer.calls,
+            "minutes": offer.minutes,
+            "open": offer.objects == "any",
+            "steers": {name: sorted(values) for name, values in steers.items()},
+            "most": most,
+        }
+
+    async def _record(
+        self,
+        question: Question,
+        by: str,
+        answer: Answer,
+        proof: Proof | None,
+        party: Party | None,
+    ) -> Question:
+        at_ms, approval = self._clock_ms(), question.id
+        record: JSON = {
+            "kind": "approval",
+            "phase": answer.choice,
+            "approval": approval,
+            "digest": question.call.digest,
+            "task": question.shown["task"],
+            "tenant": question.shown["tenant"],
+            "by": by,
+            "means": answer.means,
+            "shown": question.digest,
+            "at_ms": at_ms,
+        }
+        records = [record]
+        if answer.said:
+            record["said"] = answer.said[:MAX_SAID]
+        if proof is not None:
+            record["proof"] = proof.kept
+            to = question.call.digest if answer.means == TERMINAL else self._to(question, answer)
+            record["to"] = to
+            agreed = question.agreed if party is None else (*question.agreed, (by, party.who))
+            question = msgspec.structs.replace(question, agreed=agreed, to=to, choice=answer.choice)
+            if party is not None:
+                record["for"] = party.who
+                if question.missing():
+                    record["phase"] = "agreed"
+            records += self._besides(question, record, answer, by, at_ms)
+        try:
+            await self._ledger.append(*records)
+        except LedgerConflict as conflict:
+            if conflict.reason == "elevation":
+                raise NotYours(
+                    f"A task can be given {MAX_ELEVATIONS} elevations at most."
+                ) from None
             raise NoSuchQuestion(approval) from None
+        if record["phase"] == "agreed":
+            self._questions[approval] = question
+            return question
         self._questions.pop(approval, None)
+        if answer.choice in ("denied", "narrowed"):
+            less = concealed(answer.arguments or {}, question.call.revealed)
+            given = less if answer.choice == "narrowed" else None
+            self._replies[approval] = Replied(said=answer.said[:MAX_SAID], arguments=given)
+            while len(self._replies) > MAX_REPLIES:
+                self._replies.popitem(last=False)
         return question
+
+    def _besides(
+        self, question: Question, record: JSON, answer: Answer, by: str, at_ms: int
+    ) -> list[JSON]:
+        """What follows from a yes that counts."""
+        if record["phase"] == "narrowed":
+            record["as"], record["narrowed"] = self._new_id("a"), record["to"]
+        if record["phase"] != "elevated":
+            return []
+        value = self._elevation(question)
+        minutes: int = value.pop("minutes")
+        return [
+            {
+                "kind": "elevation",
+                "phase": "granted",
+                "elevation": self._new_id("e"),
+                "approval": question.id,
+                "task": question.shown["task"],
+                "tenant": question.shown["tenant"],
+                "by": by,
+                "at_ms": at_ms,
+                "until_ms": at_ms + minutes * 60_000,
+                **value,
+            }
+        ]
+
+
+def _words(answer: Answer) -> str:
+    """What an answer says, so that another one is told from it."""
+    return digest([answer.choice, answer.means, answer.arguments])
+
+
+def groups(
+    known: Mapping[str, tuple[Collection[str], Collection[str]]],
+) -> Callable[[Approver, str], bool]:
+    """Whether somebody is in a group, by its users and by groups of the entitlements."""
+
+    def member(approver: Approver, group: str) -> bool:
+        users, more = known.get(group, ((), ()))
+        return approver.user in users or not approver.groups.isdisjoint(more)
+
+    return member

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from safeconduct.config.approvals import ApprovalsBlock, ConsoleBlock
 from safeconduct.config.audit import AuditBlock
 from safeconduct.config.authzen import AuthzenBlock
 from safeconduct.config.clients import ClientBlock
@@ -293,6 +294,8 @@ class Root(Block, frozen=True):
     authzen: AuthzenBlock | None = None
     inspectors: InspectorsBlock = InspectorsBlock()
     reviewer: ReviewerBlock | None = None
+    approvals: ApprovalsBlock = ApprovalsBlock()
+    console: ConsoleBlock | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from safeconduct.core import releases, subgrants
+from safeconduct.core import elevations, releases, subgrants
+from safeconduct.core.approvers import PLAIN, Templates, meet, offer_of, parties_of, together
 from safeconduct.core.asking import relies
 from safeconduct.core.checks import FIRST, NAMES, SECOND
 from safeconduct.core.checks.policy import UNMET, lacking
+from safeconduct.core.elevation import Bypass, Elevation
 from safeconduct.core.findings import beginnings
 from safeconduct.core.manifest import Returns, Spotlighting
 from safeconduct.core.model import Call, Facts, ToolFacts, standing
@@ -57,11 +59,16 @@ def decide(call: Call, facts: Facts) -> Decision:
         if isinstance(said, Deny):
             return Decision(said, answers, _sets(call, facts, said))
     requirements = [said.requirement for said in against if isinstance(said, Elevate)]
+    elevation, bypass = None, None
     if requirements:
-        requirement = merge(requirements)
+        requirement = merge(requirements, gathered.templates)
         if not covers(call, facts, requirement):
-            return Decision(Elevate(requirement), answers)
-    return Decision(Permit(_grant(call, facts), _obligations(facts)), answers)
+            elevation = elevations.covering(call, facts, requirement)
+            bypass = elevations.bypassing(facts, requirement) if elevation is None else None
+            if elevation is None and bypass is None:
+                return Decision(Elevate(requirement), answers)
+    grant = _grant(call, facts, elevation, bypass)
+    return Decision(Permit(grant, _obligations(facts)), answers)
 
 
 def _sets(call: Call, facts: Facts, refusal: Deny) -> tuple[Setting, ...]:
@@ -71,25 +78,45 @@ def _sets(call: Call, facts: Facts, refusal: Deny) -> tuple[Setting, ...]:
     return lacking(call, facts) or ()
 
 
-def merge(requirements: Sequence[Requirement]) -> Requirement:
-    """One requirement that asks for all that several ask for, for the shortest time."""
+def merge(requirements: Sequence[Requirement], templates: Templates | None = None) -> Requirement:
+    """One requirement that asks for all that several ask for, for the shortest time. `templates`
+    explain the names of questions: where no rule says who has to say yes, they do.
+    """
+    known = templates or {}
+    names = tuple(sorted({item for one in requirements for item in one.templates}))
+    explained = [known.get(name, PLAIN) for name in names]
+    ttls_s = [one.ttl_s for one in explained if one.ttl_s is not None]
+    waits_s = [one.wait_s for one in explained if one.wait_s is not None]
     return Requirement(
-        templates=tuple(sorted({item for one in requirements for item in one.templates})),
+        templates=names,
         sources=tuple(sorted({item for one in requirements for item in one.sources})),
-        ttl_s=min(one.ttl_s for one in requirements),
+        ttl_s=min([*(one.ttl_s for one in requirements), *ttls_s]),
         origins={name: seen for one in requirements for name, seen in one.origins.items()},
         values=tuple(sorted({item for one in requirements for item in one.values})),
         wheres=tuple(sorted({item for one in requirements for item in one.wheres})),
+        parties=together(
+            party
+            for one in requirements
+            for party in one.parties or parties_of(one.templates, known)
+        ),
+        wait_s=min(waits_s, default=None),
+        offers=offer_of(names, known),
     )
 
 
 def covers(call: Call, facts: Facts, requirement: Requirement) -> bool:
-    """Whether a person's yes stands for this call, and was asked for all that is asked now."""
+    """Whether a yes stands for this very call, by all who have to say it, and was asked for all
+    that is asked now.
+    """
     approval = standing(call, facts)
-    return approval is not None and frozenset(requirement.sources) <= frozenset(approval.sources)
+    return (
+        approval is not None
+        and frozenset(requirement.sources) <= frozenset(approval.sources)
+        and meet(approval.parties, requirement.parties)
+    )
 
 
-def _grant(call: Call, facts: Facts) -> Grant:
+def _grant(call: Call, facts: Facts, elevation: Elevation | None, bypass: Bypass | None) -> Grant:
     """An approval that stands is used up, whether a check or a rule of the policy relied on it."""
     gathered, approval = facts.gathered, standing(call, facts)
     manifest = gathered.tool.manifest
@@ -105,6 +132,8 @@ def _grant(call: Call, facts: Facts) -> Grant:
         follows=facts.followed is not None and relies(call, facts),
         subgrants=subgrants.used(facts.provenance) if gathered.task.subgrants else (),
         releases=releases.used(call, facts) if gathered.task.releases else (),
+        elevation=None if elevation is None else elevation.id,
+        bypass=None if bypass is None else bypass.id,
     )
 
 

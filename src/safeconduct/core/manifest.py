@@ -209,6 +209,19 @@ class Sink(_Spec, frozen=True):
     reveals: tuple[str, ...] = ()
 
 
+class Threshold(_Spec, frozen=True):
+    """From where on a call of this tool needs a person's yes: an amount `above` so many of its
+    smallest units, more than `items` in a list, or, without an argument, more than `calls` with the
+    tool's scopes in one task. `template` is the name of the question.
+    """
+
+    template: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    argument: str | None = None
+    above: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    items: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    calls: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
 class ToolManifest(_Spec, frozen=True):
     """What a reviewer says of one tool.
 
@@ -218,6 +231,7 @@ class ToolManifest(_Spec, frozen=True):
     `unvouched` is what happens to a call whose arguments nobody vouches for. `ask`: a person is
     asked where the values come from a source that the request names. `follow`: besides, an address
     passes that is the only one in such a source, where the request names all else that steers.
+    `asks` says from where on a person is asked whoever vouches.
     """
 
     effect: Effect
@@ -228,6 +242,7 @@ class ToolManifest(_Spec, frozen=True):
     resolvers: dict[str, Resolver] = {}
     reversible: bool = False
     unvouched: Literal["refuse", "ask", "follow"] = "refuse"
+    asks: tuple[Threshold, ...] = ()
     spotlight: Spotlighting | None = None
     pin: str | None = None
 

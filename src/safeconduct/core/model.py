@@ -13,7 +13,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from safeconduct.core.approvers import Party, Templates
 from safeconduct.core.asks import Asks, Capability
+from safeconduct.core.elevation import Bypass, Elevation
 from safeconduct.core.labels import BOTTOM, Confidentiality, Label
 from safeconduct.core.manifest import (
     SQL,
@@ -44,7 +46,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `constrained` are the paths of values that the policy put into the arguments. `asked` is what
     the upstream asked, where the call is the reply to that. `revealed` are the tokens that the
-    agent sent and what stands in the arguments for them.
+    agent sent and what stands in the arguments for them. `covered` is what the digest covers before
+    the canonical arguments.
     """
 
     method: str
@@ -61,6 +64,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     constrained: tuple[str, ...] = ()
     asked: dict[str, Any] | None = None
     revealed: tuple[tuple[str, str], ...] = ()
+    covered: bytes = b""
 
 
 class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,7 +232,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 
     `reply`: the call answers what an upstream asked within a call that was counted. `circles`: it
     is one of those that were refused, or made, too often. `trace` is what the caller claims, and
-    decides nothing.
+    decides nothing. `templates` explain the names of questions.
     """
 
     now_ms: int
@@ -244,19 +248,23 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     circles: bool = False
     unsafe: tuple[str, ...] = ()
     trace: Trace | None = None
+    templates: Templates = {}
 
 
 class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """An approval on record for exactly this digest, not yet used."""
+    """An approval on record for exactly this digest, not yet used. `parties` are those who had to
+    say yes; a `narrowed` one stands for smaller arguments.
+    """
 
     id: str
     digest: str
-    state: Literal["pending", "granted", "denied"]
+    state: Literal["pending", "granted", "denied", "narrowed"]
     requested_ms: int = 0
     granted_ms: int = 0
     ttl_s: int = 300
     sources: tuple[str, ...] = ()
     labels: Label = BOTTOM
+    parties: tuple[Party, ...] = ()
 
     def fresh(self, now_ms: int) -> bool:
         """Whether the yes is neither from the future nor too old."""
@@ -300,6 +308,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     of what the content repeats of what was read. `released` are arguments all of which a released
     result said, and that release. `review` is what a second model made of the call, if one was
     asked, and `delivers` the release of what this very call returned when it was withheld.
+    `elevations` are what persons let the task do more than once, `bypasses` what nobody is asked
+    about for now.
     """
 
     gathered: Gathered
@@ -316,6 +326,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     released: dict[str, str] = {}
     review: Reviewed | None = None
     delivers: str | None = None
+    elevations: tuple[Elevation, ...] = ()
+    bypasses: tuple[Bypass, ...] = ()
 
 
 def standing(call: Call, facts: Facts) -> ApprovalFacts | None:

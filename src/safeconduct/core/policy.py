@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from safeconduct.core.approvers import Party
 from safeconduct.core.masks import Mask
 from safeconduct.core.obligations import NO_DEMANDS, Demands
 
@@ -14,11 +15,14 @@ Said = Literal["permit", "elevate", "deny"]
 
 
 class PolicyElevate(msgspec.Struct, frozen=True):
-    """A rule that asks for a person's yes; `ttl_s` is how long that yes lasts, in seconds."""
+    """A rule that asks for a person's yes; `ttl_s` is how long that yes lasts, in seconds.
+    `parties` are those who have to say it, where the rule says who.
+    """
 
     id: str
     template: str
     ttl_s: int
+    parties: tuple[Party, ...] = ()
 
 
 class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -329,6 +329,13 @@ REASONS: Final[dict[str, Reason]] = {
             "Too much waits for a person's yes already, or the call is too large to be shown.",
         ),
         _reason("approval-denied", "elevation", _A, "changed", "A person has denied this call."),
+        _reason(
+            "approval-narrowed",
+            "elevation",
+            _N,
+            "changed",
+            "A person has agreed to less than this call; send it with the arguments given here.",
+        ),
         # after the decision
         _reason(
             "busy",

@@ -14,6 +14,7 @@ import msgspec
 
 from safeconduct.core.admit import Admitted
 from safeconduct.core.decide import NOTHING_AGAINST
+from safeconduct.core.elevations import answered
 from safeconduct.core.evidence import objects
 from safeconduct.core.findings import kinds_of
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
@@ -24,7 +25,7 @@ from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Vouch, Vouched, decimal, value_digest
 from safeconduct.core.recorded_input import WHOLE, unrecorded
 from safeconduct.core.trace import recorded
-from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Permit, Verdict
+from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Grant, Permit, Verdict
 
 JSON = dict[str, Any]
 
@@ -101,6 +102,8 @@ def decision_record(
     if facts is not None:
         record.update(_enriched(call, facts, mask_key))
     record.update(_verdict(call, gathered, decision.verdict))
+    if facts is not None and (approved := _approved(call, facts, record.get("elevation"))):
+        record["approved"] = approved
     return record
 
 
@@ -124,10 +127,17 @@ def _enriched(call: Call, facts: Facts, mask_key: bytes) -> JSON:
         value["failures"] = list(facts.failures)
     if facts.baselines:
         value["baselines"] = facts.baselines
-    approval = None if facts.approval is None else standing(call, facts)
-    if approval is not None:
-        value["approved"] = list(approval.sources)
     return value
+
+
+def _approved(call: Call, facts: Facts, elevation: str | None) -> list[str]:
+    """What a person has said yes to that counts for this call."""
+    approval = None if facts.approval is None else standing(call, facts)
+    found = set() if approval is None else {*approval.sources}
+    for one in facts.elevations:
+        if one.id == elevation:
+            found |= answered(one)
+    return sorted(found)
 
 
 def policy_value(said: PolicyAnswer) -> JSON:
@@ -173,21 +183,28 @@ def _verdict(call: Call, gathered: Gathered, verdict: Verdict) -> JSON:
             }
             if touched := touches(call, gathered):
                 value["touches"] = touched
-            if grant.approval is not None:
-                value["approval"] = grant.approval
-            if grant.releases:
-                value["releases"] = list(grant.releases)
-            if grant.subgrants:
-                value["subgrants"] = list(grant.subgrants)
-            if grant.follows:
-                value["follows"] = True
-            return value
+            return value | _rests_on(grant)
         case Elevate(requirement):
             return {"verdict": "elevate", "requires": list(requirement.sources)}
         case Deny(code):
             return {"verdict": "deny", "reason": code}
         case _:
             assert_never(verdict)
+
+
+def _rests_on(grant: Grant) -> JSON:
+    """What persons did without which it were no permit."""
+    value: JSON = {}
+    for name in ("approval", "elevation", "bypass"):
+        if (given := getattr(grant, name)) is not None:
+            value[name] = given
+    if grant.releases:
+        value["releases"] = list(grant.releases)
+    if grant.subgrants:
+        value["subgrants"] = list(grant.subgrants)
+    if grant.follows:
+        value["follows"] = True
+    return value
 
 
 def _checks(answers: tuple[Answer, ...]) -> list[JSON]:
@@ -336,4 +353,6 @@ def approval_request(
         "labels": label_value(gathered.task.labels),
         "wheres": list(elevate.requirement.wheres),
         "values": list(elevate.requirement.values),
+        "templates": list(elevate.requirement.templates),
+        "parties": [msgspec.to_builtins(one) for one in elevate.requirement.parties],
     }

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from safeconduct.core.approvers import Offer, Party
 from safeconduct.core.manifest import Marking
 from safeconduct.core.obligations import Setting
 from safeconduct.core.reasons import REASONS, Reason
@@ -57,7 +58,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     `chosen`: by whose choice the result comes, and so whether it may vouch for later arguments.
     `follows`: it is permitted by a person's yes to an earlier call. `subgrants`: by number, what
-    the user gave that it rests on; `releases`: what persons did.
+    the user gave that it rests on; `releases`, `elevation` and `bypass`: what
+    persons did.
     """
 
     target: str
@@ -69,6 +71,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     follows: bool = False
     subgrants: tuple[int, ...] = ()
     releases: tuple[str, ...] = ()
+    elevation: str | None = None
+    bypass: str | None = None
 
 
 class Permit(msgspec.Struct, frozen=True, tag="permit"):
@@ -91,7 +95,9 @@ class Permit(msgspec.Struct, frozen=True, tag="permit"):
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     """What a person must say yes to. `sources` are the checks and rules that ask for it, `origins`
     by argument the places where its value was seen; `values` and `wheres` are what a yes may hold
-    for besides: the digests of what steers the call, and fields of results.
+    for besides: the digests of what steers the call, and fields of results. `parties` are those who
+    have to say it, `wait_s` how long the question stands if not for `ttl_s`, and `offers` what may
+    be given instead of one yes.
     """
 
     templates: tuple[str, ...]
@@ -100,6 +106,9 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     origins: dict[str, tuple[str, ...]] = {}
     values: tuple[str, ...] = ()
     wheres: tuple[str, ...] = ()
+    parties: tuple[Party, ...] = ()
+    wait_s: int | None = None
+    offers: Offer | None = None
 
 
 class Elevate(msgspec.Struct, frozen=True, tag="elevate"):

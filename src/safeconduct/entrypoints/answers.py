@@ -113,6 +113,10 @@ def _told(reason: Reason, answer: Refused) -> JSON:
         told["argument"] = answer.argument
     if answer.approval is not None:
         told["approval"] = answer.approval
+    if answer.replied.said:
+        told["said"] = answer.replied.said
+    if answer.replied.arguments is not None:
+        told["arguments"] = answer.replied.arguments
     if answer.may_have_happened:
         told["may_have_happened"] = True
     return told

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from safeconduct.core.approvers import MAX_APPROVERS, Party
 from safeconduct.core.masks import Mask
 from safeconduct.core.obligations import Demands, together
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate, Said
@@ -33,12 +34,16 @@ class Denied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An element of `elevate`; `ttl_s` in seconds."""
+    """An element of `elevate`; `ttl_s` in seconds. `group` are the approvers of whom `count` have
+    to say yes; without it the template says who.
+    """
 
     id: Name
     template: Name
     ttl_s: Annotated[int, msgspec.Meta(gt=0, le=3600)]
     obligations: tuple[Name, ...] = ()
+    group: Name | None = None
+    count: Annotated[int, msgspec.Meta(ge=1, le=MAX_APPROVERS)] = 1
 
 
 class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,7 +122,15 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         return PolicyAnswer(bundle=self.digest, engine=self.engine, masks=self.masks, error=error)
 
     def _answer(self, sets: Sets) -> PolicyAnswer:
-        asked = [PolicyElevate(rule.id, rule.template, rule.ttl_s) for rule in sets.elevate]
+        asked = [
+            PolicyElevate(
+                rule.id,
+                rule.template,
+                rule.ttl_s,
+                () if rule.group is None else (Party(rule.group, rule.count),),
+            )
+            for rule in sets.elevate
+        ]
         demanding: tuple[Permitted | Asked, ...] = (*sets.permit, *sets.elevate)
         return PolicyAnswer(
             permit=tuple([rule.id for rule in sets.permit]),

@@ -1,6 +1,6 @@
 """What the page needs from the rooms: small protocols, and the values that cross them."""
 
-from safeconduct.ports.answers import Answer, Delivered, NotRecorded, Refused
+from safeconduct.ports.answers import Answer, Delivered, NotRecorded, Refused, Replied
 from safeconduct.ports.callers import Bearer, Caller, Identity, Unauthenticated
 from safeconduct.ports.credentials import (
     Broker,
@@ -105,6 +105,7 @@ __all__ = [
     "Projection",
     "RecordTooLarge",
     "Refused",
+    "Replied",
     "Resumed",
     "Reviewer",
     "Sealed",

@@ -15,9 +15,16 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     result: JSON
 
 
+class Replied(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person gave an agent along with a refusal: words, and smaller arguments to send."""
+
+    said: str = ""
+    arguments: JSON | None = None
+
+
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """A refusal. `may_have_happened` says whether an effect may have taken place upstream, `needs`
-    what a client must be able to be asked.
+    what a client must be able to be asked, `replied` what an approver said.
     """
 
     decision: str
@@ -27,6 +34,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     may_have_happened: bool = False
     scopes: tuple[str, ...] = ()
     needs: frozenset[Capability] = frozenset()
+    replied: Replied = Replied()
 
 
 Answer = Delivered | Refused

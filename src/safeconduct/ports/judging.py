@@ -10,13 +10,14 @@ import msgspec
 from safeconduct.core.manifest import Effect, Resolver
 from safeconduct.core.model import (
     Call,
+    Facts,
     Finding,
-    Gathered,
     ToolFacts,
 )
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.review import Review
 from safeconduct.core.verdict import Requirement
+from safeconduct.ports.answers import Replied
 from safeconduct.ports.values import JSON
 
 
@@ -51,8 +52,18 @@ class Desk(Protocol):
     then asks again.
     """
 
-    def hold(self, approval: str, call: Call, gathered: Gathered, requirement: Requirement) -> bool:
-        """False when no person could be asked to look at this as well."""
+    def hold(
+        self, approval: str, call: Call, facts: Facts, requirement: Requirement
+    ) -> JSON | None:
+        """What a person will be shown; None when nobody could be asked to look at this as well."""
+        ...
+
+    def asked(self, approval: str) -> None:
+        """The question is on record."""
+        ...
+
+    def replied(self, approval: str) -> Replied:
+        """What an approver said to the agent."""
         ...
 
     def withdraw(self, approval: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from safeconduct.core.copying import Held
+from safeconduct.core.elevation import Bypass, Elevation
 from safeconduct.core.labels import Confidentiality, Label
 from safeconduct.core.model import (
     AgentFacts,
@@ -120,6 +121,10 @@ class TaskState(Protocol):
     def baseline(self, task: str, key: str) -> int | None: ...
 
     def approval(self, task: str, digest: str) -> ApprovalFacts | None: ...
+
+    def elevations(self, task: str) -> tuple[Elevation, ...]: ...
+
+    def bypasses(self) -> tuple[Bypass, ...]: ...
 
     def revoked(
         self, *, agent: str, user: str, key: str, jti: str, certificate: str = ""

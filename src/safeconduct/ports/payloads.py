@@ -9,7 +9,7 @@ import msgspec
 
 from safeconduct.ports.values import JSON
 
-PayloadOf = Literal["decision", "outcome"]
+PayloadOf = Literal["decision", "outcome", "approval"]
 
 Place = tuple[str | int, ...]
 """Where a value lies in a payload: a path of keys and indices."""

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from safeconduct.core.approvers import Party
+from safeconduct.core.elevation import Elevation
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.limits import budgets
 from safeconduct.core.loops import Limits
@@ -107,7 +109,7 @@ class PurseRow(msgspec.Struct, frozen=True):
 class ApprovalRow(msgspec.Struct, frozen=True):
     """An approval; `used` once a permit has consumed it. `values` are the digests of what a person
     was asked about, `wheres` the fields of results that they came from, as far as the systems
-    themselves fill those in.
+    themselves fill those in. `by` are those who said yes.
     """
 
     facts: ApprovalFacts
@@ -115,6 +117,30 @@ class ApprovalRow(msgspec.Struct, frozen=True):
     used: bool = False
     wheres: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+
+
+class ElevationRow(msgspec.Struct, frozen=True):
+    """An elevation, and who gave it, when."""
+
+    facts: Elevation
+    by: tuple[str, ...]
+    given_ms: int
+
+
+class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A passkey as it was registered (WebAuthn): id and COSE key in base64url. One that may be
+    backed up (`synced`) can be on other devices than the one it was made on.
+    """
+
+    credential: str
+    user: str
+    public_key: str
+    aaguid: str
+    synced: bool
+    sign_count: int
+    label: str
+    registered_ms: int
 
 
 class OpenCall(msgspec.Struct, frozen=True):
@@ -205,12 +231,44 @@ def approval_row(record: Mapping[str, Any]) -> ApprovalRow:
         ttl_s=record["ttl_s"],
         sources=tuple(record["requires"]),
         labels=label_of(record["labels"]),
+        parties=msgspec.convert(record.get("parties", ()), tuple[Party, ...]),
     )
     return ApprovalRow(
         facts,
         record["task"],
         wheres=tuple(record.get("wheres", ())),
         values=tuple(record.get("values", ())),
+    )
+
+
+def elevation_row(record: Mapping[str, Any], asked: ApprovalRow) -> ElevationRow:
+    """The row of a record of kind `elevation`, phase `granted`, in answer to a question."""
+    facts = Elevation(
+        id=record["elevation"],
+        tool=record["tool"],
+        sources=asked.facts.sources,
+        parties=asked.facts.parties,
+        left=record["calls"],
+        until_ms=record["until_ms"],
+        labels=asked.facts.labels,
+        steers={name: frozenset(values) for name, values in record["steers"].items()},
+        most=record["most"],
+        open=record["open"],
+    )
+    return ElevationRow(facts, asked.by, record["at_ms"])
+
+
+def passkey_row(record: Mapping[str, Any]) -> PasskeyRow:
+    """The row of a record of kind `passkey`, phase `registered`."""
+    return PasskeyRow(
+        credential=record["credential"],
+        user=record["user"],
+        public_key=record["public_key"],
+        aaguid=record["aaguid"],
+        synced=record["synced"],
+        sign_count=record["sign_count"],
+        label=record["label"],
+        registered_ms=record["at_ms"],
     )
 
 

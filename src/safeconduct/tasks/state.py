@@ -11,24 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec.structs import replace
-
-from safeconduct.core.asking import ADDRESS_SOURCE, ASKED_SOURCE
 from safeconduct.core.labels import BOTTOM, Label
-from safeconduct.core.model import ApprovalFacts, Followed
 from safeconduct.core.provenance import VOUCHES, Origin, Vouch, value_digest
 from safeconduct.core.writing import written_digest
 from safeconduct.tasks import kin
-from safeconduct.tasks.forgetting import Forgetting
+from safeconduct.tasks.approving import Approving
 from safeconduct.tasks.kin import Kin
 from safeconduct.tasks.plans import given
-from safeconduct.tasks.rows import (
-    ApprovalRow,
-    OpenCall,
-    StartRow,
-    approval_row,
-    label_of,
-)
+from safeconduct.tasks.rows import OpenCall, StartRow, label_of
 from safeconduct.tasks.tables import Table, Tables
 
 Record = Mapping[str, Any]
@@ -36,13 +26,8 @@ Record = Mapping[str, Any]
 SIZE: Final = "size"
 LATEST: Final = "latest"
 
-MAX_FOLLOWED: Final = 10
-"""How many further calls a person's yes to values of certain fields is good for."""
 
-_FOLLOWING: Final = frozenset({ASKED_SOURCE, ADDRESS_SOURCE})
-
-
-class TaskState(Forgetting):
+class TaskState(Approving):
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
 
     `apply` and what belongs to it are for who writes the log, one at a time; everything else reads
@@ -59,11 +44,8 @@ class TaskState(Forgetting):
         # By tenant, system and value or object, what agents wrote without a voucher.
         self._written = Table("written", bool)
         self._objects = Table("objects", Label)
-        self._followed = Table("followed", Followed)
         self._baselines = Table("baselines", int)
         self._consumed = Table("consumed", str)
-        self._approvals = Table("approvals", ApprovalRow)
-        self._asked = Table("asked", tuple[str, ...])
         self._revoked = Table("revoked", int)
         self._open = Table("open", OpenCall)
         self._locked = Table("locked", str)
@@ -78,6 +60,9 @@ class TaskState(Forgetting):
             "outcome": self._outcome,
             "memory": self._memory,
             "approval": self._approval,
+            "elevation": self._elevation,
+            "passkey": self._passkey,
+            "bypass": self._bypass,
             "revocation": self._revocation,
             "svid": self._svid,
             "pin": self._pin,
@@ -179,8 +164,9 @@ class TaskState(Forgetting):
         followed = self._following(record)
         if followed is None and record.get("follows"):
             return "followed"
-        if not self._consume(record.get("approval")):
-            return "approval"
+        if (missing := self._consumable(record)) is not None:
+            return missing
+        self._consume(record)
         if followed is not None:
             self._followed.put(task, followed)
         self._spend(task, line, spends, touches)
@@ -190,33 +176,6 @@ class TaskState(Forgetting):
         if releases:
             self._unlock(task, line[0], releases)
         return None
-
-    def _following(self, record: Record) -> Followed | None:
-        """What a task may follow after this permit: one call less, or what was just agreed to."""
-        known = self._followed.peek(record["task"])
-        if record.get("follows"):
-            if known is None or known.left < 1 or known.until_ms <= record["at_ms"]:
-                return None
-            return replace(known, left=known.left - 1)
-        row = self._approvals.peek(record.get("approval", ""))
-        if row is None or _FOLLOWING.isdisjoint(row.facts.sources):
-            return None
-        until_ms = record["at_ms"] + row.facts.ttl_s * 1000
-        wheres, values = frozenset(row.wheres), frozenset(row.values)
-        if known is not None and known.until_ms > record["at_ms"]:
-            wheres |= known.wheres  # a person has just seen today's labels
-            values |= known.values
-        return Followed(wheres, values, MAX_FOLLOWED, until_ms, label_of(record["labels"]))
-
-    def _consume(self, approval: str | None) -> bool:
-        """Uses an approval up; False when it is not there to be used."""
-        if approval is None:
-            return True
-        row = self._approvals.peek(approval)
-        if row is None or row.used or row.facts.state != "granted":
-            return False
-        self._approvals.put(approval, replace(row, used=True))
-        return True
 
     def _outcome(self, record: Record) -> str | None:
         call = self._open.peek(record["decision"])
@@ -262,35 +221,10 @@ class TaskState(Forgetting):
             known = self._objects.peek(f"{where} {name}") or BOTTOM
             self._objects.put(f"{where} {name}", known.join(label))
 
-    def _approval(self, record: Record) -> str | None:
-        identifier: str = record["approval"]
-        row = self._approvals.peek(identifier)
-        if record["phase"] == "requested":
-            asked = f"{record['task']} {record['digest']}"
-            if row is not None or self._pending(asked):
-                return "approval"
-            self._approvals.put(identifier, approval_row(record))
-            self._asked.put(asked, (*(self._asked.peek(asked) or ()), identifier))
-            return None
-        if row is None or row.facts.state != "pending":
-            return "approval"
-        facts = replace(row.facts, state=record["phase"], granted_ms=record["at_ms"])
-        self._approvals.put(identifier, replace(row, facts=facts))
-        return None
-
-    def _pending(self, asked: str) -> bool:
-        """Whether a question about this very call stands already."""
-        rows = (self._approvals.peek(identifier) for identifier in self._asked.peek(asked) or ())
-        return any(
-            row is not None and not row.used and row.facts.state == "pending" for row in rows
-        )
-
     def _config(self, record: Record) -> str | None:
         """A start: what a person had not answered was only in memory, and must be asked anew."""
         if record["phase"] == "loaded":
-            for identifier, row in self._approvals.current():
-                if row.facts.state == "pending":
-                    self._approvals.put(identifier, replace(row, used=True))
+            self._lapse()
         return None
 
     def _svid(self, record: Record) -> str | None:
@@ -318,6 +252,7 @@ class TaskState(Forgetting):
                 self._end(lambda start: start.agent.id == name)
             case "user":
                 self._end(lambda start: start.user.id == name)
+                self._take_back(name)
             case "key":
                 self._end(lambda start: start.key == name)
             case _:
@@ -329,6 +264,7 @@ class TaskState(Forgetting):
         and is on another's clock. A later sign-in starts tasks again.
         """
         self._signed_out.put(user, max(before_ms, self._signed_out.peek(user) or 0))
+        self._take_back(user, before_ms)
         self._end(lambda start: start.user.id == user and start.user.signed_in_ms <= before_ms)
 
     def _end(self, ends: Callable[[StartRow], bool]) -> None:
@@ -373,26 +309,6 @@ class TaskState(Forgetting):
     def baseline(self, task: str, key: str) -> int | None:
         """The amount an object had before this task first changed it."""
         return self._baselines.get(f"{task} {key}")
-
-    def approval(self, task: str, digest: str) -> ApprovalFacts | None:
-        """The unused approval of exactly this call: a no beats all, then the newest."""
-        asked = self._asked.get(f"{task} {digest}")
-        if asked is None:
-            return None
-        rows = (self._approvals.get(identifier) for identifier in asked)
-        standing = [row.facts for row in rows if row is not None and not row.used]
-        denied = [facts for facts in standing if facts.state == "denied"]
-        return next(iter(denied or standing[-1:]), None)
-
-    def followed(self, task: str, now_ms: int) -> Followed | None:
-        """What a person has let a task follow, while that holds."""
-        known = self._followed.get(task)
-        return known if known is not None and known.left > 0 and now_ms < known.until_ms else None
-
-    def question(self, approval: str) -> tuple[ApprovalFacts, bool] | None:
-        """What a person was asked, and whether the answer was used up, or can come no more."""
-        row = self._approvals.get(approval)
-        return None if row is None else (row.facts, row.used)
 
     def revoked(self, *, agent: str, user: str, key: str, jti: str, certificate: str = "") -> bool:
         """Whether the agent, the user, the key, that of the certificate, or the token itself was

@@ -2,13 +2,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from safeconduct.approvals.desk import Desk
 from safeconduct.cli import approvals, main, output
 from safeconduct.core.verdict import Requirement
-from tests.support.facts import NOW_MS, call, gathered
+from tests.support.facts import NOW_MS, call, facts
 
 
 class Unasked:
@@ -21,15 +20,15 @@ class Unasked:
 def test_a_question_has_the_name_that_its_rule_gave_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk = Desk(Unasked(), clock_ms=lambda: NOW_MS)
+    desk = Desk(Unasked(), lambda: NOW_MS, lambda kind: f"{kind}_1")
     wanted = Requirement(
         templates=("opportunity-amount", "scope"),
         sources=("policy:a", "scope:b"),
         ttl_s=60,
         origins={"id": ("crm.get_case:deal", "mail.read:text\x1b")},
     )
-    assert desk.hold("a_1", call(), gathered(), wanted)
-    pending = msgspec.to_builtins(desk.pending())
+    assert desk.hold("a_1", call(), facts(), wanted)
+    pending = [one.told() for one in desk.pending()]
 
     def ask(path: Path, said: str, **request: object) -> Mapping[str, Any]:
         del path, said, request

@@ -25,6 +25,7 @@ from safeconduct.core.verdict import (
 )
 from tests.support.facts import (
     ASKED,
+    ASKED_USER,
     ASKING,
     CLAIMED,
     DIGEST,
@@ -42,7 +43,9 @@ from tests.support.facts import (
     followed as earlier,
 )
 
-OFFER = Requirement(templates=("offer",), sources=("policy:discount",), ttl_s=120)
+OFFER = Requirement(
+    templates=("offer",), sources=("policy:discount",), ttl_s=120, parties=ASKED_USER
+)
 
 
 def granted(**overrides: Any) -> Grant:
@@ -106,6 +109,7 @@ def test_elevates_merge_into_one_question_with_the_shortest_time() -> None:
             templates=("control-argument", "offer", "scope"),
             sources=(CONTROL_SOURCE, "policy:discount", "scope:deal:update"),
             ttl_s=120,
+            parties=ASKED_USER,
         )
     )
 
@@ -114,7 +118,10 @@ def test_merging_keeps_each_source_once() -> None:
     other = Requirement(templates=("offer", "bulk"), sources=("policy:bulk",), ttl_s=60)
     assert merge((OFFER,)) == OFFER
     assert merge((OFFER, other, OFFER)) == Requirement(
-        templates=("bulk", "offer"), sources=("policy:bulk", "policy:discount"), ttl_s=60
+        templates=("bulk", "offer"),
+        sources=("policy:bulk", "policy:discount"),
+        ttl_s=60,
+        parties=ASKED_USER,
     )
 
 

@@ -370,6 +370,8 @@ def test_a_question_names_exactly_the_call_and_who_asks() -> None:
         "labels": PLAIN,
         "wheres": [],
         "values": [],
+        "templates": ["offer"],
+        "parties": [],
     }
 
 

@@ -14,8 +14,9 @@ from safeconduct.core.record import label_value
 from safeconduct.core.writing import object_name, written_digest
 from safeconduct.ports import Projection
 from safeconduct.ports import TaskState as TaskStatePort
+from safeconduct.tasks.approving import MAX_FOLLOWED
 from safeconduct.tasks.rows import OpenCall
-from safeconduct.tasks.state import MAX_FOLLOWED, TaskState
+from safeconduct.tasks.state import TaskState
 from tests.support.tasks import (
     AGENT,
     DIGEST,

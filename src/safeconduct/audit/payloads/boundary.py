@@ -26,6 +26,9 @@ ELSEWHERE: Final = {
     "evaluation": ("subject", "id"),
 }
 
+ANSWERS: Final = frozenset({"approval", "elevation", "bypass", "passkey"})
+"""Kinds whose `by` may be a user; `uid:0` and what else has a colon is none."""
+
 ERASURE: Final = "erasure"
 
 _ABOUT: Final = frozenset({"revocation", "hold"})
@@ -89,6 +92,8 @@ def shown(record: Record, keystore: Keystore) -> Record:
 
 def _renamed(record: Record, rename: Callable[[str], str]) -> Record:
     kind = record.get("kind", "")
+    if kind in ANSWERS and isinstance(by := record.get("by"), str) and ":" not in by:
+        record = {**record, "by": rename(by)}
     path = ELSEWHERE.get(kind, USER)
     head = record.get(path[0])
     if len(path) == 1:

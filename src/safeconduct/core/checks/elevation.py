@@ -1,27 +1,43 @@
-"""Does this agent need a person's yes for one of the scopes that the call uses?"""
+"""Does the call need a person's yes: for a scope, or for how much it does?"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from safeconduct.core import thresholds
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
 TTL_S: Final = 300
 """How long an approval of an agent's `jit_approval_required` scope lasts: five minutes."""
 
+REFUSED: Final = {"denied": "approval-denied", "narrowed": "approval-narrowed"}
+"""The reason of a call to which a person has answered so."""
+
+ANSWERED: Final = frozenset(REFUSED.values())
+
 
 def elevation(call: Call, facts: Facts) -> Deny | Elevate | None:
-    """Elevates scopes that are eligible but not active; refuses what a person has refused."""
+    """Elevates scopes that are eligible but not active, and what is more than its manifest lets
+    pass; refuses what a person has refused.
+    """
     gathered, approval = facts.gathered, facts.approval
-    if approval is not None and approval.digest == call.digest and approval.state == "denied":
-        return Deny("approval-denied")
-    manifest, eligible = gathered.tool.manifest, gathered.agent.approval_scopes
-    if manifest is None or eligible.isdisjoint(manifest.scopes):
+    if approval is not None and approval.digest == call.digest and approval.state in REFUSED:
+        return Deny(REFUSED[approval.state])
+    manifest = gathered.tool.manifest
+    if manifest is None:
         return None
-    needed = sorted(eligible.intersection(manifest.scopes))
+    asked = [*thresholds.passed(call, facts)]
+    needed = gathered.agent.approval_scopes.intersection(manifest.scopes)
+    if not asked and not needed:
+        return None
+    # A scope's question is known by the scope, where the configuration explains it.
+    names = {scope if scope in gathered.templates else "scope" for scope in needed}
+    sources = {f"scope:{scope}" for scope in needed}
     return Elevate(
         Requirement(
-            templates=("scope",), sources=tuple(f"scope:{scope}" for scope in needed), ttl_s=TTL_S
+            templates=tuple(sorted(names.union(one.template for one in asked))),
+            sources=tuple(sorted(sources.union(map(thresholds.named, asked)))),
+            ttl_s=TTL_S,
         )
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from safeconduct.core.approvers import Party, Templates, parties_of, together
 from safeconduct.core.checks.content import INSPECTOR
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.obligations import Constant, Setting, Source, missing
-from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
 ASKS: Final = "policy:"
@@ -24,10 +25,19 @@ def policy(call: Call, facts: Facts) -> Deny | Elevate | None:
 
     What a rule demands of arguments holds before a person is asked: a yes is to what will be sent.
     """
-    return answered(facts.policy, facts.failures, unmet=lacking(call, facts) != ())
+    templates = facts.gathered.templates
+    return answered(
+        facts.policy, facts.failures, unmet=lacking(call, facts) != (), templates=templates
+    )
 
 
-def answered(said: PolicyAnswer, failures: Iterable[str], *, unmet: bool) -> Deny | Elevate | None:
+def answered(
+    said: PolicyAnswer,
+    failures: Iterable[str],
+    *,
+    unmet: bool,
+    templates: Templates | None = None,
+) -> Deny | Elevate | None:
     """What an answer of the rules comes to. `failures` are facts that could not be had, `unmet`:
     the arguments lack what the rules demand of them.
     """
@@ -47,9 +57,17 @@ def answered(said: PolicyAnswer, failures: Iterable[str], *, unmet: bool) -> Den
                 templates=tuple(sorted({rule.template for rule in said.elevate})),
                 sources=tuple(sorted(f"{ASKS}{rule.id}" for rule in said.elevate)),
                 ttl_s=min(rule.ttl_s for rule in said.elevate),
+                parties=_parties(said.elevate, templates or {}),
             )
         )
     return None
+
+
+def _parties(rules: Iterable[PolicyElevate], templates: Templates) -> tuple[Party, ...]:
+    """Who has to say yes: as a rule says, or its template."""
+    return together(
+        party for rule in rules for party in rule.parties or parties_of([rule.template], templates)
+    )
 
 
 def lacking(call: Call, facts: Facts) -> tuple[Setting, ...] | None:

@@ -224,7 +224,7 @@ class AccessRequests:
             return "failed", None
         facts, _ = found
         match facts.state:
-            case "denied":
+            case "denied" | "narrowed":
                 return "denied", None
             case "pending":
                 return "pending" if self._holds(kept.approval) else "expired", None

@@ -11,6 +11,7 @@ import msgspec
 from cedarpy import PolicySet, pst
 
 from safeconduct.config.shape import did_you_mean
+from safeconduct.core.approvers import MAX_APPROVERS
 from safeconduct.core.policy import Said
 from safeconduct.policy.bundles.reading import RuleFile
 from safeconduct.policy.cedar.looks import reads
@@ -22,7 +23,7 @@ from safeconduct.policy.refusal import PolicyRefused
 
 ANNOTATIONS: Final[Mapping[Said, frozenset[str]]] = {
     "permit": frozenset({"id", "obligations"}),
-    "elevate": frozenset({"id", "elevate", "ttl_s", "obligations"}),
+    "elevate": frozenset({"id", "elevate", "ttl_s", "group", "count", "obligations"}),
     "deny": frozenset({"id"}),
 }
 """What may stand above a policy, by the set that it adds to."""
@@ -105,7 +106,14 @@ def _rule(policy: pst.Template, text: str, file: str, line: int) -> Rule:
         case "permit":
             says = Permitted(identity, obligations)
         case "elevate":
-            says = Asked(identity, given["elevate"], int(given["ttl_s"]), obligations)
+            says = Asked(
+                identity,
+                given["elevate"],
+                int(given["ttl_s"]),
+                obligations,
+                given.get("group"),
+                int(given.get("count", "1")),
+            )
         case "deny":
             says = Denied(identity)
     return Rule(
@@ -142,17 +150,33 @@ def _wrong(given: Mapping[str, str], said: Said) -> tuple[str, str] | None:
             "a policy without an id",
             'write `@id("…")` above it: lower-case letters, digits, `.`, `_` and `-`',
         )
-    if said == "elevate":
-        if not 0 < len(given["elevate"]) <= 64:
-            return "a question without a template", "name one of 1 to 64 characters in `@elevate`"
-        ttl_s = given.get("ttl_s", "")
-        if not _COUNT.fullmatch(ttl_s) or int(ttl_s) > 3600:
-            return "`@ttl_s` is not a number of seconds", 'write `@ttl_s("300")`, 1 to 3600'
+    if said == "elevate" and (wrong := _ill_asked(given)) is not None:
+        return wrong
     if "obligations" in given and not all(
         _ID.fullmatch(name.strip()) for name in given["obligations"].split(",")
     ):
         return (
             "`@obligations` is not a list of names",
             'write `@obligations("a, b")` with names from the header',
+        )
+    return None
+
+
+def _ill_asked(given: Mapping[str, str]) -> tuple[str, str] | None:
+    """What is wrong with what a question to a person says."""
+    if not 0 < len(given["elevate"]) <= 64:
+        return "a question without a template", "name one of 1 to 64 characters in `@elevate`"
+    ttl_s = given.get("ttl_s", "")
+    if not _COUNT.fullmatch(ttl_s) or int(ttl_s) > 3600:
+        return "`@ttl_s` is not a number of seconds", 'write `@ttl_s("300")`, 1 to 3600'
+    if not 0 < len(given.get("group", "-")) <= 64:
+        return "`@group` names no approvers", "name a group of the configuration in `@group`"
+    count = given.get("count", "1")
+    if "count" in given and "group" not in given:
+        return "`@count` of nobody", "say in `@group` of whom so many have to say yes"
+    if not _COUNT.fullmatch(count) or int(count) > MAX_APPROVERS:
+        return (
+            "`@count` is not a number of approvers",
+            f'write `@count("2")`, 1 to {MAX_APPROVERS}',
         )
     return None

@@ -13,8 +13,14 @@ SETS: Final[dict[Said, tuple[str, ...]]] = {
     "deny": ("id",),
     "elevate": ("id", "template", "ttl_s"),
 }
-"""The sets of the contract, and the keys that their elements have; `obligations` may be another one
-where something may happen."""
+"""The sets of the contract, and the keys that their elements have."""
+
+MORE: Final[dict[Said, tuple[str, ...]]] = {
+    "permit": ("obligations",),
+    "deny": (),
+    "elevate": ("obligations", "group", "count"),
+}
+"""The keys that they may have besides."""
 
 
 def targets(entrypoint: str) -> dict[Path, Said]:

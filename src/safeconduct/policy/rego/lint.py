@@ -10,7 +10,7 @@ from safeconduct.core.policy import Said
 from safeconduct.policy.bundles.header import FILE, RESERVED
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.policy.rego.calls import arities, miscalled
-from safeconduct.policy.rego.elements import SETS, fields, identity, targets
+from safeconduct.policy.rego.elements import MORE, SETS, fields, identity, targets
 from safeconduct.policy.rego.graph import check_graph
 from safeconduct.policy.rego.negations import unseen
 from safeconduct.policy.rego.syntax import (
@@ -96,7 +96,7 @@ def _unsound(
             'give it an `"id"`: a literal of lower-case letters, digits, `.`, `_` and `-`',
         )
         return
-    keys = [key for key, _ in fields(rule) if key != "obligations" or name == "deny"]
+    keys = [key for key, _ in fields(rule) if key not in MORE[name]]
     if sorted(key or "" for key in keys) != sorted(SETS[name]):
         yield rule.refused(f"elements of `{name}` have {_list(SETS[name])}", "add or remove keys")
     first = places.setdefault(named, rule)

@@ -10,7 +10,7 @@ from safeconduct.core.model import Facts
 from safeconduct.core.obligations import Constant, Constrain, Demands, Setting
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.verdict import Deny, Elevate, Requirement
-from tests.support.facts import call, facts, tool
+from tests.support.facts import ASKED_USER, call, facts, tool
 
 ASK = PolicyElevate("discount", "offer", 300)
 
@@ -49,6 +49,7 @@ def test_elevate_beats_permit_and_asks_for_all_at_once() -> None:
             templates=("many", "offer"),
             sources=("policy:amount", "policy:bulk", "policy:discount"),
             ttl_s=60,
+            parties=ASKED_USER,
         )
     )
 

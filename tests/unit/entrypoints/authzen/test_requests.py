@@ -57,7 +57,7 @@ async def status(deciding: Deciding, task: JSON) -> JSON:
 
 def approval_of(deciding: Deciding) -> str:
     (pending,) = deciding.rooms.desk.pending()
-    return pending.approval
+    return pending.id
 
 
 def problem(reply: Reply, status: int, code: str) -> None:
@@ -98,7 +98,7 @@ async def test_the_way_from_no_to_yes(deciding: Deciding) -> None:
     assert (await status(deciding, task))["task"] == task
     approval = approval_of(deciding)
     deciding.now_ms += 1_000
-    await deciding.rooms.desk.answer(approval, granted=True, by="uid:0")
+    await deciding.rooms.desk.operate(approval, granted=True, by="uid:0")
     told = await status(deciding, task)
     assert told["task"]["status"] == "approved"
     assert told["result"] == {
@@ -127,7 +127,7 @@ async def test_the_way_from_no_to_yes(deciding: Deciding) -> None:
 async def test_a_yes_is_good_once(deciding: Deciding) -> None:
     await submitted(deciding)
     approval = approval_of(deciding)
-    await deciding.rooms.desk.answer(approval, granted=True, by="uid:0")
+    await deciding.rooms.desk.operate(approval, granted=True, by="uid:0")
     again = deciding.message(approval={"id": approval})
     assert (await deciding.asked(again))["decision"] is True
     context = await refused(deciding, again)
@@ -138,7 +138,7 @@ async def test_a_yes_is_good_once(deciding: Deciding) -> None:
 async def test_a_yes_is_good_for_what_was_asked(deciding: Deciding) -> None:
     await submitted(deciding)
     approval = approval_of(deciding)
-    await deciding.rooms.desk.answer(approval, granted=True, by="uid:0")
+    await deciding.rooms.desk.operate(approval, granted=True, by="uid:0")
     other = deciding.message(name="crm__get_deal", arguments={"id": "D-7"})
     other["context"]["approval"] = {"id": approval}
     context = await refused(deciding, other)
@@ -156,7 +156,7 @@ async def test_an_approval_that_is_none_permits_nothing(deciding: Deciding, give
 async def test_a_yes_does_not_help_against_a_no_of_the_policy(deciding: Deciding) -> None:
     await submitted(deciding)
     approval = approval_of(deciding)
-    await deciding.rooms.desk.answer(approval, granted=True, by="uid:0")
+    await deciding.rooms.desk.operate(approval, granted=True, by="uid:0")
     deciding.rules.answer = PolicyAnswer(deny=("no",))
     context = await refused(deciding, deciding.message(approval={"id": approval}))
     assert (context["reason"], context["next_action"]) == ("policy_denied", "none")
@@ -165,7 +165,7 @@ async def test_a_yes_does_not_help_against_a_no_of_the_policy(deciding: Deciding
 
 async def test_a_no_stays_one(deciding: Deciding) -> None:
     task = await submitted(deciding)
-    await deciding.rooms.desk.answer(approval_of(deciding), granted=False, by="uid:0")
+    await deciding.rooms.desk.operate(approval_of(deciding), granted=False, by="uid:0")
     assert await status(deciding, task) == {"task": {**task, "status": "denied"}}
 
 
