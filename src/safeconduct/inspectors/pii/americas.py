@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from safeconduct.inspectors.pii.checks import is_yymmdd, luhn, weighed
-from safeconduct.inspectors.pii.shape import Number, Shape, exact, in_words, national
+from safeconduct.inspectors.pii.shape import (
+    Number,
+    Place,
+    Shape,
+    exact,
+    in_words,
+    is_item,
+    national,
+)
 
 SSN_WORDS: Final = (
     "ssn", "ssns", "social security", "social", "socsec", "soc sec", "ss number", "ss no", "itin",
@@ -112,8 +120,13 @@ def _ve_rif(text: str) -> bool:
     return "00987654321"[total % 11] == text[9]
 
 
+def _us_ssn_in_groups(text: str, start: int, end: int) -> Place | None:
+    place = exact(_us_ssn)(text, start, end)
+    return None if place and is_item(text, start) else place
+
+
 SHAPES: Final = (
-    Shape("pii.ssn", "US SSN, ITIN", in_words(r"\d{3}-\d{2}-\d{4}"), exact(_us_ssn)),
+    Shape("pii.ssn", "US SSN, ITIN", in_words(r"\d{3}-\d{2}-\d{4}"), _us_ssn_in_groups),
     Shape(
         "pii.ssn",
         "US SSN, ITIN, written otherwise",

@@ -9,7 +9,7 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException
 
-from safeconduct.inspectors.pii.shape import Check, Place, Shape, goes_before, in_words
+from safeconduct.inspectors.pii.shape import Check, Place, Shape, goes_before, in_words, is_item
 
 TRUNK: Final = ("GB", "DE", "FR", "NL", "AU", "JP", "CH", "AT", "BE", "SE", "IE", "ZA", "IN", "TR")
 """Where a number in groups that begins with its 0 is believed, with no word beside it."""
@@ -33,9 +33,10 @@ WORDS: Final = (
 _OTHER: Final = re.compile(
     r"(?:19|20)\d\d[-./ ]?[01]\d[-./ ]?[0-3]\d(?!\d)"
     r"|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?!\d)|[0-3]?\d([-./])[0-3]?\d\1(?:19|20)?\d\d(?![-./]?\d)"
-    r"|\d{3}[ .-]\d\d[ .-]\d{4}(?!\d)|[0-3]\d[01]\d{3}[ -]\d{4,5}$|\d{1,3}(?:\.\d{3}){2}(?!\d)"
+    r"|\d{3}[ .-]\d\d[ .-]\d{4}(?!\d)|[0-3]\d[01]\d{3}[ -]\d{4,5}$|\d\d[01]\d[0-3]\d-\d{4,6}$"
+    r"|\d{1,3}(?:\.\d{3}){2}(?!\d)"
 )
-"""Dates, years, groups as of social security, what begins with a day of birth, thousands."""
+"""Dates, years, groups as of social security, what begins with a day, thousands."""
 _CUT: Final = re.compile(r"[ .()/-]+\d+$")
 _GROUP_BEFORE: Final = re.compile(r"\d[ .-]")
 _SPLIT: Final = re.compile(r"\d[ .()/-]+(?=\d)")
@@ -78,7 +79,9 @@ def _by(regions: tuple[str, ...], fewest: int = _MIN_DIGITS) -> Check:
         if text[start] != "+" and start > 1 and _GROUP_BEFORE.match(text, start - 2):
             return None
         length = longest(text[start:end])
-        return (start, start + length) if length and not goes_before(text, start) else None
+        if not length or goes_before(text, start) or (text[start] != "+" and is_item(text, start)):
+            return None
+        return start, start + length
 
     return check
 

@@ -68,6 +68,21 @@ def goes_before(text: str, start: int) -> bool:
     return bool(_BEFORE.fullmatch(text, max(start - _NEAR, 0), start))
 
 
+_ITEM: Final = re.compile(
+    r"\b(?:part|p/n|pn|sku|model|serial|s/n|item|article)(?:[ _-]?(?:no|nr|number))?[.:#= ]{1,3}",
+    re.IGNORECASE,
+)
+_BEFORE_ITEM: Final = 24
+
+
+def is_item(text: str, start: int) -> bool:
+    """Whether the word before a number says that it is that of a thing. What has check digits is
+    believed all the same.
+    """
+    begin = max(start - _BEFORE_ITEM, 0)
+    return any(one.end() == start for one in _ITEM.finditer(text, begin, start))
+
+
 def is_part(text: str, start: int, end: int) -> bool:
     """Whether a number goes on on either side, also in groups divided by spaces where it has such
     groups itself.

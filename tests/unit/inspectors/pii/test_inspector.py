@@ -285,7 +285,8 @@ CLEAN = [
     "ISBN 6-2935-6925-5", "USD 131 335 676", "CA 90210-3877", "gpt-4-2022-02-04", "1951-2008",
     "portable, 2008-2019", "Clause 252.227-7013", "RFC 3986/3987", "CI run 1720560004",
     "tracking 4616 2997 1789", "tax 7.50 on order 103764135", "rc 1234567890", "uid 299999999999",
-    "call id 850126750", "called with 208 5699 91",
+    "call id 850126750", "called with 208 5699 91", "part 947-29-5416", "P/N: 415-555-2671",
+    "model no. 0171/1234567", "Serial number 020 7946 0958", "ticket 050809-929120",
 ]  # fmt: skip
 
 
@@ -293,6 +294,14 @@ CLEAN = [
 def test_what_only_resembles_some_is_not_reported(text: str) -> None:
     assert found(text, GERMAN) == []
     assert GERMAN.inspect({"content": [{"type": "text", "text": text}], "tool_calls": [text]}) == ()
+
+
+@pytest.mark.parametrize(
+    "number", ["4111111111111111", "+49 30 901820", "010-538-239", "078-05-1120"]
+)
+def test_what_a_thing_is_called_hides_no_more_than_shapes(number: str) -> None:
+    said = {"010-538-239": "BSN, ", "078-05-1120": "SSN, "}.get(number, "")
+    assert [where for _, where in found(f"{said}part {number}")] == [number]
 
 
 def test_groups_are_a_number_where_no_0_begins_one() -> None:
