@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, Literal
 
@@ -62,6 +62,9 @@ from safeconduct.quarantine import Quarantine
 from safeconduct.resolvers import FactsUnavailable, Resolved, Resolvers
 from safeconduct.tokens import Tokens
 
+Other = Callable[[Call, Facts], Awaitable[Facts]]
+"""Asks somebody else about a call, and gives the facts with what they say."""
+
 
 class FactFinder:
     """Gathers what is known about a call (step 1) and what has to be fetched (step 3)."""
@@ -77,6 +80,7 @@ class FactFinder:
         policy: PolicyEngine,
         inspectors: Sequence[Inspector],
         examiners: Sequence[Examiner],
+        outside: Sequence[Examiner],
         reviewer: Reviewer | None,
         tokens: Tokens,
         upstreams: Mapping[str, Upstream],
@@ -99,6 +103,7 @@ class FactFinder:
         self.use(policy)
         self.inspectors = inspectors
         self.examiners = examiners
+        self.outside = outside
         self._second = config.root.reviewer
         self.reviewer = reviewer
         self._tokens = tokens
@@ -314,7 +319,9 @@ class FactFinder:
         )
 
     async def enrich(self, call: Call, gathered: Gathered) -> Facts:
-        """Step 3: resolvers, provenance, inspectors, approvals, policy; bounded in time."""
+        """Step 3: resolvers, provenance, inspectors, approvals, policy; bounded in time. What
+        `others` say is not among it.
+        """
         policy = self._policy
         manifest = gathered.tool.manifest
         failures: list[str] = []
@@ -356,22 +363,35 @@ class FactFinder:
             elevations=self._state.elevations(gathered.task.id),
             bypasses=self._state.bypasses(),
         )
-        try:
-            given = policy_input(call, facts, policy.members)
-        except orjson.JSONEncodeError as error:
-            answer = PolicyAnswer(
-                bundle=policy.digest, masks=None, error=f"no policy input: {error}"
-            )
-        else:
-            answer = await judged(policy, given, gathered.now_ms)
-        facts = msgspec.structs.replace(facts, policy=answer)
-        reviews = self._second is not None and gathered.tool.effect.value in self._second.effects
-        # What is refused anyway asks nobody anything.
-        if not reviews or facts.failures or answer.said == "deny":
-            return facts
-        return msgspec.structs.replace(facts, review=await self._reviewed(call, facts))
+        return await with_policy(policy, call, facts)
 
-    async def _reviewed(self, call: Call, facts: Facts) -> Reviewed:
+    def others(self, call: Call, facts: Facts) -> Iterator[Other]:
+        """Who else has a say in a call, in the order in which each is asked if the call is not
+        refused without it: inspections that others run, and a second model.
+        """
+        if self.outside and call.arguments:
+            yield partial(self._shown, self._policy)
+        second = self._second
+        if second is not None and facts.gathered.tool.effect.value in second.effects:
+            yield self._reviewed
+
+    async def _shown(self, policy: PolicyEngine, call: Call, facts: Facts) -> Facts:
+        """The facts with what the inspections of others find; a policy judges it with them."""
+        matter = _matter("argument", call, facts.gathered)
+        try:
+            found = await _at_length(self.outside, call.arguments, matter)
+        except Exception:  # noqa: BLE001  whatever they raise must refuse, not pass
+            return msgspec.structs.replace(facts, failures=(*facts.failures, INSPECTOR))
+        if not found:
+            return facts
+        facts = msgspec.structs.replace(facts, findings=facts.findings + found)
+        return await with_policy(policy, call, facts)
+
+    async def _reviewed(self, call: Call, facts: Facts) -> Facts:
+        """The facts with what the second model makes of the call."""
+        return msgspec.structs.replace(facts, review=await self._review(call, facts))
+
+    async def _review(self, call: Call, facts: Facts) -> Reviewed:
         """What the second model makes of a call; that it does not answer is an answer, too."""
         task, given = facts.gathered.task, call.arguments
         asked = Asked(
@@ -407,19 +427,8 @@ class FactFinder:
     async def examine(self, result: object, call: Call, gathered: Gathered) -> tuple[Finding, ...]:
         """What inspectors and examiners find in a result; what they raise withholds it."""
         found = self.inspect(result)
-        if self.examiners:
-            found += await self._at_length(result, _matter("result", call, gathered))
-        return found
-
-    async def _at_length(self, value: object, matter: Matter) -> tuple[Finding, ...]:
-        """What the examiners find; each ends in time by itself, and all of them here.
-
-        Raises: whatever they do; TimeoutError.
-        """
-        found: tuple[Finding, ...] = ()
-        async with asyncio.timeout(PATIENCE_S):
-            for examiner in self.examiners:
-                found += await examiner.examine(value, matter)
+        if examiners := (*self.examiners, *self.outside):
+            found += await _at_length(examiners, result, _matter("result", call, gathered))
         return found
 
     def _copied(self, call: Call, gathered: Gathered, failures: list[str]) -> Confidentiality:
@@ -437,11 +446,36 @@ class FactFinder:
             # What may not be sent is shown to nobody else either.
             if self.examiners and unfit(gathered.tool, found) is None:
                 matter = _matter("argument", call, gathered)
-                found += await self._at_length(call.arguments, matter)
+                found += await _at_length(self.examiners, call.arguments, matter)
         except Exception:  # noqa: BLE001  whatever an inspector raises must refuse, not pass
             failures.append(INSPECTOR)
             return ()
         return found
+
+
+async def _at_length(
+    examiners: Iterable[Examiner], value: object, matter: Matter
+) -> tuple[Finding, ...]:
+    """What the examiners find; each ends in time by itself, and all of them here.
+
+    Raises: whatever they do; TimeoutError.
+    """
+    found: tuple[Finding, ...] = ()
+    async with asyncio.timeout(PATIENCE_S):
+        for examiner in examiners:
+            found += await examiner.examine(value, matter)
+    return found
+
+
+async def with_policy(policy: PolicyEngine, call: Call, facts: Facts) -> Facts:
+    """The facts with what the rules say of them."""
+    try:
+        given = policy_input(call, facts, policy.members)
+    except orjson.JSONEncodeError as error:
+        answer = PolicyAnswer(bundle=policy.digest, masks=None, error=f"no policy input: {error}")
+    else:
+        answer = await judged(policy, given, facts.gathered.now_ms)
+    return msgspec.structs.replace(facts, policy=answer)
 
 
 async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswer:

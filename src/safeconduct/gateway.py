@@ -2,8 +2,9 @@
 
  1 gather    token, agent, user, task state, manifest and pin, zone: cheap, local, authoritative
  2 screen    pure: delegation, tool, zone, budget
- 3 enrich    resolvers, inspectors, policy engine, reviewer, provenance, approvals: bounded in time
- 4 decide    pure: any Deny beats all, else the Elevates merge into one, else Permit
+ 3 enrich    resolvers, inspectors, policy engine, provenance, approvals: bounded in time
+ 4 decide    pure: any Deny beats all, else the Elevates merge into one, else Permit; what is not
+             refused is shown to others (DLP, reviewer) and decided again with what they say
  5 record    decision durable and what it consumes reserved, in one step
  6 answer    a Deny or Elevate ends here
  7 credential fetched for this one call, revocation re-checked; the agent never sees it
@@ -173,6 +174,12 @@ class Gateway:
             facts = await self.facts.enrich(call, gathered)
             self._step(4)
             decision = decide(call, facts)
+            for ask in self.facts.others(call, facts):
+                # What is refused anyway is shown to nobody else.
+                if isinstance(decision.verdict, Deny):
+                    break
+                facts = await ask(call, facts)
+                decision = decide(call, facts)
             if decision.sets:
                 # A rule permits it with arguments of the policy's own: back to 1 with them, once.
                 return await self._decide(gather, decision.sets)

@@ -198,7 +198,8 @@ class Rooms:
         copies = Copies(self.state, self.prints)
         quick = room.inspectors(root.inspectors, directory)
         read = partial(references.read, directory)
-        self.examiners = room.examiners(root.inspectors, directory, quick, read)
+        self.examiners = room.examiners(root.inspectors, directory, quick)
+        self.outside = room.outside(root.inspectors, directory, read)
         self.reviewer = room.reviewer(config, read)
         self.facts = FactFinder(
             config,
@@ -209,6 +210,7 @@ class Rooms:
             policy=policy,
             inspectors=quick,
             examiners=self.examiners,
+            outside=self.outside,
             reviewer=self.reviewer,
             tokens=Tokens(secret(state / TOKENS_KEY)),
             upstreams=upstreams,
@@ -381,7 +383,7 @@ class Rooms:
     async def close(self) -> None:
         """Closes everything, in the reverse order."""
         await asyncio.gather(*(upstream.close() for upstream in self.upstreams.values()))
-        parts: list[object] = [self.policy, *self.examiners, self.reviewer]
+        parts: list[object] = [self.policy, *self.examiners, *self.outside, self.reviewer]
         for part in parts:
             if isinstance(part, Closing):
                 await part.close()

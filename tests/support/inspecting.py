@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,6 +124,7 @@ def inspected(
     purpose: str = "Triage case C-1 and answer the customer.",
     policy: Rules | None = None,
     reviewer: Reviewer | None = None,
+    outside: Sequence[Examiner] = (),
     **changes: Any,
 ) -> SimulatedTask:
     """A task in that company, whose gateway finds words."""
@@ -140,5 +141,6 @@ def inspected(
     facts = task.rooms.facts
     facts.inspectors = (SecretInspector(), Words())
     facts.examiners = examiners
+    facts.outside = outside
     facts.reviewer = reviewer
     return task

@@ -178,7 +178,10 @@ async def _found(
         task=_NOBODY,
     )
     quick = room.inspectors(block, directory)
-    slow = room.examiners(block, directory, quick, partial(references.read, directory))
+    slow = (
+        *room.examiners(block, directory, quick),
+        *room.outside(block, directory, partial(references.read, directory)),
+    )
     found: dict[Finding, None] = {}
     try:
         for inspector in quick:

@@ -79,7 +79,8 @@ def _looking(config: Config) -> list[Problem]:
     block, directory = config.root.inspectors, Path(config.directory)
     try:
         quick = room.inspectors(block, directory)
-        room.examiners(block, directory, quick, str)
+        room.examiners(block, directory, quick)
+        room.outside(block, directory, str)
         room.reviewer(config, str)
     except (OSError, ValueError) as error:
         file = str(directory / ROOT_FILE)

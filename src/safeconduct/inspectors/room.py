@@ -69,10 +69,10 @@ def _dictionaries(block: InspectorsBlock, directory: Path) -> Iterator[Inspector
 
 
 def examiners(
-    block: InspectorsBlock, directory: Path, quick: Sequence[Inspector], secret: Secret
+    block: InspectorsBlock, directory: Path, quick: Sequence[Inspector]
 ) -> tuple[Examiner, ...]:
-    """Those that take a while. What documents hold is shown to the `quick` ones too, and to who
-    finds instructions and the operator's records.
+    """Those of ours that take a while. What documents hold is shown to the `quick` ones too, and to
+    who finds instructions and the operator's records.
 
     Raises: as `inspectors`.
     """
@@ -86,8 +86,12 @@ def examiners(
     if (said := block.documents) is not None:
         limits = Limits(max_bytes=said.max_bytes, wall_s=float(said.timeout_s))
         found.append(DocumentExaminer(partial(_look, (*quick, *slow)), limits))
-    found.extend(_external(directory, one, secret) for one in block.external.values())
     return tuple(found)
+
+
+def outside(block: InspectorsBlock, directory: Path, secret: Secret) -> tuple[Examiner, ...]:
+    """The inspections that others run. Raises: as `inspectors`."""
+    return tuple([_external(directory, one, secret) for one in block.external.values()])
 
 
 def _look(looking: Sequence[Inspector], texts: Sequence[str]) -> list[Finding]:

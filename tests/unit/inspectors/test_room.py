@@ -66,7 +66,8 @@ def quick_of(made: Config) -> tuple[Inspector, ...]:
 
 
 def slow_of(made: Config, quick: Sequence[Inspector] = ()) -> tuple[Examiner, ...]:
-    return room.examiners(made.root.inspectors, Path(made.directory), quick, secret)
+    block, directory = made.root.inspectors, Path(made.directory)
+    return (*room.examiners(block, directory, quick), *room.outside(block, directory, secret))
 
 
 def kinds_of(value: object, *looking: Any) -> set[str]:
