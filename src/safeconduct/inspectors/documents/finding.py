@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
+from urllib.parse import unquote_to_bytes
 
 from safeconduct.inspectors.documents.limits import Limits, bomb, unreadable
 from safeconduct.inspectors.documents.wire import Form, Question
@@ -43,13 +46,26 @@ _FILES: Final = (
 _FILE: Final = re.compile(rf"(?<![{_BASE64}])(?:{'|'.join(_FILES)}){_LINES}")
 _URL: Final = re.compile(
     # No more parameters, and no longer ones, than there are: so the search stays linear.
-    r"data:([\w.+-]{1,127}/[\w.+-]{1,127})?(?:;[\w.-]{1,32}=[^;,\s]{0,64}){0,4}"
+    r"data:([\w.+-]{1,127}/[\w.+-]{1,127})?"
+    r"(?:;(?!base64,)[\w.-]{1,32}(?:=(?:\"[^\"\s]{0,64}\"|[^;,\s]{0,64}))?){0,8}"
     rf"(?:(;base64),((?:%2[bf]|%3d|[{_BASE64}])*={{0,2}})|,([^\s\"'<>]*))",
     re.IGNORECASE,
 )
 _BYTES: Final = frozenset({"blob", "data"})
 _PICTURES: Final = ("image/", "audio/", "video/", "font/")
-_VECTOR: Final = "image/svg+xml"
+_VECTOR: Final = "image/svg"
+_MAGIC: Final = (
+    *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"RIFF", b"II*\0", b"MM\0*"),
+    *(b"BM", b"\0\0\1\0", b"\xff\x0a"),
+    *(b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"OggS", b"fLaC", b"FORM", b"\x1aE\xdf\xa3"),
+    *(b"wOFF", b"wOF2", b"\0\1\0\0", b"OTTO"),
+)
+"""How pictures, sounds, films and typefaces begin."""
+_PDF: Final = b"%PDF-"
+_PDF_WITHIN: Final = 1024
+_ZIP_END: Final = b"PK\5\6"
+_ZIP_END_WITHIN: Final = 65_557
+"""Where readers look for a PDF document, and for a zip file, that stands in something else."""
 
 _MARKUP: Final = re.compile(
     r"<(?:!--|!doctype|[a-z][a-z0-9-]*\s+[a-z]|/?(?:html|body|style|template|noscript|title)\b)",
@@ -104,7 +120,7 @@ def _members(members: dict[str, object], path: Path, every: list[Found]) -> None
     media = named.lower() if isinstance(named, str) else ""
     for key, item in members.items():
         if key in _BYTES and isinstance(item, str) and _is_blob(key, members):
-            if not _is_picture(media) or item.startswith(_FILES):
+            if not _is_picture(media, "base64", item):
                 question = Question("base64", media, item)
                 every.append(Found((*path, key), len(item), question))
         elif not isinstance(item, str) or len(item) >= MIN_DOCUMENT:
@@ -118,17 +134,29 @@ def _is_blob(key: str, members: dict[str, object]) -> bool:
     return members.get("type") in {"image", "audio"}
 
 
-def _is_picture(media: str) -> bool:
-    return media.startswith(_PICTURES) and media != _VECTOR
+def _is_picture(media: str, form: Form, coded: str) -> bool:
+    """Whether it is said to be a picture, a sound or a typeface, and begins as one: that one is
+    also a document is for whoever reads documents to find out.
+    """
+    if not media.startswith(_PICTURES) or media.startswith(_VECTOR):
+        return False
+    try:
+        padded = coded + "=" * (-len(coded) % 4)
+        data = unquote_to_bytes(coded) if form == "percent" else b64decode(padded, validate=True)
+    except binascii.Error:
+        return False
+    document = _PDF in data[:_PDF_WITHIN] or _ZIP_END in data[-_ZIP_END_WITHIN:]
+    return not document and (data.startswith(_MAGIC) or data[4:8] == b"ftyp")
 
 
 def _questions(text: str, media: str) -> Iterator[Question]:
     if "data:" in text.lower():
         for url in _URL.finditer(text):
             named = (url[1] or "").lower()
-            if not _is_picture(named):
-                form: Form = "base64" if url[2] else "percent"
-                yield Question(form, named, url[3] if url[2] else url[4])
+            form: Form = "base64" if url[2] else "percent"
+            coded = url[3] if url[2] else url[4]
+            if not _is_picture(named, form, coded):
+                yield Question(form, named, coded)
     if len(text) >= MIN_BASE64 and _is_base64(text):
         yield Question("base64", media, text)
         return

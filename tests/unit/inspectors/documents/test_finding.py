@@ -71,7 +71,8 @@ def test_data_urls_are_documents_but_for_pictures() -> None:
     value = [
         "x data:application/pdf;base64,AAAABBBBCCCC y",
         "data:text/html;charset=utf-8,%3Cp%20hidden%3Ex",
-        "data:image/png;base64,AAAABBBBCCCC",
+        "data:image/png;base64,iVBORw0KGgoAAAA",
+        "data:image/gif,GIF89a%00",
     ]
     assert found(value) == [
         ((0,), 44, "base64", "application/pdf", 12),
