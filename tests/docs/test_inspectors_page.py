@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from safeconduct.config.rules.inspectors import ALWAYS
+from safeconduct.config.kinds import ALWAYS, INSTRUCTIONS
 from safeconduct.core.admit import MODES
 from safeconduct.core.findings import HIDDEN, INSTRUCTION, STEERING, family
 from safeconduct.core.manifest import Marking
@@ -54,7 +54,7 @@ def test_every_kind_of_what_speaks_to_the_agent_is_named() -> None:
     said = Path(inspector.__file__).read_text(encoding="utf-8")
     known = {f"instruction.{name}" for name in rules.KINDS}
     known |= {*re.findall(r"\"(instruction\.\w+)\"", said)}
-    assert {*kinds_in("What speaks to the agent", "instruction")} == known
+    assert {*kinds_in("What speaks to the agent", "instruction")} == known == INSTRUCTIONS
     text = PAGE["What speaks to the agent"]
     assert {*kinds_in("What speaks to the agent", "document")} == {HIDDEN, UNREADABLE, BOMB}
     assert tables(text)[0][-1][0] == f"`{HIDDEN}`"

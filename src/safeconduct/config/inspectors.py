@@ -63,10 +63,10 @@ class Instructions(InspectorBlock, frozen=True):
 
 
 class External(InspectorBlock, frozen=True):
-    """Somebody else's inspection: what it finds is `external.<name>`. `when` are the effects of the
-    calls whose arguments and results it sees; `credential` is a reference, as `file:<path>` or
-    `env:<NAME>`. `application` is the id that the gateway has at Purview. The server's certificate
-    is checked against the system's authorities, or those in the file `ca`.
+    """Somebody else's inspection: what it finds is `external.<what it is called there>`. `when` are
+    the effects of the calls whose arguments and results it sees; `credential` is a reference, as
+    `file:<path>` or `env:<NAME>`. `application` is the id that the gateway has at Purview. The
+    server's certificate is checked against the system's authorities, or those in the file `ca`.
     """
 
     wire: Literal["webhook", "purview", "shield"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -10,16 +10,14 @@ from typing import Final
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.files import find
 from safeconduct.config.inspectors import External, InspectorsBlock, ReviewerBlock
+from safeconduct.config.kinds import EXTERNAL, PII, Known, looked_for
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.address import exposed, is_reference, split
 from safeconduct.config.schema import Root
 from safeconduct.config.shape import did_you_mean
-from safeconduct.core.findings import HIDDEN, INSTRUCTION, SECRET, family
-from safeconduct.core.manifest import Manifest
+from safeconduct.core.findings import among, family
+from safeconduct.core.manifest import Manifest, ToolManifest
 from safeconduct.kit.yaml import Place
-
-ALWAYS: Final = frozenset({SECRET, "code", "pii", "pricing"})
-"""The families that are looked for without being configured."""
 
 PDF_READER: Final = "pypdf"
 """Of the extra `documents`. Found, not loaded: only a process that reads documents loads it."""
@@ -51,20 +49,10 @@ def inspectors(draft: Draft, report: Report) -> None:
     if (second := root.value.reviewer) is not None:
         one.service(("reviewer",), "the reviewer", second)
     one.quarantined(block)
-    families = {*ALWAYS, *_configured(block)}
+    one.persons(block.pii.kinds)
+    named = _Named(looked_for(block), frozenset(block.external), report)
     for part in draft.manifests.values():
-        _named(part, families, report)
-
-
-def _configured(block: InspectorsBlock) -> Iterator[str]:
-    yield from (said.family for said in block.dictionaries.values())
-    yield from (said.family for said in block.matches.values())
-    if block.instructions is not None or block.documents is not None:
-        yield INSTRUCTION
-    if block.documents is not None:
-        yield family(HIDDEN)
-    if block.external:
-        yield "external"
+        named.manifest(part)
 
 
 class _Inspectors:
@@ -78,6 +66,13 @@ class _Inspectors:
 
     def file(self, place: Place, name: str) -> None:
         find(self._directory, name, self._report, file=self._root.file, place=place)
+
+    def persons(self, kinds: Sequence[str]) -> None:
+        for index, kind in enumerate(kinds):
+            if kind not in PII:
+                fix = did_you_mean(kind, PII, f"use some of: {', '.join(sorted(PII))}")
+                place = ("inspectors", "pii", "kinds", index)
+                self.error(place, f"there is no kind of personal data `{kind}`", fix)
 
     def service(self, place: Place, name: str, said: External | ReviewerBlock) -> None:
         """A service of others can be asked, and what it is told crosses no network in the clear."""
@@ -121,25 +116,45 @@ class _Inspectors:
                 )
 
 
-def _named(part: Part[Manifest], families: set[str], report: Report) -> None:
-    for name, tool in part.value.tools.items():
-        named = (
-            (("returns", "redact"), tool.returns.redact),
-            (("returns", "tokenise"), tool.returns.tokenise),
-            (("sink", "reveals"), tool.sink.reveals),
-        )
-        for place, kinds in named:
-            for index, kind in enumerate(kinds):
-                if family(kind) not in families:
-                    report.error(
-                        part.file,
-                        ("tools", name, *place, index),
-                        f"nothing that is configured finds `{kind}`",
-                        did_you_mean(family(kind), sorted(families), "configure what finds it"),
-                    )
+class _Named:
+    """The kinds that manifests name: a misspelt one would refuse, cut and reveal nothing."""
+
+    def __init__(self, known: Known, services: frozenset[str], report: Report) -> None:
+        self._known = known
+        self._services = services
+        self._report = report
+
+    def manifest(self, part: Part[Manifest]) -> None:
+        for name, tool in part.value.tools.items():
+            # A category without a dot may be the operator's own.
+            refused = [one if "." in one else None for one in tool.sink.categories_refused]
+            for place, kinds in (
+                (("returns", "redact"), tool.returns.redact),
+                (("returns", "tokenise"), tool.returns.tokenise),
+                (("sink", "reveals"), tool.sink.reveals),
+                (("sink", "categories_refused"), refused),
+            ):
+                for index, kind in enumerate(kinds):
+                    if kind is not None:
+                        self._kind(part, ("tools", name, *place, index), kind)
+            self._revealed(part, name, tool)
+
+    def _kind(self, part: Part[Manifest], place: Place, kind: str) -> None:
+        of = family(kind)
+        if of not in self._known:
+            fix = did_you_mean(of, self._known, "configure what finds it")
+        elif of == EXTERNAL and kind.partition(".")[2] in self._services:
+            fix = f"write `{EXTERNAL}` for all that others find, or the name that they give it"
+        elif (kinds := self._known[of]) is None or kind == of or kind in kinds:
+            return
+        else:
+            fix = did_you_mean(kind, kinds, f"use `{of}`, or some of: {', '.join(sorted(kinds))}")
+        self._report.error(part.file, place, f"nothing that is configured finds `{kind}`", fix)
+
+    def _revealed(self, part: Part[Manifest], name: str, tool: ToolManifest) -> None:
         for index, kind in enumerate(tool.sink.reveals):
-            if kind in tool.sink.categories_refused or family(kind) in tool.sink.categories_refused:
-                report.error(
+            if among(kind, tool.sink.categories_refused):
+                self._report.error(
                     part.file,
                     ("tools", name, "sink", "reveals", index),
                     f"`{name}` is to get `{kind}`, and refuses it",

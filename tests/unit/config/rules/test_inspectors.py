@@ -2,9 +2,16 @@
 
 import pytest
 
+from safeconduct.config import kinds
+from safeconduct.config.inspectors import InspectorsBlock
+from safeconduct.inspectors import prices
+from safeconduct.inspectors.code import LANGUAGES
+from safeconduct.inspectors.instructions import rules
+from safeconduct.inspectors.pii.inspector import KINDS, OFF
 from tests.support.configs import Gateway
 
 ROOT = "safeconduct.yaml"
+DLP = "{external: {dlp: {wire: webhook, url: 'https://d.example/'}}}"
 CRM = "manifests/crm.yaml"
 
 
@@ -94,12 +101,29 @@ def test_somebody_looks_for_what_is_quarantined(gateway: Gateway) -> None:
         ("", "returns: {redact: [pii.card, secret]}", None),
         ("", "returns: {redact: [crm]}", "nothing that is configured finds `crm`"),
         ("", "returns: {tokenise: [pji.email]}", "nothing that is configured finds `pji.email`"),
-        ("", "sink: {reveals: [external.dlp]}", "nothing that is configured finds"),
+        ("", "sink: {categories_refused: [external.block]}", "nothing that is configured finds"),
+        (DLP, "sink: {categories_refused: [external, external.block]}", None),
+        (DLP, "sink: {categories_refused: [external.dlp]}", "finds `external.dlp`"),
+        ("", "returns: {redact: [pii.ibann]}", "finds `pii.ibann`"),
+        ("", "returns: {tokenise: [pii.name]}", "finds `pii.name`"),
+        ("", "sink: {reveals: [pii.phones]}", "finds `pii.phones`"),
+        ("", "sink: {categories_refused: [pii.cards]}", "finds `pii.cards`"),
+        ("", "sink: {categories_refused: [codes.python]}", "finds `codes.python`"),
+        ("", "sink: {categories_refused: [code.python, our-own, secret.generic]}", None),
+        ("", "returns: {redact: [pii.ip]}", "finds `pii.ip`"),
+        ("{pii: {kinds: [pii.ip]}}", "returns: {redact: [pii.ip, pii]}", None),
+        ("{pii: {kinds: [pii.card]}}", "returns: {redact: [pii.email]}", "finds `pii.email`"),
         (
-            "{external: {dlp: {wire: webhook, url: 'https://d.example/'}}}",
-            "sink: {reveals: [external.dlp]}",
+            "{dictionaries: {code-names: {family: code, patterns: [x]}}}",
+            "returns: {redact: [code.code-names, code.c]}",
             None,
         ),
+        (
+            "{dictionaries: {ours: {family: secret, patterns: [x]}}}",
+            "returns: {redact: [secret.ours, secret.aws]}",
+            None,
+        ),
+        ("{documents: {}}", "returns: {redact: [document.bomb]}", "finds `document.bomb`"),
         ("{instructions: {}}", "returns: {redact: [instruction, document]}", "finds `document`"),
         ("{documents: {}}", "returns: {redact: [instruction, document]}", None),
         (
@@ -123,3 +147,32 @@ def test_what_a_manifest_names_is_looked_for(
         assert gateway.problems == []
     else:
         gateway.expect(problem)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fix"),
+    [
+        ("pii.cards", "did you mean `pii.card`?"),
+        ("pji", "did you mean `pii`?"),
+        ("instruction", "configure what finds it"),
+        ("pricing.zzzzzzzzzzzzzzzz", "use `pricing`, or some of: pricing.amount"),
+    ],
+)
+def test_what_was_meant_is_named(gateway: Gateway, kind: str, fix: str) -> None:
+    said = f"returns: {{redact: [{kind}]}}"
+    gateway.add(CRM, f"  find_case: {{effect: read, scopes: ['case:read'], {said}}} # here\n")
+    assert gateway.expect(f"finds `{kind}`").fix == fix
+
+
+def test_kinds_of_personal_data_are_some(gateway: Gateway) -> None:
+    inspectors(gateway, "pii: {kinds: [pii.card, pii.emails]}")
+    assert gateway.expect("`pii.emails`").fix == "did you mean `pii.email`?"
+
+
+def test_all_kinds_that_inspectors_have_may_be_named() -> None:
+    assert {*KINDS} == kinds.PII
+    assert kinds.PII_OFF == OFF
+    assert {f"code.{name}" for name in LANGUAGES} == kinds.CODE
+    assert {shape.kind for shape in prices.SHAPES} == {"pricing.amount"}
+    assert {f"instruction.{name}" for name in rules.KINDS} <= kinds.INSTRUCTIONS
+    assert kinds.looked_for(InspectorsBlock()).keys() == kinds.ALWAYS
