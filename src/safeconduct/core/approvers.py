@@ -47,7 +47,7 @@ class Party(msgspec.Struct, frozen=True):
         return self.who == other.who and self.count >= other.count and bound and by
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an approver may give instead of one yes: an elevation for more calls of the same tool.
 
     With `same` objects only what steers the shown call steers the others too, and no amount is

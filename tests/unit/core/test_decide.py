@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from safeconduct.core.approvers import Offer, Party, Template
 from safeconduct.core.asking import ASKED_SOURCE, CONTROL_SOURCE
 from safeconduct.core.decide import GRANT_MS, covers, decide, merge
 from safeconduct.core.manifest import Effect, Returns, Rows
 from safeconduct.core.model import ApprovalFacts, Finding
 from safeconduct.core.obligations import Constrain, Demands, Setting
-from safeconduct.core.policy import PolicyAnswer
+from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.provenance import Origin
 from safeconduct.core.subgrants import Given, SubGrant
 from safeconduct.core.verdict import (
@@ -318,3 +319,33 @@ def test_nothing_is_set_twice_or_in_a_call_that_is_refused_anyway(
     )
     assert isinstance(decision.verdict, Deny)
     assert decision.sets == ()
+
+
+def test_a_template_says_who_is_asked_how_long_and_what_is_offered() -> None:
+    refund = Template(
+        parties=(Party("desk", 2),), ttl_s=60, wait_s=900, offers=Offer(calls=3, minutes=5)
+    )
+    verdict = decide(call(), facts(policy=ASKING, templates={"offer": refund})).verdict
+    assert verdict == Elevate(
+        replace(OFFER, parties=(Party("desk", 2),), ttl_s=60, wait_s=900, offers=refund.offers)
+    )
+
+
+def test_a_rule_that_says_who_is_asked_beats_its_template() -> None:
+    rule = PolicyElevate("discount", "offer", 120, (Party("law"),))
+    known = facts(
+        policy=PolicyAnswer(elevate=(rule,)),
+        templates={"offer": Template(parties=(Party("desk"),))},
+    )
+    verdict = decide(call(), known).verdict
+    assert isinstance(verdict, Elevate)
+    assert verdict.requirement.parties == (Party("law"),)
+
+
+def test_a_yes_of_fewer_than_are_asked_now_is_none() -> None:
+    known = facts(
+        policy=ASKING, approval=approval(), templates={"offer": Template(parties=(Party("desk"),))}
+    )
+    assert isinstance(decide(call(), known).verdict, Elevate)
+    agreed = replace(known, approval=approval(parties=(Party("desk", 2), Party())))
+    assert isinstance(decide(call(), agreed).verdict, Permit)
