@@ -56,6 +56,7 @@ from safeconduct.ports import (
     Reviewer,
     TaskState,
     Unauthenticated,
+    Unsealer,
     Upstream,
 )
 from safeconduct.quarantine import Quarantine
@@ -83,6 +84,7 @@ class FactFinder:
         outside: Sequence[Examiner],
         reviewer: Reviewer | None,
         tokens: Tokens,
+        unsealer: Unsealer,
         upstreams: Mapping[str, Upstream],
         broker: Broker,
         clock_ms: Callable[[], int],
@@ -107,7 +109,7 @@ class FactFinder:
         self._second = config.root.reviewer
         self.reviewer = reviewer
         self._tokens = tokens
-        self.quarantine = Quarantine()
+        self.quarantine = Quarantine(state, unsealer)
         self._resolvers = Resolvers(catalogue, upstreams, broker)
 
     def use(self, policy: PolicyEngine) -> None:

@@ -262,14 +262,13 @@ class Gateway:
 
     async def _withheld(self, made: Made, withheld: Withheld) -> Refused:
         """Step 11 of a call whose result is not delivered. What a person may release is sealed with
-        the outcome, and kept.
+        the outcome.
         """
         if (kept := withheld.kept) is None:
             # What makes no sense does not say either whether the call took effect.
             status = "unknown" if withheld.code == "upstream-malformed" else "withheld"
             return await self._ended(made, withheld.code, status, happened=True)
         self._step(11)
-        self.facts.quarantine.keep(made.call, made.gathered, made.id, kept)
         return await self._recorder.quarantined(made, kept, withheld.code)
 
     async def _request(

@@ -16,11 +16,12 @@ from typing import Final
 import msgspec
 
 from safeconduct.copies import Copies
-from safeconduct.core.admit import Admitted
+from safeconduct.core.admit import NOT_KEPT, Admitted
 from safeconduct.core.asks import INPUT_REQUIRED
 from safeconduct.core.canonical import digest
 from safeconduct.core.checks.elevation import ANSWERED
 from safeconduct.core.evidence import documents, found_in, needles, prompted, sampled
+from safeconduct.core.keeping import kept
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.masks import Mask, unkept
 from safeconduct.core.model import Call, Facts, Gathered
@@ -192,41 +193,38 @@ class Recorder:
         prints = await self._prints(made, admitted)
         await self._append(*self._memory(made, admitted), *prints)
 
-    async def done(
-        self, made: Made, admitted: Admitted, *, known: bool, reason: str | None = None
-    ) -> None:
+    async def done(self, made: Made, admitted: Admitted, *, known: bool) -> None:
         """Steps 10 and 11 of a call that came to a result, in one flush.
 
-        `known`: the task remembers all of it already. `reason`: why it is sealed and not delivered.
+        `known`: the task remembers all of it already.
         """
-        memory = await self._prints(made, admitted) if reason is None else []
+        memory = await self._prints(made, admitted)
         memory += [] if known else self._memory(made, admitted)
         if made.gathered.tool.effect.changes_state:
             objects = created(made.gathered.tool, admitted.read)
             memory += self._wrote(made, [], objects)
         result = admitted.result
         sealed, model = self._sealed(made, "outcome", {"result": result}, prompted(result))
-        seen: JSON = {"bytes": admitted.size, "payload": sealed, **documents(admitted.read)}
-        if model:
-            seen["model"] = model
-        if admitted.findings:
-            seen["findings"] = list(admitted.findings)
-        outcome = self._outcome(
-            made,
-            _status(result) if reason is None else "withheld",
-            reason=reason,
-            may_have_happened=True,
-            result_digest=admitted.digest,
-            redacted=admitted.redacted,
-            seen=seen,
-        )
-        await self._append(*memory, outcome)
-        if reason is None:
-            self._remember_texts(made, result)
+        await self._append(*memory, self._came(made, admitted, sealed, model))
+        self._remember_texts(made, result)
 
-    async def quarantined(self, made: Made, kept: Admitted, reason: str) -> Refused:
-        """Step 11 of a call whose result is sealed, and kept from the agent."""
-        await self.done(made, kept, known=True, reason=reason)
+    async def quarantined(self, made: Made, withheld: Admitted, reason: str) -> Refused:
+        """Step 11 of a call whose result is sealed, and withheld from the agent for a reason. What
+        a person cannot release, as not all of it is kept, has another.
+        """
+        prompt = prompted(withheld.result)
+        sealed, said = self._sealed(made, "outcome", {"result": withheld.result}, prompt)
+        if sealed.whole:  # else more of it would have what must not be kept
+            more, _ = self._sealed(made, "outcome", kept(withheld), prompt)
+            sealed = more if more.whole else sealed
+            reason = reason if more.whole else NOT_KEPT
+        else:
+            reason = NOT_KEPT
+        try:
+            await self._append(self._came(made, withheld, sealed, said, reason))
+        except LedgerConflict:  # the state has no room for it
+            reason = NOT_KEPT
+            await self._append(self._came(made, withheld, sealed, said, reason))
         return self._refused(made, reason, happened=True)
 
     async def passed(self, made: Made) -> None:
@@ -283,6 +281,25 @@ class Recorder:
 
     def _memory(self, made: Made, admitted: Admitted) -> list[JSON]:
         return memory_records(made.id, made.gathered.task.id, self._clock_ms(), admitted)
+
+    def _came(
+        self, made: Made, admitted: Admitted, sealed: Sealed, model: JSON, reason: str | None = None
+    ) -> JSON:
+        """The outcome of a call that came to a result; `reason`: why it is not delivered."""
+        seen: JSON = {"bytes": admitted.size, "payload": sealed, **documents(admitted.read)}
+        if model:
+            seen["model"] = model
+        if admitted.findings:
+            seen["findings"] = list(admitted.findings)
+        return self._outcome(
+            made,
+            _status(admitted.result) if reason is None else "withheld",
+            reason=reason,
+            may_have_happened=True,
+            result_digest=admitted.digest,
+            redacted=admitted.redacted,
+            seen=seen,
+        )
 
     def _outcome(
         self,

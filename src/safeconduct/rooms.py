@@ -20,6 +20,7 @@ from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
 from safeconduct.audit.payloads.keystore import Keystore
+from safeconduct.audit.payloads.opening import PayloadUnsealer
 from safeconduct.audit.payloads.sealing import PayloadSealer
 from safeconduct.audit.retention.erasing import forget_again
 from safeconduct.audit.signer import Signing
@@ -213,6 +214,7 @@ class Rooms:
             outside=self.outside,
             reviewer=self.reviewer,
             tokens=Tokens(secret(state / TOKENS_KEY)),
+            unsealer=PayloadUnsealer(directory / root.audit.directory, self.keys),
             upstreams=upstreams,
             broker=broker,
             clock_ms=clock,

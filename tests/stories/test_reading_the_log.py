@@ -25,6 +25,7 @@ from safeconduct.demo.process import child
 from safeconduct.demo.review import review
 from safeconduct.demo.serving import free_port
 from safeconduct.demo.world import open_world
+from safeconduct.kit import accounts
 from tests.stories import test_operator as operator
 from tests.stories.test_operator import Installed
 from tests.support.pages import ROOT
@@ -93,7 +94,7 @@ async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path:
             last = [one["n"] for one in said]
     found = reads(gateway)
     assert [one["phase"] for one in found] == [verb[0] for verb in verbs]
-    assert {one["by"] for one in found} == {f"uid:{os.getuid()}"}
+    assert {one["by"] for one in found} == {accounts.operator()}
     assert [one["records"] for one in found][4:7:2] == [3, 0]
     assert found[0]["asked"]["agent"] == asked[1]
     assert found[0]["asked"]["user"].startswith("u_")  # nobody's name is written for good
@@ -240,7 +241,7 @@ async def test_what_a_command_notes_has_a_shape_and_its_author_is_the_peer(
     assert reads(gateway) == []
     n = (await asyncio.to_thread(ask, socket, "note", record=whole))["n"]
     (found,) = reads(gateway)
-    assert (found["n"], found["by"]) == (n, f"uid:{os.getuid()}")
+    assert (found["n"], found["by"]) == (n, accounts.operator())
 
 
 async def test_without_a_gateway_the_log_is_opened_to_note_it_or_nothing_is_read(

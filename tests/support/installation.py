@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from safeconduct.audit.verify import Report, verify
 from safeconduct.config import load
@@ -50,6 +50,9 @@ def _definition(name: str, *arguments: str) -> JSON:
 
 def _result(text: str) -> JSON:
     return {"content": [{"type": "text", "text": text}]}
+
+
+Room = TypeVar("Room", bound="Office")
 
 
 class Office:
@@ -96,7 +99,13 @@ class Office:
 @contextmanager
 def opened_office() -> Generator[Office]:
     """Serves an office from a thread of its own."""
-    office = Office()
+    with serving(Office()) as office:
+        yield office
+
+
+@contextmanager
+def serving(office: Room) -> Generator[Room]:
+    """Serves this office from a thread of its own."""
     with in_a_thread(raw_server(stateless(office.handle))) as server:
         office.url = server.url
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from safeconduct.audit.retention.holding import Holds, named, resolved
 from safeconduct.audit.retention.pruning import Plan, plan, require
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.schema import Config
+from safeconduct.kit.accounts import operator
 from safeconduct.rooms import STATE_FILE, clock_ms
 from safeconduct.tasks.state import TaskState
 
@@ -44,11 +44,6 @@ def allowed(config: Config, keys: Keystore, tasks: TaskState, now_ms: int) -> Pl
     holds = Holds(named(tasks.held(), root.gateway.tenant, keys))
     directory = Path(config.directory) / root.audit.directory
     return plan(directory, root.audit.retention, holds, now_ms)
-
-
-def operator() -> str:
-    """Who works at this machine, as the operator socket names them."""
-    return f"uid:{os.getuid()}"
 
 
 @contextmanager

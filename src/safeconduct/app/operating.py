@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from safeconduct.app.noting import allowed
-from safeconduct.app.releasing import NotReleased, release
+from safeconduct.app.releasing import NotReleased, release, waiting
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.resuming import NotResumed, resume
 from safeconduct.approvals.desk import NoSuchQuestion, NotYours
@@ -46,6 +46,7 @@ class Operating:
             "answer": self._answer,
             "revoke": self._revoke,
             "release": self._release,
+            "withheld": self._withheld,
             "resume": self._resume,
             "consent": self._consented,
             "task": self._task,
@@ -89,6 +90,10 @@ class Operating:
             return await release(self._rooms, request, who)
         except NotReleased as refused:
             raise OperatorError(str(refused)) from None
+
+    async def _withheld(self, request: Mapping[str, object], who: str) -> JSON:
+        del request, who
+        return {"withheld": waiting(self._rooms)}
 
     async def _resume(self, request: Mapping[str, object], who: str) -> JSON:
         try:
@@ -196,7 +201,6 @@ class Operating:
             raise OperatorError(HELD) from None
         rooms.prints.forget(rooms.state.forgotten)
         rooms.facts.origins.granting.forget(rooms.state.forgotten)
-        rooms.facts.quarantine.forget(rooms.state.forgotten)
         return {"pseudonym": gone.pseudonym, "kids": list(gone.kids)}
 
     async def _status(self, request: Mapping[str, object], who: str) -> JSON:

@@ -82,6 +82,21 @@ async def release(rooms: Rooms, request: Mapping[str, object], by: str) -> JSON:
     return {name: record[name] for name in told if name in record}
 
 
+def waiting(rooms: Rooms) -> list[JSON]:
+    """What was withheld and may be released: the earliest first."""
+    found = sorted(rooms.state.withheld(), key=lambda one: one[1].at_ms)
+    return [
+        {
+            "task": task,
+            "decision": one.decision,
+            "tool": one.tool,
+            "at_ms": one.at_ms,
+            "findings": list(one.findings),
+        }
+        for task, one in found
+    ]
+
+
 def _tool(rooms: Rooms, target: str) -> Mapping[str, Argument]:
     """The arguments of a tool. Raises NotReleased."""
     where, _, name = target.partition(".")
@@ -94,17 +109,17 @@ def _tool(rooms: Rooms, target: str) -> Mapping[str, Argument]:
 
 def _withheld(rooms: Rooms, asked: Withheld) -> JSON:
     kept = rooms.facts.quarantine.find(asked.task, asked.withheld)
-    if kept is None:
+    if kept is None or rooms.facts.quarantine.opened(kept) is None:
         raise NotReleased(
             "what this decision returned is not at hand: have the task make the call again, and "
             "release what that one returned"
         )
     # Once, to the very call, and these very bytes.
     return {
-        "tool": kept.target,
+        "tool": kept.tool,
         "calls": 1,
         "of": asked.withheld,
-        "content": kept.admitted.digest,
+        "content": kept.content,
     }
 
 

@@ -138,6 +138,10 @@ def admit(
 
 
 QUARANTINED: Final = "result-quarantined"
+"""Why a result is withheld that a person may release."""
+
+NOT_KEPT: Final = "result-not-kept"
+"""Why one is that nobody can."""
 
 
 def parted(

@@ -394,6 +394,14 @@ REASONS: Final[dict[str, Reason]] = {
             "The tool's answer speaks to the agent; a person may look at it and release it.",
         ),
         _reason(
+            "result-not-kept",
+            "admit",
+            _N,
+            "changed",
+            "The tool's answer speaks to the agent, and not all of it is kept, so that nobody can "
+            "release it.",
+        ),
+        _reason(
             "row-foreign",
             "admit",
             _N,

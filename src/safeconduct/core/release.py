@@ -1,8 +1,8 @@
-"""What a person released: the plain facts of it."""
+"""What a person released, and what one may release: the plain facts of it."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -13,7 +13,22 @@ MAX_MINUTES: Final = 60
 """And for how long."""
 
 MAX_RELEASES: Final = 32
-"""How many one task may be given in all."""
+"""How many one task may be given in all, and how many results withheld from it are kept: no more of
+them could be released."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A result that was withheld from a task: of which decision, call (by its digest) and tool, its
+    own digest (`content`), and in `payload` where it is sealed.
+    """
+
+    decision: str
+    digest: str
+    tool: str
+    content: str
+    payload: dict[str, Any]
+    at_ms: int
+    findings: tuple[str, ...] = ()
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):

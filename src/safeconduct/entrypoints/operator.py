@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from safeconduct.core.canonical import canonical
+from safeconduct.kit import accounts
 from safeconduct.kit.strictjson import StrictJSONError, loads
 from safeconduct.ports import LedgerFault
 
@@ -25,7 +26,7 @@ IDLE_S: Final = 30.0
 """How long a connection may stay silent, in seconds."""
 
 Handler = Callable[[Mapping[str, Any], str], Awaitable[dict[str, Any]]]
-"""Answers one request; the second argument names the operator (`uid:<n>`)."""
+"""Answers one request; the second argument names the operator (`uid:<n> <account>`)."""
 
 
 class OperatorError(Exception):
@@ -95,14 +96,17 @@ class OperatorSocket:
 
 
 def operator(connection: socket.socket) -> str:
-    """Who is at the other end: `uid:<n>`. Raises PermissionError unless it is us, or root."""
+    """Who is at the other end, as the kernel tells it: `uid:<n> <account>`, and who logged in.
+
+    Raises PermissionError unless it is us, or root.
+    """
     if not hasattr(socket, "SO_PEERCRED"):
-        return f"uid:{os.getuid()}"  # elsewhere the mode of the socket file is the guard
-    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", data)
+        return accounts.operator()  # elsewhere the mode of the socket file is the guard
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
+    pid, uid, _ = struct.unpack("iII", data)
     if uid not in (0, os.getuid()):
         raise PermissionError("not the operator")
-    return f"uid:{uid}"
+    return accounts.working(uid, pid)
 
 
 async def _answered(path: Path) -> bool:

@@ -48,7 +48,7 @@ from safeconduct.ports.ledger import (
     Tasks,
     TaskState,
 )
-from safeconduct.ports.payloads import About, PayloadOf, Place, Sealed, Sealer
+from safeconduct.ports.payloads import About, PayloadOf, Place, Sealed, Sealer, Unsealer
 from safeconduct.ports.upstreams import (
     AskRefused,
     Begun,
@@ -120,6 +120,7 @@ __all__ = [
     "TokenService",
     "TokenStatus",
     "Unauthenticated",
+    "Unsealer",
     "Upstream",
     "UpstreamError",
     "UpstreamFault",

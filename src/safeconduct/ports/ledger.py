@@ -18,6 +18,7 @@ from safeconduct.core.model import (
     UserFacts,
 )
 from safeconduct.core.provenance import Origin
+from safeconduct.core.release import Kept
 
 
 class LedgerConflict(Exception):
@@ -134,6 +135,10 @@ class TaskState(Protocol):
 
     def circles(self, task: str, tool: str, digest: str) -> bool:
         """Whether a call is one of those that a task was refused, or made, too often."""
+        ...
+
+    def kept(self, task: str) -> tuple[Kept, ...]:
+        """The results that were withheld from a task, and are sealed."""
         ...
 
     def memories(self, task: str) -> tuple[str, ...]: ...

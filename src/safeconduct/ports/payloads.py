@@ -29,11 +29,13 @@ class Sealed(msgspec.Struct, frozen=True):
     """A sealed payload, and what its record says of it besides where it lies.
 
     Without `data` nothing is kept but that. `commits` are commitments to parts, by their names.
+    `whole`: nothing was left out.
     """
 
     data: bytes
     said: JSON
     commits: Mapping[str, str] = {}
+    whole: bool = True
 
 
 class Sealer(Protocol):
@@ -50,5 +52,17 @@ class Sealer(Protocol):
         out of it. `parts` are committed to one by one.
 
         Raises: LedgerFault: there is no key.
+        """
+        ...
+
+
+class Unsealer(Protocol):
+    """Opens what was sealed."""
+
+    def unsealed(self, kind: PayloadOf, decision: str, said: JSON) -> JSON | None:
+        """The content of a payload, by the record that names it and what that says of it; None:
+        its key or its file is gone, or it is not as it was written.
+
+        Raises: LedgerFault, OSError: nobody knows.
         """
         ...

@@ -11,8 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from safeconduct.core.admit import QUARANTINED
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.provenance import VOUCHES, Origin, Vouch, value_digest
+from safeconduct.core.release import MAX_RELEASES, Kept
 from safeconduct.core.writing import written_digest
 from safeconduct.tasks import kin
 from safeconduct.tasks.approving import Approving
@@ -49,6 +51,8 @@ class TaskState(Approving):
         self._revoked = Table("revoked", int)
         self._open = Table("open", OpenCall)
         self._locked = Table("locked", str)
+        # By task, what was withheld from it, and is sealed.
+        self._kept = Table("kept", tuple[Kept, ...])
         self._pins = Table("pins", str)
         # By memory, how many results it has read whose fingerprints are kept.
         self._prints = Table("prints", int)
@@ -181,11 +185,40 @@ class TaskState(Approving):
         call = self._open.peek(record["decision"])
         if call is None:
             return "no-open-call"
+        if record.get("reason") == QUARANTINED and not self._keep(call, record):
+            return "kept"
         self._open.put(record["decision"], None)
         known = record["status"] in ("ok", "error", "withheld") or not record["may_have_happened"]
         if call.changes_state and known:
             self._locked.put(f"{call.task} {call.digest}", None)
         return None
+
+    def _keep(self, call: OpenCall, record: Record) -> bool:
+        """Takes in what was withheld; False where a task has had more withheld than a person may
+        release to it. What went before to the same call is kept no more, nor what ended tasks had.
+        """
+        known = self._kept.peek(call.task) or ()
+        others = tuple([one for one in known if one.digest != call.digest])
+        if len(others) >= MAX_RELEASES:
+            return False
+        for task, _ in self._kept.current():
+            if not self._lives(task, record["at_ms"]):
+                self._kept.put(task, None)
+        one = Kept(
+            decision=record["decision"],
+            digest=call.digest,
+            tool=call.tool,
+            content=record["result"],
+            payload=record["payload"],
+            at_ms=record["at_ms"],
+            findings=tuple(record.get("findings", ())),
+        )
+        self._kept.put(call.task, (*others, one))
+        return True
+
+    def _lives(self, task: str, now_ms: int) -> bool:
+        line = self._writers_line(task)
+        return kin.state_of(line) == "active" and now_ms < line[0].start.expires_ms
 
     def _memory(self, record: Record) -> str | None:
         task: str = record["task"]
@@ -332,6 +365,15 @@ class TaskState(Approving):
     def outcome_unknown(self, task: str, digest: str) -> bool:
         """Whether this very call was permitted and nobody knows (yet) whether it took effect."""
         return self._locked.get(f"{task} {digest}") is not None
+
+    def kept(self, task: str) -> tuple[Kept, ...]:
+        """The results that were withheld from a task, and are sealed; the latest last."""
+        return self._kept.get(task) or ()
+
+    def withheld(self) -> list[tuple[str, Kept]]:
+        """All that was withheld from tasks that live, by task."""
+        tasks = [(task, of_task) for task, of_task in self._kept.items() if self.active(task)]
+        return [(task, one) for task, of_task in tasks for one in of_task]
 
     def memories(self, task: str) -> tuple[str, ...]:
         """What a task remembers with: its own, and those of the tasks above it."""

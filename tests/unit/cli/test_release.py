@@ -56,3 +56,28 @@ def test_it_asks_the_gateway(
     assert asked == [{"task": "t_1", "why": "she asked", **expected}]
     calls = expected.get("calls", 1)
     assert capsys.readouterr().out == f"released r_1: {calls} of email.send in 5 min\n"
+
+
+def test_it_shows_what_is_withheld(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting: list[Mapping[str, Any]] = []
+
+    def ask(_: Path, said: str, **request: object) -> Mapping[str, Any]:
+        assert (said, request) == ("withheld", {})
+        return {"withheld": waiting}
+
+    monkeypatch.setattr(release, "ask", ask)
+    assert main.main(["init", str(tmp_path / "gateway")]) == output.OK
+    line = ["release", "show", "--config", str(tmp_path / "gateway")]
+    capsys.readouterr()
+    assert main.main(line) == output.OK
+    assert capsys.readouterr().out == "nothing is withheld that may be released\n"
+    found = ["document.hidden", "instruction.model"]
+    waiting.append(
+        {"task": "t_1", "decision": "d_1", "tool": "m.get", "at_ms": 0, "findings": found}
+    )
+    assert main.main(line) == output.OK
+    assert capsys.readouterr().out == (
+        "1970-01-01T00:00:00+00:00  d_1  of task t_1  m.get: document.hidden, instruction.model\n"
+    )

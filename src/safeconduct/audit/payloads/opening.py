@@ -14,12 +14,13 @@ from backports import zstd
 from cryptography.exceptions import InvalidTag
 
 from safeconduct.audit.faults import Damaged
-from safeconduct.audit.payloads import boundary, keystore
-from safeconduct.audit.payloads.keystore import NONCE_BYTES, Keystore
+from safeconduct.audit.payloads import blobs, boundary, keystore
+from safeconduct.audit.payloads.keystore import NONCE_BYTES, Key, Keystore
 from safeconduct.audit.payloads.sealing import Salts, associated, commitment, unpacked
 from safeconduct.audit.payloads.window import Window
 from safeconduct.audit.records import PAYLOAD
 from safeconduct.core.recorded_input import UNOPENED
+from safeconduct.ports import JSON, PayloadOf
 
 Unopened = Literal["erased", "missing", "sealed", "damaged", "too-large"]
 WHY: Final[dict[Unopened, str]] = {
@@ -85,17 +86,8 @@ class Opener:
             return Opened(why="missing")
         except Damaged:
             return Opened(why="damaged")
-        bound = associated(key, record["kind"], record["decision"])
-        try:
-            packed = key.aead.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound)
-            plain = unpacked(packed)
-        except (InvalidTag, zstd.ZstdError):
-            return Opened(why="damaged")
-        commit = commitment(Salts(key, bound).of(_WHOLE), _WHOLE, plain)
-        whole = hashlib.sha256(data).hexdigest() == said["sha256"]
-        if not whole or not hmac.compare_digest(commit, said["commit"]):
-            return Opened(why="damaged")
-        return Opened(content=orjson.loads(plain))
+        content = _decrypted(key, record["kind"], record["decision"], said, data)
+        return Opened(why="damaged") if content is None else Opened(content=content)
 
     def whole(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """A decision record with what it is replayed from; without it, it says why.
@@ -111,6 +103,42 @@ class Opener:
         if INPUT in payload.content and "policy" in shown:
             return {**shown, "policy": {**shown["policy"], INPUT: payload.content[INPUT]}}
         return dict(shown)
+
+
+class PayloadUnsealer:
+    """Opens the payloads of the log that this process writes (`safeconduct.ports.Unsealer`)."""
+
+    def __init__(self, directory: Path, keys: Keystore) -> None:
+        self._directory = directory
+        self._keys = keys
+
+    def unsealed(self, kind: PayloadOf, decision: str, said: JSON) -> JSON | None:
+        """The content, read anew each time: what was pruned or erased since is gone."""
+        key = self._keys.find(said["kid"])
+        if key is None:
+            return None
+        try:
+            data = blobs.read(self._directory, *said["at"])
+        except (FileNotFoundError, Damaged):
+            return None
+        return _decrypted(key, kind, decision, said, data)
+
+
+def _decrypted(
+    key: Key, kind: PayloadOf, decision: str, said: Mapping[str, Any], data: bytes
+) -> JSON | None:
+    """The content of the sealed bytes; None where these are not what the record says."""
+    bound = associated(key, kind, decision)
+    try:
+        plain = unpacked(key.aead.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound))
+    except (InvalidTag, zstd.ZstdError):
+        return None
+    commit = commitment(Salts(key, bound).of(_WHOLE), _WHOLE, plain)
+    whole = hashlib.sha256(data).hexdigest() == said["sha256"]
+    if not whole or not hmac.compare_digest(commit, said["commit"]):
+        return None
+    content: JSON = orjson.loads(plain)
+    return content
 
 
 def opener(directory: Path) -> Opener:

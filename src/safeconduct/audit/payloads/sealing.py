@@ -66,6 +66,7 @@ class PayloadSealer:
         findings: list[Finding] = []
         for inspector in self._inspectors:
             findings += inspector.inspect(content, plain)
+        whole = plain
         if masked or findings:
             plain = _plain(Redaction(salts, findings, masked).of(content))
         commits: dict[str, str] = {}
@@ -74,7 +75,7 @@ class PayloadSealer:
         commit = commitment(salts.of(_WHOLE), _WHOLE, plain)
         if len(plain) > MAX_PLAIN_BYTES:
             said: JSON = {"bytes": len(plain), "left_out": TOO_LARGE}
-            return Sealed(b"", {"kid": key.kid, "commit": commit, **said}, commits)
+            return Sealed(b"", {"kid": key.kid, "commit": commit, **said}, commits, whole=False)
         nonce = os.urandom(NONCE_BYTES)
         data = nonce + key.aead.encrypt(nonce, self._packed(plain), bound)
         said = {
@@ -83,7 +84,7 @@ class PayloadSealer:
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        return Sealed(data, said, commits)
+        return Sealed(data, said, commits, whole=plain == whole)
 
     def _packed(self, plain: bytes) -> bytes:
         if len(plain) < _SHORT_BYTES:

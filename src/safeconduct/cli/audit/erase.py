@@ -88,8 +88,9 @@ def _confirmed(user: str) -> int | None:
 
 def _here(config: Config, user: str) -> dict[str, Any]:
     """Raises NobodyToForget, LedgerConflict, LogFault, OSError."""
-    from safeconduct.app.noting import opened, operator
+    from safeconduct.app.noting import opened
     from safeconduct.audit.retention.erasing import forget
+    from safeconduct.kit.accounts import operator
     from safeconduct.rooms import clock_ms
 
     with opened(config) as (log, keys, _):

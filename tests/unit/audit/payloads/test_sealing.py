@@ -11,7 +11,7 @@ from safeconduct.audit.faults import LogFault
 from safeconduct.audit.payloads import blobs, sealing
 from safeconduct.audit.payloads.blobs import Blobs
 from safeconduct.audit.payloads.keystore import Keystore
-from safeconduct.audit.payloads.opening import Opened, Opener, opener
+from safeconduct.audit.payloads.opening import Opened, Opener, PayloadUnsealer, opener
 from safeconduct.audit.payloads.sealing import PayloadSealer, Salts, associated, commitment
 from safeconduct.core.model import KEY, Finding
 from safeconduct.core.recorded_input import UNOPENED
@@ -249,3 +249,33 @@ def test_parts_are_committed_to_by_their_names(room: Room) -> None:
         name: commitment(salts.of(name), name, plain) for name in ("prompt", "completion")
     }
     assert sealed.commits["prompt"] != sealed.commits["completion"]
+
+
+def test_it_says_whether_all_of_it_is_kept(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole(content: JSON, masked: tuple[Place, ...] = ()) -> bool:
+        return room.sealer.seal(ABOUT, content, masked).whole
+
+    assert whole({"a": "b"})
+    assert whole({"a": "b"}, (("result", "a"),))  # there is no such place
+    assert not whole({"a": "b"}, (("a",),))
+    assert not whole({"a": SECRET})
+    monkeypatch.setattr(sealing, "MAX_PLAIN_BYTES", 4)
+    assert not whole({"a": "b"})
+
+
+def test_who_writes_the_log_opens_what_is_still_there(room: Room) -> None:
+    said = room.record({"a": "b"})["payload"]
+    unsealer = PayloadUnsealer(room.directory, room.keys)
+    assert unsealer.unsealed("decision", "d_1", said) == {"a": "b"}
+    # It belongs to what it was sealed for.
+    assert unsealer.unsealed("decision", "d_2", said) is None
+    assert unsealer.unsealed("outcome", "d_1", said) is None
+    assert unsealer.unsealed("decision", "d_1", {**said, "kid": "k_another"}) is None
+    assert unsealer.unsealed("decision", "d_1", {**said, "sha256": "0" * 64}) is None
+    assert unsealer.unsealed("decision", "d_1", {**said, "at": [0, 1]}) is None
+    file = blobs.path(room.directory, 0)
+    file.rename(file.with_suffix(".away"))
+    assert unsealer.unsealed("decision", "d_1", said) is None
+    file.with_suffix(".away").rename(file)
+    room.keys.erase(ABOUT.tenant, ABOUT.user)
+    assert unsealer.unsealed("decision", "d_1", said) is None
