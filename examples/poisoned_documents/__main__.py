@@ -210,7 +210,7 @@ def bombs(day: Day) -> int:
         after = outcome(day.gateway.call(task, "files__read_file", name="tides.html"))
         day.documents += 1
         print(f"  {after or 'done':9} reads the next document")
-        refused += got.reason == "result-withheld" and after is None
+        refused += got.reason == "result-unread" and after is None
     return refused
 
 

@@ -20,7 +20,7 @@ from safeconduct.core.calls import COMPLETE
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR, unfit
 from safeconduct.core.checks.sink import RESOLVER
-from safeconduct.core.findings import without_own
+from safeconduct.core.findings import Unexamined, without_own
 from safeconduct.core.labels import WORST, Confidentiality, Integrity
 from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.obligations import Setting, completed
@@ -449,6 +449,9 @@ class FactFinder:
             if self.examiners and unfit(gathered.tool, found) is None:
                 matter = _matter("argument", call, gathered)
                 found += await _at_length(self.examiners, call.arguments, matter)
+        except Unexamined as error:
+            failures.append(INSPECTOR)
+            return (Finding(error.kind, (), 0, 0),)
         except Exception:  # noqa: BLE001  whatever an inspector raises must refuse, not pass
             failures.append(INSPECTOR)
             return ()

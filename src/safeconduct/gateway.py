@@ -29,6 +29,7 @@ import msgspec
 from safeconduct.core.admit import Admitted, Withheld, admit
 from safeconduct.core.asks import Capability, pages_first, required
 from safeconduct.core.decide import decide
+from safeconduct.core.findings import Unexamined
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.obligations import Setting
 from safeconduct.core.screen import screen
@@ -255,10 +256,16 @@ class Gateway:
         return Delivered(decision=made.id, result=admitted.result)
 
     async def _ended(
-        self, made: Made, reason: str, status: str = "refused", *, happened: bool = False
+        self,
+        made: Made,
+        reason: str,
+        status: str = "refused",
+        *,
+        happened: bool = False,
+        unread: Unexamined | None = None,
     ) -> Refused:
         self._step(11)
-        return await self._recorder.ended(made, reason, status, happened=happened)
+        return await self._recorder.ended(made, reason, status, happened=happened, unread=unread)
 
     async def _withheld(self, made: Made, withheld: Withheld) -> Refused:
         """Step 11 of a call whose result is not delivered. What a person may release is sealed with
@@ -267,7 +274,9 @@ class Gateway:
         if (kept := withheld.kept) is None:
             # What makes no sense does not say either whether the call took effect.
             status = "unknown" if withheld.code == "upstream-malformed" else "withheld"
-            return await self._ended(made, withheld.code, status, happened=True)
+            return await self._ended(
+                made, withheld.code, status, happened=True, unread=withheld.unread
+            )
         self._step(11)
         return await self._recorder.quarantined(made, kept, withheld.code)
 
@@ -321,6 +330,8 @@ class Gateway:
             elif admitted.kept is not None:
                 kept = self.facts.origins.returned(call, gathered, admitted.kept)
                 admitted = Withheld(admitted.code, kept)
+        except Unexamined as unread:
+            return Withheld("result-unread", unread=unread)
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
             return Withheld("result-withheld")
         return admitted

@@ -21,6 +21,7 @@ from safeconduct.core.asks import INPUT_REQUIRED
 from safeconduct.core.canonical import digest
 from safeconduct.core.checks.elevation import ANSWERED
 from safeconduct.core.evidence import documents, found_in, needles, prompted, sampled
+from safeconduct.core.findings import Unexamined
 from safeconduct.core.keeping import kept
 from safeconduct.core.labels import BOTTOM, Label
 from safeconduct.core.masks import Mask, unkept
@@ -241,10 +242,18 @@ class Recorder:
         await self._append(*memory, self._outcome(made, "handed-over", may_have_happened=True))
 
     async def ended(
-        self, made: Made, reason: str, status: str = "refused", *, happened: bool = False
+        self,
+        made: Made,
+        reason: str,
+        status: str = "refused",
+        *,
+        happened: bool = False,
+        unread: Unexamined | None = None,
     ) -> Refused:
-        """Step 11 of a call that ended without a result."""
-        await self._append(self._outcome(made, status, reason=reason, may_have_happened=happened))
+        """Step 11 of a call that ended without a result; `unread` could not be looked at in it."""
+        seen = {} if unread is None else {"findings": [unread.kind], "unread": unread.why}
+        outcome = self._outcome(made, status, reason=reason, may_have_happened=happened, seen=seen)
+        await self._append(outcome)
         return self._refused(made, reason, happened=happened)
 
     def _refused(self, made: Made, reason: str, *, happened: bool) -> Refused:

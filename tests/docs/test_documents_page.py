@@ -24,6 +24,7 @@ def test_the_limits_are_those_of_the_page() -> None:
         "pages of PDF": [limits.max_pages],
         "elements, and inside of each other": [limits.max_elements, limits.max_nesting],
         "characters of text": [limits.max_characters],
+        "pixels of one picture that is read": [limits.max_pixels],
         "processor time": [limits.cpu_s],
         "address space of its reader": [limits.memory_bytes],
         "documents in one value": [limits.max_documents],

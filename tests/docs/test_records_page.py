@@ -28,6 +28,7 @@ from safeconduct.core.obligations import Constant, Constrain, Demands
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.core.trace import Trace
 from safeconduct.delegation.request import JWT_SVID
+from safeconduct.inspectors.documents.limits import Unread
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import Caller, UpstreamFault
 from safeconduct.simulation import SimulatedTask, simulated
@@ -36,7 +37,7 @@ from tests.support.credentials import consent_records
 from tests.support.enforcing import FIXTURE, READS, Deciding
 from tests.support.guided import guided
 from tests.support.incidents import incident_records
-from tests.support.inspecting import Says, inspected
+from tests.support.inspecting import Finds, Says, inspected
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.parties import DESK, Parties, configuration, profiled, with_helper
 from tests.support.providers import POOL, pool_world, token
@@ -178,6 +179,8 @@ async def looked_at(directory: Path) -> None:
         step = await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: said)
         withheld = {"task": task.task, "withheld": step.decision, "minutes": 1, "why": "so"}
         await release(task.rooms, withheld, "uid:0")
+        task.rooms.facts.examiners = (Finds(error=Unread("document.bomb", "too large")),)
+        await task.call("crm.get_deal", {}, lambda **_: said)
 
 
 async def issued(directory: Path) -> Parties:

@@ -54,6 +54,7 @@ def tokenising(directory: Path, office: Office) -> Config:
             "get_case": {
                 "arguments": {"case_id": {"role": "content"}},
                 "returns": {"source": trusted, "tokenise": ["pii.email"]},
+                "sink": {"clearance": "confidential"},
             },
             "send": {"sink": {**send, "reveals": ["pii.email"]}},
         },

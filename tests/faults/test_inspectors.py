@@ -10,8 +10,10 @@ import pytest
 
 from safeconduct import facts
 from safeconduct.config.inspectors import ReviewerBlock
+from safeconduct.core.findings import UNREAD
 from safeconduct.core.model import Finding
 from safeconduct.core.review import Review
+from safeconduct.inspectors.documents.limits import Unread
 from safeconduct.ports import Asked, Matter
 from safeconduct.simulation import SimulatedTask
 from tests.support.inspecting import DANA, Finds, Says, inspected
@@ -84,21 +86,38 @@ async def test_an_inspector_that_dies_withholds_the_result(tmp_path: Path) -> No
         assert (outcome["status"], outcome["may_have_happened"]) == ("withheld", True)
 
 
+class OnlyResults(Finds):
+    """Looks at results alone."""
+
+    async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
+        return () if matter.direction == "argument" else await super().examine(value, matter)
+
+
 @pytest.mark.parametrize("error", [OSError("dead"), ValueError("nonsense"), TimeoutError()])
 async def test_an_examiner_that_fails_refuses_and_withholds(
     tmp_path: Path, error: Exception
 ) -> None:
-    class OnlyResults(Finds):
-        async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
-            if matter.direction == "argument":
-                return ()
-            return await super().examine(value, matter)
-
     async with inspected(tmp_path, Finds(error=error)) as made:
         assert await send(made) == "inspector-failed"
     async with inspected(tmp_path / "results", OnlyResults(error=error)) as made:
         assert await read(made) == "result-withheld"
         assert [one["status"] for one in outcomes(made)] == ["withheld"]
+
+
+@pytest.mark.parametrize("kind", sorted(UNREAD))
+async def test_a_document_that_is_not_read_is_told_from_an_inspector_that_fails(
+    tmp_path: Path, kind: str
+) -> None:
+    why = "more than 64 documents in one value"
+    async with inspected(tmp_path, Finds(error=Unread(kind, why))) as made:
+        assert await send(made) == "document-unread"
+        (decision,) = outcomes(made, "decision")
+        assert (decision["findings"], decision["failures"]) == ([kind], ["inspector", "resolver"])
+    async with inspected(tmp_path / "results", OnlyResults(error=Unread(kind, why))) as made:
+        assert await read(made) == "result-unread"
+        (outcome,) = outcomes(made)
+        assert (outcome["status"], outcome["may_have_happened"]) == ("withheld", True)
+        assert (outcome["findings"], outcome["unread"]) == ([kind], why)
 
 
 async def test_an_examiner_that_never_ends_is_stopped(

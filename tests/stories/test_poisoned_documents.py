@@ -88,7 +88,7 @@ def test_documents_are_looked_into_and_nothing_leaves() -> None:
     bombs = errands(rest)
     assert list(bombs) == ["prices.zip,", "rents.xlsx,", "plan.pdf,"]
     for one in bombs.values():
-        assert said(one, "saw") == ["nothing: result-withheld"]
+        assert said(one, "saw") == ["nothing: result-unread"]
         assert said(one, "done") == ["reads the next document"]
 
     # Only the tool that sends was given the address.

@@ -21,7 +21,7 @@ import safeconduct
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
 LOCKS = (
-    *("build", "runtime", "archive", "cedar-schema", "demo", "documents", "postgres", "s3"),
+    *("build", "runtime", "archive", "cedar-schema", "demo", "documents", "ocr", "postgres", "s3"),
     *("dev", "fuzz", "bench", "agentdojo", "inspectors"),
 )
 SERVERS = ("servers", "servers-old", "issuers")  # started by `make e2e`: not ours, so not declared
@@ -39,6 +39,7 @@ IMPORT_NAMES = {
     "google-re2": {"re2"},
     "gordon-to-regorus": {"regorus"},
     "mcp": {"mcp", "mcp_types"},
+    "pillow": {"PIL"},
     "phonenumberslite": {"phonenumbers"},
     "ruamel.yaml": {"ruamel"},
 }
@@ -108,6 +109,7 @@ def test_each_lock_holds_all_of_the_one_before() -> None:
     assert _locked("runtime").items() <= _locked("bench").items()
     assert _locked("runtime").items() <= _locked("agentdojo").items()
     assert _locked("documents").items() <= _locked("inspectors").items()
+    assert _locked("runtime").items() <= _locked("ocr").items() <= _locked("dev").items()
 
 
 def _closure(requirements: list[Requirement], environment: dict[str, str]) -> set[str]:
@@ -185,7 +187,7 @@ def test_every_import_is_a_declared_dependency_and_only_the_demo_uses_its_extra(
     # What keeps evidence elsewhere than in files, where it is configured.
     audit = common | names("archive") | names("postgres") | names("s3")
     # What reads documents, in a process of its own, where they are looked into.
-    inspectors = common | names("documents")
+    inspectors = common | names("documents") | names("ocr")
     extras = {
         "audit": audit,
         "demo": common | names("demo"),

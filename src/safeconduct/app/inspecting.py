@@ -13,7 +13,7 @@ import msgspec
 from safeconduct.config.inspectors import Documents, InspectorsBlock, Instructions
 from safeconduct.core.admit import parted
 from safeconduct.core.decide import redaction
-from safeconduct.core.findings import family, kinds_of, refusal, steers, tainted
+from safeconduct.core.findings import Unexamined, family, kinds_of, refusal, steers, tainted
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import KEY, Finding
 from safeconduct.core.redact import redact
@@ -49,7 +49,17 @@ _ROOT: Final = "value"
 
 
 class Failed(Exception):
-    """Something that looks did not, which refuses a call and withholds a result."""
+    """Something that looks did not, which refuses a call and withholds a result, for these
+    `reasons`.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_why(error))
+        unread = isinstance(error, Unexamined)
+        self.reasons: dict[Direction, str] = {
+            "argument": "document-unread" if unread else "inspector-failed",
+            "result": "result-unread" if unread else "result-withheld",
+        }
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -189,7 +199,7 @@ async def _found(
         for examiner in slow:
             found.update(dict.fromkeys(await examiner.examine(value, matter)))
     except Exception as error:
-        raise Failed(_why(error)) from error
+        raise Failed(error) from error
     finally:
         for examiner in slow:
             if isinstance(examiner, Closing):

@@ -95,7 +95,7 @@ def _inspect(args: argparse.Namespace, file: str) -> int:
     try:
         found = asyncio.run(inspecting.inspected(value, config, tool, args.direction))
     except inspecting.Failed as error:
-        refused = "inspector-failed" if args.direction == "argument" else "result-withheld"
+        refused = error.reasons[args.direction]
         said = f"what looks failed, so that the gateway says {refused}: {error}"
         if args.format == "json":
             output.emit(args, {"error": str(error), "refused": refused}, "")

@@ -15,6 +15,12 @@ EffectName = Literal["read", "write", "send", "delete", "execute", "pay"]
 Region = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="two letters, such as DE")]
 """A country (ISO 3166-1 alpha-2)."""
 
+Language = Annotated[
+    str,
+    Meta(pattern=r"^[a-z]{3}(_[a-z]{2,7}){0,2}$(?!\n)", description="a model's name, such as eng"),
+]
+"""A language and script that Tesseract has a model of, by the name of its file."""
+
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Milliseconds = Annotated[int, Meta(ge=50, le=60_000)]
 
@@ -50,10 +56,14 @@ class Match(InspectorBlock, frozen=True):
 
 
 class Documents(InspectorBlock, frozen=True):
-    """How documents are unpacked, in processes of their own."""
+    """How documents are unpacked, in processes of their own. `ocr`: letters in pictures are read,
+    too, as those of these languages.
+    """
 
     timeout_s: Annotated[int, Meta(ge=1, le=60)] = 10
     max_bytes: Annotated[int, Meta(ge=1024, le=67_108_864)] = 10_485_760
+    ocr: bool = False
+    ocr_languages: Annotated[tuple[Language, ...], Meta(min_length=1, max_length=8)] = ("eng",)
 
 
 class Instructions(InspectorBlock, frozen=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from safeconduct.core.asks import INPUT_REQUIRED, input_required
 from safeconduct.core.canonical import NotCanonical, canonical, sha256
-from safeconduct.core.findings import kinds_of, steers, tainted
+from safeconduct.core.findings import Unexamined, kinds_of, steers, tainted
 from safeconduct.core.labels import Label
 from safeconduct.core.manifest import Marking
 from safeconduct.core.model import Call, Finding, ToolFacts
@@ -62,11 +62,12 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 
 class Withheld(msgspec.Struct, frozen=True):
     """A result that may not be delivered; `code` is a reason, and `kept` what a person may release
-    all the same.
+    all the same. `unread` is what could not be looked at in it.
     """
 
     code: str
     kept: Admitted | None = None
+    unread: Unexamined | None = None
 
 
 def admit(

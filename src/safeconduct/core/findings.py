@@ -25,6 +25,21 @@ STEERING: Final = frozenset({INSTRUCTION, HIDDEN})
 """Somebody speaks to the agent, or hides what it would read and a person would not."""
 
 
+UNREAD: Final = frozenset({"document.bomb", "document.unreadable"})
+"""A document that nobody could look into: none of its text is a finding, and it goes nowhere."""
+
+
+class Unexamined(Exception):
+    """Something could not be looked at. `kind` is one of `UNREAD`, and `why` a sentence that quotes
+    nothing of it.
+    """
+
+    def __init__(self, kind: str, why: str) -> None:
+        super().__init__(f"{kind}: {why}")
+        self.kind = kind
+        self.why = why
+
+
 def family(kind: str) -> str:
     """`pii` of `pii.email`."""
     return kind.partition(".")[0]

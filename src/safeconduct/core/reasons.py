@@ -267,6 +267,14 @@ REASONS: Final[dict[str, Reason]] = {
             "The content is encoded too often, or holds too many addresses, to be looked at.",
         ),
         _reason(
+            "document-unread",
+            "content",
+            _N,
+            "changed",
+            "A document in the arguments is damaged, encrypted, of a format that is not read, or "
+            "costs more to read than it may.",
+        ),
+        _reason(
             "inspector-failed",
             "content",
             _S,
@@ -385,6 +393,14 @@ REASONS: Final[dict[str, Reason]] = {
             _O,
             "changed",
             "The tool's answer was withheld; the call may have taken effect.",
+        ),
+        _reason(
+            "result-unread",
+            "admit",
+            _O,
+            "changed",
+            "The tool's answer was withheld: a document in it is damaged, encrypted, of a format "
+            "that is not read, or costs more to read than it may.",
         ),
         _reason(
             "result-quarantined",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from safeconduct.config.inspectors import External, InspectorsBlock
+from safeconduct.config.inspectors import Documents, External, InspectorsBlock
+from safeconduct.config.letters import models
 from safeconduct.config.schema import Config
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Finding
@@ -84,14 +85,30 @@ def examiners(
         slow.append(InstructionInspector(block.instructions.above))
     found: list[Examiner] = [Apart(one) for one in slow]
     if (said := block.documents) is not None:
-        limits = Limits(max_bytes=said.max_bytes, wall_s=float(said.timeout_s))
-        found.append(DocumentExaminer(partial(_look, (*quick, *slow)), limits))
+        found.append(DocumentExaminer(partial(_look, (*quick, *slow)), limits(said)))
     return tuple(found)
 
 
 def outside(block: InspectorsBlock, directory: Path, secret: Secret) -> tuple[Examiner, ...]:
     """The inspections that others run. Raises: as `inspectors`."""
     return tuple([_external(directory, one, secret) for one in block.external.values()])
+
+
+def limits(said: Documents) -> Limits:
+    """What one document may take. Raises ValueError: the letters in it cannot be read."""
+    if not said.ocr:
+        return Limits(max_bytes=said.max_bytes, wall_s=float(said.timeout_s))
+    directory = models(said.ocr_languages)
+    if directory is None:
+        raise ValueError(f"no models of {', '.join(said.ocr_languages)} to read letters with")
+    return Limits(
+        max_bytes=said.max_bytes,
+        wall_s=float(said.timeout_s),
+        # A page takes seconds, and who waits for it says how long.
+        cpu_s=max(Limits().cpu_s, said.timeout_s),
+        languages=said.ocr_languages,
+        models=f"{directory}/",
+    )
 
 
 def _look(looking: Sequence[Inspector], texts: Sequence[str]) -> list[Finding]:

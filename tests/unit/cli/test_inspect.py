@@ -114,7 +114,7 @@ def test_what_speaks_is_withheld(
 
 
 @pytest.mark.parametrize(
-    ("direction", "refused"), [("argument", "inspector-failed"), ("result", "result-withheld")]
+    ("direction", "refused"), [("argument", "document-unread"), ("result", "result-unread")]
 )
 def test_what_fails_is_a_fault(
     tmp_path: Path, direction: str, refused: str, capsys: pytest.CaptureFixture[str]

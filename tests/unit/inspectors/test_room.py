@@ -130,6 +130,16 @@ async def test_records_of_the_operator_are_looked_for_in_documents_too(tmp_path:
     assert found == Finding("crm.customers", ("blob",), 0, len(data))
 
 
+def test_letters_are_read_by_who_waits_for_them() -> None:
+    assert room.limits(Documents(timeout_s=30)).languages == ()
+    said = room.limits(Documents(ocr=True, timeout_s=30))
+    assert (said.languages, said.cpu_s, said.wall_s) == (("eng",), 30, 30.0)
+    assert (Path(said.models) / "eng.traineddata").is_file()
+    assert room.limits(Documents(ocr=True, timeout_s=1)).cpu_s == 8
+    with pytest.raises(ValueError, match="no models of xyz"):
+        room.limits(Documents(ocr=True, ocr_languages=("xyz",)))
+
+
 def test_what_takes_a_while_is_there_where_it_is_configured(tmp_path: Path) -> None:
     made = configured(
         tmp_path,

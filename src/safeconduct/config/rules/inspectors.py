@@ -9,8 +9,9 @@ from typing import Final
 
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.files import find
-from safeconduct.config.inspectors import External, InspectorsBlock, ReviewerBlock
+from safeconduct.config.inspectors import Documents, External, InspectorsBlock, ReviewerBlock
 from safeconduct.config.kinds import EXTERNAL, PII, Known, looked_for
+from safeconduct.config.letters import models
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.address import exposed, is_reference, split
 from safeconduct.config.schema import Root
@@ -21,6 +22,10 @@ from safeconduct.kit.yaml import Place
 
 PDF_READER: Final = "pypdf"
 """Of the extra `documents`. Found, not loaded: only a process that reads documents loads it."""
+
+
+LETTER_READERS: Final = {"tesserocr": "ocr", "PIL": "ocr"}
+"""Of the extra `ocr`, likewise."""
 
 
 def inspectors(draft: Draft, report: Report) -> None:
@@ -40,12 +45,8 @@ def inspectors(draft: Draft, report: Report) -> None:
         one.file(("inspectors", "matches", name, "file"), learned.file)
     for name, external in block.external.items():
         one.external(("inspectors", "external", name), name, external)
-    if block.documents is not None and find_spec(PDF_READER) is None:
-        one.error(
-            ("inspectors", "documents"),
-            f"{PDF_READER}, which documents are read with, is not installed",
-            "pip install 'safeconduct[documents]'",
-        )
+    if block.documents is not None:
+        one.documents(block.documents)
     if (second := root.value.reviewer) is not None:
         one.service(("reviewer",), "the reviewer", second)
     one.quarantined(block)
@@ -102,6 +103,24 @@ class _Inspectors:
                 f"`application` is the id of this gateway at Purview, and `{name}` is of wire "
                 f"`{said.wire}`",
                 "add it for `purview`, and leave it out for others",
+            )
+
+    def documents(self, said: Documents) -> None:
+        """What reads documents, and letters in pictures, is there."""
+        place = ("inspectors", "documents")
+        needed = {PDF_READER: "documents"} | (LETTER_READERS if said.ocr else {})
+        for module, extra in needed.items():
+            if find_spec(module) is None:
+                sentence = f"{module}, which documents are read with, is not installed"
+                self.error(place, sentence, f"pip install 'safeconduct[{extra}]'")
+        if said.ocr and models(said.ocr_languages) is None:
+            packages = " ".join(
+                f"tesseract-ocr-{one.replace('_', '-')}" for one in said.ocr_languages
+            )
+            self.error(
+                (*place, "ocr"),
+                f"no directory has Tesseract's models of {', '.join(said.ocr_languages)}",
+                f"apt-get install {packages}, or name the directory in TESSDATA_PREFIX",
             )
 
     def quarantined(self, block: InspectorsBlock) -> None:

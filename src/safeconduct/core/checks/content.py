@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from safeconduct.core.asking import asking, plausible
 from safeconduct.core.checks.sink import RESOLVER
-from safeconduct.core.findings import refusal
+from safeconduct.core.findings import UNREAD, refusal
 from safeconduct.core.links import unvouched_links
 from safeconduct.core.model import Call, Facts, Finding, ToolFacts
 from safeconduct.core.releases import held
@@ -31,7 +31,8 @@ def content(call: Call, facts: Facts) -> Deny | Elevate | None:
     nobody vouches for.
     """
     if INSPECTOR in facts.failures:
-        return Deny("inspector-failed")
+        unread = any(finding.kind in UNREAD for finding in facts.findings)
+        return Deny("document-unread" if unread else "inspector-failed")
     if (found := unfit(facts.gathered.tool, facts.findings)) is not None:
         return Deny(found)
     if _copies(call, facts):

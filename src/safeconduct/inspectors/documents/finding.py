@@ -43,7 +43,19 @@ _FILES: Final = (
     *("PCFkb2", "PCFET0", "PGh0bW", "PEhUTU", "QkVHSU46Vk"),
 )
 """How the beginning of a file is written in base64."""
-_FILE: Final = re.compile(rf"(?<![{_BASE64}])(?:{'|'.join(_FILES)}){_LINES}")
+_DRAWN: Final = (
+    # PNG, JPEG, GIF, TIFF, TIFF, WebP
+    *("iVBORw0KGgo", "/9j/", "R0lGOD", "SUkqA", "TU0AK", "UklGR"),
+)
+"""And that of a picture."""
+
+
+def _files(beginnings: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?<![{_BASE64}])(?:{'|'.join(beginnings)}){_LINES}")
+
+
+_FILE: Final = _files(_FILES)
+_FILE_OR_PICTURE: Final = _files(_FILES + _DRAWN)
 _URL: Final = re.compile(
     # No more parameters, and no longer ones, than there are: so the search stays linear.
     r"data:([\w.+-]{1,127}/[\w.+-]{1,127})?"
@@ -52,7 +64,8 @@ _URL: Final = re.compile(
     re.IGNORECASE,
 )
 _BYTES: Final = frozenset({"blob", "data"})
-_PICTURES: Final = ("image/", "audio/", "video/", "font/")
+_SOUNDS: Final = ("audio/", "video/", "font/")
+_PICTURES: Final = ("image/", *_SOUNDS)
 _VECTOR: Final = "image/svg"
 _MAGIC: Final = (
     *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"RIFF", b"II*\0", b"MM\0*"),
@@ -91,7 +104,7 @@ def documents(value: object, limits: Limits) -> list[Found]:
         RecursionError: the value is nested too deeply.
     """
     every: list[Found] = []
-    _gather(value, (), "", every)
+    _Search(every, pictures=bool(limits.languages)).gather(value, (), "")
     if len(every) > limits.max_documents:
         raise bomb(f"more than {limits.max_documents} documents in one value")
     for found in every:
@@ -102,29 +115,62 @@ def documents(value: object, limits: Limits) -> list[Found]:
     return every
 
 
-def _gather(value: object, path: Path, media: str, every: list[Found]) -> None:
-    """`media` is the type that the object around a string tells of it."""
-    if isinstance(value, str):
-        if len(value) >= MIN_DOCUMENT:
-            every += [Found(path, len(value), one) for one in _questions(value, media)]
-    elif isinstance(value, dict):
-        _members(cast("dict[str, object]", value), path, every)
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[object]", value)):
-            if not isinstance(item, str) or len(item) >= MIN_DOCUMENT:
-                _gather(item, (*path, index), media, every)
+class _Search:
+    """Puts the documents of a value into `every`; pictures are some if their letters are read."""
 
+    def __init__(self, every: list[Found], *, pictures: bool) -> None:
+        self._every = every
+        self._silent = _SOUNDS if pictures else _PICTURES
+        self._beginnings = _FILES + _DRAWN if pictures else _FILES
+        self._file = _FILE_OR_PICTURE if pictures else _FILE
 
-def _members(members: dict[str, object], path: Path, every: list[Found]) -> None:
-    named = members.get("mimeType")
-    media = named.lower() if isinstance(named, str) else ""
-    for key, item in members.items():
-        if key in _BYTES and isinstance(item, str) and _is_blob(key, members):
-            if not _is_picture(media, "base64", item):
-                question = Question("base64", media, item)
-                every.append(Found((*path, key), len(item), question))
-        elif not isinstance(item, str) or len(item) >= MIN_DOCUMENT:
-            _gather(item, (*path, key), media if key == "text" else "", every)
+    def gather(self, value: object, path: Path, media: str) -> None:
+        """`media` is the type that the object around a string tells of it."""
+        if isinstance(value, str):
+            if len(value) >= MIN_DOCUMENT:
+                found = self._questions(value, media)
+                self._every += [Found(path, len(value), one) for one in found]
+        elif isinstance(value, dict):
+            self._members(cast("dict[str, object]", value), path)
+        elif isinstance(value, list):
+            for index, item in enumerate(cast("list[object]", value)):
+                if not isinstance(item, str) or len(item) >= MIN_DOCUMENT:
+                    self.gather(item, (*path, index), media)
+
+    def _members(self, members: dict[str, object], path: Path) -> None:
+        named = members.get("mimeType")
+        media = named.lower() if isinstance(named, str) else ""
+        for key, item in members.items():
+            if key in _BYTES and isinstance(item, str) and _is_blob(key, members):
+                if not self._says_nothing(media, "base64", item):
+                    question = Question("base64", media, item)
+                    self._every.append(Found((*path, key), len(item), question))
+            elif not isinstance(item, str) or len(item) >= MIN_DOCUMENT:
+                self.gather(item, (*path, key), media if key == "text" else "")
+
+    def _says_nothing(self, media: str, form: Form, coded: str) -> bool:
+        """Whether it is said to be of a kind in which nothing is read, and begins as one: that one
+        is also a document is for whoever reads documents to find out.
+        """
+        silent = media.startswith(self._silent) and not media.startswith(_VECTOR)
+        return silent and _begins_so(form, coded)
+
+    def _questions(self, text: str, media: str) -> Iterator[Question]:
+        if "data:" in text.lower():
+            for url in _URL.finditer(text):
+                named = (url[1] or "").lower()
+                form: Form = "base64" if url[2] else "percent"
+                coded = url[3] if url[2] else url[4]
+                if not self._says_nothing(named, form, coded):
+                    yield Question(form, named, coded)
+        if len(text) >= MIN_BASE64 and _is_base64(text):
+            yield Question("base64", media, text)
+            return
+        if len(text) >= MIN_FILE and any(beginning in text for beginning in self._beginnings):
+            for file in self._file.finditer(text):
+                yield Question("base64", "", file[0])
+        if _is_text_document(text, media):
+            yield Question("text", media, text)
 
 
 def _is_blob(key: str, members: dict[str, object]) -> bool:
@@ -134,12 +180,8 @@ def _is_blob(key: str, members: dict[str, object]) -> bool:
     return members.get("type") in {"image", "audio"}
 
 
-def _is_picture(media: str, form: Form, coded: str) -> bool:
-    """Whether it is said to be a picture, a sound or a typeface, and begins as one: that one is
-    also a document is for whoever reads documents to find out.
-    """
-    if not media.startswith(_PICTURES) or media.startswith(_VECTOR):
-        return False
+def _begins_so(form: Form, coded: str) -> bool:
+    """Whether it begins as a picture, a sound, a film or a typeface, and holds no document."""
     try:
         padded = coded + "=" * (-len(coded) % 4)
         data = unquote_to_bytes(coded) if form == "percent" else b64decode(padded, validate=True)
@@ -147,24 +189,6 @@ def _is_picture(media: str, form: Form, coded: str) -> bool:
         return False
     document = _PDF in data[:_PDF_WITHIN] or _ZIP_END in data[-_ZIP_END_WITHIN:]
     return not document and (data.startswith(_MAGIC) or data[4:8] == b"ftyp")
-
-
-def _questions(text: str, media: str) -> Iterator[Question]:
-    if "data:" in text.lower():
-        for url in _URL.finditer(text):
-            named = (url[1] or "").lower()
-            form: Form = "base64" if url[2] else "percent"
-            coded = url[3] if url[2] else url[4]
-            if not _is_picture(named, form, coded):
-                yield Question(form, named, coded)
-    if len(text) >= MIN_BASE64 and _is_base64(text):
-        yield Question("base64", media, text)
-        return
-    if len(text) >= MIN_FILE and any(beginning in text for beginning in _FILES):
-        for file in _FILE.finditer(text):
-            yield Question("base64", "", file[0])
-    if _is_text_document(text, media):
-        yield Question("text", media, text)
 
 
 def _is_base64(text: str) -> bool:

@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from safeconduct.core.findings import Unexamined
+
 MiB: Final = 1024 * 1024
 
 UNREADABLE: Final = "document.unreadable"
@@ -40,6 +42,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of text in all."""
     max_documents: int = 64
     """In one value."""
+    languages: tuple[str, ...] = ()
+    """In which letters in pictures are read (ISO 639-2/T); without one they are not."""
+    models: str = ""
+    """The directory of their models, with a slash at its end."""
+    max_pixels: int = 50_000_000
+    """Of one picture that is read."""
     cpu_s: int = 8
     wall_s: float = 10.0
     memory_bytes: int = 512 * MiB
@@ -47,15 +55,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 2
 
 
-class Unread(Exception):
-    """A document was not read. `kind` is `document.unreadable` or `document.bomb`; the text says
-    why, and quotes nothing of the document.
-    """
-
-    def __init__(self, kind: str, why: str) -> None:
-        super().__init__(f"{kind}: {why}")
-        self.kind = kind
-        self.why = why
+class Unread(Unexamined):
+    """A document was not read."""
 
 
 def unreadable(why: str) -> Unread:

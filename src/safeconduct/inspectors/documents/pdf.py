@@ -21,7 +21,8 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from safeconduct.inspectors.documents.graphics import dictionary
+from safeconduct.inspectors.documents import pictures
+from safeconduct.inspectors.documents.graphics import dictionary, number_of
 from safeconduct.inspectors.documents.limits import Unread, bomb, unreadable
 from safeconduct.inspectors.documents.painting import SCANNED, Leaving, Painting
 from safeconduct.inspectors.documents.texts import decoded
@@ -135,9 +136,18 @@ def _page(unpacked: Unpacked, page: PageObject, off: frozenset[int], place: str)
             unpacked.metadata(texts, SCANNED, place)
         else:
             unpacked.hidden(texts, way, place, plain=way in {"painted over", "a layer that is off"})
+    if unpacked.limits.languages:
+        _inline(unpacked, page)
     for annotation in _annotations(page):
         for appearance in _appearances(annotation):
             unpacked.visible(page.extract_xform_text(appearance), f"{place}, annotation")
+
+
+def _inline(unpacked: Unpacked, page: PageObject) -> None:
+    """The pictures that stand in the page's own operators; all others are streams."""
+    for name in page.images.keys():  # noqa: SIM118 it iterates over the pictures themselves
+        if isinstance(name, str) and name.startswith("~"):
+            pictures.read(unpacked, page.images[name].data, "image/png")
 
 
 def _only(page: PageObject, wanted: Callable[[int], bool]) -> str:
@@ -226,6 +236,17 @@ class _Beside:
             self._unpacked.metadata(text, "property", "XMP")
         elif key in {"/JS", "/XFA", "/RC", "/RV"}:
             self._unpacked.metadata(decoded(self._data(stream)), "property", key)
+        elif stream.get("/Subtype") == "/Image" and self._unpacked.limits.languages:
+            self._picture(stream)
+
+    def _picture(self, stream: StreamObject) -> None:
+        limit = self._unpacked.limits.max_pixels
+        if number_of(stream.get("/Width")) * number_of(stream.get("/Height")) > limit:
+            raise bomb(f"a picture of more than {limit} pixels")
+        self._unpacked.member()
+        # It is also written again, of which nobody reads anything.
+        image = stream.decode_as_image({"compress_level": 0})
+        pictures.recognised(self._unpacked, image, "picture")
 
     def _data(self, stream: StreamObject) -> bytes:
         data = stream.get_data()

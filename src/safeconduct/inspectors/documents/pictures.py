@@ -1,14 +1,20 @@
-"""What pictures say beside what they show: comments in PNG, JPEG and GIF, and XMP in any."""
+"""What pictures say: comments in PNG, JPEG and GIF, XMP in any, and the letters in them, where
+these are to be read.
+"""
 
 from __future__ import annotations
 
 import re
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from safeconduct.inspectors.documents.limits import Limits, unreadable
 from safeconduct.inspectors.documents.texts import decoded
 from safeconduct.inspectors.documents.unpacking import Unpacked
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
@@ -22,14 +28,52 @@ _OTHERS: Final = {
     b"OggS": "ogg",
     b"fLaC": "flac",
 }
+_SEEN: Final = frozenset({"png", "jpeg", "gif", "tiff", "bmp", "webp"})
+_PICTURE: Final = "image/"
+_VECTOR: Final = "image/svg"
 _JPEG_SEGMENT: Final = re.compile(rb"\xff[\xe1\xfe](..)", re.DOTALL)
 _XMP: Final = re.compile(rb"<x:xmpmeta.{0,65536}?</x:xmpmeta>", re.DOTALL)
 _WORDS: Final = re.compile(rb"[\t\n\r -~\x80-\xff]{12,}")
 _TAG: Final = re.compile(r"<[^<>]*>")
 
 
-def read(unpacked: Unpacked, data: bytes) -> str:
-    """The metadata of a picture or a sound; what can be seen or heard is not looked at."""
+def warm(limits: Limits) -> None:
+    """Loads what reads letters, if they are read.
+
+    Raises:
+        ImportError: it is not installed.
+        RuntimeError: its models are not there.
+    """
+    if limits.languages:
+        from safeconduct.inspectors.documents import recognising  # noqa: PLC0415 may be missing
+
+        recognising.warm(limits)
+
+
+def read(unpacked: Unpacked, data: bytes, media: str) -> str:
+    """The metadata of a picture or a sound, and the letters in a picture, where these are read."""
+    named = _beside(unpacked, data)
+    if named == "riff" and data[8:12] == b"WEBP":
+        named = "webp"
+    told = media.startswith(_PICTURE) and not media.startswith(_VECTOR)
+    if unpacked.limits.languages and (named in _SEEN or told):
+        from safeconduct.inspectors.documents import recognising  # noqa: PLC0415 may be missing
+
+        recognising.read(unpacked, data)
+        return named or "picture"
+    return named
+
+
+def recognised(unpacked: Unpacked, image: Image | None, place: str) -> None:
+    """The letters in a picture that is decoded; None: it could not be."""
+    from safeconduct.inspectors.documents import recognising  # noqa: PLC0415 may be missing
+
+    if image is None:
+        raise unreadable("a picture that is not read")
+    recognising.of_picture(unpacked, image, place)
+
+
+def _beside(unpacked: Unpacked, data: bytes) -> str:
     if data.startswith(_PNG):
         for text in _png(unpacked, data):
             unpacked.metadata(decoded(text), "picture")

@@ -68,8 +68,11 @@ _TEXTS: Final = ("text/", "message/rfc822", *_PAGES)
 _OFFICE: Final = ("application/vnd.openxmlformats", "application/vnd.oasis.opendocument")
 
 
-def warm() -> None:
-    """Loads all that readers load when they need it: later there is no file to load it from."""
+def warm(limits: Limits) -> None:
+    """Loads all that readers load when they need it: later there is no file to load it from.
+
+    Raises: as `pictures.warm`.
+    """
     for module in pkgutil.iter_modules(encodings.__path__):
         if module.name not in {"mbcs", "oem"}:
             importlib.import_module(f"encodings.{module.name}")
@@ -77,6 +80,7 @@ def warm() -> None:
     sys.setrecursionlimit(_RECURSION)
     pdf.warm()
     mail.warm()
+    pictures.warm(limits)
     # What is there now is shared with all that read a document, and no collection touches it.
     gc.collect()
     gc.freeze()
@@ -137,14 +141,14 @@ def _read(unpacked: Unpacked, data: bytes, media: str) -> str:
     for magic, why in _CLOSED.items():
         if data.startswith(magic):
             raise unreadable(f"a format that is not read: {why}")
-    named = _by_bytes(unpacked, data) or _by_text(unpacked, data, media)
+    named = _by_bytes(unpacked, data, media) or _by_text(unpacked, data, media)
     told = _TOLD.get(media.partition(";")[0].strip())
     if (told and named != told) or (media.startswith(_OFFICE) and not named):
         raise unreadable(f"it is not {told or 'the office document'} that it is said to be")
     return named
 
 
-def _by_bytes(unpacked: Unpacked, data: bytes) -> str:
+def _by_bytes(unpacked: Unpacked, data: bytes, media: str) -> str:
     if _PDF in data[:_PDF_WITHIN]:
         pdf.read(unpacked, data)
         return "pdf"
@@ -156,7 +160,7 @@ def _by_bytes(unpacked: Unpacked, data: bytes) -> str:
             return opendocument.read(unpacked, members)
         archives.read_zip(unpacked, members)
         return "zip"
-    return archives.read(unpacked, data) or pictures.read(unpacked, data)
+    return archives.read(unpacked, data) or pictures.read(unpacked, data, media)
 
 
 def _by_text(unpacked: Unpacked, data: bytes, media: str) -> str:

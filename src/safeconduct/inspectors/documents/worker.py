@@ -30,17 +30,17 @@ def _main() -> None:
         signal.signal(number, signal.SIG_IGN)
     try:
         from safeconduct.inspectors.documents import reading  # noqa: PLC0415 may be missing
+
+        reading.warm(limits)
     except ImportError as error:
-        _write(
-            _OUT,
-            framed(
-                Ready(
-                    (), f"{error.name} is not installed (fix: pip install 'safeconduct[documents]')"
-                )
-            ),
-        )
+        extras = "documents,ocr" if limits.languages else "documents"
+        fix = f"pip install 'safeconduct[{extras}]'"
+        _write(_OUT, framed(Ready((), f"{error.name} is not installed (fix: {fix})")))
         return
-    reading.warm()
+    except RuntimeError:
+        models = "+".join(limits.languages)
+        _write(_OUT, framed(Ready((), f"Tesseract cannot use {limits.models} for {models}")))
+        return
     _write(_OUT, framed(Ready(confining.confine_reader())))
     while (question := _frame()) is not None:
         _write(_OUT, _apart(question, limits))

@@ -51,6 +51,7 @@ class _Worker:
             raise
         if ready.missing:
             worker.end()
+            await process.wait()
             raise unreadable(ready.missing)
         worker.confined = ready.confined
         return worker

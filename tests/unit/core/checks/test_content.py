@@ -35,6 +35,12 @@ def test_what_could_not_be_inspected_is_refused() -> None:
     assert content(call(), both) == Deny("inspector-failed")
 
 
+@pytest.mark.parametrize("kind", ["document.bomb", "document.unreadable"])
+def test_a_document_that_was_not_read_is_refused_as_that(kind: str) -> None:
+    unread = facts(failures=(INSPECTOR,), findings=(Finding(kind, (), 0, 0),))
+    assert content(call(), unread) == Deny("document-unread")
+
+
 def test_another_failure_is_no_business_of_the_check() -> None:
     assert content(call(), facts(failures=("resolver",))) is None
 
