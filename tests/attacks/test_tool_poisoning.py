@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from safeconduct.core.canonical import digest
+from safeconduct.core.findings import INSTRUCTION, family
 from safeconduct.core.manifest import Manifest
 from safeconduct.core.model import Finding
 from safeconduct.inspectors.instructions.inspector import InstructionInspector
@@ -75,6 +76,10 @@ async def test_what_speaks_to_the_agent_is_not_pinned_at_first_sight(
     assert "crm#tools:new" not in company.pins
     assert catalogue.locate("tools/call", "new", "crm") is None
     assert [one[2] for one in catalogue.pins() if one[1] == "new"] == ["changed"]
+    kinds = catalogue.found("crm", "new")
+    assert kinds
+    assert {family(kind) for kind in kinds} == {INSTRUCTION}
+    assert catalogue.found("crm", "get_case") == []
 
 
 async def test_a_reviewer_accepts_it_by_its_digest_and_only_that_one(tmp_path: Path) -> None:
@@ -86,6 +91,7 @@ async def test_a_reviewer_accepts_it_by_its_digest_and_only_that_one(tmp_path: P
     company.crm.lists["tools"] = [NOTE]
     catalogue = await company.refresh()
     assert catalogue.definitions("tools/list", "crm") == [("crm", "new", NOTE)]
+    assert catalogue.found("crm", "new") == []
     assert catalogue.locate("tools/call", "new", "crm") == ("crm", "new")
     company.crm.lists["tools"] = [SHADOW]
     catalogue = await company.refresh()

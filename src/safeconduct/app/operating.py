@@ -215,7 +215,13 @@ class Operating:
             "unreachable": rooms.offers.unreachable,
             "open_calls": [decision for decision, _ in rooms.state.open_calls()],
             "pins": [
-                {"upstream": where, "tool": name, "state": state, "pin": pin}
+                {
+                    "upstream": where,
+                    "tool": name,
+                    "state": state,
+                    "pin": pin,
+                    "found": rooms.catalogue.found(where, name),
+                }
                 for where, name, state, pin in rooms.catalogue.pins()
             ],
         }

@@ -260,8 +260,10 @@ def _witnesses(config: Config) -> Iterator[Finding]:
         yield Finding("ok", said)
 
 
-def _unreviewed(config: Config, pins: Sequence[Mapping[str, str]]) -> Iterator[Finding]:
-    """Tools that await a review, in the order of their manifests, with the line to write there."""
+def _unreviewed(config: Config, pins: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Tools that await a review, in the order of their manifests, with the line to write there but
+    for those whose definition speaks to the agent: such a line is not to be pasted unread.
+    """
     order = [
         (where, tool) for where, manifest in config.manifests.items() for tool in manifest.tools
     ]
@@ -270,6 +272,14 @@ def _unreviewed(config: Config, pins: Sequence[Mapping[str, str]]) -> Iterator[F
         if pin["state"] == "reviewed":
             continue
         where, tool = pin["upstream"], pin["tool"]
+        if pin["found"]:
+            yield Finding(
+                "problem",
+                f"the definition of {where}.{tool} speaks to the agent: {', '.join(pin['found'])}",
+                f"it is not listed; read it: safeconduct tools review --upstream {where} "
+                f"--tool {tool} --config {config.directory}",
+            )
+            continue
         counts = "is refused" if pin["state"] == "changed" else "counts as the worst case"
         file = config.root.upstreams[where].manifests
         yield Finding(

@@ -14,6 +14,7 @@ from safeconduct.config.schema import Config
 from safeconduct.config.schema import Upstream as UpstreamBlock
 from safeconduct.core import naming
 from safeconduct.core.calls import Subject, kind_of
+from safeconduct.core.findings import kinds_of
 from safeconduct.core.labels import WORST, Confidentiality, Label
 from safeconduct.core.manifest import Manifest, Resolver, ToolManifest, clearance, source_label
 from safeconduct.core.mirrored import Path
@@ -179,6 +180,11 @@ class Catalogue:
             for key, offer in sorted(self._offers.known.items(), key=lambda one: one[0])
             if key[0] == "tool"
         ]
+
+    def found(self, upstream: str, name: str) -> list[str]:
+        """The kinds of what was found in a tool's definition that no reviewer accepted."""
+        key: Key = ("tool", upstream, name)
+        return kinds_of(self._offers.known[key].found) if self._withheld(key) else []
 
 
 def _subject(method: str) -> Subject:

@@ -13,9 +13,9 @@ from safeconduct.demo.serving import free_port
 from safeconduct.inspectors.documents.limits import Unread, unreadable
 
 PINS = [
-    {"upstream": "crm", "tool": "comment", "state": "unreviewed", "pin": "sha256:01"},
-    {"upstream": "crm", "tool": "extra", "state": "changed", "pin": "sha256:02"},
-    {"upstream": "crm", "tool": "get_case", "state": "unreviewed", "pin": "sha256:03"},
+    {"upstream": "crm", "tool": "comment", "state": "unreviewed", "pin": "sha256:01", "found": []},
+    {"upstream": "crm", "tool": "extra", "state": "changed", "pin": "sha256:02", "found": []},
+    {"upstream": "crm", "tool": "get_case", "state": "unreviewed", "pin": "sha256:03", "found": []},
 ]
 
 
@@ -178,6 +178,18 @@ def test_lines_to_paste_come_in_the_order_of_the_manifest(
     assert pasted == [f"    pin: sha256:{end}" for end in ("03", "01", "02")]
     assert lines[lines.index(pasted[0]) - 1].endswith("below `get_case:` in manifests/crm.yaml")
     assert "note    crm.extra is changed and is refused" in lines
+
+
+def test_a_definition_that_speaks_to_the_agent_is_to_be_read_and_not_pasted(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ["instruction.model", "instruction.override"]
+    _answers(monkeypatch, pins=[{**PINS[1], "found": found}])
+    said = _doctor(directory, capsys)
+    what = "the definition of crm.extra speaks to the agent: instruction.model, instruction.over"
+    assert f"problem {what}" in said
+    assert "safeconduct tools review --upstream crm --tool extra" in said
+    assert "sha256:02" not in said
 
 
 REFUSED = {
