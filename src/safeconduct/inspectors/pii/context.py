@@ -51,8 +51,8 @@ _LABELS: Final = frozenset(
 )
 _BEARING: Final = re.compile(r"[\d@]").search
 _MAX_LABEL: Final = 64
-_POINTED: Final = 4
-"""So many letters may each have a point behind them."""
+_SHORT: Final = 4
+"""A word of so many letters may be one that points shorten."""
 
 
 def spoken(text: str) -> str:
@@ -101,7 +101,7 @@ def _sign(word: str) -> str:
         either = (flexible, *(_flexible(form) for form in (stem.title(), stem.upper())))
         return octets(f"(?i:{'|'.join(dict.fromkeys(either))})")
     if stem[1:2] == " " and len(stem) == 3:
-        return rf"\b(?i:{flexible})\b"
+        return f"(?:^|[^A-Za-z])(?i:{flexible})(?:[^a-z]|$)"
     if word != stem or len(stem) > 5 or " " in word:
         return f"(?i:{flexible})"
     inside = f"[a-z](?:{stem.capitalize()}|{stem.upper()})"
@@ -109,8 +109,9 @@ def _sign(word: str) -> str:
 
 
 def _flexible(stem: str) -> str:
-    if stem.isalpha() and len(stem) <= _POINTED:
-        return r"[. \n]{0,2}".join(stem)
+    """However it is written: with points where it is short, in one word or in several."""
+    if stem.isalpha() and len(stem) <= _SHORT:
+        return r"[.\n]{0,2}".join(stem)
     if stem.startswith("no "):
         stem = rf"n[o.\x80-\xff]{{0,3}} {stem[3:]}"
     return stem.replace(" ", r"[ ._\n-]{0,2}")

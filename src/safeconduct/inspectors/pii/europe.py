@@ -12,6 +12,7 @@ from safeconduct.inspectors.pii.checks import (
     is_yymmdd,
     luhn,
     mod11_10,
+    verhoeff,
     weighed,
 )
 from safeconduct.inspectors.pii.shape import Number, national
@@ -250,6 +251,13 @@ def _es_klm(text: str) -> bool:
     return text[8] == _DNI[int(text[1:8]) % 23]
 
 
+def _es_nss(text: str) -> bool:
+    """Of social security: the province, a serial number and two check digits."""
+    province, serial = int(text[:2]), int(text[2:10])
+    whole = province * 10 ** (7 if serial < 10_000_000 else 8) + serial
+    return 1 <= province <= 66 and whole % 97 == int(text[10:])
+
+
 def _fr_nif(text: str) -> bool:
     return int(text[:10]) % 511 == int(text[10:])
 
@@ -283,6 +291,12 @@ def _is_kennitala(text: str) -> bool:
     return weighed(text, (3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0 and is_ddmmyy(day)
 
 
+def _lu_matricule(text: str) -> bool:
+    """The day of birth, a serial number and a digit of either scheme."""
+    born = is_date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    return born and luhn(text[:12]) and verhoeff(text[:11] + text[12])
+
+
 def _md_idno(text: str) -> bool:
     return weighed(text, (7, 3, 1) * 4) % 10 == int(text[12])
 
@@ -302,6 +316,11 @@ def _pt_cc(text: str) -> bool:
         value = ALPHANUMERIC[one] * (2 - place % 2)
         total += value - 9 if value > 9 and place % 2 == 0 else value
     return total % 10 == 0
+
+
+def _pt_niss(text: str) -> bool:
+    """Of social security."""
+    return 9 - weighed(text, (29, 23, 19, 17, 13, 11, 7, 5, 3, 2)) % 10 == int(text[10])
 
 
 def _ru_inn(text: str) -> bool:
@@ -363,6 +382,7 @@ NUMBERS: Final = (
     Number("ES DNI, in groups", r"\d{8}[A-Z]", _es_dni),
     Number("ES NIE, in groups", r"[XYZ]\d{7}[A-Z]", _es_nie),
     Number("ES NIF", r"[KLM]\d{7}[A-Z]", _es_klm),
+    Number("ES número de la Seguridad Social", r"[0-6]\d{11}", _es_nss),
     Number("FR NIR, of any month", r"[1-8]\d{4}(?:\d{2}|2[AB])\d{8}", _fr_key),
     Number("FR NIR, without its key", r"[12]\d{4}(?:\d{2}|2[AB])\d{6}", _fr_nir_bare),
     Number("FR numéro fiscal", r"[0-3]\d{12}", _fr_nif),
@@ -377,6 +397,7 @@ NUMBERS: Final = (
     Number("HU TAJ-szám", r"\d{9}", _hu_taj),
     Number("IE PPS number", r"\d{7}[A-W][A-ITWX]?", _ie_pps),
     Number("IS kennitala", r"[0-7]\d{8}[089]", _is_kennitala),
+    Number("LU matricule", r"(?:19|20)\d{11}", _lu_matricule),
     Number("LV personas kods", r"\d{11}", _lv_pk),
     Number("MD IDNP", r"[0-2]\d{12}", _md_idno),
     Number("MK ЕДБ", r"4\d{12}", _mk_edb),
@@ -385,6 +406,7 @@ NUMBERS: Final = (
     Number("PL NIP", r"\d{10}", pl_nip),
     Number("PL PESEL", r"\d{11}", _pl_pesel),
     Number("PT cartão de cidadão", r"\d{9}[0-9A-Z]{2}\d", _pt_cc),
+    Number("PT NISS", r"[12]\d{10}", _pt_niss),
     Number("PT NIF", r"\d{9}", pt_nif),
     Number("RO CNP", r"[1-9]\d{12}", _ro_cnp),
     Number("RS ПИБ", r"[1-9]\d{8}", mod11_10),

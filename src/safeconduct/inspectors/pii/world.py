@@ -126,6 +126,18 @@ def _az_voen(text: str) -> bool:
     return text[9] in "12" and check == int(text[8])
 
 
+def _ir_melli(text: str) -> bool:
+    rest = weighed(text, range(10, 1, -1)) % 11
+    return (rest if rest < 2 else 11 - rest) == int(text[9]) and len(set(text)) > 1
+
+
+def _kz_iin(text: str) -> bool:
+    rest = weighed(text, range(1, 12)) % 11
+    if rest == 10:
+        rest = weighed(text, (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)) % 11
+    return is_yymmdd(text) and rest == int(text[11])
+
+
 def _ke_pin(text: str) -> bool:
     """No check digits are known."""
     return text[1:10] != "0" * 9
@@ -177,6 +189,7 @@ SHAPES: Final = (
 )
 
 NUMBERS: Final = (
+    Number("AE Emirates ID", r"784(?:19|20)\d{10}", luhn),
     Number("AU tax file number", r"\d{8,9}", _au_tfn),
     Number("AU Medicare number", r"[2-6]\d{9,10}", _au_medicare),
     Number("AZ VÖEN", r"\d{10}", _az_voen),
@@ -190,8 +203,10 @@ NUMBERS: Final = (
     Number("IN Aadhaar", r"[2-9]\d{11}|[2-9]\d{15}", verhoeff),
     Number("IN EPIC", r"[A-Z]{3}\d{7}", _in_epic),
     Number("JP My Number", r"\d{12}", _jp_my_number),
+    Number("IR کد ملی", r"\d{10}", _ir_melli),
     Number("KE PIN", r"[AP]\d{9}[A-Z]", _ke_pin),
     Number("KR resident registration number, bare", r"\d{6}[1-8]\d{6}", _kr_rrn),
+    Number("KZ ИИН", r"\d{12}", _kz_iin),
     Number("MU national identity number", r"[A-Z]\d{12}[0-9A-G]", _mu_nid),
     Number("MY NRIC, bare", r"\d{12}", _my_nric),
     Number("MZ NUIT", r"\d{9}", _mz_nuit),

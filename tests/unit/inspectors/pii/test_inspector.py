@@ -213,6 +213,13 @@ def test_a_number_of_a_person_is_found_by_any_name(sort: str, called: str) -> No
         ("n° fiscal {}", "0408873264191"),
         ("n.º de contribuinte {}", "115 733 132"),
         ("BSN {}", "92.42.41.548"),
+        ("matricule {}", "1893 1201 05732"),
+        ("número de la Seguridad Social {}", "28 12345678 40"),
+        ("کد ملی {}", "0499370899"),
+        ("ИИН {}", "980406300218"),
+        ("Emirates ID {}", "784-1980-1234567-8"),
+        ("NISS {}", "11061234619"),
+        ("Sozialvers.-Nr. {}", "3973 453157"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009"])
