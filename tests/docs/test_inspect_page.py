@@ -9,8 +9,14 @@ import pytest
 
 from safeconduct.cli.main import main
 from safeconduct.cli.output import FAULT, FOUND, OK, USAGE
-from safeconduct.inspectors.matches import MAX_ALIKE, MIN_CHARACTERS
-from tests.support.pages import DOCS, FENCE, sections, tables
+from safeconduct.inspectors.matches import (
+    MAX_ALIKE,
+    MIN_CHARACTERS,
+    NEAR,
+    MatchInspector,
+    learn,
+)
+from tests.support.pages import DOCS, FENCE, codes, sections, tables
 
 PAGE = DOCS / "guides" / "inspect.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -36,3 +42,14 @@ def test_what_is_not_learned() -> None:
     assert f"more than {MAX_ALIKE} rows share" in TEXT
     assert MIN_CHARACTERS == 3
     assert "fewer than three\ncharacters" in TEXT
+
+
+def test_what_counts_as_the_same_value() -> None:
+    (*_, (_, *rows)) = tables(sections(PAGE)["Have your own records found"])
+    written = [one for row in rows if row[1] == "another" for one in [codes(row[0])]]
+    for other, value in written:
+        match = MatchInspector("crm.x", learn([{"a": value, "b": "Cobalt"}], ["a", "b"]))
+        for text, found in ((value, True), (value.upper(), True), (other, False)):
+            assert bool(match.inspect(f"Cobalt: {text}")) is found
+    assert len(written) == 4
+    assert f"within {NEAR} characters" in TEXT

@@ -116,7 +116,7 @@ def shapes(region: str | None) -> tuple[Shape, ...]:
             "pii.phone",
             "with 00 and a country code",
             rf"\b00[ -]?[1-9]{more}{{7,14}}\b",
-            _by((region or "DE",), 10),
+            _by((*own, "DE"), 10),
         ),
         Shape(
             "pii.phone",

@@ -316,6 +316,21 @@ def test_groups_are_a_number_where_no_0_begins_one() -> None:
     assert found("612 345 678", PiiInspector(region="DE")) == []
 
 
+@pytest.mark.parametrize("region", [None, "DE", "US", "ES", "GB"])
+def test_a_region_hides_no_number_that_is_one_without_it(region: str | None) -> None:
+    one = PiiInspector(region=region)
+    for text in (
+        "0049 30 901820",
+        "+49 30 901820",
+        "030 901820",
+        "650-253-0000",
+        "tel 01712345678",
+    ):
+        assert [kind for kind, _ in found(text, one)] == ["pii.phone"]
+    # Digits in a row are anything's, wherever they are dialled.
+    assert found("01712345678", one) == found("030901820", one) == []
+
+
 def test_random_ids_hardly_ever_look_like_some() -> None:
     chance = chance_of(7)
     values = [
