@@ -50,14 +50,14 @@ _LATIN: Final = (
     r"identitetsnummer\w*", r"sosiaaliturva\w*", "číslo pojištěnce", "nationaal nummer",
     "persoonsnummer", r"identificatienummer\w*", r"identifikační\w*", r"identifikačné\w*",
     "numer identyfikacyjny", "szemelyi szam", "szemelyi azonosito", r"adoazonosito\w*",
-    "numar de identificare", "numéro fiscal", "numero fiscal", "numéro spi", "identifiant fiscal",
-    "numéro d identification", "assurance sociale", "nir", "insee", r"rijksregister\w*",
-    r"burgerservice\w*", "burger service", "bsn", "bsnr", "sofi", r"sofinummer\w*",
-    r"identiteits\w*", "insz", "niss", r"bisnummer\w*", "bis number", "numéro bis", "dni", "nie",
-    "nif", "nit", "rut", "ruc", "cuit", "cuil", "cpf", "curp", "rif", "cui", "cnp", "cédula",
-    "cedula", "c i", "identidad", "identificación", "identificacion", "documento nacional",
-    "número fiscal", "número nacional", "seguridad social", "seguro social", "rol único",
-    "rol unico", "registro único", "clave única", "información fiscal", "identidade",
+    "numar de identificare", "numéro fiscal", "numero fiscal", "numéro spi", "no spi", "spi number",
+    "identifiant fiscal", "numéro d identification", "assurance sociale", "nir", "insee",
+    r"rijksregister\w*", r"burgerservice\w*", "burger service", "bsn", "bsnr", "sofi",
+    r"sofinummer\w*", r"identiteits\w*", "insz", "niss", r"bisnummer\w*", "bis number",
+    "numéro bis", "dni", "nie", "nif", "nit", "rut", "ruc", "cuit", "cuil", "cpf", "curp", "rif",
+    "cui", "cnp", "cédula", "cedula", "c i", "identidad", "identificación", "identificacion",
+    "documento nacional", "número fiscal", "número nacional", "seguridad social", "seguro social",
+    "rol único", "rol unico", "registro único", "clave única", "información fiscal", "identidade",
     "identificação", "identificacao", "contribuinte", "contribuyente", "contribuyentes",
     "cartão de cidadão", "cartao de cidadao", "cartão cidadão", "cartao cidadao",
     "cadastro de pessoas", "codice fiscale", "codicefiscale", "cod fisc", "cod fiscale", "identità",
@@ -92,9 +92,9 @@ WORDS: Final = (*_ENGLISH, *_LATIN, *_OTHER)
 """What such numbers are called. None of it stands beside ordinary numbers too, as `run` or `pk`."""
 
 _FITS: Final = any_of([rf"^(?:{one.pattern})\x00" for one in NUMBERS])
-_GAP: Final = "(?: ?[./+-] ?| )?"
+_GAP: Final = "(?: ?[./+(-] ?| )?"
 _HEAD: Final = re.compile(r"[A-Z]+[ .-]?")
-_CUT: Final = re.compile(r"[ ./+-][0-9A-Z]+$")
+_CUT: Final = re.compile(r"[ ./+(-]+[0-9A-Z]+$")
 _ELSE: Final = re.compile(
     r"(?:19|20)\d\d[-./ ]?[01]\d[-./ ]?[0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d"
     r"|(?:(?:25[0-5]|2[0-4]\d|1?[1-9]?\d)(?:\.|$)){4}"

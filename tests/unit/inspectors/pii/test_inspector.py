@@ -182,6 +182,7 @@ def test_a_number_of_a_person_is_found_by_any_name(sort: str, called: str) -> No
         ("NIR {})", "1 60 08 2B 095 901 (79"),
         ("INSEE {}", "160082B095901"),
         ("numéro de sécu {}", "172978669579206"),
+        ("n° SS {})", "1 72 97 86 695 792 (06"),
         ("numéro SPI {}", "04 08 873 264 191"),
         ("rijksregisternr. {}", "63.05.15-537.80"),
         ("INSZ {}", "63/05/15-537.80"),
