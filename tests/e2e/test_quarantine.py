@@ -52,7 +52,7 @@ async def test_who_has_the_task_gets_what_a_person_released(tmp_path: Path, offi
         assert any(kind.startswith("instruction.") for kind in one["findings"])
         # Of another task it is not.
         other = gateway.task().task
-        assert release(gateway, other.task, decision) == output.FAULT
+        assert release(gateway, other.task, decision) == output.FOUND
         assert release(gateway, task.task, decision) == 0
         (record,) = gateway.records("release")
         assert (record["by"], record["of"]) == (operator(), decision)

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from safeconduct.audit import reading
 from safeconduct.cli import main, output, release
+from safeconduct.cli.operator import SaidNo
 
-COMMON = ["--task", "t_1", "--why", "she asked"]
+TASK, DECISION = f"t_{24 * '1'}", f"d_{24 * 'a'}"
+COMMON = ["--task", TASK, "--why", "she asked"]
 TOOL = ["--tool", "email.send"]
 
 
@@ -18,8 +21,8 @@ TOOL = ["--tool", "email.send"]
     ("words", "expected"),
     [
         (
-            ["result", "--decision", "d_1", *TOOL],
-            {"decision": "d_1", "tool": "email.send", "calls": 1, "minutes": 5},
+            ["result", "--decision", DECISION, *TOOL],
+            {"decision": DECISION, "tool": "email.send", "calls": 1, "minutes": 5},
         ),
         (
             ["value", "--argument", "to", "--value", "a@b.example", "--calls", "3", *TOOL],
@@ -31,7 +34,7 @@ TOOL = ["--tool", "email.send"]
                 "minutes": 5,
             },
         ),
-        (["withheld", "--decision", "d_1"], {"withheld": "d_1", "minutes": 5}),
+        (["withheld", "--decision", DECISION], {"withheld": DECISION, "minutes": 5}),
     ],
 )
 def test_it_asks_the_gateway(
@@ -53,7 +56,7 @@ def test_it_asks_the_gateway(
     capsys.readouterr()
     line = ["release", *words, *COMMON, "--config", str(tmp_path / "gateway")]
     assert main.main(line) == output.OK
-    assert asked == [{"task": "t_1", "why": "she asked", **expected}]
+    assert asked == [{"task": TASK, "why": "she asked", **expected}]
     calls = expected.get("calls", 1)
     assert capsys.readouterr().out == f"released r_1: {calls} of email.send in 5 min\n"
 
@@ -75,9 +78,68 @@ def test_it_shows_what_is_withheld(
     assert capsys.readouterr().out == "nothing is withheld that may be released\n"
     found = ["document.hidden", "instruction.model"]
     waiting.append(
-        {"task": "t_1", "decision": "d_1", "tool": "m.get", "at_ms": 0, "findings": found}
+        {"task": TASK, "decision": DECISION, "tool": "m.get", "at_ms": 0, "findings": found}
     )
     assert main.main(line) == output.OK
     assert capsys.readouterr().out == (
-        "1970-01-01T00:00:00+00:00  d_1  of task t_1  m.get: document.hidden, instruction.model\n"
+        f"1970-01-01T00:00:00+00:00  {DECISION}  of task {TASK}  m.get: "
+        "document.hidden, instruction.model\n"
     )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--minutes", "61"],
+        ["--minutes", "0"],
+        ["--minutes", "soon"],
+        ["--why", " "],
+        ["--why", "x" * 501],
+        ["--task", "t_1"],
+        ["--decision", TASK],
+    ],
+)
+def test_what_makes_no_sense_is_not_asked(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["release", "withheld", "--decision", DECISION, *COMMON, *wrong])
+    assert ended.value.code == output.USAGE
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ([], f"the log knows no decision {DECISION}"),
+        ([{"task": "t_2"}], f"{DECISION} is a decision of task t_2, and not of {TASK}"),
+        ([{"task": TASK}], "has returned nothing yet, or was not made"),
+        ([{"task": TASK}, {"status": "ok"}], "nothing is withheld of d_aaa"),
+        (
+            [{"task": TASK}, {"status": "withheld", "reason": "result-withheld"}],
+            "was withheld as result-withheld: nobody could look at it",
+        ),
+        ([{"task": TASK}, {"status": "withheld", "reason": "result-quarantined"}], "not at hand"),
+    ],
+)
+def test_a_no_says_what_became_of_the_result(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    records: list[dict[str, str]],
+    said: str,
+) -> None:
+    def no(*_: object, **__: object) -> Mapping[str, Any]:
+        raise SaidNo("what this decision returned is not at hand")
+
+    def found(_: Path, decision: str) -> tuple[dict[str, str], dict[str, str] | None]:
+        if not records:
+            raise LookupError(decision)
+        return records[0], records[1] if len(records) > 1 else None
+
+    monkeypatch.setattr(release, "ask", no)
+    monkeypatch.setattr(reading, "find_decision", found)
+    assert main.main(["init", str(tmp_path / "gateway")]) == output.OK
+    at = ["--config", str(tmp_path / "gateway")]
+    line = ["release", "withheld", "--decision", DECISION, *COMMON, *at]
+    assert main.main(line) == output.FOUND
+    assert said in capsys.readouterr().err
+    assert main.main(["release", "result", "--decision", DECISION, *TOOL, *COMMON, *at]) == 1
+    assert "not at hand" in capsys.readouterr().err
