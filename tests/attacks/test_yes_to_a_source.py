@@ -10,7 +10,8 @@ import pytest
 
 from safeconduct.core.model import Followed
 from safeconduct.simulation import SimulatedTask, Step
-from safeconduct.tasks.state import MAX_FOLLOWED, TaskState
+from safeconduct.tasks.approving import MAX_FOLLOWED
+from safeconduct.tasks.state import TaskState
 from tests.attacks.test_laundering import world
 from tests.support.recorded import recorded
 from tests.unit.test_gateway import audit_of, records

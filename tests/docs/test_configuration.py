@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from safeconduct.config import (
+    approvals,
     audit,
     authzen,
     clients,
@@ -25,6 +26,7 @@ from safeconduct.config import (
 )
 from safeconduct.config.providers import PROVIDERS
 from safeconduct.core import manifest
+from safeconduct.core.approvers import Offer
 from safeconduct.core.asks import Asks
 from safeconduct.policy.bundles.header import Header
 from safeconduct.policy.bundles.obligations import Obligation
@@ -81,6 +83,14 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
     "inspectors: instructions": inspectors.Instructions,
     "inspectors: external": inspectors.External,
     "reviewer": inspectors.ReviewerBlock,
+    "approvals": approvals.ApprovalsBlock,
+    "approvals: groups": approvals.Approvers,
+    "approvals: templates": approvals.TemplateBlock,
+    "approvals: templates: offers": Offer,
+    "approvals: step_up": approvals.StepUp,
+    "approvals: ciba": approvals.Ciba,
+    "approvals: notify": approvals.Notifier,
+    "console": approvals.ConsoleBlock,
     "audit": audit.AuditBlock,
     "audit: retention": audit.Retention,
     "audit: exports": audit.Export,
@@ -90,6 +100,7 @@ CONFIGURATION: dict[str, type[msgspec.Struct]] = {
 MANIFEST: dict[str, type[msgspec.Struct]] = {
     "The file": manifest.Manifest,
     "tools": manifest.ToolManifest,
+    "asks": manifest.Threshold,
     "arguments": manifest.Argument,
     "returns": manifest.Returns,
     "source": manifest.SourceLabel,
@@ -102,7 +113,8 @@ MANIFEST: dict[str, type[msgspec.Struct]] = {
     "resources and prompts": manifest.ContentManifest,
 }
 WRAPPERS = {
-    *(schema.Block, workloads.Block, inspectors.InspectorBlock, keys.Keys, users.UserIssuer),
+    *(schema.Block, workloads.Block, inspectors.InspectorBlock, approvals.ApprovalBlock),
+    *(keys.Keys, users.UserIssuer),
     *(schema.AgentFile, schema.ZoneFile, schema.UserFile, manifest.Manifest),
 }
 """What others are made of, and files whose one key is named in the text."""
@@ -165,7 +177,7 @@ def test_no_other_section_has_a_table_of_keys(page: Path) -> None:
 
 def test_no_block_of_the_configuration_is_forgotten() -> None:
     modules = (
-        *(audit, authzen, clients, inspectors, keys, policy),
+        *(approvals, audit, authzen, clients, inspectors, keys, policy),
         *(schema, signals, tls, trust, users, workloads),
     )
     blocks = {one for module in modules for _, one in inspect.getmembers(module, _is_block)}

@@ -10,7 +10,7 @@ from safeconduct.core.provenance import NAMED, VOUCHING, Place
 from safeconduct.core.vouching import MAX_VOUCHED
 from safeconduct.core.writing import MAX_WRITTEN
 from safeconduct.origins import MAX_ALL, MAX_VALUES
-from safeconduct.tasks.state import MAX_FOLLOWED
+from safeconduct.tasks.approving import MAX_FOLLOWED
 from tests.support.guided import guided
 from tests.support.pages import DOCS, codes, sections, tables
 

@@ -9,19 +9,24 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from safeconduct.app.noting import append
 from safeconduct.app.releasing import release
 from safeconduct.app.resuming import resume
 from safeconduct.app.rotating import rotate
+from safeconduct.approvals.answers import Answer, Approver
+from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reading import read
 from safeconduct.cli.output import log_of
+from safeconduct.config.approvals import ApprovalsBlock, Approvers, TemplateBlock
 from safeconduct.config.inspectors import ReviewerBlock
 from safeconduct.config.policy import PolicySource
 from safeconduct.config.schema import Window
 from safeconduct.core.admit import Admitted
+from safeconduct.core.approvers import Offer, Party
 from safeconduct.core.evidence import SAMPLING
 from safeconduct.core.labels import BOTTOM
 from safeconduct.core.obligations import Constant, Constrain, Demands
@@ -32,6 +37,8 @@ from safeconduct.inspectors.documents.limits import Unread
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import Caller, UpstreamFault
 from safeconduct.simulation import SimulatedTask, simulated
+from tests.support.approving import Signs, say
+from tests.support.authenticator import Authenticator
 from tests.support.certified import Certified
 from tests.support.credentials import consent_records
 from tests.support.enforcing import FIXTURE, READS, Deciding
@@ -259,6 +266,49 @@ def readings(directory: Path) -> list[dict[str, Any]]:
     return [dict(one) for one in read(log_of(installed))]
 
 
+async def asked_of_people(directory: Path) -> None:
+    """People agree, agree to less, and to more than one call."""
+    rules = Rules(
+        PolicyAnswer(elevate=(PolicyElevate("ask", "ask", 300, (Party("desk", 2),)),)),
+    )
+    known = config(directory)
+    known = msgspec.structs.replace(
+        known,
+        root=msgspec.structs.replace(
+            known.root,
+            approvals=ApprovalsBlock(
+                groups={"desk": Approvers(users=("kim", "lee"))},
+                templates={"ask": TemplateBlock(offers=Offer(calls=2, minutes=5))},
+            ),
+        ),
+    )
+    kim, lee = (Approver(user=name, tenant="crm.example") for name in ("kim", "lee"))
+    async with SimulatedTask(
+        known,
+        "Set D-7 to 101.",
+        policy=rules,
+        resolvers={"crm.get_deal": deal},
+        directory=directory,
+    ) as task:
+        desk = task.rooms.desk
+        desk.verifiers = {"passkey": Signs()}
+        for choice in ("narrowed", "elevated"):
+            await task.call("crm.update_deal", {"id": "D-7", "amount_minor": 101}, deal)
+            (question,) = desk.pending()
+            less = {"id": "D-7", "amount_minor": 100} if choice == "narrowed" else None
+            answer = Answer(choice=choice, means="passkey", arguments=less, said="enough")
+            await say(desk, question.id, kim, answer)
+            await say(desk, question.id, lee, answer)
+            if choice == "narrowed":
+                await task.begin()
+        await task.call("crm.update_deal", {"id": "D-7", "amount_minor": 101}, deal)
+        url = "http://localhost:8790"
+        keys = Passkeys(task.rooms.state, task.rooms.log, url, "crm.example", task.rooms.clock_ms)
+        ceremony, wanted = keys.register("kim")
+        made = Authenticator(url, "localhost").register(wanted)
+        await keys.registered(ceremony, "kim", made, label="phone", by="kim")
+
+
 @pytest.fixture
 async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """By kind, every field that was written."""
@@ -266,6 +316,7 @@ async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set
     await calls(tmp_path / "gateway")
     await pointed(tmp_path / "pointed")
     await looked_at(tmp_path / "looked-at")
+    await asked_of_people(tmp_path / "asked")
     attesting = pool_world(tmp_path, "github")
     await attesting.show(POOL, token())
     with serving() as web:
@@ -278,6 +329,7 @@ async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set
         *read(tmp_path / "gateway/audit"),
         *read(tmp_path / "pointed/audit"),
         *read(tmp_path / "looked-at/audit"),
+        *read(tmp_path / "asked/audit"),
         *(await asked_elsewhere(tmp_path / "elsewhere")),
         *(await policies(tmp_path / "policies")),
         *(await asyncio.to_thread(readings, tmp_path / "readings")),

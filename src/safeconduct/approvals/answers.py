@@ -32,7 +32,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     choice: Choice
-    means: Means | Literal["sign-in", "unsafe-terminal"]
+    means: Means | Literal["unsafe-terminal"]
     arguments: JSON | None = None
     said: str = ""
 

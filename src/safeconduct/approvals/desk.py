@@ -52,6 +52,10 @@ CHALLENGE_MS: Final = 120_000
 TERMINAL: Final = "unsafe-terminal"
 
 
+Members = Callable[[Approver, str], bool]
+"""Whether somebody is in a group of approvers."""
+
+
 class NoSuchQuestion(LookupError):
     """Nobody asks this, or not any more."""
 
@@ -77,7 +81,7 @@ class Desk:
         clock_ms: Callable[[], int],
         new_id: Callable[[str], str],
         *,
-        members: Callable[[Approver, str], bool] = lambda *_: False,
+        members: Members | None = None,
         terminal: bool = False,
     ) -> None:
         """`members` tells whether somebody is in a group of approvers. `terminal`: whoever opens
@@ -86,7 +90,7 @@ class Desk:
         self._ledger = ledger
         self._clock_ms = clock_ms
         self._new_id = new_id
-        self._members = members
+        self._members = members or groups({})
         self.terminal = terminal
         self._questions: dict[str, Question] = {}
         self._challenges: dict[tuple[str, str], _Asked] = {}
@@ -370,7 +374,7 @@ def _words(answer: Answer) -> str:
 
 def groups(
     known: Mapping[str, tuple[Collection[str], Collection[str]]],
-) -> Callable[[Approver, str], bool]:
+) -> Members:
     """Whether somebody is in a group, by its users and by groups of the entitlements."""
 
     def member(approver: Approver, group: str) -> bool:

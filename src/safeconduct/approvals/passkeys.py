@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -80,6 +80,38 @@ class Keyring(Protocol):
     def passkeys(self, user: str) -> Collection[Passkey]: ...
 
 
+class _Server(Protocol):
+    """What of the library is used, with types."""
+
+    def register_begin(
+        self,
+        user: PublicKeyCredentialUserEntity,
+        credentials: Sequence[AttestedCredentialData],
+        *,
+        resident_key_requirement: ResidentKeyRequirement,
+        user_verification: UserVerificationRequirement,
+    ) -> tuple[CredentialCreationOptions, dict[str, Any]]: ...
+
+    def register_complete(
+        self, state: Mapping[str, Any], response: Mapping[str, Any]
+    ) -> AuthenticatorData: ...
+
+    def authenticate_begin(
+        self,
+        credentials: Sequence[AttestedCredentialData] | None,
+        *,
+        user_verification: UserVerificationRequirement,
+        challenge: bytes | None = None,
+    ) -> tuple[CredentialRequestOptions, dict[str, Any]]: ...
+
+    def authenticate_complete(
+        self,
+        state: Mapping[str, Any],
+        credentials: Sequence[AttestedCredentialData],
+        response: AuthenticationResponse,
+    ) -> object: ...
+
+
 class _Ceremony(msgspec.Struct, frozen=True):
     """What a browser was asked; `user` registers."""
 
@@ -104,7 +136,8 @@ class Passkeys:
         self._tenant = tenant
         self._clock_ms = clock_ms
         rp = PublicKeyCredentialRpEntity(name="Safeconduct", id=parts.hostname or "")
-        self._server = Fido2Server(rp, verify_origin=lambda origin: origin == self._origin)
+        server = Fido2Server(rp, verify_origin=lambda origin: origin == self._origin)
+        self._server = cast("_Server", server)
         self._ceremonies: dict[str, _Ceremony] = {}
 
     # --- registration -----------------------------------------------------------------------------
@@ -307,13 +340,13 @@ def _credential(key: Passkey) -> AttestedCredentialData:
 
 
 def _public(key: str) -> CoseKey:
-    return CoseKey.parse(cast("Mapping[int, Any]", cbor.decode(websafe_decode(key))))
+    parsed, _ = cbor.decode_from(websafe_decode(key))
+    return CoseKey.parse(cast("Mapping[int, Any]", parsed))
 
 
 def _asked(options: CredentialCreationOptions | CredentialRequestOptions) -> JSON:
     """What a page hands to the browser: the JSON that it parses itself."""
-    asked: JSON = dict(options)["publicKey"]
-    return asked
+    return cast("JSON", dict(options)["publicKey"])
 
 
 def _synced(data: AuthenticatorData) -> bool:

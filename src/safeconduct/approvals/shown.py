@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+import orjson
 
 from safeconduct.core.amounts import minor_units
-from safeconduct.core.canonical import canonical, sha256
+from safeconduct.core.canonical import canonical
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.record import label_value
 from safeconduct.core.verdict import Requirement
@@ -49,8 +50,8 @@ def shown(approval: str, call: Call, facts: Facts, requirement: Requirement) -> 
         "requires": list(requirement.sources),
         "origins": {name: list(places) for name, places in requirement.origins.items()},
         "labels": label_value(gathered.task.labels),
-        "parties": msgspec.to_builtins(requirement.parties),
-        "offers": msgspec.to_builtins(requirement.offers),
+        "parties": [_plain(one) for one in requirement.parties],
+        "offers": None if requirement.offers is None else _plain(requirement.offers),
         "ttl_s": requirement.ttl_s,
         "asked_ms": gathered.now_ms,
         "expires_ms": gathered.now_ms + (requirement.wait_s or requirement.ttl_s) * 1000,
@@ -77,9 +78,9 @@ def changes(call: Call, facts: Facts) -> JSON:
     return found
 
 
-def digest(value: JSON) -> str:
-    """What a signature says of what was shown: `sha256:…` of its canonical bytes."""
-    return sha256(canonical(value))
+def _plain(value: msgspec.Struct) -> JSON:
+    found: JSON = orjson.loads(msgspec.json.encode(value))
+    return found
 
 
 def _explained(facts: Facts, requirement: Requirement) -> list[str]:

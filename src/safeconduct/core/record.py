@@ -133,7 +133,7 @@ def _enriched(call: Call, facts: Facts, mask_key: bytes) -> JSON:
 def _approved(call: Call, facts: Facts, elevation: str | None) -> list[str]:
     """What a person has said yes to that counts for this call."""
     approval = None if facts.approval is None else standing(call, facts)
-    found = set() if approval is None else {*approval.sources}
+    found: set[str] = set() if approval is None else {*approval.sources}
     for one in facts.elevations:
         if one.id == elevation:
             found |= answered(one)

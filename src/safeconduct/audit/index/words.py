@@ -8,9 +8,9 @@ from typing import Final
 
 KINDS: Final = (
     "approval", "audit.full", "audit.read", "client", "clock.step", "config", "consent", "decision",
-    "erasure", "evaluation", "hold", "key.rotated", "memory", "node.checkpoint",
-    "node.contradiction", "outcome", "pin", "policy", "release", "resumption", "retention",
-    "revocation", "svid", "task",
+    "elevation", "erasure", "evaluation", "hold", "key.rotated", "memory", "node.checkpoint",
+    "node.contradiction", "outcome", "passkey", "pin", "policy", "release", "resumption",
+    "retention", "revocation", "svid", "task",
 )  # fmt: skip
 """What kinds of records there are."""
 
@@ -20,9 +20,9 @@ SAID: Final = (
     # statuses of outcomes
     "ok", "error", "refused", "withheld", "cancelled", "unknown", "handed-over",
     # phases of all else
-    "access-request", "amended", "began", "decision", "denied", "diff", "ended", "explain",
-    "export", "given", "granted", "introspection", "issued", "loaded", "placed", "publish", "query",
-    "released", "renewed", "replay", "requested", "revocation", "search", "show", "started",
-    "timeline", "withdrawn",
+    "access-request", "agreed", "amended", "began", "decision", "denied", "diff", "elevated",
+    "ended", "explain", "export", "given", "granted", "introspection", "issued", "loaded",
+    "narrowed", "placed", "publish", "query", "registered", "released", "removed", "renewed",
+    "replay", "requested", "revocation", "search", "show", "started", "timeline", "withdrawn",
 )  # fmt: skip
 """The verdicts, statuses and phases that there are."""

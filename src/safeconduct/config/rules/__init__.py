@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from safeconduct.config.draft import Draft
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.agents import agents, assignments, users
+from safeconduct.config.rules.approvals import approvals
 from safeconduct.config.rules.audit import index
 from safeconduct.config.rules.authzen import authzen
 from safeconduct.config.rules.clients import clients
@@ -52,6 +53,7 @@ RULES: Final[tuple[Rule, ...]] = (
     manifests,
     inspectors,
     policy,
+    approvals,
     authzen,
     exports,
     index,

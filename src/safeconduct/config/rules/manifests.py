@@ -72,6 +72,7 @@ class _Manifest:
         self._rows(place, tool)
         self._lists(place, name, tool)
         self._vouching(place, tool)
+        self._thresholds(place, tool)
 
     def resolver_tool(self, place: Place, resolver: Resolver) -> None:
         """The tool of a resolver is a read tool that some manifest describes."""
@@ -155,6 +156,20 @@ class _Manifest:
                     f"anything may stand in `{argument}`, which steers what is paid",
                     "leave out `needs`: it then needs a voucher",
                 )
+
+    def _thresholds(self, place: Place, tool: ToolManifest) -> None:
+        for index, one in enumerate(tool.asks):
+            where = (*place, "asks", index)
+            bounds = [bound for bound in (one.above, one.items, one.calls) if bound is not None]
+            if len(bounds) != 1 or (one.calls is None) == (one.argument is None):
+                self._error(
+                    where,
+                    "a threshold of more than one thing, or of none",
+                    "write `argument` with `above` or `items`, or `calls` alone",
+                )
+            elif one.argument is not None and one.argument not in tool.arguments:
+                fix = did_you_mean(one.argument, tool.arguments, "name an argument of the tool")
+                self._error((*where, "argument"), f"there is no argument `{one.argument}`", fix)
 
     def _rows(self, place: Place, tool: ToolManifest) -> None:
         rows, owned = tool.returns.rows, tool.returns.owned
