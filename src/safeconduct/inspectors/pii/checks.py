@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import isleap
 from collections.abc import Sequence
+from operator import mul
 from string import ascii_uppercase, digits
 from typing import Final
 
@@ -12,7 +13,7 @@ ALPHANUMERIC: Final = {char: value for value, char in enumerate(digits + ascii_u
 
 def weighed(text: str, weights: Sequence[int]) -> int:
     """The sum of digits, each times its weight; of as many as there are weights."""
-    return sum(int(one) * weight for one, weight in zip(text, weights, strict=False))
+    return sum(map(mul, weights, map(int, text)))
 
 
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -24,9 +25,12 @@ def luhn(text: str) -> bool:
     return (odd + sum(_DOUBLED[int(one)] for one in text[-2::-2])) % 10 == 0
 
 
+_AS_DIGITS: Final = str.maketrans({char: str(value) for char, value in ALPHANUMERIC.items()})
+
+
 def mod97_10(text: str) -> bool:
     """ISO/IEC 7064 MOD 97-10 over digits and capital letters."""
-    return int("".join(str(ALPHANUMERIC[one]) for one in text)) % 97 == 1
+    return int(text.translate(_AS_DIGITS)) % 97 == 1
 
 
 def mod11_10(text: str) -> bool:

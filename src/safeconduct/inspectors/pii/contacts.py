@@ -71,13 +71,14 @@ def _mac(text: str, start: int, end: int) -> Place | None:
 _PAIR: Final = "[0-9A-Fa-f]{2}"
 
 SHAPES: Final = (
-    Shape("pii.email", "e-mail address", r"@[^ \t\r\n\f@\"]", _email),
+    Shape("pii.email", "e-mail address", r"@[^ \t\r\n\f@\"]", _email, wide=True),
     Shape("pii.ip", "IPv4 address", in_words(r"(?:\d{1,3}\.){3}\d{1,3}"), _ip),
-    Shape("pii.ip", "IPv6 address", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:", _ip6),
+    Shape("pii.ip", "IPv6 address", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:", _ip6, wide=True),
     Shape(
         "pii.mac",
         "MAC address",
         in_words(rf"{_PAIR}(?::{_PAIR}){{5}}|{_PAIR}(?:-{_PAIR}){{5}}"),
         _mac,
+        wide=True,
     ),
 )

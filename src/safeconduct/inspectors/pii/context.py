@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable
-from functools import lru_cache
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import Final, cast
 
 from safeconduct.core.model import KEY
 from safeconduct.core.redact import written
+from safeconduct.inspectors.patterns import compiled, in_utf8
 from safeconduct.inspectors.pii.folding import octets
 from safeconduct.inspectors.pii.records import MONTHS
 
@@ -31,6 +32,9 @@ _WORD: Final = re.compile(rf"[^\W_](?:[^\W_]+|{_LETTERS})")
 _ABBREVIATION: Final = re.compile(rf"(?<![^\W_])[^\W\d_](?:{_LETTERS})")
 _BETWEEN: Final = str.maketrans("_-./", "    ")
 _DIGIT: Final = re.compile(r"\d").search
+_ALTERNATIVES: Final = re.compile(r"\(\?:([^()]*)\)(\??)")
+_ALNUM: Final = re.compile(r"[^\W_]").search
+_MAX_KNOWN: Final = 1 << 14
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _COLUMNS: Final = re.compile(r"[,;|\t]")
 _LABELS: Final = frozenset(
@@ -122,25 +126,154 @@ def _is_word(run: str) -> bool:
     return (run.isalpha() or not (_DIGIT(run) and run.isascii())) and run.lower() not in MONTHS
 
 
+class Terms:
+    """The words of which one has to stand near something, ready to be looked for."""
+
+    @staticmethod
+    @cache
+    def of(words: tuple[str, ...]) -> Terms:
+        """Those, once in a process."""
+        return Terms(words)
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        pattern = said(words)
+        self._said = pattern.search
+        self._starts = pattern.match
+        self._begins = compiled(_beginning(words)).search
+        self._texts: dict[str, bool] = {}
+        self._tokens: dict[str, bool] = {}
+
+    def said_in(self, text: str) -> bool:
+        """Whether one of them is in what is spoken."""
+        known = self._texts.get(text)
+        if known is None:
+            if len(self._texts) >= _MAX_KNOWN:
+                self._texts.clear()
+            known = self._texts[text] = bool(self._said(text))
+        return known
+
+    def said_among(self, words: Sequence[str]) -> bool:
+        """Whether one of them is in successive words of a text, as they are written there."""
+        known = self._tokens
+        for at, word in enumerate(words):
+            begins = known.get(word)
+            if begins is None:
+                if len(known) >= _MAX_KNOWN:
+                    known.clear()
+                begins = known[word] = self._begins(in_utf8(_word(word)), 0) is not None
+            if begins and self._begin(words[at:]):
+                return True
+        return False
+
+    def _begin(self, words: Sequence[str]) -> bool:
+        """Whether one of them begins in the first of these words, and ends in any."""
+        first = _word(words[0])
+        text = " ".join(map(_word, words))
+        if self._starts(text):
+            return True
+        return (" " in first or not first.isascii()) and self._said(text) is not None
+
+
+@lru_cache(1 << 14)
+def _word(word: str) -> str:
+    """A word of a text, as it is compared."""
+    whole = word if word.isalnum() else _whole(word)
+    return _HUMP.sub(" ", whole.replace("º", "o")).lower()
+
+
+def _beginning(words: Iterable[str]) -> str:
+    """A pattern over UTF-8 for a word with which one of them may begin."""
+    spelled = [one for word in words for one in _spelled(word)]
+    firsts = dict.fromkeys(one.partition(" ")[0].replace(r"\w*", "[^ ]*") for one in spelled)
+    spaced = "|".join(octets(one) for one in firsts if not _unspaced(one))
+    parts = [rf"(?:^| )(?:{spaced})(?: |$)", *(octets(one) for one in firsts if _unspaced(one))]
+    return "|".join(parts)
+
+
+def _spelled(word: str) -> Iterator[str]:
+    """A word in all the ways that its alternatives, without any within, make of it."""
+    found = _ALTERNATIVES.search(word)
+    if found is None:
+        yield word
+        return
+    for one in (*found[1].split("|"), *([""] if found[2] else [])):
+        yield from _spelled(word[: found.start()] + one + word[found.end() :])
+
+
 class Words:
     """The words of a text."""
 
     def __init__(self, text: str) -> None:
-        text = _REDACTED.sub(lambda one: " " * len(one[0]), text)
-        words = [one for one in _WORD.finditer(text) if _is_word(one[0])]
-        self._starts = [one.start() for one in words]
-        whole = [one[0] if one[0].isalnum() else _whole(one[0]) for one in words]
-        said = "\n".join(whole).replace("º", "o")
-        self._words = _HUMP.sub(" ", said).lower().split("\n")
-        line, more, _ = text.partition("\n")
-        columns = more and _COLUMNS.search(line)
-        heading = [one for one in _WORD.findall(line) if not _DIGIT(one)] if columns else []
-        self._heading = spoken(" ".join(heading[:HEADING]))
+        if "[redacted: " in text:
+            text = _REDACTED.sub(lambda one: " " * len(one[0]), text)
+        self._text = text
+        self._starts, self._ends, self._words = _read(text)
+        self._line, self._heading = _head(text)
 
-    def near(self, start: int) -> str:
-        """Those near a place, as they are spoken."""
+    def cut(self, places: Sequence[tuple[int, int]]) -> None:
+        """Takes out what is at these places, and the words in it."""
+        parts: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        words: list[str] = []
+        done = kept = 0
+        whole = True
+        text = self._text
+        for start, end in sorted(places):
+            if end <= done:
+                continue
+            begin = max(start, done)
+            parts += [text[done:begin], "\1" * (end - begin)]
+            first, last = bisect_right(self._ends, begin), bisect_left(self._starts, end)
+            # What a place leaves of a word, or lays bare beside it, is another word.
+            whole = whole and (first == last or not self._starts[first] < begin)
+            whole = whole and (first == last or not end < self._ends[last - 1])
+            whole = whole and not _ALNUM(text, max(begin - 1, 0), begin)
+            whole = whole and not _ALNUM(text, end, end + 1)
+            starts += self._starts[kept:first]
+            ends += self._ends[kept:first]
+            words += self._words[kept:first]
+            done, kept = end, max(last, kept)
+        self._text = "".join([*parts, text[done:]])
+        if whole:
+            self._starts = starts + self._starts[kept:]
+            self._ends = ends + self._ends[kept:]
+            self._words = words + self._words[kept:]
+        else:
+            self._starts, self._ends, self._words = _read(self._text)
+        if min(places)[0] < self._line:
+            self._line, self._heading = _head(self._text)
+
+    def near(self, start: int) -> list[str]:
+        """Those near a place, as they are written."""
         at = bisect_left(self._starts, start)
-        return " ".join([*self._words[max(at - BEFORE, 0) : at + AFTER], self._heading])
+        return self._words[max(at - BEFORE, 0) : at + AFTER]
+
+    def say(self, terms: Terms, start: int) -> bool:
+        """Whether one of the words stands near a place, or in the heading."""
+        if terms.said_among(self.near(start)):
+            return True
+        return bool(self._heading and terms.said_in(self._heading))
+
+
+def _read(text: str) -> tuple[list[int], list[int], list[str]]:
+    """Where the words of a text begin and end, and they themselves, but for months."""
+    spans = [one.span() for one in _WORD.finditer(text)]
+    words = [text[start:end] for start, end in spans]
+    others = {one for one in {*words} if not _is_word(one)}
+    if others:
+        kept = [at for at, word in enumerate(words) if word not in others]
+        spans = [spans[at] for at in kept]
+        words = [words[at] for at in kept]
+    return [start for start, _ in spans], [end for _, end in spans], words
+
+
+def _head(text: str) -> tuple[int, str]:
+    """How long the first line is, and what it says if it is that of a table."""
+    line, more, _ = text.partition("\n")
+    columns = more and _COLUMNS.search(line)
+    heading = [one for one in _WORD.findall(line) if not _DIGIT(one)] if columns else []
+    return len(line), spoken(" ".join(heading[:HEADING]))
 
 
 Placed = tuple[str, Path, tuple[str, ...]]

@@ -350,7 +350,7 @@ SHAPES: Final = (
         r"[1-4](?:[ ./-]?\d{2}){2}[ ./-]?(?:\d{2}|2[AB])(?:[ ./-]?\d{3}){2}"
         r"(?:[ .-]?| ?/ ?| ?\(| ?cl[^ ]{1,2}:? ?)\d{2}",
         _fr_nir,
-    ),
+    )._replace(wide=True),
     national(
         "GB National Insurance number",
         r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:\d{6}|(?: ?\d{2}){3}) ?[A-D]",
@@ -361,7 +361,7 @@ SHAPES: Final = (
         r"[A-Z]{3} ?[A-Z]{3} ?[0-9LMNP-V]{2} ?[ABCDEHLMPRST][0-9LMNP-V]{2} ?"
         r"[A-Z][0-9LMNP-V]{3}[A-Z]",
         _it_cf,
-    ),
+    )._replace(wide=True),  # where two persons would have the same, letters stand for digits
     national("NO fødselsnummer", r"\d{6} ?\d{5}", _no_fnr_or_dnr),
     national("RU СНИЛС", r"\d{3}-\d{3}-\d{3} \d{2}", _ru_snils),
 )

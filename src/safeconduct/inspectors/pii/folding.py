@@ -13,6 +13,8 @@ from html import unescape
 from itertools import accumulate
 from typing import Final
 
+from safeconduct.inspectors.patterns import any_of
+
 
 def _written() -> dict[str, str]:
     found: dict[str, str] = {}
@@ -63,6 +65,17 @@ SPLIT: Final = "|".join(
     [r"[0-9](?:<|&[#A-Za-z]|\*)|[>;*][0-9]"] + [octets(char) for char in _UNSEEN]
 )
 """What tells that markup, or what is not seen, may split a number; a pattern over UTF-8."""
+
+
+_SPLITS: Final = any_of([SPLIT])
+_MARKS: Final = (b"<", b">", b"&", b";", b"*")
+
+
+def may_split(data: bytes) -> bool:
+    """Whether markup, or what is not seen, may split a number in a text in UTF-8."""
+    if data.isascii() and not any(one in data for one in _MARKS):
+        return False
+    return bool(_SPLITS(data))
 
 
 _NOTHING: Final = dict.fromkeys(map(ord, _UNSEEN), "")

@@ -31,11 +31,17 @@ _ALL: Final = (
 
 
 def _issued(ranges: Iterable[tuple[str, tuple[int, ...]]]) -> Callable[[str], bool]:
-    known = [(re.compile(begin), lengths) for begin, lengths in ranges]
+    begins: dict[int, str] = {}
+    for begin, lengths in ranges:
+        for length in lengths:
+            begins[length] = f"{begins[length]}|{begin}" if length in begins else begin
+    known = {length: re.compile(begin).match for length, begin in begins.items()}
 
     def card(number: str) -> bool:
+        begins_so = known.get(len(number))
         return (
-            any(len(number) in lengths and begin.match(number) for begin, lengths in known)
+            begins_so is not None
+            and begins_so(number) is not None
             and len(set(number)) > 1
             and luhn(number)
         )

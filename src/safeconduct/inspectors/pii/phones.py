@@ -6,10 +6,18 @@ import re
 from functools import lru_cache
 from typing import Final
 
-import phonenumbers
-from phonenumbers import NumberParseException
+from phonenumbers import PhoneMetadata
 
-from safeconduct.inspectors.pii.shape import Check, Place, Shape, goes_before, in_words, is_item
+from safeconduct.inspectors.pii.plans import is_number
+from safeconduct.inspectors.pii.shape import (
+    Check,
+    Place,
+    Shape,
+    compact,
+    goes_before,
+    in_words,
+    is_item,
+)
 
 TRUNK: Final = ("GB", "DE", "FR", "NL", "AU", "JP", "CH", "AT", "BE", "SE", "IE", "ZA", "IN", "TR")
 """Where a number in groups that begins with its 0 is believed, with no word beside it."""
@@ -46,16 +54,9 @@ _MIN_DIGITS: Final = 7
 
 def _is_number(text: str, regions: tuple[str, ...]) -> bool:
     """Whether a numbering plan has it, that of a country code or of one of the regions."""
-    for region in regions:
-        try:
-            number = phonenumbers.parse(text, region or None)
-        except NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(number):
-            return True
-        if not region and _SPLIT.search(text) and phonenumbers.is_possible_number(number):
-            return True  # Examples and new ranges are in no plan; written so it is a number.
-    return False
+    digits = compact(text)
+    grouped = bool(_SPLIT.search(text))
+    return any(is_number(digits, one, grouped=grouped and not one) for one in regions)
 
 
 def _by(regions: tuple[str, ...], fewest: int = _MIN_DIGITS) -> Check:
@@ -96,7 +97,7 @@ def _behind_words(valid: Check) -> Check:
 
 def _has_no_trunk(region: str | None) -> bool:
     """Whether a region's numbers are dialled as they are, so that no 0 tells them."""
-    plan = phonenumbers.PhoneMetadata.metadata_for_region(region or "", None)
+    plan = PhoneMetadata.metadata_for_region(region or "", None)
     return plan is not None and plan.national_prefix is None
 
 
@@ -145,6 +146,7 @@ def shapes(region: str | None) -> tuple[Shape, ...]:
             r"(?: (?i:me|us|him|her|them|back|now|on|at)){0,3}"
             rf":? \(?\d{more}{{6,14}}\b",
             _behind_words(_by((*own, *SPOKEN))),
+            wide=True,
         ),
         Shape(
             "pii.phone",

@@ -123,13 +123,20 @@ SHAPES: Final = (
     Shape(
         "pii.birthdate",
         "date of birth",
+        in_words(rf"{_YEAR}[-/.][01]?\d[-/.][0-3]?\d|[0-3]?\d[-/.][0-3]?\d[-/.](?:{_YEAR}|\d\d)"),
+        _day,
+        BIRTH_WORDS,
+    ),
+    Shape(
+        "pii.birthdate",
+        "date of birth, with the month's name",
         in_words(
-            rf"{_YEAR}[-/.][01]?\d[-/.][0-3]?\d|[0-3]?\d[-/.][0-3]?\d[-/.](?:{_YEAR}|\d\d)"
-            rf"|[0-3]?\d(?:st|nd|rd|th|\.)? ?(?:de )?{_MONTH}\.?,? ?(?:de )?{_YEAR}"
+            rf"[0-3]?\d(?:st|nd|rd|th|\.)? ?(?:de )?{_MONTH}\.?,? ?(?:de )?{_YEAR}"
             rf"|{_MONTH}\.? [0-3]?\d(?:st|nd|rd|th)?,? {_YEAR}"
         ),
         _day,
         BIRTH_WORDS,
+        wide=True,
     ),
     Shape(
         "pii.passport",

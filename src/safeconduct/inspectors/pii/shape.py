@@ -17,6 +17,9 @@ class Shape(NamedTuple):
     `pattern` is read alike by RE2, over JSON, and by `re`, over texts; it has no look-around and a
     bounded length, so that looking takes time in proportion to the text. Where there are `words`,
     one of them has to stand near: in the text, in a key, in what the object says besides.
+
+    What is not `wide` has a digit, no more than `BEFORE_DIGIT` characters before the first one, and
+    none but those of `RUN`.
     """
 
     kind: str
@@ -24,6 +27,13 @@ class Shape(NamedTuple):
     pattern: str
     check: Check
     words: tuple[str, ...] = ()
+    wide: bool = False
+
+
+RUN: Final = "0-9A-Zx &()+./:-"
+"""What numbers are written with, and what stands between them and others beside, in brackets of a
+pattern."""
+BEFORE_DIGIT: Final = 24
 
 
 class Number(NamedTuple):
