@@ -157,6 +157,7 @@ class Rooms:
         name in a directory, with the key in a state directory: in this process or another.
 
         Raises:
+            CannotLook: as `inspectors.room`.
             LedgerFault: the log cannot be opened, or contradicts itself.
             OSError: a directory cannot be made or opened.
         """
@@ -167,6 +168,12 @@ class Rooms:
         self.clock_ms = clock
         self.upstreams = upstreams
         self.policy = policy
+        # What reads files of others comes first: what is wrong with them leaves nothing open.
+        quick = room.inspectors(root.inspectors, directory)
+        read = partial(references.read, directory)
+        self.examiners = room.examiners(root.inspectors, directory, quick)
+        self.outside = room.outside(root.inspectors, directory, read)
+        self.reviewer = room.reviewer(config, read)
         self.state = TaskState(state / STATE_FILE)
         self.prints = Prints(state / PRINTS_FILE, secret(state / PRINTS_KEY))
         origin = root.audit.origin or f"{root.gateway.tenant}/audit"
@@ -197,11 +204,6 @@ class Rooms:
             terminal=approvals.unsafe_terminal,
         )
         copies = Copies(self.state, self.prints)
-        quick = room.inspectors(root.inspectors, directory)
-        read = partial(references.read, directory)
-        self.examiners = room.examiners(root.inspectors, directory, quick)
-        self.outside = room.outside(root.inspectors, directory, read)
-        self.reviewer = room.reviewer(config, read)
         self.facts = FactFinder(
             config,
             identity=identity,

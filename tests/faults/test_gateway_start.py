@@ -10,7 +10,7 @@ import pytest
 
 from safeconduct.audit import segments
 from safeconduct.entrypoints.server import listener
-from tests.support.installation import SERVE, Office, done, install, opened_office, running
+from tests.support.installation import SERVE, Office, change, done, install, opened_office, running
 
 
 def refuses_to_start(directory: Path, *expected: str) -> None:
@@ -46,6 +46,19 @@ def test_a_broken_bundle_does_not_start(tmp_path: Path, rules: str, where: str) 
     install(tmp_path, Office())
     (tmp_path / "policy/rules/office.rego").write_text(rules)
     refuses_to_start(tmp_path, where)
+
+
+@pytest.mark.parametrize("kind", ["dictionaries", "matches"])
+@pytest.mark.parametrize("data", [b"\xff\x00", None])
+def test_what_cannot_look_does_not_start(tmp_path: Path, kind: str, data: bytes | None) -> None:
+    install(tmp_path, Office())
+    change(tmp_path / "safeconduct.yaml", {"inspectors": {kind: {"a": LISTED}}})
+    file = tmp_path / LISTED["file"]
+    file.mkdir() if data is None else file.write_bytes(data)
+    refuses_to_start(tmp_path, "safeconduct.yaml:1: what looks cannot be built: `words`: ")
+
+
+LISTED = {"family": "crm", "file": "words"}
 
 
 def test_a_gateway_whose_log_was_cut_short_does_not_start(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `safeconduct check` finds about evidence beyond the configuration itself: files it names."""
+"""What `safeconduct check` finds beyond the configuration itself: in files that it names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from safeconduct.app.witnessed import Unusable, trusted
 from safeconduct.config.files import read
 from safeconduct.config.load import ROOT_FILE
 from safeconduct.config.problem import Problem, Report
+from safeconduct.inspectors import room
 from safeconduct.ports import CredentialUnavailable
 from safeconduct.secrets import references
 
@@ -33,6 +34,29 @@ def evidence(config: Config) -> tuple[Problem, ...]:
             trusted(directory, block)
         except Unusable as error:
             report.add(str(error.file), error.line, error.sentence, error.fix)
+    return report.problems
+
+
+def looking(config: Config) -> tuple[Problem, ...]:
+    """Why what looks at calls and results cannot be built, as it has to be for a start."""
+    block, directory = config.root.inspectors, Path(config.directory)
+    try:
+        quick = room.inspectors(block, directory)
+        room.examiners(block, directory, quick)
+        room.outside(block, directory, str)
+        room.reviewer(config, str)
+    except room.CannotLook as error:
+        return cannot_look(config, error)
+    return ()
+
+
+def cannot_look(config: Config, error: room.CannotLook) -> tuple[Problem, ...]:
+    """What keeps a gateway from looking, by file and line."""
+    report = Report()
+    root = read(Path(config.directory) / ROOT_FILE, report)
+    if root is not None:
+        fix = "correct it, or take it out of the configuration"
+        report.error(root, error.place, f"what looks cannot be built: {error.sentence}", fix)
     return report.problems
 
 

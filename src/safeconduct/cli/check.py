@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check everything, then answer once."""
-    from safeconduct.app.checking import evidence
+    from safeconduct.app.checking import evidence, looking
     from safeconduct.config import examine, examine_files
 
     directories, files = _sorted(args.paths)
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         problems += examined.problems
         if examined.config is not None:
             problems += _policy(examined.config)
-            problems += _looking(examined.config)
+            problems += looking(examined.config)
             problems += evidence(examined.config)
             summary.append(f"ok: {directory} ({_counted(examined.config)})")
             unsafe += examined.config.unsafe
@@ -68,25 +68,6 @@ def _sorted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     roots = [path.parent if path.name == ROOT_FILE else path for path in paths]
     directories = dict.fromkeys(root for root in roots if root.is_dir())
     return list(directories), [root for root in roots if root not in directories]
-
-
-def _looking(config: Config) -> list[Problem]:
-    """Why what looks at calls and results cannot be built, as it has to be for a start."""
-    from safeconduct.config import Problem
-    from safeconduct.config.load import ROOT_FILE
-    from safeconduct.inspectors import room
-
-    block, directory = config.root.inspectors, Path(config.directory)
-    try:
-        quick = room.inspectors(block, directory)
-        room.examiners(block, directory, quick)
-        room.outside(block, directory, str)
-        room.reviewer(config, str)
-    except (OSError, ValueError) as error:
-        file = str(directory / ROOT_FILE)
-        said, fix = f"what looks cannot be built: {error}", "correct `inspectors`, or `reviewer`"
-        return [Problem(file=file, line=1, sentence=said, fix=fix)]
-    return []
 
 
 def _policy(config: Config) -> list[Problem]:

@@ -28,9 +28,11 @@ def run(args: argparse.Namespace) -> int:
     import uvloop
 
     from safeconduct.app import Served
+    from safeconduct.app.checking import cannot_look
     from safeconduct.audit.faults import LogFault
     from safeconduct.audit.signer.apart import Apart
-    from safeconduct.config import load
+    from safeconduct.config import ConfigError, load
+    from safeconduct.inspectors.room import CannotLook
 
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
@@ -40,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger("safeconduct").warning("%s is on: not for production", switch)
     try:
         served = Served(config, signer=Apart)
+    except CannotLook as error:
+        raise ConfigError(cannot_look(config, error)) from error
     except LogFault as fault:
         if fault.code != "busy":
             raise

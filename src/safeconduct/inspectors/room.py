@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,10 +27,20 @@ from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.reviewing.wires import WIRES
 from safeconduct.inspectors.scan import Scan
+from safeconduct.kit.yaml import Place
 from safeconduct.ports import Examiner, Inspector, Matter, Reviewer
 
 Secret = Callable[[str], str]
 """Reads the secret behind a reference. Raises CredentialUnavailable."""
+
+
+class CannotLook(ValueError):
+    """What looks cannot be built. `place` is where in `safeconduct.yaml` it is asked for."""
+
+    def __init__(self, place: Place, sentence: str) -> None:
+        super().__init__(f"{'.'.join(map(str, place))}: {sentence}")
+        self.place = place
+        self.sentence = sentence
 
 
 class Apart:
@@ -47,13 +58,14 @@ class Apart:
 def inspectors(block: InspectorsBlock, directory: Path) -> tuple[Inspector, ...]:
     """Those that are asked about every call and result. `directory` is where files are looked for.
 
-    Raises:
-        OSError: a file that the configuration names cannot be read.
-        ValueError: what is in it cannot be used.
+    Raises CannotLook: a file that the configuration names cannot be read, or what is in it or in a
+    pattern cannot be used.
     """
+    with _asked_at(("inspectors", "pii")):
+        personal = PiiInspector(region=block.pii.region, kinds=block.pii.kinds)
     return (
         Scan((*secrets.SHAPES, *prices.SHAPES)),
-        PiiInspector(region=block.pii.region, kinds=block.pii.kinds),
+        personal,
         CodeInspector(),
         *_dictionaries(block, directory),
     )
@@ -61,12 +73,14 @@ def inspectors(block: InspectorsBlock, directory: Path) -> tuple[Inspector, ...]
 
 def _dictionaries(block: InspectorsBlock, directory: Path) -> Iterator[Inspector]:
     for name, said in block.dictionaries.items():
-        kind = f"{said.family}.{name}"
+        kind, place = f"{said.family}.{name}", ("inspectors", "dictionaries", name)
         if said.file is not None:
-            text = (directory / said.file).read_text(encoding="utf-8")
-            yield DictionaryInspector(kind, read_terms(text))
+            with _asked_at((*place, "file"), said.file):
+                text = _bytes(directory / said.file).decode()
+                yield DictionaryInspector(kind, read_terms(text))
         if said.patterns:
-            yield Scan(pattern_shapes(kind, said.patterns))
+            with _asked_at((*place, "patterns")):
+                yield Scan(pattern_shapes(kind, said.patterns))
 
 
 def examiners(
@@ -77,21 +91,50 @@ def examiners(
 
     Raises: as `inspectors`.
     """
-    slow: list[Inspector] = [
-        MatchInspector(f"{learned.family}.{name}", (directory / learned.file).read_bytes())
-        for name, learned in block.matches.items()
-    ]
+    slow = list[Inspector](_matches(block, directory))
     if block.instructions is not None:
         slow.append(InstructionInspector(block.instructions.above))
     found: list[Examiner] = [Apart(one) for one in slow]
     if (said := block.documents) is not None:
-        found.append(DocumentExaminer(partial(_look, (*quick, *slow)), limits(said)))
+        with _asked_at(("inspectors", "documents", "ocr")):
+            found.append(DocumentExaminer(partial(_look, (*quick, *slow)), limits(said)))
     return tuple(found)
+
+
+def _matches(block: InspectorsBlock, directory: Path) -> Iterator[Inspector]:
+    for name, learned in block.matches.items():
+        with _asked_at(("inspectors", "matches", name, "file"), learned.file):
+            yield MatchInspector(f"{learned.family}.{name}", _bytes(directory / learned.file))
+
+
+@contextmanager
+def _asked_at(place: Place, file: str = "") -> Generator[None]:
+    """Says where in the configuration is asked for what cannot be had."""
+    of = f"`{file}`: " if file else ""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise CannotLook(place, f"{of}it is no text in UTF-8") from None
+    except OSError as error:
+        raise CannotLook(place, f"{of}{error.strerror or 'it cannot be read'}") from error
+    except ValueError as error:
+        raise CannotLook(place, f"{of}{error}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    """What is in a file. Raises OSError; ValueError: it is none, and may never have an end."""
+    if not path.is_file():
+        raise ValueError("it is no file")
+    return path.read_bytes()
 
 
 def outside(block: InspectorsBlock, directory: Path, secret: Secret) -> tuple[Examiner, ...]:
     """The inspections that others run. Raises: as `inspectors`."""
-    return tuple([_external(directory, one, secret) for one in block.external.values()])
+    found: list[Examiner] = []
+    for name, said in block.external.items():
+        with _asked_at(("inspectors", "external", name)):
+            found.append(_external(directory, said, secret))
+    return tuple(found)
 
 
 def limits(said: Documents) -> Limits:
@@ -144,15 +187,16 @@ def _external(directory: Path, said: External, secret: Secret) -> Examiner:
 
 
 def reviewer(config: Config, secret: Secret) -> Reviewer | None:
-    """The second model, if there is one. Raises ValueError, OSError: as `ModelReviewer`."""
+    """The second model, if there is one. Raises: as `inspectors`."""
     said = config.root.reviewer
     if said is None:
         return None
-    return ModelReviewer(
-        said.url,
-        wire=WIRES[said.wire],
-        model=said.model,
-        credential=None if said.credential is None else partial(secret, said.credential),
-        timeout_ms=said.timeout_ms,
-        ca=None if said.ca is None else Path(config.directory) / said.ca,
-    )
+    with _asked_at(("reviewer",)):
+        return ModelReviewer(
+            said.url,
+            wire=WIRES[said.wire],
+            model=said.model,
+            credential=None if said.credential is None else partial(secret, said.credential),
+            timeout_ms=said.timeout_ms,
+            ca=None if said.ca is None else Path(config.directory) / said.ca,
+        )

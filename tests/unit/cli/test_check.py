@@ -67,11 +67,46 @@ def test_warnings_alone_are_fine(gateway: Gateway, capsys: pytest.CaptureFixture
     assert "\nok: " in shown
 
 
-def test_what_looks_is_built(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
-    gateway.add("safeconduct.yaml", "inspectors: {pii: {kinds: [pii.aura]}}\n")
+WORDS = "  dictionaries:\n    prices: {family: crm, file: words}\n"
+MATCHES = "  matches:\n    customers: {family: crm, file: words}\n"
+PATTERNS = "  dictionaries:\n    prices:\n      family: crm\n      patterns: ['((']\n"
+
+
+@pytest.mark.parametrize(
+    ("block", "data", "line", "said"),
+    [
+        (WORDS, None, 3, "`words`: it is no file"),
+        (WORDS, b"\xff\xfe", 3, "`words`: it is no text in UTF-8"),
+        (WORDS, b"# a comment\n", 3, "`words`: a dictionary has no terms"),
+        (MATCHES, None, 3, "`words`: it is no file"),
+        (MATCHES, b"garbage", 3, "`words`: this is no file of matches"),
+        (PATTERNS, b"", 5, "not a pattern of RE2 over ASCII: (("),
+    ],
+)
+def test_what_looks_is_built(
+    gateway: Gateway,
+    capsys: pytest.CaptureFixture[str],
+    block: str,
+    data: bytes | None,
+    line: int,
+    said: str,
+) -> None:
+    before = len((gateway.directory / "safeconduct.yaml").read_text().splitlines())
+    gateway.add("safeconduct.yaml", f"inspectors:\n{block}")
+    file = gateway.directory / "words"
+    file.mkdir() if data is None else file.write_bytes(data)
     assert main(["check", str(gateway.directory)]) == 1
-    said = capsys.readouterr().out
-    assert "what looks cannot be built: no such kind of personal data: pii.aura" in said
+    place = f"{gateway.directory / 'safeconduct.yaml'}:{before + line}: "
+    assert f"{place}what looks cannot be built: {said} (fix: " in capsys.readouterr().out
+
+
+def test_a_file_that_never_ends_is_not_read(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.add("safeconduct.yaml", f"inspectors:\n{WORDS}")
+    os.mkfifo(gateway.directory / "words")
+    assert main(["check", str(gateway.directory)]) == 1
+    assert "it is no file" in capsys.readouterr().out
 
 
 def test_the_policy_is_asked_too(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
