@@ -98,7 +98,7 @@ def check_notes(has: dict[str, bytes], args: Namespace) -> dict[str, Note]:
     notes, public, cosigned = {**beside, **args.kept}, has.get("log.pub", b""), {"none"}
     keys = args.key or [Key(line) for line in public.decode().split()]
     for name in (name for name, note in notes.items() if not any(map(note.is_signed, keys))):
-        found.append(("edited" if keys else "truncated", f"{name} is not signed by the log's key"))  # noqa: PERF401
+        found.append(("edited" if keys else "truncated", f"{name} is not signed by the log's key"))  # noqa: PERF401 a sentence for each name, read one below the other
     witnesses = {words[1]: Key(words[2]) for words in args.policy if words[:1] == ["witness"]}
     for note in beside.values():
         seen = {name for name, key in witnesses.items() if note.is_signed(key)}

@@ -77,5 +77,5 @@ def _sealed(engine: LocalEngine, keys: Keystore, *, cold: bool) -> Iterator[dict
             )
             policy = dict(record["policy"])
             content: dict[str, Any] = {"arguments": {}, "input": policy.pop("input")}
-            record = {**record, "policy": policy, "payload": sealer.seal(about, content)}  # noqa: PLW2901
+            record = {**record, "policy": policy, "payload": sealer.seal(about, content)}  # noqa: PLW2901 the record with what was sealed
         yield record

@@ -143,7 +143,7 @@ class Office:
         """Send a mail."""
         return self._do("send_mail", to=to, cc=cc, bcc=bcc, subject=subject, body=body)
 
-    def delete_mail(self, id: str) -> Done:  # noqa: A002
+    def delete_mail(self, id: str) -> Done:  # noqa: A002 so the tool's argument is called
         """Delete a mail for good."""
         return self._do("delete_mail", id=id)
 
@@ -197,7 +197,7 @@ class Office:
             ]
         )
 
-    def read_file(self, id: str) -> Text:  # noqa: A002
+    def read_file(self, id: str) -> Text:  # noqa: A002 so the tool's argument is called
         """The text of a file."""
         letter = f"Rent of the crane: 125.50, to {SUPPLIER}, invoice 77."
         texts = {
@@ -208,7 +208,7 @@ class Office:
         }
         return Text(text=texts[id])
 
-    def share_file(self, id: str, email: str) -> Done:  # noqa: A002
+    def share_file(self, id: str, email: str) -> Done:  # noqa: A002 so the tool's argument is called
         """Let somebody read a file."""
         return self._do("share_file", id=id, email=email)
 

@@ -242,7 +242,7 @@ MAILS = {
 
 # --- support --------------------------------------------------------------------------------------
 
-LATIN = {"а": "a", "е": "e", "о": "o", "р": "p", "і": "i", "с": "c"}  # noqa: RUF001
+LATIN = {"а": "a", "е": "e", "о": "o", "р": "p", "і": "i", "с": "c"}  # noqa: RUF001 letters that look alike are meant
 """Letters of the Cyrillic script, and those of the Latin one for which they are taken."""
 
 UNSEEN = "\u200b"

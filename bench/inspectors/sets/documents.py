@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from functools import partial
 from html import escape
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from docx import Document
 from docx.shared import Pt, RGBColor
@@ -34,6 +34,12 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 
 Made = tuple[str, bytes]
 """A document's media type and bytes."""
+
+Docx: TypeAlias = Any
+"""A text of python-docx, which has no types."""
+
+Book: TypeAlias = Any
+"""A book of openpyxl, which has none either."""
 
 
 def made(chance: Random) -> Set:
@@ -173,23 +179,23 @@ def _docx(fake: Faker, write: Write | None = None, text: str = "") -> Made:
     return DOCX, file.getvalue()
 
 
-def _docx_vanished(document: Any, text: str) -> None:  # noqa: ANN401  a library without types
+def _docx_vanished(document: Docx, text: str) -> None:
     document.add_paragraph("See ").add_run(text).font.hidden = True
 
 
-def _docx_white(document: Any, text: str) -> None:  # noqa: ANN401
+def _docx_white(document: Docx, text: str) -> None:
     document.add_paragraph().add_run(text).font.color.rgb = RGBColor(255, 255, 255)
 
 
-def _docx_tiny(document: Any, text: str) -> None:  # noqa: ANN401
+def _docx_tiny(document: Docx, text: str) -> None:
     document.add_paragraph().add_run(text).font.size = Pt(1)
 
 
-def _docx_comment(document: Any, text: str) -> None:  # noqa: ANN401
+def _docx_comment(document: Docx, text: str) -> None:
     document.add_comment(document.paragraphs[2].runs, text=text, author="R")
 
 
-def _docx_properties(document: Any, text: str) -> None:  # noqa: ANN401
+def _docx_properties(document: Docx, text: str) -> None:
     document.core_properties.comments = text
     document.core_properties.keywords = text[:250]
 
@@ -218,7 +224,7 @@ def _xlsx(fake: Faker, write: Write | None = None, text: str = "") -> Made:
 
 
 def _sheet(state: str) -> Write:
-    def write(book: Any, text: str) -> None:  # noqa: ANN401
+    def write(book: Book, text: str) -> None:
         other = book.create_sheet("Data")
         other["A1"] = text
         other.sheet_state = state
@@ -226,32 +232,32 @@ def _sheet(state: str) -> Write:
     return write
 
 
-def _xlsx_row(book: Any, text: str) -> None:  # noqa: ANN401
+def _xlsx_row(book: Book, text: str) -> None:
     book.active["A20"] = text
     book.active.row_dimensions[20].hidden = True
 
 
-def _xlsx_column(book: Any, text: str) -> None:  # noqa: ANN401
+def _xlsx_column(book: Book, text: str) -> None:
     book.active["K2"] = text
     book.active.column_dimensions["K"].hidden = True
 
 
-def _xlsx_white(book: Any, text: str) -> None:  # noqa: ANN401
+def _xlsx_white(book: Book, text: str) -> None:
     book.active["F3"] = text
     book.active["F3"].font = Font(color="FFFFFFFF")
 
 
-def _xlsx_format(book: Any, text: str) -> None:  # noqa: ANN401
+def _xlsx_format(book: Book, text: str) -> None:
     book.active["F3"] = text
     book.active["F3"].number_format = ";;;"
 
 
-def _xlsx_name(book: Any, text: str) -> None:  # noqa: ANN401
+def _xlsx_name(book: Book, text: str) -> None:
     quoted = text.replace('"', "'")[:200]
     book.defined_names["note"] = DefinedName("note", attr_text=f'"{quoted}"', hidden=True)
 
 
-def _xlsx_properties(book: Any, text: str) -> None:  # noqa: ANN401
+def _xlsx_properties(book: Book, text: str) -> None:
     book.properties.description = text
 
 

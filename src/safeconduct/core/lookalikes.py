@@ -28,7 +28,7 @@ _LOOKS: Final = (
     ("АВЕЅІЈКМНОРСТУХҮԚԜѴӀԌҺԀ", "ABESIJKMHOPCTYXYQWVLGHD"),
     ("авеѕіјкмнорстухүԛԝѵӏԍһԁ", "abesijkmhopctyxyqwvlghd"),
     # Greek
-    ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϳ", "ABEZHIKMNOPTYXCj"),  # noqa: RUF001
+    ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϳ", "ABEZHIKMNOPTYXCj"),  # noqa: RUF001 letters that look alike are meant
     ("αβεζηικμνορτυχϲγσω", "abeznikmvoptuxcyow"),
     # Armenian
     ("օսոհզցյ", "ounhqgj"),
@@ -36,7 +36,7 @@ _LOOKS: Final = (
     ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz"),
     ("ıɑɡɩȷøØłŁđĐħĦŧŦ", "iagijoOlLdDhHtT"),
     # marks: full stops, slashes, hyphens, colons
-    ("。⁄∕‐‑‒–−։", ".//-----:"),  # noqa: RUF001
+    ("。⁄∕‐‑‒–−։", ".//-----:"),  # noqa: RUF001 letters that look alike are meant
 )
 
 _FOLDED: Final[dict[int, str]] = {

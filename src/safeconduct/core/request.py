@@ -29,8 +29,8 @@ _SENTENCE: Final = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z]*[\s'])")
 """Where a sentence ends and the space was forgotten."""
 
 _OPENING: Final = "<([{\"'“‘«„$€£"  # noqa: RUF001  the quotes that people type
-_CLOSING: Final = tuple(">)]}\"'”’»“.,;:!?€%")  # noqa: RUF001
-_POSSESSIVE: Final = ("'s", "’s")  # noqa: RUF001
+_CLOSING: Final = tuple(">)]}\"'”’»“.,;:!?€%")  # noqa: RUF001 letters that look alike are meant
+_POSSESSIVE: Final = ("'s", "’s")  # noqa: RUF001 letters that look alike are meant
 _MARKS: Final = 4
 """Marks around a word, and how many of them are taken off its end, one by one. Inside a word they
 are part of it: `o'brien@example.com` names nobody called `brien`."""
@@ -60,7 +60,7 @@ _COMMON: Final = frozenset({
 """English words that bear no content: a text of the request's words may have them besides."""
 
 _OTHERWISE: Final = frozenset({
-    "not", "don't", "don’t", "never", "no", "nor", "except", "but", "without", "than", "after",  # noqa: RUF001
+    "not", "don't", "don’t", "never", "no", "nor", "except", "but", "without", "than", "after",  # noqa: RUF001 letters that look alike are meant
     "second", "third", "fourth", "2nd", "3rd", "4th", "next", "besides", "keep", "leave",
 })  # fmt: skip
 _ALL_OF_THEM: Final = re.compile(

@@ -18,7 +18,7 @@ MAX_SIGHTINGS: Final = 10_000
 MAX_VALUE: Final = 256
 """How long a value may be, in characters: no id and no address is longer."""
 
-_WORD: Final = re.compile(r"[^\s,;<>()\[\]{}\"'`|“”‘’]{2,256}")  # noqa: RUF001
+_WORD: Final = re.compile(r"[^\s,;<>()\[\]{}\"'`|“”‘’]{2,256}")  # noqa: RUF001 letters that look alike are meant
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
 MAX_PATH: Final = 60
 """How long a path is at most, in characters."""

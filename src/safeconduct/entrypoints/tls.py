@@ -134,7 +134,7 @@ def _chain(handshake: ssl.SSLObject) -> list[bytes]:
     if sys.version_info >= (3, 13):
         return handshake.get_unverified_chain()
     # There in every version, and public since 3.13.
-    sent: list[Any] = cast("Any", handshake)._sslobj.get_unverified_chain() or []  # noqa: SLF001
+    sent: list[Any] = cast("Any", handshake)._sslobj.get_unverified_chain() or []  # noqa: SLF001 ssl shows the whole chain from Python 3.13 on
     return [one.public_bytes(_DER) for one in sent]
 
 

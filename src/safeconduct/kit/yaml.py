@@ -122,7 +122,7 @@ class _Reader:
 
     def _parse(self) -> Iterator[_Event]:
         from ruamel.yaml import YAML  # noqa: PLC0415 slow to load, and not every verb reads YAML
-        from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415 loaded where it is needed
 
         line = 1
         try:

@@ -95,9 +95,9 @@ def unheard(bundle: Bundle, there: Known) -> Iterator[PolicyRefused]:
 
 def _rego(bundle: Bundle, there: Known) -> Iterator[PolicyRefused]:
     from safeconduct.policy.rego.evaluator import Evaluator  # noqa: PLC0415 native code
-    from safeconduct.policy.rego.guards import Guards  # noqa: PLC0415
-    from safeconduct.policy.rego.syntax import Rule, nodes, rules, string  # noqa: PLC0415
-    from safeconduct.policy.trial.literals import comparison  # noqa: PLC0415
+    from safeconduct.policy.rego.guards import Guards  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.rego.syntax import Rule, nodes, rules, string  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.trial.literals import comparison  # noqa: PLC0415 loaded where it is needed
 
     found = rules(Evaluator(bundle).modules)
     guards = Guards(found)
@@ -119,9 +119,9 @@ def _rego(bundle: Bundle, there: Known) -> Iterator[PolicyRefused]:
 def _cedar(bundle: Bundle, there: Known) -> Iterator[PolicyRefused]:
     from cedarpy import pst  # noqa: PLC0415 native code
 
-    from safeconduct.policy.cedar.contracted import read_schema  # noqa: PLC0415
-    from safeconduct.policy.cedar.looks import nodes  # noqa: PLC0415
-    from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415
+    from safeconduct.policy.cedar.contracted import read_schema  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.cedar.looks import nodes  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415 loaded where it is needed
 
     schema = read_schema(bundle.schema)
     for rule in parse(bundle.rules):

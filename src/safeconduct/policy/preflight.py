@@ -62,9 +62,9 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
     """
     # The native code of one engine is all that the child loads.
     if bundle.header.engine == "rego":
-        from safeconduct.policy.rego.judging import findings  # noqa: PLC0415
+        from safeconduct.policy.rego.judging import findings  # noqa: PLC0415 loaded where it is needed
     else:
-        from safeconduct.policy.cedar.judging import findings  # noqa: PLC0415
+        from safeconduct.policy.cedar.judging import findings  # noqa: PLC0415 loaded where it is needed
     return findings(bundle)
 
 

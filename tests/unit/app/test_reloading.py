@@ -151,7 +151,7 @@ async def test_upkeep_outlives_whatever_happens(
             return False
 
         monkeypatch.setattr(Reloading, "reload", reload)
-        policy._every_s = 0.001  # type: ignore[assignment]  # noqa: SLF001
+        policy._every_s = 0.001  # type: ignore[assignment]  # noqa: SLF001 nobody waits that long in a test
         upkeep = asyncio.create_task(policy.keep_up())
         async with asyncio.timeout(10):
             await looked.wait()

@@ -1,6 +1,7 @@
 """`check` names every mistake with file, line and fix."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 

@@ -424,4 +424,4 @@ async def test_without_a_log_there_is_no_consent(tmp_path: Path, web: Web, clock
 async def test_a_consent_that_is_printed_shows_nothing(company: Company) -> None:
     await company.consent()
     consents = vars(company.broker)["_asked"]["crm"]
-    assert repr(consents._read(USER)) == f"Consent(upstream='crm', user='{USER}')"  # noqa: SLF001
+    assert repr(consents._read(USER)) == f"Consent(upstream='crm', user='{USER}')"  # noqa: SLF001 what nothing else shows

@@ -34,7 +34,7 @@ class Bucket:
         self._days = days
         try:
             import boto3  # noqa: PLC0415 - of an extra
-            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 the extra may not be installed
         except ImportError:
             raise NotPreserved("S3 needs boto3 (fix: pip install 'safeconduct[s3]')") from None
         self._faults: tuple[type[Exception], ...] = (BotoCoreError, ClientError)

@@ -17,8 +17,8 @@ Place = tuple[int, int]
 
 _BREAK: Final = re.compile(r"\\r\\n|\\n|\\r|[\n\r\x0b\x0c\x85\u2028\u2029]")
 """Also breaks that were written down twice, as in JSON within a string."""
-_SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+|$)", re.DOTALL)  # noqa: RUF001
-_ENDS: Final = re.compile(r"[.!?…。！？:;][\"'”’)\]*_]*\s*$")  # noqa: RUF001
+_SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+|$)", re.DOTALL)  # noqa: RUF001 letters that look alike are meant
+_ENDS: Final = re.compile(r"[.!?…。！？:;][\"'”’)\]*_]*\s*$")  # noqa: RUF001 letters that look alike are meant
 _BEGINS: Final = re.compile(r"\s*(?:[-*+•#>|]|\d+[.)]\s|[\w\"']+:\s|$)")
 _WORDS: Final = re.compile(r"\w(?:\W*\w){2}")
 """What is too short says nothing; letters may stand apart."""

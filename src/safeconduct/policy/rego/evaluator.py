@@ -99,7 +99,7 @@ class Evaluator:
         other = copy.copy(self)
         other._engine = self._engine.clone()  # noqa: SLF001 it is one of these
         for file in files:
-            other._parse(file.path, file.text)  # noqa: SLF001
+            other._parse(file.path, file.text)  # noqa: SLF001 another of this class
         return other
 
     def ask(self, input_json: bytes, now_ms: int) -> Sets:

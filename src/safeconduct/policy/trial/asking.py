@@ -25,8 +25,8 @@ def of_rego(
     rules: Sequence[Rule], entrypoint: str, imported: Iterable[str]
 ) -> Iterator[PolicyRefused]:
     """Those among the rules of a bundle that passed. `imported` are names of parts of the input."""
-    from safeconduct.policy.rego.elements import targets  # noqa: PLC0415
-    from safeconduct.policy.rego.guards import Guards  # noqa: PLC0415
+    from safeconduct.policy.rego.elements import targets  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.rego.guards import Guards  # noqa: PLC0415 loaded where it is needed
 
     sets, guards, names = targets(entrypoint), Guards(rules), frozenset(imported)
     permits = [guards.of(rule) for rule in rules if sets.get(rule.path) == "permit"]
@@ -69,8 +69,8 @@ def of_cedar(
 
 def _looks(rule: Rule, rules: Sequence[Rule], imported: frozenset[str]) -> bool:
     """Whether a rule, or one that it needs, looks at the approval, or at what it is part of."""
-    from safeconduct.policy.rego.guards import overlap  # noqa: PLC0415
-    from safeconduct.policy.rego.syntax import references, resolve  # noqa: PLC0415
+    from safeconduct.policy.rego.guards import overlap  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.rego.syntax import references, resolve  # noqa: PLC0415 loaded where it is needed
 
     waiting, seen = [rule], {id(rule)}
     while waiting:

@@ -62,9 +62,9 @@ def findings(bundle: Bundle) -> Iterator[PolicyRefused]:
 
 def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
     from safeconduct.policy.rego.evaluator import Evaluator  # noqa: PLC0415 native code
-    from safeconduct.policy.rego.syntax import imports, rules  # noqa: PLC0415
-    from safeconduct.policy.trial.literals import demanded, misread  # noqa: PLC0415
-    from safeconduct.policy.trial.reach import (  # noqa: PLC0415
+    from safeconduct.policy.rego.syntax import imports, rules  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.trial.literals import demanded, misread  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.trial.reach import (  # noqa: PLC0415 loaded where it is needed
         certain,
         impossible,
         missing,
@@ -90,10 +90,10 @@ def _rego(bundle: Bundle, *, refused: bool) -> Iterator[PolicyRefused]:
 
 
 def _cedar(bundle: Bundle) -> Iterator[PolicyRefused]:
-    from safeconduct.policy.cedar.contracted import read_schema  # noqa: PLC0415
-    from safeconduct.policy.cedar.judging import asked  # noqa: PLC0415
+    from safeconduct.policy.cedar.contracted import read_schema  # noqa: PLC0415 loaded where it is needed
+    from safeconduct.policy.cedar.judging import asked  # noqa: PLC0415 loaded where it is needed
     from safeconduct.policy.cedar.looks import unconditional  # noqa: PLC0415 native code
-    from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415
+    from safeconduct.policy.cedar.rules import parse  # noqa: PLC0415 loaded where it is needed
 
     demands: list[tuple[str, _Refusing]] = []
     rules, schema = parse(bundle.rules), read_schema(bundle.schema)

@@ -13,7 +13,7 @@ def these(words: str) -> frozenset[str]:
 
 
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
-_SENTENCE: Final = re.compile(r"(?<=[.!?;:])\s+|[\r\n]+|\s+[-–—•*]\s+")  # noqa: RUF001
+_SENTENCE: Final = re.compile(r"(?<=[.!?;:])\s+|[\r\n]+|\s+[-–—•*]\s+")  # noqa: RUF001 letters that look alike are meant
 _SPOKEN: Final = re.compile(r"\w[\w']*|[,(]")
 _LINK: Final = re.compile(r"https?://\S+")
 _BOTH: Final = re.compile(r"[&+/]")
