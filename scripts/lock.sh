@@ -23,9 +23,9 @@ lock build --all-build-deps --only-build-deps "$@"
 lock runtime "$@"
 lock demo --extra demo --constraint requirements/runtime.txt "$@"
 lock cedar-schema --extra cedar-schema --constraint requirements/runtime.txt "$@"
-for extra in archive documents ocr postgres s3; do lock "$extra" --extra "$extra" --constraint requirements/runtime.txt "$@"; done
-every=(--extra demo --extra cedar-schema --extra archive --extra documents --extra ocr --extra postgres --extra s3)
-lock dev "${every[@]}" --extra dev --constraint requirements/demo.txt --constraint requirements/cedar-schema.txt --constraint requirements/archive.txt --constraint requirements/documents.txt --constraint requirements/ocr.txt --constraint requirements/postgres.txt --constraint requirements/s3.txt "$@"
+for extra in archive console documents ocr postgres s3; do lock "$extra" --extra "$extra" --constraint requirements/runtime.txt "$@"; done
+every=(--extra demo --extra cedar-schema --extra archive --extra console --extra documents --extra ocr --extra postgres --extra s3)
+lock dev "${every[@]}" --extra dev --constraint requirements/demo.txt --constraint requirements/cedar-schema.txt --constraint requirements/archive.txt --constraint requirements/console.txt --constraint requirements/documents.txt --constraint requirements/ocr.txt --constraint requirements/postgres.txt --constraint requirements/s3.txt "$@"
 lock fuzz "${every[@]}" --extra dev --extra fuzz --constraint requirements/dev.txt "$@"
 for extra in bench agentdojo; do lock "$extra" --extra "$extra" --constraint requirements/runtime.txt "$@"; done
 lock inspectors --extra documents --extra inspectors --constraint requirements/runtime.txt --constraint requirements/documents.txt "$@"

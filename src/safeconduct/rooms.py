@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from safeconduct.approvals.desk import Desk, groups
+from safeconduct.approvals.enrolling import Enrolments
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
@@ -63,6 +64,7 @@ from safeconduct.tools.catalogue import Catalogue
 from safeconduct.tools.offers import Offers
 
 if TYPE_CHECKING:
+    from safeconduct.approvals.passkeys import Passkeys
     from safeconduct.policy.keeping import Keeper
 
 _log = logging.getLogger(__name__)
@@ -203,6 +205,8 @@ class Rooms:
             ),
             terminal=approvals.unsafe_terminal,
         )
+        self.enrolments = Enrolments(clock)
+        self.passkeys = self._passkeys()
         copies = Copies(self.state, self.prints)
         self.facts = FactFinder(
             config,
@@ -238,6 +242,18 @@ class Rooms:
         self.subscriptions = Subscriptions(
             self.gateway, recorder, broker, upstreams, self.offers.watch
         )
+
+    def _passkeys(self) -> Passkeys | None:
+        """The passkeys of approvers, who say yes with them at the console; without one, none."""
+        console = self.config.root.console
+        if console is None:
+            return None
+        from safeconduct.approvals.passkeys import Passkeys
+
+        tenant = self.config.root.gateway.tenant
+        passkeys = Passkeys(self.state, self.log, console.url, tenant, self.clock_ms)
+        self.desk.verifiers = {**self.desk.verifiers, "passkey": passkeys}
+        return passkeys
 
     async def start(self) -> None:
         """Records the start and what a crash left open, and asks the upstreams what they offer."""

@@ -21,7 +21,8 @@ import safeconduct
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "safeconduct"
 LOCKS = (
-    *("build", "runtime", "archive", "cedar-schema", "demo", "documents", "ocr", "postgres", "s3"),
+    *("build", "runtime", "archive", "cedar-schema", "console", "demo", "documents", "ocr"),
+    *("postgres", "s3"),
     *("dev", "fuzz", "bench", "agentdojo", "inspectors"),
 )
 SERVERS = ("servers", "servers-old", "issuers")  # started by `make e2e`: not ours, so not declared
@@ -38,6 +39,7 @@ IMPORT_NAMES = {
     "cedar-policy-mcp-schema-generator": {"cedar_mcp_schema_generator"},
     "google-re2": {"re2"},
     "gordon-to-regorus": {"regorus"},
+    "jinja2": {"jinja2", "markupsafe"},
     "mcp": {"mcp", "mcp_types"},
     "pillow": {"PIL"},
     "phonenumberslite": {"phonenumbers"},
@@ -190,6 +192,7 @@ def test_every_import_is_a_declared_dependency_and_only_the_demo_uses_its_extra(
     inspectors = common | names("documents") | names("ocr")
     extras = {
         "audit": audit,
+        "console": common | names("console"),
         "demo": common | names("demo"),
         "inspectors": inspectors,
         "policy": policy,

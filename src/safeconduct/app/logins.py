@@ -17,13 +17,11 @@ from safeconduct.secrets import references
 from safeconduct.secrets.authorization import AuthorizationServer, basic
 
 
-def logins(
-    config: Config, names: frozenset[str], person: Callable[[str, int], Awaitable[Person]]
-) -> Logins | None:
-    """The people who are on their way. `names` are those of this gateway, `person` verifies a
-    token of a user.
-    """
-    root, users, directory = config.root, config.root.users, Path(config.directory)
+def login(
+    config: Config, person: Callable[[str, int], Awaitable[Person]], callback: str
+) -> Login | None:
+    """How people sign in at their issuer; they come back to `callback`."""
+    users, directory = config.root.users, Path(config.directory)
     block = users.login
     if block is None:
         return None
@@ -33,12 +31,24 @@ def logins(
             return {"client_id": users.audience}, {}
         return {}, basic(users.audience, references.read(directory, block.secret))
 
-    login = Login(
+    return Login(
         AuthorizationServer(users.issuer, ca=authorities(directory, users)),
         client_id=users.audience,
         authenticate=authenticate,
-        callback=root.gateway.issuer + SIGNED_IN_PATH,
+        callback=callback,
         scope=block.scope,
         person=person,
     )
-    return Logins(config, Clients(root.clients), login, names=names, clock_ms=clock_ms)
+
+
+def logins(
+    config: Config, names: frozenset[str], person: Callable[[str, int], Awaitable[Person]]
+) -> Logins | None:
+    """The people who are on their way. `names` are those of this gateway, `person` verifies a
+    token of a user.
+    """
+    root = config.root
+    sign_in = login(config, person, root.gateway.issuer + SIGNED_IN_PATH)
+    if sign_in is None:
+        return None
+    return Logins(config, Clients(root.clients), sign_in, names=names, clock_ms=clock_ms)

@@ -13,6 +13,7 @@ from safeconduct.app.releasing import NotReleased, release, waiting
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.resuming import NotResumed, resume
 from safeconduct.approvals.desk import NoSuchQuestion, NotYours
+from safeconduct.approvals.enrolling import ENROL_PATH, TICKET_MS
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.reads import noted
 from safeconduct.audit.retention.erasing import HELD, NobodyToForget, forget
@@ -25,7 +26,7 @@ from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import JSON, LedgerConflict, NoConsent
 from safeconduct.rooms import Rooms
-from safeconduct.secrets.consents import TICKET_MS
+from safeconduct.secrets.consents import TICKET_MS as CONSENT_MS
 
 REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 """What can be revoked."""
@@ -49,6 +50,7 @@ class Operating:
             "withheld": self._withheld,
             "resume": self._resume,
             "consent": self._consented,
+            "enrol": self._enrolled,
             "task": self._task,
             "status": self._status,
             "refused": self._refused,
@@ -114,7 +116,22 @@ class Operating:
         except NoConsent as refused:
             raise OperatorError(str(refused)) from None
         url = self._rooms.config.root.gateway.issuer + TICKET_PATH + name
-        return {"url": url, "ends_in_s": TICKET_MS // 1000}
+        return {"url": url, "ends_in_s": CONSENT_MS // 1000}
+
+    async def _enrolled(self, request: Mapping[str, object], who: str) -> JSON:
+        root, user = self._rooms.config.root, str(request.get("user"))
+        if root.console is None or not root.approvals.unsafe_enrolment:
+            raise OperatorError(
+                "people register passkeys at the console after they signed in; without a sign-in "
+                "set approvals.unsafe_enrolment"
+            )
+        if user not in self._rooms.config.users:
+            raise OperatorError("no such user is entitled to anything")
+        name = self._rooms.enrolments.make(user, who)
+        return {
+            "url": root.console.url.rstrip("/") + ENROL_PATH + name,
+            "ends_in_s": TICKET_MS // 1000,
+        }
 
     async def _task(self, request: Mapping[str, object], who: str) -> JSON:
         del who

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
@@ -21,6 +21,7 @@ from safeconduct.app.reloading import Reloading
 from safeconduct.app.showing import tls
 from safeconduct.app.transmitters import transmitters
 from safeconduct.app.witnessed import not_behind
+from safeconduct.approvals.stepping import SigningIn
 from safeconduct.audit.signer import Signing
 from safeconduct.audit.signer.notary import Notary
 from safeconduct.config.schema import Config
@@ -68,6 +69,17 @@ WIRE_OVERHEAD: Final = 1_048_576
 
 ROTATION_S: Final = 60.0
 """How often to look whether a key has signed long enough, in seconds."""
+
+
+class Beside(Protocol):
+    """What is served beside the gateway, on a listener of its own."""
+
+    def start(self) -> Awaitable[None]:
+        """Listens. Raises OSError."""
+        ...
+
+    def close(self) -> Awaitable[None]: ...
+
 
 EARLY: Final = (JWKS_PATH, CLIENTS_PATH)
 """What is served before the upstreams were asked what they offer: they may ask in turn who asks."""
@@ -185,6 +197,12 @@ class Served:
             CALLBACK_PATH,
             secure=root.gateway.issuer.startswith("https:"),
         )
+        self.beside: list[Beside] = []
+        step_up = root.approvals.step_up
+        if step_up is not None and root.console is not None:
+            verifier = SigningIn(evidence.person, acr=step_up.acr, max_age_s=step_up.max_age_s)
+            desk = self.rooms.desk
+            desk.verifiers = {**desk.verifiers, "sign-in": verifier}
         self.operator = OperatorSocket(
             directory / root.gateway.operator_socket,
             Operating(self.rooms, self._refusals, self.policy).handlers(),
@@ -235,6 +253,7 @@ class Served:
                     upkeep.cancel()
                     await asyncio.gather(upkeep, return_exceptions=True)
         finally:
+            await asyncio.gather(*(one.close() for one in self.beside))
             await self._endpoint.close()
             await self.operator.close()
             await self._decisions.close()
@@ -257,6 +276,8 @@ class Served:
                 await self.rooms.start()
                 await self.policy.start()
                 await self.operator.start()
+                for one in self.beside:
+                    await one.start()
                 site.open(routes)
                 ready(gateway.issuer)
             except BaseException:

@@ -33,11 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("approval", nargs="?" if name == "show" else None, help="a_…")
         if name == "approve":
             verb.add_argument("--yes", action="store_true", help="do not ask again (for scripts)")
+    enrol = verbs.add_parser(
+        "enrol",
+        help="make a link by which a user registers a passkey (approvals.unsafe_enrolment)",
+    )
+    output.add_config(enrol)
+    output.add_format(enrol)
+    enrol.add_argument("user", help="the user's id")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Shows, approves or denies."""
+    """Shows, approves or denies, or makes a link."""
     socket = output.operator_socket(args)
+    if args.subverb == "enrol":
+        return _enrol(args, ask(socket, "enrol", user=args.user))
     pending: list[Mapping[str, Any]] = ask(socket, "approvals")["pending"]
     chosen = [one for one in pending if args.approval in (None, one["approval"])]
     if args.approval is not None and not chosen:
@@ -51,6 +60,13 @@ def run(args: argparse.Namespace) -> int:
         return output.refused("not approved")
     answer = ask(socket, "answer", approval=args.approval, granted=granted)
     output.emit(args, dict(answer), f"{'approved' if granted else 'denied'} {args.approval}")
+    return output.OK
+
+
+def _enrol(args: argparse.Namespace, answer: Mapping[str, Any]) -> int:
+    minutes = answer["ends_in_s"] // 60
+    text = f"for {args.user} to open once, within {minutes} minutes:\n{answer['url']}"
+    output.emit(args, dict(answer), text)
     return output.OK
 
 

@@ -53,13 +53,26 @@ def run(args: argparse.Namespace) -> int:
         )
         return output.FAULT
 
+    console = config.root.console
+    if console is not None:
+        try:
+            from safeconduct.console.serving import Console
+        except ModuleNotFoundError as error:
+            return output.usage(
+                f"the console needs {error.name}: pip install 'safeconduct[console]'"
+            )
+        served.beside.append(Console(served))
+
     def ready(issuer: str) -> None:
         for upstream, why in served.rooms.offers.unreachable.items():
             logging.getLogger("safeconduct").warning(
                 "upstream %s: %s (fix: %s)", upstream, why, output.ask_again(config, upstream)
             )
         spare_the_collector()
-        output.emit(args, {"ready": issuer}, f"ready: {issuer}/mcp")
+        told, text = {"ready": issuer}, f"ready: {issuer}/mcp"
+        if console is not None:
+            told, text = told | {"console": console.url}, f"{text}\nconsole: {console.url}/"
+        output.emit(args, told, text)
 
     uvloop.run(served.serve(ready))
     return output.OK

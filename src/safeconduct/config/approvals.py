@@ -105,7 +105,8 @@ class ApprovalsBlock(ApprovalBlock, frozen=True):
     """Who is asked, and how. Names that no template explains are put to the user.
 
     `bypass_minutes` is for how long at most an approver may have a template not asked about at all;
-    without it nobody may. `unsafe_terminal` lets whoever can open the operator socket say yes.
+    without it nobody may. `unsafe_terminal` lets whoever can open the operator socket say yes,
+    `unsafe_enrolment` has them make links by which a user registers a passkey.
     """
 
     groups: dict[Name, Approvers] = {}
@@ -115,6 +116,7 @@ class ApprovalsBlock(ApprovalBlock, frozen=True):
     notify: dict[Name, Notifier] = {}
     bypass_minutes: Annotated[int, Meta(ge=1, le=240)] | None = None
     unsafe_terminal: bool = False
+    unsafe_enrolment: bool = False
 
 
 class ConsoleBlock(ApprovalBlock, frozen=True):

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from urllib.parse import urlencode
 
 import orjson
+from msgspec.structs import replace
 
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import encode
@@ -92,9 +93,15 @@ class Login:
         self._person = person
 
     async def begin(
-        self, *, acr: tuple[str, ...] = (), max_age_s: int | None = None
+        self,
+        *,
+        acr: tuple[str, ...] = (),
+        max_age_s: int | None = None,
+        nonce: str | None = None,
     ) -> tuple[str, Attempt]:
         attempt = Attempt(*(secrets.token_urlsafe(32) for _ in range(3)))
+        if nonce is not None:
+            attempt = replace(attempt, nonce=nonce)
         metadata = await self._metadata()
         endpoint = metadata.authorization_endpoint
         if endpoint is None:

@@ -150,9 +150,15 @@ class SignIn(Protocol):
     """Sends people to where they sign in. Both methods raise LoginFailed."""
 
     async def begin(
-        self, *, acr: tuple[str, ...] = (), max_age_s: int | None = None
+        self,
+        *,
+        acr: tuple[str, ...] = (),
+        max_age_s: int | None = None,
+        nonce: str | None = None,
     ) -> tuple[str, Attempt]:
-        """Where to send the person. `acr` and `max_age_s` are what the sign-in has to be like."""
+        """Where to send the person. `acr` and `max_age_s` are what the sign-in has to be like;
+        `nonce` is what it is for, where that is not chance.
+        """
         ...
 
     async def finish(self, answer: Mapping[str, str], attempt: Attempt, now_ms: int) -> SignedIn:

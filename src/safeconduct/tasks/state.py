@@ -355,6 +355,10 @@ class TaskState(Approving):
             names.append(f"key {certificate}")
         return any(revoked(name) is not None for name in names)
 
+    def signed_out(self, user: str) -> int:
+        """Until when a user's sign-ins are void, in milliseconds since the epoch; 0 for never."""
+        return self._signed_out.get(user) or 0
+
     def revocations(self) -> list[tuple[str, str]]:
         """What was revoked, and its id."""
         return [

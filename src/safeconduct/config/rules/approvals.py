@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Final
 
 from safeconduct.config.approvals import ApprovalsBlock, Notifier
@@ -14,6 +15,9 @@ from safeconduct.config.schema import Root
 from safeconduct.config.shape import did_you_mean
 from safeconduct.core.approvers import USER
 from safeconduct.kit.yaml import Place
+
+CONSOLE: Final = ("jinja2", "starlette", "uvicorn")
+"""What the pages of the console are made with."""
 
 _MAIL: Final = re.compile(r"smtps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
@@ -118,6 +122,10 @@ class _Approvals:
         block = self._root.value.console
         if block is None:
             return
+        for package in CONSOLE:
+            if find_spec(package) is None:
+                fix = "pip install 'safeconduct[console]'"
+                self.error(("console",), f"{package}, which the console needs, is missing", fix)
         parts = split(block.url)
         host = None if parts is None else parts.hostname
         place = ("console", "url")

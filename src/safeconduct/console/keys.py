@@ -1,0 +1,94 @@
+"""The page of one's passkeys: register, name, remove."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from safeconduct.approvals.passkeys import MAX_LABEL, Passkeys
+from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, Registered, go
+from safeconduct.console.signing_in import answered
+from safeconduct.console.wrong import Wrong
+
+_STALE: Final = "You signed in too long ago for this. Sign in again."
+
+
+class KeysPages:
+    """A person's own passkeys. Whoever changes them has signed in within the last five minutes, so
+    that a screen left alone, or a session in other hands, makes nobody an approver for good.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        passkeys: Passkeys,
+        registered: Registered,
+    ) -> None:
+        """`registered` are the passkeys of a user."""
+        self._pages = pages
+        self._passkeys = passkeys
+        self._registered = registered
+
+    async def keys(self, request: Request) -> Response:
+        """The passkeys, and how to get another one."""
+        here = self._pages.here(request)
+        if here is None:
+            return go(f"{SIGN_IN}?to={KEYS}")
+        said, here.session.said = here.session.said, ""
+        return self._pages.page(
+            "keys.html",
+            here,
+            said=said,
+            keys=list(self._registered(here.approver.user)),
+            lately=here.session.lately(self._pages.clock_ms()),
+            max_label=MAX_LABEL,
+        )
+
+    async def options(self, request: Request) -> Response:
+        """What the browser is asked so that a passkey is made."""
+        here = self._changing(request)
+        await self._pages.form(request, here)
+        ceremony, asked = self._passkeys.register(here.approver.user)
+        return JSONResponse({"ceremony": ceremony, "publicKey": asked})
+
+    async def register(self, request: Request) -> Response:
+        """A passkey was made."""
+        here = self._changing(request)
+        form = await self._pages.form(request, here)
+        if not form.get("response"):
+            raise Wrong(400, "A passkey is made by the script of this page.")
+        label = " ".join(form.get("label", "").split())[:MAX_LABEL] or "Passkey"
+        await self._passkeys.registered(
+            form.get("ceremony", ""),
+            here.approver.user,
+            answered(form),
+            label=label,
+            by=here.session.by,
+        )
+        return self._done(request, here, f"Registered: {label}.")
+
+    async def remove(self, request: Request) -> Response:
+        """A passkey is lost, or not used any more."""
+        here = self._changing(request)
+        form = await self._pages.form(request, here)
+        user, credential = here.approver.user, form.get("credential", "")
+        await self._passkeys.remove(user, credential, by=here.session.by)
+        return self._done(request, here, "Removed. It opens nothing here any more.")
+
+    def _done(self, request: Request, here: Here, said: str) -> Response:
+        if here.session.how == "enrolment":
+            # The link was for one passkey; with it they sign in.
+            self._pages.leave(request)
+            return self._pages.forget(go(SIGN_IN))
+        here.session.said = said
+        return go(KEYS)
+
+    def _changing(self, request: Request) -> Here:
+        here = self._pages.here(request)
+        if here is None:
+            raise Wrong(401, "You are not signed in any more. Load the page again.")
+        if not here.session.lately(self._pages.clock_ms()):
+            raise Wrong(403, _STALE)
+        return here

@@ -1,0 +1,48 @@
+"""Who may sign in at the console: persons who are entitled to something here, and not revoked."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from safeconduct.approvals.answers import Approver
+from safeconduct.config.schema import Config
+from safeconduct.ports import Person
+
+
+class State(Protocol):
+    """What is known of revocations."""
+
+    def revoked(self, *, agent: str, user: str, key: str, jti: str) -> bool: ...
+
+    def signed_out(self, user: str) -> int: ...
+
+
+class People:
+    """The users of `users.yaml` as approvers."""
+
+    def __init__(self, config: Config, state: State) -> None:
+        self._config = config
+        self._state = state
+        self._tenant = config.root.gateway.tenant
+
+    def known(self, user: str, signed_in_ms: int) -> Approver | None:
+        """Who this is, as long as a sign-in of that time is believed.
+
+        Groups are those of the entitlements: what an issuer says of groups makes nobody an
+        approver.
+        """
+        entry = self._config.users.get(user)
+        if (
+            entry is None
+            or entry.kind != "person"
+            or self._state.revoked(agent="", user=user, key="", jti="")
+            or signed_in_ms <= self._state.signed_out(user)
+        ):
+            return None
+        return Approver(user=user, tenant=self._tenant, groups=frozenset(entry.groups))
+
+    def signed_in(self, person: Person) -> Approver | None:
+        """Who signed in at the issuer; None where they may not do so here."""
+        if person.tenant not in {None, self._tenant}:
+            return None
+        return self.known(person.id, person.signed_in_ms)

@@ -1,0 +1,85 @@
+"""The console as the gateway serves it: uvicorn in its event loop, on a listener of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from socket import socket
+from typing import Final
+
+import uvicorn
+
+from safeconduct.app.logins import login
+from safeconduct.app.served import Served
+from safeconduct.console.site import SIGNED_IN, site
+from safeconduct.entrypoints.server import listener
+
+MAX_CONNECTIONS: Final = 200
+MAX_HEAD: Final = 32_768
+"""How long the head of a request may be, in bytes."""
+
+STOP_S: Final = 2
+"""How long pages have to come to their end when the gateway stops, in seconds."""
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the gateway, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """As it is called; `serve` comes to it first."""
+        try:
+            await super().startup(sockets)
+        finally:
+            self.listens.set()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+class Console:
+    """`safeconduct.app.served.Beside`: the pages over a gateway's rooms."""
+
+    def __init__(self, served: Served) -> None:
+        """The configuration has a `console`."""
+        rooms, block = served.rooms, served.rooms.config.root.console
+        if block is None or rooms.passkeys is None:
+            raise ValueError("no console is configured")
+        url = block.url.rstrip("/")
+        people = login(rooms.config, served.evidence.person, url + SIGNED_IN)
+        self._listen = block.listen
+        self._server = _Server(
+            uvicorn.Config(
+                site(rooms, rooms.passkeys, url, people),
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                proxy_headers=False,
+                limit_concurrency=MAX_CONNECTIONS,
+                h11_max_incomplete_event_size=MAX_HEAD,
+                timeout_keep_alive=15,
+                timeout_graceful_shutdown=STOP_S,
+            )
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listens. Raises OSError: the address is taken, or not ours."""
+        listening = listener(self._listen)
+        self._serving = asyncio.create_task(self._server.serve([listening]))
+        await self._server.listens.wait()
+
+    async def close(self) -> None:
+        """Ends what is under way within `STOP_S`."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving

@@ -1,0 +1,168 @@
+"""Signing in and out: at the issuer (OpenID Connect), with a passkey, or by a one-time link."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, cast
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from safeconduct.approvals.answers import NotProven
+from safeconduct.approvals.enrolling import Enrolments
+from safeconduct.approvals.passkeys import Passkeys
+from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, back, go
+from safeconduct.console.people import People
+from safeconduct.console.rates import Rates
+from safeconduct.console.sessions import LATELY_MS, Step
+from safeconduct.console.wrong import Wrong
+from safeconduct.kit.seal import Seal, Unsealed
+from safeconduct.kit.strictjson import StrictJSONError, loads
+from safeconduct.ports import JSON, Attempt, SignedIn, SignIn
+
+AWAY_S: Final = 600
+"""How long a browser keeps what it left with, in seconds."""
+
+PER_MINUTE: Final = 60
+"""How often a minute somebody may try to sign in from one address."""
+
+Stepped = Callable[[Here, Step, SignedIn], Awaitable[Response]]
+"""What is done with a sign-in that says yes to a question."""
+
+
+class _Away(msgspec.Struct, frozen=True):
+    """Somebody who is at their issuer, and where they wanted to go."""
+
+    attempt: Attempt
+    to: str
+
+
+class SigningInPages:
+    """How a session begins and ends."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        people: People,
+        passkeys: Passkeys,
+        enrolments: Enrolments,
+        login: SignIn | None,
+        stepped: Stepped,
+    ) -> None:
+        """`login` sends people to their issuer, where they can sign in there."""
+        self._pages = pages
+        self._people = people
+        self._passkeys = passkeys
+        self._enrolments = enrolments
+        self._login = login
+        self._stepped = stepped
+        self._seal = Seal(_Away, pages.clock_ms)
+        self._rates = Rates(PER_MINUTE, pages.clock_ms)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Asks how somebody wants to sign in."""
+        to = back(request.query_params.get("to", ""))
+        return self._pages.page("sign_in.html", to=to, issuer=self._login is not None)
+
+    async def leave(self, request: Request) -> Response:
+        """Sends somebody to their issuer; to change their passkeys they sign in anew."""
+        self._bounded(request)
+        if self._login is None:
+            raise Wrong(404, "Nobody signs in there.")
+        to = back(request.query_params.get("to", ""))
+        url, attempt = await self._login.begin(max_age_s=LATELY_MS // 1000 if to == KEYS else None)
+        response = RedirectResponse(url, 303)
+        kept = self._seal.seal(_Away(attempt, to), attempt.state.encode())
+        self._pages.keep(response, self._away(attempt.state), kept, AWAY_S)
+        return response
+
+    async def returned(self, request: Request) -> Response:
+        """Somebody comes back from their issuer: to begin a session, or to say yes in one."""
+        self._bounded(request)
+        query, login = dict(request.query_params), self._login
+        if login is None or len(query) != len(request.query_params.multi_items()):
+            raise Wrong(404, "Nobody signs in there.")
+        state = query.get("state", "")
+        here = self._pages.here(request)
+        if here is not None and state in here.session.steps:
+            step = here.session.steps.pop(state)
+            signed = await login.finish(query, step.attempt, self._pages.clock_ms())
+            return await self._stepped(here, step, signed)
+        name = self._away(state)
+        try:
+            away = self._seal.open(request.cookies.get(name, ""), state.encode())
+        except Unsealed:
+            raise Wrong(400, "This sign-in was not begun in this browser.") from None
+        signed = await login.finish(query, away.attempt, self._pages.clock_ms())
+        approver = self._people.signed_in(signed.person)
+        if approver is None:
+            raise Wrong(403, "You are not one of those who can sign in here.")
+        at_ms = signed.person.signed_in_ms
+        session, _ = self._pages.sessions.begin(approver.user, "sign-in", at_ms, "sign-in")
+        response = self._pages.enter(request, go(away.to), session)
+        self._pages.keep(response, name, "", 0)
+        return response
+
+    async def options(self, request: Request) -> Response:
+        """What a browser is asked so that somebody signs in with a passkey."""
+        self._bounded(request)
+        ceremony, asked = self._passkeys.sign_in()
+        return JSONResponse({"ceremony": ceremony, "publicKey": asked})
+
+    async def passkey(self, request: Request) -> Response:
+        """Somebody signs in with a passkey."""
+        self._bounded(request)
+        form = await self._pages.form(request)
+        user = self._passkeys.signed_in(form.get("ceremony", ""), answered(form))
+        now_ms = self._pages.clock_ms()
+        if self._people.known(user, now_ms) is None:
+            raise Wrong(403, "You are not one of those who can sign in here.")
+        name, _ = self._pages.sessions.begin(user, "passkey", now_ms, "passkey")
+        return self._pages.enter(request, go(back(form.get("to", ""))), name)
+
+    async def sign_out(self, request: Request) -> Response:
+        """Ends the session."""
+        here = self._pages.here(request)
+        if here is not None:
+            await self._pages.form(request, here)
+            self._pages.leave(request)
+        return self._pages.forget(go(SIGN_IN))
+
+    async def enrolment(self, request: Request) -> Response:
+        """Shows for whom a link is. Nothing is spent by looking at it."""
+        self._bounded(request)
+        ticket = self._enrolments.ticket(request.path_params["ticket"])
+        return self._pages.page("enrol.html", user=ticket.user, path=request.url.path)
+
+    async def enrol(self, request: Request) -> Response:
+        """Begins a session in which somebody can register a passkey, and nothing else."""
+        self._bounded(request)
+        ticket = self._enrolments.redeem(request.path_params["ticket"])
+        now_ms = self._pages.clock_ms()
+        if self._people.known(ticket.user, now_ms) is None:
+            raise Wrong(403, "You are not one of those who can sign in here.")
+        by = f"unsafe_enrolment:{ticket.by}"
+        name, _ = self._pages.sessions.begin(ticket.user, "enrolment", now_ms, by)
+        return self._pages.enter(request, go(KEYS), name)
+
+    def _away(self, state: str) -> str:
+        """A cookie for each sign-in, so that several tabs can have one under way."""
+        tab = "".join(letter for letter in state[:16] if letter.isalnum() or letter in "-_")
+        return self._pages.cookie(f"away-{tab}")
+
+    def _bounded(self, request: Request) -> None:
+        client = request.client
+        if not self._rates.allow("" if client is None else client.host):
+            raise Wrong(429, "There were too many attempts from here. Wait a minute.")
+
+
+def answered(form: dict[str, str]) -> JSON:
+    """What an authenticator said, as the page sent it. Raises NotProven."""
+    try:
+        value: object = loads(form.get("response", "").encode(), max_depth=8)
+    except StrictJSONError:
+        raise NotProven("The passkey's answer is not valid here.") from None
+    if not isinstance(value, dict):
+        raise NotProven("The passkey's answer is not valid here.")
+    return cast("JSON", value)
