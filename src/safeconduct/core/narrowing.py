@@ -37,7 +37,7 @@ def narrower(
 
 def _nearer(asked: object, proposed: object) -> bool:
     most, left = (normalise(one, "amount") for one in (asked, proposed))
-    if type(asked) is not type(proposed) or isinstance(asked, bool) or most is None or left is None:
+    if most is None or left is None or isinstance(asked, str) is not isinstance(proposed, str):
         return False
     try:
         bound, amount = Decimal(most), Decimal(left)
