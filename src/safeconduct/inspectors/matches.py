@@ -2,8 +2,9 @@
 
 A file holds salted, truncated hashes of the values of each row. They are compared with the words of
 a text, and reported where several of one row stand near each other: one name or number alone is
-anybody's. Whoever has the file can try out values, so that it is to be kept like the records of
-which it is made; what they are, it does not say.
+anybody's. Numbers are the same however their digits are grouped. Whoever has the file can try out
+values, so that it is to be kept like the records of which it is made; what they are, it does not
+say.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b, sha256
-from itertools import accumulate
+from itertools import accumulate, chain
 from secrets import token_bytes
 from typing import Final
 
@@ -20,7 +21,17 @@ import msgspec
 
 from safeconduct.core.model import Finding
 from safeconduct.inspectors.texts import each_text
-from safeconduct.inspectors.words import MAX_WORDS, normal, readings, terms_in
+from safeconduct.inspectors.words import (
+    BEGIN,
+    MAX_WORDS,
+    SEPARATORS,
+    folded_words,
+    is_number,
+    normal,
+    numbers_in,
+    readings,
+    terms_in,
+)
 
 NEAR: Final = 1000
 """How many characters may lie between the values of a row, all texts of a value taken as one."""
@@ -80,7 +91,7 @@ def learn(
     if not kept:
         raise ValueError("no row has as many values as have to be found")
     salt = token_bytes(_SALT)
-    begins = {_hash(salt, value.partition(" ")[0])[:_BEGIN_OCTETS] for row in kept for value in row}
+    begins = {_hash(salt, _begin(value))[:_BEGIN_OCTETS] for row in kept for value in row}
     made = _File(
         format=_FORMAT,
         columns=tuple(columns),
@@ -134,7 +145,10 @@ class MatchInspector:
 
     def _hits(self, at: int, text: str) -> Iterator[tuple[int, int, int, bytes]]:
         for reading, place in readings(text):
-            for term, start, end in terms_in(reading, self._begins, self._longest, self._is_value):
+            for term, start, end in chain(
+                terms_in(reading, self._begins, self._longest, self._is_value),
+                numbers_in(reading, self._begins, self._is_value),
+            ):
                 yield at, *place(start, end), _hash(self._salt, term)
 
     def _is_value(self, term: str) -> bool:
@@ -170,7 +184,14 @@ class _Begins:
         return _hash(self._salt, word)[:_BEGIN_OCTETS] in self._hashes
 
 
+def _begin(value: str) -> str:
+    return value[:BEGIN] if is_number(value) else value.partition(" ")[0]
+
+
 def _value(text: str) -> str:
+    number = "".join(folded_words(text)).translate(SEPARATORS)
+    if is_number(number):
+        return number
     value = normal(text)
     fits = len(value) >= MIN_CHARACTERS and value.count(" ") < MAX_WORDS
     return value if fits else ""

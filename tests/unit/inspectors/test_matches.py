@@ -50,6 +50,41 @@ def test_enough_of_one_row_has_to_stand_near(text: str, values: list[str]) -> No
     assert found(text) == values
 
 
+@pytest.mark.parametrize(
+    ("learned", "texts"),
+    [
+        ("+49 30 901820-14", ["+493090182014", "+49 (30) 90 18 20 14", "49-30-901820-14"]),
+        ("4111111111111111", ["4111 1111 1111 1111", "4111-1111-1111-1111", "4111.1111.1111.1111"]),
+        ("DE89 3704 0044 0532 0130 00", ["DE89370400440532013000", "de89-3704-0044-0532-0130-00"]),
+        ("078-05-1120", ["078051120", "078 05 1120"]),
+        ("K-20391", ["K20391", "k 20391", "K/20391"]),
+        ("20391 A", ["20391A", "20391-a"]),
+        ("20391", ["20391", "20 391", "20,391"]),
+    ],
+)
+def test_numbers_are_the_same_however_their_digits_are_grouped(
+    learned: str, texts: list[str]
+) -> None:
+    rows = [{"name": "Wei Chen", "number": learned}, {"name": "Anna Keller", "number": "99 77 88"}]
+    inspector = MatchInspector("pii.customers", learn(rows, ["name", "number"]))
+    for text in (learned, *texts):
+        for value in (f"Wei Chen, {text}.", f"({text}) Wei Chen", f"x{text}y 1: Wei Chen {text}"):
+            [first, second] = inspector.inspect([value])
+            assert {value[one.start : one.end] for one in (first, second)} == {
+                "Wei Chen",
+                text.lstrip("+"),
+            }
+        assert inspector.inspect([f"Wei Chen {text}5"]) == ()
+        assert inspector.inspect([f"Wei Chen 5{text.lstrip('+')}"]) == ()
+        assert inspector.inspect([f"Anna Keller {text}"]) == ()
+        assert len(inspector.inspect({"name": "Wei Chen", "number": text})) == 2
+
+
+@pytest.mark.parametrize("text", ["3 7 7", "12:30:15 Wei Chen", "K, 7 apples: 7"])
+def test_what_has_few_digits_is_words(text: str) -> None:
+    assert found(f"Wei Chen {text}") == []
+
+
 def test_values_may_stand_in_several_texts() -> None:
     assert INSPECTOR.inspect({"n": "Wei Chen", "x": {"id": ["K-77"]}}) == (
         Finding("pii.customers", ("n",), 0, 8),
