@@ -24,6 +24,7 @@ from safeconduct.core.evidence import documents, found_in, needles, prompted, sa
 from safeconduct.core.findings import Unexamined
 from safeconduct.core.keeping import kept
 from safeconduct.core.labels import BOTTOM, Label
+from safeconduct.core.loops import LOOP_STOPPED
 from safeconduct.core.masks import Mask, unkept
 from safeconduct.core.model import Call, Facts, Gathered
 from safeconduct.core.record import (
@@ -56,6 +57,10 @@ MAX_TASKS: Final = 256
 
 MAX_TEXTS: Final = 64
 """How many texts of one task are known, the newest."""
+
+EXHAUSTED: Final = "refusals-exhausted"
+_MANY: Final = {"loop": LOOP_STOPPED, "refusals": EXHAUSTED}
+"""What a task answers to one more refusal, by what its state says of that."""
 
 MAX_CONTAINED: Final = 32
 MAX_MODEL: Final = 128
@@ -126,10 +131,13 @@ class Recorder:
             record = self._with_payload(made, record)
             more = self._written(made, facts) if question is None else [question]
             await self._append(record, *more)
-        except LedgerConflict:
+        except LedgerConflict as conflict:
             if question is not None:
                 self._desk.withdraw(made.approval)
-            return None
+            # A refusal that is one too many is the same however often it is decided again: the
+            # checks before the budget end it before anybody asks how many there were.
+            many = _MANY.get(conflict.reason) if isinstance(decision.verdict, Deny) else None
+            return None if many is None else await self._one_too_many(call, gathered, many)
         except asyncio.CancelledError:
             # The log takes what it was given even when nobody waits for it any more; where it did
             # not take the decision it does not take an outcome either.
@@ -151,6 +159,12 @@ class Recorder:
         record = decision_record(made.id, call, gathered, None, decision)
         await self._append(self._with_payload(made, record))
         return made
+
+    async def _one_too_many(self, call: Call, gathered: Gathered, code: str) -> Made:
+        try:
+            return await self.refused(call, gathered, code)
+        except LedgerConflict:
+            return await self.refused(call, gathered, EXHAUSTED)
 
     def replied(self, made: Made) -> Replied:
         """What an approver said to the agent whose call they refused."""

@@ -4,6 +4,8 @@ by nobody but a person.
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from safeconduct.config.schema import Loops
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.simulation import SimulatedTask
 from tests.support.parties import profiled
+from tests.support.recorded import recorded
 from tests.support.worlds import Rules, config
 
 EVE = {"to": "eve@evil.example", "body": "x"}
@@ -74,6 +77,35 @@ async def test_one_that_does_not_stop_is_held_until_an_operator_has_looked(tmp_p
         }
         assert (await one.call("crm.get_case", {"case_id": "C-1"}, case)).verdict == "done"
         assert await mails(one) == NO  # what was refused is not permitted by that
+
+
+async def test_what_the_first_checks_refuse_ends_as_any_refusal_does(tmp_path: Path) -> None:
+    async with task(tmp_path) as one:
+        called = [
+            (await one.call("crm.list_customers", {"page": 1}, case)).reason for _ in range(11)
+        ]
+        assert (
+            called == ["arguments-invalid"] * 3 + ["loop-stopped"] * 6 + ["refusals-exhausted"] * 2
+        )
+        log = tmp_path / one.config.root.audit.directory
+        written = [record["reason"] for record in recorded(log, "decision")]
+        assert written == called
+        assert (await one.call("crm.get_case", {"case_id": "C-1"}, case)).reason == (
+            "refusals-exhausted"
+        )
+
+
+async def test_who_asks_for_what_is_not_there_is_stopped_as_well(tmp_path: Path) -> None:
+    async with task(tmp_path) as one:
+        called = [(await one.call(f"crm.no_{at}", {}, ran)).reason for at in range(11)]
+        assert called == ["tool-unknown"] * 9 + ["refusals-exhausted"] * 2
+
+
+async def test_what_is_asked_for_at_once_is_counted_as_well(tmp_path: Path) -> None:
+    async with task(tmp_path) as one:
+        asked = [one.call("crm.list_customers", {"page": 1}, case) for _ in range(12)]
+        said = Counter([step.reason for step in await asyncio.gather(*asked)])
+        assert said == {"arguments-invalid": 3, "loop-stopped": 6, "refusals-exhausted": 3}
 
 
 @pytest.mark.parametrize(
