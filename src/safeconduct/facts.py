@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, Literal
 
@@ -39,6 +40,8 @@ from safeconduct.core.subjects import (
 )
 from safeconduct.core.tokens import Seal, concealed, revealed
 from safeconduct.core.trace import Trace
+from safeconduct.kit.aside import Aside
+from safeconduct.kit.work import AT_ONCE, MOST, TooMuch, Work, bounded_by
 from safeconduct.origins import Origins
 from safeconduct.ports import (
     JSON,
@@ -108,6 +111,7 @@ class FactFinder:
         self.outside = outside
         self._second = config.root.reviewer
         self.reviewer = reviewer
+        self.aside = Aside()
         self._tokens = tokens
         self.quarantine = Quarantine(state, unsealer)
         self._resolvers = Resolvers(catalogue, upstreams, broker)
@@ -416,19 +420,31 @@ class FactFinder:
             return Reviewed("failed", "no-answer", otherwise)
         return Reviewed(said.answer, said.why_code, otherwise)
 
-    def inspect(self, value: object) -> tuple[Finding, ...]:
-        """What the inspectors find in a JSON value; what they raise is the caller's to refuse."""
+    async def inspect(self, value: object, agent: str) -> tuple[Finding, ...]:
+        """What the inspectors find in a JSON value. What is long, or takes long, is looked at
+        aside, where each agent has its turn.
+
+        Raises: whatever they do; TooMuch, TooMany.
+        """
         try:
             data = orjson.dumps(value)  # once for all of them
         except orjson.JSONEncodeError:
             data = None
-        return tuple(
-            [one for inspector in self.inspectors for one in inspector.inspect(value, data)]
-        )
+        look = partial(self._looked, value, data)
+        if data is None or len(data) <= AT_ONCE_BYTES:
+            with suppress(TooMuch):
+                return look(AT_ONCE)
+        return await self.aside.run(agent, partial(look, MOST))
+
+    def _looked(self, value: object, data: bytes | None, units: int) -> tuple[Finding, ...]:
+        with bounded_by(Work(units)):
+            return tuple(
+                [one for inspector in self.inspectors for one in inspector.inspect(value, data)]
+            )
 
     async def examine(self, result: object, call: Call, gathered: Gathered) -> tuple[Finding, ...]:
         """What inspectors and examiners find in a result; what they raise withholds it."""
-        found = self.inspect(result)
+        found = await self.inspect(result, gathered.agent.id)
         if examiners := (*self.examiners, *self.outside):
             found += await _at_length(examiners, result, _matter("result", call, gathered))
         return found
@@ -444,7 +460,7 @@ class FactFinder:
         self, call: Call, gathered: Gathered, failures: list[str]
     ) -> tuple[Finding, ...]:
         try:
-            found = self.inspect(call.arguments)
+            found = await self.inspect(call.arguments, gathered.agent.id)
             # What may not be sent is shown to nobody else either.
             if self.examiners and unfit(gathered.tool, found) is None:
                 matter = _matter("argument", call, gathered)
@@ -510,6 +526,9 @@ def _matter(direction: Literal["argument", "result"], call: Call, gathered: Gath
         task=gathered.task.id,
     )
 
+
+AT_ONCE_BYTES: Final = 65_536
+"""Up to which size, as JSON, a value is looked at without a thread of its own."""
 
 NOT_ASKED: Final = PolicyAnswer(error="not asked")
 

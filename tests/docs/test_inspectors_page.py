@@ -8,13 +8,16 @@ from typing import get_args
 
 from safeconduct.config.kinds import ALWAYS, INSTRUCTIONS
 from safeconduct.core.admit import MODES
-from safeconduct.core.findings import HIDDEN, INSTRUCTION, STEERING, family
+from safeconduct.core.findings import HIDDEN, INSTRUCTION, STEERING, UNINSPECTED, family
 from safeconduct.core.manifest import Marking
+from safeconduct.facts import AT_ONCE_BYTES
 from safeconduct.inspectors import prices, secrets
 from safeconduct.inspectors.code import LANGUAGES
 from safeconduct.inspectors.documents.limits import BOMB, UNREADABLE
 from safeconduct.inspectors.instructions import inspector, rules
 from safeconduct.inspectors.pii.inspector import KINDS, OFF
+from safeconduct.kit.aside import MAX_WAITING
+from safeconduct.kit.work import AT_ONCE, MOST
 from tests.support.pages import DOCS, codes, sections, tables
 
 PAGE = sections(DOCS / "reference" / "inspectors.md")
@@ -70,3 +73,13 @@ def test_every_way_to_mark_is_named_and_announced_as_it_is() -> None:
     assert [*said] == ["none", *get_args(Marking)]
     for mode, (announced, _) in MODES.items():
         assert announced.strip() in said[mode]
+
+
+def test_how_much_is_looked_at_stands_there() -> None:
+    said = PAGE["How much is looked at"]
+    (table,) = tables(said)
+    bounds = [int(row[1]) for row in table[1:]]
+    assert bounds == [AT_ONCE, MOST, MOST, AT_ONCE, MOST, AT_ONCE]
+    assert f"from {AT_ONCE_BYTES} bytes on" in said
+    assert f"{MAX_WAITING} of one agent may wait" in said
+    assert UNINSPECTED in said

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from safeconduct.inspectors.documents.examining import DocumentExaminer
 from safeconduct.inspectors.documents.limits import Limits, Unread
 from tests.support.documents import (
+    ANYBODY,
     CARD,
     POISON,
     cells,
@@ -56,7 +57,7 @@ async def examiner() -> AsyncIterator[DocumentExaminer]:
 
 async def reads_on(examiner: DocumentExaminer) -> None:
     """The next document is read."""
-    assert [one.kind for one in await examiner.examine(blob(GOOD), None)] == ["pii.card"]
+    assert [one.kind for one in await examiner.examine(blob(GOOD), ANYBODY)] == ["pii.card"]
 
 
 def peak_bytes(pid: int) -> int:
@@ -170,7 +171,7 @@ async def test_a_bomb_is_refused_in_bounded_memory_and_the_next_document_is_read
     (worker,) = examiner.pids
     before = peak_bytes(os.getpid())
     with pytest.raises(Unread) as caught:
-        await examiner.examine(blob(bomb), None)
+        await examiner.examine(blob(bomb), ANYBODY)
     assert caught.value.kind == "document.bomb", caught.value
     await reads_on(examiner)
     assert examiner.pids == (worker,)
@@ -192,7 +193,7 @@ async def test_a_document_that_leads_to_itself_ends(
     made: bytes, examiner: DocumentExaminer
 ) -> None:
     try:
-        await examiner.examine(blob(made), None)
+        await examiner.examine(blob(made), ANYBODY)
     except Unread as error:
         assert error.kind in {"document.unreadable", "document.bomb"}  # noqa: PT017 either will do
     await reads_on(examiner)
@@ -204,7 +205,7 @@ async def test_a_form_that_is_damaged_is_not_left_out(examiner: DocumentExaminer
     )
     made = pdf(text_at(50, 700, "Invoice") + "/X Do", form, page="/XObject<</X 7 0 R>>")
     with pytest.raises(Unread, match=r"document\.unreadable: a PDF document with a damaged form"):
-        await examiner.examine(blob(made), None)
+        await examiner.examine(blob(made), ANYBODY)
     await reads_on(examiner)
 
 
@@ -218,7 +219,7 @@ def slow() -> bytes:
 
 async def test_a_reader_that_computes_for_too_long_is_ended(examiner: DocumentExaminer) -> None:
     with pytest.raises(Unread, match=r"document\.bomb: it took more than 1 s of the processor"):
-        await examiner.examine(blob(slow()), None)
+        await examiner.examine(blob(slow()), ANYBODY)
     await reads_on(examiner)
 
 
@@ -226,7 +227,7 @@ async def test_a_reader_that_needs_too_much_memory_is_ended() -> None:
     examiner = DocumentExaminer(look, Limits(workers=1, memory_bytes=96 * MiB))
     try:
         with pytest.raises(Unread, match=r"document\.bomb: it took more than \d+ bytes of memory"):
-            await examiner.examine(blob(zipped({"a": bytes(60 * MiB)})), None)
+            await examiner.examine(blob(zipped({"a": bytes(60 * MiB)})), ANYBODY)
         await reads_on(examiner)
     finally:
         await examiner.close()
@@ -245,7 +246,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_document_is_replaced(
         await reads_on(examiner)
         (worker,) = examiner.pids
         os.kill(worker, signal.SIGSTOP)
-        asked = asyncio.ensure_future(examiner.examine(blob(GOOD), None))
+        asked = asyncio.ensure_future(examiner.examine(blob(GOOD), ANYBODY))
         await turns()
         over = ended(worker)
         os.kill(worker, signal.SIGKILL)
@@ -273,7 +274,7 @@ async def test_a_worker_that_sleeps_is_replaced_and_others_are_answered_meanwhil
         (worker,) = examiner.pids
         os.kill(worker, signal.SIGSTOP)
         over = ended(worker)
-        asked = asyncio.ensure_future(examiner.examine(blob(GOOD), None))
+        asked = asyncio.ensure_future(examiner.examine(blob(GOOD), ANYBODY))
         await turns()
         await reads_on(examiner)
         assert not asked.done()
@@ -289,7 +290,7 @@ async def test_whoever_no_longer_waits_leaves_nothing_behind(examiner: DocumentE
     await reads_on(examiner)
     (worker,) = examiner.pids
     over = ended(worker)
-    asked = asyncio.ensure_future(examiner.examine(blob(slow()), None))
+    asked = asyncio.ensure_future(examiner.examine(blob(slow()), ANYBODY))
     await turns()
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -303,7 +304,7 @@ async def test_many_at_once_are_all_answered_by_few() -> None:
     try:
         values = [blob(GOOD), blob(docx("<w:p>")), blob(docx(paragraph(("<w:vanish/>", POISON))))]
         answers = await asyncio.gather(
-            *(examiner.examine(value, None) for value in 4 * values), return_exceptions=True
+            *(examiner.examine(value, ANYBODY) for value in 4 * values), return_exceptions=True
         )
         assert len(examiner.pids) == 2
         kinds = [
@@ -325,7 +326,7 @@ async def test_where_no_process_can_be_started_the_document_is_refused(
                 lambda *_, command=command: (command, {}),
             )
             with pytest.raises(Unread, match=r"document\.unreadable"):
-                await examiner.examine(blob(GOOD), None)
+                await examiner.examine(blob(GOOD), ANYBODY)
         assert examiner.pids == ()
     await reads_on(examiner)
 

@@ -572,9 +572,9 @@ async def test_a_dead_inspector_refuses_on_the_way_out_and_withholds_on_the_way_
     tool = Spy()
     inspect = task.rooms.facts.inspect
 
-    def dies(value: object) -> Any:
+    async def dies(value: object, agent: str) -> Any:
         if "case_id" in str(value):
-            return inspect(value)
+            return await inspect(value, agent)
         raise RuntimeError("dead")
 
     monkeypatch.setattr(task.rooms.facts, "inspect", dies)

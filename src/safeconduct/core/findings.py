@@ -28,9 +28,12 @@ STEERING: Final = frozenset({INSTRUCTION, HIDDEN})
 UNREAD: Final = frozenset({"document.bomb", "document.unreadable"})
 """A document that nobody could look into: none of its text is a finding, and it goes nowhere."""
 
+UNINSPECTED: Final = "inspection.unread"
+"""What takes more work to look at than one value may; it goes nowhere, either."""
+
 
 class Unexamined(Exception):
-    """Something could not be looked at. `kind` is one of `UNREAD`, and `why` a sentence that quotes
+    """Something could not be looked at. `kind` is one of these, and `why` a sentence that quotes
     nothing of it.
     """
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from safeconduct.core.decoding import decoded
 from safeconduct.core.lookalikes import folded, unseen
 from safeconduct.inspectors.patterns import ascii_only, compiled, in_utf8
+from safeconduct.kit.work import spend
 
 _MAX_DEPTH: Final = 4
 """How often what changes single characters is taken off, one inside of the other."""
@@ -89,6 +90,7 @@ class View:
             parts.append(self._part(write(found[0]), start, end, kept=False))
             done = end
         parts.append(self._part(text[done:], done, len(text), kept=True))
+        spend(4 + len(text) // 64 + 2 * len(parts))
         self.text: str = "".join(parts)
 
     def _part(self, text: str, start: int, end: int, *, kept: bool) -> str:
@@ -132,6 +134,7 @@ def hidden(text: str) -> Iterator[tuple[str, int, int]]:
     for found in _RUN.finditer(ascii_only(text)):
         at = next(at for at in range(1, 5) if found.start(at) >= 0)
         start, end = found.span(at)
+        spend(20 + (end - start) // 8)
         run = text[start:end]
         while end < len(text) and text[end] == "=":
             end += 1

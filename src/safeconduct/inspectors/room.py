@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +26,8 @@ from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.reviewing.wires import WIRES
 from safeconduct.inspectors.scan import Scan
+from safeconduct.kit.aside import Aside
+from safeconduct.kit.work import MOST, Work, bounded_by
 from safeconduct.kit.yaml import Place
 from safeconduct.ports import Examiner, Inspector, Matter, Reviewer
 
@@ -46,13 +47,17 @@ class CannotLook(ValueError):
 class Apart:
     """An inspector that takes too long to keep others waiting (`safeconduct.ports.Examiner`)."""
 
-    def __init__(self, inspector: Inspector) -> None:
+    def __init__(self, inspector: Inspector, aside: Aside) -> None:
         self._inspector = inspector
+        self._aside = aside
 
     async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
-        """What the inspector finds, in a thread of its own."""
-        del matter
-        return await asyncio.to_thread(self._inspector.inspect, value)
+        """What the inspector finds. Raises TooMuch, TooMany."""
+        return await self._aside.run(matter.agent, partial(self._found, value))
+
+    def _found(self, value: object) -> tuple[Finding, ...]:
+        with bounded_by(Work(MOST)):
+            return self._inspector.inspect(value)
 
 
 def inspectors(block: InspectorsBlock, directory: Path) -> tuple[Inspector, ...]:
@@ -94,10 +99,12 @@ def examiners(
     slow = list[Inspector](_matches(block, directory))
     if block.instructions is not None:
         slow.append(InstructionInspector(block.instructions.above))
-    found: list[Examiner] = [Apart(one) for one in slow]
+    aside = Aside()
+    found: list[Examiner] = [Apart(one, aside) for one in slow]
     if (said := block.documents) is not None:
+        look = partial(_look, (*quick, *slow))
         with _asked_at(("inspectors", "documents", "ocr")):
-            found.append(DocumentExaminer(partial(_look, (*quick, *slow)), limits(said)))
+            found.append(DocumentExaminer(look, limits(said), aside))
     return tuple(found)
 
 

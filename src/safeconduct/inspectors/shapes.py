@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from safeconduct.inspectors.patterns import ascii_only, compiled
+from safeconduct.kit.work import spend
 
 
 class Shape(NamedTuple):
@@ -39,6 +40,7 @@ class Search:
         self.family = shape.kind.partition(".")[0]
         self._pattern = compiled(shape.pattern)
         self._group = min(self._pattern.groups, 1)
+        self._cost = 5 if shape.check is None else 90
 
     @cached_property
     def unbounded(self) -> Search:
@@ -53,7 +55,9 @@ class Search:
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         check = self.shape.check
+        spend(1 + len(text) // 256)
         for match in self._pattern.finditer(ascii_only(text)):
+            spend(self._cost)
             start, end = match.span(self._group)
             if start < end and (check is None or check(text, start, end)):
                 yield start, end

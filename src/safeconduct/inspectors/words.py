@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from safeconduct.inspectors.encodings import encoded, hidden, shown
 from safeconduct.inspectors.patterns import in_utf8
+from safeconduct.kit.work import spend
 
 MAX_WORDS: Final = 16
 """How many words a term may have, each mark counted as one."""
@@ -47,6 +48,7 @@ def folded_words(text: str) -> list[str]:
 def words(text: str) -> Words:
     """The same, with their places in the text as it is."""
     found = list(_WORD.finditer(text))
+    spend(1 + len(found))
     return Words([one[0].casefold() for one in found], [one.span() for one in found])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, cast
 
 import msgspec
@@ -17,6 +18,8 @@ from safeconduct.core.canonical import NotCanonical, digest
 from safeconduct.core.manifest import Manifest
 from safeconduct.core.mirrored import Path, of_definition
 from safeconduct.core.model import Finding
+from safeconduct.kit.aside import Aside
+from safeconduct.kit.work import MOST, Work
 from safeconduct.ports import (
     JSON,
     AskRefused,
@@ -103,6 +106,7 @@ class Offers:
         self._upstreams = upstreams
         self._broker = broker
         self._inspector = inspector
+        self._aside = Aside()
         self._watchers: list[Tell] = []
         self.known: Mapping[Key, Offer] = {}
         self.unreachable: dict[str, str] = {}
@@ -156,6 +160,7 @@ class Offers:
 
     async def _offered(self, where: str, pin: Pin) -> dict[Key, Offer]:
         found: dict[Key, Offer] = {}
+        work = Work(MOST)
         for subject, (method, member) in _LISTED.items():
             if subject != "tool" and not described(self._manifests[where], subject):
                 continue
@@ -171,7 +176,7 @@ class Offers:
                 texts = (
                     known.found
                     if known is not None and known.digest == seen
-                    else scanned(definition, self._inspector)
+                    else await self._scanned(where, definition, work)
                 )
                 found[subject, where, name] = Offer(
                     definition=definition,
@@ -181,6 +186,12 @@ class Offers:
                     found=texts,
                 )
         return found
+
+    async def _scanned(self, where: str, definition: JSON, work: Work) -> tuple[Finding, ...]:
+        """What is found in a definition, looked for aside; each upstream has its turn."""
+        if self._inspector is None:
+            return ()
+        return await self._aside.run(where, partial(scanned, definition, self._inspector, work))
 
     async def _list(
         self, where: str, method: str, member: str, named_by: str

@@ -6,20 +6,32 @@ from collections.abc import Iterable
 from typing import Final, cast
 
 from safeconduct.core.model import KEY, Finding
+from safeconduct.kit.work import AT_ONCE, MOST, Work, bounded_by
 from safeconduct.ports import JSON, Inspector
 
 UNREAD: Final = Finding("instruction.unread", (), 0, 0)
 """What stands for all that an inspector could have found, where it failed."""
 
 
-def scanned(definition: JSON, inspector: Inspector | None) -> tuple[Finding, ...]:
-    """What an inspector finds in the texts and names of a definition; nothing without one."""
+def scanned(
+    definition: JSON, inspector: Inspector | None, work: Work | None = None
+) -> tuple[Finding, ...]:
+    """What an inspector finds in the texts and names of a definition; nothing without one. `work`
+    is what is left for all that its upstream offers; one definition may take so much that nobody
+    waits for it.
+    """
     if inspector is None:
         return ()
+    work = work or Work(MOST)
+    one = Work(min(work.left, AT_ONCE))
+    given = one.left
     try:
-        return inspector.inspect(definition)
+        with bounded_by(one):
+            return inspector.inspect(definition)
     except Exception:  # noqa: BLE001  what could not be looked at is not trusted at first sight
         return (UNREAD,)
+    finally:
+        work.left -= given - max(one.left, 0)
 
 
 def shown(definition: JSON, found: Iterable[Finding]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.scan import Scan
 from safeconduct.inspectors.secrets import SecretInspector
+from safeconduct.kit.aside import Aside
 from safeconduct.ports import Examiner, Inspector, Matter
 from tests.support.worlds import config
 
@@ -172,7 +173,7 @@ async def test_what_keeps_others_waiting_looks_in_a_thread_of_its_own() -> None:
             threads.append(threading.get_ident())
             return (Finding("instruction.model", (), 0, 1),)
 
-    (finding,) = await room.Apart(Slow()).examine("x", MATTER)
+    (finding,) = await room.Apart(Slow(), Aside()).examine("x", MATTER)
     assert finding.kind == "instruction.model"
     assert threads != [threading.get_ident()]
 

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from safeconduct.audit.payloads.keystore import Keystore
 from safeconduct.core.redact import redact
+from safeconduct.kit.work import AT_ONCE, TooMuch, Work, bounded_by
 from safeconduct.ports import Inspector
 
 Record = Mapping[str, Any]
@@ -66,11 +67,18 @@ class Boundary:
             raise ValueError("it forgets a user, and nobody asked this gateway to")
 
     def clean(self, record: Record) -> Record:
-        """The record without credentials in what others said. Whatever an inspector raises."""
+        """The record without credentials in what others said.
+
+        Raises: whatever an inspector does; ValueError, it is too much to look at.
+        """
         claims = {name: record[name] for name in CLAIMED if name in record}
         if not claims:
             return record
-        findings = [one for inspector in self._inspectors for one in inspector.inspect(claims)]
+        try:
+            with bounded_by(Work(AT_ONCE)):
+                findings = [one for each in self._inspectors for one in each.inspect(claims)]
+        except TooMuch as error:
+            raise ValueError(error.why) from None
         return {**record, **redact(claims, findings)} if findings else record
 
     def hidden(self, record: Record) -> Record:

@@ -24,6 +24,7 @@ from backports import zstd
 
 from safeconduct.audit.payloads.keystore import NONCE_BYTES, Key, Keystore
 from safeconduct.core.model import KEY, Finding
+from safeconduct.kit.work import AT_ONCE, TooMuch, Work, bounded_by
 from safeconduct.ports import JSON, About, Inspector, PayloadOf, Place, Sealed
 
 MAX_PLAIN_BYTES: Final = 4 << 20
@@ -31,6 +32,7 @@ MAX_PLAIN_BYTES: Final = 4 << 20
 
 MASKED: Final = "masked"
 TOO_LARGE: Final = "too-large"
+UNREAD: Final = "unread"
 
 _SALT_BYTES: Final = 16
 _LEVEL: Final = 1
@@ -64,8 +66,13 @@ class PayloadSealer:
         salts = Salts(key, bound)
         plain = _plain(content)
         findings: list[Finding] = []
-        for inspector in self._inspectors:
-            findings += inspector.inspect(content, plain)
+        left_out = ""
+        try:
+            with bounded_by(Work(AT_ONCE)):
+                for inspector in self._inspectors:
+                    findings += inspector.inspect(content, plain)
+        except TooMuch:
+            left_out = UNREAD
         whole = plain
         if masked or findings:
             plain = _plain(Redaction(salts, findings, masked).of(content))
@@ -74,7 +81,9 @@ class PayloadSealer:
             commits[name] = commitment(salts.of(name), name, _plain(part))
         commit = commitment(salts.of(_WHOLE), _WHOLE, plain)
         if len(plain) > MAX_PLAIN_BYTES:
-            said: JSON = {"bytes": len(plain), "left_out": TOO_LARGE}
+            left_out = TOO_LARGE
+        if left_out:
+            said: JSON = {"bytes": len(plain), "left_out": left_out}
             return Sealed(b"", {"kid": key.kid, "commit": commit, **said}, commits, whole=False)
         nonce = os.urandom(NONCE_BYTES)
         data = nonce + key.aead.encrypt(nonce, self._packed(plain), bound)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from safeconduct.core.model import Finding
@@ -12,6 +13,9 @@ from safeconduct.inspectors.documents.finding import Found, documents
 from safeconduct.inspectors.documents.limits import HIDDEN, Limits, Unread, unreadable
 from safeconduct.inspectors.documents.wire import Piece
 from safeconduct.inspectors.documents.workers import Workers
+from safeconduct.kit.aside import Aside, Turns
+from safeconduct.kit.work import MOST, Work, bounded_by
+from safeconduct.ports import Matter
 
 Look = Callable[[Sequence[str]], Sequence[Finding]]
 """What the quick inspectors find in texts; the first of a finding's path is the text's index."""
@@ -37,27 +41,37 @@ class DocumentExaminer:
     only that is reported which `look` does not find in the string as it is.
     """
 
-    def __init__(self, look: Look, limits: Limits | None = None) -> None:
-        """Starts nothing; a worker starts with the first document."""
+    def __init__(
+        self, look: Look, limits: Limits | None = None, aside: Aside | None = None
+    ) -> None:
+        """Starts nothing; a worker starts with the first document. Aside is where `look` looks."""
         self._look = look
+        self._aside = aside or Aside()
+        self._turns = Turns()
         self._limits = limits or Limits()
         self._workers = Workers(self._limits)
 
-    async def examine(self, value: object, matter: object) -> tuple[Finding, ...]:
-        """Every finding, once, in the order of the documents.
+    async def examine(self, value: object, matter: Matter) -> tuple[Finding, ...]:
+        """Every finding, once, in the order of the documents. Of each agent one value is read at a
+        time, so that none has all workers.
 
         Raises:
             Unread: a document is damaged, encrypted, too large, or of a format that is known and
                 not read; a worker did not answer; or all of it took longer than `wall_s`.
+            TooMuch, TooMany: it is more to look at than one agent may have.
         """
         found = documents(value, self._limits)
         if not found:
             return ()
-        try:
-            async with asyncio.timeout(self._limits.wall_s):
-                findings = [one for each in found for one in await self._in(each)]
-        except TimeoutError:
-            raise unreadable(f"not read within {self._limits.wall_s:g} s") from None
+        async with self._turns.of(matter.agent):
+            try:
+                async with asyncio.timeout(self._limits.wall_s):
+                    work = Work(MOST)
+                    findings = [
+                        one for each in found for one in await self._in(each, matter.agent, work)
+                    ]
+            except TimeoutError:
+                raise unreadable(f"not read within {self._limits.wall_s:g} s") from None
         return tuple(dict.fromkeys(findings))
 
     async def confined(self) -> tuple[str, ...]:
@@ -78,28 +92,34 @@ class DocumentExaminer:
         """Ends the workers."""
         await self._workers.close()
 
-    async def _in(self, found: Found) -> list[Finding]:
+    async def _in(self, found: Found, agent: str, work: Work) -> list[Finding]:
         answer = await self._workers.read(found.question)
         if answer.trouble:
             raise Unread(answer.trouble, answer.why)
         kinds: dict[str, None] = {}
         for piece in answer.pieces:
-            said = await self._said(piece.text)
+            said = await self._said(piece.text, agent, work)
             if _conceals(piece, said):
                 kinds[HIDDEN] = None
             kinds.update(dict.fromkeys(said))
         if found.question.form == "text":
-            bare = await self._said(found.question.data) if kinds.keys() - {HIDDEN} else {}
+            bare: dict[str, None] = {}
+            if kinds.keys() - {HIDDEN}:
+                bare = await self._said(found.question.data, agent, work)
             kinds = {kind: None for kind in kinds if kind not in bare}
         return [Finding(kind, found.path, 0, found.length) for kind in kinds]
 
-    async def _said(self, text: str) -> dict[str, None]:
+    async def _said(self, text: str, agent: str, work: Work) -> dict[str, None]:
         """The kinds of what is found in a text, and not more than a chunk at a time."""
         kinds: dict[str, None] = {}
         for chunk in _chunks(text):
-            found = await asyncio.to_thread(self._look, (chunk,))
+            found = await self._aside.run(agent, partial(self._looked, chunk, work))
             kinds.update(dict.fromkeys(one.kind for one in found))
         return kinds
+
+    def _looked(self, chunk: str, work: Work) -> Sequence[Finding]:
+        with bounded_by(work):
+            return self._look((chunk,))
 
 
 def _chunks(text: str) -> Iterator[str]:

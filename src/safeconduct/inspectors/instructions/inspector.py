@@ -13,6 +13,7 @@ from safeconduct.inspectors.instructions import rules
 from safeconduct.inspectors.instructions.model import Model
 from safeconduct.inspectors.instructions.segments import segments
 from safeconduct.inspectors.texts import Span, look
+from safeconduct.kit.work import spend
 
 ABOVE: Final = 0.9
 """The score above which a segment is reported."""
@@ -109,6 +110,7 @@ class InstructionInspector:
         return list(dict.fromkeys(model + rule))
 
     def _judged(self, segment: str) -> tuple[float, list[int]]:
+        spend(40 + len(segment) // 2)
         matched = rules.matched(folded(segment))
         return self._model.score(segment, matched), matched
 
@@ -124,5 +126,6 @@ def _is_encoded(segment: str) -> bool:
 def _views(text: str) -> tuple[list[str], bool]:
     """What a text says in an encoding, and whether that is all."""
     found = decoded(text, turned=bool(_TURNED.search(text)))
+    spend(10 + sum(map(len, found.texts)) // 8)
     same = {text, folded(text)}
     return [view for view in found.texts if view not in same], found.whole

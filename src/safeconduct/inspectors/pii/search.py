@@ -14,6 +14,7 @@ from safeconduct.inspectors.pii.context import Terms, Words, around, placed
 from safeconduct.inspectors.pii.folding import folded, may_split, unmarked
 from safeconduct.inspectors.pii.runs import Forms, apart, gaps_of, runs_of
 from safeconduct.inspectors.pii.shape import Place, Shape
+from safeconduct.kit.work import spend
 
 _MAX_ROUNDS: Final = 4
 """How often is looked again, as what is found may have hidden something. A text in which that goes
@@ -32,7 +33,7 @@ _LITERAL: Final = ("@", r"\+")
 class Known:
     """A shape that is ready to be looked for."""
 
-    __slots__ = ("_check", "_long", "_short", "kind", "order", "terms", "wide", "words")
+    __slots__ = ("_check", "_cost", "_long", "_short", "kind", "order", "terms", "wide", "words")
 
     def __init__(self, order: int, shape: Shape) -> None:
         self.order = order
@@ -41,6 +42,7 @@ class Known:
         self.terms = Terms.of(shape.words)
         self.wide = shape.wide
         self._check = shape.check
+        self._cost = 40 if shape.kind == "pii.phone" else 6  # a numbering plan is asked
         self._short = re.compile(shape.pattern.encode()).search
         literal = shape.pattern.startswith(_LITERAL)
         self._long = self._short if literal else compiled(shape.pattern).search
@@ -63,6 +65,7 @@ class Known:
         at, last = within or (0, len(plain))
         search = self._short if last - at <= _SHORT else self._long
         while match := search(plain, at, last):
+            spend(self._cost)
             start, end = match.span()
             if near and self.words and not near(self.terms, start, end):
                 at = end
@@ -100,6 +103,7 @@ class _Text:
 
     def _noted(self, start: int, end: int) -> Iterator[Place]:
         for begin, until in runs_of(self._plain, start, end):
+            spend(6)
             orders = self._forms(self._plain[begin:until])
             if not self._narrow.keys().isdisjoint(orders):
                 shapes: dict[int, list[Known]] = {}

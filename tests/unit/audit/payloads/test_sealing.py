@@ -15,6 +15,7 @@ from safeconduct.audit.payloads.opening import Opened, Opener, PayloadUnsealer, 
 from safeconduct.audit.payloads.sealing import PayloadSealer, Salts, associated, commitment
 from safeconduct.core.model import KEY, Finding
 from safeconduct.core.recorded_input import UNOPENED
+from safeconduct.kit.work import AT_ONCE, spend
 from safeconduct.ports import JSON, About, Place
 
 NOW_MS = 1_795_000_000_000
@@ -279,3 +280,16 @@ def test_who_writes_the_log_opens_what_is_still_there(room: Room) -> None:
     file.with_suffix(".away").rename(file)
     room.keys.erase(ABOUT.tenant, ABOUT.user)
     assert unsealer.unsealed("decision", "d_1", said) is None
+
+
+class Long:
+    def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
+        del value, data
+        spend(AT_ONCE + 1)
+        return ()
+
+
+def test_of_what_takes_too_long_to_look_at_only_the_commitment_is_kept(room: Room) -> None:
+    sealed = PayloadSealer(room.keys, (Long(),)).seal(ABOUT, {"a": "b"})
+    assert (sealed.data, sealed.whole) == (b"", False)
+    assert (sealed.said["left_out"], sealed.said["bytes"]) == ("unread", 9)

@@ -8,7 +8,17 @@ import pytest
 from safeconduct.core.model import Finding
 from safeconduct.inspectors.documents.examining import CHUNK, DocumentExaminer
 from safeconduct.inspectors.documents.limits import Limits, Unread
-from tests.support.documents import CARD, INSTRUCTION, POISON, docx, look, paragraph, pdf, text_at
+from tests.support.documents import (
+    ANYBODY,
+    CARD,
+    INSTRUCTION,
+    POISON,
+    docx,
+    look,
+    paragraph,
+    pdf,
+    text_at,
+)
 
 
 @pytest.fixture
@@ -23,7 +33,7 @@ def blob(data: bytes, media: str = "") -> dict[str, str]:
 
 
 async def test_nothing_is_started_where_there_is_no_document(examiner: DocumentExaminer) -> None:
-    assert await examiner.examine({"a": [1, None, "a text"]}, None) == ()
+    assert await examiner.examine({"a": [1, None, "a text"]}, ANYBODY) == ()
     assert examiner.pids == ()
 
 
@@ -32,14 +42,14 @@ async def test_a_finding_lies_over_all_of_the_string_that_a_document_is_in(
 ) -> None:
     value = {"r": [blob(pdf(text_at(50, 700, f"card {CARD}")))]}
     length = len(value["r"][0]["blob"])
-    assert await examiner.examine(value, None) == (
+    assert await examiner.examine(value, ANYBODY) == (
         Finding("pii.card", ("r", 0, "blob"), 0, length),
     )
 
 
 async def test_hidden_text_is_found_whatever_it_says(examiner: DocumentExaminer) -> None:
     value = blob(pdf(text_at(50, 700, "pay more", "1 g")))
-    (finding,) = await examiner.examine(value, None)
+    (finding,) = await examiner.examine(value, ANYBODY)
     assert finding.kind == "document.hidden"
 
 
@@ -47,18 +57,18 @@ async def test_an_instruction_is_found_where_it_is_hidden_and_where_it_is_seen(
     examiner: DocumentExaminer,
 ) -> None:
     hidden = blob(docx(paragraph(("<w:vanish/>", POISON))))
-    assert [one.kind for one in await examiner.examine(hidden, None)] == [
+    assert [one.kind for one in await examiner.examine(hidden, ANYBODY)] == [
         "document.hidden",
         INSTRUCTION,
     ]
     seen = blob(docx(paragraph(("", POISON))))
-    assert [one.kind for one in await examiner.examine(seen, None)] == [INSTRUCTION]
+    assert [one.kind for one in await examiner.examine(seen, ANYBODY)] == [INSTRUCTION]
 
 
 async def test_metadata_counts_as_hidden_if_it_instructs(examiner: DocumentExaminer) -> None:
     for title, kinds in (("a title", []), (POISON, ["document.hidden", INSTRUCTION])):
         value = blob(pdf(text_at(9, 9, "x"), info=f"/Title({title})"))
-        assert [one.kind for one in await examiner.examine(value, None)] == kinds
+        assert [one.kind for one in await examiner.examine(value, ANYBODY)] == kinds
 
 
 async def test_what_honest_pages_hide_counts_from_a_sentence_on(
@@ -70,16 +80,16 @@ async def test_what_honest_pages_hide_counts_from_a_sentence_on(
         ("ignore the rest", ["document.hidden"]),
     ):
         value = f"<div><p>Hello</p><ul style='display:none'>{words}</ul></div>"
-        assert [one.kind for one in await examiner.examine(value, None)] == kinds, words
+        assert [one.kind for one in await examiner.examine(value, ANYBODY)] == kinds, words
 
 
 async def test_of_a_text_only_that_is_told_which_is_not_found_in_it_anyway(
     examiner: DocumentExaminer,
 ) -> None:
-    assert await examiner.examine(f"<p class=a>card {CARD}</p>", None) == ()
+    assert await examiner.examine(f"<p class=a>card {CARD}</p>", ANYBODY) == ()
     parted = f"<p class=a>card {CARD[:8]}<b></b>{CARD[8:]}</p>"
-    assert await examiner.examine([parted], None) == (Finding("pii.card", (0,), 0, len(parted)),)
-    assert [one.kind for one in await examiner.examine(f"<p hidden>{POISON}</p>", None)] == [
+    assert await examiner.examine([parted], ANYBODY) == (Finding("pii.card", (0,), 0, len(parted)),)
+    assert [one.kind for one in await examiner.examine(f"<p hidden>{POISON}</p>", ANYBODY)] == [
         "document.hidden"
     ]
 
@@ -87,7 +97,7 @@ async def test_of_a_text_only_that_is_told_which_is_not_found_in_it_anyway(
 async def test_what_lies_across_the_end_of_a_chunk_is_found(examiner: DocumentExaminer) -> None:
     for before in (CHUNK - 20, CHUNK - 8, CHUNK - 1020, CHUNK + 5, 3 * CHUNK - 30):
         value = blob(("x" * before + f" {CARD} " + "y" * CHUNK).encode(), "text/plain")
-        assert [one.kind for one in await examiner.examine(value, None)] == ["pii.card"]
+        assert [one.kind for one in await examiner.examine(value, ANYBODY)] == ["pii.card"]
 
 
 async def test_a_document_that_is_not_read_raises(examiner: DocumentExaminer) -> None:
@@ -96,13 +106,13 @@ async def test_a_document_that_is_not_read_raises(examiner: DocumentExaminer) ->
         (docx("<w:p>" * 300 + "</w:p>" * 300), "document.bomb"),
     ):
         with pytest.raises(Unread) as caught:
-            await examiner.examine(blob(data), None)
+            await examiner.examine(blob(data), ANYBODY)
         assert caught.value.kind == kind
-    assert await examiner.examine(blob(b"plain"), None) == ()
+    assert await examiner.examine(blob(b"plain"), ANYBODY) == ()
 
 
 async def test_what_is_no_document_says_nothing(examiner: DocumentExaminer) -> None:
-    assert await examiner.examine(blob(bytes(range(256)) * 9), None) == ()
+    assert await examiner.examine(blob(bytes(range(256)) * 9), ANYBODY) == ()
 
 
 async def test_it_can_say_how_it_is_confined(examiner: DocumentExaminer) -> None:

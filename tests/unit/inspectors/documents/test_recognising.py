@@ -15,6 +15,7 @@ from safeconduct.inspectors.documents import recognising
 from safeconduct.inspectors.documents.examining import DocumentExaminer
 from safeconduct.inspectors.documents.limits import Limits, Unread
 from tests.support.documents import (
+    ANYBODY,
     CARD,
     INSTRUCTION,
     look,
@@ -221,7 +222,7 @@ def coded(data: bytes) -> str:
 async def test_a_confined_process_reads_it(examiner: DocumentExaminer) -> None:
     data = coded(saved(PICTURE))
     block = {"type": "image", "mimeType": "image/png", "data": data}
-    (found, card) = await examiner.examine({"content": [block]}, None)
+    (found, card) = await examiner.examine({"content": [block]}, ANYBODY)
     assert found == Finding(INSTRUCTION, ("content", 0, "data"), 0, len(data))
     assert card.kind == "pii.card"
     assert "no file, network or program by seccomp" in await examiner.confined()
@@ -237,7 +238,7 @@ async def test_a_confined_process_reads_it(examiner: DocumentExaminer) -> None:
     ],
 )
 async def test_wherever_it_is_in_a_value(examiner: DocumentExaminer, value: object) -> None:
-    found = {one.kind for one in await examiner.examine(value, None)}
+    found = {one.kind for one in await examiner.examine(value, ANYBODY)}
     assert found >= {INSTRUCTION, "pii.card"}
 
 
@@ -248,8 +249,8 @@ async def test_the_next_one_is_read_after_one_that_costs_too_much() -> None:
         dense = drawn(*["all of it is text, and there is much of it " * 3] * 60, size=20)
         noise.paste(dense.convert("L"), (0, 0))
         with pytest.raises(Unread, match=r"document\.bomb"):
-            await one.examine({"uri": "x", "blob": coded(saved(noise))}, None)
-        found = await one.examine({"uri": "x", "blob": coded(saved(PICTURE))}, None)
+            await one.examine({"uri": "x", "blob": coded(saved(noise))}, ANYBODY)
+        found = await one.examine({"uri": "x", "blob": coded(saved(PICTURE))}, ANYBODY)
         assert [each.kind for each in found] == [INSTRUCTION, "pii.card"]
     finally:
         await one.close()
