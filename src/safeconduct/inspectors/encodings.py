@@ -66,7 +66,6 @@ _IN_PLACE: Final = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?|[^\x00-\x7f]{1,128}"
 )
-_NOWHERE: Final = re.compile(r"(?!)")
 _BREAK: Final = re.compile(r"(?:=|\\)?[ \t]{0,8}\r?\n[ \t>|]{0,16}|[\"'] ?\+ ?[\"']")
 """Between two lines of one word: also a soft break of RFC 2045, a quotation, a continuation."""
 
@@ -75,8 +74,12 @@ class View:
     """A text written anew, and where each part of it was."""
 
     def __init__(
-        self, before: View | str, pattern: re.Pattern[str], write: Callable[[str], str]
+        self,
+        before: View | str,
+        pattern: re.Pattern[str] | None = None,
+        write: Callable[[str], str] = str,
     ) -> None:
+        """What `pattern` finds, as `write` writes it; without a pattern, the text as it is."""
         self._before: View | None = before if isinstance(before, View) else None
         text = before if isinstance(before, str) else before.text
         parts: list[str] = []
@@ -84,7 +87,7 @@ class View:
         self._spans: list[tuple[int, int, bool]] = []
         self._length = 0
         done = 0
-        for found in pattern.finditer(text):
+        for found in pattern.finditer(text) if pattern else ():
             start, end = found.span()
             parts.append(self._part(text[done:start], done, start, kept=True))
             parts.append(self._part(write(found[0]), start, end, kept=False))
@@ -115,7 +118,7 @@ class View:
 
 def shown(text: str | View) -> Iterator[View]:
     """The text, without what changes single characters, and that again while there is some."""
-    view = View(text, _NOWHERE, _nothing) if isinstance(text, str) else text
+    view = View(text) if isinstance(text, str) else text
     for _ in range(_MAX_DEPTH):
         yield view
         further = View(view, _IN_PLACE, _character)

@@ -6,7 +6,6 @@ the rule, nothing else is done.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -23,7 +22,7 @@ _NONE: Final[frozenset[int]] = frozenset()
 _NOTHING: Final = Spans([])
 _MAX_ROUNDS: Final = 4
 _LINE_BREAK: Final = b"\\n"
-_INDENTED: Final = re.compile(rb"\\n[ \t>|]+")
+_INDENT: Final = b" \t>|"
 
 
 class _Hints(NamedTuple):
@@ -199,4 +198,5 @@ def _without(texts: Sequence[Text], found: Iterable[_Found]) -> dict[int, Text]:
 def _in_one_line(data: bytes) -> bytes:
     """A value's JSON with the lines of its texts put together."""
     data = data.replace(b"\\r", b"").replace(b"=\\n", _LINE_BREAK)
-    return _INDENTED.sub(b"", data).replace(_LINE_BREAK, b"")
+    first, *further = data.split(_LINE_BREAK)
+    return b"".join([first, *[line.lstrip(_INDENT) for line in further]])

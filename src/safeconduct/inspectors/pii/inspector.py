@@ -108,7 +108,7 @@ class PiiInspector:
         plain = ascii_only(text)
         wide = [(one, None) for one in seen.values() if one.wide]
         narrow = (
-            (seen[at], (start, min(end + 1, len(plain))))
+            (seen[at], (start, end))
             for start, end in (runs_of(plain, 0, len(plain)) if len(wide) < len(seen) else ())
             for at in self._forms(plain[start:end])
             if at in seen and not seen[at].wide
@@ -116,7 +116,7 @@ class PiiInspector:
         valid = any(
             place
             for one, within in chain(wide, narrow)
-            if within is None or one.is_in(plain, *within)
+            if within is None or one.is_in(plain, within)
             for place in one.places(text, plain, within=within)
         )
         return set(seen) if valid else set()

@@ -26,6 +26,8 @@ _MASK: Final = "\1"
 _BEARING: Final = re.compile(r"[\d@]").search
 _SHORT: Final = 200
 """So many characters are searched faster without RE2, whatever they are."""
+MAX_REFUSED: Final = 1000
+"""How many places in one run may only look like something."""
 _LITERAL: Final = ("@", r"\+")
 """What begins so is found at once where it is, also in a long text."""
 
@@ -47,10 +49,11 @@ class Known:
         literal = shape.pattern.startswith(_LITERAL)
         self._long = self._short if literal else compiled(shape.pattern).search
 
-    def is_in(self, plain: bytes, start: int, end: int) -> bool:
+    def is_in(self, plain: bytes, within: Place) -> bool:
         """Whether something that has the shape is between two places."""
+        start, end = within
         search = self._short if end - start <= _SHORT else self._long
-        return search(plain, start, end) is not None
+        return search(plain, start, min(end + 1, len(plain))) is not None
 
     def places(
         self,
@@ -61,9 +64,13 @@ class Known:
     ) -> Iterator[Place | None]:
         """Where it is; None for a place that only looks like it. `plain` is the text in ASCII,
         `near` tells whether one of its words stands near a place.
+
+        A run in which too many only look like it is one as a whole: among so many, chance has some.
         """
-        at, last = within or (0, len(plain))
-        search = self._short if last - at <= _SHORT else self._long
+        at, end_of_run = run = within or (0, len(plain))
+        last = min(end_of_run + 1, len(plain))  # for what follows tells where a number ends
+        search = self._short if not self.wide or last - at <= _SHORT else self._long
+        refused = 0
         while match := search(plain, at, last):
             spend(self._cost)
             start, end = match.span()
@@ -71,6 +78,11 @@ class Known:
                 at = end
                 continue
             place = self._check(text, start, end)
+            if place is None and not self.wide:
+                refused += 1
+                if refused > MAX_REFUSED:
+                    yield run
+                    return
             yield place
             at = place[1] if place else end if plain[start:end].isalnum() else start + 1
 
@@ -121,7 +133,6 @@ class _Text:
         it is looked `again`, in those that begin at such places; what is wide, in the spots.
         """
         text, plain = self.text, self._plain
-        last = len(plain)
         runs = [run for run in self._new[at] if self._alive.get(run[0]) is run]
         self._new[at] = []
         if again and self._groups[at][0].words:  # what is gone may have kept words apart
@@ -130,8 +141,8 @@ class _Text:
             (spot, one)
             for start, end, shapes in runs
             for one in shapes[at]
-            if one.is_in(plain, start, min(end + 1, last))
-            for spot in one.places(text, plain, near, (start, min(end + 1, last)))
+            if one.is_in(plain, (start, end))
+            for spot in one.places(text, plain, near, (start, end))
             if spot
         ]
         wide = [one for one in self._groups[at] if one.wide]
