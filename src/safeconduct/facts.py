@@ -401,6 +401,7 @@ class FactFinder:
         """What the second model makes of a call; that it does not answer is an answer, too."""
         task, given = facts.gathered.task, call.arguments
         asked = Asked(
+            agent=facts.gathered.agent.id,
             purpose=task.purpose,
             purpose_source=task.purpose_source,
             target=call.target,

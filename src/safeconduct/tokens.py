@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -19,12 +20,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _KEY_BYTES: Final = 64
 """AES-256 twice: one key for the synthetic initialisation vector, one for the text."""
 
+_CIPHERS: Final = 256
+"""Of how many tasks the keys are at hand."""
+
 
 class Tokens:
     """Seals and opens what tokens stand for, task by task. Nothing is kept."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        # A result may need thousands of one task.
+        self._cipher = lru_cache(_CIPHERS)(self._derived)
 
     def seal(self, task: str, kind: str, text: str) -> str:
         """What seals a text of a kind in a task: the same each time, in base64 for URLs.
@@ -48,6 +54,6 @@ class Tokens:
         """
         return hmac.digest(self._secret, f"mark|{decision}".encode(), "sha256").hex()[:16]
 
-    def _cipher(self, task: str) -> AESSIV:
+    def _derived(self, task: str) -> AESSIV:
         derived = HKDF(SHA512(), _KEY_BYTES, salt=None, info=f"token|{task}".encode())
         return AESSIV(derived.derive(self._secret))

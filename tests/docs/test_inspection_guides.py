@@ -70,6 +70,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
                 service.MAX_QUESTION_BYTES,
                 asking.MAX_ANSWER_BYTES,
                 service.MAX_AT_ONCE,
+                service.MAX_OF_AGENT,
                 service.FAILURES,
                 int(service.PAUSE_S),
             ),

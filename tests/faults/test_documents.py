@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from safeconduct.inspectors.documents.examining import DocumentExaminer
 from safeconduct.inspectors.documents.limits import Limits, Unread
@@ -274,7 +275,8 @@ async def test_a_worker_that_sleeps_is_replaced_and_others_are_answered_meanwhil
         (worker,) = examiner.pids
         os.kill(worker, signal.SIGSTOP)
         over = ended(worker)
-        asked = asyncio.ensure_future(examiner.examine(blob(GOOD), ANYBODY))
+        of_another = replace(ANYBODY, agent="another")
+        asked = asyncio.ensure_future(examiner.examine(blob(GOOD), of_another))
         await turns()
         await reads_on(examiner)
         assert not asked.done()
@@ -304,7 +306,11 @@ async def test_many_at_once_are_all_answered_by_few() -> None:
     try:
         values = [blob(GOOD), blob(docx("<w:p>")), blob(docx(paragraph(("<w:vanish/>", POISON))))]
         answers = await asyncio.gather(
-            *(examiner.examine(value, ANYBODY) for value in 4 * values), return_exceptions=True
+            *(
+                examiner.examine(value, replace(ANYBODY, agent=str(at % 4)))
+                for at, value in enumerate(4 * values)
+            ),
+            return_exceptions=True,
         )
         assert len(examiner.pids) == 2
         kinds = [
@@ -312,6 +318,21 @@ async def test_many_at_once_are_all_answered_by_few() -> None:
             for answer in answers
         ]
         assert kinds == 4 * [["pii.card"], "Unread", ["document.hidden", "instruction.test"]]
+    finally:
+        await examiner.close()
+
+
+async def test_one_agent_does_not_have_all_readers() -> None:
+    examiner = DocumentExaminer(look, Limits(workers=2, cpu_s=1, wall_s=30))
+    try:
+        bombs = [asyncio.ensure_future(examiner.examine(blob(slow()), ANYBODY)) for _ in range(4)]
+        await turns()
+        found = await examiner.examine(blob(GOOD), replace(ANYBODY, agent="another"))
+        assert [one.kind for one in found] == ["pii.card"]
+        assert not any(one.done() for one in bombs[1:])
+        for one in bombs:
+            one.cancel()
+        await asyncio.gather(*bombs, return_exceptions=True)
     finally:
         await examiner.close()
 

@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from safeconduct import tokens
 from safeconduct.ports import Caller
 from safeconduct.simulation import SimulatedTask
 from safeconduct.tokens import Tokens
@@ -126,3 +128,19 @@ def test_what_is_no_token_opens_as_nothing() -> None:
     tokens = Tokens(SECRET)
     for text in ("", "A", "AAAA", "A" * 30, "é" * 30):
         assert tokens.open("t_1", "pii.email", text) is None
+
+
+def test_the_key_of_a_task_is_derived_once_for_all_its_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    derived: list[object] = []
+
+    def noted(*given: Any, **named: Any) -> HKDF:
+        derived.append(named["info"])
+        return HKDF(*given, **named)
+
+    monkeypatch.setattr(tokens, "HKDF", noted)
+    vault = Tokens(b"k" * 32)
+    sealed = {vault.seal(task, "pii.email", f"{at}@b.example") for at in range(9) for task in "ab"}
+    assert len(sealed) == 18
+    assert derived == [b"token|a", b"token|b"]

@@ -17,6 +17,8 @@ from safeconduct.core.redact import Where, written
 MAX_COMPARED: Final = 1_000_000
 """How often a text is compared with what is cut, at most, 64 characters at a time."""
 
+_PLAIN: Final = re.compile(r"[ !#-\[\]-~]*")
+"""What JSON writes as it is."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _ESCAPE: Final = re.compile(r"u[0-9a-fA-F]{4}|[bfnrt]")
 """What follows the backslash where JSON writes something else than the character."""
@@ -77,6 +79,8 @@ def _texts(value: object, path: Where) -> Iterator[tuple[Where, str]]:
 def _forms(text: str) -> Iterator[str]:
     """As it stands, as JSON writes it, and as it is where JSON wrote it."""
     yield text
+    if _PLAIN.fullmatch(text):
+        return
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     if "\\" in text:

@@ -135,9 +135,10 @@ class Examiner(Protocol):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a reviewer sees of a call: what the user asked for and who said so, what is to be done
     with which arguments, and where the value of each of them was seen. `untrusted`: the task has
-    read what anybody could have written.
+    read what anybody could have written. Of `agent` it is not told: that is whose turn it is.
     """
 
+    agent: str
     purpose: str
     purpose_source: Literal["user", "app", "agent"]
     target: str

@@ -23,9 +23,9 @@ class Clock:
         return self.now_s
 
 
-async def fails(one: Service, words: str, path: str = "/x") -> None:
+async def fails(one: Service, words: str, path: str = "/x", agent: str = "a") -> None:
     with pytest.raises(Unanswered, match=words):
-        await one.ask(b"{}", {}, path)
+        await one.ask(b"{}", {}, path, agent=agent)
 
 
 async def test_one_that_is_down_is_spared_and_nothing_passes_meanwhile() -> None:
@@ -45,8 +45,8 @@ async def test_one_that_is_down_is_spared_and_nothing_passes_meanwhile() -> None
         assert web.count("/x") == FAILURES + 1
         web.publish({"/x": {"a": 1}})
         clock.now_s += PAUSE_S
-        assert await one.ask(b"{}", {}, "/x") == {"a": 1}
-        assert await one.ask(b"{}", {}, "/x") == {"a": 1}
+        assert await one.ask(b"{}", {}, "/x", agent="a") == {"a": 1}
+        assert await one.ask(b"{}", {}, "/x", agent="a") == {"a": 1}
         await one.close()
 
 
@@ -72,7 +72,7 @@ async def test_failures_count_in_a_row() -> None:
         for _ in range(FAILURES):
             for _ in range(FAILURES - 1):
                 await fails(one, "HTTP 500")
-            assert await one.ask(b"{}", {}, "/y") == {}
+            assert await one.ask(b"{}", {}, "/y", agent="a") == {}
         await one.close()
 
 
@@ -94,6 +94,44 @@ async def test_one_that_is_not_there_is_down() -> None:
     await fails(one, "down")
 
 
+async def test_what_one_agent_brings_about_is_down_for_no_other() -> None:
+    with serving() as web:
+        web.pages["/x"] = lambda _: document({}, 429)
+        web.publish({"/y": {}})
+        one = Service(web.url, timeout_ms=2000)
+        for _ in range(FAILURES):
+            await fails(one, "HTTP 429", agent="eve")
+        await fails(one, "down", "/y", agent="eve")
+        assert await one.ask(b"{}", {}, "/y", agent="dana") == {}
+        await fails(one, "down", "/y", agent="eve")
+        await one.close()
+
+
+async def test_one_agent_does_not_take_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MAX_AT_ONCE", 2)
+    monkeypatch.setattr(service, "MAX_OF_AGENT", 1)
+    waiting, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said = await reader.readuntil(b"}")
+        if b"slow" in said:
+            waiting.set()
+            await answer.wait()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+        writer.write(head + b"{}")
+        writer.close()
+
+    server = await asyncio.start_server(slow, "127.0.0.1", 0)
+    async with server:
+        one = Service(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_ms=5000)
+        eves = [asyncio.create_task(one.ask(b'{"slow":1}', {}, agent="eve")) for _ in range(9)]
+        await waiting.wait()
+        assert await one.ask(b"{}", {}, agent="dana") == {}
+        answer.set()
+        assert await asyncio.gather(*eves) == [{}] * 9
+        await one.close()
+
+
 async def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_AT_ONCE", 1)
     asked = asyncio.Event()
@@ -109,7 +147,7 @@ async def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         one = Service(url, timeout_ms=5000)
-        first = asyncio.create_task(one.ask(b"{}", {}))
+        first = asyncio.create_task(one.ask(b"{}", {}, agent="a"))
         await asked.wait()
         for _ in range(FAILURES + 1):
             await fails(one, "too many", "")
@@ -130,7 +168,7 @@ async def test_one_that_nobody_vouches_for_is_not_told_anything(tmp_path: Path) 
             web.publish({"/x": {}})
             one = Service(web.url, timeout_ms=2000, ca=ca)
             if good:
-                assert await one.ask(b"{}", {}, "/x") == {}
+                assert await one.ask(b"{}", {}, "/x", agent="a") == {}
             else:
                 await fails(one, "SSLCertVerificationError")
                 assert web.asked == []

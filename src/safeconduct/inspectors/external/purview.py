@@ -81,6 +81,7 @@ class Purview:
             orjson.dumps(self._question(shown, matter)),
             {"authorization": f"Bearer {self._credential()}"},
             f"/users/{quote(matter.user, safe='@')}/dataSecurityAndGovernance/processContent",
+            agent=matter.agent,
         )
         return read(answer, shown)
 

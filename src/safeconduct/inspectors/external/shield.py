@@ -62,7 +62,7 @@ class Shield:
         about = {"direction": matter.direction, "tool": matter.target, "user": matter.user}
         question = orjson.dumps({"inputs": [{"text": one.text, **about} for one in shown]})
         proof = {"authorization": f"Bearer {self._credential()}"}
-        answer = await self._service.ask(question, proof)
+        answer = await self._service.ask(question, proof, agent=matter.agent)
         return read(answer, shown)
 
     async def close(self) -> None:

@@ -84,7 +84,7 @@ class Webhook:
                 "texts": [one.text for one in shown],
             }
         )
-        answer = await self._service.ask(body, self._proof(name, body))
+        answer = await self._service.ask(body, self._proof(name, body), agent=matter.agent)
         return read(answer, name, shown)
 
     async def close(self) -> None:

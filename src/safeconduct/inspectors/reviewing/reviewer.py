@@ -87,7 +87,9 @@ class ModelReviewer:
         one = question(asked)
         credential = None if self._credential is None else self._credential()
         answer = await self._service.ask(
-            orjson.dumps(self._wire.body(self._model, one)), self._wire.headers(credential)
+            orjson.dumps(self._wire.body(self._model, one)),
+            self._wire.headers(credential),
+            agent=asked.agent,
         )
         try:
             return self._wire.read(answer, one)
