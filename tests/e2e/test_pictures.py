@@ -15,6 +15,8 @@ from tests.e2e.inspected import called, installed
 from tests.support.installation import Office, opened_office, running
 from tests.support.pictures import drawn, saved
 
+pytest.importorskip("tesserocr", reason="it has wheels for Linux alone")
+
 CASE = {"case_id": "C-1"}
 READS: JSON = {"instructions": {}, "documents": {"ocr": True, "timeout_s": 30}}
 POISON = saved(

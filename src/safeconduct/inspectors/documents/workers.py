@@ -86,6 +86,7 @@ class Workers:
         self._free = asyncio.Semaphore(limits.workers)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
+        self._ending: set[_Worker] = set()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -125,11 +126,11 @@ class Workers:
 
     async def close(self) -> None:
         """Ends them all."""
-        workers = list(self._all)
-        for worker in workers:
+        for worker in list(self._all):
             self._end(worker)
-        for worker in workers:
+        for worker in self._ending:
             await worker.process.wait()
+        self._ending.clear()
 
     async def _worker(self) -> _Worker:
         while self._idle:
@@ -147,5 +148,6 @@ class Workers:
     def _end(self, worker: _Worker) -> None:
         worker.end()
         self._all.discard(worker)
+        self._ending = {one for one in self._ending if one.process.returncode is None} | {worker}
         if worker in self._idle:
             self._idle.remove(worker)

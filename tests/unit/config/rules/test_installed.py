@@ -24,6 +24,7 @@ def test_documents_are_read_where_their_reader_is_installed(
     assert problem.fix == "pip install 'safeconduct[documents]'"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="tesserocr has wheels for Linux alone")
 def test_letters_are_read_where_their_readers_and_models_are_installed(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
