@@ -154,6 +154,14 @@ def test_what_could_not_be_read_to_its_end_is_taken_for_the_worst() -> None:
     assert kinds("a b. " * 300_000) == {"instruction.unread"}
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"), [(700_000, set()), (800_000, {"instruction.unread"})]
+)
+def test_a_file_in_base64_is_read_to_its_end_or_not_at_all(size: int, expected: set[str]) -> None:
+    octets = random.Random(1).randbytes(size)  # noqa: S311  the same each time
+    assert kinds(base64.b64encode(octets).decode()) == expected
+
+
 @pytest.mark.parametrize("above", [0, 1, -0.5, 2])
 def test_a_threshold_is_a_score(above: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
