@@ -64,6 +64,66 @@ class Chromium:
         """What a script of the test's own returns."""
         return self._ask("POST", "/execute/sync", {"script": script, "args": []})
 
+    def has(self, selector: str) -> bool:
+        """Whether there is such an element."""
+        return bool(self.run(f"return document.querySelector({json.dumps(selector)}) !== null"))
+
+    def text(self, selector: str = "main") -> str:
+        """What a person reads in an element."""
+        return str(self.run(f"return document.querySelector({json.dumps(selector)}).innerText"))
+
+    def fill(self, selector: str, text: str) -> None:
+        """Types into a field, instead of what stands there."""
+        element = self._element(selector)
+        self._ask("POST", f"{element}/clear", {})
+        self._ask("POST", f"{element}/value", {"text": text})
+
+    def click(self, selector: str) -> None:
+        """Clicks on an element as a person does: one that is covered or hidden takes none."""
+        self._ask("POST", f"{self._element(selector)}/click", {})
+
+    def authenticator(self, *, synced: bool = False) -> str:
+        """Gives the machine a platform authenticator with its user before it (Web Authentication
+        section 11); its id. `synced`: its passkeys may be backed up.
+        """
+        wanted = {
+            "protocol": "ctap2_1",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "isUserConsenting": True,
+            "defaultBackupEligibility": synced,
+            "defaultBackupState": synced,
+        }
+        return str(self._ask("POST", "/webauthn/authenticator", wanted))
+
+    def verified(self, authenticator: str, *, verified: bool) -> None:
+        """Whether its user proves to be its user."""
+        path = f"/webauthn/authenticator/{authenticator}/uv"
+        self._ask("POST", path, {"isUserVerified": verified})
+
+    def devtools(self, command: str, **params: Any) -> Any:
+        """What a command of the Chrome DevTools Protocol returns."""
+        return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": params})
+
+    def cookies(self) -> list[dict[str, Any]]:
+        """All cookies of the page, also those that no script sees."""
+        found: list[dict[str, Any]] = self._ask("GET", "/cookie")
+        return found
+
+    def _element(self, selector: str) -> str:
+        found = self._ask("POST", "/element", {"using": "css selector", "value": selector})
+        return f"/element/{next(iter(found.values()))}"
+
+    def until_run(self, script: str) -> Any:
+        """What a script returns once that is something."""
+        for _ in range(1000):
+            if found := self.run(script):
+                return found
+            threading.Event().wait(0.01)
+        raise AssertionError(script)
+
     def complaints(self) -> list[str]:
         """What stands in the console since the last time."""
         return [str(one["message"]) for one in self._ask("POST", "/se/log", {"type": "browser"})]

@@ -21,6 +21,7 @@ from safeconduct.console.site import site
 from safeconduct.ports import JSON, Attempt, LoginFailed, Person, SignedIn
 from safeconduct.simulation import SimulatedTask, Step
 from tests.support.authenticator import Authenticator
+from tests.support.recorded import recorded
 from tests.support.worlds import SCOPES, USER, Rules, config
 
 URL: Final = "http://localhost:8790"
@@ -178,7 +179,13 @@ class Issuer:
     def token(self, nonce: str) -> str:
         """An ID token that nobody verifies: what it says is kept here."""
         now_s = self._now_ms() // 1000
-        said = {"id": self.user, "issuer": "i", "jti": "j", "auth_time_s": now_s, **self.says}
+        said: dict[str, Any] = {
+            "id": self.user,
+            "issuer": "i",
+            "jti": "j",
+            "auth_time_s": now_s,
+            **self.says,
+        }
         parts = [{"alg": "none"}, {"nonce": self.says.get("nonce", nonce)}]
         said.pop("nonce", None)
         token = ".".join(_part(part) for part in parts) + f".{len(self._tokens)}"
@@ -208,6 +215,7 @@ class House:
         resolvers: Mapping[str, Any] | None = None,
     ) -> None:
         self.now_ms = START_MS
+        self.directory = directory
         base = config(directory, approval_scopes=("deal:update",))
         said = {**APPROVALS, **(approvals or {})}
         root = msgspec.structs.replace(
@@ -264,6 +272,15 @@ class House:
         page = await browser.post("/keys", form)
         assert page.status == 303, page
         return key
+
+    def records(self, kind: str) -> list[JSON]:
+        """What is on record by now."""
+        return recorded(self.directory / "audit", kind)
+
+    @property
+    def phases(self) -> list[str]:
+        """What became of the questions, in order."""
+        return [one["phase"] for one in self.records("approval")]
 
     async def call(self, arguments: JSON | None = None, tool: str = "crm.update_deal") -> Step:
         """The agent calls; whether it ran is in what comes back."""

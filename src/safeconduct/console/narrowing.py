@@ -101,7 +101,9 @@ def _steering(question: Question) -> list[tuple[str, object, str]]:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float | str) and not isinstance(value, bool)
+    if isinstance(value, str):
+        return _DECIMAL.fullmatch(value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _like(asked: object, given: str) -> object:

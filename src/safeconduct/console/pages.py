@@ -17,7 +17,7 @@ from safeconduct.approvals.answers import Approver
 from safeconduct.console.people import People
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.view import left, moment
-from safeconduct.console.visible import exact, visible
+from safeconduct.console.visible import exact, visible, written
 from safeconduct.console.wrong import Wrong
 from safeconduct.tasks.rows import PasskeyRow
 
@@ -80,7 +80,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(visible=visible, exact=exact, moment=moment, left=left)
+        self._templates.filters.update(
+            visible=visible, exact=exact, written=written, moment=moment, left=left
+        )
         self._always = {"style": STYLE.path, "script": SCRIPT.path}
 
     # --- who asks ---------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ const provider = new Provider(said.issuer, {
     {
       client_id: said.client,
       client_secret: said.secret,
-      redirect_uris: [said.redirect],
+      redirect_uris: [said.redirect].flat(),
       require_auth_time: true,
       grant_types: ["authorization_code", "urn:openid:params:grant-type:ciba"],
       backchannel_token_delivery_mode: "poll",
