@@ -134,10 +134,11 @@ class Chromium:
         try:
             given = None if body is None else json.dumps(body)
             connection.request(method, self._path + path, given)
-            answer: Any = json.load(connection.getresponse())["value"]
+            response = connection.getresponse()
+            answer = json.load(response)["value"]
         finally:
             connection.close()
-        assert not isinstance(answer, dict) or "error" not in answer, answer
+        assert response.status == http.client.OK, answer
         return answer
 
 
