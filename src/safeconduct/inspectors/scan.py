@@ -21,6 +21,7 @@ __all__ = ["Scan", "Shape"]
 _NONE: Final[frozenset[int]] = frozenset()
 _NOTHING: Final = Spans([])
 _MAX_ROUNDS: Final = 4
+_MAX_KEYS: Final = 1 << 12
 _LINE_BREAK: Final = b"\\n"
 _INDENT: Final = b" \t>|"
 
@@ -60,6 +61,7 @@ class Scan:
         self._keyed = frozenset(at for at in self._every if self._shapes[at].shape.keyed)
         self._distinct = frozenset(at for at in self._every if self._shapes[at].shape.distinct)
         self._signs = any_of([one.shape.sign for one in self._shapes])
+        self._keys: dict[str, frozenset[int]] = {}
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
@@ -113,12 +115,25 @@ class Scan:
 
     def _members(self, texts: Sequence[Text], shapes: frozenset[int]) -> Iterator[_Found]:
         if shapes:
-            members = [(at, one, len(one.key) + 2) for at, one in enumerate(texts) if one.key]
+            keyed = {one.key for one in texts if one.key}
+            telling = {key for key in keyed if not self._called(key).isdisjoint(shapes)}
+            members = [
+                (at, one, len(one.key) + 2) for at, one in enumerate(texts) if one.key in telling
+            ]
             written = [f'{one.key}="{one.text}"' for _, one, _ in members]
             for at, start, end, shape in self._matches(written, shapes):
                 index, one, before = members[at]
                 if before <= start and end <= before + len(one.text):
                     yield _Found(index, start - before, end - before, shape)
+
+    def _called(self, key: str) -> frozenset[int]:
+        """Which shapes a member may have for what it is called; most keys come again and again."""
+        found = self._keys.get(key)
+        if found is None:
+            if len(self._keys) >= _MAX_KEYS:
+                self._keys.clear()
+            found = self._keys[key] = self._signs(in_utf8(f'{key}="'))
+        return found
 
     def _turned(self, texts: Sequence[str], shapes: frozenset[int]) -> Iterator[_Found]:
         if shapes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple, cast
+from itertools import accumulate
+from typing import Final, NamedTuple, cast
 
 import orjson
 
@@ -41,6 +42,9 @@ class Text(NamedTuple):
     key: str
 
 
+_CALLED: Final = frozenset({"value", "Value"})
+
+
 def each_text(value: object) -> list[Text]:
     """All of them; what stands in a list has the key of the list. Raises RecursionError."""
     texts: list[Text] = []
@@ -55,7 +59,10 @@ def _collect(value: object, path: Path, key: str, texts: list[Text]) -> None:
         members = cast("dict[str, object]", value)
         for name, item in members.items():
             texts.append(Text(name, (*path, name, KEY), ""))
-            _collect(item, (*path, name), _meant(name, members), texts)
+            if isinstance(item, str):  # most are, and need no call
+                texts.append(Text(item, (*path, name), _meant(name, members)))
+            elif item is not None:
+                _collect(item, (*path, name), _meant(name, members), texts)
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[object]", value)):
             _collect(item, (*path, index), key, texts)
@@ -63,7 +70,7 @@ def _collect(value: object, path: Path, key: str, texts: list[Text]) -> None:
 
 def _meant(name: str, members: dict[str, object]) -> str:
     """What a member is called: a variable and the like says it in the member beside."""
-    if name in {"value", "Value"}:
+    if name in _CALLED:
         for beside in ("name", "Name", "key", "Key"):
             if isinstance(called := members.get(beside), str):
                 return called
@@ -79,13 +86,14 @@ class Joined:
 
     @cached_property
     def _joined(self) -> tuple[bytes, list[int]]:
-        starts: list[int] = []
-        at = 0
-        parts = [self._encode(text) for text in self.texts]
-        for part in parts:
-            starts.append(at)
-            at += len(part) + 1
-        return b"\0".join(parts), starts
+        if self._encode is ascii_only:  # each character is one byte
+            joined = ascii_only("\0".join(self.texts))
+            lengths = map(len, self.texts)
+        else:
+            parts = [self._encode(text) for text in self.texts]
+            joined = b"\0".join(parts)
+            lengths = map(len, parts)
+        return joined, [0, *accumulate([length + 1 for length in lengths])][:-1]
 
     def holding(self, first: Callable[[bytes, int], int]) -> Iterator[int]:
         """Which texts may hold what `first` tells the place of, from a place on, or -1.
