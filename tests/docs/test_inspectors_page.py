@@ -16,6 +16,7 @@ from safeconduct.inspectors.code import LANGUAGES
 from safeconduct.inspectors.documents.limits import BOMB, UNREADABLE
 from safeconduct.inspectors.instructions import inspector, rules
 from safeconduct.inspectors.pii.inspector import KINDS, OFF
+from safeconduct.inspectors.pii.search import MAX_REFUSED
 from safeconduct.kit.aside import MAX_WAITING
 from safeconduct.kit.work import AT_ONCE, MOST
 from tests.support.pages import DOCS, codes, sections, tables
@@ -41,6 +42,7 @@ def test_every_kind_of_personal_data_is_named() -> None:
     assert sorted(kinds_in("Personal data", "pii")) == sorted(KINDS)
     (table,) = tables(PAGE["Personal data"])
     assert {codes(row[0])[0] for row in table[1:] if row[3] == "off"} == OFF
+    assert f"more than {MAX_REFUSED} places" in PAGE["Personal data"]
 
 
 def test_every_kind_of_credential_price_and_code_is_named_once() -> None:
