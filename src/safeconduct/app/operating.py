@@ -14,6 +14,7 @@ from safeconduct.app.reloading import Reloading
 from safeconduct.app.resuming import NotResumed, resume
 from safeconduct.approvals.desk import NoSuchQuestion, NotYours
 from safeconduct.approvals.enrolling import ENROL_PATH, TICKET_MS
+from safeconduct.approvals.notifying.notifier import Notifier
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.reads import noted
 from safeconduct.audit.retention.erasing import HELD, NobodyToForget, forget
@@ -35,10 +36,17 @@ REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
 class Operating:
     """The verbs of the operator socket; OperatorError says what is wrong with a request."""
 
-    def __init__(self, rooms: Rooms, refusals: Refusals, policy: Reloading) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        refusals: Refusals,
+        policy: Reloading,
+        notifiers: Mapping[str, Notifier],
+    ) -> None:
         self._rooms = rooms
         self._refusals = refusals
         self._policy = policy
+        self._notifiers = notifiers
 
     def handlers(self) -> dict[str, Handler]:
         """What answers each verb."""
@@ -230,6 +238,9 @@ class Operating:
             "policy": self._policy.shown(),
             "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
             "unreachable": rooms.offers.unreachable,
+            "notifiers": {
+                name: msgspec.to_builtins(one.counts) for name, one in self._notifiers.items()
+            },
             "open_calls": [decision for decision, _ in rooms.state.open_calls()],
             "pins": [
                 {

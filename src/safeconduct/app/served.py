@@ -16,6 +16,7 @@ from safeconduct.app.attesting import issuance
 from safeconduct.app.deciding import decisions
 from safeconduct.app.following import keep_following
 from safeconduct.app.logins import logins
+from safeconduct.app.notifying import notifiers
 from safeconduct.app.operating import Operating
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.showing import tls
@@ -203,9 +204,10 @@ class Served:
             verifier = SigningIn(evidence.person, acr=step_up.acr, max_age_s=step_up.max_age_s)
             desk = self.rooms.desk
             desk.verifiers = {**desk.verifiers, "sign-in": verifier}
+        self._notifiers = notifiers(self.rooms)
         self.operator = OperatorSocket(
             directory / root.gateway.operator_socket,
-            Operating(self.rooms, self._refusals, self.policy).handlers(),
+            Operating(self.rooms, self._refusals, self.policy, self._notifiers).handlers(),
         )
 
     def routes(self) -> Routes:
@@ -244,6 +246,7 @@ class Served:
                     self._clients.keep_up(),
                     self._issuance.keep_up(),
                     keep_following(self.rooms.config),
+                    *(one.run() for one in self._notifiers.values()),
                     *(one.keys.keep_up() for one in self._transmitters),
                     *(one.polling.run() for one in self._transmitters if one.polling is not None),
                 )

@@ -97,6 +97,7 @@ class Desk:
         self._replies: OrderedDict[str, Replied] = OrderedDict()
         self.verifiers: Mapping[Means, Verifier] = {}
         self.heard: list[Callable[[Question], None]] = []
+        self.settled: list[Callable[[Question, str, str], None]] = []
 
     # --- questions --------------------------------------------------------------------------------
 
@@ -333,13 +334,19 @@ class Desk:
             self._questions[approval] = question
             return question
         self._questions.pop(approval, None)
+        self._reply(question, answer)
+        for settled in self.settled:
+            settled(question, record["phase"], by)
+        return question
+
+    def _reply(self, question: Question, answer: Answer) -> None:
+        """Keeps what the agent gets to hear."""
         if answer.choice in ("denied", "narrowed"):
             less = concealed(answer.arguments or {}, question.call.revealed)
             given = less if answer.choice == "narrowed" else None
-            self._replies[approval] = Replied(said=answer.said[:MAX_SAID], arguments=given)
+            self._replies[question.id] = Replied(said=answer.said[:MAX_SAID], arguments=given)
             while len(self._replies) > MAX_REPLIES:
                 self._replies.popitem(last=False)
-        return question
 
     def _besides(
         self, question: Question, record: JSON, answer: Answer, by: str, at_ms: int

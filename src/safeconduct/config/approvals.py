@@ -71,17 +71,21 @@ class StepUp(ApprovalBlock, frozen=True):
 
 class Notifier(ApprovalBlock, frozen=True):
     """One way to tell people that they are asked. `url` is where the message goes, or for `smtp`
-    the server (`smtp://host:port`, `smtps://`); `credential` refers to what proves who sends it.
+    the server (`smtp://host:port`, `smtps://`), `ca` a file of authorities to trust instead of the
+    system's; `credential` refers to what proves who sends it.
 
-    `people` are users and what they are called there: a mail address, or an id of a chat. `groups`
-    narrows whose questions are told. With `clicks` a click there may be an answer, for templates
-    that accept the means `chat`; `signing` refers to what proves that a click comes from there.
+    `people` are users and what they are called there: a mail address, or an id of a chat. `channel`
+    is where it is said when nobody of them is asked. `groups` narrows whose questions are told.
+    With `clicks` a click there may be an answer, for templates that accept the means `chat`;
+    `signing` refers to what proves that a click comes from there, from this `workspace`.
     """
 
     wire: Literal["smtp", "slack", "teams", "webhook"]
     url: str
+    ca: str | None = None
     credential: str | None = None
     signing: str | None = None
+    workspace: str | None = None
     sender: str | None = None
     channel: str | None = None
     people: dict[str, str] = {}

@@ -7,9 +7,7 @@ id, the time and the exact body.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import time
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
@@ -19,6 +17,7 @@ from safeconduct.audit.exports import said
 from safeconduct.audit.exports.elastic import instant
 from safeconduct.audit.exports.sink import ALL, Sink, Taken, Where, bearer, post
 from safeconduct.audit.following import Copy
+from safeconduct.kit.webhooks import signed
 
 
 class CloudEvents(Sink):
@@ -72,6 +71,4 @@ class CloudEvents(Sink):
 def signature(key: str, at_s: int, body: bytes) -> dict[str, str]:
     """The header fields that prove who sent a body. The same body has the same id."""
     name = f"msg_{hashlib.sha256(body).hexdigest()[:32]}"
-    covered = b"%b.%d.%b" % (name.encode(), at_s, body)
-    mac = b64encode(hmac.digest(key.encode(), covered, "sha256")).decode()
-    return {"webhook-id": name, "webhook-timestamp": str(at_s), "webhook-signature": f"v1,{mac}"}
+    return signed(key.encode(), name, at_s, body)

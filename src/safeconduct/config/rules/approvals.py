@@ -86,20 +86,8 @@ class _Approvals:
                 yield one, fix
 
     def notifier(self, place: Place, name: str, one: Notifier) -> None:
-        parts = split(one.url)
-        if one.wire == "smtp":
-            if _MAIL.fullmatch(one.url) is None:
-                self.error(
-                    (*place, "url"), f"`{name}` names no mail server", "write smtp://HOST:PORT"
-                )
-            if one.sender is None:
-                self.error(place, f"mails of `{name}` come from nobody", "add `sender`")
-        elif parts is None or exposed(parts):
-            self.error(
-                (*place, "url"),
-                f"the URL of `{name}` is not https, or has a user, query or fragment",
-                "write https://, host, port and path; http only for this machine",
-            )
+        self._way(place, name, one)
+        self._told(place, name, one)
         for member, value in (("credential", one.credential), ("signing", one.signing)):
             if value is not None and not is_reference(value):
                 self.error(
@@ -117,6 +105,39 @@ class _Approvals:
                 f"nobody could tell whose click `{name}` brings",
                 "add `signing`; clicks come from `slack` and `teams`",
             )
+
+    def _way(self, place: Place, name: str, one: Notifier) -> None:
+        """Messages have where to go, and go there in private."""
+        parts = split(one.url)
+        if one.wire == "smtp":
+            if _MAIL.fullmatch(one.url) is None:
+                self.error(
+                    (*place, "url"), f"`{name}` names no mail server", "write smtp://HOST:PORT"
+                )
+            if one.sender is None:
+                self.error(place, f"mails of `{name}` come from nobody", "add `sender`")
+        elif parts is None or exposed(parts):
+            self.error(
+                (*place, "url"),
+                f"the URL of `{name}` is not https, or has a user, query or fragment",
+                "write https://, host, port and path; http only for this machine",
+            )
+
+    def _told(self, place: Place, name: str, one: Notifier) -> None:
+        """Somebody is told, and has a page to go to."""
+        if self._root.value.console is None:
+            self.error(place, f"what `{name}` tells leads nowhere", "add a `console`")
+        for told, missing, fix in (
+            ("smtp", not one.people, "name addresses under `people`"),
+            ("slack", not (one.people or one.channel), "add `channel` or `people`"),
+            ("slack", one.credential is None, "add `credential`, the bot token"),
+        ):
+            if one.wire == told and missing:
+                self.error(place, f"`{name}` could tell nobody", fix)
+        for user in one.people:
+            if self._users and user not in self._users:
+                fix = did_you_mean(user, self._users, "name a user of the entitlements")
+                self.error((*place, "people"), f"there is no user `{user}`", fix)
 
     def console(self) -> None:
         block = self._root.value.console

@@ -6,15 +6,11 @@ The request is signed as Standard Webhooks 1.0.0 does where the credential is a 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import orjson
@@ -23,11 +19,8 @@ from safeconduct.core.manifest import Effect
 from safeconduct.core.model import Finding
 from safeconduct.inspectors.external.texts import Nonsense, Text, texts
 from safeconduct.inspectors.service import Credential, Service
+from safeconduct.kit.webhooks import SECRET, key, signed
 from safeconduct.ports import Matter
-
-SECRET: Final = "whsec_"
-MIN_SECRET_BYTES: Final = 24
-"""How long a secret is at least (Standard Webhooks 1.0.0)."""
 
 
 class _Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,13 +90,7 @@ class Webhook:
         secret = self._credential()
         if not secret.startswith(SECRET):
             return {"authorization": f"Bearer {secret}"}
-        at = str(int(self._clock_s()))
-        signature = hmac.digest(_key(secret), f"{name}.{at}.".encode() + body, hashlib.sha256)
-        return {
-            "webhook-id": name,
-            "webhook-timestamp": at,
-            "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
-        }
+        return signed(key(secret), name, int(self._clock_s()), body)
 
 
 def read(answer: object, name: str, shown: Sequence[Text]) -> tuple[Finding, ...]:
@@ -117,13 +104,3 @@ def read(answer: object, name: str, shown: Sequence[Text]) -> tuple[Finding, ...
     if any(one.text >= len(shown) for one in said.findings):
         raise Nonsense("a finding where no text is")
     return tuple([shown[one.text].found(one.kind, one.start, one.end) for one in said.findings])
-
-
-def _key(secret: str) -> bytes:
-    try:
-        key = base64.b64decode(secret.removeprefix(SECRET), validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) < MIN_SECRET_BYTES:
-        raise ValueError("the secret of a webhook is `whsec_` and at least 24 bytes in base64")
-    return key

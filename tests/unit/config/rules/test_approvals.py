@@ -5,6 +5,8 @@ import pytest
 from tests.support.configs import Gateway
 
 ROOT = "safeconduct.yaml"
+CONSOLE = "console: {listen: '127.0.0.1:8790', url: 'http://localhost:8790'}"
+PEOPLE = "people: {jane@crm.example: jane@x.example}"
 GROUP = "groups: {desk: {users: [jane@crm.example]}}"
 
 
@@ -16,10 +18,14 @@ GROUP = "groups: {desk: {users: [jane@crm.example]}}"
         "approvals: {groups: {desk: {groups: [refunds]}}, templates: {x: {ask: [user, desk]}}}",
         "approvals: {templates: {x: {means: [sign-in]}}, step_up: {acr: [mfa]}}",
         "approvals: {templates: {x: {offers: {calls: 14, minutes: 5}}}}",
-        "approvals: {notify: {m: {wire: smtp, url: 'smtp://localhost:25', sender: g@x.example}}}",
+        (
+            "approvals: {notify: {m: {wire: smtp, url: 'smtp://localhost:25', sender: g@x.example,"
+            f" people: {{jane@crm.example: jane@x.example}}}}}}}}\n{CONSOLE}"
+        ),
         (
             "approvals: {notify: {s: {wire: slack, url: 'https://slack.example/api', clicks: true,"
-            " signing: 'env:SLACK'}}, templates: {x: {means: [chat]}}}"
+            " credential: 'env:BOT', signing: 'env:SLACK', people: {jane@crm.example: U1}}},"
+            f" templates: {{x: {{means: [chat]}}}}}}\n{CONSOLE}"
         ),
         "console: {listen: '127.0.0.1:8790', url: 'http://localhost:8790'}",
         "console: {listen: '0.0.0.0:8790', url: 'https://console.example'}",
@@ -46,10 +52,10 @@ def test_what_can_be_meant(gateway: Gateway, text: str) -> None:
         ("approvals: {templates: {x: {count: 6}}}", "<= 5"),
         ("approvals: {templates: {x: {offers: {calls: 2, minutes: 5, object: any}}}}", "unknown"),
         (
-            "approvals: {notify: {m: {wire: smtp, url: 'http://x', sender: g@x.example}}}",
+            "approvals: {notify: {m: {wire: smtp, url: 'http://x', sender: g@x.example, PEOPLE}}}",
             "no mail server",
         ),
-        ("approvals: {notify: {m: {wire: smtp, url: 'smtp://x:25'}}}", "come from nobody"),
+        ("approvals: {notify: {m: {wire: smtp, url: 'smtp://x:25', PEOPLE}}}", "come from nobody"),
         ("approvals: {notify: {w: {wire: webhook, url: 'http://x.example'}}}", "not https"),
         (
             "approvals: {notify: {w: {wire: webhook, url: 'https://x.example', credential: abc}}}",
@@ -64,8 +70,22 @@ def test_what_can_be_meant(gateway: Gateway, text: str) -> None:
             "whose click",
         ),
         (
-            "approvals: {notify: {s: {wire: slack, url: 'https://x.example', clicks: true}}}",
+            "approvals: {notify: {s: {wire: slack, url: 'https://x.example', clicks: true,"
+            " credential: 'env:BOT', channel: C}}}",
             "whose click",
+        ),
+        ("approvals: {notify: {w: {wire: webhook, url: 'https://x.example'}}}", "leads nowhere"),
+        (
+            "approvals: {notify: {m: {wire: smtp, url: 'smtp://x', sender: g@x.example}}}",
+            "could tell nobody",
+        ),
+        (
+            "approvals: {notify: {s: {wire: slack, url: 'https://x.example', channel: C}}}",
+            "could tell nobody",
+        ),
+        (
+            "approvals: {notify: {w: {wire: webhook, url: 'https://x.example', people: {eve: x}}}}",
+            "there is no user",
         ),
         ("console: {listen: nowhere, url: 'https://x.example'}", "no address and port"),
         ("console: {listen: '127.0.0.1:1', url: 'http://x.example'}", "no origin"),
@@ -75,5 +95,6 @@ def test_what_can_be_meant(gateway: Gateway, text: str) -> None:
     ],
 )
 def test_what_cannot(gateway: Gateway, text: str, problem: str) -> None:
-    gateway.add(ROOT, f"{text} # here\n")
+    console = f"{CONSOLE}\n" if "notify" in text and "leads" not in problem else ""
+    gateway.add(ROOT, f"{text.replace('PEOPLE', PEOPLE)} # here\n{console}")
     gateway.expect(problem)
