@@ -7,10 +7,12 @@ as it stands. After a restart the agent asks again.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -95,6 +97,8 @@ class Desk:
         self._questions: dict[str, Question] = {}
         self._challenges: dict[tuple[str, str], _Asked] = {}
         self._replies: OrderedDict[str, Replied] = OrderedDict()
+        # A lock lives as long as somebody holds it or waits for it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.verifiers: Mapping[Means, Verifier] = {}
         self.heard: list[Callable[[Question], None]] = []
         self.settled: list[Callable[[Question, str, str], None]] = []
@@ -234,9 +238,10 @@ class Desk:
         kept: JSON = {**proof.kept, "nonce": asked.nonce}
         proof = msgspec.structs.replace(proof, kept=kept)
         # Meanwhile others may have answered.
-        question = self.question(approval)
-        party = self.party(approver, question)
-        return await self._record(question, approver.user, answer, proof, party)
+        async with self._turns.setdefault(approval, asyncio.Lock()):
+            question = self.question(approval)
+            party = self.party(approver, question)
+            return await self._record(question, approver.user, answer, proof, party)
 
     async def operate(self, approval: str, *, granted: bool, by: str) -> Question:
         """An answer by whoever can open the operator socket. Raises as `answer` does."""

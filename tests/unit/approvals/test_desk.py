@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ class Ledger:
     async def append(self, *records: Mapping[str, Any]) -> int:
         if self.conflict is not None:
             raise LedgerConflict(self.conflict)
+        await asyncio.sleep(0)
         self.records += records
         return len(self.records)
 
@@ -245,6 +247,11 @@ class TestWhat:
             await hall.say(LEE)
         await hall.say(LEE, replace(YES, choice="narrowed", arguments=less))
         assert hall.phases == ["agreed", "narrowed"]
+
+    async def test_two_who_say_yes_at_once_are_both_heard(self) -> None:
+        hall = Hall(*DESK)
+        await asyncio.gather(hall.say(KIM), hall.say(LEE))
+        assert hall.phases == ["agreed", "granted"]
 
     async def test_anybody_who_is_asked_can_stop_it(self) -> None:
         hall = Hall(*DESK)
