@@ -6,8 +6,18 @@ import re
 from html.parser import HTMLParser
 from typing import Final, NamedTuple
 
-from safeconduct.inspectors.documents.styling import ALIKE, Sheet, Styled, declarations, styled
+from safeconduct.inspectors.documents.cascade import Sheet, declarations
+from safeconduct.inspectors.documents.colours import BLACK
+from safeconduct.inspectors.documents.styling import ALIKE, Styled, computed, styled
 from safeconduct.inspectors.documents.unpacking import Flow, Unpacked
+from safeconduct.inspectors.documents.vectors import (
+    NOT_DRAWN,
+    SAID,
+    VECTOR,
+    lettered,
+    paints,
+    presented,
+)
 
 _MARKUP: Final = re.compile(
     r"<(?:!--|!doctype\s+html|/?(?:html|head|body|div|span|p|a|img|table|t[rdh]|ul|ol|li|br|hr|font"
@@ -70,6 +80,7 @@ _NOT_SHOWN: Final = {
     "noscript": "noscript",
     "noframes": "noframes",
     "datalist": "datalist",
+    NOT_DRAWN: "not drawn",
 }
 _SILENT: Final = frozenset({"script", "style"})
 _TOLD: Final = ("alt", "title", "aria-label", "aria-description", "placeholder", "summary", "label")
@@ -115,6 +126,7 @@ class _Page(HTMLParser):
         self._open = [_Element("", Styled())]
         self._script = ""
         self._styled_elsewhere = False
+        self._painted = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._unpacked.element(len(self._open))
@@ -148,6 +160,9 @@ class _Page(HTMLParser):
             self.flow.metadata(data, "script")
         if name in _SILENT:
             return
+        if look.vector and name in SAID:
+            self.flow.metadata(data, name)
+            return
         way, plain = look.hidden
         if way == ALIKE and self._styled_elsewhere:
             plain = True  # what the ground is like is said in a style sheet that nobody has here
@@ -175,15 +190,32 @@ class _Page(HTMLParser):
             "background": attributes.get("bgcolor", "").lower(),
         }
         style = {name: value for name, value in style.items() if value}
+        outer = self._open[-1].styled
+        if tag == VECTOR and not outer.vector:
+            outer, self._painted = outer._replace(vector=True, colour=BLACK), False
+        if outer.vector:
+            style |= presented(tag, attributes)
         style |= self._sheet.of(tag, attributes) | declarations(attributes.get("style", ""))
+        style = computed(style, self._sheet.custom)
         if "background" in attributes:
             style["background-image"] = "url"
-        look = styled(self._open[-1].styled, style)
-        if not look.way and "hidden" in attributes:
+        look = self._drawn(tag, outer, style) if outer.vector else styled(outer, style)
+        if not look.way and (
+            "hidden" in attributes or (tag == "dialog" and "open" not in attributes)
+        ):
             return look._replace(way="hidden", plain=True)
         if not look.way and tag in _NOT_SHOWN:
             return look._replace(way=_NOT_SHOWN[tag], plain=True)
         return look
+
+    def _drawn(self, tag: str, outer: Styled, style: dict[str, str]) -> Styled:
+        """How an element of SVG looks: what was drawn before is its ground."""
+        look = styled(outer, lettered(style))
+        if paints(tag, style):
+            self._painted = True
+        if tag == "foreignobject":
+            look = look._replace(vector=False)
+        return look._replace(ground=None) if self._painted else look
 
     def _attributes(self, tag: str, attributes: dict[str, str], look: Styled) -> None:
         for name in _TOLD:

@@ -42,6 +42,26 @@ PAGE = "<html><body><p>Dear all</p>{}<p>Bye</p></body></html>"
         ("<style>@media screen {{ div.z {{color:#fff}} }}</style><div class=z>{}</div>",
          "letters in the colour of the ground"),
         ('<div style="display:none"><ul><li>{}<li></ul></div>', "display: none"),
+        ('<i style="color:rgb(0 0 0 / 0%)">{}</i>', "letters that show through"),
+        ('<i style="color:#0000">{}</i>', "letters that show through"),
+        ('<i style="color:hsl(120 50% 100%)">{}</i>', "letters in the colour of the ground"),
+        ('<i style="color:rgb(100%, 99%, 100%)">{}</i>', "letters in the colour of the ground"),
+        ('<p style="background:hsl(240deg,100%,50%);color:blue">{}</p>',
+         "letters in the colour of the ground"),
+        ('<p style="--c:0;opacity:var(--c)">{}</p>', "letters that show through"),
+        ("<style>:root{{--c:#fff}}</style><p style='color:var(--c, red)'>{}</p>",
+         "letters in the colour of the ground"),
+        ('<p style="font-size:calc(3px - 2px)">{}</p>', "tiny letters"),
+        ('<p style="font-size:calc(16px * 0)">{}</p>', "tiny letters"),
+        ('<p style="font-size:calc(16px / 16)">{}</p>', "tiny letters"),
+        ('<div style="d\\69splay:none">{}</div>', "display: none"),
+        ("<style>[data-x]{{display:none}}</style><p data-x>{}</p>", "display: none"),
+        ("<style>p[lang='xx' i]{{display:none}}</style><p lang=xx>{}</p>", "display: none"),
+        ("<style>i:nth-child(2n + 1){{display:none}}</style><i>{}</i>", "display: none"),
+        ("<style>i:not(.b, .c){{display:none}}</style><i>{}</i>", "display: none"),
+        ("<style>:is(q, i):first-child{{display:none}}</style><i>{}</i>", "display: none"),
+        ("<style>*{{font-size:1px}} p{{font-size:9px}}</style><i>{}</i>", "tiny letters"),
+        ("<dialog>{}</dialog>", "hidden"),
     ],
 )  # fmt: skip
 def test_text_that_a_browser_does_not_show_is_hidden(made: str, way: str) -> None:
@@ -64,12 +84,73 @@ def test_text_that_a_browser_does_not_show_is_hidden(made: str, way: str) -> Non
         "<details open><summary>Heading</summary></details>",
         "<br style='display:none'>Heading",
         '<div style="transform:scale(0.5)">Heading</div>',
+        '<div style="color:transparent"><b style="color:#000">Heading</b></div>',
+        '<p style="color:var(--ink);font-size:clamp(1rem, 2vw, 3rem)">Heading</p>',
+        '<p style="font-size:calc(1rem + 2px);opacity:var(--shown, 1)">Heading</p>',
+        "<style>i:hover,i::before,ul > *,:first-child{display:none}</style><i>Heading</i>",
+        "<style>[lang=yy],i[lang~=xx].b{display:none}</style><i lang=xx>Heading</i>",
+        "<dialog open>Heading</dialog>",
+        '<i fill="none" opacity="0" display="none">Heading</i>',
     ],
 )  # fmt: skip
 def test_text_that_a_browser_shows_is_not_hidden(made: str) -> None:
     answer = read(f"<html><body>{made}</body></html>")
     assert texts(answer, "hidden") == {}
     assert texts(answer, "visible") == {"": "Heading"}
+
+
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><text y="2">Dear all</text>{}</svg>'
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "way"),
+    [
+        ('<text opacity="0">{}</text>', "letters that show through"),
+        ('<g opacity="0"><text>{}</text></g>', "letters that show through"),
+        ('<text fill-opacity="0">{}</text>', "letters that show through"),
+        ('<text fill="none">{}</text>', "letters that show through"),
+        ('<g fill="none"><text>{}</text></g>', "letters that show through"),
+        ('<text style="fill:transparent">{}</text>', "letters that show through"),
+        ('<text fill="#fff">{}</text>', "letters in the colour of the ground"),
+        ('<text visibility="hidden">{}</text>', "visibility: hidden"),
+        ('<text display="none">{}</text>', "display: none"),
+        ('<text font-size="0.1">{}</text>', "tiny letters"),
+        ('<text x="-9999">{}</text>', "beside the page"),
+        ('<text dy="-9999.5">{}</text>', "beside the page"),
+        ('<g transform="translate(-9999 0)"><text>{}</text></g>', "beside the page"),
+        ("<defs><text>{}</text></defs>", "not drawn"),
+        ('<foreignObject><p style="color:#fff">{}</p></foreignObject>',
+         "letters in the colour of the ground"),
+    ],
+)  # fmt: skip
+def test_letters_of_a_picture_that_nobody_sees_are_hidden(made: str, way: str) -> None:
+    answer = read(SVG.format(made.format(POISON)))
+    assert texts(answer, "hidden") == {way: POISON}
+    assert texts(answer, "visible") == {"": "Dear all"}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        '<g fill="none"><path d="M0 0"/><text fill="#123">Heading</text></g>',
+        '<text fill="none" stroke="#000">Heading</text>',
+        '<rect fill="#00f"/><text fill="white">Heading</text>',
+        '<text color="#fff">Heading</text>',
+        '<text fill="url(#g)" x="-3" y="5">Heading</text>',
+        '<text fill-opacity="0" stroke="red">Heading</text>',
+    ],
+)
+def test_letters_of_a_picture_that_are_seen_are_not_hidden(made: str) -> None:
+    answer = read(SVG.format(made))
+    assert texts(answer, "hidden") == {}
+    assert texts(answer, "visible") == {"": "Dear allHeading"}
+
+
+def test_what_is_said_of_a_picture_is_metadata() -> None:
+    answer = read(SVG.format("<desc>Two dogs</desc>"))
+    assert texts(answer, "metadata") == {"desc": "Two dogs"}
 
 
 def test_what_is_said_beside_the_text_is_metadata_and_where_it_leads_a_link() -> None:
