@@ -408,6 +408,50 @@ class TestWork:
         assert ("tool", "mail", "send") in looked
 
 
+CARD = "4111111111111111"
+
+
+class TestEncoded:
+    """Whoever takes data out of the house writes it as no person would."""
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            lambda text: base64.b64encode(text.encode()).decode(),
+            lambda text: f"see {base64.b64encode(f'it is {text} then'.encode()).decode()}.",
+            lambda text: text.encode().hex(),
+            lambda text: "".join(f"%{ord(one):02x}" for one in text),
+            lambda text: "".join(f"&#{ord(one)};" for one in text),
+            lambda text: "".join(f"\\x{ord(one):02x}" for one in text),
+            lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+            "\u034f".join,
+            "\ufe0f".join,
+            "\U000e0041".join,
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("text", "kind"), [(CARD, "pii.card"), ("dana@customer.example", "pii.email")]
+    )
+    async def test_what_a_tool_refuses_it_refuses_in_an_encoding(
+        self, tmp_path: Path, written: Any, text: str, kind: str
+    ) -> None:
+        mail = {"send": {"sink": {"categories_refused": [kind]}}}
+        async with inspected(tmp_path, mail=mail) as task:
+            task.rooms.facts.inspectors = (PiiInspector(kinds=[kind]),)
+            given = {"to": "d_1", "body": written(text)}
+            sent = await task.call("mail.send", given, lambda **_: {})
+            assert sent.reason == "content-category"
+
+    def test_other_encodings_are_nothing_and_a_finding_is_one(self) -> None:
+        inspector = PiiInspector()
+        coded = base64.b64encode(b"see you at four in the garden").decode()
+        assert inspector.inspect({"a": f"{coded} and 100%25 of R&amp;D"}) == ()
+        assert [
+            (one.where, one.start, one.end)
+            for one in inspector.inspect({"a": f"{CARD} &amp; %41", "b": [f"x%20{CARD}", 5]})
+        ] == [(("a",), 0, 16), (("b", 0), 4, 20)]
+
+
 class TestMarks:
     async def test_the_key_of_a_mark_is_another_one_every_time(self, tmp_path: Path) -> None:
         async with inspected(tmp_path, upstream={"spotlight": "delimit"}) as task:

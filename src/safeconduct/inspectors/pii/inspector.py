@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 from safeconduct.core.model import Finding
+from safeconduct.inspectors.encodings import encoded
 from safeconduct.inspectors.patterns import any_of, ascii_only
 from safeconduct.inspectors.pii import (
     americas,
@@ -21,6 +22,7 @@ from safeconduct.inspectors.pii import (
     world,
 )
 from safeconduct.inspectors.pii.context import sign
+from safeconduct.inspectors.pii.encoded import within
 from safeconduct.inspectors.pii.folding import FOREIGN, folded, may_split, unmarked
 from safeconduct.inspectors.pii.runs import Forms, runs_of
 from safeconduct.inspectors.pii.search import Known, Search
@@ -82,6 +84,12 @@ class PiiInspector:
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
         data = data or in_json(value)
+        found = self._found(value, data)
+        if data is not None and encoded(data) < 0:
+            return found
+        return within(value, found, lambda inner: self._found(inner, in_json(inner)))
+
+    def _found(self, value: object, data: bytes | None) -> tuple[Finding, ...]:
         known = self._known if data is None else self._seen(data)
         return tuple(Search(value, known, self._forms).findings()) if known else ()
 
