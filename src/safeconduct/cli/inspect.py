@@ -34,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "it is, and what of it may be seen, then the text without all of it. A file with an\n"
         "object or a list in JSON is taken as that value, so that names count too; any other text\n"
         "as one string; bytes as the contents of a resource, so that documents are unpacked.\n\n"
-        "With --config it is looked at as that gateway would, by its external inspections too;\n"
-        "without, for all that needs no configuration, documents and instructions included.\n"
+        "With --config it is looked at as that gateway would, and with --tool as well by those\n"
+        "external inspections that see its calls; without, for all that needs no configuration,\n"
+        "documents and instructions included.\n"
         "With --tool it says what the tool's manifest makes of it alone: rules, origins and\n"
         "budgets have their say besides. Secrets are refused and cut whatever it says.\n\n"
         "Exit code 0 means that nothing was found, 1 that something was, 3 that something that\n"
@@ -79,9 +80,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _inspect(args: argparse.Namespace, file: str) -> int:
     from safeconduct.app import inspecting
-    from safeconduct.config import load
+    from safeconduct.config import ConfigError, load
 
-    config = None if args.config is None else load(args.config)
+    try:
+        config = None if args.config is None else load(args.config)
+    except ConfigError as error:
+        # 1 is what says that something was found.
+        raise Misused(f"this configuration is none to inspect with: {error}") from None
     tool = None
     if args.tool is not None:
         if config is None:
@@ -90,7 +95,7 @@ def _inspect(args: argparse.Namespace, file: str) -> int:
             tool = inspecting.tool_of(config, args.tool)
         except LookupError:
             raise Misused(f"no manifest has a tool {args.tool}; it is UPSTREAM.TOOL") from None
-    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    data = _read(file)
     value = inspecting.value_of(data)
     try:
         found = asyncio.run(inspecting.inspected(value, config, tool, args.direction))
@@ -104,6 +109,19 @@ def _inspect(args: argparse.Namespace, file: str) -> int:
         return FAULT
     output.emit(args, found, "\n".join(_lines(found, args)))
     return FOUND if found.findings else OK
+
+
+def _read(file: str) -> bytes:
+    if file != "-":
+        try:
+            return Path(file).read_bytes()
+        except OSError as error:
+            raise Misused(f"{file} cannot be read: {error.strerror}") from None
+    data = sys.stdin.buffer.read()
+    if not data:
+        # Else whatever failed to write there would have nothing found in it.
+        raise Misused("there is nothing on standard input")
+    return data
 
 
 def _lines(found: Inspected, args: argparse.Namespace) -> Iterator[str]:

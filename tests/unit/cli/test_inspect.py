@@ -127,7 +127,19 @@ def test_what_fails_is_a_fault(
     assert f"so that the gateway says {refused}: document.unreadable: " in said.err
     assert main(["inspect", str(file), "--as", direction, "--format", "json"]) == 3
     assert json.loads(capsys.readouterr().out)["refused"] == refused
-    assert main(["inspect", str(tmp_path / "none")]) == 3
+
+
+def test_what_is_not_there_is_no_finding_and_no_fault(
+    tmp_path: Path, letter: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["inspect", str(tmp_path / "none")]) == 2
+    assert "none cannot be read: No such file" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path)]) == 2
+    assert main(["inspect", letter, "--config", str(tmp_path)]) == 2
+    assert "there is no configuration here" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(["inspect", "-"]) == 2
+    assert "nothing on standard input" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
