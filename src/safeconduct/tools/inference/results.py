@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from safeconduct.core.manifest import Effect, FieldLabel, Returns, Role, SourceLabel
-from safeconduct.tools.inference import nouns
+from safeconduct.tools.inference import nouns, verbs
 from safeconduct.tools.inference.definition import Definition
 from safeconduct.tools.inference.schema import Shape, leaves
 from safeconduct.tools.inference.words import singular, split, these
@@ -18,6 +19,8 @@ MAX_FIELDS: Final = 64
 Place = tuple[str, ...]
 
 _REACHED: Final = these("address email login mail mobile phone username")
+_CALLED: Final = {("file", "name"), *((name,) for name in these("filename name subject title"))}
+"""What fields are called that people call a row by."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -37,8 +40,9 @@ def labels(upstream: str, tool: Definition, effect: Effect) -> Found:
             "no output schema, so nothing vouches: name the fields that only the system writes"
         )
     else:
-        reader = _Fields(upstream, tool, effect)
-        for path, said in leaves(tool.returns):
+        found_there = [*leaves(tool.returns)]
+        reader = _Fields(upstream, tool, effect, _rows([path for path, _ in found_there]))
+        for path, said in found_there:
             if len(fields) == MAX_FIELDS or any("." in step or not step for step in path):
                 continue
             if (found := reader.label(path, said)) is not None:
@@ -48,6 +52,17 @@ def labels(upstream: str, tool: Definition, effect: Effect) -> Found:
             reasons[("fields",)] = "no field that only the system writes, by their names"
     source = SourceLabel(integrity="untrusted", confidentiality=confidentiality)
     return Found(Returns(source=source, fields=fields), reasons)
+
+
+def _rows(paths: Sequence[Place]) -> frozenset[Place]:
+    """Where something with an id of its own stands."""
+    return frozenset(
+        path[:-1] for path in paths if path and path[-1] != "*" and _own_id(split(path[-1]))
+    )
+
+
+def _own_id(words: tuple[str, ...]) -> bool:
+    return len(words) == 1 and nouns.identifies(words)
 
 
 def _confidentiality(
@@ -61,8 +76,12 @@ def _confidentiality(
 
 
 class _Fields:
-    def __init__(self, upstream: str, tool: Definition, effect: Effect) -> None:
+    def __init__(
+        self, upstream: str, tool: Definition, effect: Effect, rows: frozenset[Place]
+    ) -> None:
         self._upstream = upstream
+        self._rows = rows
+        self._makes = bool(verbs.MAKING.intersection(tool.words[:1]))
         self._open = tool.hints.get("openWorldHint") is True
         self._about = nouns.noun(tool, upstream)
         self._reads = not effect.changes_state
@@ -78,7 +97,14 @@ class _Fields:
         parent = nouns.kind(split(names[-2])[-1]) if len(names) > 1 and split(names[-2]) else ""
         if parent in {"", "result", "item", "data", "value"}:
             parent = self._about
-        return self._vouching(path, words, parent, said)
+        found = self._vouching(path, words, parent, said)
+        return self._naming(path, words) if found is None else found
+
+    def _naming(self, path: Place, words: tuple[str, ...]) -> tuple[FieldLabel, str] | None:
+        """What a request has in quotes may be what a row with an id is called."""
+        if not self._reads or words not in _CALLED or path[:-1] not in self._rows:
+            return None
+        return FieldLabel(names=True), "what users call it by"
 
     def _vouching(
         self, path: Place, words: tuple[str, ...], parent: str, said: Shape
@@ -108,6 +134,12 @@ class _Fields:
             why = "accounts that the system knows"
         else:
             return None
+        makes = self._makes and "object-id" in roles and path[:-1] in self._rows
+        if makes and kind == f"{self._upstream}.{self._about}":
+            made = "the id of what the call has just made"
+            return FieldLabel(
+                integrity="trusted", vouches_for=tuple(roles), makes=True, type=kind
+            ), made
         return FieldLabel(integrity="trusted", vouches_for=tuple(roles), type=kind), why
 
     def _purse(self, words: tuple[str, ...], parent: str) -> bool:

@@ -98,17 +98,17 @@ def _made(effect: Effect, word: str, object_: Sequence[str]) -> Verb:
         if one in known.PREPOSITIONS or one in known.CONJUNCTIONS:
             break
         nouns.append(singular(one))
-    if "draft" in nouns and word in _MAKING:
+    if "draft" in nouns and word in MAKING:
         return Verb(effect, word)
     if known.MONEY.intersection(nouns) or (nouns and nouns[-1] in known.MONEY_ALONE):
         return Verb(Effect.pay, word)
-    if effect is Effect.write and nouns and word in _MAKING:
+    if effect is Effect.write and nouns and word in MAKING:
         read_by_others = nouns[-1] in known.OUTBOUND or known.SHARED.intersection(nouns)
         return Verb(Effect.send if read_by_others else effect, word)
     return Verb(effect, word)
 
 
-_MAKING: Final = these("add create generate insert make put schedule write")
+MAKING: Final = these("add create generate insert make put schedule write")
 
 
 def of_description(description: str) -> list[Verb]:
