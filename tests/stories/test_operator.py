@@ -72,6 +72,9 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Installed]:
         text = agent.read_text(encoding="utf-8").replace(f"      - {SEND}\n", "")
         text += f"  jit_approval_required: [{SEND}]\n"
         agent.write_text(text, encoding="utf-8")
+        root = directory / "safeconduct.yaml"
+        said = root.read_text(encoding="utf-8") + "approvals: {unsafe_terminal: true}\n"
+        root.write_text(said, encoding="utf-8")
         await review(directory)
         serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(directory))
         async with child("gateway", *serve, directory=tmp_path) as process:
@@ -110,8 +113,9 @@ async def test_a_person_s_no_is_final_for_these_bytes(gateway: Installed) -> Non
     async with gateway.tools(task) as tools:
         await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
         assert await sent(tools, gateway.customer, "no") == "approval-required"
-        _, shown = await gateway.operate("approvals", "show")
-        code, _ = await gateway.operate("approvals", "deny", shown["pending"][0]["approval"])
+        _, shown = await gateway.operate("approvals", "list")
+        denied = (shown["pending"][0]["approval"], "--why", "ring her up")
+        code, _ = await gateway.operate("approvals", "deny", *denied)
         assert code == 0
         assert await sent(tools, gateway.customer, "no") == "approval-denied"
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
+from safeconduct.app.answering import approvals
 from safeconduct.app.noting import allowed
 from safeconduct.app.releasing import NotReleased, release, waiting
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.resuming import NotResumed, resume
-from safeconduct.approvals.desk import NoSuchQuestion, NotYours
 from safeconduct.approvals.enrolling import ENROL_PATH, TICKET_MS
 from safeconduct.approvals.notifying.notifier import Notifier
 from safeconduct.audit.damage import Damaged
@@ -51,8 +51,7 @@ class Operating:
     def handlers(self) -> dict[str, Handler]:
         """What answers each verb."""
         return {
-            "approvals": self._approvals,
-            "answer": self._answer,
+            **approvals(self._rooms),
             "revoke": self._revoke,
             "release": self._release,
             "withheld": self._withheld,
@@ -68,25 +67,6 @@ class Operating:
             "erase": self._erase,
             "holds": self._holds,
         }
-
-    async def _approvals(self, request: Mapping[str, object], who: str) -> JSON:
-        del request, who
-        return {"pending": [one.told() for one in self._rooms.desk.pending()]}
-
-    async def _answer(self, request: Mapping[str, object], who: str) -> JSON:
-        approval, granted = request.get("approval"), request.get("granted")
-        if not isinstance(approval, str) or type(granted) is not bool:
-            raise OperatorError("answer one approval with yes or no")
-        try:
-            await self._rooms.desk.operate(approval, granted=granted, by=who)
-        except NotYours as refused:
-            raise OperatorError(str(refused)) from None
-        except NoSuchQuestion:
-            raise OperatorError(
-                "no such question stands: it was answered, its time has passed, or it was "
-                "never asked"
-            ) from None
-        return {"approval": approval, "granted": granted}
 
     async def _revoke(self, request: Mapping[str, object], who: str) -> JSON:
         what, identifier = request.get("what"), request.get("id")

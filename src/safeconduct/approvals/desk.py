@@ -62,6 +62,10 @@ class NoSuchQuestion(LookupError):
     """Nobody asks this, or not any more."""
 
 
+class NoSuchElevation(LookupError):
+    """Nobody was given this, or it has ended."""
+
+
 class NotYours(Exception):
     """This person may not answer this so; the sentence says why."""
 
@@ -243,11 +247,13 @@ class Desk:
             party = self.party(approver, question)
             return await self._record(question, approver.user, answer, proof, party)
 
-    async def operate(self, approval: str, *, granted: bool, by: str) -> Question:
-        """An answer by whoever can open the operator socket. Raises as `answer` does."""
+    async def operate(self, approval: str, *, granted: bool, by: str, said: str = "") -> Question:
+        """An answer by whoever can open the operator socket, and what a no says to the agent.
+        Raises as `answer` does.
+        """
         question = self.question(approval)
         if not granted:
-            answer = Answer(choice="denied", means=TERMINAL)
+            answer = Answer(choice="denied", means=TERMINAL, said=said)
             return await self._record(question, by, answer, None, None)
         if not self.terminal:
             raise NotYours(
@@ -255,6 +261,26 @@ class Desk:
             )
         answer = Answer(choice="granted", means=TERMINAL)
         return await self._record(question, by, answer, Proof(kept={}), None)
+
+    async def end(self, elevation: str, task: str, tenant: str, by: str) -> None:
+        """Ends an elevation before its time: no call rests on it from now on.
+
+        Raises NoSuchElevation; LedgerFault.
+        """
+        try:
+            await self._ledger.append(
+                {
+                    "kind": "elevation",
+                    "phase": "ended",
+                    "elevation": elevation,
+                    "task": task,
+                    "tenant": tenant,
+                    "by": by,
+                    "at_ms": self._clock_ms(),
+                }
+            )
+        except LedgerConflict:
+            raise NoSuchElevation(elevation) from None
 
     def _to(self, question: Question, answer: Answer) -> str:
         """The digest of what a yes is to. Raises NotYours: it may not be given."""

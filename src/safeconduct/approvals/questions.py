@@ -45,4 +45,5 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def told(self) -> JSON:
         """The question as programs read it."""
         agreed = [{"by": by, "for": who} for by, who in self.agreed]
-        return {**self.shown, "agreed": agreed, "shown": self.digest}
+        missing = [{"who": one.who, "count": one.count} for one in self.missing()]
+        return {**self.shown, "agreed": agreed, "missing": missing, "shown": self.digest}

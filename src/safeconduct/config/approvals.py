@@ -131,6 +131,12 @@ class ConsoleBlock(ApprovalBlock, frozen=True):
     listen: str
     url: str
 
+    def page(self, approval: str) -> str:
+        """Where a question is shown and answered. The link is no secret: the page needs a sign-in
+        of its own.
+        """
+        return f"{self.url.rstrip('/')}/approvals/{approval}"
+
 
 def templates(block: ApprovalsBlock) -> dict[str, Template]:
     """What the names of questions stand for."""

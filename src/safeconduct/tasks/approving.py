@@ -240,6 +240,15 @@ class Approving(Forgetting):
         """What persons let this task do more than once, the oldest first."""
         return tuple(one.facts for one in self._elevations.get(task) or ())
 
+    def elevated(self, now_ms: int) -> list[tuple[str, ElevationRow]]:
+        """What persons let tasks do more than once and can still be used, by task."""
+        return [
+            (task, one)
+            for task, rows in self._elevations.items()
+            for one in rows
+            if one.facts.left > 0 and now_ms < one.facts.until_ms
+        ]
+
     def bypasses(self) -> tuple[Bypass, ...]:
         """What nobody is asked about for now, or was not until lately."""
         return () if self._bypasses.empty else tuple(one for _, one in self._bypasses.items())

@@ -10,7 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct.approvals.answers import Answer, Approver, NotProven, challenge
-from safeconduct.approvals.desk import CHALLENGE_MS, Desk, NoSuchQuestion, NotYours, groups
+from safeconduct.approvals.desk import (
+    CHALLENGE_MS,
+    Desk,
+    NoSuchElevation,
+    NoSuchQuestion,
+    NotYours,
+    groups,
+)
 from safeconduct.approvals.questions import Question
 from safeconduct.core.approvers import Offer, Party
 from safeconduct.core.canonical import canonical, digest, sha256
@@ -294,8 +301,37 @@ class TestWhen:
 def test_everything_that_is_signed_is_told() -> None:
     hall = Hall(*DESK)
     told = hall.desk.question("a_0").told()
-    assert told == {**hall.shown, "agreed": [], "shown": digest(hall.shown)}
+    missing = [{"who": "desk", "count": 2}]
+    assert told == {**hall.shown, "agreed": [], "missing": missing, "shown": digest(hall.shown)}
     assert told["arguments"] == canonical(CALL.arguments).decode()
     assert told["parties"] == [
         {"who": "desk", "count": 2, "keys": "any", "means": ["passkey"]},
     ]
+
+
+async def test_who_waits_is_told_when_all_have_answered() -> None:
+    hall = Hall(*DESK)
+    heard: list[str] = []
+    hall.desk.answered.append(lambda question: heard.append(question.id))
+    await hall.say(KIM)
+    assert heard == []
+    await hall.say(LEE)
+    assert heard == ["a_0"]
+
+
+async def test_an_elevation_is_ended_before_its_time() -> None:
+    hall = Hall()
+    await hall.desk.end("e_1", "t_1", TENANT, "uid:0")
+    (record,) = hall.ledger.records
+    assert record == {
+        "kind": "elevation",
+        "phase": "ended",
+        "elevation": "e_1",
+        "task": "t_1",
+        "tenant": TENANT,
+        "by": "uid:0",
+        "at_ms": NOW_MS,
+    }
+    hall.ledger.conflict = "elevation"
+    with pytest.raises(NoSuchElevation):
+        await hall.desk.end("e_1", "t_1", TENANT, "uid:0")

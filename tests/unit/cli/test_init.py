@@ -16,7 +16,7 @@ def test_the_result_passes_check(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert str(directory) in capsys.readouterr().out
     assert main(["check", str(directory)]) == 0
     assert "warning" not in capsys.readouterr().out
-    assert load(directory).unsafe == ("unsafe_dev_identity",)
+    assert load(directory).unsafe == ("approvals.unsafe_terminal", "unsafe_dev_identity")
 
 
 def test_an_empty_directory_will_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
