@@ -190,7 +190,9 @@ class Served:
             max_body_bytes=root.gateway.max_body_bytes,
             clock_ms=clock_ms,
             refusals=self._refusals,
+            page=self._page,
         )
+        self.rooms.desk.answered.append(lambda question: self._endpoint.visited(question.id))
         self._transmitters = transmitters(self.rooms)
         self._login = None if people is None else LoginPages(people, root.gateway.issuer)
         self._consent = ConsentPages(
@@ -209,6 +211,15 @@ class Served:
             directory / root.gateway.operator_socket,
             Operating(self.rooms, self._refusals, self.policy, self._notifiers).handlers(),
         )
+
+    def _page(self, approval: str) -> str | None:
+        """Where the user who delegated a task answers a question about it; None where it is others
+        who have to.
+        """
+        console = self.rooms.config.root.console
+        if console is None or not self.rooms.desk.asks_user(approval):
+            return None
+        return console.page(approval)
 
     def routes(self) -> Routes:
         """Everything that is served over HTTP."""

@@ -159,6 +159,12 @@ class Desk:
             raise NoSuchQuestion(approval)
         return self._questions[approval]
 
+    def asks_user(self, approval: str) -> bool:
+        """Whether the delegating user is one of those who have still to say yes."""
+        return self.holds(approval) and any(
+            one.who == USER for one in self._questions[approval].missing()
+        )
+
     def replied(self, approval: str) -> Replied:
         """What the agent gets with a refusal that an approver gave."""
         return self._replies.get(approval, Replied())

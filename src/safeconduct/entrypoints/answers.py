@@ -6,13 +6,16 @@ from typing import Final
 
 from safeconduct.core.asks import declared
 from safeconduct.core.calls import COMPLETE
-from safeconduct.core.reasons import REASONS, Reason, Remedy
+from safeconduct.core.reasons import REASONS, Remedy
 from safeconduct.entrypoints.http import Response
 from safeconduct.entrypoints.wire import INVALID_PARAMS, MISSING_CAPABILITY, Id, error, result
 from safeconduct.ports import JSON, Refused
 
 REFUSAL: Final = "dev.safeconduct/refusal"
 """The key under which a tool result's `_meta` carries a refusal."""
+
+POLL_MS: Final = 5_000
+"""After what time it makes sense to look whether a person has answered, in milliseconds."""
 
 _ADVICE: Final = {
     Remedy.narrow_arguments: "Change the arguments.",
@@ -66,7 +69,7 @@ def refused(
     if answer.code == "tool-unknown":
         return unknown(request_id, method, name)
     reason = REASONS[answer.code]
-    told = _told(reason, answer)
+    told = refusal(answer)
     sentence = f"{reason.sentence} {_ADVICE[reason.remedy]}"
     if answer.may_have_happened:
         sentence = f"{sentence} The call may have taken effect."
@@ -101,7 +104,9 @@ def token_challenge(fault: str | None, resource: str) -> bytes:
     return f'DPoP algs="ES256 EdDSA",{said} resource_metadata="{resource}"'.encode()
 
 
-def _told(reason: Reason, answer: Refused) -> JSON:
+def refusal(answer: Refused) -> JSON:
+    """A refusal as programs read it."""
+    reason = REASONS[answer.code]
     told: JSON = {
         "reason": reason.code,
         "remedy": reason.remedy.value,
@@ -113,6 +118,7 @@ def _told(reason: Reason, answer: Refused) -> JSON:
         told["argument"] = answer.argument
     if answer.approval is not None:
         told["approval"] = answer.approval
+        told["retry_after_ms"] = POLL_MS
     if answer.replied.said:
         told["said"] = answer.replied.said
     if answer.replied.arguments is not None:

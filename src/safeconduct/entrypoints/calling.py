@@ -47,6 +47,12 @@ from safeconduct.ports import (
 MAX_ROUNDS: Final = 8
 """How often an upstream of 2026-07-28 may ask a client of before within one request."""
 
+APPROVE: Final = (
+    "A person must approve this call. The page shows exactly what would be sent, and has you sign "
+    "in first."
+)
+"""What is said with a link to our own page: nothing of the call, which others may have worded."""
+
 _NOBODY: Final[frozenset[Capability]] = frozenset()
 
 
@@ -100,7 +106,7 @@ class _Call(msgspec.Struct, frozen=True, kw_only=True):
 
 class Calling:
     """Answers the requests that take the page. `metadata` is the URL of the protected-resource
-    metadata (RFC 9728).
+    metadata (RFC 9728), and `page` where a task's user answers a question, if they can.
     """
 
     def __init__(
@@ -112,6 +118,7 @@ class Calling:
         watch: Watch,
         clock_ms: Callable[[], int],
         metadata: str,
+        page: Callable[[str], str | None],
     ) -> None:
         self._gateway = gateway
         self._running = running
@@ -120,6 +127,7 @@ class Calling:
         self._rounds = Rounds(clock_ms)
         self._parking = Parking(watch)
         self._metadata = metadata
+        self._page = page
 
     async def answer(self, request: Request, asked: Asked) -> Response | None:
         """Takes a request through the page. Raises Problem, Rejected, Unauthenticated."""
@@ -204,21 +212,48 @@ class Calling:
         """For a client of 2026-07-28 that can be asked, or was. Raises Rejected."""
         state: State | None = None
         resumed: Resumed | None = None
+        asked: str | None = None
         if call.brought:
             message = call.asked.message
             retry = self._rounds.retry(message, call.brought, call.binding())
             state = retry.state
+            asked = None if state is None else state.approval
             if state is not None and state.parked is not None:
                 outcome = await self._parking.resume(retry.replies, state, stream)
                 if outcome is None:
                     raise rounds.invalid(message, rounds.VOID)
                 return outcome
-            inner = None if state is None else state.inner
-            resumed = Resumed(replies=retry.replies, state=inner)
+            if asked is None:
+                inner = None if state is None else state.inner
+                resumed = Resumed(replies=retry.replies, state=inner)
         page = partial(call.page, self._gateway, resumed=resumed)
-        return await self._parking.begin(call.asked.bearer, stream, page)
+        outcome = await self._parking.begin(call.asked.bearer, stream, page)
+        if resumed is not None or (isinstance(outcome, Refused) and outcome.approval == asked):
+            # What came with a retry would be lost; and nobody is sent to the same page in a circle.
+            return outcome
+        return self._sent_to_page(outcome, stream) or outcome
 
-    async def _asking_along(self, call: _Call, stream: Stream | None) -> Answer:
+    def _sent_to_page(self, outcome: Answer | Asking, stream: Stream) -> Asking | None:
+        """What a client is asked whose user has to say yes first: to send them to our page. What it
+        replies says nothing of a yes. None: it cannot, or nobody has to.
+        """
+        if not isinstance(outcome, Refused) or outcome.approval is None:
+            return None
+        url = self._page(outcome.approval) if "elicitation.url" in stream.able else None
+        if url is None:
+            return None
+        params: JSON = {"mode": "url", "url": url, "message": APPROVE}
+        if not stream.modern:
+            params["elicitationId"] = outcome.approval
+            stream.sent_to(outcome.approval)
+        return Asking(
+            {"approval": {"method": "elicitation/create", "params": params}},
+            State(methods={}, approval=outcome.approval),
+            visits=True,
+            meta={answers.REFUSAL: answers.refusal(outcome)},
+        )
+
+    async def _asking_along(self, call: _Call, stream: Stream | None) -> Answer | Asking:
         """For a client of before, which answers while its request waits."""
         if stream is not None and stream.resumable and call.asked.streams:
             await stream.open()
@@ -231,7 +266,7 @@ class Calling:
             answer = await call.page(
                 self._gateway, stream, Resumed(replies=replies, state=asked.state.inner)
             )
-        return answer
+        return (None if stream is None else self._sent_to_page(answer, stream)) or answer
 
     def _told(self, call: _Call, outcome: Answer | Asking) -> Response:
         asked = call.asked
@@ -248,11 +283,11 @@ class Calling:
             asking = _asking(outcome)
             if asking is None:
                 return self._delivered(call, outcome)
-            if asking.visits and not call.asked.modern:
-                return _pages_first(asked.id, asking)
             outcome = asking
+        if outcome.visits and not asked.modern:
+            return _pages_first(asked.id, outcome)
         told = self._rounds.asking(outcome.requests, outcome.state, call.binding())
-        return wire.result(asked.id, told)
+        return wire.result(asked.id, {**told, "_meta": outcome.meta} if outcome.meta else told)
 
     @staticmethod
     def _delivered(call: _Call, outcome: Delivered) -> Response:
@@ -278,7 +313,7 @@ def _pages_first(request_id: Id, asked: Asking) -> Response:
     """What a client of before gets where pages are to be visited before it calls again."""
     pages = [one["params"] for one in asked.requests.values()]
     sentence = "Pages must be visited first"
-    return wire.error(request_id, wire.PAGES_FIRST, sentence, {"elicitations": pages})
+    return wire.error(request_id, wire.PAGES_FIRST, sentence, {"elicitations": pages, **asked.meta})
 
 
 async def _replies(asked: Asking, stream: Stream | None) -> JSON:

@@ -45,6 +45,7 @@ class McpEndpoint:
     """Answers the requests of `/mcp` and `/mcp/<upstream>`.
 
     `issuer` is the gateway's own URL without a trailing slash; `max_body_bytes` bounds a request.
+    `page` is where the user who delegated a task answers a question, if it is for them to answer.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class McpEndpoint:
         max_body_bytes: int,
         clock_ms: Callable[[], int],
         refusals: Refusals,
+        page: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._gateway = gateway
         self._refusals = refusals
@@ -73,7 +75,12 @@ class McpEndpoint:
             watch=watch,
             clock_ms=clock_ms,
             metadata=self._metadata,
+            page=page,
         )
+
+    def visited(self, page: str) -> None:
+        """Tells the clients whose users were sent to a page, by the id, that it is done with."""
+        self._sessions.visited(page)
 
     async def close(self) -> None:
         """Ends what outlives a request; the outcomes of calls are on record then."""

@@ -30,11 +30,14 @@ Page = Callable[[Listener], Awaitable[Answer]]
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """What is to be asked before there is an answer; `visits`: pages, and nothing is replied."""
+    """What is to be asked before there is an answer; `visits`: pages, and nothing is replied.
+    `meta` is what programs are told of it.
+    """
 
     requests: JSON
     state: State
     visits: bool = False
+    meta: JSON = {}
 
 
 class _Ask(msgspec.Struct, frozen=True):

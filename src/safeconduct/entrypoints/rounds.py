@@ -33,13 +33,15 @@ _STATE: Final = "requestState"
 
 class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What was asked: the methods by key. `inner` is the upstream's own state; `parked` and `round`
-    say which call of this process waits for the replies, if one does.
+    say which call of this process waits for the replies, if one does. `approval` is the question
+    to whose page a person was sent: nothing is replied to that, and the call is made anew.
     """
 
     methods: dict[str, str]
     inner: str | None = None
     parked: str | None = None
     round: int = 0
+    approval: str | None = None
 
 
 class Retry(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from safeconduct.core.asks import Capability
+from safeconduct.core.calls import VISITED
 from safeconduct.entrypoints.http import Problem, Request
 from safeconduct.entrypoints.replay import Kept, Replay
 from safeconduct.entrypoints.wire import Id, Reply, encode
@@ -32,6 +33,9 @@ IDLE_S: Final = 1_800.0
 
 MAX_SUBSCRIPTIONS: Final = 64
 """How many resources one session may be subscribed to."""
+
+MAX_PAGES: Final = 64
+"""How many pages that somebody was sent to one session remembers, the newest."""
 
 ASK_S: Final = 300.0
 """How long a person has for a reply, in seconds."""
@@ -58,6 +62,7 @@ class Session:
         self._asks: dict[Id, asyncio.Future[JSON]] = {}
         self._asked = 0
         self._subscriptions: dict[str, asyncio.Task[None]] = {}
+        self._pages: dict[str, None] = {}
 
     @contextmanager
     def asking(self) -> Generator[tuple[int, asyncio.Future[JSON]]]:
@@ -88,8 +93,23 @@ class Session:
 
     async def tell(self, method: str, params: JSON) -> None:
         """A notification that concerns no request."""
+        self._tell(method, params)
+
+    def _tell(self, method: str, params: JSON) -> None:
         told = {"jsonrpc": "2.0", "method": method, **({"params": params} if params else {})}
         self.channel.add(encode(told))
+
+    def send_to(self, page: str) -> None:
+        """Remembers a page that the client's user was sent to, by the id of the elicitation."""
+        self._pages[page] = None
+        if len(self._pages) > MAX_PAGES:
+            del self._pages[next(iter(self._pages))]
+
+    def visited(self, page: str) -> None:
+        """Tells the client that this page is done with, if its user was sent there: once."""
+        if page in self._pages:
+            del self._pages[page]
+            self._tell(VISITED, {"elicitationId": page})
 
     def subscribed(self, uri: str) -> bool:
         """Whether a subscription to a resource runs."""
@@ -189,6 +209,11 @@ class Sessions:
         """Ends a session."""
         del self._sessions[session.id]
         session.end()
+
+    def visited(self, page: str) -> None:
+        """Tells every client whose user was sent to this page that it is done with."""
+        for session in self._sessions.values():
+            session.visited(page)
 
     def close(self) -> None:
         """Ends all of them."""

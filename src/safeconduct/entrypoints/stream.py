@@ -109,6 +109,11 @@ class Stream:
         serious = wanted is not None and LEVELS.index(params["level"]) >= LEVELS.index(wanted)
         return params if serious else None
 
+    def sent_to(self, page: str) -> None:
+        """The client has been sent to a page: in a session it is told when that is done with."""
+        if self._session is not None:
+            self._session.send_to(page)
+
     async def parted(self, retry_ms: int) -> None:
         """Ends the response where its reader can come back, as the upstream wants to be come back
         to: what is under way goes on.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from safeconduct.config.approvals import ConsoleBlock
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.address import exposed, split
@@ -40,7 +41,7 @@ def upstreams(draft: Draft, report: Report) -> None:
                 one.started(block, command)
             case _:
                 one.error("mcp", f"`{name}` has both `mcp` and `command`", _ONE_WAY)
-        one.asks(block)
+        one.asks(block, root.value.console)
 
 
 class _Upstream:
@@ -110,12 +111,21 @@ class _Upstream:
                     f"let the program read a file, and give it the path: {option}-file",
                 )
 
-    def asks(self, block: Upstream) -> None:
+    def asks(self, block: Upstream, console: ConsoleBlock | None) -> None:
+        ours = None if console is None else origin_of(console.url)
         for index, origin in enumerate(block.asks.url_origins):
+            place = ("upstreams", self._name, "asks", "url_origins", index)
+            if origin == ours:
+                self._report.error(
+                    self._file,
+                    place,
+                    "an upstream could send people to the console, as if they were asked there",
+                    "remove the console's own origin: the gateway alone sends people there",
+                )
             if origin_of(origin) != origin:
                 self._report.error(
                     self._file,
-                    ("upstreams", self._name, "asks", "url_origins", index),
+                    place,
                     f"`{origin}` is no origin that a person could be sent to",
                     "write scheme, host and port alone, in lower case: https://login.example",
                 )

@@ -85,3 +85,12 @@ def test_a_secret_on_a_command_line_is_refused(gateway: Gateway, words: str) -> 
 def test_an_origin_is_spelt_in_one_way(gateway: Gateway, origin: str) -> None:
     gateway.change(ROOT, URL, f'{URL}\n    asks: {{url_origins: ["{origin}"]}} # here')
     gateway.expect("is no origin")
+
+
+def test_no_upstream_sends_people_to_the_console(gateway: Gateway) -> None:
+    ours = "http://localhost:8790"
+    gateway.change(ROOT, URL, f'{URL}\n    asks: {{url_origins: ["{ours}"]}} # here')
+    gateway.change(
+        ROOT, "upstreams:", f"console: {{listen: '127.0.0.1:8790', url: '{ours}/'}}\nupstreams:"
+    )
+    gateway.expect("could send people to the console")
