@@ -54,7 +54,8 @@ class Person:
         self.asked: list[dict[str, Any]] = []
         self.visited: asyncio.Queue[str] = asyncio.Queue()
 
-    async def __call__(self, _context: Any, params: Any) -> ElicitResult:
+    async def __call__(self, context: Any, params: Any) -> ElicitResult:
+        del context
         self.asked.append(params.model_dump(by_alias=True, exclude_none=True, exclude={"meta"}))
         await self.at(params.url)
         return ElicitResult(action=self.action)
@@ -64,12 +65,17 @@ class Person:
         if self.does != "nothing":
             await answer(self.gateway, url.rpartition("/")[2], granted=self.does == "approve")
 
-    async def hears(self, message: Any) -> None:
+    async def hears(self, message: object) -> None:
         if isinstance(message, ElicitCompleteNotification):
             await self.visited.put(message.params.elicitation_id)
 
 
-def verb(gateway: Gateway, name: str, **request: object) -> Any:
+async def _nobody(message: object) -> None:
+    """Hears nothing."""
+    del message
+
+
+def verb(gateway: Gateway, name: str, **request: Any) -> Any:
     config = gateway.config
     socket = Path(config.directory) / config.root.gateway.operator_socket
     return ask(socket, name, **request)
@@ -115,10 +121,14 @@ async def client(agent: Agent, mode: str, person: Person | None) -> AsyncGenerat
     auth = DpopAuth(agent.task.token, agent.task.key)
     http_client = httpx2.AsyncClient(auth=auth, timeout=30, trust_env=False)
     transport = streamable_http_client(agent.url, http_client=http_client)
-    hears = {} if person is None else {"message_handler": person.hears}
     async with (
         http_client,
-        Client(transport, mode=mode, elicitation_callback=person, **hears) as connected,
+        Client(
+            transport,
+            mode=mode,
+            elicitation_callback=person,
+            message_handler=_nobody if person is None else person.hears,
+        ) as connected,
     ):
         yield connected
 
@@ -181,21 +191,29 @@ async def test_a_client_of_before_is_told_where_to_go_and_when_that_is_done(
 ) -> None:
     before, person = office.effects["send"], Person(gateway)
     async with client(gateway.task(), "legacy", person) as tools:
-        for _ in range(2):
-            with pytest.raises(MCPError) as raised:
-                await tools.call_tool("office__send", SEND)
-            required = UrlElicitationRequiredError.from_error(raised.value.error)
-            (asked,) = required.elicitations
-        assert asked.url == page(gateway, asked.elicitation_id)
-        data: Any = raised.value.error.data
-        assert data[REFUSAL]["approval"] == asked.elicitation_id
+        first, again = [await sent_away(tools) for _ in range(2)]
+        assert first["elicitations"] == again["elicitations"]
+        (asked,) = again["elicitations"]
+        approval = asked["elicitationId"]
+        assert asked["url"] == page(gateway, approval)
+        assert again[REFUSAL]["approval"] == approval
         assert person.visited.empty()
-        await person.at(asked.url)
-        assert await asyncio.wait_for(person.visited.get(), 30) == asked.elicitation_id
+        await person.at(asked["url"])
+        assert await asyncio.wait_for(person.visited.get(), 30) == approval
         result = await tools.call_tool("office__send", SEND)
     assert not result.is_error
     assert person.asked == []
     assert office.effects["send"] == before + 1
+
+
+async def sent_away(tools: Client) -> dict[str, Any]:
+    """What comes with the error by which a client is told where its user has to go."""
+    with pytest.raises(MCPError) as raised:
+        await tools.call_tool("office__send", SEND)
+    (asked,) = UrlElicitationRequiredError.from_error(raised.value.error).elicitations
+    assert asked.mode == "url"
+    data: dict[str, Any] = raised.value.error.data
+    return data
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

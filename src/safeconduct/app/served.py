@@ -192,7 +192,7 @@ class Served:
             refusals=self._refusals,
             page=self._page,
         )
-        self.rooms.desk.answered.append(lambda question: self._endpoint.visited(question.id))
+        self.rooms.desk.settled.append(lambda question, *_: self._endpoint.visited(question.id))
         self._transmitters = transmitters(self.rooms)
         self._login = None if people is None else LoginPages(people, root.gateway.issuer)
         self._consent = ConsentPages(

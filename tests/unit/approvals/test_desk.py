@@ -309,16 +309,6 @@ def test_everything_that_is_signed_is_told() -> None:
     ]
 
 
-async def test_who_waits_is_told_when_all_have_answered() -> None:
-    hall = Hall(*DESK)
-    heard: list[str] = []
-    hall.desk.answered.append(lambda question: heard.append(question.id))
-    await hall.say(KIM)
-    assert heard == []
-    await hall.say(LEE)
-    assert heard == ["a_0"]
-
-
 async def test_an_elevation_is_ended_before_its_time() -> None:
     hall = Hall()
     await hall.desk.end("e_1", "t_1", TENANT, "uid:0")
