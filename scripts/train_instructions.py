@@ -22,13 +22,19 @@ from typing import NamedTuple
 
 import numpy as np
 from instructions import sources
+from instructions.projects import HELD_DEFINITIONS, SET_DEFINITIONS
 from instructions.templates import Templates, disguised
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from safeconduct.core.lookalikes import folded
 from safeconduct.inspectors.instructions import features, rules
-from safeconduct.inspectors.instructions.inspector import ABOVE, LIKELY, InstructionInspector
+from safeconduct.inspectors.instructions.inspector import (
+    ABOVE,
+    LIKELY,
+    SURELY,
+    InstructionInspector,
+)
 from safeconduct.inspectors.instructions.model import FILE, Model
 from safeconduct.inspectors.instructions.segments import segments
 
@@ -37,23 +43,43 @@ SEED = 20261121
 ATTACKS = Templates.of("attacks")
 ORDINARY = Templates.of("ordinary")
 FALSE = 0.005
-"""How many held-out ordinary documents may be reported: the threshold is set to that."""
+"""How many pages of all held-out sources may be reported: the threshold is set to that."""
 
-HARD = 0.02
-"""How many held-out lines from templates may be: they are chosen to be hard."""
+EACH = 0.025
+"""How many pages of each of them may be."""
 
-ROUNDS = 2
+HARD = 0.04
+"""How many of the held-out lines from ordinary templates may be."""
+
+POOL = 25_000
+"""How many segments of each source are looked through for those that are hard to tell."""
+
+READ = 4_000_000
+"""How many characters of each source are cut into segments."""
+
+TELLING = 0.1
+"""The score from which on an ordinary segment is hard to tell, and is trained on."""
+
+ROUNDS = 1
 """How often it is chosen anew which parts of attacks are the attack."""
 
 DOCUMENT = 1500
 """Characters of such a document."""
 
-STRENGTH = 8.0
+STRENGTH = 20.0
 """The inverse of how much weights are held back (L2)."""
 
 
+FIRST, THEN = 60, 120
+"""How many steps the regression makes at first, and in each round."""
+
 STEPS = 2_000
 """How many steps the greatest weight has: finer ones only make the file larger."""
+
+
+ATTACKS_EACH = 12_000
+ORDINARY_EACH = 3_000
+"""How many texts are written for each family of templates."""
 
 
 class Example(NamedTuple):
@@ -93,7 +119,7 @@ def matrix(examples: Sequence[Example]) -> csr_matrix:
         start, end = one.words or (0, None)
         here = [place for word in places(one.text)[start:end] for place in word]
         columns.extend(here)
-        values.extend([1 / math.sqrt(len(here) or 1)] * len(here))
+        values.extend([1 / math.sqrt(max(len(here), features.LEAST))] * len(here))
         matched = matching(one.text)
         columns.extend(features.SIZE + rule for rule in matched)
         values.extend([1.0] * len(matched))
@@ -104,8 +130,9 @@ def matrix(examples: Sequence[Example]) -> csr_matrix:
     return found
 
 
-def fitted(examples: Sequence[Example]) -> Model:
-    regression = LogisticRegression(C=STRENGTH, max_iter=400, solver="lbfgs")
+def fitted(regression: LogisticRegression, examples: Sequence[Example], steps: int) -> Model:
+    """A model, from where the regression was before."""
+    regression.max_iter = steps
     regression.fit(
         matrix(examples),
         [one.label for one in examples],
@@ -126,12 +153,22 @@ def score(model: Model, text: str) -> float:
     return max((model.score(one, rules.matched(folded(one))) for one in cut(text)), default=0.0)
 
 
-def gathered(folder: Path, random: Random) -> tuple[list[Example], list[Example], list[str]]:
-    """Ordinary segments; attacks of one segment; and attacks of which parts may be ordinary."""
+class Texts(NamedTuple):
+    """What is trained on: ordinary segments, more of them to choose the hard ones from, attacks of
+    one segment, and attacks of which parts may be ordinary.
+    """
+
+    clean: list[Example]
+    pool: list[str]
+    attack: list[Example]
+    unsure: list[str]
+
+
+def gathered(folder: Path, random: Random) -> Texts:
     clean: dict[str, Example] = {}
     attack: dict[str, Example] = {}
     unsure: list[str] = []
-    for plain in ATTACKS.texts(random, 7_000, held=False):
+    for plain in ATTACKS.texts(random, ATTACKS_EACH, held=False):
         text = disguised(random, plain)
         parts = cut(text)
         if len(parts) == 1:
@@ -146,16 +183,28 @@ def gathered(folder: Path, random: Random) -> tuple[list[Example], list[Example]
                 clean |= {one: Example(one, 0, 1.0) for one in cut(text)}
     clean |= {
         one: Example(one, 0, 1.0)
-        for text in ORDINARY.texts(random, 3_000, held=False)
+        for text in ORDINARY.texts(random, ORDINARY_EACH, held=False)
         for one in cut(text)
     }
     values = [*ATTACKS.values(), *ORDINARY.values()]
     clean |= {one: Example(one, 0, 1.0) for text in values for one in cut(text)}
+    pool: dict[str, None] = {}
     for collect, most in sources.ORDINARY.values():
-        texts = sources.sampled(random, collect(folder), most)
-        parts = sources.sampled(random, (one for text in texts for one in cut(text)), most)
-        clean |= {one: Example(one, 0, 1.0) for one in parts}
-    return list(clean.values()), [one for one in attack.values() if one.text not in clean], unsure
+        texts = sources.upto(READ, sources.sampled(random, collect(folder), POOL))
+        parts = sources.sampled(random, (one for text in texts for one in cut(text)), POOL)
+        clean |= {one: Example(one, 0, 1.0) for one in parts[:most]}
+        pool |= dict.fromkeys(parts[most:])
+    return Texts(
+        list(clean.values()),
+        [one for one in pool if one not in clean],
+        [one for one in attack.values() if one.text not in clean],
+        unsure,
+    )
+
+
+def hard(model: Model, pool: list[str]) -> list[Example]:
+    """The ordinary segments that are not told from attacks."""
+    return [Example(one, 0, 1.0) for one in pool if model.score(one, matching(one)) > TELLING]
 
 
 def stretches(example: Example) -> list[Example]:
@@ -203,7 +252,7 @@ def room(share: float, model: Model, texts: Sequence[str]) -> float:
     rooms: list[float] = []
     for text in texts:
         here = [
-            logit(LIKELY if matched else ABOVE) - logit(min(max(much, 1e-9), 1 - 1e-9))
+            logit(bar(matched)) - logit(min(max(much, 1e-9), 1 - 1e-9))
             for one in cut(text)
             for matched in [matching(one)]
             for much in [model.score(one, matched)]
@@ -212,41 +261,61 @@ def room(share: float, model: Model, texts: Sequence[str]) -> float:
     return sorted(rooms)[int(share * len(rooms))]
 
 
+def bar(matched: Sequence[int]) -> float:
+    """The score above which a segment is reported that matches these rules."""
+    sure = SURELY if rules.SURE.intersection(matched) else LIKELY
+    return sure if matched else ABOVE
+
+
 def main(folder: Path) -> None:
+    finished(folder, trained(folder))
+
+
+def trained(folder: Path) -> Model:
     random = Random(SEED)  # noqa: S311  each run has to be the same
-    clean, attack, unsure = gathered(folder, random)
+    clean, pool, attack, unsure = gathered(folder, random)
     print(
-        len(clean),
-        "ordinary segments,",
-        len(attack),
-        "attacks,",
-        len(unsure),
-        "texts to choose from",
+        *(len(clean), "ordinary segments,", len(pool), "to choose from,", len(attack), "attacks,"),
+        *(len(unsure), "texts to choose from"),
+        flush=True,
     )
-    model = fitted([*clean, *attack])
-    known = {one.text for one in (*clean, *attack)}
-    parts = [part for one in clean for part in stretches(one)]
+    regression = LogisticRegression(C=STRENGTH, tol=1e-8, warm_start=True)
+    model = fitted(regression, [*clean, *attack], FIRST)
+    known = {one.text for one in (*clean, *attack)}.union(pool)
     for _ in range(ROUNDS):
         found = [*attack, *chosen(model, unsure, known)]
         bad = [part for one in found for part in strongest(model, one)]
-        print(len(parts), "ordinary stretches,", len(bad), "of attacks")
-        model = fitted([*parts, *bad])
-    documents = pages(random, sources.HELD(folder))
+        more = hard(model, pool)
+        parts = [part for one in (*clean, *more) for part in stretches(one)]
+        print(
+            *(len(more), "hard ones,", len(parts), "ordinary stretches,", len(bad), "of attacks"),
+            flush=True,
+        )
+        model = fitted(regression, [*parts, *bad], THEN)
+    return model
+
+
+def finished(folder: Path, model: Model) -> None:
+    """Sets the threshold, which is a matter of the bias, and measures."""
+    random = Random(SEED)  # noqa: S311  each run has to be the same
     lines = sources.sampled(random, iter(ORDINARY.texts(random, 400, held=True)), 3_000)
-    by = min(room(FALSE, model, documents), room(HARD, model, lines))
-    print(f"the bias moves by {by:.2f}")
+    setting = {name: pages(random, collect(folder)) for name, collect in sources.SETTING.items()}
+    rooms = {name: room(EACH, model, texts) for name, texts in setting.items()}
+    rooms["all"] = room(FALSE, model, [text for texts in setting.values() for text in texts])
+    rooms["lines, templates held out"] = room(HARD, model, lines)
+    by = min(rooms.values())
+    print("the bias moves by", round(by, 2), "out of", rooms)
     WEIGHTS.write_bytes(shifted(model, by).written())
     print(WEIGHTS.stat().st_size, "bytes")
-    measure(folder, random, documents, lines)
+    measure(folder, random, setting | {"lines, templates held out": lines})
 
 
-def measure(folder: Path, random: Random, documents: list[str], lines: list[str]) -> None:
-    inspector = InstructionInspector()
+def measure(folder: Path, random: Random, setting: dict[str, list[str]]) -> None:
     prompts = list(sources.prompts(folder, "test"))
+    blind = {name: pages(random, collect(folder)) for name, collect in sources.BLIND.items()}
     sets = {
-        "ordinary documents, held out": documents,
-        "documents on prompts and assistants, held out": pages(random, sources.HARD(folder)),
-        "ordinary lines, templates held out": lines,
+        **{f"{name}, threshold set to them": texts for name, texts in setting.items()},
+        **{f"{name}, blind": texts for name, texts in blind.items()},
         "benign prompts, S-Labs and neuralchemy test": [
             text for _, text, bad in prompts if not bad
         ],
@@ -261,9 +330,32 @@ def measure(folder: Path, random: Random, documents: list[str], lines: list[str]
         ]
         for family in ATTACKS.families
     }
+    told(InstructionInspector(), sets)
+    told(
+        InstructionInspector.of_definitions(),
+        {
+            "definitions, threshold set to them": defined(folder, SET_DEFINITIONS),
+            "definitions, blind": defined(folder, HELD_DEFINITIONS),
+            "definitions with an order, templates held out": [
+                f"{clean} {order}"
+                for clean, order in zip(
+                    defined(folder, HELD_DEFINITIONS),
+                    ATTACKS.texts(random, 400, held=True, only="tool"),
+                    strict=False,
+                )
+            ],
+        },
+    )
+
+
+def defined(folder: Path, servers: Sequence[str]) -> list[str]:
+    return sorted({text for text in sources.definitions(*servers)(folder) if text.strip()})
+
+
+def told(inspector: InstructionInspector, sets: dict[str, list[str]]) -> None:
     for name, texts in sets.items():
         hits = sum(bool(inspector.inspect(text)) for text in texts)
-        print(json.dumps({"set": name, "n": len(texts), "reported": round(hits / len(texts), 3)}))
+        print(json.dumps({"set": name, "n": len(texts), "reported": round(hits / len(texts), 4)}))
 
 
 if __name__ == "__main__":

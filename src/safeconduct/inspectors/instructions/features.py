@@ -12,17 +12,25 @@ from zlib import crc32
 
 from safeconduct.core.lookalikes import folded
 
-BITS: Final = 19
+BITS: Final = 21
 SIZE: Final = 1 << BITS
 """How many places the table has."""
+
+LEAST: Final = 40
+"""Over how many features the evidence is spread at least, some four words: fewer say little."""
 
 MAX_LETTERS: Final = 40
 """How much of a word counts."""
 
+_UNSPACED: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+"""Chinese characters and Japanese letters, between which words have no space: each is a word."""
 _TOKEN: Final = re.compile(
-    r"https?://\S+|[\w.+-]+@[\w-]+\.[\w.-]+|[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s]|_+"
+    rf"https?://\S+|[\w.+-]+@[\w-]+\.[\w.-]+|[{_UNSPACED}]|[^\W_{_UNSPACED}]+"
+    rf"(?:['\u2019][^\W_{_UNSPACED}]+)?|[^\w\s]|_+"
 )
 _SPELT: Final = re.compile(r"(?<!\w)(?:\w[ .*|/_-]){4,}\w(?!\w)")
+_SPLIT: Final = re.compile(r"(?<![\w.*|_-])[^\W\d_]{1,3}(?:[.*|_-][^\W\d_]{1,3}){2,}(?![\w.*|_-])")
+"""A word in short pieces: ig-no-re."""
 _APART: Final = re.compile(r"[ .*|/_-]")
 _LEET: Final = str.maketrans("013457@$", "oieastas")
 _GRAMS: Final = (3, 4, 5)
@@ -44,6 +52,8 @@ def tokens(segment: str) -> list[str]:
     text = folded(segment)
     if _SPELT.search(text):
         text = _SPELT.sub(lambda spelt: _APART.sub("", spelt[0]), text)
+    if _SPLIT.search(text):
+        text = _SPLIT.sub(lambda split: _APART.sub("", split[0]), text)
     return _TOKEN.findall(text)
 
 

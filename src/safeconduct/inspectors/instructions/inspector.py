@@ -18,11 +18,14 @@ from safeconduct.kit.work import spend
 ABOVE: Final = 0.9
 """The score above which a segment is reported."""
 
-IN_DEFINITIONS: Final = 0.98
-"""The same for definitions of tools, whose texts tell agents what to do by their nature."""
-
 LIKELY: Final = 0.5
 """The score above which a segment that matches a rule is reported."""
+
+SURELY: Final = 0.1
+"""The same where hardly an ordinary text matches the rule."""
+
+IN_DEFINITIONS: Final = 0.95
+"""The first two, for definitions of tools, whose texts tell agents what to do by their nature."""
 
 _TURNED: Final = re.compile(
     r"vtaber|qvfertneq|sbetrg|bireevqr|cerivbhf|vafgehpgvba|cebzcg|"
@@ -54,19 +57,31 @@ class InstructionInspector:
     What is found in an encoding has the place of the segment, or else the text, that it is in.
     """
 
-    def __init__(self, above: float = ABOVE, model: Model | None = None) -> None:
-        """Raises ValueError where the threshold is none, or the weights are not what they were;
-        OSError where they cannot be read.
+    def __init__(
+        self,
+        above: float = ABOVE,
+        model: Model | None = None,
+        *,
+        likely: float = LIKELY,
+        surely: float = SURELY,
+    ) -> None:
+        """With the thresholds of segments, of those that match a rule, and of those that match one
+        of `rules.SURE`.
+
+        Raises ValueError where one is none, or the weights are not what they were; OSError where
+        they cannot be read.
         """
-        if not 0 < above < 1:
+        if not all(0 < one < 1 for one in (above, likely, surely)):
             raise ValueError("the threshold is a score between 0 and 1")
         self._above = above
+        self._likely = likely
+        self._surely = surely
         self._model = model or Model.shipped()
 
     @classmethod
     def of_definitions(cls) -> Self:
         """One for the definitions of tools. Raises as the constructor does."""
-        return cls(IN_DEFINITIONS)
+        return cls(IN_DEFINITIONS, likely=IN_DEFINITIONS, surely=LIKELY)
 
     def inspect(self, value: object, data: bytes | None = None) -> tuple[Finding, ...]:
         """Every finding, in document order. Raises RecursionError on a value nested too deeply."""
@@ -103,7 +118,8 @@ class InstructionInspector:
 
     def _kinds(self, segment: str) -> list[str]:
         much, matched = self._judged(segment)
-        rule = [f"instruction.{rules.KINDS[one]}" for one in matched] if much > LIKELY else []
+        bar = self._surely if rules.SURE.intersection(matched) else self._likely
+        rule = [f"instruction.{rules.KINDS[one]}" for one in matched] if much > bar else []
         # Bytes that are no text are nothing that the model has learnt to tell.
         told = much > self._above and not _is_encoded(segment)
         model = ["instruction.model"] if told else []

@@ -97,7 +97,8 @@ class Model:
             before, last = last, number
         most = max(
             (
-                (totals[end] - totals[start]) / math.sqrt(counts[end] - counts[start])
+                (totals[end] - totals[start])
+                / math.sqrt(max(counts[end] - counts[start], features.LEAST))
                 for start, end in features.windows(len(totals) - 1)
             ),
             default=0.0,

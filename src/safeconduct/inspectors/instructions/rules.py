@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from safeconduct.core.lookalikes import folded
+from safeconduct.inspectors.instructions import languages
 from safeconduct.inspectors.patterns import any_of, in_utf8
 
 _ABOUT: Final = (
@@ -39,52 +40,6 @@ _CLAUSE: Final = (
     r"first|immediately|simply|instead|hereby|you|i want you to|have to|need to|never ?mind)\W+)"
 )
 """Where an order may begin."""
-
-_FOREIGN: Final = (
-    (
-        "ignorier|missacht|vergiss|vergess|beachte.{0,30}nicht",
-        "anweisung|instruktion|befehl|vorgabe|regeln|alles (?:was|oben|bisher|davor)",
-    ),
-    (
-        "ignore[rz]? (?:les|toute?s?|tous|vos|tes|ces|mes)|oublie|neglige|fais abstraction",
-        "instruction|consigne|ordres|regles|directives|tout ce qu",
-    ),
-    (
-        "ignor|olvid|haz caso omiso|descart|omit|no sigas",
-        "instruccion|ordenes|reglas|indicaciones|directrices|todo lo (?:que|anterior)",
-    ),
-    (
-        "ignor|dimentic|trascur|tralasci|non seguire",
-        "istruzion|ordini|regole|indicazioni|comandi|tutto (?:cio|quello)",
-    ),
-    ("ignor|esquec|desconsider|descart", "instruco|ordens|regras|diretrizes|tudo o que|comandos"),
-    ("negeer|vergeet|sla.{0,40}over", "instructie|opdracht|regels|aanwijzing|alles wat|bevel"),
-    (
-        "ignorer|glom|glem|bortse|strunta",
-        "instruktion|instruks|anvisning|regler|allt (?:som|du)|alt (?:som|hvad)",
-    ),
-    ("unohda|ohita|jata.{0,60}huomiotta", "ohje|maarays|kasky|saanno"),
-    ("zignoruj|ignoruj|zapomnij|pomin", "polecen|instrukcj|zasad|wszystk.{0,10}co"),
-    ("ignoruj|zapomen|zabudni|prehliz", "pokyn|instrukc|pravid|prikaz|vse.{0,6}co"),
-    ("ignora|uita|nu tine cont", "instructiun|ordine|reguli|tot ce"),
-    (
-        "игнорир|забуд|не обращай|пренебре|ігнору|забудь",
-        "инструкц|указан|команд|правил|приказ|все что|всё что|інструкц|вказівк",
-    ),
-    ("yok say|gormezden|unut|dikkate alma", "talimat|komut|yonerge|kural|her seyi"),
-    ("abaikan|lupakan", "instruksi|perintah|arahan|aturan|semua yang"),
-    ("bo qua|quen|phot lo", "huong dan|chi thi|lenh|chi dan|moi (?:thu|dieu)"),
-    ("hagyd figyelmen|felejts|ne vedd figyelembe", "utasitas|szabaly|minden"),
-    ("αγνοησε|ξεχασε|αγνοηστε", "οδηγιες|εντολες|κανονες"),
-    ("忽略|忘记|忘掉|无视|不要理会|不要遵", "指令|指示|说明|提示|规则|要求|命令|以上|之前"),
-    ("忽略|忘記|無視", "指令|指示|說明|提示|規則|要求|命令"),
-    ("無視|忘れ|従わない", "指示|命令|指令|ルール|プロンプト|これまで"),
-    ("무시|잊", "지시|명령|지침|규칙|프롬프트"),
-    ("تجاهل|انس", "تعليمات|الأوامر|أوامر|القواعد|كل ما"),
-    ("התעלם|שכח", "הוראות|הנחיות|ההוראות|ההנחיות|פקודות"),
-    ("अनदेखा|नजरअंदाज|भूल", "निर्देश|आदेश|नियम"),
-)
-"""The verbs and the nouns of such an order, by language: their beginnings."""
 
 
 def _both(verbs: str, nouns: str) -> str:
@@ -141,10 +96,13 @@ RULES: Final[dict[str, tuple[str, ...]]] = {
         r"\binstead,? (?:you (?:must|should|will|are)|of (?:answering|doing|completing|following|",
         r"summari\w+|translating|the (?:task|request|question)))",
     ),
-    "foreign": ("override", "|".join(_both(*one) for one in _FOREIGN)),
+    "foreign": ("override", "|".join(_both(*one) for one in languages.ORDERS)),
+    "foreign task": ("override", "|".join(_both(*one) for one in languages.TASKS)),
     "markup": (
         "role",
-        r"<\|\w+\|>|\[/?inst\]|<</?sys>>|</?(?:system|assistant|user|im_\w+|instructions?|",
+        r"<\|[\w ]+\|>|\[/?(?:inst|sys(?:tem)?\w*|available_tools|tool_results?)\]|",
+        r"</?(?:start|end)_of_turn>|</?s>|<bos>|</?(?:developer|tool_response|function_response)\b|",
+        r"<</?sys>>|</?(?:system|assistant|user|im_\w+|instructions?|",
         r"information|important|secret|admin|tool_result|function_results?)\b[^>]*>|",
         r"#{2,}\s*(?:system|instructions?|assistant|new|end)\b",
     ),
@@ -194,6 +152,36 @@ RULES: Final[dict[str, tuple[str, ...]]] = {
         r"customer|",
         r"this|it|about)\b",
     ),
+    "ended": (
+        "override",
+        r"\b(?:your|users?'?s?|original|initial|previous|prior|earlier|current|above|all|any|",
+        r"what was)\W+(?:\w+\W+){0,2}?(?:asked|instructions?|requests?|tasks?|questions?|",
+        r"assignments?|jobs?|orders?|rules?|prompts?|",
+        r"directives?|guidelines?|enquiry|restrictions?|limits|constraints)\b(?:\W+\w+){0,4}?\W+",
+        r"(?:is|are|was|were|has been|have been|as)\W+(?:now |hereby |all )?",
+        r"(?:cancell?ed|withdrawn|superseded|closed|obsolete|void|revoked|dropped|replaced|settled|",
+        r"suspended|lifted|annulled|rescinded|called off|taken back|put aside|set aside|on hold|",
+        r"out of date|overridden|no longer \w+|not needed)\b",
+    ),
+    "answer": (
+        "tool",
+        r"\b(?:when(?:ever)?|while|if|before|after)\W+(?:you|asked|someone asks|the user asks|",
+        r"summari[sz]ing|answering|reviewing|rating)\b.{0,80}?\b(?:say|state|tell|claim|mention|",
+        r"write|answer|reply|conclude|report|recommend|rank|omit|leave out|add|include|give)\b|",
+        r"\b(?:in|of|to|with|from) your (?:\w+ )?(?:summary|reply|replies|",
+        r"answers?|responses?|conclusion|assessment|review|verdict)\b|",
+        r"\b(?:your|any|every|each) (?:\w+ )?(?:summary|reply|answer|response) (?:\w+ ){0,4}?",
+        r"(?:must|has to|should|shall|needs to)\b|",
+        r"\b(?:say|state|tell|claim|mention|write|report|conclude|convince|persuade|inform|advise)",
+        r"(?: \w+){0,3} (?:the user|them that)\b",
+    ),
+    "announced": (
+        "override",
+        r"^\W*(?:\w+\W+)?(?:new|next|urgent|emergency|priority|high-priority|updated|revised|changed?|",
+        r"actual|real|mandatory|required|special|overriding)\W+(?:\w+\W+){0,2}?(?:task|priority|",
+        r"instructions?|objective|goal|orders?|directive|request|step|action|override|update)\b",
+        r".{0,40}?[:*\n-]",
+    ),
     "prompt": (
         "override",
         r"\b(?:your|the|initial|hidden|full|entire) (?:\w+ )?(?:system prompt|initial prompt|",
@@ -210,11 +198,23 @@ _SQUEEZED: Final = re.compile(
     r"(?:instruction|direction|rule|prompt|guideline|command|order|directive|constraint)"
 )
 """The same as the first rule for a text in letters alone, whatever was put between them."""
+_TURN: Final = re.compile(
+    r"[\"'](?:role|from|author|type|source|speaker)[\"']\s*:\s*[\"'](?:sys\w*|admin\w*|developer|root|"
+    r"tool\w*|assistant|user)[\"']\s*,|<(?:message|msg|turn|instructions?)\s[^>]*=\s*[\"']?"
+    r"(?:sys|admin|dev|root|tool|user|assistant)"
+)
+"""A turn of a conversation written down, whose quotation marks quote nothing."""
 _LETTERS: Final = re.compile(r"[^a-z]+")
 _LEET: Final = str.maketrans("013457@$|!", "oieastasii")
 
-KINDS: Final = (*(rule[0] for rule in RULES.values()), "override")
-"""By its number, the kind of a rule; the last is that of squeezed texts."""
+KINDS: Final = (*(rule[0] for rule in RULES.values()), "override", "role")
+"""By its number, the kind of a rule; the last are those of squeezed texts and of turns."""
+
+SURE: Final = frozenset(
+    {*(at for at, name in enumerate(RULES) if name in {"ignore", "everything", "foreign"})}
+    | {len(RULES)}
+)
+"""By their number, the rules that hardly an ordinary text matches."""
 
 _PLAIN: Final = {at for at, name in enumerate(RULES) if name in {"ignore", "mention"}}
 
@@ -231,8 +231,11 @@ def matched(text: str) -> list[int]:
 
     Raises MemoryError.
     """
-    text = _QUOTED.sub('""', text.lower())
+    small = text.lower()
+    text = _QUOTED.sub('""', small)
     found = sorted(_SEARCH(in_utf8(text)))
     if not _PLAIN.intersection(found) and _SQUEEZED.search(_LETTERS.sub("", text.translate(_LEET))):
         found.append(len(RULES))
+    if _TURN.search(small):
+        found.append(len(RULES) + 1)
     return found

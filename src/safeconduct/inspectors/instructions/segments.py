@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 MAX_CHARACTERS: Final = 320
@@ -20,12 +21,19 @@ _BREAK: Final = re.compile(r"\\r\\n|\\n|\\r|[\n\r\x0b\x0c\x85\u2028\u2029]")
 _SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+|$)", re.DOTALL)  # noqa: RUF001 letters that look alike are meant
 _ENDS: Final = re.compile(r"[.!?…。！？:;][\"'”’)\]*_]*\s*$")  # noqa: RUF001 letters that look alike are meant
 _BEGINS: Final = re.compile(r"\s*(?:[-*+•#>|]|\d+[.)]\s|[\w\"']+:\s|$)")
+_HEADING: Final = re.compile(
+    r"\s*(?:(?:#{1,6}|[\[<{(=*>@]|-{2,})[^\n]{1,60}|[^\n]{1,60}[:\]>})*#=]|[\"']?role\W+\w+\W?)\s*"
+)
+"""What announces the line after it."""
+_GAP: Final = 4
+"""Characters there may be between the two: two breaks, also written down."""
 _WORDS: Final = re.compile(r"\w(?:\W*\w){2}")
 """What is too short says nothing; letters may stand apart."""
 
 
 def segments(text: str) -> Iterator[Place]:
-    """The sentences of each line; then those that go on over several lines, as whole ones too.
+    """The sentences of each line; then those that go on over several lines, as whole ones too, and
+    short lines that announce the next one, with its first sentence.
 
     A segment has three letters or digits, and no space at its ends. Whatever is added in paragraphs
     of its own leaves every segment as it was.
@@ -33,6 +41,9 @@ def segments(text: str) -> Iterator[Place]:
     lines = list(_lines(text))
     for start, end in lines:
         yield from _sentences(text, start, end)
+    for line, after in pairwise(lines):
+        if after[0] - line[1] <= _GAP and _HEADING.fullmatch(text, *line):
+            yield from _announced(text, line, after)
     first = 0
     for at in range(1, len(lines) + 1):
         if at < len(lines) and at - first < MAX_LINES and _goes_on(text, lines[at - 1], lines[at]):
@@ -68,6 +79,13 @@ def _across(text: str, lines: list[Place]) -> Iterator[Place]:
     for start, end in _sentences(text, lines[0][0], lines[-1][1]):
         if any(start < one < end for one in breaks):
             yield start, end
+
+
+def _announced(text: str, line: Place, after: Place) -> Iterator[Place]:
+    """A line, and the first sentence of the next one."""
+    for _, end in _sentences(text, *after):
+        yield from _windows(text, line[0], end)
+        break
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Place]:

@@ -166,6 +166,8 @@ def test_a_file_in_base64_is_read_to_its_end_or_not_at_all(size: int, expected: 
 def test_a_threshold_is_a_score(above: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         InstructionInspector(above)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        InstructionInspector(likely=above)
 
 
 def test_a_higher_threshold_finds_less() -> None:

@@ -63,6 +63,9 @@ def test_a_score_hangs_on_nothing_that_was_scored_before(monkeypatch: pytest.Mon
 def test_words_that_look_alike_are_alike() -> None:
     assert features.tokens("Ｉgn\u200bоre") == ["Ignore"]
     assert features.tokens("i g n o r e  it") == ["ignore", "it"]
+    assert features.tokens("ig-no-re up") == ["ignore", "up"]
+    assert features.tokens("2024-05-15") == ["2024", "-", "05", "-", "15"]
+    assert features.tokens("忽略AI 指令を") == ["忽", "略", "AI", "指", "令", "を"]
     assert features.word("1gn0r3") == features.word("ignore")
     assert features.word("http://a.example/1") == features.word("https://b.example")
     assert features.word("a@b.example") == features.word("c@d.example")
