@@ -7,7 +7,12 @@ from hashlib import sha256
 from importlib import resources
 
 from safeconduct.inspectors.instructions.features import SIZE, WINDOW
-from safeconduct.inspectors.instructions.inspector import ABOVE, LIKELY
+from safeconduct.inspectors.instructions.inspector import (
+    ABOVE,
+    IN_DEFINITIONS,
+    LIKELY,
+    SURELY,
+)
 from safeconduct.inspectors.instructions.model import FILE, PACKAGE
 from safeconduct.inspectors.instructions.rules import KINDS
 from tests.support.pages import DOCS, ROOT
@@ -33,7 +38,9 @@ def test_the_numbers_of_the_detector_are_those_on_the_page() -> None:
     assert f"over {len(KINDS)} rules" in " ".join(PAGE.split())
     assert f"windows of {WINDOW} words" in PAGE
     assert f"above the threshold, {ABOVE} unless" in PAGE
-    assert f"the score is above {LIKELY}," in PAGE
+    assert f"unless `above` says otherwise; {IN_DEFINITIONS} in definitions" in PAGE
+    assert f"the score is above {LIKELY}, in definitions {IN_DEFINITIONS}," in PAGE
+    assert f"above {SURELY}, in definitions {LIKELY}, where" in PAGE
 
 
 def test_every_kind_is_on_the_page() -> None:

@@ -21,7 +21,7 @@ ABOVE: Final = 0.9
 LIKELY: Final = 0.5
 """The score above which a segment that matches a rule is reported."""
 
-SURELY: Final = 0.1
+SURELY: Final = 0.2
 """The same where hardly an ordinary text matches the rule."""
 
 IN_DEFINITIONS: Final = 0.95

@@ -36,10 +36,10 @@ _VERBS: Final = (
 _SYSTEM: Final = r"(?:s[yi]s?te?m|admin(?:istrator)?|developer|root|security|assistant|operator)"
 _MESSAGE: Final = r"(?:message|prompt|note|notice|override|instructions?|update|alert|command|mode)"
 _CLAUSE: Final = (
-    r"(?:^\W*|[.!?:;,>*#\])(\n-]\s*|\b(?:and|please|kindly|now|then|must|should|to|will|just|also|shall|can|or|so|"
+    r"(?:^\W*|[a-z0-9+/]{40,}={0,2}\s|[.!?:;,>*#\])(\n-]\s*|\b(?:and|please|kindly|now|then|must|should|to|will|just|also|shall|can|or|so|"
     r"first|immediately|simply|instead|hereby|you|i want you to|have to|need to|never ?mind)\W+)"
 )
-"""Where an order may begin."""
+"""Where an order may begin, also behind what is no word."""
 
 
 def _both(verbs: str, nouns: str) -> str:
@@ -218,7 +218,11 @@ SURE: Final = frozenset(
 
 _PLAIN: Final = {at for at, name in enumerate(RULES) if name in {"ignore", "mention"}}
 
-_SEARCH: Final = any_of([_in_bytes("".join(("(?s)", *rule[1:]))) for rule in RULES.values()])
+_EXPRESSIONS: Final = [_in_bytes("".join(("(?s)", *rule[1:]))) for rule in RULES.values()]
+_LONG: Final = [at for at, name in enumerate(RULES) if name.startswith("foreign")]
+_GROUPS: Final = [[at for at in range(len(RULES)) if at not in _LONG], *([at] for at in _LONG)]
+"""What is searched in one pass: with the long expressions in it, that takes seven times as long."""
+_SEARCHES: Final = [(group, any_of([_EXPRESSIONS[at] for at in group])) for group in _GROUPS]
 
 _QUOTED: Final = re.compile(
     r"(?<=[\s(])(?:\"[^\"]{4,200}\"|'[^']{4,200}'(?!\w)|`[^`]{4,200}`|“[^”]{4,200}”|«[^»]{4,200}»)"
@@ -233,7 +237,8 @@ def matched(text: str) -> list[int]:
     """
     small = text.lower()
     text = _QUOTED.sub('""', small)
-    found = sorted(_SEARCH(in_utf8(text)))
+    data = in_utf8(text)
+    found = sorted(group[at] for group, search in _SEARCHES for at in search(data))
     if not _PLAIN.intersection(found) and _SQUEEZED.search(_LETTERS.sub("", text.translate(_LEET))):
         found.append(len(RULES))
     if _TURN.search(small):
