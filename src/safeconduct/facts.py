@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -68,6 +69,8 @@ from safeconduct.tokens import Tokens
 
 Other = Callable[[Call, Facts], Awaitable[Facts]]
 """Asks somebody else about a call, and gives the facts with what they say."""
+
+_log = logging.getLogger(__name__)
 
 
 class FactFinder:
@@ -414,8 +417,11 @@ class FactFinder:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 said = await self.reviewer.review(asked) if self.reviewer else None
-        except Exception:  # noqa: BLE001  whatever a reviewer raises is no answer, on record
+        except Exception as error:  # noqa: BLE001  whatever a reviewer raises is no answer
             said = None
+            # Ours are sentences that quote nothing; what others say might.
+            ours = type(error).__module__.startswith("safeconduct.")
+            _log.warning("the reviewer gave no answer: %s", error if ours else type(error).__name__)
         otherwise = self._second.otherwise if self._second else "refuse"
         if said is None:
             return Reviewed("failed", "no-answer", otherwise)

@@ -22,6 +22,7 @@ from safeconduct.inspectors.external.shield import Shield
 from safeconduct.inspectors.external.webhook import Webhook
 from safeconduct.inspectors.instructions.inspector import InstructionInspector
 from safeconduct.inspectors.matches import MatchInspector
+from safeconduct.inspectors.named import Named
 from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.reviewing.wires import WIRES
@@ -140,7 +141,7 @@ def outside(block: InspectorsBlock, directory: Path, secret: Secret) -> tuple[Ex
     found: list[Examiner] = []
     for name, said in block.external.items():
         with _asked_at(("inspectors", "external", name)):
-            found.append(_external(directory, said, secret))
+            found.append(Named(name, _external(directory, said, secret)))
     return tuple(found)
 
 

@@ -32,6 +32,7 @@ from safeconduct.inspectors.external.shield import Shield
 from safeconduct.inspectors.external.webhook import Webhook
 from safeconduct.inspectors.instructions.inspector import InstructionInspector
 from safeconduct.inspectors.matches import learn
+from safeconduct.inspectors.named import Named
 from safeconduct.inspectors.pii.inspector import PiiInspector
 from safeconduct.inspectors.reviewing.reviewer import ModelReviewer
 from safeconduct.inspectors.scan import Scan
@@ -153,7 +154,8 @@ def test_what_takes_a_while_is_there_where_it_is_configured(tmp_path: Path) -> N
         },
     )
     found = slow_of(made, quick_of(made))
-    assert [type(one) for one in found] == [
+    made_of = [one.examiner if isinstance(one, Named) else one for one in found]
+    assert [type(one) for one in made_of] == [
         room.Apart, DocumentExaminer, Webhook, Purview, Shield,
     ]  # fmt: skip
 
