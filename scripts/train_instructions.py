@@ -1,6 +1,7 @@
 """Trains the instruction detector, and measures it on sources that it was not trained on.
 
-python -m venv /tmp/training && /tmp/training/bin/pip install -e . -r scripts/instructions/libraries.txt
+python -m venv /tmp/training
+/tmp/training/bin/pip install -e . -r scripts/instructions/libraries.txt
 /tmp/training/bin/python scripts/train_instructions.py [FOLDER OF WHEELS]
 
 The data and their licences are in docs/reference/instruction-detector.md. The same wheels and
