@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         case [str() as first, str() as file] if first == LEARN:
             return _learn(args, Path(file))
         case [str() as file] if file != LEARN:
-            if args.columns or args.out or args.min_columns:
+            if args.columns or args.out or args.min_columns is not None:
                 raise Misused("--columns, --out and --min-columns go with `inspect learn`")
             return _inspect(args, file)
         case [_]:
@@ -177,7 +177,10 @@ def _learn(args: argparse.Namespace, file: Path) -> int:
             if missing := sorted(set(columns) - set(reader.fieldnames or ())):
                 raise Misused(f"{file} has no column {', '.join(missing)}: {_named(reader)}")
             rows = [{name: row[name] for name in columns} for row in reader]
-        data = learn(rows, columns, min_columns=args.min_columns or MIN_COLUMNS)
+        least = MIN_COLUMNS if args.min_columns is None else args.min_columns
+        data = learn(rows, columns, min_columns=least)
+    except UnicodeDecodeError:
+        raise Misused(f"nothing was learned from {file}: it is not in UTF-8") from None
     except (ValueError, csv.Error) as error:
         raise Misused(f"nothing was learned from {file}: {error}") from None
     output.write_private_bytes(args.out, data)

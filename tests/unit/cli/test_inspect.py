@@ -210,3 +210,20 @@ def test_records_that_cannot_be_learned(
     assert main(["inspect", "learn", customers, "--out", str(out), *words]) == 2
     assert why in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "said"),
+    [
+        ("name,number\nJörg,1234\n".encode("latin-1"), [], "it is not in UTF-8"),
+        (b"name,number\nDana,1234\n", ["--min-columns", "0"], "as many different columns"),
+    ],
+)
+def test_why_nothing_was_learned(
+    tmp_path: Path, data: bytes, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "some.csv"
+    file.write_bytes(data)
+    line = ["inspect", "learn", str(file), "--columns", "name,number", "--out", str(tmp_path / "m")]
+    assert main([*line, *options]) == 2
+    assert said in capsys.readouterr().err

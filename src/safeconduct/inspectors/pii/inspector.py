@@ -68,8 +68,10 @@ class PiiInspector:
         """`region` (ISO 3166-1 alpha-2) is where numbers without a country code are dialled;
         `kinds` are the only ones that are looked for, all but `OFF` where none is named.
 
-        Raises ValueError on a kind that there is not.
+        Raises ValueError on a kind, or a region, that there is not.
         """
+        if region is not None and not phones.is_region(region):
+            raise ValueError(f"no numbers are dialled in a region {region}")
         if unknown := sorted(set(kinds) - set(KINDS)):
             raise ValueError(f"no such kind of personal data: {', '.join(unknown)}")
         wanted = set(kinds) or set(KINDS) - OFF

@@ -95,6 +95,11 @@ def _behind_words(valid: Check) -> Check:
     return check
 
 
+def is_region(region: str) -> bool:
+    """Whether there is a numbering plan of this region (ISO 3166-1 alpha-2)."""
+    return PhoneMetadata.metadata_for_region(region, None) is not None
+
+
 def _has_no_trunk(region: str | None) -> bool:
     """Whether a region's numbers are dialled as they are, so that no 0 tells them."""
     plan = PhoneMetadata.metadata_for_region(region or "", None)

@@ -332,6 +332,11 @@ def test_a_region_hides_no_number_that_is_one_without_it(region: str | None) -> 
     assert found("01712345678", one) == found("030901820", one) == []
 
 
+def test_a_region_has_a_numbering_plan() -> None:
+    with pytest.raises(ValueError, match="no numbers are dialled in a region XX"):
+        PiiInspector(region="XX")
+
+
 def test_random_ids_hardly_ever_look_like_some() -> None:
     chance = chance_of(7)
     values = [
