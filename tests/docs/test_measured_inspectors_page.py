@@ -22,6 +22,7 @@ SETS = [codes(row[0])[0] for row in SHOWN[1:]]
 FOUND = {name: MEASURED[name] for name in SETS}
 
 IDENTITY = "identity "
+LICENCES = {"Apache-2.0", "BSD-3-Clause", "MIT", "MIT-CMU"}
 LOW = 0.9
 MUCH = 0.01
 
@@ -99,10 +100,11 @@ def test_the_figures_are_of_all_sets_and_of_the_revision_that_is_named() -> None
 
 def test_every_set_rests_on_what_is_listed_with_that_licence() -> None:
     (table,) = tables(sections(PAGE)["What it rests on"])
-    assert [codes(row[0])[0] for row in table[1:]] == [*FOUND]
+    # Reading letters in pictures finds nothing by itself.
+    assert [codes(row[0])[0] for row in table[1:]] == [*FOUND, "ocr"]
     known = (DOCS / "design" / "dependencies.md").read_text(encoding="utf-8")
     for row in table[1:]:
         for package in codes(row[1]):
             (line,) = (one for one in known.splitlines() if one.startswith(f"| {package} |"))
-            (licence,) = {cell.strip() for cell in line.split("|")} & {"BSD-3-Clause", "Apache-2.0"}
-            assert licence in row[2]
+            (licence,) = {cell.strip().partition(";")[0] for cell in line.split("|")} & LICENCES
+            assert licence in row[2].split("; ")

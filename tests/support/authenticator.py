@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from fido2.cose import ES256
+from fido2.cose import ES256, CoseKey
 from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import (
     Aaguid,
@@ -39,7 +40,8 @@ class Authenticator:
 
     def register(self, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to `PublicKeyCredentialCreationOptions`, as `toJSON` gives it."""
-        public = ES256.from_cryptography_key(self.key.public_key())
+        cose = cast("Callable[[object], CoseKey]", ES256.from_cryptography_key)
+        public = cose(self.key.public_key())
         made = AttestedCredentialData.create(Aaguid.NONE, self.id, public)
         data = self._data(FLAG.AT, made)
         attestation = AttestationObject.create("none", data, {})
@@ -66,7 +68,8 @@ class Authenticator:
         flags |= FLAG.BE | FLAG.BS if self.synced else NONE
         rp_id_hash = hashlib.sha256(self.rp_id.encode()).digest()
         credential = b"" if made is None else bytes(made)
-        return AuthenticatorData.create(rp_id_hash, flags, self.count, credential)
+        made_of = AuthenticatorData.create(rp_id_hash, flags, self.count, credential)
+        return cast("AuthenticatorData", made_of)
 
     def _client(self, kind: str, challenge: str) -> bytes:
         assert websafe_decode(challenge)

@@ -45,7 +45,7 @@ class SigningIn:
         self.fault: LoginFailed | None = None
 
     async def begin(
-        self, *, acr: tuple[str, ...] = (), max_age_s: int | None = None
+        self, *, acr: tuple[str, ...] = (), max_age_s: int | None = None, nonce: str | None = None
     ) -> tuple[str, Attempt]:
         self.count += 1
         self.asked.append((acr, max_age_s))
