@@ -22,6 +22,8 @@ LEAST: Final = 6
 """How many characters there are in the shortest number, a day; no check takes a shorter one."""
 _MARGIN: Final = 32
 """How far beside a number its check looks at most."""
+_BESIDE: Final = 2 * _MARGIN + 1
+_TEXT_END: Final = b"\0"
 _FORM: Final = bytes.maketrans(
     (digits + ascii_uppercase).encode(), b"0" * 10 + b"A" * len(ascii_uppercase)
 )
@@ -99,8 +101,12 @@ def gaps_of(places: Iterable[Place]) -> list[Place]:
     return found
 
 
-def apart(runs: Sequence[Place], gaps: Sequence[Place]) -> tuple[list[Place], list[Place]]:
-    """The runs, both sorted, that are left when what is in the gaps is gone, and the others."""
+def apart(
+    plain: bytes, runs: Sequence[Place], gaps: Sequence[Place]
+) -> tuple[list[Place], list[Place]]:
+    """The runs, both sorted, that are left when what is in the gaps is gone, and the others: those
+    that it was in, and those beside it in the same text.
+    """
     left: list[Place] = []
     gone: list[Place] = []
     at = 0
@@ -108,6 +114,11 @@ def apart(runs: Sequence[Place], gaps: Sequence[Place]) -> tuple[list[Place], li
         start, end = run
         while at < len(gaps) and gaps[at][1] + _MARGIN < start:
             at += 1
-        near = at < len(gaps) and gaps[at][0] <= end + _MARGIN
-        (gone if near else left).append(run)
+        touched = False
+        for begin, until in gaps[at : at + _BESIDE]:
+            if begin > end + _MARGIN:
+                break
+            between = plain[until:start] if until < start else plain[end:begin]
+            touched = touched or _TEXT_END not in between
+        (gone if touched else left).append(run)
     return left, gone

@@ -160,7 +160,7 @@ class _Text:
         gaps = gaps_of(places)
         self.text = _masked(self.text, gaps)
         self._plain = ascii_only(self.text)
-        self._runs, gone = apart(self._runs, gaps)
+        self._runs, gone = apart(self._plain, self._runs, gaps)
         for start, end in gone:
             self._alive.pop(start, None)
             self._runs += self._noted(start, end)
