@@ -131,7 +131,8 @@ def test_between_fences_only_what_stands_there_is_code(kind: str, text: str) -> 
         ),
         "-rw-r--r-- 1 root root 12 Nov 3 10:00 a.py\n" * 9,
         (
-            "NAME   READY   STATUS    AGE\nweb-1  1/1     Running   3d\nweb-2  0/1     Pending   1d\n"
+            "NAME   READY   STATUS    AGE\nweb-1  1/1     Running   3d\n"
+            "web-2  0/1     Pending   1d\n"
             "db-0   1/1     Running   9d\njob-x  0/1     Completed 2h\n"
         ),
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1@b.io\nSUMMARY:Review\nEND:VEVENT\nEND:VCALENDAR",

@@ -70,8 +70,10 @@ def test_what_can_be_meant(gateway: Gateway, text: str) -> None:
             "whose click",
         ),
         (
-            "approvals: {notify: {s: {wire: slack, url: 'https://x.example', clicks: true,"
-            " credential: 'env:BOT', channel: C}}}",
+            (
+                "approvals: {notify: {s: {wire: slack, url: 'https://x.example', clicks: true,"
+                " credential: 'env:BOT', channel: C}}}"
+            ),
             "whose click",
         ),
         ("approvals: {notify: {w: {wire: webhook, url: 'https://x.example'}}}", "leads nowhere"),
