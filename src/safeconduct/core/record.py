@@ -349,6 +349,7 @@ def approval_request(
         "digest": call.digest,
         "at_ms": gathered.now_ms,
         "ttl_s": elevate.requirement.ttl_s,
+        "wait_s": elevate.requirement.wait_s or elevate.requirement.ttl_s,
         "requires": list(elevate.requirement.sources),
         "labels": label_value(gathered.task.labels),
         "wheres": list(elevate.requirement.wheres),

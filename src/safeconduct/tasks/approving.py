@@ -106,7 +106,7 @@ class Approving(Forgetting):
         row = self._approvals.peek(identifier)
         if record["phase"] == "requested":
             asked = f"{record['task']} {record['digest']}"
-            if row is not None or self._pending(asked):
+            if row is not None or self._pending(asked, record["at_ms"]):
                 return "approval"
             self._ask(asked, approval_row(record))
             return None
@@ -141,11 +141,17 @@ class Approving(Forgetting):
         self._approvals.put(row.facts.id, row)
         self._asked.put(asked, (*(self._asked.peek(asked) or ()), row.facts.id))
 
-    def _pending(self, asked: str) -> bool:
-        """Whether a question about this very call stands already."""
+    def _pending(self, asked: str, at_ms: int) -> bool:
+        """Whether a question about this very call stands already. One whose time has passed does
+        not: nobody can answer it any more.
+        """
         rows = (self._approvals.peek(identifier) for identifier in self._asked.peek(asked) or ())
         return any(
-            row is not None and not row.used and row.facts.state == "pending" for row in rows
+            row is not None
+            and not row.used
+            and row.facts.state == "pending"
+            and at_ms < row.until_ms
+            for row in rows
         )
 
     def _lapse(self) -> None:

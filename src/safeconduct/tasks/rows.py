@@ -109,7 +109,7 @@ class PurseRow(msgspec.Struct, frozen=True):
 class ApprovalRow(msgspec.Struct, frozen=True):
     """An approval; `used` once a permit has consumed it. `values` are the digests of what a person
     was asked about, `wheres` the fields of results that they came from, as far as the systems
-    themselves fill those in. `by` are those who said yes.
+    themselves fill those in. `by` are those who said yes; until `until_ms` they could.
     """
 
     facts: ApprovalFacts
@@ -118,6 +118,7 @@ class ApprovalRow(msgspec.Struct, frozen=True):
     wheres: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
+    until_ms: int = 0
 
 
 class ElevationRow(msgspec.Struct, frozen=True):
@@ -238,6 +239,7 @@ def approval_row(record: Mapping[str, Any]) -> ApprovalRow:
         record["task"],
         wheres=tuple(record.get("wheres", ())),
         values=tuple(record.get("values", ())),
+        until_ms=record["at_ms"] + record.get("wait_s", record["ttl_s"]) * 1000,
     )
 
 

@@ -366,6 +366,7 @@ def test_a_question_names_exactly_the_call_and_who_asks() -> None:
         "digest": DIGEST,
         "at_ms": NOW_MS,
         "ttl_s": 120,
+        "wait_s": 120,
         "requires": ["policy:discount"],
         "labels": PLAIN,
         "wheres": [],

@@ -89,6 +89,18 @@ class TestAnswers:
         assert given is not None
         assert given.state == "granted"
 
+    def test_a_call_is_asked_about_anew_once_nobody_can_answer_any_more(
+        self, state: TaskState
+    ) -> None:
+        first = requested(at_ms=1_000, ttl_s=300, wait_s=10)
+        fine(state, started(), first)
+        again = {**first, "approval": "a_2"}
+        assert add(state, {**again, "at_ms": 10_999}) == ["approval"]
+        fine(state, {**again, "at_ms": 11_000})
+        asked = state.approval("t_1", DIGEST)
+        assert asked is not None
+        assert (asked.id, asked.state) == ("a_2", "pending")
+
     def test_nobody_counts_twice(self, state: TaskState) -> None:
         fine(state, started(), requested(), yes("agreed"))
         assert add(state, yes("granted")) == ["approval"]

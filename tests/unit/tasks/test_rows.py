@@ -86,6 +86,7 @@ def test_a_question_is_pending_until_it_is_answered() -> None:
             sources=("policy:discount",),
         ),
         "t_1",
+        until_ms=122_000,
     )
 
 
