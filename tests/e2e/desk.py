@@ -42,19 +42,21 @@ _DEFINITION: Final[JSON] = {
 }
 
 
-def equip(directory: Path, office: Office, approvals: JSON | None = None) -> str:
-    """Writes a configuration directory in which every refund is asked about; the console's URL."""
+def equip(directory: Path, office: Office, approvals: JSON | None = None, *, port: int = 0) -> str:
+    """Writes a configuration directory in which every refund is asked about; the console's URL.
+    `port` is the gateway's.
+    """
     office.definitions["refund"] = _DEFINITION
-    port = free_port()
-    url = f"http://localhost:{port}"
+    own = free_port()
+    url = f"http://localhost:{own}"
     names = dict(office.definitions)
     del office.definitions["refund"]
-    install(directory, office)
+    install(directory, office, port=port)
     office.definitions.update(names)
     root = json.loads((directory / "safeconduct.yaml").read_text())
     root["scopes"]["refund:pay"] = {"system": "office", "object": "refund", "action": "pay"}
     root["profiles"]["triage"]["scopes"] = _SCOPES
-    root["console"] = {"listen": f"{HOST}:{port}", "url": url}
+    root["console"] = {"listen": f"{HOST}:{own}", "url": url}
     root["approvals"] = approvals or {}
     change(directory / "safeconduct.yaml", root)
     agent = json.loads((directory / "agents" / "copilot.yaml").read_text())

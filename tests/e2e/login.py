@@ -88,7 +88,9 @@ def asked_for(url: str, body: bytes | None = None, **headers: str) -> JSON:
 
 
 @contextmanager
-def oidc_provider(users: dict[str, Any], log: Path, redirect: str = REDIRECT) -> Generator[Issuer]:
+def oidc_provider(
+    users: dict[str, Any], log: Path, redirect: str | Sequence[str] = REDIRECT
+) -> Generator[Issuer]:
     """The issuer from npm; it knows these users, with `claims` and how they sign in."""
     port = free_port()
     url = f"http://{HOST}:{port}"

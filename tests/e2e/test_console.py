@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from safeconduct.ports import JSON
 from tests.e2e.chromium import Chromium, chromium
 from tests.e2e.desk import REFUND, ask, enrolment, equip, opened, register
 from tests.support.installation import USER, Gateway, Office, done, opened_office, refusal
@@ -17,7 +18,7 @@ from tests.support.installation import USER, Gateway, Office, done, opened_offic
 pytestmark = [pytest.mark.debian, pytest.mark.timeout(120)]
 
 OFFER = {"calls": 3, "minutes": 5}
-APPROVALS = {
+APPROVALS: JSON = {
     "unsafe_enrolment": True,
     "templates": {"scope": {"title": "Refund a customer", "offers": OFFER}},
 }
@@ -28,10 +29,12 @@ LESS = "details:nth-of-type(1)"
 class Desk:
     """Everything that stands and runs."""
 
-    def __init__(self, tmp_path: Path, driver: Path, stack: ExitStack) -> None:
+    def __init__(
+        self, tmp_path: Path, driver: Path, stack: ExitStack, approvals: JSON = APPROVALS
+    ) -> None:
         self.office: Office = stack.enter_context(opened_office())
         self.directory = tmp_path / "gateway"
-        self.url = equip(self.directory, self.office, APPROVALS)
+        self.url = equip(self.directory, self.office, approvals)
         self.gateway: Gateway = stack.enter_context(opened(self.directory))
         self.agent = self.gateway.task("Refund order O-1.")
         self.window: Chromium = stack.enter_context(chromium(driver, tmp_path / "driver.log"))
@@ -66,6 +69,16 @@ def desk(tmp_path: Path, require_program: Callable[[str], Path]) -> Generator[De
     require_program("chromium")
     with ExitStack() as stack:
         yield Desk(tmp_path, require_program("chromedriver"), stack)
+
+
+@pytest.fixture
+def hurried(tmp_path: Path, require_program: Callable[[str], Path]) -> Generator[Desk]:
+    """One whose questions stand for as short as they may."""
+    require_program("chromium")
+    templates = {"scope": {"title": "Refund a customer", "wait_s": 10}}
+    with ExitStack() as stack:
+        approvals = APPROVALS | {"templates": templates}
+        yield Desk(tmp_path, require_program("chromedriver"), stack, approvals)
 
 
 def test_a_person_registers_a_passkey_and_approves_one_call_once(desk: Desk) -> None:
@@ -190,3 +203,15 @@ def test_what_was_signed_once_is_good_once(desk: Desk) -> None:
     status, text = desk.window.run(replay)
     assert (status, "not what you were asked to confirm" in text) == (403, True)
     assert desk.office.effects["refund"] == 1
+
+
+def test_what_nobody_answers_in_time_is_not_done(hurried: Desk) -> None:
+    hurried.register()
+    hurried.asked()
+    hurried.window.until_run(
+        "return document.querySelector('[data-left]').textContent === 'too late'"
+    )
+    hurried.window.click(YES)
+    assert said(hurried.window, "form .said").startswith("This does not wait for an answer")
+    assert refusal(hurried.agent.call("office__refund", dict(REFUND))) == "approval-required"
+    assert hurried.office.effects["refund"] == 0

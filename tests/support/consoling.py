@@ -18,6 +18,7 @@ from safeconduct.approvals.stepping import SigningIn
 from safeconduct.config.approvals import ApprovalsBlock, ConsoleBlock
 from safeconduct.config.users import UserEntry
 from safeconduct.console.site import site
+from safeconduct.kit.jwk import encode
 from safeconduct.ports import JSON, Attempt, LoginFailed, Person, SignedIn
 from safeconduct.simulation import SimulatedTask, Step
 from tests.support.authenticator import Authenticator
@@ -188,7 +189,9 @@ class Issuer:
         }
         parts = [{"alg": "none"}, {"nonce": self.says.get("nonce", nonce)}]
         said.pop("nonce", None)
-        token = ".".join(_part(part) for part in parts) + f".{len(self._tokens)}"
+        token = (
+            ".".join(_part(part) for part in parts) + f".{encode(str(len(self._tokens)).encode())}"
+        )
         self._tokens[token] = Person(**said)
         return token
 
@@ -197,8 +200,6 @@ class Issuer:
 
 
 def _part(value: JSON) -> str:
-    from safeconduct.kit.jwk import encode
-
     return encode(json.dumps(value).encode())
 
 

@@ -65,7 +65,7 @@ const clocks = [...document.querySelectorAll("[data-left]")].map((node) => ({
 
 function tick() {
   for (const { node, left } of clocks) {
-    const s = Math.max(0, Math.floor((left - (performance.now() - since)) / 1000));
+    const s = Math.max(0, Math.ceil((left - (performance.now() - since)) / 1000));
     const words = s >= 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s} s`;
     node.textContent = s ? `${words} left` : "too late";
     node.classList.toggle("short", s < 60);

@@ -1,0 +1,31 @@
+import pytest
+
+from safeconduct.console.visible import exact, visible, written
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("<b>&\"'", "&lt;b&gt;&amp;&#34;&#39;"),
+        ("a\u202eb", "a<b class=odd>\\u202e</b>b"),
+        ("\u2066\u200b", "<b class=odd>\\u2066\\u200b</b>"),
+        ("\x00\n\t\x1b", "<b class=odd>\\u0000\\u000a\\u0009\\u001b</b>"),
+        ("a\u3164\u2800\u00adb", "a<b class=odd>\\u3164\\u2800\\u00ad</b>b"),
+        ("x\ufe0f\U000e0041", "x<b class=odd>\\ufe0f\\U000e0041</b>"),
+        ("\u00a0", "<b class=odd>\\u00a0</b>"),
+        ("Müller 李", "Müller 李"),
+        ("", ""),
+    ],
+)
+def test_nothing_hides_and_nothing_turns_around(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_letters_that_are_not_ascii_stand_out_where_looks_can_deceive() -> None:
+    assert exact("p\u0430y\u202e") == "p<u>\u0430</u>y<b class=odd>\\u202e</b>"
+    assert exact(5) == "5"
+
+
+def test_text_without_markup_hides_nothing_either() -> None:
+    assert written("<a\u202e\U000e0041") == "<a\\u202e\\U000e0041"
