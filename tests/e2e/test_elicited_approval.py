@@ -11,7 +11,6 @@ import http.client
 import json
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -22,24 +21,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError, UrlElicitationRequiredError
 from mcp_types import CallToolResult, ElicitCompleteNotification, ElicitResult
 
-from safeconduct.cli.operator import ask
 from safeconduct.demo.dpop import DpopAuth
-from tests.support.installation import (
-    DANA,
-    HOST,
-    Agent,
-    Gateway,
-    Office,
-    change,
-    free_port,
-    install,
-    opened_office,
-    running,
-)
+from tests.support.installation import Agent, Gateway, Office, opened_office, running
+from tests.support.waiting import SEND, operated, waiting
 
 pytestmark = pytest.mark.timeout(120)
 
-SEND: Final = {"to": DANA, "body": "hello"}
 REFUSAL: Final = "dev.safeconduct/refusal"
 Does = Literal["approve", "deny", "nothing"]
 
@@ -75,14 +62,8 @@ async def _nobody(message: object) -> None:
     del message
 
 
-def verb(gateway: Gateway, name: str, **request: Any) -> Any:
-    config = gateway.config
-    socket = Path(config.directory) / config.root.gateway.operator_socket
-    return ask(socket, name, **request)
-
-
 async def answer(gateway: Gateway, approval: str, *, granted: bool) -> None:
-    await asyncio.to_thread(verb, gateway, "answer", approval=approval, granted=granted)
+    await asyncio.to_thread(operated, gateway, "answer", approval=approval, granted=granted)
 
 
 @pytest.fixture(scope="module")
@@ -96,24 +77,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, office: Office) -> Generat
     directory = tmp_path_factory.mktemp("gateway")
     with running(waiting(directory, office)) as made:
         yield made
-
-
-def waiting(directory: Path, office: Office) -> Any:
-    """A configuration in which each mail waits for the user's yes."""
-    install(directory, office)
-    path, port = directory / "agents" / "copilot.yaml", free_port()
-    agent = json.loads(path.read_text())["agent"]
-    change(path, {"agent": {**agent, "jit_approval_required": ["mail:send"]}})
-    change(
-        directory / "safeconduct.yaml",
-        {
-            "approvals": {"unsafe_terminal": True},
-            "console": {"listen": f"{HOST}:{port}", "url": f"http://localhost:{port}"},
-        },
-    )
-    from safeconduct.config import load
-
-    return load(directory)
 
 
 @asynccontextmanager
