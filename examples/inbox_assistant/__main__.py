@@ -5,22 +5,14 @@ and does what she asks. On the next day each of them holds an attacker's words, 
 does what they say as soon as it has read them, besides what Jane asked.
 """
 
-import asyncio
 import json
-import shutil
 import sys
-import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from examples.inbox_assistant.errands import CLEARED, ERRANDS, LETTER, PAY, PAY_EVE, Act, Errand
 from examples.inbox_assistant.office import EVES, Office
-from examples.stage.company import JANE, Gateway, Task, outcome
-
-from safeconduct.demo.review import review
-from safeconduct.demo.serving import HOST, free_port
+from examples.stage.company import JANE, Gateway, Task, outcome, premises
 
 HERE = Path(__file__).parent
 ASSISTANT = "spiffe://harbour.example/agents/assistant"
@@ -111,29 +103,8 @@ def poisoned(day: Day) -> None:
     day.call(task, PAY)
 
 
-@contextmanager
-def opened() -> Generator[tuple[Gateway, Path]]:
-    """The office, and the gateway before it; both end with the context."""
-    with tempfile.TemporaryDirectory(prefix="safeconduct-") as scratch:
-        directory, office = Path(scratch) / "gateway", Path(scratch) / "office"
-        office.mkdir()
-        shutil.copytree(HERE / "gateway", directory)
-        main = directory / "safeconduct.yaml"
-        text = main.read_text(encoding="utf-8")
-        for fixed, real in (
-            ("127.0.0.1:8700", f"{HOST}:{free_port()}"),
-            ("/usr/bin/python3", sys.executable),
-            ("/srv/office.py", str(HERE / "office.py")),
-            ("/srv/office]", f"{office}]"),
-        ):
-            text = text.replace(fixed, real)
-        main.write_text(text, encoding="utf-8")
-        asyncio.run(review(directory))
-        yield Gateway(directory), office
-
-
 def main() -> int:
-    with opened() as (gateway, directory):
+    with premises(HERE, "office", {}) as (gateway, directory):
         office = Office(directory)
         with gateway.running():
             first = Day(gateway, office, poisoned=False)

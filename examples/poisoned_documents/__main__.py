@@ -6,11 +6,8 @@ that speak to it are withheld until a person has looked, mails are marked, and w
 to a second model.
 """
 
-import asyncio
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +17,10 @@ from examples.poisoned_documents.assistant import orders
 from examples.poisoned_documents.office import SAM, Office
 from examples.poisoned_documents.papers import BOMBS, EVE, EVES
 from examples.poisoned_documents.second_model import answering
-from examples.stage.company import JANE, Gateway, Task, outcome
+from examples.stage.company import JANE, Gateway, Task, outcome, premises
 
 from safeconduct.audit.reading import read
-from safeconduct.demo.review import review
-from safeconduct.demo.serving import HOST, free_port
+from safeconduct.demo.serving import HOST
 
 JSON = dict[str, Any]
 HERE = Path(__file__).parent
@@ -217,23 +213,10 @@ def bombs(day: Day) -> int:
 @contextmanager
 def opened() -> Generator[tuple[Gateway, Path]]:
     """The office, the second model, and the gateway between; all end with the context."""
-    with tempfile.TemporaryDirectory(prefix="safeconduct-") as scratch, answering(HOST) as port:
-        directory, office = Path(scratch) / "gateway", Path(scratch) / "office"
-        office.mkdir()
-        shutil.copytree(HERE / "gateway", directory)
-        main = directory / "safeconduct.yaml"
-        text = main.read_text(encoding="utf-8")
-        for fixed, real in (
-            ("127.0.0.1:8700", f"{HOST}:{free_port()}"),
-            ("127.0.0.1:8702", f"{HOST}:{port}"),
-            ("/usr/bin/python3", sys.executable),
-            ("/srv/office.py", str(HERE / "office.py")),
-            ("/srv/office]", f"{office}]"),
-        ):
-            text = text.replace(fixed, real)
-        main.write_text(text, encoding="utf-8")
-        asyncio.run(review(directory))
-        yield Gateway(directory), office
+    with answering(HOST) as port:
+        second = {"127.0.0.1:8702": f"{HOST}:{port}"}
+        with premises(HERE, "office", second) as (gateway, office):
+            yield gateway, office
 
 
 def main() -> int:

@@ -5,11 +5,9 @@ somebody at the desk, who sees the exact bytes in a browser, and much more needs
 everybody tries to get a yes that nobody gave.
 """
 
-import asyncio
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,9 +17,8 @@ from examples.refund_desk.attacks import attacks
 from examples.refund_desk.desk import JANE, JSON, KIM, LEE, MALLORY, Desk, Person
 from examples.refund_desk.shop import Shop
 from examples.stage.chromium import Chromium, chromium
-from examples.stage.company import Gateway, Tally, outcome
+from examples.stage.company import Tally, outcome, premises
 
-from safeconduct.demo.review import review
 from safeconduct.demo.serving import HOST, free_port
 
 HERE = Path(__file__).parent
@@ -86,25 +83,10 @@ def elevated(desk: Desk, jane: Person) -> None:
 @contextmanager
 def opened() -> Generator[Desk]:
     """The shop, and the gateway before it; both end with the context."""
-    with tempfile.TemporaryDirectory(prefix="safeconduct-") as scratch:
-        directory, shop = Path(scratch) / "gateway", Path(scratch) / "shop"
-        shop.mkdir()
-        shutil.copytree(HERE / "gateway", directory)
-        main = directory / "safeconduct.yaml"
-        text = main.read_text(encoding="utf-8")
-        port = free_port()
-        for fixed, real in (
-            ("127.0.0.1:8700", f"{HOST}:{free_port()}"),
-            ("127.0.0.1:8790", f"{HOST}:{port}"),
-            ("localhost:8790", f"localhost:{port}"),
-            ("/usr/bin/python3", sys.executable),
-            ("/srv/shop.py", str(HERE / "shop.py")),
-            ("/srv/shop]", f"{shop}]"),
-        ):
-            text = text.replace(fixed, real)
-        main.write_text(text, encoding="utf-8")
-        asyncio.run(review(directory))
-        yield Desk(Gateway(directory), Shop(shop))
+    port = free_port()
+    fixed = {"127.0.0.1:8790": f"{HOST}:{port}", "localhost:8790": f"localhost:{port}"}
+    with premises(HERE, "shop", fixed) as (gateway, shop):
+        yield Desk(gateway, Shop(shop))
 
 
 def main() -> int:

@@ -298,15 +298,39 @@ def company(
 
 
 def _gateway(directory: Path, tenant: str, server: int, source: Path) -> Gateway:
+    fixed = {
+        "127.0.0.1:9101": f"{HOST}:{server}",
+        "tenant: harbour.example": f"tenant: {tenant}",
+    }
+    return prepared(source, directory, fixed)
+
+
+@contextmanager
+def premises(story: Path, server: str, fixed: Mapping[str, str]) -> Generator[tuple[Gateway, Path]]:
+    """The gateway of a story in front of its server on stdio, and the directory in which that one
+    keeps what it did; all ends with the context.
+    """
+    with tempfile.TemporaryDirectory(prefix="safeconduct-") as scratch:
+        kept = Path(scratch) / server
+        kept.mkdir()
+        there = {
+            "/usr/bin/python3": sys.executable,
+            f"/srv/{server}.py": str(story / f"{server}.py"),
+            f"/srv/{server}]": f"{kept}]",
+            **fixed,
+        }
+        yield prepared(story / "gateway", Path(scratch) / "gateway", there), kept
+
+
+def prepared(source: Path, directory: Path, fixed: Mapping[str, str]) -> Gateway:
+    """A configuration as it is on this machine: at a port of its own, with what is `fixed` in the
+    files replaced, and its tools pinned.
+    """
     shutil.copytree(source, directory)
     main = directory / "safeconduct.yaml"
     text = main.read_text(encoding="utf-8")
-    for fixed, real in (
-        ("127.0.0.1:8700", f"{HOST}:{free_port()}"),
-        ("127.0.0.1:9101", f"{HOST}:{server}"),
-        ("tenant: harbour.example", f"tenant: {tenant}"),
-    ):
-        text = text.replace(fixed, real)
+    for written, real in {"127.0.0.1:8700": f"{HOST}:{free_port()}", **fixed}.items():
+        text = text.replace(written, real)
     main.write_text(text, encoding="utf-8")
     asyncio.run(review(directory))
     return Gateway(directory)
