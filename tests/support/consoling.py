@@ -215,7 +215,7 @@ class House:
         issuer: bool = True,
         resolvers: Mapping[str, Any] | None = None,
     ) -> None:
-        self.now_ms = START_MS
+        self.now_ms: int = START_MS
         self.directory = directory
         base = config(directory, approval_scopes=("deal:update",))
         said = {**APPROVALS, **(approvals or {})}

@@ -18,6 +18,7 @@ from safeconduct.app.following import keep_following
 from safeconduct.app.logins import logins
 from safeconduct.app.notifying import notifiers
 from safeconduct.app.operating import Operating
+from safeconduct.app.pushing import pushes
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.showing import tls
 from safeconduct.app.transmitters import transmitters
@@ -207,6 +208,7 @@ class Served:
             desk = self.rooms.desk
             desk.verifiers = {**desk.verifiers, "sign-in": verifier}
         self._notifiers = notifiers(self.rooms)
+        self.pushes = pushes(self.rooms)
         self.operator = OperatorSocket(
             directory / root.gateway.operator_socket,
             Operating(self.rooms, self._refusals, self.policy, self._notifiers).handlers(),
@@ -268,6 +270,8 @@ class Served:
                     await asyncio.gather(upkeep, return_exceptions=True)
         finally:
             await asyncio.gather(*(one.close() for one in self.beside))
+            if self.pushes is not None:
+                await self.pushes.close()
             await self._endpoint.close()
             await self.operator.close()
             await self._decisions.close()

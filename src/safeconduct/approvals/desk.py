@@ -105,6 +105,8 @@ class Desk:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.verifiers: Mapping[Means, Verifier] = {}
         self.heard: list[Callable[[Question], None]] = []
+        # By question and user, what a device of theirs shows while it asks.
+        self.codes: dict[tuple[str, str], str] = {}
         self.settled: list[Callable[[Question, str, str], None]] = []
 
     # --- questions --------------------------------------------------------------------------------

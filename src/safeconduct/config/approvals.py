@@ -96,13 +96,15 @@ class Notifier(ApprovalBlock, frozen=True):
 class Ciba(ApprovalBlock, frozen=True):
     """The issuer of the users pushes the question to their device (OpenID Connect CIBA Core 1.0).
 
-    `client_id` and `secret` are ours there, `subject` is by what users are called.
+    `client_id` and `secret` are ours there. A yes has to have one of these `acr`, if there are any,
+    and the sign-in on the device may be so long ago.
     """
 
     client_id: str
     secret: str | None = None
     scope: str = "openid"
     acr: tuple[str, ...] = ()
+    max_age_s: Annotated[int, Meta(ge=1, le=600)] = 120
 
 
 class ApprovalsBlock(ApprovalBlock, frozen=True):

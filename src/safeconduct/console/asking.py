@@ -117,6 +117,7 @@ class AskingPages:
             keyless="passkey" in means and not self._passkeys_of(here),
             less=fields(question) if question.choice in (None, "narrowed") else None,
             offer=offer if question.choice in (None, "elevated") else None,
+            code=self._desk.codes.get((question.id, here.approver.user)),
             once=question.choice in (None, "granted"),
             recent=self._recent.like(question, lambda one: self._seen(here.approver, one)),
             choices=CHOICES,

@@ -37,8 +37,10 @@ class Credential(msgspec.Struct, frozen=True):
 
 class CredentialUnavailable(Exception):
     """No credential: the call is not made. The message is for the operator's log, never for the
-    agent.
+    agent; `error` is the code that a server gave (RFC 6749 section 5.2).
     """
+
+    error: str = ""
 
 
 class NoConsent(Exception):

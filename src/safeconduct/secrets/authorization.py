@@ -47,6 +47,15 @@ class Metadata(msgspec.Struct, frozen=True):
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
     claims_parameter_supported: bool = False
+    backchannel_authentication_endpoint: str | None = None
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """An issuer asks on a device of a user (OpenID Connect CIBA Core 1.0 section 7.3)."""
+
+    auth_req_id: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+    expires_in: Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+    interval: Annotated[float, msgspec.Meta(gt=0, le=600)] | None = None
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -118,6 +127,17 @@ class AuthorizationServer:
             raise self._turned(answer)
         return issued_of(self.issuer, answer.body, asked)
 
+    async def push(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Pushed:
+        """Has a user asked on a device of theirs (CIBA Core 1.0 section 7.1). Raises as `issue`."""
+        endpoint = (await self.metadata()).backchannel_authentication_endpoint
+        if endpoint is None:
+            raise CredentialUnavailable(f"{self.issuer}: asks nobody on a device (CIBA)")
+        fields = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        answer = await self._ask(endpoint, "POST", fields, urlencode(form).encode())
+        if answer.status != 200:
+            raise self._turned(answer)
+        return _read(self.issuer, answer.body, Pushed)
+
     async def _discover(self) -> Metadata:
         """Looks where RFC 8414 section 3.1 and OpenID Connect Discovery 1.0 section 4.1 say."""
         parts = urlsplit(self.issuer)
@@ -163,7 +183,8 @@ def metadata_of(issuer: str, body: bytes) -> Metadata:
     # RFC 8414 section 3.3: exactly, or one server could send us to another one's clients.
     if found.issuer != issuer:
         raise CredentialUnavailable(f"{issuer}: the metadata of another issuer")
-    for endpoint in (found.token_endpoint, found.authorization_endpoint or found.token_endpoint):
+    optional = (found.authorization_endpoint, found.backchannel_authentication_endpoint)
+    for endpoint in (found.token_endpoint, *(one for one in optional if one is not None)):
         plain = endpoint.isascii() and endpoint.isprintable() and " " not in endpoint
         scheme = f"{urlsplit(issuer).scheme}:"
         if not plain or not spoken_to(endpoint) or not endpoint.startswith(scheme):
@@ -194,9 +215,15 @@ def basic(client_id: str, secret: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
+_WANTED: Final[Mapping[type[msgspec.Struct], str]] = {
+    Metadata: "metadata",
+    Pushed: "a request that a device was asked",
+}
+
+
 def _read(issuer: str, body: bytes, shape: type[Shape]) -> Shape:
     try:
         return msgspec.convert(strictjson.loads(body, max_depth=16, max_bytes=_MAX_BYTES), shape)
     except (strictjson.StrictJSONError, msgspec.ValidationError):
-        wanted = "metadata" if shape is Metadata else "a token that says when it ends"
+        wanted = _WANTED.get(shape, "a token that says when it ends")
         raise CredentialUnavailable(f"{issuer}: not {wanted}") from None
