@@ -61,6 +61,7 @@ class AskingPages:
         self._login = login
         self._step_up = step_up
         self._recent = Recent(pages.clock_ms)
+        desk.settled.append(self._recent.note)
         self._rates = Rates(PER_MINUTE, pages.clock_ms)
 
     # --- looking ----------------------------------------------------------------------------------
@@ -174,7 +175,6 @@ class AskingPages:
     ) -> Response:
         after = await self._desk.answer(question.id, here.approver, answer, evidence)
         missing = after.missing() if answer.choice != "denied" else ()
-        self._recent.note(after, answer.choice, here.approver.user)
         done = CHOICES[answer.choice][0].upper() + CHOICES[answer.choice][1:]
         more = " Others have to say yes, too." if missing else ""
         here.session.said = f"{done}: {title(question)}.{more}"

@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.approvals.answers import Choice
 from safeconduct.approvals.questions import Question
 
 KEPT: Final = 200
@@ -21,7 +20,7 @@ class Answered(msgspec.Struct, frozen=True):
     """An answer that somebody gave."""
 
     question: Question
-    choice: Choice
+    choice: str
     by: str
     at_ms: int
 
@@ -33,7 +32,7 @@ class Recent:
         self._clock_ms = clock_ms
         self._kept: deque[Answered] = deque(maxlen=KEPT)
 
-    def note(self, question: Question, choice: Choice, by: str) -> None:
+    def note(self, question: Question, choice: str, by: str) -> None:
         """Keeps one."""
         self._kept.append(Answered(question, choice, by, self._clock_ms()))
 

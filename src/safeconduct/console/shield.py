@@ -49,7 +49,7 @@ class Shield:
     def __init__(self, pages: ASGIApp, url: str) -> None:
         """`url` is what browsers call the console."""
         parts = urlsplit(url)
-        self._pages = pages
+        self.pages = pages
         self._host = parts.netloc
         self._origin = f"{parts.scheme}://{parts.netloc}"
         own = HEADERS
@@ -82,7 +82,7 @@ class Shield:
         async def whole() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._pages(scope, whole, answered)
+        await self.pages(scope, whole, answered)
 
     def _wrong(self, scope: Scope) -> int | None:
         """The status of what is not even looked at."""
