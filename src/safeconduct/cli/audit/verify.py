@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from safeconduct.cli import output
 from safeconduct.cli.audit import place
 
 if TYPE_CHECKING:
+    from safeconduct.approvals.proven import Summary
     from safeconduct.audit.notes import Key
     from safeconduct.audit.verify import Held, Progress, Report
 
@@ -24,6 +26,12 @@ EXAMPLE: Final = """\
 safeconduct audit verify ./gateway/state/audit
 safeconduct audit verify --config ./gateway --key log.pub --since-checkpoint checkpoint-of-today
 safeconduct audit verify --bundle case.zip --key log.pub --witness-policy policy"""
+
+WRONG: Final = 11
+"""The exit code for a yes that is not proven: as for a record that was edited."""
+
+PSEUDONYM: Final = "u_"
+"""How the names of users begin whom nobody knows any more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="a checkpoint that was kept elsewhere; may be given more than once",
+    )
+    parser.add_argument(
+        "--approvals",
+        action="store_true",
+        help="also verify every passkey's signature under a yes, and that it is to what ran",
+    )
+    parser.add_argument(
+        "--console",
+        metavar="URL",
+        help="with --approvals: where people answered (default: --config's console.url)",
     )
     parser.add_argument("--bundle", type=Path, metavar="ZIP", help="an evidence bundle, not a log")
     place.add_log(parser)
@@ -72,13 +90,14 @@ def run(args: argparse.Namespace) -> int:
         directory = place.log(args)
     if directory is None:
         return output.FAULT
-    return _tell(args, verify(directory, held, _progress()))
+    report = verify(directory, held, _progress())
+    return _tell(args, report, _approvals(args, directory, report) if args.approvals else None)
 
 
 def _bundle(args: argparse.Namespace, held: Held) -> int:
     from safeconduct.audit.verify import bundle
 
-    if args.directory is not None or held.kept:
+    if args.directory is not None or held.kept or args.approvals:
         return output.usage("--bundle goes with --key and --witness-policy, and with nothing else")
     try:
         return _tell(args, bundle.verify(args.bundle, held))
@@ -139,12 +158,55 @@ def _progress() -> Progress | None:
     return show
 
 
-def _tell(args: argparse.Namespace, report: Report) -> int:
+def _approvals(args: argparse.Namespace, directory: Path, report: Report) -> Summary | None:
+    """What every yes on record rests on. None where the log itself does not verify: then nothing in
+    it is proven.
+    """
+    from safeconduct.approvals.proven import KINDS, Proven
+    from safeconduct.audit.payloads.opening import opener
+    from safeconduct.audit.reading import read
+    from safeconduct.audit.records import SEQUENCE
+
+    if report.exit_code:
+        return None
+    proven = Proven(args.console or _console(args), whole=not report.pruned)
+    with closing(opener(directory)) as opening:
+        for record in read(directory):
+            if record["kind"] not in KINDS:
+                continue
+            shown = opening.shown(record)
+            asked = record["kind"] == "approval" and record["phase"] == "requested"
+            opened = opening.opened(record) if asked else None
+            content = None if opened is None or opened.content is None else opened.content["shown"]
+            readable = not any(
+                str(shown.get(name)).startswith(PSEUDONYM) for name in ("user", "by")
+            )
+            proven.add(record[SEQUENCE], shown, content, readable=readable)
+    return proven.summary()
+
+
+def _console(args: argparse.Namespace) -> str | None:
+    """The configured one, for the log of a configuration. Raises ConfigError."""
+    if args.directory is not None:
+        return None
+    from safeconduct.config import load
+
+    console = load(Path(args.config)).root.console
+    return None if console is None else console.url
+
+
+def _tell(args: argparse.Namespace, report: Report, approvals: Summary | None = None) -> int:
     value = {
-        "verified": not report.findings,
+        "verified": not report.findings and not (approvals and approvals.wrong),
         "sentence": report.sentence,
         **msgspec.to_builtins(report),
     }
+    code, sentence = report.exit_code, report.sentence
+    if approvals is not None:
+        value["approvals"] = msgspec.to_builtins(approvals)
+        if approvals.wrong:
+            code, sentence = WRONG, f"audit NOT verified: {approvals.findings[0].sentence}"
+            value["sentence"] = sentence
     lines = [f"{finding.code}: {finding.sentence}" for finding in report.findings]
     if report.unknown_count:
         shown = ", ".join(report.unknown)
@@ -153,7 +215,22 @@ def _tell(args: argparse.Namespace, report: Report) -> int:
         lines.append("signed with the key that lies beside the log; --key holds it to another")
     if report.witnesses:
         lines.append(f"cosigned by {', '.join(report.witnesses)}")
+    if approvals is not None:
+        lines += [one.sentence for one in approvals.findings] + [_signatures(approvals)]
     # Much of it stood in files that anybody may have written.
-    told = map(output.printable, [*lines, *report.notes, report.sentence])
+    told = map(output.printable, [*lines, *report.notes, sentence])
     output.emit(args, value, "\n".join(told))
-    return report.exit_code
+    return code
+
+
+def _signatures(approvals: Summary) -> str:
+    """What became of the yeses, in a line."""
+    said = [f"{output.counted(approvals.verified, 'passkey signature')} under a yes verified"]
+    if approvals.wrong:
+        said.append(f"{approvals.wrong} wrong")
+    if approvals.unseen:
+        said.append(f"{approvals.unseen} not to be looked at")
+    if approvals.unsigned:
+        others = ", ".join(f"{count} by {means}" for means, count in approvals.unsigned.items())
+        said.append(f"without a passkey: {others}")
+    return "; ".join(said)
