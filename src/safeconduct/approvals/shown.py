@@ -14,6 +14,7 @@ import orjson
 from safeconduct.core.amounts import minor_units
 from safeconduct.core.canonical import canonical
 from safeconduct.core.model import Call, Facts
+from safeconduct.core.provenance import Place
 from safeconduct.core.record import label_value
 from safeconduct.core.verdict import Requirement
 from safeconduct.ports import JSON
@@ -48,7 +49,7 @@ def shown(approval: str, call: Call, facts: Facts, requirement: Requirement) -> 
         "purpose_source": gathered.task.purpose_source,
         "templates": list(requirement.templates),
         "requires": list(requirement.sources),
-        "origins": {name: list(places) for name, places in requirement.origins.items()},
+        "origins": origins(call, facts, requirement),
         "labels": label_value(gathered.task.labels),
         "parties": [_plain(one) for one in requirement.parties],
         "offers": None if requirement.offers is None else _plain(requirement.offers),
@@ -75,6 +76,29 @@ def changes(call: Call, facts: Facts) -> JSON:
             if old is not None and new is not None and old > 0:
                 one["change_bps"] = (new - old) * 10_000 // old
         found[name] = one
+    return found
+
+
+SAID: Final[dict[Place, str]] = {
+    "user-request": "the user's request",
+    "app-request": "the request, as the application tells it",
+    "policy-constant": "the policy",
+    "request-words": "words of the request",
+    "sub-granted": "a source that the user has the task follow",
+    "endorsed": "a person who vouched for it",
+    "bounded": "no more than an amount that is vouched for",
+    "agent-request": "the agent alone",
+}
+"""Where a value was seen, in words, if that is no field of a result."""
+
+
+def origins(call: Call, facts: Facts, requirement: Requirement) -> JSON:
+    """By argument, where its value was seen: as who asks has it, else every place that is known."""
+    found: JSON = {name: list(places) for name, places in requirement.origins.items()}
+    for name in call.arguments:
+        places = [SAID.get(one.place) or one.where for one in facts.provenance.get(name, ())]
+        if name not in found and any(places):
+            found[name] = [*dict.fromkeys(place for place in places if place)]
     return found
 
 
