@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from socket import socket
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from safeconduct.app.logins import login
 from safeconduct.app.served import Served
@@ -18,6 +19,9 @@ from safeconduct.entrypoints.server import listener
 MAX_CONNECTIONS: Final = 200
 MAX_HEAD: Final = 32_768
 """How long the head of a request may be, in bytes."""
+
+IDLE_S: Final = 20.0
+"""How long a connection may be open without a whole request, in seconds."""
 
 STOP_S: Final = 2
 """How long pages have to come to their end when the gateway stops, in seconds."""
@@ -42,6 +46,27 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Connection(H11Protocol):
+    """Ends when no request came to its end for a while: nobody holds places that others need."""
+
+    _quiet_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._quiet_s = self.loop.time()
+        self._look()
+
+    def _look(self) -> None:
+        now_s = self.loop.time()
+        under_way = cast("RequestResponseCycle | None", self.cycle)
+        if under_way is not None and not under_way.response_complete:
+            self._quiet_s = now_s
+        if now_s - self._quiet_s >= IDLE_S:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.loop.call_later(IDLE_S / 4, self._look)
+
+
 class Console:
     """`safeconduct.app.served.Beside`: the pages over a gateway's rooms."""
 
@@ -56,7 +81,7 @@ class Console:
         self._server = _Server(
             uvicorn.Config(
                 site(rooms, rooms.passkeys, url, people),
-                http="h11",
+                http=_Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -66,7 +91,7 @@ class Console:
                 proxy_headers=False,
                 limit_concurrency=MAX_CONNECTIONS,
                 h11_max_incomplete_event_size=MAX_HEAD,
-                timeout_keep_alive=15,
+                timeout_keep_alive=int(IDLE_S),
                 timeout_graceful_shutdown=STOP_S,
             )
         )

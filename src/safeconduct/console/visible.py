@@ -34,6 +34,8 @@ def exact(text: object) -> Markup:
 
 
 def _marked(text: str, *, foreign: bool) -> Markup:
+    if text.isascii() and text.isprintable():
+        return escape(text)
     parts: list[Markup] = []
     for kind, letters in groupby(text, key=partial(_kind, foreign=foreign)):
         run = "".join(letters)

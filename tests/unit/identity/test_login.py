@@ -114,6 +114,11 @@ async def test_people_are_sent_to_their_issuer(login: Login) -> None:
     assert attempt.verifier not in repr(attempt)
 
 
+async def test_what_a_sign_in_is_for_is_its_nonce(login: Login) -> None:
+    url, attempt = await login.begin(nonce="what-was-shown")
+    assert attempt.nonce == dict(parse_qsl(urlsplit(url).query))["nonce"] == "what-was-shown"
+
+
 async def test_a_challenge_is_that_of_the_standard() -> None:
     # RFC 7636 appendix B.
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

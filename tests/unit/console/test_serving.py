@@ -1,0 +1,150 @@
+"""The console as it is served: beside the gateway, on a listener of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from msgspec.structs import replace
+
+from safeconduct.app import Served
+from safeconduct.app.operating import Operating
+from safeconduct.config import load
+from safeconduct.config.schema import Config
+from safeconduct.console import serving
+from safeconduct.console.serving import Console
+from safeconduct.entrypoints.operator import OperatorError
+from safeconduct.entrypoints.refusals import Refusals
+from safeconduct.entrypoints.server import AddressTaken
+from tests.e2e.desk import enrolment, equip
+from tests.support.installation import USER, opened_office, running
+from tests.support.starting import asked
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    with opened_office() as office:
+        equip(tmp_path, office, {"unsafe_enrolment": True})
+    return load(tmp_path)
+
+
+@pytest.fixture
+async def served(config: Config) -> AsyncGenerator[Served]:
+    served = Served(config)
+    yield served
+    await served.rooms.close()
+
+
+async def said(url: str, text: bytes) -> bytes:
+    """What comes back for these bytes, until the connection ends."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(text)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def url_of(served: Served) -> str:
+    console = served.rooms.config.root.console
+    assert console is not None
+    return console.url
+
+
+async def test_it_answers_while_it_is_served(served: Served) -> None:
+    console, url = Console(served), url_of(served)
+    await console.start()
+    host = urlsplit(url).netloc
+    answer = await said(
+        url, f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert answer.startswith(b"HTTP/1.1 303 ")
+    assert b"\r\nlocation: /sign-in?to=/\r\n" in answer
+    assert b"\r\nserver:" not in answer
+    await console.close()
+    with pytest.raises(OSError, match="Connect call failed"):
+        await said(url, b"")
+
+
+async def test_nobody_holds_a_connection_open(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "IDLE_S", 0.05)
+    console, url = Console(served), url_of(served)
+    await console.start()
+    for begun in (b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"):
+        async with asyncio.timeout(20):
+            await said(url, begun)
+    await console.close()
+
+
+async def test_a_head_has_an_end(served: Served) -> None:
+    console, url = Console(served), url_of(served)
+    await console.start()
+    head = b"GET / HTTP/1.1\r\nx: " + b"y" * (serving.MAX_HEAD + 1)
+    assert (await said(url, head)).startswith(b"HTTP/1.1 400 ")
+    await console.close()
+
+
+async def test_an_address_that_is_taken_is_said(served: Served) -> None:
+    first, second = Console(served), Console(served)
+    await first.start()
+    with pytest.raises(AddressTaken):
+        await second.start()
+    await second.close()
+    await first.close()
+
+
+async def test_without_a_console_there_is_none(config: Config) -> None:
+    served = Served(replace(config, root=replace(config.root, console=None)))
+    assert served.rooms.passkeys is None
+    with pytest.raises(ValueError, match="no console"):
+        Console(served)
+    await served.rooms.close()
+
+
+class TestLinks:
+    async def enrol(self, served: Served, user: str = USER) -> str:
+        handlers = Operating(served.rooms, Refusals(lambda: 0), served.policy, {}).handlers()
+        return str((await handlers["enrol"]({"user": user}, "uid:0"))["url"])
+
+    async def test_a_link_leads_to_the_console(self, served: Served) -> None:
+        link = await self.enrol(served)
+        name = link.removeprefix(f"{url_of(served)}/enrol/")
+        assert served.rooms.enrolments.ticket(name).user == USER
+
+    async def test_nobody_else_gets_one(self, served: Served) -> None:
+        with pytest.raises(OperatorError, match="no such user"):
+            await self.enrol(served, "eve@crm.example")
+
+    async def test_there_are_none_unless_the_configuration_says_so(self, config: Config) -> None:
+        approvals = replace(config.root.approvals, unsafe_enrolment=False)
+        served = Served(replace(config, root=replace(config.root, approvals=approvals)))
+        with pytest.raises(OperatorError, match="unsafe_enrolment"):
+            await self.enrol(served)
+        await served.rooms.close()
+
+
+def test_a_gateway_that_runs_serves_it_and_its_operator_gets_links(config: Config) -> None:
+    directory, console = Path(config.directory), config.root.console
+    assert console is not None
+    assert "approvals.unsafe_enrolment" in config.unsafe
+    with running(config):
+        link = enrolment(directory, USER)
+        page = asked(link)
+        assert page.status == 200
+        assert f"I am {USER}" in page.body.decode()
+        words = ["-m", "safeconduct", "approvals", "enrol", USER, "--config", str(directory)]
+        done = subprocess.run(
+            [sys.executable, *words], capture_output=True, text=True, check=True, timeout=30
+        )
+        first, second = done.stdout.splitlines()
+        assert first == f"for {USER} to open once, within 15 minutes:"
+        assert second.startswith(f"{console.url}/enrol/")
+        # The one before is void.
+        assert asked(link).status == 403
