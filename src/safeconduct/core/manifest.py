@@ -219,7 +219,7 @@ class Threshold(_Spec, frozen=True):
     argument: str | None = None
     above: Annotated[int, msgspec.Meta(ge=0)] | None = None
     items: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    calls: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    calls: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class ToolManifest(_Spec, frozen=True):

@@ -83,3 +83,7 @@ def test_what_an_approval_was_asked_for_names_the_threshold() -> None:
     assert [named(one) for one in (AMOUNT, MANY, OFTEN)] == [
         "threshold:refund:amount_minor", "threshold:mass:to", "threshold:often:calls",
     ]  # fmt: skip
+
+
+def test_each_call_passes_a_threshold_of_no_calls() -> None:
+    assert asked(Threshold(template="confirmation", calls=0), {}, task=task(counts={}))

@@ -13,19 +13,27 @@ from safeconduct.tools.inference.words import split
 
 MAX_NAME: Final = 512
 
+CONFIRMED: Final = ("isConfirmationRequired", "x-openai-isConsequential")
+"""How others say that a person has to confirm each use of a tool: Salesforce of an agent action
+(Metadata API, GenAiFunction), Microsoft 365 Copilot of an operation of an API plugin.
+"""
+
 
 class NotAListing(ValueError):
     """What should be the result of `tools/list` is something else; the sentence says what."""
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """One tool, as its upstream describes it. `returns` is None where it does not say."""
+    """One tool, as its upstream describes it. `returns` is None where it does not say; `confirmed`:
+    it says that a person has to confirm each call.
+    """
 
     name: str
     description: str
     arguments: Mapping[str, Shape]
     returns: Shape | None
     hints: Mapping[str, bool]
+    confirmed: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -45,6 +53,7 @@ def definition(said: JSON) -> Definition:
         arguments=shape(said.get("inputSchema")).inner,
         returns=shape(cast("JSON", returned)) if isinstance(returned, dict) else None,
         hints={name: value for name, value in hints.items() if isinstance(value, bool)},
+        confirmed=any(where.get(name) is True for where in (said, hints) for name in CONFIRMED),
     )
 
 

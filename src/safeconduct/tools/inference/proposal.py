@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
-from safeconduct.core.manifest import CONTROL_ROLES, Argument, Effect, Manifest, ToolManifest
+from safeconduct.core.manifest import (
+    CONTROL_ROLES,
+    Argument,
+    Effect,
+    Manifest,
+    Threshold,
+    ToolManifest,
+)
 from safeconduct.ports import JSON
 from safeconduct.tools.inference import effects, nouns
 from safeconduct.tools.inference.definition import Definition, definition
 from safeconduct.tools.inference.results import Place, labels
 from safeconduct.tools.inference.roles import Roles
+
+ASKED: Final = Threshold(template="confirmation", calls=0)
+"""Every call is put to a person."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -67,5 +78,8 @@ def _tool(upstream: str, tool: Definition) -> tuple[ToolManifest, dict[Place, st
         arguments=arguments,
         returns=found.returns,
         spotlight=None if effect is not Effect.read else "delimit",
+        asks=(ASKED,) if tool.confirmed else (),
     )
+    if tool.confirmed:
+        reasons[("asks",)] = "its definition says that a person has to confirm each call"
     return manifest, reasons, scope

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from safeconduct.core.manifest import Argument, FieldLabel, ToolManifest
+from safeconduct.core.manifest import Argument, FieldLabel, Threshold, ToolManifest
 from safeconduct.tools.inference.proposal import Proposal, Scope
 from safeconduct.tools.inference.results import Place
 
@@ -70,9 +70,12 @@ def _tool(tool: ToolManifest, reasons: Mapping[Place, str]) -> Iterator[str]:
         yield _line(6, f"# {reasons[('returns', 'fields')]}")
     if tool.spotlight is not None:
         yield _line(4, f"spotlight: {tool.spotlight}")
+    if tool.asks:
+        asked = ", ".join(_flow(_said(one)) for one in tool.asks)
+        yield _line(4, f"asks: [{asked}]", reasons.get(("asks",)))
 
 
-def _said(value: Argument | FieldLabel) -> dict[str, Any]:
+def _said(value: Argument | FieldLabel | Threshold) -> dict[str, Any]:
     """What differs from what is so anyway."""
     fields = msgspec.structs.fields(value)
     built = msgspec.to_builtins(value)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safeconduct.config import examine_files
-from safeconduct.core.manifest import Argument, FieldLabel, Manifest, Returns
+from safeconduct.core.manifest import Argument, FieldLabel, Manifest, Returns, Threshold
 from safeconduct.kit import yaml
 from safeconduct.ports import JSON
 from safeconduct.tools.inference import Proposal, propose
@@ -364,3 +364,22 @@ def test_no_more_fields_are_named_than_a_person_reads() -> None:
 def test_a_field_whose_name_is_no_step_of_a_path_is_left_out() -> None:
     names: dict[str, Any] = {"a.id": TEXT, "": TEXT, "id": TEXT}
     assert returns({"properties": names}).fields.keys() == {"id"}
+
+
+@pytest.mark.parametrize("said", ["isConfirmationRequired", "x-openai-isConsequential"])
+@pytest.mark.parametrize("place", ["itself", "annotations"])
+@pytest.mark.parametrize("value", [True, False, "true", 1, None])
+def test_a_vendor_s_word_that_a_person_has_to_confirm_makes_stricter_alone(
+    said: str, place: str, value: object
+) -> None:
+    plain: JSON = {"name": "close_case", "inputSchema": {"properties": {"case_id": {}}}}
+    claims: JSON = {said: value} if place == "itself" else {"annotations": {said: value}}
+    without, found = proposed(plain), proposed(plain | claims)
+    tool = found.manifest.tools["close_case"]
+    if value is not True:
+        assert tool == without.manifest.tools["close_case"]
+        return
+    assert tool.asks == (Threshold(template="confirmation", calls=0),)
+    assert msgspec.structs.replace(tool, asks=()) == without.manifest.tools["close_case"]
+    assert read_again(found) == found.manifest
+    assert "# its definition says that a person has to confirm each call" in text(found)
