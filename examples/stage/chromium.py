@@ -116,7 +116,7 @@ class Chromium:
 
     def until_run(self, script: str) -> Any:
         """What a script returns once that is something."""
-        for _ in range(1000):
+        for _ in range(2000):
             if found := self.run(script):
                 return found
             threading.Event().wait(0.01)

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from examples.stage.chromium import Chromium
+
 from safeconduct.config import load
 from safeconduct.core.canonical import digest
 from safeconduct.ports import JSON
-from tests.e2e.chromium import Chromium
 from tests.support.installation import (
     HOST,
     USER,

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from examples.stage.chromium import Chromium, chromium
 
 from safeconduct.ports import JSON
-from tests.e2e.chromium import Chromium, chromium
 from tests.e2e.desk import REFUND, ask, enrolment, equip, opened, register
 from tests.support.installation import USER, Gateway, Office, done, opened_office, refusal
 

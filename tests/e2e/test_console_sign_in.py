@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from examples.stage.chromium import Chromium, chromium
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -17,7 +18,6 @@ from safeconduct.core.canonical import digest
 from safeconduct.kit.jwk import encode
 from safeconduct.ports import JSON
 from tests.e2e.browser import Browser
-from tests.e2e.chromium import Chromium, chromium
 from tests.e2e.desk import REFUND, ask, equip, opened
 from tests.e2e.login import CLIENT, CODE, PASSWORD, SECRET, Issuer, oidc_provider
 from tests.support.installation import (

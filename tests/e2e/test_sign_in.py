@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from examples.stage.chromium import ENTER, TAB, chromium
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -26,7 +27,6 @@ from pydantic import AnyUrl
 from safeconduct.config import load
 from safeconduct.ports import JSON
 from tests.e2e.browser import Browser, Page
-from tests.e2e.chromium import ENTER, TAB, chromium
 from tests.e2e.login import CLIENT, CODE, PASSWORD, SECRET, nanoidp, oidc_provider
 from tests.support.certificates import Authority
 from tests.support.installation import (

@@ -355,7 +355,9 @@ class Desk:
             to = question.call.digest if answer.means == TERMINAL else self._to(question, answer)
             record["to"] = to
             agreed = question.agreed if party is None else (*question.agreed, (by, party.who))
-            question = msgspec.structs.replace(question, agreed=agreed, to=to, choice=answer.choice)
+            question = msgspec.structs.replace(
+                question, agreed=agreed, to=to, choice=answer.choice, less=answer.arguments
+            )
             if party is not None:
                 record["for"] = party.who
                 if question.missing():

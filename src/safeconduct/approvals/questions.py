@@ -15,7 +15,7 @@ from safeconduct.ports import JSON
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a person is asked. `shown` is all that they are shown and `digest` what a signature says
     of it. `agreed` are those who said yes, each with the party that they said it for; all others
-    have to say yes to the same, `to`.
+    have to say yes to the same, `to`: to the smaller arguments `less`, where that was narrowed.
     """
 
     shown: JSON
@@ -27,6 +27,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     agreed: tuple[tuple[str, str], ...] = ()
     choice: Choice | None = None
     to: str | None = None
+    less: JSON | None = None
 
     @property
     def id(self) -> str:

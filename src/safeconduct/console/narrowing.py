@@ -29,18 +29,20 @@ _DECIMAL: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 
 
 class Amount(msgspec.Struct, frozen=True):
-    """An amount that may be smaller."""
+    """An amount that may be smaller; `now` is what somebody has agreed to already."""
 
     field: str
     name: str
     value: str
+    now: str
 
 
 class Box(msgspec.Struct, frozen=True):
-    """An item of a list that may be left out."""
+    """An item of a list that may be left out, or was by who has agreed already."""
 
     field: str
     text: str
+    kept: bool
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -61,15 +63,20 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 def fields(question: Question) -> Fields:
-    """What of this question may be less."""
+    """What of this question may be less, as far as it is agreed to."""
+    less: JSON = question.less or question.call.arguments
     amounts: list[Amount] = []
     lists: list[Items] = []
     for name, value, role in _steering(question):
         if role == "amount" and _number(value):
-            amounts.append(Amount(LESS + name, name, str(value)))
+            amounts.append(Amount(LESS + name, name, str(value), str(less[name])))
         elif role != "amount" and isinstance(value, list) and len(cast("list[object]", value)) > 1:
-            texts = [canonical(item).decode() for item in cast("list[object]", value)]
-            boxes = [Box(f"{KEEP}{name}.{at}", text) for at, text in enumerate(texts)]
+            left = [canonical(item) for item in less[name]]
+            boxes: list[Box] = []
+            for at, item in enumerate(map(canonical, cast("list[object]", value))):
+                kept = bool(left) and left[0] == item
+                left = left[1:] if kept else left
+                boxes.append(Box(f"{KEEP}{name}.{at}", item.decode(), kept))
             lists.append(Items(name, tuple(boxes)))
     return Fields(tuple(amounts), tuple(lists))
 

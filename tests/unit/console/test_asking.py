@@ -165,6 +165,25 @@ async def test_two_persons_say_yes_to_the_same(tmp_path: Path) -> None:
         assert (await house.call()).verdict == "done"
 
 
+async def test_the_second_person_agrees_to_the_same_less(tmp_path: Path) -> None:
+    approvals = {"templates": {"scope": {"ask": "desk", "count": 2}}}
+    house = House(tmp_path, approvals=approvals)
+    async with house.task:
+        kim, lee = await house.signed_in(KIM, "/keys"), await house.signed_in(LEE, "/keys")
+        keys = [await house.key(kim), await house.key(lee)]
+        question = await house.asked()
+        less = {"less.amount_minor": "5"}
+        assert (await yes(kim, question.id, keys[0], "narrowed", **less)).status == 303
+        text = (await lee.get(f"/approvals/{question.id}")).text
+        assert f"{KIM} has approved less: your yes has to be to the same." in text
+        assert 'name="less.amount_minor" value="5"' in text
+        assert "Approve once" not in text
+        other = {"less.amount_minor": "4"}
+        assert (await yes(lee, question.id, keys[1], "narrowed", **other)).status == 403
+        assert (await yes(lee, question.id, keys[1], "narrowed", **less)).status == 303
+        assert (await house.call({**DEAL, "amount_minor": 5})).verdict == "done"
+
+
 async def test_a_synced_key_is_not_enough_where_it_may_not_leave_its_device(
     tmp_path: Path,
 ) -> None:

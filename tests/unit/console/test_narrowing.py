@@ -97,3 +97,11 @@ def test_a_question_is_not_changed_by_its_form() -> None:
     asked = replace(question(MANY), choice="narrowed")
     assert smaller(asked, {"less.amount_minor": "1"})["amount_minor"] == 1
     assert asked.call.arguments["amount_minor"] == 900
+
+
+def test_who_comes_second_finds_what_was_agreed_to() -> None:
+    less = MANY | {"amount_minor": 5, "to": ["a@x", "c@x"]}
+    found = fields(replace(question(MANY), choice="narrowed", less=less))
+    assert [(one.value, one.now) for one in found.amounts] == [("900", "5")]
+    assert [box.kept for box in found.lists[0].boxes] == [True, False, True]
+    assert [box.kept for box in fields(question(MANY)).lists[0].boxes] == [True, True, True]
