@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from safeconduct.approvals.bypassing import Bypasses
 from safeconduct.approvals.desk import Desk, groups
 from safeconduct.approvals.enrolling import Enrolments
 from safeconduct.audit.log import Log
@@ -26,6 +27,7 @@ from safeconduct.audit.payloads.sealing import PayloadSealer
 from safeconduct.audit.retention.erasing import forget_again
 from safeconduct.audit.signer import Signing
 from safeconduct.audit.signer.notary import Notary
+from safeconduct.config.approvals import templates
 from safeconduct.config.policy import Process
 from safeconduct.config.schema import Config
 from safeconduct.copies import Copies
@@ -196,14 +198,23 @@ class Rooms:
         broker.tickets.given = self._consented
         self.catalogue = Catalogue(config, self.offers)
         approvals = root.approvals
+        members = groups({name: (one.users, one.groups) for name, one in approvals.groups.items()})
         self.desk = Desk(
             self.log,
             clock,
             new_id,
-            members=groups(
-                {name: (one.users, one.groups) for name, one in approvals.groups.items()}
-            ),
+            members=members,
             terminal=approvals.unsafe_terminal,
+        )
+        self.bypasses = Bypasses(
+            self.log,
+            verifiers=lambda: self.desk.verifiers,
+            members=members,
+            templates=templates(approvals),
+            most_minutes=approvals.bypass_minutes,
+            tenant=root.gateway.tenant,
+            clock_ms=clock,
+            new_id=new_id,
         )
         self.enrolments = Enrolments(clock)
         self.passkeys = self._passkeys()

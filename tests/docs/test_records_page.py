@@ -17,6 +17,7 @@ from safeconduct.app.releasing import release
 from safeconduct.app.resuming import resume
 from safeconduct.app.rotating import rotate
 from safeconduct.approvals.answers import Answer, Approver
+from safeconduct.approvals.bypassing import Wanted
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reading import read
@@ -278,7 +279,11 @@ async def asked_of_people(directory: Path) -> None:
             known.root,
             approvals=ApprovalsBlock(
                 groups={"desk": Approvers(users=("kim", "lee"))},
-                templates={"ask": TemplateBlock(offers=Offer(calls=2, minutes=5))},
+                templates={
+                    "ask": TemplateBlock(offers=Offer(calls=2, minutes=5)),
+                    "late": TemplateBlock(ask="desk"),
+                },
+                bypass_minutes=5,
             ),
         ),
     )
@@ -302,10 +307,16 @@ async def asked_of_people(directory: Path) -> None:
             if choice == "narrowed":
                 await task.begin()
         await task.call("crm.update_deal", {"id": "D-7", "amount_minor": 101}, deal)
+        rules.answer = PolicyAnswer(elevate=(PolicyElevate("late", "late", 300),))
+        wanted = Wanted(template="late", minutes=5, why="nobody is there")
+        signed = task.rooms.bypasses.challenge(kim, wanted)
+        bypass = await task.rooms.bypasses.give(kim, wanted, {"signed": signed.hex()})
+        await task.call("crm.update_deal", {"id": "D-7", "amount_minor": 102}, deal)
+        await task.rooms.bypasses.end(bypass, "uid:0")
         url = "http://localhost:8790"
         keys = Passkeys(task.rooms.state, task.rooms.log, url, "crm.example", task.rooms.clock_ms)
-        ceremony, wanted = keys.register("kim")
-        made = Authenticator(url, "localhost").register(wanted)
+        ceremony, options = keys.register("kim")
+        made = Authenticator(url, "localhost").register(options)
         await keys.registered(ceremony, "kim", made, label="phone", by="kim")
 
 

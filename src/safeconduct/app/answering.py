@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from safeconduct.approvals.answers import MAX_SAID
+from safeconduct.approvals.bypassing import NoSuchBypass
 from safeconduct.approvals.desk import NoSuchElevation, NoSuchQuestion, NotYours
 from safeconduct.entrypoints.operator import Handler, OperatorError
 from safeconduct.ports import JSON
@@ -24,6 +25,7 @@ def approvals(rooms: Rooms) -> dict[str, Handler]:
         "answer": asked.answer,
         "elevations": asked.elevations,
         "end-elevation": asked.end,
+        "end-bypass": asked.end_bypass,
     }
 
 
@@ -118,3 +120,12 @@ class _Answering:
         if not tasks:
             raise OperatorError("there is no such elevation, or it has ended")
         return {"ended": elevation}
+
+    async def end_bypass(self, request: Mapping[str, object], who: str) -> JSON:
+        """Has people asked again."""
+        bypass = str(request.get("bypass"))
+        try:
+            await self._rooms.bypasses.end(bypass, who)
+        except NoSuchBypass:
+            raise OperatorError("there is no such bypass, or it has ended") from None
+        return {"ended": bypass}

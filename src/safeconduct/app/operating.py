@@ -218,6 +218,11 @@ class Operating:
             "policy": self._policy.shown(),
             "unsafe": [*rooms.config.unsafe, *rooms.policy.unsafe],
             "unreachable": rooms.offers.unreachable,
+            "bypasses": [
+                {"bypass": one.id, "templates": sorted(one.templates), "until_ms": one.until_ms}
+                for one in rooms.state.bypasses()
+                if rooms.clock_ms() < one.until_ms
+            ],
             "notifiers": {
                 name: msgspec.to_builtins(one.counts) for name, one in self._notifiers.items()
             },

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from safeconduct.cli import output
+from safeconduct.cli import fatigue, output
 from safeconduct.cli.operator import ask
 
 HELP = "show what waits for a yes, and approve or deny it"
@@ -36,6 +36,7 @@ _VERBS: Final = (
     ("approve", "send a person to the page of one call, and wait for the answer"),
     ("deny", "deny one call"),
     ("elevations", "show what may be done more than once, or end it"),
+    ("end-bypass", "have people asked again"),
 )
 
 _TOLD: Final = {
@@ -63,8 +64,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         if name == "deny":
             verb.add_argument("--why", default="", metavar="TEXT", help="what the agent is told")
+        if name == "end-bypass":
+            verb.add_argument("bypass", help="b_…")
         if name == "elevations":
             verb.add_argument("--end", metavar="e_…", help="end this one now")
+    fatigue.add_arguments(
+        verbs.add_parser(
+            "metrics",
+            help="show how people answer, and what would spare them questions",
+            allow_abbrev=False,
+        )
+    )
     enrol = verbs.add_parser(
         "enrol",
         help="make a link by which a user registers a passkey (approvals.unsafe_enrolment)",
@@ -76,10 +86,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Shows, approves or denies, or makes a link."""
+    if args.subverb == "metrics":
+        return fatigue.run(args)
     socket = output.operator_socket(args)
     match args.subverb:
         case "enrol":
             return _enrol(args, ask(socket, "enrol", user=args.user))
+        case "end-bypass":
+            output.emit(
+                args, dict(ask(socket, "end-bypass", bypass=args.bypass)), f"ended {args.bypass}"
+            )
+            return output.OK
         case "elevations":
             return _elevations(args, socket)
         case _:

@@ -149,6 +149,15 @@ def _gateway(config: Config) -> Iterator[Finding]:
     for where, why in before["unreachable"].items():
         what = f"upstream {where} does not answer the gateway: {why}"
         yield Finding("problem", what, output.ask_again(config, where))
+    for name, counts in before["notifiers"].items():
+        if counts["failed"]:
+            lost = output.counted(counts["failed"], "message")
+            what = f"notifier {name} lost {lost}: {counts['fault']}"
+            yield Finding("problem", what, f"look at approvals.notify.{name}; nothing else waits")
+    for one in before["bypasses"]:
+        names = ", ".join(one["templates"])
+        what = f"nobody is asked about {names} (bypass {one['bypass']})"
+        yield Finding("note", what, f"safeconduct approvals end-bypass {one['bypass']}")
     yield from _policy(before["policy"])
     yield from _unreviewed(config, before["pins"])
     status, _ = _post(f"{config.root.gateway.issuer}/mcp", INITIALIZE)

@@ -14,11 +14,14 @@ MAX_ELEVATIONS: Final = 16
 
 
 class Bypass(msgspec.Struct, frozen=True):
-    """For a time, questions of these names are not put to anybody: an emergency, on record."""
+    """For a time, questions of these names are not put to anybody: an emergency, on record. It does
+    not hold for what is done for whom it was given `by`.
+    """
 
     id: str
     templates: frozenset[str]
     until_ms: int
+    by: str = ""
 
 
 class Elevation(msgspec.Struct, frozen=True, kw_only=True):

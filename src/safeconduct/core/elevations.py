@@ -51,7 +51,11 @@ def bypassing(facts: Facts, requirement: Requirement) -> Bypass | None:
     if any(source.startswith(_ABOUT_VALUES) for source in requirement.sources):
         return None
     for one in facts.bypasses:
-        if facts.gathered.now_ms < one.until_ms and one.templates >= {*requirement.templates}:
+        if (
+            facts.gathered.now_ms < one.until_ms
+            and one.templates >= {*requirement.templates}
+            and one.by != facts.gathered.user.id
+        ):
             return one
     return None
 

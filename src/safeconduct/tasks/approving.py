@@ -184,7 +184,8 @@ class Approving(Forgetting):
             self._bypasses.put(identifier, None)
             return None if known is not None else "bypass"
         self._bypasses.put(
-            identifier, Bypass(identifier, frozenset(record["templates"]), record["until_ms"])
+            identifier,
+            Bypass(identifier, frozenset(record["templates"]), record["until_ms"], record["by"]),
         )
         return None
 
@@ -217,6 +218,9 @@ class Approving(Forgetting):
             given = row.facts.state in ("pending", "granted") and user in row.by
             if given and (before_ms is None or row.facts.granted_ms <= before_ms):
                 self._approvals.put(identifier, replace(row, used=True))
+        for identifier, bypass in self._bypasses.current():
+            if bypass.by == user:
+                self._bypasses.put(identifier, None)
         for task, rows in self._elevations.current():
             kept = tuple(
                 one

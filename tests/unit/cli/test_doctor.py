@@ -42,6 +42,7 @@ def _doctor(directory: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 def _answers(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     status = {"issuer": "http://x", "records": 1, "unreachable": {}, "pins": []}
+    status |= {"notifiers": {}, "bypasses": []}
     policy = {"source": "policy", "digest": "0a", "refused": None, "release": None}
     status |= {"policy": {**policy, "ends_ms": None}, **changes}
 
@@ -67,6 +68,19 @@ def test_a_dead_upstream_is_to_be_started(
     assert "answers as http://x: 1 record\n" in said
     assert "problem upstream crm does not answer the gateway: nobody there\n" in said
     assert "fix: start it, or correct upstreams.crm.mcp; it is asked again every 30 s\n" in said
+
+
+def test_who_was_not_told_and_what_is_not_asked_is_named(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine = {"told": 3, "failed": 0, "fault": ""}
+    notifiers = {"mail": {"told": 1, "failed": 2, "fault": "SMTP 550"}, "chat": fine}
+    bypasses = [{"bypass": "b_1", "templates": ["refund"], "until_ms": 2**42}]
+    _answers(monkeypatch, notifiers=notifiers, bypasses=bypasses)
+    said = _doctor(directory, capsys)
+    assert "problem notifier mail lost 2 messages: SMTP 550\n" in said
+    assert "chat" not in said
+    assert "nobody is asked about refund (bypass b_1)\n" in said
 
 
 def test_newer_rules_that_were_refused_are_a_problem(

@@ -138,7 +138,12 @@ def test_a_bypass_asks_nobody_about_its_names_for_a_time() -> None:
 
 @pytest.mark.parametrize("source", [ASKED_SOURCE, "sink:destination", "review"])
 def test_no_bypass_lifts_a_doubt_about_values(source: str) -> None:
-    known = facts(bypasses=(Bypass("b_1", frozenset({"offer"}), NOW_MS + 1),))
+    known = facts(bypasses=(Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, "kim"),))
     wanted = replace(OFFER, sources=("policy:discount", source))
     assert bypassing(known, wanted) is None
     assert bypassing(known, OFFER) is not None
+
+
+def test_no_bypass_is_good_for_who_gave_it() -> None:
+    given = Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, facts().gathered.user.id)
+    assert bypassing(facts(bypasses=(given,)), OFFER) is None

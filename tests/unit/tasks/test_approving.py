@@ -190,13 +190,28 @@ class TestBypasses:
             "templates": ["refund"],
             "until_ms": 9_000,
             "at_ms": 1,
+            "by": "kim",
         }
         assert state.bypasses() == ()
         fine(state, given)
-        assert state.bypasses() == (Bypass("b_1", frozenset({"refund"}), 9_000),)
+        assert state.bypasses() == (Bypass("b_1", frozenset({"refund"}), 9_000, given["by"]),)
         fine(state, {**given, "phase": "ended"})
         assert state.bypasses() == ()
         assert add(state, {**given, "phase": "ended"}) == ["bypass"]
+
+    def test_one_ends_with_who_gave_it(self, state: TaskState) -> None:
+        given = {
+            "kind": "bypass",
+            "phase": "granted",
+            "templates": ["refund"],
+            "until_ms": 9_000,
+            "at_ms": 1,
+        }
+        fine(
+            state, {**given, "bypass": "b_1", "by": "kim"}, {**given, "bypass": "b_2", "by": "lee"}
+        )
+        fine(state, {"kind": "revocation", "what": "user", "id": "kim", "by": "op", "at_ms": 2})
+        assert [one.id for one in state.bypasses()] == ["b_2"]
 
 
 class TestPasskeys:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 KINDS: Final = (
-    "approval", "audit.full", "audit.read", "client", "clock.step", "config", "consent", "decision",
-    "elevation", "erasure", "evaluation", "hold", "key.rotated", "memory", "node.checkpoint",
+    "approval", "audit.full", "audit.read", "bypass", "client", "clock.step", "config", "consent",
+    "decision", "elevation", "erasure", "evaluation", "hold", "key.rotated", "memory", "node.checkpoint",
     "node.contradiction", "outcome", "passkey", "pin", "policy", "release", "resumption",
     "retention", "revocation", "svid", "task",
 )  # fmt: skip
