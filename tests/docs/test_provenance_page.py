@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
-from safeconduct.core.asking import ASK_S
+from safeconduct.core.asking import ASK_S, MAX_FOLLOWED
 from safeconduct.core.provenance import NAMED, VOUCHING, Place
 from safeconduct.core.vouching import MAX_VOUCHED
 from safeconduct.core.writing import MAX_WRITTEN
 from safeconduct.origins import MAX_ALL, MAX_VALUES
-from safeconduct.tasks.approving import MAX_FOLLOWED
 from tests.support.guided import guided
 from tests.support.pages import DOCS, codes, sections, tables
 

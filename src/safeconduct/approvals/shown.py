@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from safeconduct.core.amounts import minor_units
+from safeconduct.core.asking import FOLLOWING, MAX_FOLLOWED
 from safeconduct.core.canonical import canonical
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.provenance import Place
@@ -54,9 +55,19 @@ def shown(approval: str, call: Call, facts: Facts, requirement: Requirement) -> 
         "parties": [_plain(one) for one in requirement.parties],
         "offers": None if requirement.offers is None else _plain(requirement.offers),
         "ttl_s": requirement.ttl_s,
+        "follows": follows(requirement),
         "asked_ms": gathered.now_ms,
         "expires_ms": gathered.now_ms + (requirement.wait_s or requirement.ttl_s) * 1000,
     }
+
+
+def follows(requirement: Requirement) -> JSON | None:
+    """For what else a yes holds: further calls of the task that only these values steer, or others
+    of the same fields of the same results. None where it is good for the call alone.
+    """
+    if not requirement.values or FOLLOWING.isdisjoint(requirement.sources):
+        return None
+    return {"calls": MAX_FOLLOWED, "fields": list(requirement.wheres)}
 
 
 def changes(call: Call, facts: Facts) -> JSON:

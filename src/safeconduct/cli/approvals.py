@@ -193,6 +193,14 @@ def _line(question: Mapping[str, Any]) -> str:
     )
 
 
+def _goes_on(follows: Mapping[str, Any] | None) -> list[str]:
+    """For what else a yes holds."""
+    if follows is None:
+        return []
+    also = "".join(f", or others in {output.printable(one)}" for one in follows["fields"])
+    return [f"  goes on    {follows['calls']} more calls that only these values steer{also}"]
+
+
 def _question(question: Mapping[str, Any]) -> str:
     labels = question["labels"]
     undo = "can be undone" if question["reversible"] else "cannot be undone"
@@ -211,6 +219,7 @@ def _question(question: Mapping[str, Any]) -> str:
             f"  stated by  the {question['purpose_source']}",
             f"  has read   {output.plain(labels)}",
             f"  because    {', '.join(question['requires'])}",
+            *_goes_on(question["follows"]),
             f"  asked      {_who(question['missing'])}",
             *([f"  said yes   {_agreed(question)}"] if question["agreed"] else []),
             f"  digest     {question['digest']}",

@@ -30,6 +30,14 @@ STEERING: Final = ("control-argument-unvouched", "call-unanchored", "content-unv
 """What can be said of a call that something untrusted may have steered."""
 
 
+FOLLOWING: Final = frozenset({ASKED_SOURCE, ADDRESS_SOURCE})
+"""Questions about a value: a yes holds for further calls too, and says so to who gives it."""
+
+
+MAX_FOLLOWED: Final = 10
+"""For how many further calls such a yes is good."""
+
+
 ASK_S: Final = 300
 """For how long a person's yes to such a call is good, in seconds."""
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from safeconduct.core.asking import ADDRESS_SOURCE, ASKED_SOURCE
+from safeconduct.core.asking import FOLLOWING, MAX_FOLLOWED
 from safeconduct.core.elevation import MAX_ELEVATIONS, Bypass, Elevation
 from safeconduct.core.model import ApprovalFacts, Followed
 from safeconduct.tasks.forgetting import Forgetting
@@ -24,13 +24,8 @@ from safeconduct.tasks.tables import Table
 
 Record = Mapping[str, Any]
 
-MAX_FOLLOWED: Final = 10
-"""How many further calls a person's yes to values of certain fields is good for."""
-
 MAX_PASSKEYS: Final = 10
 """How many passkeys one user may have."""
-
-_FOLLOWING: Final = frozenset({ASKED_SOURCE, ADDRESS_SOURCE})
 
 
 class Approving(Forgetting):
@@ -58,7 +53,7 @@ class Approving(Forgetting):
                 return None
             return replace(known, left=known.left - 1)
         row = self._approvals.peek(record.get("approval", ""))
-        if row is None or _FOLLOWING.isdisjoint(row.facts.sources):
+        if row is None or not row.values or FOLLOWING.isdisjoint(row.facts.sources):
             return None
         until_ms = record["at_ms"] + row.facts.ttl_s * 1000
         wheres, values = frozenset(row.wheres), frozenset(row.values)
@@ -124,7 +119,8 @@ class Approving(Forgetting):
                     state="granted",
                     granted_ms=record["at_ms"],
                 )
-                less = replace(answered, facts=facts)
+                # Of what was shown, nobody said what else of it may be followed.
+                less = replace(answered, facts=facts, values=(), wheres=())
                 self._ask(f"{row.task} {facts.digest}", less)
                 answered = replace(answered, facts=replace(row.facts, state="narrowed"))
             case "elevated":

@@ -82,6 +82,7 @@ ASKED: dict[str, Any] = {
     "templates": ["refund"],
     "requires": ["policy:refund"],
     "origins": {},
+    "follows": {"calls": 10, "fields": ["crm.get:to"]},
     "labels": {},
     "agreed": [],
     "missing": [{"who": "user", "count": 1}, {"who": "desk", "count": 2}],
@@ -206,6 +207,8 @@ def test_what_waits_is_listed_and_shown(
     assert "  title      Refund\\u001b" in lines
     assert "  changes    amount: 1 -> 2" in lines
     assert "  asked      the user, 2 of desk" in lines
+    goes_on = "10 more calls that only these values steer, or others in crm.get:to"
+    assert f"  goes on    {goes_on}" in lines
     assert "  said yes   kim" in lines
     assert lines[-1] == f"  page       {PAGE}"
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from safeconduct.core.asking import MAX_FOLLOWED
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import label_value
 from safeconduct.core.writing import object_name, written_digest
 from safeconduct.ports import Projection
 from safeconduct.ports import TaskState as TaskStatePort
-from safeconduct.tasks.approving import MAX_FOLLOWED
 from safeconduct.tasks.rows import OpenCall
 from safeconduct.tasks.state import TaskState
 from tests.support.tasks import (

@@ -8,9 +8,9 @@ from typing import Final
 
 KINDS: Final = (
     "approval", "audit.full", "audit.read", "bypass", "client", "clock.step", "config", "consent",
-    "decision", "elevation", "erasure", "evaluation", "hold", "key.rotated", "memory", "node.checkpoint",
-    "node.contradiction", "outcome", "passkey", "pin", "policy", "release", "resumption",
-    "retention", "revocation", "svid", "task",
+    "decision", "elevation", "erasure", "evaluation", "hold", "key.rotated", "memory",
+    "node.checkpoint", "node.contradiction", "outcome", "passkey", "pin", "policy", "release",
+    "resumption", "retention", "revocation", "svid", "task",
 )  # fmt: skip
 """What kinds of records there are."""
 
