@@ -66,7 +66,11 @@ class Handover:
         if not isinstance(verdict, Permit):
             scopes = needed(made.gathered) if verdict.code == "scope-missing" else ()
             return Refused(
-                decision=made.id, code=verdict.code, argument=verdict.argument, scopes=scopes
+                decision=made.id,
+                code=verdict.code,
+                argument=verdict.argument,
+                scopes=scopes,
+                replied=self._recorder.replied(made),
             )
         if facts.revoked(bearer):
             return await self._recorder.ended(made, "task-revoked")

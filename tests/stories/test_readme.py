@@ -84,7 +84,8 @@ class Terminal:
 
     def filled(self, line: str) -> str:
         """The line with ids instead of the words that stand for them."""
-        for word, identifier in (("APPROVAL", r"\ba_\w{24}"), ("DECISION", r"\bd_\w{24}")):
+        refused = r'"decision_id": *"(d_\w{24})'
+        for word, identifier in (("APPROVAL", r"\ba_\w{24}"), ("DECISION", refused)):
             if word in line:
                 line = line.replace(word, re.findall(identifier, self.said)[-1])
         return line

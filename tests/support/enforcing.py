@@ -50,13 +50,15 @@ class Deciding:
         bundle: Path | None = FIXTURE,
         process: Process = "shared",
         scopes: tuple[str, ...] | None = None,
+        **changed: Any,
     ) -> None:
+        """`changed` are other blocks of the configuration."""
         made = configuration(directory)
         block = AuthzenBlock(
             callers=(PEP, OTHER_PEP), bundle=None if bundle is None else str(bundle), drafts=drafts
         )
         policy = replace(made.root.policy, process=process)
-        root = replace(made.root, authzen=block, policy=policy)
+        root = replace(made.root, authzen=block, policy=policy, **changed)
         self.parties = Certified(directory, replace(made, root=root))
         self.now_ms = NOW_MS
         self.rules = Rules()

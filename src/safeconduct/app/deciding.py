@@ -57,10 +57,12 @@ def decisions(rooms: Rooms, asking: Asking, refusals: Refusals) -> Deciding:
     enforcers = Enforcers(block.callers, asking=asking, tasks=rooms.state, clock_ms=rooms.clock_ms)
     requests = None
     if block.drafts.access_request is not None:
+        desk, console = rooms.desk, root.console
         requests = AccessRequests(
             rooms.state,
             endpoint=root.gateway.issuer + REQUESTS,
-            holds=rooms.desk.holds,
+            stands=lambda asked: desk.question(asked).expires_ms if desk.holds(asked) else None,
+            page=lambda asked: None if console is None else console.page(asked),
             record=rooms.log.append,
             clock_ms=rooms.clock_ms,
             new_id=new_id,

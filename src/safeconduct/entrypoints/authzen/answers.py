@@ -44,6 +44,10 @@ def refused(answer: Refused) -> JSON:
         told["argument"] = answer.argument
     if answer.scopes:
         told["scopes"] = list(answer.scopes)
+    if answer.replied.said:
+        told["said"] = answer.replied.said
+    if answer.replied.arguments is not None:
+        told["arguments"] = answer.replied.arguments
     return told
 
 

@@ -99,14 +99,19 @@ class AccessRequests:
         questions: Questions,
         *,
         endpoint: str,
-        holds: Callable[[str], bool],
+        stands: Callable[[str], int | None],
+        page: Callable[[str], str | None],
         record: Callable[[JSON], Awaitable[object]],
         clock_ms: Callable[[], int],
         new_id: Callable[[str], str],
     ) -> None:
+        """`stands` is until when a question can be answered, None when it can no more, and `page`
+        where people answer it.
+        """
         self._questions = questions
         self._endpoint = endpoint
-        self._holds = holds
+        self._stands = stands
+        self._page = page
         self._record = record
         self._clock_ms = clock_ms
         self._new_id = new_id
@@ -125,7 +130,7 @@ class AccessRequests:
         if answer.approval is None or found is None:
             return told
         facts, _ = found
-        expires_ms = facts.requested_ms + facts.ttl_s * 1000
+        expires_ms = self._stands(answer.approval) or facts.requested_ms + facts.ttl_s * 1000
         kept = _Kept(
             client=client,
             approval=answer.approval,
@@ -134,6 +139,8 @@ class AccessRequests:
         )
         _keep(self._denials, answer.decision, kept)
         told["access_request"] = {"endpoint": self._endpoint, "expires_at": timestamp(expires_ms)}
+        if (page := self._page(answer.approval)) is not None:
+            told["access_request"]["form_url"] = page
         if presented is not None:
             told["next_action"] = "request"
         return told
@@ -227,7 +234,7 @@ class AccessRequests:
             case "denied" | "narrowed":
                 return "denied", None
             case "pending":
-                return "pending" if self._holds(kept.approval) else "expired", None
+                return "expired" if self._stands(kept.approval) is None else "pending", None
             case "granted":
                 until_ms = facts.granted_ms + facts.ttl_s * 1000
                 approval = {

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from safeconduct.approvals.answers import Answer, Approver
+from safeconduct.config.approvals import ApprovalsBlock, ConsoleBlock
 from safeconduct.config.authzen import Drafts
 from safeconduct.core.policy import PolicyAnswer, PolicyElevate
 from safeconduct.entrypoints.authzen import requests
 from safeconduct.ports import JSON, LedgerFault
+from tests.support.approving import Signs, say
 from tests.support.enforcing import OTHER_PEP, Deciding
 from tests.support.front import Reply
 from tests.support.parties import ISSUER
@@ -298,3 +304,103 @@ async def test_what_is_kept_is_bounded(deciding: Deciding, monkeypatch: pytest.M
     second = submission(asked, await refused(deciding, asked))
     problem(await deciding.post(PATH, first), 400, "invalid_denial_binding")
     assert (await deciding.post(PATH, second)).status == 202
+
+
+# --- several persons, less, and more --------------------------------------------------------------
+
+CONSOLE = ConsoleBlock(listen="127.0.0.1:8790", url="http://localhost:8790")
+KIM = Approver(user="kim@crm.example", tenant="crm.example")
+DEAL: JSON = {"id": "D-7", "amount_minor": 900, "next_step": "x"}
+ASKED = PolicyAnswer(elevate=(PolicyElevate("ask", "ask", 300),))
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Deciding]:
+    """Where a group has to say yes besides the user, and may agree to more."""
+    template = {
+        "ask": ["user", "desk"],
+        "wait_s": 600,
+        "offers": {"calls": 2, "minutes": 5, "objects": "same"},
+    }
+    templates = {"ask": template, "scope": template, "control-argument": template}
+    said = {"groups": {"desk": {"users": [KIM.user]}}, "templates": templates}
+    block = msgspec.convert(said, ApprovalsBlock)
+    async with Deciding(tmp_path / "shop", approvals=block, console=CONSOLE) as made:
+        made.rules.answer = ASKED
+        made.rooms.desk.verifiers = {"passkey": Signs()}
+        yield made
+
+
+async def says(shop: Deciding, who: Approver, choice: Any, arguments: JSON | None = None) -> None:
+    answer = Answer(choice=choice, means="passkey", arguments=arguments)
+    await say(shop.rooms.desk, approval_of(shop), who, answer)
+
+
+def user(shop: Deciding) -> Approver:
+    (pending,) = shop.rooms.desk.pending()
+    return replace(KIM, user=pending.shown["user"])
+
+
+async def test_where_and_until_when_people_answer_is_told(shop: Deciding) -> None:
+    asked = (await refused(shop))["access_request"]
+    assert asked == {
+        "endpoint": ISSUER + PATH,
+        "expires_at": "2026-09-21T14:23:20.000Z",
+        "form_url": f"http://localhost:8790/approvals/{approval_of(shop)}",
+    }
+
+
+async def test_it_is_pending_until_all_have_said_yes(shop: Deciding) -> None:
+    task = await submitted(shop)
+    await says(shop, user(shop), "granted")
+    assert (await status(shop, task))["task"]["status"] == "pending"
+    assert (await shop.asked(shop.message()))["decision"] is False
+    await says(shop, KIM, "granted")
+    told = await status(shop, task)
+    assert told["task"]["status"] == "approved"
+    assert (await shop.asked(shop.message(approval=told["result"]["approval"])))["decision"] is True
+
+
+async def test_who_agrees_to_more_permits_the_next_ones_too(shop: Deciding) -> None:
+    asked = shop.message(name="crm__update_deal", arguments={**DEAL, "next_step": "w"})
+    await refused(shop, asked)
+    for who in (user(shop), KIM):
+        await says(shop, who, "granted")
+    # Nobody here sees what comes of it, so from now on the task may have read whatever it is.
+    assert (await shop.asked(asked))["decision"] is True
+    asked["context"]["arguments"] = DEAL
+    task = (await shop.post(PATH, submission(asked, await refused(shop, asked)))).json["task"]
+    for who in (user(shop), KIM):
+        await says(shop, who, "elevated")
+    told = await status(shop, task)
+    assert told["task"]["status"] == "approved"
+    asked["context"]["approval"] = told["result"]["approval"]
+    came: list[bool] = []
+    for step in ("x", "y", "z"):
+        asked["context"]["arguments"] = {**DEAL, "next_step": step}
+        came.append((await shop.asked(asked))["decision"])
+    assert came == [True, True, False]
+
+
+async def test_a_no_comes_with_the_words_of_who_said_it(shop: Deciding) -> None:
+    task = await submitted(shop)
+    answer = Answer(choice="denied", means="passkey", said="ring her up first")
+    await shop.rooms.desk.answer(approval_of(shop), KIM, answer)
+    assert (await status(shop, task))["task"]["status"] == "denied"
+    context = await refused(shop)
+    assert (context["reason"], context["said"]) == ("approval-denied", "ring her up first")
+
+
+async def test_less_is_told_as_the_arguments_to_ask_for_instead(shop: Deciding) -> None:
+    asked = shop.message(name="crm__update_deal", arguments=DEAL)
+    context = await refused(shop, asked)
+    task = (await shop.post(PATH, submission(asked, context))).json["task"]
+    less = {**DEAL, "amount_minor": 500}
+    for who in (user(shop), KIM):
+        await says(shop, who, "narrowed", less)
+    assert (await status(shop, task))["task"]["status"] == "denied"
+    context = await refused(shop, asked)
+    assert (context["reason"], context["arguments"]) == ("approval-narrowed", less)
+    assert (
+        await shop.asked(shop.message(name="crm__update_deal", arguments=context["arguments"]))
+    )["decision"] is True
