@@ -252,7 +252,9 @@ class Desk:
         # Meanwhile others may have answered.
         async with self._turns.setdefault(approval, asyncio.Lock()):
             question = self.question(approval)
-            party = self.party(approver, question)
+            if msgspec.structs.replace(self.party(approver, question), count=party.count) != party:
+                # What was proven may be less than another party wants.
+                raise NotYours("Somebody else has answered meanwhile: look at it again.")
             return await self._record(question, approver.user, answer, proof, party)
 
     async def operate(self, approval: str, *, granted: bool, by: str, said: str = "") -> Question:

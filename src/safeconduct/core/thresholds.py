@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from safeconduct.core.amounts import minor_units
-from safeconduct.core.manifest import Threshold, ToolManifest
+from safeconduct.core.manifest import Effect, Threshold, ToolManifest
 from safeconduct.core.model import Call, Facts
 
 
@@ -33,8 +33,9 @@ def _passes(one: Threshold, call: Call, facts: Facts, manifest: ToolManifest) ->
         return one.calls is not None and made >= one.calls
     value = call.arguments.get(one.argument)
     if value is None:
-        # A tool may take what is left out for all there is.
-        return one.argument in call.arguments or one.items is not None
+        # A tool may take what is left out for all there is; a change leaves it as it is.
+        changes = manifest.effect in (Effect.write, Effect.send)
+        return one.argument in call.arguments or one.items is not None or not changes
     if one.above is not None:
         argument = manifest.arguments.get(one.argument)
         units = minor_units(value, 0 if argument is None else argument.decimals)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from safeconduct.approvals.answers import Answer, Approver, NotProven, challenge
+from safeconduct.approvals.answers import Answer, Approver, NotProven, Proof, challenge
 from safeconduct.approvals.desk import (
     CHALLENGE_MS,
     Desk,
@@ -261,6 +261,30 @@ class TestWhat:
         hall = Hall(*DESK)
         await asyncio.gather(hall.say(KIM), hall.say(LEE))
         assert hall.phases == ["agreed", "granted"]
+
+    async def test_what_was_proven_for_one_party_is_not_counted_for_another(self) -> None:
+        """Kim's yes was on its way for the desk when Lee took its last place."""
+        law = Party("law", keys="device-bound")
+        hall = Hall(Party("desk"), law)
+        held = asyncio.Event()
+
+        class Waits(Signs):
+            async def verify(
+                self, approver: Approver, challenge: bytes, evidence: JSON, now_ms: int
+            ) -> Proof:
+                await held.wait()
+                return await super().verify(approver, challenge, evidence, now_ms)
+
+        hall.desk.verifiers = {"passkey": Waits()}
+        kim = asyncio.create_task(hall.say(KIM))
+        await asyncio.sleep(0)
+        hall.desk.verifiers = {"passkey": hall.signs}
+        await hall.say(LEE)
+        held.set()
+        with pytest.raises(NotYours, match="meanwhile"):
+            await kim
+        assert hall.phases == ["agreed"]
+        assert hall.desk.question("a_0").missing() == (law,)
 
     async def test_anybody_who_is_asked_can_stop_it(self) -> None:
         hall = Hall(*DESK)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct.core.manifest import Argument, Threshold
+from safeconduct.core.manifest import Argument, Effect, Threshold
 from safeconduct.core.thresholds import named, passed
 from tests.support.facts import call, facts, task, tool
 
@@ -48,8 +48,20 @@ def test_an_amount_counts_in_its_smallest_units() -> None:
     assert not asked(undeclared, {"fee": 5})
 
 
-def test_no_amount_is_not_asked_about() -> None:
-    assert not asked(AMOUNT, {})
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [
+        (Effect.write, False),
+        (Effect.send, False),
+        (Effect.pay, True),
+        (Effect.delete, True),
+        (Effect.execute, True),
+    ],
+)
+def test_no_amount_may_be_all_of_it_but_where_nothing_is_changed(
+    effect: Effect, expected: bool
+) -> None:
+    assert asked(AMOUNT, {}, declared={"effect": effect}) is expected
 
 
 @pytest.mark.parametrize(
