@@ -44,7 +44,7 @@ async def test_a_service_that_does_not_answer_holds_up_nobody(house: House, web:
 
     web.pages["/hook"] = hook
     house.rooms.desk.verifiers = {"passkey": Signs()}
-    (telling,) = notifiers(house.rooms).values()
+    (telling,) = notifiers(house.rooms, None).values()
     running = asyncio.create_task(telling.run())
     question = await house.asked()
     await asyncio.to_thread(came.wait, 30)
@@ -67,7 +67,7 @@ async def test_a_service_that_is_down_is_in_the_counts_and_the_question_stands(
 ) -> None:
     monkeypatch.setattr(notifier, "PAUSES_S", (0.0, 0.0))
     web.pages["/hook"] = lambda _: Page(503)
-    (telling,) = notifiers(house.rooms).values()
+    (telling,) = notifiers(house.rooms, None).values()
     running = asyncio.create_task(telling.run())
     question = await house.asked()
     await telling.idle()

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from safeconduct.approvals.answers import Approver
+from safeconduct.approvals.notifying.clicks import Buttons, Clicks
+from safeconduct.approvals.notifying.clicks import Slack as Place
 from safeconduct.approvals.notifying.notifier import Notifier, Wire
 from safeconduct.approvals.notifying.slack import Slack
 from safeconduct.approvals.notifying.smtp import Mail
@@ -17,7 +19,20 @@ from safeconduct.rooms import Rooms
 from safeconduct.secrets import references
 
 
-def notifiers(rooms: Rooms) -> dict[str, Notifier]:
+def clicks(rooms: Rooms) -> Clicks | None:
+    """What believes clicks in chats; None where none count."""
+    directory = Path(rooms.config.directory)
+    places = {
+        name: Place(partial(references.read, directory, one.signing), one.workspace or "")
+        for name, one in rooms.config.root.approvals.notify.items()
+        if one.clicks
+    }
+    if not places or rooms.config.root.console is None:
+        return None
+    return Clicks(rooms.desk, partial(approver, rooms), places, rooms.clock_ms)
+
+
+def notifiers(rooms: Rooms, clicks: Clicks | None) -> dict[str, Notifier]:
     """By name, those that are configured; the desk tells them of its questions."""
     root = rooms.config.root
     if root.console is None or not root.approvals.notify:
@@ -26,7 +41,7 @@ def notifiers(rooms: Rooms) -> dict[str, Notifier]:
         name: Way(
             Notifier(
                 name,
-                wire(rooms, one),
+                wire(rooms, one, None if clicks is None else clicks.buttons(name)),
                 people=one.people,
                 all_at_once=one.wire in {"teams", "webhook"} or one.channel is not None,
                 stands=rooms.desk.holds,
@@ -51,7 +66,7 @@ def approver(rooms: Rooms, user: str) -> Approver | None:
     return Approver(user=user, tenant=tenant, groups=frozenset(entry.groups))
 
 
-def wire(rooms: Rooms, one: approvals.Notifier) -> Wire:
+def wire(rooms: Rooms, one: approvals.Notifier, buttons: Buttons | None = None) -> Wire:
     """How messages of a notifier go out."""
     directory = Path(rooms.config.directory)
     ca = None if one.ca is None else directory / one.ca
@@ -61,7 +76,8 @@ def wire(rooms: Rooms, one: approvals.Notifier) -> Wire:
         case "smtp":
             return Mail(one.url, sender=one.sender or "", login=proof, ca=ca)
         case "slack":
-            return Slack(one.url, channel=one.channel, token=secret, ca=ca)
+            under = buttons if one.clicks else None
+            return Slack(one.url, channel=one.channel, token=secret, buttons=under, ca=ca)
         case "teams":
             return Teams(one.url, query=proof, ca=ca)
         case "webhook":

@@ -16,7 +16,7 @@ from safeconduct.app.attesting import issuance
 from safeconduct.app.deciding import decisions
 from safeconduct.app.following import keep_following
 from safeconduct.app.logins import logins
-from safeconduct.app.notifying import notifiers
+from safeconduct.app.notifying import clicks, notifiers
 from safeconduct.app.operating import Operating
 from safeconduct.app.pushing import pushes
 from safeconduct.app.reloading import Reloading
@@ -193,7 +193,9 @@ class Served:
             refusals=self._refusals,
             page=self._page,
         )
-        self.rooms.desk.settled.append(lambda question, *_: self._endpoint.visited(question.id))
+        self.rooms.desk.settled.append(
+            lambda question, _phase, _by: self._endpoint.visited(question.id)
+        )
         self._transmitters = transmitters(self.rooms)
         self._login = None if people is None else LoginPages(people, root.gateway.issuer)
         self._consent = ConsentPages(
@@ -207,7 +209,8 @@ class Served:
             verifier = SigningIn(evidence.person, acr=step_up.acr, max_age_s=step_up.max_age_s)
             desk = self.rooms.desk
             desk.verifiers = {**desk.verifiers, "sign-in": verifier}
-        self._notifiers = notifiers(self.rooms)
+        self.clicks = clicks(self.rooms)
+        self._notifiers = notifiers(self.rooms, self.clicks)
         self.pushes = pushes(self.rooms)
         self.operator = OperatorSocket(
             directory / root.gateway.operator_socket,

@@ -80,7 +80,7 @@ class Console:
         self._listen = block.listen
         self._server = _Server(
             uvicorn.Config(
-                site(rooms, rooms.passkeys, url, people),
+                site(rooms, rooms.passkeys, url, people, served.clicks),
                 http=_Connection,
                 ws="none",
                 lifespan="off",

@@ -46,10 +46,13 @@ _FORM: Final = "application/x-www-form-urlencoded"
 class Shield:
     """Stands around the pages."""
 
-    def __init__(self, pages: ASGIApp, url: str) -> None:
-        """`url` is what browsers call the console."""
+    def __init__(self, pages: ASGIApp, url: str, programs: frozenset[str] = frozenset()) -> None:
+        """`url` is what browsers call the console; `programs` are paths whose forms come from other
+        programs, which sign them.
+        """
         parts = urlsplit(url)
         self.pages = pages
+        self._programs = programs
         self._host = parts.netloc
         self._origin = f"{parts.scheme}://{parts.netloc}"
         own = HEADERS
@@ -96,7 +99,8 @@ class Shield:
         fields = {name: value.decode("latin-1") for name, value in given}
         origin, site = fields.get(b"origin"), fields.get(b"sec-fetch-site")
         ours = site == "same-origin" if origin is None else origin == self._origin
-        if not ours or site not in {None, "same-origin"}:
+        foreign = not ours or site not in {None, "same-origin"}
+        if foreign and scope["path"] not in self._programs:
             return 403
         kind = fields.get(b"content-type", "").partition(";")[0].strip().lower()
         return None if kind == _FORM else 415

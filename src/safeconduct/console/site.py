@@ -15,8 +15,10 @@ from starlette.types import ASGIApp
 from safeconduct.approvals.answers import NotProven
 from safeconduct.approvals.desk import NoSuchQuestion, NotYours
 from safeconduct.approvals.enrolling import ENROL_PATH
+from safeconduct.approvals.notifying.clicks import Clicks
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.asking import GONE, AskingPages
+from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.keys import KeysPages
 from safeconduct.console.pages import INBOX, KEYS, SCRIPT, SIGN_IN, STYLE, Asset, Pages
 from safeconduct.console.people import People
@@ -37,9 +39,15 @@ _log = logging.getLogger(__name__)
 Page = Callable[[Request], Awaitable[Response]]
 
 
-def site(rooms: Rooms, passkeys: Passkeys, url: str, login: SignIn | None) -> ASGIApp:
+def site(
+    rooms: Rooms,
+    passkeys: Passkeys,
+    url: str,
+    login: SignIn | None,
+    clicks: Clicks | None = None,
+) -> ASGIApp:
     """All pages over these rooms. `url` is what browsers call the console, `login` sends people to
-    their issuer.
+    their issuer, and `clicks` believes clicks in a chat.
     """
     people = People(rooms.config, rooms.state)
     sessions = Sessions(
@@ -77,11 +85,12 @@ def site(rooms: Rooms, passkeys: Passkeys, url: str, login: SignIn | None) -> AS
             post("/sign-out", signing.sign_out),
             get(f"{ENROL_PATH}{{ticket}}", signing.enrolment),
             post(f"{ENROL_PATH}{{ticket}}", signing.enrol),
+            *([] if clicks is None else [Route(SLACK, clicking(rooms, clicks), methods=["POST"])]),
             *(Route(one.path, _file(one), methods=["GET"]) for one in (STYLE, SCRIPT)),
         ],
     )
     application.router.redirect_slashes = False
-    return Shield(application, url)
+    return Shield(application, url, frozenset() if clicks is None else frozenset({SLACK}))
 
 
 def _file(one: Asset) -> Page:

@@ -38,7 +38,7 @@ class Buttons(Protocol):
         """By what stands on a button, what a click brings; empty where a click is no answer."""
         ...
 
-    def placed(self, notice: Notice, to: To, message: str) -> None:
+    def placed(self, offered: Mapping[str, str], message: str) -> None:
         """The message with these buttons stands there: channel and time stamp."""
         ...
 
@@ -76,7 +76,7 @@ class Slack:
         answer = await self._call("chat.postMessage", said)
         message = f"{answer.channel} {answer.ts}"
         if self._buttons is not None and offered:
-            self._buttons.placed(notice, to, message)
+            self._buttons.placed(offered, message)
         return message
 
     async def settle(self, notice: Notice, to: To, message: str, settled: Settled) -> None:
@@ -90,6 +90,10 @@ class Slack:
             "blocks": [{"type": "section", "text": _plain(text)}],
         }
         await self._call("chat.update", said)
+
+    async def whisper(self, channel: str, user: str, text: str) -> None:
+        """Says something to one person in a channel. Raises Undelivered."""
+        await self._call("chat.postEphemeral", {"channel": channel, "user": user, "text": text})
 
     async def _call(self, method: str, said: JSON) -> _Answer:
         headers = {

@@ -99,11 +99,11 @@ class _Approvals:
             if group not in self.block.groups:
                 fix = did_you_mean(group, self.block.groups, "name a group of approvers")
                 self.error((*place, "groups"), f"there is no group `{group}`", fix)
-        if one.clicks and (one.wire not in ("slack", "teams") or one.signing is None):
+        if one.clicks and (one.wire != "slack" or None in (one.signing, one.workspace)):
             self.error(
                 (*place, "clicks"),
                 f"nobody could tell whose click `{name}` brings",
-                "add `signing`; clicks come from `slack` and `teams`",
+                "add `signing` and `workspace`; clicks come from `slack`",
             )
 
     def _way(self, place: Place, name: str, one: Notifier) -> None:

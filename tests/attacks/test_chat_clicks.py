@@ -1,0 +1,292 @@
+"""A click in Slack is a yes where that is configured, and in no other way: forged, old, replayed,
+of somebody else, of another workspace, under another message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import pytest
+import pytest_asyncio
+
+from safeconduct.app.notifying import clicks, notifiers
+from safeconduct.approvals.questions import Question
+from safeconduct.console.site import site
+from tests.support.consoling import KIM, LEE, URL, Browser, House, Page
+from tests.support.recorded import recorded
+from tests.support.web import Web, document, serving
+
+SIGNING: Final = "8f742231b10e8888abcd99yyyzzz85a5"
+TEMPLATES: Final = {"scope": {"title": "Change a deal", "ask": "desk", "means": ["chat"]}}
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+def signature(body: bytes, at_s: int, secret: str = SIGNING) -> str:
+    base = b"v0:%d:%b" % (at_s, body)
+    return "v0=" + hmac.digest(secret.encode(), base, "sha256").hex()
+
+
+def test_the_example_of_slack_s_documentation() -> None:
+    body = (
+        b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow"
+        b"&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner"
+        b"&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands"
+        b"%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN"
+        b"&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
+    )
+    assert signature(body, 1531420618) == (
+        "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
+    )
+
+
+class Chat(House):
+    """A company in Slack: Kim is `U1` and Lee `U2` there, and messages have names."""
+
+    def __init__(self, directory: Path, web: Web, **more: Any) -> None:
+        (directory / "signing").write_text(SIGNING)
+        (directory / "bot").write_text("xoxb-1")
+        notify: dict[str, Any] = {
+            "wire": "slack",
+            "url": f"{web.url}/api",
+            "credential": "file:bot",
+            "signing": "file:signing",
+            "workspace": "T1",
+            "people": {KIM: "U1", LEE: "U2"},
+            "clicks": True,
+        }
+        said = {"templates": TEMPLATES, **more}
+        super().__init__(directory, approvals={**said, "notify": {"chat": notify}})
+        self.web = web
+        self.directory = directory
+        web.pages["/api/chat.postMessage"] = lambda asked: document(
+            {"ok": True, "channel": "D" + json.loads(asked.body)["channel"], "ts": "17.5"}
+        )
+        for method in ("chat.update", "chat.postEphemeral"):
+            web.pages[f"/api/{method}"] = lambda _: document({"ok": True})
+        believed = clicks(self.rooms)
+        assert believed is not None
+        (self.telling,) = notifiers(self.rooms, believed).values()
+        self.app = site(self.rooms, self.passkeys, URL, None, believed)
+        self.running = asyncio.create_task(self.telling.run())
+
+    async def told(self) -> Question:
+        question = await self.asked()
+        await self.telling.idle()
+        return question
+
+    def posted(self, method: str) -> list[dict[str, Any]]:
+        path = f"/api/{method}"
+        return [json.loads(one.body) for one in self.web.asked if one.path == path]
+
+    def button(self, text: str, user: str = "U1") -> str:
+        """What a button brings under the newest message to somebody."""
+        message = [one for one in self.posted("chat.postMessage") if one["channel"] == user][-1]
+        (value,) = [
+            one["value"] for one in message["blocks"][2]["elements"] if one["text"]["text"] == text
+        ]
+        return str(value)
+
+    @property
+    def now_s(self) -> int:
+        return self.now_ms // 1000
+
+    async def click(self, value: str, **changed: Any) -> Page:
+        return await self.post(self.body(value, **changed))
+
+    def body(self, value: str, **changed: Any) -> bytes:
+        user = changed.get("user", "U1")
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user, "username": "kim"},
+            "team": {"id": changed.get("team", "T1")},
+            "container": {
+                "type": "message",
+                "channel_id": changed.get("channel", f"D{user}"),
+                "message_ts": changed.get("ts", "17.5"),
+            },
+            "response_url": "https://evil.example",
+            "actions": [{"action_id": changed.get("action", "answer"), "value": value}],
+        }
+        return urlencode({"payload": json.dumps(payload)}).encode()
+
+    async def post(
+        self, body: bytes, *, at_s: int | None = None, secret: str = SIGNING, **headers: str
+    ) -> Page:
+        at_s = self.now_s if at_s is None else at_s
+        fields = {
+            "content-type": FORM,
+            "x-slack-request-timestamp": str(at_s),
+            "x-slack-signature": signature(body, at_s, secret),
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return await Browser(self.app).ask("POST", "/chat/slack", body, fields)
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        found = recorded(self.directory / "audit", "approval")
+        return [one for one in found if one["phase"] != "requested"]
+
+    @property
+    def whispers(self) -> list[str]:
+        return [one["text"] for one in self.posted("chat.postEphemeral")]
+
+
+@pytest.fixture
+def web() -> Generator[Web]:
+    with serving() as web:
+        yield web
+
+
+@pytest_asyncio.fixture
+async def chat(tmp_path: Path, web: Web) -> AsyncGenerator[Chat]:
+    chat = Chat(tmp_path, web)
+    yield chat
+    chat.running.cancel()
+
+
+async def test_a_click_is_a_yes_and_what_shows_it_is_on_record(chat: Chat) -> None:
+    await chat.told()
+    value = chat.button("Approve once")
+    body = chat.body(value)
+    assert (await chat.post(body)).status == 200
+    (record,) = chat.answers
+    assert (record["phase"], record["means"]) == ("granted", "chat")
+    proof = record["proof"]
+    assert proof["signature"] == signature(body, chat.now_s)
+    assert (proof["user"], proof["workspace"], proof["message"]) == ("U1", "T1", "DU1 17.5")
+    assert (await chat.call()).reason is None
+    await chat.telling.idle()
+    assert {one["channel"] for one in chat.posted("chat.update")} == {"DU1", "DU2"}
+    # The very same request again, within the window, and the neighbour of the button.
+    assert (await chat.post(body)).status == 200
+    assert (await chat.click(chat.button("Deny"))).status == 200
+    assert len(chat.answers) == 1
+    assert all("not wait for this answer" in one for one in chat.whispers)
+    assert len(chat.whispers) == 2
+
+
+async def test_a_click_is_a_no(chat: Chat) -> None:
+    await chat.told()
+    await chat.click(chat.button("Deny"))
+    assert [one["phase"] for one in chat.answers] == ["denied"]
+    assert (await chat.call()).reason == "approval-denied"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"secret": "another"},
+        {"at_s": -301},
+        {"at_s": 301},
+        {"x_slack_signature": ""},
+        {"x_slack_signature": "v0=" + "0" * 64},
+        {"x_slack_request_timestamp": ""},
+        {"x_slack_request_timestamp": "1e9"},
+        {"x_slack_request_timestamp": "-1"},
+    ],
+)
+async def test_what_is_forged_or_old_is_not_even_read(chat: Chat, how: dict[str, Any]) -> None:
+    await chat.told()
+    given = dict(how)
+    if "at_s" in given:
+        given["at_s"] += chat.now_s
+    page = await chat.post(chat.body(chat.button("Approve once")), **given)
+    assert (page.status, page.text) == (401, "")
+    assert chat.answers == []
+    assert chat.whispers == []
+    # The button is as good as before.
+    await chat.click(chat.button("Approve once"))
+    assert len(chat.answers) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"user": "U2", "channel": "DU1"},
+        {"user": "U3", "channel": "DU1"},
+        {"team": "T2"},
+        {"ts": "18.5"},
+        {"channel": "C9"},
+    ],
+)
+async def test_what_somebody_else_clicks_or_elsewhere_is_nothing(
+    chat: Chat, changed: dict[str, Any]
+) -> None:
+    await chat.told()
+    assert (await chat.click(chat.button("Approve once"), **changed)).status == 200
+    assert chat.answers == []
+    assert chat.whispers == ["This is not yours to answer. Open the page to look at it and answer."]
+
+
+async def test_who_is_revoked_clicks_in_vain(chat: Chat) -> None:
+    await chat.told()
+    await chat.rooms.revoke("user", KIM, "op")
+    await chat.click(chat.button("Approve once"))
+    assert chat.answers == []
+
+
+async def test_a_click_that_comes_too_late_is_nothing(chat: Chat) -> None:
+    question = await chat.told()
+    chat.now_ms = question.expires_ms
+    await chat.click(chat.button("Approve once"))
+    assert chat.answers == []
+
+
+async def test_a_link_is_no_answer_and_made_up_ids_are_none(chat: Chat) -> None:
+    question = await chat.told()
+    await chat.click(chat.button("Approve once"), action="look")
+    for value in ("", question.id, "x" * 32):
+        await chat.click(value)
+    assert chat.answers == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"payload=",
+        b"payload={}",
+        b"payload=[]&payload=[]",
+        b"\xff",
+        urlencode({"payload": "[" * 40 + "]" * 40}).encode(),
+        urlencode({"payload": json.dumps({"type": "view_submission"})}).encode(),
+    ],
+)
+async def test_what_slack_would_not_send_is_refused(chat: Chat, body: bytes) -> None:
+    assert (await chat.post(body)).status == 401
+
+
+async def test_there_are_no_buttons_where_a_click_is_not_enough(tmp_path: Path, web: Web) -> None:
+    templates = {"scope": {**TEMPLATES["scope"], "means": ["passkey"]}}
+    chat = Chat(tmp_path, web, templates=templates)
+    await chat.told()
+    chat.running.cancel()
+    for message in chat.posted("chat.postMessage"):
+        assert [one["action_id"] for one in message["blocks"][2]["elements"]] == ["look"]
+
+
+async def test_two_persons_click_each_under_their_own_message(tmp_path: Path, web: Web) -> None:
+    templates = {"scope": {**TEMPLATES["scope"], "count": 2}}
+    chat = Chat(tmp_path, web, templates=templates)
+    await chat.told()
+    chat.running.cancel()
+    await chat.click(chat.button("Approve once", "U2"))
+    assert chat.answers == []
+    await chat.click(chat.button("Approve once", "U2"), user="U2")
+    await chat.click(chat.button("Approve once"))
+    assert [one["phase"] for one in chat.answers] == ["agreed", "granted"]
+
+
+async def test_other_pages_are_shielded_as_before(chat: Chat) -> None:
+    body = b"x=1"
+    for path in ("/sign-out", "/chat/slack/", "/chat"):
+        page = await Browser(chat.app).ask("POST", path, body, {"content-type": FORM})
+        assert page.status == 403
+    page = await chat.post(body, host="evil.example")
+    assert page.status == 421
