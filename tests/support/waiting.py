@@ -14,8 +14,10 @@ from tests.support.installation import DANA, HOST, Gateway, Office, change, free
 SEND: Final = {"to": DANA, "body": "hello"}
 
 
-def waiting(directory: Path, office: Office) -> Config:
-    """A configuration with a console, in which each mail waits for the user's yes."""
+def waiting(directory: Path, office: Office, *, terminal: bool = True) -> Config:
+    """A configuration with a console, in which each mail waits for the user's yes. `terminal`: one
+    that is given at the operator socket counts.
+    """
     install(directory, office)
     path, port = directory / "agents" / "copilot.yaml", free_port()
     agent = json.loads(path.read_text())["agent"]
@@ -23,7 +25,7 @@ def waiting(directory: Path, office: Office) -> Config:
     change(
         directory / "safeconduct.yaml",
         {
-            "approvals": {"unsafe_terminal": True},
+            "approvals": {"unsafe_terminal": terminal},
             "console": {"listen": f"{HOST}:{port}", "url": f"http://localhost:{port}"},
         },
     )

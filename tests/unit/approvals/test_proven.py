@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import pytest
 
-from safeconduct.approvals.answers import Answer, Approver
 from safeconduct.approvals.proven import KINDS, Proven, Summary
 from safeconduct.audit.payloads.opening import opener
 from safeconduct.audit.reading import read
 from safeconduct.cli import main
 from safeconduct.ports import JSON
-from tests.support.authenticator import Authenticator
-from tests.support.consoling import DEAL, KIM, LEE, TENANT, URL, House
+from tests.support.consoling import DEAL, KIM, LEE, URL, House
+from tests.support.signing import People
 from tests.support.worlds import USER
 
 Record = dict[str, Any]
@@ -33,31 +32,6 @@ TWO: Final[JSON] = {
         }
     }
 }
-
-
-class Signs:
-    """People with passkeys, who answer at the desk itself."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.keys: dict[str, Authenticator] = {}
-
-    async def key(self, user: str) -> None:
-        key, passkeys = Authenticator(URL, "localhost"), self.house.passkeys
-        ceremony, asked = passkeys.register(user)
-        await passkeys.registered(ceremony, user, key.register(asked), label="phone", by=user)
-        self.keys[user] = key
-
-    async def say(self, user: str, choice: Any, arguments: JSON | None = None) -> None:
-        desk = self.house.rooms.desk
-        (question,) = desk.pending()
-        groups = frozenset({"refunds"} if user == KIM else ())
-        who = Approver(user=user, tenant=TENANT, groups=groups)
-        answer = Answer(choice=choice, means="passkey", arguments=arguments)
-        _, signed = desk.challenge(question.id, who, answer)
-        self.keys[user].count += 1
-        evidence = self.keys[user].sign(self.house.passkeys.options(who, signed))
-        await desk.answer(question.id, who, answer, evidence)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +58,9 @@ def taken(log: Path) -> Taken:
 async def lived(log: Path) -> None:
     """Has it all happen."""
     house = House(log, approvals=TWO)
-    signs = Signs(house)
+    people = People(house)
     for user in (USER, KIM):
-        await signs.key(user)
+        await people.key(user)
     await house.asked({**DEAL, "next_step": "no"})
     (question,) = house.rooms.desk.pending()
     await house.rooms.desk.operate(question.id, granted=False, by="uid:0 root")
@@ -96,7 +70,7 @@ async def lived(log: Path) -> None:
         await house.asked(given)
         smaller = None if arguments is None else {**arguments, "next_step": choice}
         for user in (USER, KIM):
-            await signs.say(user, choice, smaller)
+            await people.say(user, choice, smaller)
         assert (await house.call(smaller or given)).verdict == "done"
     await house.rooms.close()
 
