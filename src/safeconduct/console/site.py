@@ -18,6 +18,7 @@ from safeconduct.approvals.enrolling import ENROL_PATH
 from safeconduct.approvals.notifying.clicks import Clicks
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.asking import GONE, AskingPages
+from safeconduct.console.bypassing import BYPASS, BypassPages
 from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.keys import KeysPages
 from safeconduct.console.pages import INBOX, KEYS, SCRIPT, SIGN_IN, STYLE, Asset, Pages
@@ -58,6 +59,10 @@ def site(
     asking = AskingPages(pages, rooms.desk, passkeys, rooms.state.passkeys, login, step_up)
     keys = KeysPages(pages, passkeys, rooms.state.passkeys)
     signing = SigningInPages(pages, people, passkeys, rooms.enrolments, login, asking.stepped)
+    approvals = rooms.config.root.approvals
+    bypass = BypassPages(
+        pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
+    )
     told = _telling(pages)
 
     def get(path: str, page: Page) -> Route:
@@ -77,6 +82,9 @@ def site(
             post(KEYS, keys.register),
             post(f"{KEYS}/options", keys.options),
             post(f"{KEYS}/remove", keys.remove),
+            get(BYPASS, bypass.form),
+            post(BYPASS, bypass.give),
+            post(f"{BYPASS}/options", bypass.options),
             get(SIGN_IN, signing.sign_in),
             get(f"{SIGN_IN}/issuer", signing.leave),
             post(f"{SIGN_IN}/options", signing.options),
