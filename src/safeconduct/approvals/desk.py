@@ -354,6 +354,7 @@ class Desk:
             record["said"] = answer.said[:MAX_SAID]
         if proof is not None:
             record["proof"] = proof.kept
+            record["choice"] = answer.choice
             to = question.call.digest if answer.means == TERMINAL else self._to(question, answer)
             record["to"] = to
             agreed = question.agreed if party is None else (*question.agreed, (by, party.who))
@@ -374,7 +375,9 @@ class Desk:
                 ) from None
             raise NoSuchQuestion(approval) from None
         if record["phase"] == "agreed":
-            self._questions[approval] = question
+            # A no may have come meanwhile.
+            if approval in self._questions:
+                self._questions[approval] = question
             return question
         self._questions.pop(approval, None)
         self._reply(question, answer)

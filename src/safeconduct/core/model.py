@@ -274,7 +274,7 @@ class ApprovalFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Followed(msgspec.Struct, frozen=True):
     """A person's yes to certain values (by their digests) and to others of the same fields of the
     same results (`wheres`), as far as it goes: for further calls of the task, so many, until a
-    time, and while its labels are no higher than they were.
+    time, and while its labels are no higher than they were. `by` are those who said it.
     """
 
     wheres: frozenset[str]
@@ -282,6 +282,7 @@ class Followed(msgspec.Struct, frozen=True):
     left: int
     until_ms: int
     labels: Label
+    by: frozenset[str] = frozenset()
 
 
 KEY: Final = -1

@@ -33,6 +33,7 @@ class Approving(Forgetting):
 
     def __init__(self) -> None:
         super().__init__()
+        self._revoked = Table("revoked", int)
         self._followed = Table("followed", Followed)
         self._approvals = Table("approvals", ApprovalRow)
         self._asked = Table("asked", tuple[str, ...])
@@ -60,7 +61,10 @@ class Approving(Forgetting):
         if known is not None and known.until_ms > record["at_ms"]:
             wheres |= known.wheres  # a person has just seen today's labels
             values |= known.values
-        return Followed(wheres, values, MAX_FOLLOWED, until_ms, label_of(record["labels"]))
+        labels, by = label_of(record["labels"]), frozenset(row.by)
+        if known is not None:
+            by |= known.by
+        return Followed(wheres, values, MAX_FOLLOWED, until_ms, labels, by)
 
     def _consumable(self, record: Record) -> str | None:
         """What a permit would use up and is not there to be used."""
@@ -105,9 +109,15 @@ class Approving(Forgetting):
                 return "approval"
             self._ask(asked, approval_row(record))
             return None
-        if row is None or row.used or row.facts.state != "pending" or record["by"] in row.by:
+        if row is None or row.used or row.facts.state != "pending":
             return "approval"
-        answered = replace(row, by=(*row.by, record["by"]))
+        by: str = record["by"]
+        if record["phase"] != "denied":
+            # Who is not believed any more, or has said so already, says no more yes.
+            if by in row.by or self._revoked.peek(f"user {by}") is not None:
+                return "approval"
+            row = replace(row, by={**row.by, by: record["at_ms"]})
+        answered = row
         match record["phase"]:
             case "agreed":
                 pass  # others have to say yes as well
@@ -210,19 +220,21 @@ class Approving(Forgetting):
 
     def _take_back(self, user: str, before_ms: int | None = None) -> None:
         """What somebody agreed to, until a time, who is not believed any more."""
+
+        def theirs(by: Mapping[str, int]) -> bool:
+            return user in by and (before_ms is None or by[user] <= before_ms)
+
         for identifier, row in self._approvals.current():
-            given = row.facts.state in ("pending", "granted") and user in row.by
-            if given and (before_ms is None or row.facts.granted_ms <= before_ms):
+            if row.facts.state in ("pending", "granted") and theirs(row.by):
                 self._approvals.put(identifier, replace(row, used=True))
+        for task, followed in self._followed.current():
+            if user in followed.by:
+                self._followed.put(task, None)
         for identifier, bypass in self._bypasses.current():
             if bypass.by == user:
                 self._bypasses.put(identifier, None)
         for task, rows in self._elevations.current():
-            kept = tuple(
-                one
-                for one in rows
-                if user not in one.by or (before_ms is not None and one.given_ms > before_ms)
-            )
+            kept = tuple(one for one in rows if not theirs(one.by))
             if kept != rows:
                 self._elevations.put(task, kept)
         if before_ms is None:

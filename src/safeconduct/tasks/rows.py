@@ -109,7 +109,8 @@ class PurseRow(msgspec.Struct, frozen=True):
 class ApprovalRow(msgspec.Struct, frozen=True):
     """An approval; `used` once a permit has consumed it. `values` are the digests of what a person
     was asked about, `wheres` the fields of results that they came from, as far as the systems
-    themselves fill those in. `by` are those who said yes; until `until_ms` they could.
+    themselves fill those in. `by` are those who said yes, when; until `until_ms` they
+    could.
     """
 
     facts: ApprovalFacts
@@ -117,7 +118,7 @@ class ApprovalRow(msgspec.Struct, frozen=True):
     used: bool = False
     wheres: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
-    by: tuple[str, ...] = ()
+    by: dict[str, int] = {}
     until_ms: int = 0
 
 
@@ -125,8 +126,7 @@ class ElevationRow(msgspec.Struct, frozen=True):
     """An elevation, and who gave it, when."""
 
     facts: Elevation
-    by: tuple[str, ...]
-    given_ms: int
+    by: dict[str, int]
 
 
 class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,7 +257,7 @@ def elevation_row(record: Mapping[str, Any], asked: ApprovalRow) -> ElevationRow
         most=record["most"],
         open=record["open"],
     )
-    return ElevationRow(facts, asked.by, record["at_ms"])
+    return ElevationRow(facts, asked.by)
 
 
 def passkey_row(record: Mapping[str, Any]) -> PasskeyRow:

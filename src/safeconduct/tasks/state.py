@@ -48,7 +48,6 @@ class TaskState(Approving):
         self._objects = Table("objects", Label)
         self._baselines = Table("baselines", int)
         self._consumed = Table("consumed", str)
-        self._revoked = Table("revoked", int)
         self._open = Table("open", OpenCall)
         self._locked = Table("locked", str)
         # By task, what was withheld from it, and is sealed.

@@ -103,6 +103,7 @@ class TestWho:
             "shown": digest(hall.shown),
             "at_ms": NOW_MS,
             "proof": {"by": USER, "nonce": record["proof"]["nonce"]},
+            "choice": "granted",
             "to": CALL.digest,
             "for": "user",
         }
@@ -285,6 +286,15 @@ class TestWhat:
             await kim
         assert hall.phases == ["agreed"]
         assert hall.desk.question("a_0").missing() == (law,)
+
+    async def test_a_no_stands_whatever_was_on_its_way(self) -> None:
+        hall = Hall(*DESK)
+        yes = asyncio.create_task(hall.say(KIM))
+        for _ in range(2):
+            await asyncio.sleep(0)
+        await hall.desk.answer("a_0", LEE, NO)
+        await yes
+        assert hall.desk.pending() == []
 
     async def test_anybody_who_is_asked_can_stop_it(self) -> None:
         hall = Hall(*DESK)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from safeconduct.core.approvers import Party
+from safeconduct.core.asking import ASKED_SOURCE
 from safeconduct.core.elevation import MAX_ELEVATIONS, Bypass
 from safeconduct.core.labels import BOTTOM
+from safeconduct.core.record import label_value
 from safeconduct.tasks.approving import MAX_PASSKEYS
 from safeconduct.tasks.state import TaskState
 from tests.support.tasks import DIGEST, Record, answered, permit, requested, revoked, started
@@ -124,13 +126,40 @@ class TestAnswers:
         assert [*state.passkeys("kim")] == []
 
     def test_a_sign_out_ends_what_was_agreed_to_until_then(self, state: TaskState) -> None:
-        later = elevation("e_2", at_ms=4_000)
-        fine(state, started(), requested(), yes(), elevation(), later, passkey())
+        other = requested("a_2", digest=LESS)
+        later = (yes(approval="a_2", at_ms=4_000), elevation("e_2", approval="a_2", at_ms=4_000))
+        fine(state, started(), requested(), yes(), elevation(), other, *later, passkey())
         out = {"kind": "revocation", "what": "sign-in", "id": "kim", "before_ms": 3_000, "at_ms": 9}
         fine(state, out)
         assert state.approval("t_1", DIGEST) is None
         assert [one.id for one in state.elevations("t_1")] == ["e_2"]
         assert state.passkey("k_1") is not None
+
+    def test_a_sign_out_between_two_yeses_takes_the_first_back(self, state: TaskState) -> None:
+        fine(state, started(), requested(parties=DESK), yes("agreed", at_ms=2_500))
+        fine(state, yes("granted", by="lee", at_ms=4_000))
+        out = {"kind": "revocation", "what": "sign-in", "id": "kim", "before_ms": 3_000, "at_ms": 9}
+        fine(state, out)
+        assert state.approval("t_1", DIGEST) is None
+
+    def test_who_is_revoked_says_no_more_yes_and_may_say_no(self, state: TaskState) -> None:
+        fine(state, started(), requested(), revoked("user", "kim"))
+        assert add(state, yes()) == ["approval"]
+        fine(state, yes("denied"))
+
+    def test_who_has_said_yes_may_think_better_of_it(self, state: TaskState) -> None:
+        fine(state, started(), requested(parties=DESK), yes("agreed"), yes("denied"))
+        asked = state.approval("t_1", DIGEST)
+        assert asked is not None
+        assert asked.state == "denied"
+
+    def test_what_goes_on_ends_with_who_agreed_to_it(self, state: TaskState) -> None:
+        asked = requested(requires=[ASKED_SOURCE], values=["5f"])
+        fine(state, started(), asked, yes())
+        fine(state, permit(approval="a_1", at_ms=3_500, labels=label_value(BOTTOM)))
+        assert state.followed("t_1", 3_600) is not None
+        fine(state, revoked("user", "kim"))
+        assert state.followed("t_1", 3_600) is None
 
     def test_what_somebody_else_agreed_to_stays(self, state: TaskState) -> None:
         fine(state, started(), requested(), yes(), elevation(), revoked("user", "lee"))
