@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -224,23 +224,27 @@ class Approving(Forgetting):
         def theirs(by: Mapping[str, int]) -> bool:
             return user in by and (before_ms is None or by[user] <= before_ms)
 
-        for identifier, row in self._approvals.current():
-            if row.facts.state in ("pending", "granted") and theirs(row.by):
-                self._approvals.put(identifier, replace(row, used=True))
+        self._disbelieve(theirs)
         for task, followed in self._followed.current():
             if user in followed.by:
                 self._followed.put(task, None)
         for identifier, bypass in self._bypasses.current():
             if bypass.by == user:
                 self._bypasses.put(identifier, None)
-        for task, rows in self._elevations.current():
-            kept = tuple(one for one in rows if not theirs(one.by))
-            if kept != rows:
-                self._elevations.put(task, kept)
         if before_ms is None:
             for identifier in self._keyring.peek(user) or ():
                 self._passkeys.put(identifier, None)
             self._keyring.put(user, None)
+
+    def _disbelieve(self, theirs: Callable[[Mapping[str, int]], bool]) -> None:
+        """Takes back what was agreed to by those of whom this is true, and is not used up."""
+        for identifier, row in self._approvals.current():
+            if row.facts.state in ("pending", "granted") and theirs(row.by):
+                self._approvals.put(identifier, replace(row, used=True))
+        for task, rows in self._elevations.current():
+            kept = tuple(one for one in rows if not theirs(one.by))
+            if kept != rows:
+                self._elevations.put(task, kept)
 
     # --- readers ----------------------------------------------------------------------------------
 
