@@ -24,7 +24,8 @@ GROUP = "groups: {desk: {users: [jane@crm.example]}}"
         ),
         (
             "approvals: {notify: {s: {wire: slack, url: 'https://slack.example/api', clicks: true,"
-            " credential: 'env:BOT', signing: 'env:SLACK', workspace: T1, people: {jane@crm.example: U1}}},"
+            " credential: 'env:BOT', signing: 'env:SLACK', workspace: T1,"
+            " people: {jane@crm.example: U1}}},"
             f" templates: {{x: {{means: [chat]}}}}}}\n{CONSOLE}"
         ),
         "console: {listen: '127.0.0.1:8790', url: 'http://localhost:8790'}",
