@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -38,6 +39,25 @@ async def signed(
     asked = (await browser.post(f"/approvals/{question}/options", form)).json
     key.count += 1
     return form | {"response": json.dumps(key.sign(asked["publicKey"]))}
+
+
+async def new_key(browser: Browser, csrf: str, label: str) -> dict[str, str]:
+    """The form that would register a new passkey, not sent."""
+    asked = (await browser.post("/keys/options", {"csrf": csrf})).json
+    made = Authenticator(URL, "localhost").register(asked["publicKey"])
+    form = {"csrf": csrf, "ceremony": asked["ceremony"], "label": label}
+    return form | {"response": json.dumps(made)}
+
+
+async def with_key(house: House, key: Authenticator) -> Browser:
+    """A browser of whoever has this passkey."""
+    browser = house.browser()
+    asked = (await browser.post("/sign-in/options")).json
+    key.count += 1
+    response = json.dumps(key.sign(asked["publicKey"]))
+    form = {"ceremony": asked["ceremony"], "response": response}
+    assert (await browser.post("/sign-in/passkey", form)).status == 303
+    return browser
 
 
 def answers(house: House) -> list[str]:
@@ -414,6 +434,33 @@ class TestKeys:
         (record,) = house.records("passkey")
         assert (record["user"], record["by"]) == (USER, "unsafe_enrolment:uid:0")
         assert answers(house) == []
+
+    async def test_an_enrolment_link_removes_none_and_registers_one_of_many_at_once(
+        self, house: House
+    ) -> None:
+        old = await house.key(await house.signed_in(USER, "/keys"), "old")
+        browser = house.browser()
+        await browser.post(f"/enrol/{house.rooms.enrolments.make(USER, 'uid:0')}")
+        csrf = (await browser.get("/keys")).csrf
+        removal = {"csrf": csrf, "credential": encode(old.id)}
+        assert (await browser.post("/keys/remove", removal)).status == 403
+        forms = [await new_key(browser, csrf, str(number)) for number in range(3)]
+        pages = await asyncio.gather(*(browser.post("/keys", form) for form in forms))
+        assert sorted(page.status for page in pages) == [303, 401, 401]
+        labels = [one.label for one in house.rooms.state.passkeys(USER)]
+        assert (labels[0], len(labels)) == ("old", 2)
+
+    async def test_what_a_lost_key_opened_ends_with_it(self, house: House) -> None:
+        jane = await house.signed_in(USER, "/keys")
+        lost, kept = await house.key(jane, "lost"), await house.key(jane, "kept")
+        thief, other = await with_key(house, lost), await with_key(house, kept)
+        assert (await thief.get("/")).status == 200
+        csrf = (await thief.get("/keys")).csrf
+        removal = {"csrf": (await jane.get("/keys")).csrf, "credential": encode(lost.id)}
+        assert (await jane.post("/keys/remove", removal)).status == 303
+        assert (await thief.get("/")).to.startswith("/sign-in")
+        assert (await thief.post("/keys/options", {"csrf": csrf})).status == 401
+        assert (await other.get("/")).status == 200
 
 
 HOSTILE = (

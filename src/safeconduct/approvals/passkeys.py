@@ -221,10 +221,10 @@ class Passkeys:
         )
         return self._begun(_Ceremony(state, self._until_ms())), _asked(options)
 
-    def signed_in(self, ceremony: str, response: JSON) -> str:
-        """The user whose passkey answered. Raises NotProven."""
+    def signed_in(self, ceremony: str, response: JSON) -> Passkey:
+        """The passkey that answered. Raises NotProven."""
         begun = self._ended(ceremony)
-        return self._asserted(begun.state, response, None)[0].user
+        return self._asserted(begun.state, response, None)[0]
 
     # --- saying yes -------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from safeconduct.console.signing_in import answered
 from safeconduct.console.wrong import Wrong
 
 _STALE: Final = "You signed in too long ago for this. Sign in again."
+_OVER: Final = "You are not signed in any more. Load the page again."
 
 
 class KeysPages:
@@ -59,6 +60,10 @@ class KeysPages:
         form = await self._pages.form(request, here)
         if not form.get("response"):
             raise Wrong(400, "A passkey is made by the script of this page.")
+        enrolling = here.session.how == "enrolment"
+        if enrolling and not self._pages.leave(request):
+            # The link was for one passkey, however many are sent at once.
+            raise Wrong(401, _OVER)
         label = " ".join(form.get("label", "").split())[:MAX_LABEL] or "Passkey"
         await self._passkeys.registered(
             form.get("ceremony", ""),
@@ -67,28 +72,29 @@ class KeysPages:
             label=label,
             by=here.session.by,
         )
-        return self._done(request, here, f"Registered: {label}.")
+        if enrolling:
+            return self._pages.forget(go(SIGN_IN))  # with the new passkey
+        return _done(here, f"Registered: {label}.")
 
     async def remove(self, request: Request) -> Response:
         """A passkey is lost, or not used any more."""
         here = self._changing(request)
+        if here.session.how == "enrolment":
+            raise Wrong(403, "With this link you can register a passkey. Then sign in with it.")
         form = await self._pages.form(request, here)
         user, credential = here.approver.user, form.get("credential", "")
         await self._passkeys.remove(user, credential, by=here.session.by)
-        return self._done(request, here, "Removed. It opens nothing here any more.")
-
-    def _done(self, request: Request, here: Here, said: str) -> Response:
-        if here.session.how == "enrolment":
-            # The link was for one passkey; with it they sign in.
-            self._pages.leave(request)
-            return self._pages.forget(go(SIGN_IN))
-        here.session.said = said
-        return go(KEYS)
+        return _done(here, "Removed. It opens nothing here any more.")
 
     def _changing(self, request: Request) -> Here:
         here = self._pages.here(request)
         if here is None:
-            raise Wrong(401, "You are not signed in any more. Load the page again.")
+            raise Wrong(401, _OVER)
         if not here.session.lately(self._pages.clock_ms()):
             raise Wrong(403, _STALE)
         return here
+
+
+def _done(here: Here, said: str) -> Response:
+    here.session.said = said
+    return go(KEYS)

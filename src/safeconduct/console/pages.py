@@ -105,9 +105,9 @@ class Pages:
         self.keep(response, self._cookie, name)
         return response
 
-    def leave(self, request: Request) -> None:
-        """Ends the session that the browser has."""
-        self.sessions.end(request.cookies.get(self._cookie, ""))
+    def leave(self, request: Request) -> bool:
+        """Ends the session that the browser has, if it has one."""
+        return self.sessions.end(request.cookies.get(self._cookie, ""))
 
     def keep(
         self, response: Response, name: str, value: str, lifetime_s: int | None = None

@@ -2,7 +2,7 @@
 
 A session has a new name after each sign-in, so none that was planted before is good for anything.
 It ends when nobody used it for a quarter of an hour, after eight hours, at the sign-out, and with
-the user's revocation. A restart ends all.
+the user's revocation or the removal of the passkey that opened it. A restart ends all.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, kw_only=True):
-    """One person in one browser. `by` says what their right to register a passkey rests on, and
-    `said` is told to them once.
+    """One person in one browser. `by` says what their right to register a passkey rests on,
+    `credential` is the passkey that opened it, and `said` is told to them once.
     """
 
     user: str
@@ -53,6 +53,7 @@ class Session(msgspec.Struct, kw_only=True):
     began_ms: int
     seen_ms: int
     csrf: str
+    credential: str = ""
     said: str = ""
     steps: dict[str, Step] = {}
 
@@ -79,7 +80,9 @@ class Sessions:
         self._stands = stands
         self._sessions: dict[str, Session] = {}
 
-    def begin(self, user: str, how: How, signed_in_ms: int, by: str) -> tuple[str, Session]:
+    def begin(
+        self, user: str, how: How, signed_in_ms: int, by: str, *, credential: str = ""
+    ) -> tuple[str, Session]:
         """A new session and its name, which the browser alone keeps."""
         now_ms = self._clock_ms()
         self._sessions = {key: one for key, one in self._sessions.items() if self._lives(one)}
@@ -96,6 +99,7 @@ class Sessions:
             began_ms=now_ms,
             seen_ms=now_ms,
             csrf=secrets.token_urlsafe(32),
+            credential=credential,
         )
         self._sessions[_digest(name)] = session
         return name, session
@@ -115,9 +119,9 @@ class Sessions:
             session.seen_ms = self._clock_ms()
         return session
 
-    def end(self, name: str) -> None:
-        """The name is good for nothing any more."""
-        self._sessions.pop(_digest(name), None)
+    def end(self, name: str) -> bool:
+        """The name is good for nothing any more; whether it was good for something."""
+        return self._sessions.pop(_digest(name), None) is not None
 
     def _lives(self, session: Session) -> bool:
         now_ms = self._clock_ms()

@@ -114,11 +114,13 @@ class SigningInPages:
         """Somebody signs in with a passkey."""
         self._bounded(request)
         form = await self._pages.form(request)
-        user = self._passkeys.signed_in(form.get("ceremony", ""), answered(form))
+        key = self._passkeys.signed_in(form.get("ceremony", ""), answered(form))
         now_ms = self._pages.clock_ms()
-        if self._people.known(user, now_ms) is None:
+        if self._people.known(key.user, now_ms) is None:
             raise Wrong(403, "You are not one of those who can sign in here.")
-        name, _ = self._pages.sessions.begin(user, "passkey", now_ms, "passkey")
+        name, _ = self._pages.sessions.begin(
+            key.user, "passkey", now_ms, "passkey", credential=key.credential
+        )
         return self._pages.enter(request, go(back(form.get("to", ""))), name)
 
     async def sign_out(self, request: Request) -> Response:

@@ -23,7 +23,7 @@ from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.keys import KeysPages
 from safeconduct.console.pages import INBOX, KEYS, SCRIPT, SIGN_IN, STYLE, Asset, Pages
 from safeconduct.console.people import People
-from safeconduct.console.sessions import Sessions
+from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
 from safeconduct.console.wrong import Wrong
@@ -51,9 +51,12 @@ def site(
     their issuer, and `clicks` believes clicks in a chat.
     """
     people = People(rooms.config, rooms.state)
-    sessions = Sessions(
-        rooms.clock_ms, lambda one: people.known(one.user, one.signed_in_ms) is not None
-    )
+
+    def stands(one: Session) -> bool:
+        removed = one.credential and rooms.state.passkey(one.credential) is None
+        return not removed and people.known(one.user, one.signed_in_ms) is not None
+
+    sessions = Sessions(rooms.clock_ms, stands)
     pages = Pages(sessions, people, rooms.clock_ms, secure=url.startswith("https:"))
     step_up = rooms.config.root.approvals.step_up
     asking = AskingPages(pages, rooms.desk, passkeys, rooms.state.passkeys, login, step_up)

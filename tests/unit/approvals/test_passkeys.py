@@ -65,7 +65,7 @@ async def test_a_passkey_is_registered_and_its_user_signs_in_with_it(
     credential = await booth.register(key)
     ceremony, asked = booth.passkeys.sign_in()
     assert (asked["rpId"], asked["userVerification"]) == ("localhost", "required")
-    assert booth.passkeys.signed_in(ceremony, key.sign(asked)) == "kim"
+    assert booth.passkeys.signed_in(ceremony, key.sign(asked)).user == "kim"
     (record,) = booth.records
     assert record["credential"] == credential == websafe_encode(key.id)
     assert (record["user"], record["label"], record["synced"]) == ("kim", "phone", False)
