@@ -20,7 +20,7 @@ MAX_TOKEN: Final = 4096
 """How long an ID token may be that stands in a record, in characters."""
 
 SLACK_MS: Final = 5_000
-"""How far the issuer's clock may be ahead of ours."""
+"""How far the issuer's clock may be from ours."""
 
 
 def nonce(challenge: bytes) -> str:
@@ -46,9 +46,11 @@ class SigningIn:
     async def verify(
         self, approver: Approver, challenge: bytes, evidence: JSON, now_ms: int
     ) -> Proof:
-        """That this person signed in at their issuer for this challenge. Raises NotProven."""
-        token = evidence.get("id_token")
-        if not isinstance(token, str) or len(token) > MAX_TOKEN:
+        """That this person signed in at their issuer for this challenge, after they were given it
+        (`since_ms`): a sign-in from before is no answer to it. Raises NotProven.
+        """
+        token, given_ms = evidence.get("id_token"), evidence.get("since_ms")
+        if not isinstance(token, str) or len(token) > MAX_TOKEN or not isinstance(given_ms, int):
             raise NotProven("The sign-in service did not say that you signed in.")
         try:
             person = await self._person(token, now_ms)
@@ -62,7 +64,8 @@ class SigningIn:
             raise NotProven("This sign-in was not for what you were asked.")
         if self._acr.isdisjoint((person.acr or "").split(" ")):
             raise NotProven("You did not sign in as strongly as this needs.")
-        since_ms = now_ms - person.auth_time_s * 1000
-        if not -SLACK_MS <= since_ms <= self._max_age_ms:
+        signed_ms = person.auth_time_s * 1000
+        since_ms = now_ms - signed_ms
+        if not -SLACK_MS <= since_ms <= self._max_age_ms or signed_ms < given_ms - SLACK_MS:
             raise NotProven("You signed in too long ago. Sign in again.")
         return Proof(kept={"id_token": token})

@@ -155,7 +155,7 @@ class AskingPages:
 
     async def stepped(self, here: Here, step: Step, signed: SignedIn) -> Response:
         """Somebody has signed in again, to say this."""
-        evidence = {"id_token": signed.token}
+        evidence = {"id_token": signed.token, "since_ms": step.at_ms}
         return await self._given(here, self._found(step.approval, here), step.answer, evidence)
 
     async def _leave(self, here: Here, question: Question, answer: Answer) -> Response:
@@ -166,7 +166,7 @@ class AskingPages:
         url, attempt = await login.begin(
             acr=step_up.acr, max_age_s=step_up.max_age_s, nonce=nonce(challenge)
         )
-        here.session.away(Step(attempt, question.id, answer))
+        here.session.away(Step(attempt, question.id, answer, self._pages.clock_ms()))
         # A form may lead to pages of ours alone (`form-action`), so this page leads on.
         return self._pages.page("leaving.html", here, url=url)
 

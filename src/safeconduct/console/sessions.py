@@ -34,11 +34,12 @@ passkey and nothing else."""
 
 
 class Step(msgspec.Struct, frozen=True):
-    """Somebody who went to sign in again, to say this."""
+    """Somebody who went to sign in again, to say this, at a time."""
 
     attempt: Attempt
     approval: str
     answer: Answer
+    at_ms: int
 
 
 class Session(msgspec.Struct, kw_only=True):

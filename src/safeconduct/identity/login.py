@@ -100,8 +100,11 @@ class Login:
         nonce: str | None = None,
     ) -> tuple[str, Attempt]:
         attempt = Attempt(*(secrets.token_urlsafe(32) for _ in range(3)))
+        signed_for = {}
         if nonce is not None:
             attempt = replace(attempt, nonce=nonce)
+            # Otherwise somebody who has a session there signs in by doing nothing.
+            signed_for = {"prompt": "login"}
         metadata = await self._metadata()
         endpoint = metadata.authorization_endpoint
         if endpoint is None:
@@ -115,6 +118,7 @@ class Login:
             "nonce": attempt.nonce,
             "code_challenge": challenge(attempt.verifier),
             "code_challenge_method": "S256",
+            **signed_for,
         }
         if metadata.claims_parameter_supported:
             # Section 5.5.1.1: an essential acr must be met. What comes of asking for it by

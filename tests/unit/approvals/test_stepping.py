@@ -23,6 +23,11 @@ def token(**claims: Any) -> str:
     return ".".join(encode(json.dumps(part).encode()) for part in parts) + "."
 
 
+def signed(text: str | None = None) -> dict[str, Any]:
+    """What came back, of somebody who was asked a minute ago."""
+    return {"id_token": text or token(), "since_ms": NOW_MS - 60_000}
+
+
 def verifier(**said: Any) -> SigningIn:
     known: dict[str, Any] = {
         "id": "kim",
@@ -42,7 +47,7 @@ def verifier(**said: Any) -> SigningIn:
 
 
 async def test_the_token_is_the_proof() -> None:
-    proof = await verifier().verify(KIM, SIGNED, {"id_token": token()}, NOW_MS)
+    proof = await verifier().verify(KIM, SIGNED, signed(), NOW_MS)
     assert proof.kept == {"id_token": token()}
     assert not proof.device_bound
 
@@ -61,10 +66,26 @@ async def test_the_token_is_the_proof() -> None:
 )
 async def test_another_sign_in_is_no_yes(said: dict[str, Any], sentence: str) -> None:
     with pytest.raises(NotProven, match=sentence):
-        await verifier(**said).verify(KIM, SIGNED, {"id_token": token()}, NOW_MS)
+        await verifier(**said).verify(KIM, SIGNED, signed(), NOW_MS)
 
 
-@pytest.mark.parametrize("given", [{}, {"id_token": 5}, {"id_token": "forged"}])
+async def test_a_sign_in_before_the_question_is_no_yes() -> None:
+    asked_ms = NOW_MS - 60_000 + SLACK_MS
+    given = {"id_token": token(), "since_ms": asked_ms}
+    assert (await verifier().verify(KIM, SIGNED, given, NOW_MS)).kept == {"id_token": token()}
+    with pytest.raises(NotProven, match="too long ago"):
+        await verifier().verify(KIM, SIGNED, {**given, "since_ms": asked_ms + 1}, NOW_MS)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"id_token": 5, "since_ms": 0},
+        {"id_token": "forged", "since_ms": 0},
+        {"id_token": token()},
+    ],
+)
 async def test_what_the_issuer_did_not_say_is_no_yes(given: dict[str, Any]) -> None:
     with pytest.raises(NotProven, match="did not say"):
         await verifier().verify(KIM, SIGNED, given, NOW_MS)
@@ -73,10 +94,10 @@ async def test_what_the_issuer_did_not_say_is_no_yes(given: dict[str, Any]) -> N
 async def test_a_token_that_no_record_holds_is_no_yes() -> None:
     long = token(more="x" * MAX_TOKEN)
     with pytest.raises(NotProven, match="did not say"):
-        await verifier().verify(KIM, SIGNED, {"id_token": long}, NOW_MS)
+        await verifier().verify(KIM, SIGNED, signed(long), NOW_MS)
 
 
 @pytest.mark.parametrize("given", ["", nonce(b"d" * 32), None, 5])
 async def test_a_sign_in_for_something_else_is_no_yes(given: object) -> None:
     with pytest.raises(NotProven, match="not for what you were asked"):
-        await verifier().verify(KIM, SIGNED, {"id_token": token(nonce=given)}, NOW_MS)
+        await verifier().verify(KIM, SIGNED, signed(token(nonce=given)), NOW_MS)

@@ -274,6 +274,15 @@ class TestSigningInAgain:
         assert (await jane.get(back)).status == 403
         assert house.phases == ["requested"]
 
+    async def test_from_before_the_question_is_none(self, house: House) -> None:
+        before_s = house.now_ms // 1000
+        jane = await house.signed_in(USER)
+        house.now_ms += 30_000
+        _, back = await self.left(house, jane)
+        house.issuer.says = {"acr": "mfa", "auth_time_s": before_s}
+        assert (await jane.get(back)).status == 403
+        assert house.phases == ["requested"]
+
     async def test_is_none_after_the_question_s_time(self, house: House) -> None:
         jane = await house.signed_in(USER)
         _, back = await self.left(house, jane)

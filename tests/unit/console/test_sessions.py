@@ -46,7 +46,7 @@ def test_what_somebody_went_to_say_is_bounded() -> None:
     _, one = among.begin("kim", "sign-in", 0, "sign-in")
     answer = Answer(choice="granted", means="sign-in")
     for number in range(MAX_STEPS + 2):
-        one.away(Step(Attempt(str(number), "n", "v"), "a_1", answer))
+        one.away(Step(Attempt(str(number), "n", "v"), "a_1", answer, 0))
     assert list(one.steps) == [str(number) for number in range(2, MAX_STEPS + 2)]
     _, other = among.begin("kim", "sign-in", 0, "sign-in")
     assert other.steps == {}

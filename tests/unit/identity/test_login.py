@@ -116,7 +116,10 @@ async def test_people_are_sent_to_their_issuer(login: Login) -> None:
 
 async def test_what_a_sign_in_is_for_is_its_nonce(login: Login) -> None:
     url, attempt = await login.begin(nonce="what-was-shown")
-    assert attempt.nonce == dict(parse_qsl(urlsplit(url).query))["nonce"] == "what-was-shown"
+    asked = dict(parse_qsl(urlsplit(url).query))
+    assert attempt.nonce == asked["nonce"] == "what-was-shown"
+    # A session at the issuer alone is no answer.
+    assert asked["prompt"] == "login"
 
 
 async def test_a_challenge_is_that_of_the_standard() -> None:
