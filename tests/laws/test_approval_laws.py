@@ -241,15 +241,15 @@ calls = st.fixed_dictionaries(
 @st.composite
 def chains(draw: st.DrawFn) -> tuple[Record, Record, Record]:
     """Three calls, of which each is mostly made from the one before by taking something away."""
-    found = [draw(calls)]
+    found: list[Record] = [draw(calls)]
     for _ in range(2):
         before = found[-1]
-        less = dict(before)
+        less: Record = dict(before)
         if draw(st.booleans()):
             less["amount_minor"] = draw(amounts)
         if draw(st.booleans()):
             kept = draw(st.lists(st.booleans(), min_size=5, max_size=5))
-            given = cast("list[str]", before["to"])
+            given: list[str] = before["to"]
             less["to"] = [one for one, keep in zip(given, kept, strict=False) if keep]
         found.append(draw(st.sampled_from((less, less, less, draw(calls)))))
     return found[0], found[1], found[2]
