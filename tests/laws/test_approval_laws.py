@@ -62,9 +62,9 @@ def generous(call: Call, facts: Facts, labels: Label) -> Facts:
         until_ms=now_ms + 1, steers=steers, most=most,
     )  # fmt: skip
     names = frozenset({"refund", "scope", "control-argument", "discount"})
-    bypass = Bypass("b_1", names, now_ms + 1)
+    bypasses = tuple(Bypass(f"b_{one.who}", names, now_ms + 1, party=one) for one in EVERYBODY)
     return replace(
-        facts, approval=yes, elevations=(more, replace(more, open=True)), bypasses=(bypass,)
+        facts, approval=yes, elevations=(more, replace(more, open=True)), bypasses=bypasses
     )
 
 

@@ -96,6 +96,7 @@ class Bypasses:
                 "bypass": identifier,
                 "tenant": self._tenant,
                 "templates": [wanted.template],
+                "party": msgspec.to_builtins(party),
                 "minutes": wanted.minutes,
                 "why": wanted.why,
                 "by": approver.user,

@@ -15,13 +15,16 @@ MAX_ELEVATIONS: Final = 16
 
 class Bypass(msgspec.Struct, frozen=True):
     """For a time, questions of these names are not put to anybody: an emergency, on record. It does
-    not hold for what is done for whom it was given `by`.
+    not hold for what is done for whom it was given `by`, nor where others than `party` have to say
+    yes, or more strictly. `key` is the passkey that signed it.
     """
 
     id: str
     templates: frozenset[str]
     until_ms: int
     by: str = ""
+    party: Party | None = None
+    key: str = ""
 
 
 class Elevation(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,6 +55,8 @@ def bypassing(facts: Facts, requirement: Requirement) -> Bypass | None:
             facts.gathered.now_ms < one.until_ms
             and one.templates >= {*requirement.templates}
             and one.by != facts.gathered.user.id
+            and one.party is not None
+            and meet((one.party,), requirement.parties)
         ):
             return one
     return None

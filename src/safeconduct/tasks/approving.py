@@ -16,9 +16,11 @@ from safeconduct.tasks.rows import (
     ElevationRow,
     PasskeyRow,
     approval_row,
+    bypass_row,
     elevation_row,
     label_of,
     passkey_row,
+    signed_with,
 )
 from safeconduct.tasks.tables import Table
 
@@ -116,7 +118,8 @@ class Approving(Forgetting):
             # Who is not believed any more, or has said so already, says no more yes.
             if by in row.by or self._revoked.peek(f"user {by}") is not None:
                 return "approval"
-            row = replace(row, by={**row.by, by: record["at_ms"]})
+            key = signed_with(record)
+            row = replace(row, by={**row.by, by: record["at_ms"]}, keys=row.keys | {key} - {""})
         answered = row
         match record["phase"]:
             case "agreed":
@@ -189,10 +192,7 @@ class Approving(Forgetting):
             known = self._bypasses.peek(identifier)
             self._bypasses.put(identifier, None)
             return None if known is not None else "bypass"
-        self._bypasses.put(
-            identifier,
-            Bypass(identifier, frozenset(record["templates"]), record["until_ms"], record["by"]),
-        )
+        self._bypasses.put(identifier, bypass_row(record))
         return None
 
     def _passkey(self, record: Record) -> str | None:
@@ -204,6 +204,10 @@ class Approving(Forgetting):
                 return "passkey"
             self._passkeys.put(identifier, None)
             self._keyring.put(user, tuple(one for one in held if one != identifier))
+            # Whoever has it may be the one who said yes with it.
+            self._disbelieve(lambda one: identifier in one.keys)
+            self._bypassed(lambda one: one.key == identifier)
+            self._follow_no_more(user)
             return None
         if self._passkeys.peek(identifier) is not None or len(held) >= MAX_PASSKEYS:
             return "passkey"
@@ -221,30 +225,38 @@ class Approving(Forgetting):
     def _take_back(self, user: str, before_ms: int | None = None) -> None:
         """What somebody agreed to, until a time, who is not believed any more."""
 
-        def theirs(by: Mapping[str, int]) -> bool:
-            return user in by and (before_ms is None or by[user] <= before_ms)
+        def theirs(one: ApprovalRow | ElevationRow) -> bool:
+            return user in one.by and (before_ms is None or one.by[user] <= before_ms)
 
         self._disbelieve(theirs)
-        for task, followed in self._followed.current():
-            if user in followed.by:
-                self._followed.put(task, None)
-        for identifier, bypass in self._bypasses.current():
-            if bypass.by == user:
-                self._bypasses.put(identifier, None)
+        self._bypassed(lambda one: one.by == user)
+        self._follow_no_more(user)
         if before_ms is None:
             for identifier in self._keyring.peek(user) or ():
                 self._passkeys.put(identifier, None)
             self._keyring.put(user, None)
 
-    def _disbelieve(self, theirs: Callable[[Mapping[str, int]], bool]) -> None:
+    def _disbelieve(self, theirs: Callable[[ApprovalRow | ElevationRow], bool]) -> None:
         """Takes back what was agreed to by those of whom this is true, and is not used up."""
         for identifier, row in self._approvals.current():
-            if row.facts.state in ("pending", "granted") and theirs(row.by):
+            if row.facts.state in ("pending", "granted") and theirs(row):
                 self._approvals.put(identifier, replace(row, used=True))
         for task, rows in self._elevations.current():
-            kept = tuple(one for one in rows if not theirs(one.by))
+            kept = tuple(one for one in rows if not theirs(one))
             if kept != rows:
                 self._elevations.put(task, kept)
+
+    def _bypassed(self, theirs: Callable[[Bypass], bool]) -> None:
+        """Takes back the bypasses of which this is true."""
+        for identifier, bypass in self._bypasses.current():
+            if theirs(bypass):
+                self._bypasses.put(identifier, None)
+
+    def _follow_no_more(self, user: str) -> None:
+        """Takes back what tasks may follow because this user said so, among others."""
+        for task, followed in self._followed.current():
+            if user in followed.by:
+                self._followed.put(task, None)
 
     # --- readers ----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from safeconduct.core.approvers import Party
-from safeconduct.core.elevation import Elevation
+from safeconduct.core.elevation import Bypass, Elevation
 from safeconduct.core.labels import Confidentiality, Integrity, Label
 from safeconduct.core.limits import budgets
 from safeconduct.core.loops import Limits
@@ -109,8 +109,8 @@ class PurseRow(msgspec.Struct, frozen=True):
 class ApprovalRow(msgspec.Struct, frozen=True):
     """An approval; `used` once a permit has consumed it. `values` are the digests of what a person
     was asked about, `wheres` the fields of results that they came from, as far as the systems
-    themselves fill those in. `by` are those who said yes, when; until `until_ms` they
-    could.
+    themselves fill those in. `by` are those who said yes, when, and `keys` the passkeys that
+    signed it; until `until_ms` they could.
     """
 
     facts: ApprovalFacts
@@ -119,14 +119,16 @@ class ApprovalRow(msgspec.Struct, frozen=True):
     wheres: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     by: dict[str, int] = {}
+    keys: frozenset[str] = frozenset()
     until_ms: int = 0
 
 
 class ElevationRow(msgspec.Struct, frozen=True):
-    """An elevation, and who gave it, when."""
+    """An elevation, and who gave it, when, with which passkeys."""
 
     facts: Elevation
     by: dict[str, int]
+    keys: frozenset[str]
 
 
 class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,7 +259,25 @@ def elevation_row(record: Mapping[str, Any], asked: ApprovalRow) -> ElevationRow
         most=record["most"],
         open=record["open"],
     )
-    return ElevationRow(facts, asked.by)
+    return ElevationRow(facts, asked.by, asked.keys)
+
+
+def bypass_row(record: Mapping[str, Any]) -> Bypass:
+    """The row of a record of kind `bypass`, phase `granted`."""
+    return Bypass(
+        id=record["bypass"],
+        templates=frozenset(record["templates"]),
+        until_ms=record["until_ms"],
+        by=record["by"],
+        party=msgspec.convert(record["party"], Party) if "party" in record else None,
+        key=signed_with(record),
+    )
+
+
+def signed_with(record: Mapping[str, Any]) -> str:
+    """The passkey that signed what a person said, if one did."""
+    key: str = record.get("proof", {}).get("credential", "")
+    return key
 
 
 def passkey_row(record: Mapping[str, Any]) -> PasskeyRow:

@@ -39,6 +39,7 @@ GIVEN = Elevation(
     steers=STEERS,
     most=MOST,
 )
+PARTY = ASKED_USER[0]
 OFFER = Requirement(
     templates=("offer",), sources=("policy:discount",), ttl_s=120, parties=ASKED_USER
 )
@@ -128,7 +129,7 @@ def test_a_permit_names_the_elevation_that_it_takes_a_call_of() -> None:
 
 
 def test_a_bypass_asks_nobody_about_its_names_for_a_time() -> None:
-    until = Bypass("b_1", frozenset({"offer"}), NOW_MS + 1)
+    until = Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, party=PARTY)
     verdict = decide(call(), facts(policy=ASKING, bypasses=(until,))).verdict
     assert isinstance(verdict, Permit)
     assert verdict.grant.bypass == "b_1"
@@ -138,12 +139,31 @@ def test_a_bypass_asks_nobody_about_its_names_for_a_time() -> None:
 
 @pytest.mark.parametrize("source", [ASKED_SOURCE, "sink:destination", "review"])
 def test_no_bypass_lifts_a_doubt_about_values(source: str) -> None:
-    known = facts(bypasses=(Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, "kim"),))
+    known = facts(bypasses=(Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, "kim", PARTY),))
     wanted = replace(OFFER, sources=("policy:discount", source))
     assert bypassing(known, wanted) is None
     assert bypassing(known, OFFER) is not None
 
 
 def test_no_bypass_is_good_for_who_gave_it() -> None:
-    given = Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, facts().gathered.user.id)
+    given = Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, facts().gathered.user.id, PARTY)
     assert bypassing(facts(bypasses=(given,)), OFFER) is None
+
+
+@pytest.mark.parametrize(
+    "parties",
+    [
+        (replace(PARTY, count=2),),
+        (replace(PARTY, keys="device-bound"),),
+        (replace(PARTY, who="law"),),
+        (PARTY, Party("law")),
+    ],
+)
+def test_a_bypass_waives_no_more_than_its_party_could_agree_to(parties: tuple[Party, ...]) -> None:
+    given = Bypass("b_1", frozenset({"offer"}), NOW_MS + 1, "kim", PARTY)
+    assert bypassing(facts(bypasses=(given,)), OFFER) is given
+    assert bypassing(facts(bypasses=(given,)), replace(OFFER, parties=parties)) is None
+    # Of one that does not say whose it is, nothing is known.
+    unknown = facts(bypasses=(replace(given, party=None),))
+    assert bypassing(unknown, replace(OFFER, parties=parties)) is None
+    assert bypassing(unknown, OFFER) is None

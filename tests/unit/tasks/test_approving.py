@@ -254,6 +254,27 @@ class TestPasskeys:
         assert [one.credential for one in state.passkeys("kim")] == ["k_2"]
         assert add(state, passkey(phase="removed")) == ["passkey"]
 
+    def test_what_a_removed_one_signed_and_was_not_used_is_taken_back(
+        self, state: TaskState
+    ) -> None:
+        proof = {"credential": "k_1", "sign_count": 4}
+        bypass = {
+            "kind": "bypass", "phase": "granted", "bypass": "b_1", "templates": ["refund"],
+            "party": {"who": "desk"}, "until_ms": 9_000, "at_ms": 1, "by": "kim", "proof": proof,
+        }  # fmt: skip
+        other = {**bypass, "bypass": "b_2", "proof": {"credential": "k_2"}}
+        fine(state, started(), passkey(), passkey("k_2"), requested(), yes(proof=proof))
+        fine(state, elevation(), bypass, other)
+        fine(state, passkey("k_2", phase="removed"))
+        assert state.approval("t_1", DIGEST) is not None
+        assert [one.id for one in state.bypasses()] == ["b_1"]
+        assert state.bypasses()[0].party == Party("desk")
+        fine(state, passkey(phase="removed"))
+        assert state.approval("t_1", DIGEST) is None
+        assert state.elevations("t_1") == ()
+        assert state.bypasses() == ()
+        assert add(state, permit(approval="a_1")) == ["approval"]
+
     def test_one_belongs_to_one_user_and_nobody_has_too_many(self, state: TaskState) -> None:
         fine(state, *(passkey(f"k_{n}") for n in range(MAX_PASSKEYS)))
         assert add(state, passkey("k_0", user="lee"), passkey("k_99")) == ["passkey"] * 2
