@@ -212,7 +212,7 @@ class TestElevations:
 
 class TestBypasses:
     def test_one_is_known_until_it_is_ended(self, state: TaskState) -> None:
-        given = {
+        given: Record = {
             "kind": "bypass",
             "phase": "granted",
             "bypass": "b_1",
