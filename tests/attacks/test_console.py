@@ -17,7 +17,7 @@ from safeconduct.console.sessions import IDLE_MS, LATELY_MS, LONGEST_MS
 from safeconduct.console.visible import written
 from safeconduct.kit.jwk import encode
 from tests.support.authenticator import Authenticator
-from tests.support.consoling import BOT, DEAL, KIM, LEE, TENANT, URL, Browser, House, no, yes
+from tests.support.consoling import BOT, DEAL, KIM, LEE, TENANT, URL, Browser, House, Page, no, yes
 from tests.support.worlds import USER
 
 EVIL = "https://evil.example"
@@ -49,14 +49,20 @@ async def new_key(browser: Browser, csrf: str, label: str) -> dict[str, str]:
     return form | {"response": json.dumps(made)}
 
 
-async def with_key(house: House, key: Authenticator) -> Browser:
-    """A browser of whoever has this passkey."""
+async def try_key(house: House, key: Authenticator) -> tuple[Browser, Page]:
+    """A browser of whoever has this passkey, and what they get."""
     browser = house.browser()
     asked = (await browser.post("/sign-in/options")).json
     key.count += 1
     response = json.dumps(key.sign(asked["publicKey"]))
     form = {"ceremony": asked["ceremony"], "response": response}
-    assert (await browser.post("/sign-in/passkey", form)).status == 303
+    return browser, await browser.post("/sign-in/passkey", form)
+
+
+async def with_key(house: House, key: Authenticator) -> Browser:
+    """A browser of whoever has this passkey, signed in."""
+    browser, page = await try_key(house, key)
+    assert page.status == 303
     return browser
 
 
@@ -461,6 +467,19 @@ class TestKeys:
         assert (await thief.get("/")).to.startswith("/sign-in")
         assert (await thief.post("/keys/options", {"csrf": csrf})).status == 401
         assert (await other.get("/")).status == 200
+
+    async def test_a_key_opens_nothing_once_the_issuer_ended_all_sign_ins(
+        self, house: House
+    ) -> None:
+        key = await house.key(await house.signed_in(USER, "/keys"))
+        house.now_ms += 1_000
+        out = {"kind": "revocation", "what": "sign-in", "id": USER, "by": "issuer"}
+        now = {"before_ms": house.now_ms, "at_ms": house.now_ms}
+        await house.rooms.log.append({**out, **now})
+        house.now_ms += 1_000
+        assert "sign in there first" in (await try_key(house, key))[1].said
+        await house.signed_in(USER)
+        assert (await with_key(house, key)).cookies
 
 
 HOSTILE = (

@@ -14,6 +14,7 @@ import base64
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -38,7 +39,7 @@ MAX_PERSONS: Final = 10
 """How many persons one question is pushed to at most."""
 
 MAX_PUSHES: Final = 200
-"""How many pushes may be under way at once."""
+"""How many pushes may be under way at once, of which one is on a person's device."""
 
 MAX_TOKEN: Final = 4096
 """How long an ID token may be that stands in a record, in characters."""
@@ -143,6 +144,7 @@ class Pushes:
         # By the request's id, while it is polled for.
         self.requests: dict[str, _Push] = {}
         self.tasks: set[asyncio.Task[None]] = set()
+        self._ringing: set[str] = set()
         desk.verifiers = {**desk.verifiers, "ciba": self}
         desk.heard.append(self._asked)
 
@@ -157,12 +159,17 @@ class Pushes:
     def _asked(self, question: Question) -> None:
         """Pushes a question to those who may answer it so. Never waits, never fails."""
         for approver in self._concerned(question):
-            if len(self.tasks) >= MAX_PUSHES:
-                _log.warning("a question was not pushed: too many pushes are under way")
-                return
+            if len(self.tasks) >= MAX_PUSHES or approver.user in self._ringing:
+                _log.warning("%s was not pushed to all: devices show others", question.id)
+                continue
+            self._ringing.add(approver.user)
             task = asyncio.create_task(self._push(question, approver))
             self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            task.add_done_callback(partial(self._over, approver.user))
+
+    def _over(self, user: str, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self._ringing.discard(user)
 
     def _concerned(self, question: Question) -> Collection[Approver]:
         found: list[Approver] = []

@@ -38,9 +38,9 @@ from safeconduct.core.verdict import Requirement
 from safeconduct.ports import JSON, Ledger, LedgerConflict, Replied
 
 MAX_PENDING: Final = 500
-MAX_PENDING_PER_TASK: Final = 10
-"""How many questions may stand at once, in all and of one task: a person must be able to see them,
-and one agent must not hide another's."""
+MAX_PENDING_OF: Final[Mapping[str, int]] = {"task": 10, "agent": 50, "user": 100}
+"""How many questions may stand at once, in all, and of one task, of one agent and for one user: a
+person must be able to see them, and none must hide another's."""
 
 MAX_SHOWN: Final = 16_384
 """How many bytes of arguments a person is asked to read."""
@@ -118,15 +118,12 @@ class Desk:
         None when it is too much.
         """
         self._questions = {one.id: one for one in self.pending()}
-        task = facts.gathered.task.id
-        same_task = sum(one.shown["task"] == task for one in self._questions.values())
-        if (
-            len(self._questions) >= MAX_PENDING
-            or same_task >= MAX_PENDING_PER_TASK
-            or call.size > MAX_SHOWN
-        ):
+        if len(self._questions) >= MAX_PENDING or call.size > MAX_SHOWN:
             return None
         seen = shown(approval, call, facts, requirement)
+        for whose, most in MAX_PENDING_OF.items():
+            if sum(one.shown[whose] == seen[whose] for one in self._questions.values()) >= most:
+                return None
         self._questions[approval] = Question(
             shown=seen,
             digest=digest(seen),

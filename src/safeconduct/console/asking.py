@@ -145,7 +145,7 @@ class AskingPages:
             said = form.get("said", "").strip()
             if len(said) > MAX_SAID:
                 raise Wrong(400, f"The agent gets at most {MAX_SAID} characters.")
-            no = Answer(choice="denied", means="passkey", said=said)
+            no = Answer(choice="denied", means=_signed_in_by(here), said=said)
             return await self._given(here, question, no, None)
         if form.get("means") == "sign-in":
             return await self._leave(here, question, _yes(question, form, "sign-in"))
@@ -223,6 +223,11 @@ class AskingPages:
 
     def _passkeys_of(self, here: Here) -> bool:
         return bool(self._registered(here.approver.user))
+
+
+def _signed_in_by(here: Here) -> Means:
+    """What a no rests on: that somebody is signed in, and how."""
+    return "passkey" if here.session.how == "passkey" else "sign-in"
 
 
 def _own(approver: Approver, question: Question) -> bool:

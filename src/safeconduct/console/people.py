@@ -24,6 +24,8 @@ class People:
         self._config = config
         self._state = state
         self._tenant = config.root.gateway.tenant
+        # When somebody last came from their issuer.
+        self._came: dict[str, int] = {}
 
     def known(self, user: str, signed_in_ms: int) -> Approver | None:
         """Who this is, as long as a sign-in of that time is believed.
@@ -45,4 +47,14 @@ class People:
         """Who signed in at the issuer; None where they may not do so here."""
         if person.tenant not in {None, self._tenant}:
             return None
-        return self.known(person.id, person.signed_in_ms)
+        approver = self.known(person.id, person.signed_in_ms)
+        if approver is not None:
+            self._came[person.id] = max(person.signed_in_ms, self._came.get(person.id, 0))
+        return approver
+
+    def came_back(self, user: str) -> bool:
+        """Whether somebody whose sign-ins the issuer ended has signed in there again since: one
+        whose account is disabled cannot, and may still have passkeys of ours.
+        """
+        ended_ms = self._state.signed_out(user)
+        return not ended_ms or self._came.get(user, 0) > ended_ms

@@ -118,6 +118,8 @@ class SigningInPages:
         now_ms = self._pages.clock_ms()
         if self._people.known(key.user, now_ms) is None:
             raise Wrong(403, "You are not one of those who can sign in here.")
+        if self._login is not None and not self._people.came_back(key.user):
+            raise Wrong(403, "Your organisation has ended your sign-ins: sign in there first.")
         name, _ = self._pages.sessions.begin(
             key.user, "passkey", now_ms, "passkey", credential=key.credential
         )

@@ -246,3 +246,18 @@ def test_a_code_is_short_and_of_the_challenge() -> None:
     assert code_of(b"\xff" * 32) == "7777-7777"
     assert code_of(bytes(31) + b"\x01") == "AAAA-AAAA"
     assert binding("AAAA-AAAA", "crm.pay\n" + "x" * 99) == "AAAA-AAAA/crm.pay_xx"
+
+
+async def test_a_device_shows_one_question_at_a_time(home: Home) -> None:
+    home.go.clear()
+    first = await home.asked()
+    second = await home.asked({**DEAL, "amount_minor": 901})
+    assert len(home.pushes.tasks) == 1
+    home.go.set()
+    await home.done()
+    assert (len(home.device.pushed), home.rooms.desk.holds(first.id)) == (1, False)
+    assert home.rooms.desk.holds(second.id)
+    # The next one is shown again.
+    await home.asked({**DEAL, "amount_minor": 902})
+    await home.done()
+    assert len(home.device.pushed) == 2

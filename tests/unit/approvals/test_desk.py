@@ -361,3 +361,19 @@ async def test_an_elevation_is_ended_before_its_time() -> None:
     hall.ledger.conflict = "elevation"
     with pytest.raises(NoSuchElevation):
         await hall.desk.end("e_1", "t_1", TENANT, "uid:0")
+
+
+@pytest.mark.parametrize(("whose", "most"), [("agent", 50), ("user", 100)])
+def test_nobody_s_questions_leave_no_room_for_others(whose: str, most: int) -> None:
+    desk, kinds = Desk(Ledger(), lambda: NOW_MS, lambda kind: kind), ("task", "agent", "user")
+
+    def held(name: str, **same: str) -> bool:
+        gathered = facts().gathered
+        known = {kind: replace(getattr(gathered, kind), id=same.get(kind, name)) for kind in kinds}
+        about = replace(facts(), gathered=replace(gathered, **known))
+        wanted = Requirement(templates=("x",), sources=("scope:x",), ttl_s=300, parties=(Party(),))
+        return desk.hold(name, CALL, about, wanted) is not None
+
+    assert all(held(f"a_{number}", **{whose: "greedy"}) for number in range(most))
+    assert not held("a_more", **{whose: "greedy"})
+    assert held("a_other")

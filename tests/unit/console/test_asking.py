@@ -217,6 +217,7 @@ async def test_who_has_no_passkey_is_told_and_may_deny(house: House) -> None:
     assert (await no(jane, question.id, "x" * 301)).status == 400
     assert (await no(jane, question.id, "x" * 300)).status == 303
     assert house.phases == ["requested", "denied"]
+    assert house.records("approval")[-1]["means"] == "sign-in"
 
 
 STEP_UP = {
