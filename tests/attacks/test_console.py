@@ -552,7 +552,24 @@ class TestTooMuch:
         form = {"csrf": (await jane.get(f"/approvals/{question.id}")).csrf, "choice": "perhaps"}
         statuses = [(await jane.post(f"/approvals/{question.id}", form)).status for _ in range(70)]
         assert (statuses[0], statuses[-1]) == (400, 429)
+        path = "/signed-in?code=c&state="
+        away = house.browser()
+        await away.get("/sign-in/issuer")
+        kept = dict(away.cookies)
+        stranger = house.browser()
+        for _ in range(70):
+            assert (await stranger.get("/enrol/x")).status == 403
+            assert (await stranger.get(f"{path}x")).status == 400
         tries = [(await house.browser().post("/sign-in/options")).status for _ in range(70)]
         assert (tries[0], tries[-1]) == (200, 429)
+        # Whoever is signed in, and whoever comes back, is in nobody's way; nor is the other way in.
+        assert (await jane.post("/sign-in/options")).status == 200
+        assert (await house.browser().get("/sign-in/issuer")).status == 303
+        issued = house.issuer.asked[-2]["state"]
+        back: list[int] = []
+        for _ in range(6):
+            away.cookies = dict(kept)
+            back.append((await away.get(f"{path}{issued}")).status)
+        assert back == [303] * 5 + [429]
         house.now_ms += 60_000
         assert (await house.browser().post("/sign-in/options")).status == 200

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from safeconduct.approvals.enrolling import TICKET_MS
-from safeconduct.console import asking, signing_in
+from safeconduct.console import asking, serving, signing_in
 from safeconduct.console.pages import SCRIPT, STYLE
 from safeconduct.console.sessions import IDLE_MS, LATELY_MS, LONGEST_MS, MAX_OF_USER
 from safeconduct.console.shield import HEADERS, MAX_BODY, POLICY, Shield
@@ -43,7 +43,11 @@ def test_the_limits_are_those_that_hold() -> None:
     assert f"at {MAX_OF_USER} places at most" in text
     assert f"at most {MAX_BODY // 1024} KiB" in text
     assert f"{asking.PER_MINUTE} answers a minute" in text
-    assert f"{signing_in.PER_MINUTE} attempts to sign in" in text
+    assert f"{signing_in.PER_MINUTE} sign-ins that begin" in text
+    assert f"comes back {signing_in.RETURNS} times a minute" in text
+    assert f"{serving.MAX_CONNECTIONS} connections at most" in text
+    assert f"for {serving.IDLE_S:.0f} seconds is closed" in text
+    assert f"once there are more than {serving.MAX_SILENT}." in text
     assert f"good once, for {TICKET_MS // 60_000} minutes" in text
     assert LATELY_MS == 5 * 60_000
     assert "within five minutes of a sign-in" in text

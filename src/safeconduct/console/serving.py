@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from socket import socket
-from typing import Final, cast
+from typing import Final, TypeGuard, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -19,6 +19,9 @@ from safeconduct.entrypoints.server import listener
 MAX_CONNECTIONS: Final = 200
 MAX_HEAD: Final = 32_768
 """How long the head of a request may be, in bytes."""
+
+MAX_SILENT: Final = 20
+"""How many connections of one address may wait for the head of their first request at once."""
 
 IDLE_S: Final = 20.0
 """How long a connection may be open without a whole request, in seconds."""
@@ -49,19 +52,32 @@ class _Server(uvicorn.Server):
 class _Connection(H11Protocol):
     """Ends when no request came to its end for a while: nobody holds places that others need."""
 
-    _quiet_s = 0.0
+    quiet_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
-        self._quiet_s = self.loop.time()
+        self.quiet_s = self.loop.time()
         self._look()
+        silent = [one for one in self.connections if self._like(one)]
+        if len(silent) > MAX_SILENT:
+            # Whoever means to ask does so at once: the oldest goes.
+            min(silent, key=lambda one: one.quiet_s).transport.close()
+
+    def _like(self, other: object) -> TypeGuard[_Connection]:
+        """Whether another connection is of the same address, and nothing was asked over it yet."""
+        return (
+            isinstance(other, _Connection)
+            and cast("RequestResponseCycle | None", other.cycle) is None
+            and not other.transport.is_closing()
+            and (other.client or ("",))[0] == (self.client or ("",))[0]
+        )
 
     def _look(self) -> None:
         now_s = self.loop.time()
         under_way = cast("RequestResponseCycle | None", self.cycle)
         if under_way is not None and not under_way.response_complete:
-            self._quiet_s = now_s
-        if now_s - self._quiet_s >= IDLE_S:
+            self.quiet_s = now_s
+        if now_s - self.quiet_s >= IDLE_S:
             self.transport.close()
         elif not self.transport.is_closing():
             self.loop.call_later(IDLE_S / 4, self._look)

@@ -25,7 +25,13 @@ AWAY_S: Final = 600
 """How long a browser keeps what it left with, in seconds."""
 
 PER_MINUTE: Final = 60
-"""How often a minute somebody may try to sign in from one address."""
+"""How often a minute somebody may begin to sign in, by each way, from one address; somebody who is
+signed in already, from anywhere."""
+
+RETURNS: Final = 5
+"""How often a minute one sign-in may come back from the issuer."""
+
+_OFTEN: Final = "There were too many attempts from here. Wait a minute."
 
 Stepped = Callable[[Here, Step, SignedIn], Awaitable[Response]]
 """What is done with a sign-in that says yes to a question."""
@@ -59,6 +65,7 @@ class SigningInPages:
         self._stepped = stepped
         self._seal = Seal(_Away, pages.clock_ms)
         self._rates = Rates(PER_MINUTE, pages.clock_ms)
+        self._returns = Rates(RETURNS, pages.clock_ms)
 
     async def sign_in(self, request: Request) -> Response:
         """Asks how somebody wants to sign in."""
@@ -67,7 +74,7 @@ class SigningInPages:
 
     async def leave(self, request: Request) -> Response:
         """Sends somebody to their issuer; to change their passkeys they sign in anew."""
-        self._bounded(request)
+        self._bounded(request, "issuer")
         if self._login is None:
             raise Wrong(404, "Nobody signs in there.")
         to = back(request.query_params.get("to", ""))
@@ -78,8 +85,10 @@ class SigningInPages:
         return response
 
     async def returned(self, request: Request) -> Response:
-        """Somebody comes back from their issuer: to begin a session, or to say yes in one."""
-        self._bounded(request)
+        """Somebody comes back from their issuer: to begin a session, or to say yes in one.
+
+        Only what was begun here gets as far as the issuer, so that is what is counted.
+        """
         query, login = dict(request.query_params), self._login
         if login is None or len(query) != len(request.query_params.multi_items()):
             raise Wrong(404, "Nobody signs in there.")
@@ -94,6 +103,8 @@ class SigningInPages:
             away = self._seal.open(request.cookies.get(name, ""), state.encode())
         except Unsealed:
             raise Wrong(400, "This sign-in was not begun in this browser.") from None
+        if not self._returns.allow(state):
+            raise Wrong(429, _OFTEN)
         signed = await login.finish(query, away.attempt, self._pages.clock_ms())
         approver = self._people.signed_in(signed.person)
         if approver is None:
@@ -106,13 +117,12 @@ class SigningInPages:
 
     async def options(self, request: Request) -> Response:
         """What a browser is asked so that somebody signs in with a passkey."""
-        self._bounded(request)
+        self._bounded(request, "passkey")
         ceremony, asked = self._passkeys.sign_in()
         return JSONResponse({"ceremony": ceremony, "publicKey": asked})
 
     async def passkey(self, request: Request) -> Response:
-        """Somebody signs in with a passkey."""
-        self._bounded(request)
+        """Somebody signs in with a passkey, once for each ceremony that was begun."""
         form = await self._pages.form(request)
         key = self._passkeys.signed_in(form.get("ceremony", ""), answered(form))
         now_ms = self._pages.clock_ms()
@@ -135,13 +145,11 @@ class SigningInPages:
 
     async def enrolment(self, request: Request) -> Response:
         """Shows for whom a link is. Nothing is spent by looking at it."""
-        self._bounded(request)
         ticket = self._enrolments.ticket(request.path_params["ticket"])
         return self._pages.page("enrol.html", user=ticket.user, path=request.url.path)
 
     async def enrol(self, request: Request) -> Response:
         """Begins a session in which somebody can register a passkey, and nothing else."""
-        self._bounded(request)
         ticket = self._enrolments.redeem(request.path_params["ticket"])
         now_ms = self._pages.clock_ms()
         if self._people.known(ticket.user, now_ms) is None:
@@ -155,10 +163,11 @@ class SigningInPages:
         tab = "".join(letter for letter in state[:16] if letter.isalnum() or letter in "-_")
         return self._pages.cookie(f"away-{tab}")
 
-    def _bounded(self, request: Request) -> None:
-        client = request.client
-        if not self._rates.allow("" if client is None else client.host):
-            raise Wrong(429, "There were too many attempts from here. Wait a minute.")
+    def _bounded(self, request: Request, way: str) -> None:
+        here, client = self._pages.here(request, active=False), request.client
+        whose = here.approver.user if here is not None else client and client.host
+        if not self._rates.allow(f"{way} {whose}"):
+            raise Wrong(429, _OFTEN)
 
 
 def answered(form: dict[str, str]) -> JSON:

@@ -83,6 +83,25 @@ async def test_nobody_holds_a_connection_open(
     await console.close()
 
 
+async def test_connections_that_ask_nothing_leave_room_for_others(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MAX_SILENT", 2)
+    console, url = Console(served), url_of(served)
+    await console.start()
+    parts = urlsplit(url)
+    held = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(3)]
+    async with asyncio.timeout(serving.IDLE_S / 2):
+        assert await held[0][0].read() == b""
+    head = f"GET / HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
+    for reader, writer in held[1:]:
+        writer.write(head)
+        assert (await reader.read()).startswith(b"HTTP/1.1 303 ")
+    for _, writer in held:
+        writer.close()
+    await console.close()
+
+
 async def test_a_head_has_an_end(served: Served) -> None:
     console, url = Console(served), url_of(served)
     await console.start()
