@@ -8,7 +8,7 @@ the payloads tell who the users are, and show what was shown.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast, get_args
+from typing import Any, Final
 
 import msgspec
 from fido2.utils import websafe_decode
@@ -27,7 +27,6 @@ MAX_LISTED: Final = 20
 _SIGNED: Final = ("approval", "agent", "user", "task", "tenant")
 """What of a question is signed besides the digest of all that is shown."""
 
-_CHOICES: Final[tuple[Choice, ...]] = tuple(get_args(Choice))
 _BACKED_UP: Final = AuthenticatorData.FLAG.BE | AuthenticatorData.FLAG.BS
 
 Record = Mapping[str, Any]
@@ -193,21 +192,17 @@ class Proven:
             raise NotProven("its passkey is not bound to a device")
         approver = Approver(user=record["by"], tenant=record["tenant"])
         url = self._url or _origin(proof)
-        # One of several does not say in its record what they chose; `to` tells it.
-        phase = record["phase"]
-        choices = _CHOICES if phase == "agreed" else (cast("Choice", phase),)
-        for choice in choices:
-            if (choice == "granted") != (record["to"] == record["digest"]):
-                continue
-            signed = challenge(
-                question, record["shown"], choice, record["to"], approver, proof["nonce"]
-            )
-            try:
-                verified(key, proof, signed, url)
-            except NotProven:
-                continue
-            return
-        raise NotProven("its signature is not of this")
+        choice: Choice = record["choice"]
+        once = record["to"] == record["digest"]
+        if record["phase"] not in ("agreed", choice) or (choice == "granted") is not once:
+            raise NotProven("what was chosen is not what is said to come of it")
+        signed = challenge(
+            question, record["shown"], choice, record["to"], approver, proof["nonce"]
+        )
+        try:
+            verified(key, proof, signed, url)
+        except NotProven:
+            raise NotProven("its signature is not of this") from None
 
     def _given(self, record: Record) -> None:
         """An elevation is the one that was agreed to."""
