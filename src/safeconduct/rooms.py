@@ -18,6 +18,7 @@ import msgspec
 from safeconduct.approvals.bypassing import Bypasses
 from safeconduct.approvals.desk import Desk, groups
 from safeconduct.approvals.enrolling import Enrolments
+from safeconduct.approvals.obeying import CONFIGURATION, Backing
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import keystore
 from safeconduct.audit.payloads.boundary import Boundary
@@ -216,6 +217,7 @@ class Rooms:
             clock_ms=clock,
             new_id=new_id,
         )
+        self._backing = Backing(config, members)
         self.enrolments = Enrolments(clock)
         self.passkeys = self._passkeys()
         copies = Copies(self.state, self.prints)
@@ -282,6 +284,7 @@ class Rooms:
                 "unsafe": [*self.config.unsafe, *self.policy.unsafe],
             }
         )
+        await self._obey()
         for decision, left in self.state.open_calls():
             # The digest of a state-changing call stays locked for good.
             await self.log.append(
@@ -295,6 +298,16 @@ class Rooms:
                 )
             )
         await self.offers.refresh(self.pin)
+
+    async def _obey(self) -> None:
+        """Ends what stands because of somebody who could not say yes to it any more."""
+        tenant, stands = self.config.root.gateway.tenant, self._backing.stands
+        for task, one in self.state.elevated(self.clock_ms()):
+            if not stands(one.by, one.facts.parties):
+                await self.desk.end(one.facts.id, task, tenant, CONFIGURATION)
+        for bypass in self.state.bypasses():
+            if bypass.party is None or not stands((bypass.by,), (bypass.party,)):
+                await self.bypasses.end(bypass.id, CONFIGURATION)
 
     async def pin(self, target: str, seen: str) -> str:
         """The digest pinned to a definition: the one first seen."""
