@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import cast
 
 from safeconduct.core.approvers import meet
+from safeconduct.core.canonical import canonical
 from safeconduct.core.elevation import Bypass, Elevation
-from safeconduct.core.manifest import CONTROL_ROLES, ToolManifest
+from safeconduct.core.manifest import CONTROL_ROLES, Role, ToolManifest
 from safeconduct.core.model import Call, Facts
 from safeconduct.core.provenance import normalise, value_digest
 from safeconduct.core.verdict import Requirement
@@ -65,20 +66,27 @@ def bypassing(facts: Facts, requirement: Requirement) -> Bypass | None:
 def steering(
     arguments: Mapping[str, object], manifest: ToolManifest
 ) -> tuple[dict[str, frozenset[str]], dict[str, str]]:
-    """The digests of what steers a call, and its amounts, by argument."""
+    """The digests of what steers a call or says what it looks for, and its amounts, by argument."""
     steers: dict[str, frozenset[str]] = {}
     most: dict[str, str] = {}
     for name, value in arguments.items():
         argument = manifest.arguments.get(name)
-        if argument is None or argument.role not in CONTROL_ROLES:
+        if argument is None or argument.role not in CONTROL_ROLES | {"query"}:
             continue
         if argument.role == "amount":
             most[name] = normalise(value, "amount") or ""
             continue
         items = cast("list[object]", value) if isinstance(value, list) else [value]
-        texts = [normalise(item, argument.role) or "" for item in items]
-        steers[name] = frozenset(map(value_digest, texts))
+        steers[name] = frozenset(value_digest(_text(item, argument.role)) for item in items)
     return steers, most
+
+
+def _text(value: object, role: Role) -> str:
+    """What a value is told from others by: a text by what it means in its role, all else, which
+    means nothing there, by its exact bytes.
+    """
+    meant = normalise(value, role) if isinstance(value, str) else None
+    return meant or f"\0{canonical(value).decode()}"
 
 
 def answered(one: Elevation) -> frozenset[str]:

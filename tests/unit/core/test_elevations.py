@@ -13,6 +13,7 @@ from safeconduct.core.decide import decide
 from safeconduct.core.elevation import Bypass, Elevation
 from safeconduct.core.elevations import bypassing, covering, steering
 from safeconduct.core.labels import BOTTOM
+from safeconduct.core.manifest import Argument
 from safeconduct.core.verdict import Elevate, Permit, Requirement
 from tests.support.facts import (
     ASKED_USER,
@@ -167,3 +168,11 @@ def test_a_bypass_waives_no_more_than_its_party_could_agree_to(parties: tuple[Pa
     unknown = facts(bypasses=(replace(given, party=None),))
     assert bypassing(unknown, replace(OFFER, parties=parties)) is None
     assert bypassing(unknown, OFFER) is None
+
+
+def test_values_of_other_types_and_queries_are_told_apart() -> None:
+    known = manifest(arguments={"id": Argument(role="object-id"), "q": Argument(role="query")})
+    values: list[object] = [None, "", 1, "1", True, ["1", "2"], "a", {"id": "1"}]
+    for name in ("id", "q"):
+        seen = [steering({name: value}, known)[0][name] for value in values]
+        assert len(set(seen)) == len(values)
