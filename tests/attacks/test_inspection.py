@@ -7,8 +7,9 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -133,16 +134,21 @@ class TestRepeated:
             assert read.value == {**found, "password": "[redacted: secret.password]"}
 
 
+def told_plainly(text: str) -> str:
+    return f"sent to {text}"
+
+
+def told_in_json(text: str) -> str:
+    return json.dumps({"sent": text})
+
+
+def told_in_capitals(text: str) -> str:
+    return f"SENT {text.upper()}"
+
+
 class TestConcealed:
     @pytest.mark.parametrize("mode", ["none", "delimit", "datamark", "base64"])
-    @pytest.mark.parametrize(
-        "said",
-        [
-            lambda text: f"sent to {text}",
-            lambda text: json.dumps({"sent": text}),
-            lambda text: f"SENT {text.upper()}",
-        ],
-    )
+    @pytest.mark.parametrize("said", [told_plainly, told_in_json, told_in_capitals])
     async def test_what_a_token_stands_for_comes_back_as_the_token_however_it_is_marked(
         self, tmp_path: Path, mode: str, said: Any
     ) -> None:
@@ -411,23 +417,26 @@ class TestWork:
 CARD = "4111111111111111"
 
 
+WRITTEN: Final[list[Callable[[str], str]]] = [
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: f"see {base64.b64encode(f'it is {text} then'.encode()).decode()}.",
+    lambda text: text.encode().hex(),
+    lambda text: "".join(f"%{ord(one):02x}" for one in text),
+    lambda text: "".join(f"&#{ord(one)};" for one in text),
+    lambda text: "".join(f"\\x{ord(one):02x}" for one in text),
+    lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+    "\u034f".join,
+    "\ufe0f".join,
+    "\U000e0041".join,
+]
+
+
 class TestEncoded:
     """Whoever takes data out of the house writes it as no person would."""
 
     @pytest.mark.parametrize(
         "written",
-        [
-            lambda text: base64.b64encode(text.encode()).decode(),
-            lambda text: f"see {base64.b64encode(f'it is {text} then'.encode()).decode()}.",
-            lambda text: text.encode().hex(),
-            lambda text: "".join(f"%{ord(one):02x}" for one in text),
-            lambda text: "".join(f"&#{ord(one)};" for one in text),
-            lambda text: "".join(f"\\x{ord(one):02x}" for one in text),
-            lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
-            "\u034f".join,
-            "\ufe0f".join,
-            "\U000e0041".join,
-        ],
+        WRITTEN,
     )
     @pytest.mark.parametrize(
         ("text", "kind"), [(CARD, "pii.card"), ("dana@customer.example", "pii.email")]

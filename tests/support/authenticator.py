@@ -68,8 +68,8 @@ class Authenticator:
         flags |= FLAG.BE | FLAG.BS if self.synced else NONE
         rp_id_hash = hashlib.sha256(self.rp_id.encode()).digest()
         credential = b"" if made is None else bytes(made)
-        made_of = AuthenticatorData.create(rp_id_hash, flags, self.count, credential)
-        return cast("AuthenticatorData", made_of)
+        head = rp_id_hash + bytes([flags]) + self.count.to_bytes(4, "big")
+        return AuthenticatorData(head + credential)
 
     def _client(self, kind: str, challenge: str) -> bytes:
         assert websafe_decode(challenge)
