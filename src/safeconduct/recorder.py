@@ -226,6 +226,9 @@ class Recorder:
     async def quarantined(self, made: Made, withheld: Admitted, reason: str) -> Refused:
         """Step 11 of a call whose result is sealed, and withheld from the agent for a reason. What
         a person cannot release, as not all of it is kept, has another.
+
+        A finding makes nothing laxer: of whatever it was that spoke to the agent, the task counts
+        as having read it. Nothing in it vouches, and nothing of it can be told.
         """
         prompt = prompted(withheld.result)
         sealed, said = self._sealed(made, "outcome", {"result": withheld.result}, prompt)
@@ -235,11 +238,12 @@ class Recorder:
             reason = reason if more.whole else NOT_KEPT
         else:
             reason = NOT_KEPT
+        memory = self._read(made, Label(integrity=withheld.label.integrity))
         try:
-            await self._append(self._came(made, withheld, sealed, said, reason))
+            await self._append(*memory, self._came(made, withheld, sealed, said, reason))
         except LedgerConflict:  # the state has no room for it
             reason = NOT_KEPT
-            await self._append(self._came(made, withheld, sealed, said, reason))
+            await self._append(*memory, self._came(made, withheld, sealed, said, reason))
         return self._refused(made, reason, happened=True)
 
     async def passed(self, made: Made) -> None:
@@ -250,9 +254,7 @@ class Recorder:
         """Steps 10 and 11 of a call that another enforcement point makes: nobody here will see what
         comes of it, and the task is taken to know what brings this label.
         """
-        memory = (
-            [] if label <= made.gathered.task.labels else self._memory(made, Admitted(label=label))
-        )
+        memory = self._read(made, label)
         await self._append(*memory, self._outcome(made, "handed-over", may_have_happened=True))
 
     async def ended(
@@ -301,6 +303,12 @@ class Recorder:
         memories = await self._copies.remember(made.gathered, admitted, now_ms)
         task = made.gathered.task.id
         return [prints_record(made.id, task, now_ms, memories)] if memories else []
+
+    def _read(self, made: Made, label: Label) -> list[JSON]:
+        """What a task remembers of a result that it did not get: its label, and no more."""
+        if label <= made.gathered.task.labels:
+            return []
+        return self._memory(made, Admitted(label=label))
 
     def _memory(self, made: Made, admitted: Admitted) -> list[JSON]:
         return memory_records(made.id, made.gathered.task.id, self._clock_ms(), admitted)

@@ -16,7 +16,7 @@ from safeconduct.audit.reading import read
 from safeconduct.core.admit import Admitted, Withheld
 from safeconduct.core.canonical import canonical, sha256
 from safeconduct.core.keeping import kept
-from safeconduct.core.labels import BOTTOM
+from safeconduct.core.labels import BOTTOM, Integrity, Label
 from safeconduct.core.masks import Mask
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.release import MAX_RELEASES, Kept, Release
@@ -62,13 +62,14 @@ async def released(made: SimulatedTask, decision: str) -> dict[str, Any]:
     return await release(made.rooms, asked, "uid:0 root")
 
 
-async def test_it_is_withheld_sealed_and_not_remembered(tmp_path: Path) -> None:
+async def test_it_is_withheld_and_sealed_and_the_task_has_met_it(tmp_path: Path) -> None:
+    """The finding makes nothing laxer than the result would have, if it had been delivered."""
     async with inspected(tmp_path, upstream=QUARANTINE) as made:
         step = await reading(made, Reads())
         assert (step.reason, step.remedy, step.result) == ("result-quarantined", "ask-user", None)
         (outcome,) = records(made, "outcome")
         assert (outcome["status"], outcome["reason"]) == ("withheld", "result-quarantined")
-        assert made.state.labels == BOTTOM
+        assert made.state.labels == Label(integrity=Integrity.untrusted)
         directory = Path(made.config.directory)
         # A person can look at it before saying anything.
         opened = opener(directory / "audit")
