@@ -55,12 +55,8 @@ def run(args: argparse.Namespace) -> int:
 
     console = config.root.console
     if console is not None:
-        try:
-            from safeconduct.console.serving import Console
-        except ModuleNotFoundError as error:
-            return output.usage(
-                f"the console needs {error.name}: pip install 'safeconduct[console]'"
-            )
+        from safeconduct.console.serving import Console
+
         served.beside.append(Console(served))
 
     def ready(issuer: str) -> None:

@@ -1,5 +1,7 @@
 """Whoever is asked exists, can be told, and can say yes in a way that is set up."""
 
+import sys
+
 import pytest
 
 from tests.support.configs import Gateway
@@ -101,3 +103,15 @@ def test_what_cannot(gateway: Gateway, text: str, problem: str) -> None:
     console = f"{CONSOLE}\n" if "notify" in text and "leads" not in problem else ""
     gateway.add(ROOT, f"{text.replace('PEOPLE', PEOPLE)} # here\n{console}")
     gateway.expect(problem)
+
+
+def test_what_the_console_needs_has_to_be_there(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = sys.modules["safeconduct.config.rules.approvals"]
+    monkeypatch.setattr(rules, "CONSOLE", ("jinja2", "nothing_like_this"))
+    assert gateway.problems == []
+    gateway.add(ROOT, "console: {listen: '127.0.0.1:8790', url: 'http://localhost:8790'}\n")
+    (problem,) = gateway.problems
+    assert problem.sentence == "nothing_like_this, which the console needs, is missing"
+    assert problem.fix == "pip install 'safeconduct[console]'"
