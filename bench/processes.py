@@ -27,7 +27,10 @@ def tree(pid: int) -> Iterator[int]:
     """A process and all that descend from it."""
     yield pid
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text(encoding="ascii").split():
+        children = ""
+        with suppress(FileNotFoundError):  # a thread may end while it is looked at
+            children = (thread / "children").read_text(encoding="ascii")
+        for child in children.split():
             yield from tree(int(child))
 
 
