@@ -208,7 +208,7 @@ class TestSessions:
         house.now_ms += IDLE_MS - 1
         assert (await jane.get("/waiting")).json == {"waiting": 0}
         house.now_ms += 1
-        assert (await jane.get("/waiting")).status == 401
+        assert (await jane.get("/waiting", accept="application/json")).status == 401
 
     async def test_revoked_or_signed_out_elsewhere_is_signed_out_here(self, house: House) -> None:
         jane, lee = await house.signed_in(USER), await house.signed_in(LEE)

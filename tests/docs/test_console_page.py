@@ -11,13 +11,14 @@ from starlette.routing import Route
 
 from safeconduct.approvals.enrolling import TICKET_MS
 from safeconduct.console import asking, serving, signing_in
-from safeconduct.console.pages import SCRIPT, STYLE
+from safeconduct.console.pages import ASSETS
 from safeconduct.console.sessions import IDLE_MS, LATELY_MS, LONGEST_MS, MAX_OF_USER
 from safeconduct.console.shield import HEADERS, MAX_BODY, POLICY, Shield
 from tests.support.consoling import DEAL, House
 from tests.support.pages import DOCS, codes, sections, tables
 from tests.support.worlds import USER
 
+LOADED = ("console.css", "console.js")
 PAGE = DOCS / "reference" / "console.md"
 
 
@@ -72,10 +73,10 @@ async def test_the_largest_page_weighs_less_than_60_kb(tmp_path: Path) -> None:
         question = await house.asked({**DEAL, "next_step": worst[:5_000]})
         page = await jane.get(f"/approvals/{question.id}")
         assert page.status == 200
-        parts = (page.text.encode(), STYLE.content, SCRIPT.content)
+        parts = (page.text.encode(), *(ASSETS[name].content for name in LOADED))
         assert sum(len(gzip.compress(part)) for part in parts) < 60_000
         links = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
-        assert sorted(links) == sorted([STYLE.path, SCRIPT.path])
+        assert sorted(links) == sorted(ASSETS[name].path for name in LOADED)
         for path in links:
             file = await jane.get(path)
             assert file.headers["cache-control"] == "public, max-age=31536000, immutable"

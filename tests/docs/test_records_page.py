@@ -22,7 +22,7 @@ from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reading import read
 from safeconduct.cli.output import log_of
-from safeconduct.config.approvals import ApprovalsBlock, Approvers, TemplateBlock
+from safeconduct.config.approvals import ApprovalsBlock, Persons, TemplateBlock
 from safeconduct.config.inspectors import ReviewerBlock
 from safeconduct.config.policy import PolicySource
 from safeconduct.config.schema import Window
@@ -278,7 +278,7 @@ async def asked_of_people(directory: Path) -> None:
         root=msgspec.structs.replace(
             known.root,
             approvals=ApprovalsBlock(
-                groups={"desk": Approvers(users=("kim", "lee"))},
+                groups={"desk": Persons(users=("kim", "lee"))},
                 templates={
                     "ask": TemplateBlock(offers=Offer(calls=2, minutes=5)),
                     "late": TemplateBlock(ask="desk"),

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Message
 
 from safeconduct.approvals.questions import Question
 from safeconduct.approvals.stepping import SigningIn
-from safeconduct.config.approvals import ApprovalsBlock, ConsoleBlock
+from safeconduct.config.approvals import ApprovalsBlock, ConsoleBlock, Persons, Role
 from safeconduct.config.users import UserEntry
+from safeconduct.console.people import People
 from safeconduct.console.site import site
 from safeconduct.kit.jwk import encode
 from safeconduct.ports import JSON, Attempt, LoginFailed, Person, SignedIn
@@ -27,6 +28,8 @@ from tests.support.worlds import SCOPES, USER, Rules, config
 
 URL: Final = "http://localhost:8790"
 KIM, LEE, BOT = "kim@crm.example", "lee@crm.example", "bot@crm.example"
+ANN, OLE = "ann@crm.example", "ole@crm.example"
+"""An analyst, and an operator."""
 TENANT: Final = "crm.example"
 START_MS: Final = 1_790_000_000_000
 DEAL: Final = {"id": "D-7", "amount_minor": 900, "next_step": "call Dana"}
@@ -34,7 +37,13 @@ PEOPLE: Final = {
     USER: UserEntry(scopes=SCOPES),
     KIM: UserEntry(scopes=SCOPES, groups=("refunds",)),
     LEE: UserEntry(scopes=SCOPES),
+    ANN: UserEntry(scopes=SCOPES),
+    OLE: UserEntry(scopes=SCOPES, groups=("platform",)),
     BOT: UserEntry(scopes=SCOPES, groups=("refunds",), kind="service"),
+}
+ROLES: Final[Mapping[Role, Persons]] = {
+    "analyst": Persons(users=(ANN,)),
+    "operator": Persons(groups=("platform",)),
 }
 APPROVALS: Final[JSON] = {
     "groups": {"desk": {"users": [LEE], "groups": ["refunds"]}},
@@ -214,6 +223,7 @@ class House:
         url: str = URL,
         issuer: bool = True,
         resolvers: Mapping[str, Any] | None = None,
+        roles: Mapping[Role, Persons] = ROLES,
     ) -> None:
         self.now_ms: int = START_MS
         self.directory = directory
@@ -222,7 +232,7 @@ class House:
         root = msgspec.structs.replace(
             base.root,
             approvals=msgspec.convert(said, ApprovalsBlock),
-            console=ConsoleBlock(listen="127.0.0.1:8790", url=url),
+            console=ConsoleBlock(listen="127.0.0.1:8790", url=url, roles=dict(roles)),
         )
         self.task = SimulatedTask(
             msgspec.structs.replace(base, root=root, users=PEOPLE),
@@ -243,6 +253,7 @@ class House:
             verifier = SigningIn(self.issuer.person, acr=step_up.acr, max_age_s=step_up.max_age_s)
             desk = self.rooms.desk
             desk.verifiers = {**desk.verifiers, "sign-in": verifier}
+        self.people = People(self.rooms.config, self.rooms.state)
         self.url = url
         self.app = site(self.rooms, passkeys, url, self.issuer if issuer else None)
 

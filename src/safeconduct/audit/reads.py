@@ -14,7 +14,9 @@ from safeconduct.audit.retention.holding import Hold, Retained
 from safeconduct.core.merkle import leaf_hash
 
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Phase = Literal["query", "show", "timeline", "export", "explain", "diff", "publish", "replay"]
+Phase = Literal[
+    "query", "show", "timeline", "export", "explain", "diff", "publish", "replay", "live"
+]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

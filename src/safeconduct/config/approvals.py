@@ -19,6 +19,10 @@ from safeconduct.core.approvers import (
     Template,
 )
 
+Role = Literal["analyst", "operator"]
+"""What somebody may do at the console besides answering: an analyst reads the evidence, an operator
+sees and changes how the gateway stands."""
+
 Seconds = Annotated[int, Meta(ge=10, le=86_400)]
 TemplateName = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -27,10 +31,8 @@ class ApprovalBlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A block of the configuration that is about people who say yes."""
 
 
-class Approvers(ApprovalBlock, frozen=True):
-    """A group of approvers: users by their id, and all who are in one of these `groups` of the
-    entitlements.
-    """
+class Persons(ApprovalBlock, frozen=True):
+    """Users by their id, and all who are in one of these `groups` of the entitlements."""
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -115,7 +117,7 @@ class ApprovalsBlock(ApprovalBlock, frozen=True):
     `unsafe_enrolment` has them make links by which a user registers a passkey.
     """
 
-    groups: dict[Name, Approvers] = {}
+    groups: dict[Name, Persons] = {}
     templates: dict[TemplateName, TemplateBlock] = {}
     step_up: StepUp | None = None
     ciba: Ciba | None = None
@@ -127,11 +129,12 @@ class ApprovalsBlock(ApprovalBlock, frozen=True):
 
 class ConsoleBlock(ApprovalBlock, frozen=True):
     """Where people look and answer: a listener of its own. `url` is what browsers call it; passkeys
-    belong to its host, which is a domain or `localhost`.
+    belong to its host, which is a domain or `localhost`. `roles` says who may do more than answer.
     """
 
     listen: str
     url: str
+    roles: dict[Role, Persons] = {}
 
     def page(self, approval: str) -> str:
         """Where a question is shown and answered. The link is no secret: the page needs a sign-in

@@ -16,7 +16,7 @@ from safeconduct.approvals.questions import Question
 from safeconduct.approvals.stepping import nonce
 from safeconduct.config.approvals import StepUp
 from safeconduct.console.narrowing import fields, smaller
-from safeconduct.console.pages import INBOX, SIGN_IN, Here, Pages, Registered, go
+from safeconduct.console.pages import INBOX, Here, Pages, Registered, Way, go
 from safeconduct.console.rates import Rates
 from safeconduct.console.recent import Recent
 from safeconduct.console.sessions import Step
@@ -64,13 +64,22 @@ class AskingPages:
         desk.settled.append(self._recent.note)
         self._rates = Rates(PER_MINUTE, pages.clock_ms)
 
+    def ways(self) -> tuple[Way, ...]:
+        """Its pages."""
+        one = "/approvals/{approval}"
+        return (
+            Way("GET", INBOX, self.inbox),
+            Way("GET", "/waiting", self.waiting),
+            Way("GET", one, self.question),
+            Way("POST", one, self.answer),
+            Way("POST", f"{one}/options", self.options),
+        )
+
     # --- looking ----------------------------------------------------------------------------------
 
     async def inbox(self, request: Request) -> Response:
         """What waits for this person, the oldest first, and what of theirs waits for others."""
-        here = self._here(request)
-        if here is None:
-            return go(f"{SIGN_IN}?to={request.url.path}")
+        here = self._pages.require(request)
         said, here.session.said = here.session.said, ""
         pending = self._desk.pending()
         yours = [one for one in pending if self._desk.sees(here.approver, one)]
@@ -78,6 +87,7 @@ class AskingPages:
         return self._pages.page(
             "inbox.html",
             here,
+            at=INBOX,
             said=said,
             groups=_grouped(yours),
             waiting=len(yours),
@@ -88,9 +98,7 @@ class AskingPages:
 
     async def waiting(self, request: Request) -> Response:
         """How many questions wait; pages ask that by themselves, which keeps no session alive."""
-        here = self._here(request, active=False)
-        if here is None:
-            return JSONResponse({"waiting": None}, 401)
+        here = self._pages.require(request, active=False)
         pending = self._desk.pending()
         return JSONResponse(
             {"waiting": sum(self._desk.sees(here.approver, one) for one in pending)}
@@ -98,9 +106,7 @@ class AskingPages:
 
     async def question(self, request: Request) -> Response:
         """Everything about one question."""
-        here = self._here(request)
-        if here is None:
-            return go(f"{SIGN_IN}?to={request.url.path}")
+        here = self._pages.require(request)
         question = self._question(request, here)
         party, why = self._party(here, question)
         means = () if party is None else tuple(one for one in self._means() if one in party.means)
@@ -182,16 +188,8 @@ class AskingPages:
 
     # --- who, and what ----------------------------------------------------------------------------
 
-    def _here(self, request: Request, *, active: bool = True) -> Here | None:
-        here = self._pages.here(request, active=active)
-        if here is not None and here.session.how == "enrolment":
-            raise Wrong(403, "With this link you can register a passkey. Then sign in with it.")
-        return here
-
     def _answering(self, request: Request) -> Here:
-        here = self._here(request)
-        if here is None:
-            raise Wrong(401, "You are not signed in any more. Load the page again.")
+        here = self._pages.require(request)
         if not self._rates.allow(here.approver.user):
             raise Wrong(429, "That was too much at once. Wait a minute.")
         return here

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from safeconduct.approvals.bypassing import MAX_WHY, Bypasses, Wanted
 from safeconduct.approvals.passkeys import Passkeys
-from safeconduct.console.pages import INBOX, SIGN_IN, Here, Pages, go
+from safeconduct.console.pages import INBOX, Here, Pages, Way, go
 from safeconduct.console.signing_in import answered
 from safeconduct.console.wrong import Wrong
 
@@ -34,11 +34,17 @@ class BypassPages:
         self._templates = templates
         self._most_minutes = most_minutes
 
+    def ways(self) -> tuple[Way, ...]:
+        """Its pages."""
+        return (
+            Way("GET", BYPASS, self.form),
+            Way("POST", BYPASS, self.give),
+            Way("POST", f"{BYPASS}/options", self.options),
+        )
+
     async def form(self, request: Request) -> Response:
         """Which question, for how long, and why."""
         here = self._here(request)
-        if here is None:
-            return go(SIGN_IN)
         return self._pages.page(
             "bypass.html",
             here,
@@ -63,18 +69,13 @@ class BypassPages:
         here.session.said = f"Nobody is asked about {wanted.template} for {minutes} ({bypass})."
         return go(INBOX)
 
-    def _here(self, request: Request) -> Here | None:
+    def _here(self, request: Request) -> Here:
         if self._most_minutes is None:
             raise Wrong(404, "Nobody may have a question not asked here.")
-        here = self._pages.here(request)
-        if here is not None and here.session.how == "enrolment":
-            raise Wrong(403, "With this link you can register a passkey. Then sign in with it.")
-        return here
+        return self._pages.require(request)
 
     async def _wanted(self, request: Request) -> tuple[Here, Wanted, dict[str, str]]:
         here = self._here(request)
-        if here is None:
-            raise Wrong(401, "You are not signed in any more. Load the page again.")
         form = await self._pages.form(request, here)
         minutes = form.get("minutes", "")
         if not (minutes.isascii() and minutes.isdigit() and len(minutes) <= 3):

@@ -8,12 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from safeconduct.approvals.passkeys import MAX_LABEL, Passkeys
-from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, Registered, go
+from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, Registered, SignInFirst, Way, go
 from safeconduct.console.signing_in import answered
 from safeconduct.console.wrong import Wrong
 
 _STALE: Final = "You signed in too long ago for this. Sign in again."
-_OVER: Final = "You are not signed in any more. Load the page again."
 
 
 class KeysPages:
@@ -32,15 +31,23 @@ class KeysPages:
         self._passkeys = passkeys
         self._registered = registered
 
+    def ways(self) -> tuple[Way, ...]:
+        """Its pages."""
+        return (
+            Way("GET", KEYS, self.keys),
+            Way("POST", KEYS, self.register),
+            Way("POST", f"{KEYS}/options", self.options),
+            Way("POST", f"{KEYS}/remove", self.remove),
+        )
+
     async def keys(self, request: Request) -> Response:
         """The passkeys, and how to get another one."""
-        here = self._pages.here(request)
-        if here is None:
-            return go(f"{SIGN_IN}?to={KEYS}")
+        here = self._signed_in(request)
         said, here.session.said = here.session.said, ""
         return self._pages.page(
             "keys.html",
             here,
+            at=KEYS,
             said=said,
             keys=list(self._registered(here.approver.user)),
             lately=here.session.lately(self._pages.clock_ms()),
@@ -63,7 +70,7 @@ class KeysPages:
         enrolling = here.session.how == "enrolment"
         if enrolling and not self._pages.leave(request):
             # The link was for one passkey, however many are sent at once.
-            raise Wrong(401, _OVER)
+            raise SignInFirst
         label = " ".join(form.get("label", "").split())[:MAX_LABEL] or "Passkey"
         await self._passkeys.registered(
             form.get("ceremony", ""),
@@ -86,10 +93,15 @@ class KeysPages:
         await self._passkeys.remove(user, credential, by=here.session.by)
         return _done(here, "Removed. It opens nothing here any more.")
 
-    def _changing(self, request: Request) -> Here:
+    def _signed_in(self, request: Request) -> Here:
+        """Also who came by a link, to register a passkey."""
         here = self._pages.here(request)
         if here is None:
-            raise Wrong(401, _OVER)
+            raise SignInFirst
+        return here
+
+    def _changing(self, request: Request) -> Here:
+        here = self._signed_in(request)
         if not here.session.lately(self._pages.clock_ms()):
             raise Wrong(403, _STALE)
         return here

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from importlib.resources import files
-from typing import Final, NamedTuple
-from urllib.parse import parse_qsl
+from typing import Final, Literal, NamedTuple
+from urllib.parse import parse_qsl, quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from safeconduct.approvals.answers import Approver
+from safeconduct.config.approvals import Role
 from safeconduct.console.people import People
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.view import left, moment
@@ -25,9 +26,40 @@ INBOX: Final = "/"
 KEYS: Final = "/keys"
 SIGN_IN: Final = "/sign-in"
 
+NAV: Final[tuple[tuple[str, str, Role | None], ...]] = (
+    (INBOX, "Inbox", None),
+    ("/live", "Live", "analyst"),
+    ("/search", "Search", "analyst"),
+    ("/verify", "Verify", "analyst"),
+    ("/agents", "Agents", "operator"),
+    ("/tools", "Tools", "operator"),
+    ("/policy", "Policy", "operator"),
+    ("/stop", "Stop", "operator"),
+    (KEYS, "Passkeys", None),
+)
+"""Where the pages of everybody, and of a role, begin."""
+
 MAX_FIELDS: Final = 1_000
 
-_RETURN: Final = re.compile(r"/(?:keys|approvals/a_[0-9a-f]{24})?")
+_ROOMS: Final = "|".join([path[1:] for path, _, _ in NAV if path != INBOX] + ["bypass"])
+_RETURN: Final = re.compile(
+    rf"/(?:(?:{_ROOMS}|(?:approvals/a|tasks/t|calls/d)_[0-9a-f]{{24}})"
+    r"(?:\?[A-Za-z0-9_.~%&=+:-]*)?)?"
+)
+"""Pages of ours that somebody may have been on the way to."""
+
+Registered = Callable[[str], Collection[PasskeyRow]]
+"""The passkeys of a user."""
+
+Page = Callable[[Request], Awaitable[Response]]
+
+
+class Way(NamedTuple):
+    """A page, and where it is."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    page: Page
 
 
 class Asset(NamedTuple):
@@ -38,20 +70,29 @@ class Asset(NamedTuple):
     content: bytes
 
 
-def asset(name: str, kind: str) -> Asset:
-    """A file of this package."""
-    content = (files("safeconduct.console") / "static" / name).read_bytes()
+_KINDS: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+
+
+def _asset(name: str, content: bytes) -> Asset:
     stem, _, suffix = name.rpartition(".")
     digest = hashlib.sha256(content).hexdigest()[:16]
-    return Asset(f"/static/{stem}-{digest}.{suffix}", kind, content)
+    return Asset(f"/static/{stem}-{digest}.{suffix}", _KINDS[suffix], content)
 
 
-STYLE: Final = asset("console.css", "text/css; charset=utf-8")
-SCRIPT: Final = asset("console.js", "text/javascript; charset=utf-8")
+ASSETS: Final = {
+    one.name: _asset(one.name, one.read_bytes())
+    for one in (files("safeconduct.console") / "static").iterdir()
+    if one.name.rpartition(".")[2] in _KINDS
+}
+"""The files beside the pages, by name."""
 
 
-Registered = Callable[[str], Collection[PasskeyRow]]
-"""The passkeys of a user."""
+def _path(name: str) -> str:
+    return ASSETS[name].path
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in, and the page is for somebody."""
 
 
 class Here(NamedTuple):
@@ -59,6 +100,14 @@ class Here(NamedTuple):
 
     session: Session
     approver: Approver
+    roles: Collection[Role]
+
+    @property
+    def rooms(self) -> list[tuple[str, str]]:
+        """Where they may go: paths, and what these are called."""
+        if self.session.how == "enrolment":
+            return [(KEYS, "Passkeys")]
+        return [(path, name) for path, name, role in NAV if role is None or role in self.roles]
 
 
 class Pages:
@@ -83,7 +132,6 @@ class Pages:
         self._templates.filters.update(
             visible=visible, exact=exact, written=written, moment=moment, left=left
         )
-        self._always = {"style": STYLE.path, "script": SCRIPT.path}
 
     # --- who asks ---------------------------------------------------------------------------------
 
@@ -97,7 +145,25 @@ class Pages:
         if session is None:
             return None
         approver = self._people.known(session.user, session.signed_in_ms)
-        return None if approver is None else Here(session, approver)
+        if approver is None:
+            return None
+        # Who came by a link for one passkey is nobody yet.
+        roles = () if session.how == "enrolment" else self._people.roles(approver)
+        return Here(session, approver, roles)
+
+    def require(self, request: Request, role: Role | None = None, *, active: bool = True) -> Here:
+        """Who is signed in, and may do more than register a passkey; in a role where one is named.
+
+        Raises SignInFirst, Wrong.
+        """
+        here = self.here(request, active=active)
+        if here is None:
+            raise SignInFirst
+        if here.session.how == "enrolment":
+            raise Wrong(403, "With this link you can register a passkey. Then sign in with it.")
+        if role is not None and role not in here.roles:
+            raise Wrong(403, f"This page is for who is {role} here: `console.roles` says who is.")
+        return here
 
     def enter(self, request: Request, response: Response, name: str) -> Response:
         """Gives the browser its new session; the one that it had is over."""
@@ -150,14 +216,27 @@ class Pages:
     ) -> Response:
         """A page. Every value is escaped."""
         session = None if here is None else here.session
+        rooms = () if here is None else here.rooms
+        roles = () if here is None else here.roles
         text = self._templates.get_template(template).render(
-            session=session, now_ms=self.clock_ms(), **self._always, **values
+            session=session,
+            roles=roles,
+            rooms=rooms,
+            now_ms=self.clock_ms(),
+            **{"asset": _path, "at": "", **values},
         )
         return HTMLResponse(text, status)
 
     def wrong(self, wrong: Wrong, here: Here | None = None) -> Response:
         """The page that says what is wrong."""
         return self.page("wrong.html", here, wrong.status, sentence=wrong.sentence)
+
+
+def sign_in(request: Request) -> Response:
+    """To the page on which somebody signs in, and from there back to what was asked for."""
+    query = request.url.query
+    to = back(request.url.path + (f"?{query}" if query else ""))
+    return go(f"{SIGN_IN}?to={quote(to, safe='/')}")
 
 
 def back(path: str) -> str:

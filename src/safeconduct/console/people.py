@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Collection
+from typing import Protocol, get_args
 
 from safeconduct.approvals.answers import Approver
+from safeconduct.approvals.desk import groups
+from safeconduct.config.approvals import Role
 from safeconduct.config.schema import Config
 from safeconduct.ports import Person
 
@@ -24,6 +27,9 @@ class People:
         self._config = config
         self._state = state
         self._tenant = config.root.gateway.tenant
+        console = config.root.console
+        roles = {} if console is None else console.roles
+        self._member = groups({name: (one.users, one.groups) for name, one in roles.items()})
         # When somebody last came from their issuer.
         self._came: dict[str, int] = {}
 
@@ -42,6 +48,10 @@ class People:
         ):
             return None
         return Approver(user=user, tenant=self._tenant, groups=frozenset(entry.groups))
+
+    def roles(self, approver: Approver) -> Collection[Role]:
+        """What somebody may do here besides answering."""
+        return frozenset(role for role in get_args(Role) if self._member(approver, role))
 
     def signed_in(self, person: Person) -> Approver | None:
         """Who signed in at the issuer; None where they may not do so here."""

@@ -13,7 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from safeconduct.app.logins import login
 from safeconduct.app.served import Served
-from safeconduct.console.site import SIGNED_IN, site
+from safeconduct.console.signing_in import SIGNED_IN
+from safeconduct.console.site import site
 from safeconduct.entrypoints.server import listener
 
 MAX_CONNECTIONS: Final = 200

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from safeconduct.approvals.answers import NotProven
-from safeconduct.approvals.enrolling import Enrolments
+from safeconduct.approvals.enrolling import ENROL_PATH, Enrolments
 from safeconduct.approvals.passkeys import Passkeys
-from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, back, go
+from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, Way, back, go
 from safeconduct.console.people import People
 from safeconduct.console.rates import Rates
 from safeconduct.console.sessions import LATELY_MS, Step
@@ -20,6 +20,9 @@ from safeconduct.console.wrong import Wrong
 from safeconduct.kit.seal import Seal, Unsealed
 from safeconduct.kit.strictjson import StrictJSONError, loads
 from safeconduct.ports import JSON, Attempt, SignedIn, SignIn
+
+SIGNED_IN: Final = "/signed-in"
+"""Where the issuer sends people back to; it has to know this as a redirect URI of ours."""
 
 AWAY_S: Final = 600
 """How long a browser keeps what it left with, in seconds."""
@@ -66,6 +69,19 @@ class SigningInPages:
         self._seal = Seal(_Away, pages.clock_ms)
         self._rates = Rates(PER_MINUTE, pages.clock_ms)
         self._returns = Rates(RETURNS, pages.clock_ms)
+
+    def ways(self) -> tuple[Way, ...]:
+        """Its pages."""
+        return (
+            Way("GET", SIGN_IN, self.sign_in),
+            Way("GET", f"{SIGN_IN}/issuer", self.leave),
+            Way("POST", f"{SIGN_IN}/options", self.options),
+            Way("POST", f"{SIGN_IN}/passkey", self.passkey),
+            Way("GET", SIGNED_IN, self.returned),
+            Way("POST", "/sign-out", self.sign_out),
+            Way("GET", f"{ENROL_PATH}{{ticket}}", self.enrolment),
+            Way("POST", f"{ENROL_PATH}{{ticket}}", self.enrol),
+        )
 
     async def sign_in(self, request: Request) -> Response:
         """Asks how somebody wants to sign in."""

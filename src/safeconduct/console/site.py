@@ -1,9 +1,9 @@
-"""The console as one application: every route, and what becomes of what goes wrong."""
+"""The console as one application: every page, and what becomes of what goes wrong."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from starlette.applications import Starlette
@@ -14,14 +14,13 @@ from starlette.types import ASGIApp
 
 from safeconduct.approvals.answers import NotProven
 from safeconduct.approvals.desk import NoSuchQuestion, NotYours
-from safeconduct.approvals.enrolling import ENROL_PATH
 from safeconduct.approvals.notifying.clicks import Clicks
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.asking import GONE, AskingPages
-from safeconduct.console.bypassing import BYPASS, BypassPages
+from safeconduct.console.bypassing import BypassPages
 from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.keys import KeysPages
-from safeconduct.console.pages import INBOX, KEYS, SCRIPT, SIGN_IN, STYLE, Asset, Pages
+from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, Way, sign_in
 from safeconduct.console.people import People
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
@@ -30,14 +29,11 @@ from safeconduct.console.wrong import Wrong
 from safeconduct.ports import LedgerFault, LoginFailed, SignIn
 from safeconduct.rooms import Rooms
 
-SIGNED_IN: Final = "/signed-in"
-"""Where the issuer sends people back to; it has to know this as a redirect URI of ours."""
+OVER: Final = "You are not signed in any more. Load the page again."
 
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 _log = logging.getLogger(__name__)
-
-Page = Callable[[Request], Awaitable[Response]]
 
 
 def site(
@@ -58,50 +54,33 @@ def site(
 
     sessions = Sessions(rooms.clock_ms, stands)
     pages = Pages(sessions, people, rooms.clock_ms, secure=url.startswith("https:"))
-    step_up = rooms.config.root.approvals.step_up
-    asking = AskingPages(pages, rooms.desk, passkeys, rooms.state.passkeys, login, step_up)
-    keys = KeysPages(pages, passkeys, rooms.state.passkeys)
-    signing = SigningInPages(pages, people, passkeys, rooms.enrolments, login, asking.stepped)
-    approvals = rooms.config.root.approvals
-    bypass = BypassPages(
-        pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
-    )
     told = _telling(pages)
-
-    def get(path: str, page: Page) -> Route:
-        return Route(path, told(page), methods=["GET"])
-
-    def post(path: str, page: Page) -> Route:
-        return Route(path, told(page), methods=["POST"])
-
-    application = Starlette(
-        routes=[
-            get(INBOX, asking.inbox),
-            get("/waiting", asking.waiting),
-            get("/approvals/{approval}", asking.question),
-            post("/approvals/{approval}", asking.answer),
-            post("/approvals/{approval}/options", asking.options),
-            get(KEYS, keys.keys),
-            post(KEYS, keys.register),
-            post(f"{KEYS}/options", keys.options),
-            post(f"{KEYS}/remove", keys.remove),
-            get(BYPASS, bypass.form),
-            post(BYPASS, bypass.give),
-            post(f"{BYPASS}/options", bypass.options),
-            get(SIGN_IN, signing.sign_in),
-            get(f"{SIGN_IN}/issuer", signing.leave),
-            post(f"{SIGN_IN}/options", signing.options),
-            post(f"{SIGN_IN}/passkey", signing.passkey),
-            get(SIGNED_IN, signing.returned),
-            post("/sign-out", signing.sign_out),
-            get(f"{ENROL_PATH}{{ticket}}", signing.enrolment),
-            post(f"{ENROL_PATH}{{ticket}}", signing.enrol),
-            *([] if clicks is None else [Route(SLACK, clicking(rooms, clicks), methods=["POST"])]),
-            *(Route(one.path, _file(one), methods=["GET"]) for one in (STYLE, SCRIPT)),
-        ],
-    )
+    routes = [
+        Route(way.path, told(way.page), methods=[way.method])
+        for way in _ways(rooms, passkeys, pages, people, login)
+    ]
+    if clicks is not None:
+        routes.append(Route(SLACK, clicking(rooms, clicks), methods=["POST"]))
+    routes += [Route(one.path, _file(one), methods=["GET"]) for one in ASSETS.values()]
+    application = Starlette(routes=routes)
     application.router.redirect_slashes = False
     return Shield(application, url, frozenset() if clicks is None else frozenset({SLACK}))
+
+
+def _ways(
+    rooms: Rooms, passkeys: Passkeys, pages: Pages, people: People, login: SignIn | None
+) -> Iterable[Way]:
+    """Every page."""
+    approvals, registered = rooms.config.root.approvals, rooms.state.passkeys
+    asking = AskingPages(pages, rooms.desk, passkeys, registered, login, approvals.step_up)
+    yield from asking.ways()
+    yield from KeysPages(pages, passkeys, registered).ways()
+    yield from SigningInPages(
+        pages, people, passkeys, rooms.enrolments, login, asking.stepped
+    ).ways()
+    yield from BypassPages(
+        pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
+    ).ways()
 
 
 def _file(one: Asset) -> Page:
@@ -119,26 +98,38 @@ def _telling(pages: Pages) -> Callable[[Page], Page]:
 
     def wrap(page: Page) -> Page:
         async def told(request: Request) -> Response:
+            for_script = request.headers.get("accept") == "application/json"
             try:
                 return await page(request)
-            except Wrong as wrong:
-                found = wrong
-            except (NotYours, NotProven) as refused:
-                found = Wrong(403, str(refused))
-            except NoSuchQuestion:
-                found = Wrong(404, GONE)
-            except LoginFailed as failed:
-                _log.warning("nobody signed in at the console: %s", failed.why)
-                found = Wrong(400, failed.sentence)
-            except LedgerFault:
-                found = Wrong(503, "This could not be recorded, so it was not done.")
-            except Exception:  # noqa: BLE001  a page that fails takes nothing along
-                _log.exception("a page of the console failed")
-                found = Wrong(500, "Something went wrong here; the gateway's log says what.")
-            if request.headers.get("accept") == "application/json":
+            except Exception as error:  # noqa: BLE001  a page that fails takes nothing along
+                if isinstance(error, SignInFirst) and request.method == "GET" and not for_script:
+                    return sign_in(request)
+                found = _wrong(error)
+            if for_script:
                 return JSONResponse({"wrong": found.sentence}, found.status)
             return pages.wrong(found, pages.here(request, active=False))
 
         return told
 
     return wrap
+
+
+def _wrong(error: Exception) -> Wrong:
+    """What is said of an error."""
+    match error:
+        case Wrong():
+            return error
+        case SignInFirst():
+            return Wrong(401, OVER)
+        case NotYours() | NotProven():
+            return Wrong(403, str(error))
+        case NoSuchQuestion():
+            return Wrong(404, GONE)
+        case LoginFailed():
+            _log.warning("nobody signed in at the console: %s", error.why)
+            return Wrong(400, error.sentence)
+        case LedgerFault():
+            return Wrong(503, "This could not be recorded, so it was not done.")
+        case _:
+            _log.error("a page of the console failed", exc_info=error)
+            return Wrong(500, "Something went wrong here; the gateway's log says what.")

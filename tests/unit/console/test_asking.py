@@ -41,7 +41,7 @@ async def test_without_a_sign_in_everything_leads_to_it(house: House) -> None:
     assert (await browser.post(f"/approvals/{question.id}", {"choice": "denied"})).status == 401
     assert (await browser.post("/keys", {})).status == 401
     assert (await browser.post("/sign-out")).to == "/sign-in"
-    assert (await browser.get("/keys?x=1")).to == "/sign-in?to=/keys"
+    assert (await browser.get("/keys?x=1")).to == "/sign-in?to=/keys%3Fx%3D1"
 
 
 async def test_an_empty_inbox_says_what_would_be_there(house: House) -> None:

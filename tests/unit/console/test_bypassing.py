@@ -75,7 +75,7 @@ async def test_without_a_signature_there_is_none(tmp_path: Path) -> None:
 async def test_it_is_for_who_is_signed_in_and_only_where_it_is_configured(tmp_path: Path) -> None:
     house = made(tmp_path)
     page = await house.browser().get("/bypass")
-    assert (page.status, page.to) == (303, "/sign-in")
+    assert (page.status, page.to) == (303, "/sign-in?to=/bypass")
     assert (await house.browser().post("/bypass", WANTED)).status == 401
     (tmp_path / "b").mkdir()
     house = made(tmp_path / "b", None)

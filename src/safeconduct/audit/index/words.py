@@ -21,7 +21,7 @@ SAID: Final = (
     "ok", "error", "refused", "withheld", "cancelled", "unknown", "handed-over",
     # phases of all else
     "access-request", "agreed", "amended", "began", "decision", "denied", "diff", "elevated",
-    "ended", "explain", "export", "given", "granted", "introspection", "issued", "loaded",
+    "ended", "explain", "export", "given", "granted", "introspection", "issued", "live", "loaded",
     "narrowed", "placed", "publish", "query", "registered", "released", "removed", "renewed",
     "replay", "requested", "revocation", "search", "show", "started", "timeline", "withdrawn",
 )  # fmt: skip

@@ -27,7 +27,9 @@ ELSEWHERE: Final = {
     "evaluation": ("subject", "id"),
 }
 
-ANSWERS: Final = frozenset({"approval", "elevation", "bypass", "passkey"})
+ACTS: Final = frozenset(
+    {"approval", "elevation", "bypass", "passkey", "audit.read", "revocation", "pin"}
+)
 """Kinds whose `by` may be a user; `uid:0` and what else has a colon is none."""
 
 ERASURE: Final = "erasure"
@@ -100,7 +102,7 @@ def shown(record: Record, keystore: Keystore) -> Record:
 
 def _renamed(record: Record, rename: Callable[[str], str]) -> Record:
     kind = record.get("kind", "")
-    if kind in ANSWERS and isinstance(by := record.get("by"), str) and ":" not in by:
+    if kind in ACTS and isinstance(by := record.get("by"), str) and ":" not in by:
         record = {**record, "by": rename(by)}
     path = ELSEWHERE.get(kind, USER)
     head = record.get(path[0])

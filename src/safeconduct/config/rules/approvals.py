@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Final
 
-from safeconduct.config.approvals import ApprovalsBlock, Notifier
+from safeconduct.config.approvals import ApprovalsBlock, Notifier, Persons
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
 from safeconduct.config.rules.address import exposed, is_reference, listening, split
@@ -51,12 +51,15 @@ class _Approvals:
             place = ("approvals", "groups", name)
             if name == USER:
                 self.error(place, f"`{USER}` is who delegated the task", "rename the group")
-            if not group.users and not group.groups:
-                self.error(place, f"nobody is in `{name}`", "name `users`, or `groups` of them")
-            for user in group.users:
-                if self._users and user not in self._users:
-                    fix = did_you_mean(user, self._users, "name a user of the entitlements")
-                    self.error((*place, "users"), f"there is no user `{user}`", fix)
+            self._persons(place, group)
+
+    def _persons(self, place: Place, group: Persons) -> None:
+        if not group.users and not group.groups:
+            self.error(place, f"nobody is in `{place[-1]}`", "name `users`, or `groups` of them")
+        for user in group.users:
+            if self._users and user not in self._users:
+                fix = did_you_mean(user, self._users, "name a user of the entitlements")
+                self.error((*place, "users"), f"there is no user `{user}`", fix)
 
     def templates(self) -> None:
         block = self.block
@@ -147,6 +150,8 @@ class _Approvals:
             if find_spec(package) is None:
                 fix = "pip install 'safeconduct[console]'"
                 self.error(("console",), f"{package}, which the console needs, is missing", fix)
+        for role, persons in block.roles.items():
+            self._persons(("console", "roles", role), persons)
         parts = split(block.url)
         host = None if parts is None else parts.hostname
         place = ("console", "url")
