@@ -1,0 +1,6 @@
+from slack_sdk.signature import SignatureVerifier
+
+class RequestVerification:
+    def __init__(self, signing_secret: str) -> None: ...
+    @property
+    def verifier(self) -> SignatureVerifier: ...

@@ -1,0 +1,6 @@
+# What tests use of slack-sdk, whose own types leave parts unknown.
+from typing import Any
+
+class WebClient:
+    def __init__(self, token: str, base_url: str) -> None: ...
+    def api_call(self, api_method: str, *, json: dict[str, Any]) -> object: ...
