@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from examples.stage.chromium import Chromium
+from examples.stage.chromium import Chromium, chromium
 
 from safeconduct.config import load
 from safeconduct.core.canonical import digest
@@ -24,10 +24,13 @@ from tests.support.installation import (
     change,
     free_port,
     install,
+    opened_office,
     running,
 )
 
 REFUND: Final = {"to": "CUST-7", "amount_minor": 90_000, "orders": ["O-1", "O-2", "O-3"]}
+YES: Final = "form[data-ceremony] button[value=passkey]"
+LESS: Final = "details:nth-of-type(1)"
 _SCOPES: Final = ["case:read", "customer:read", "mail:send", "refund:pay"]
 _DEFINITION: Final[JSON] = {
     "name": "refund",
@@ -93,10 +96,28 @@ def opened(directory: Path) -> Generator[Gateway]:
 
 def enrolment(directory: Path, user: str) -> str:
     """A one-time link, as the operator gets it."""
-    words = ["approvals", "enrol", user, "--format", "json", "--config", str(directory)]
-    command = [sys.executable, "-m", "safeconduct", *words]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=30)
-    return str(json.loads(done.stdout)["url"])
+    code, told = ended(verb(directory, "enrol", user))
+    assert code == 0, told
+    return str(told["url"])
+
+
+def verb(directory: Path, *words: str) -> subprocess.Popen[str]:
+    """`safeconduct approvals` beside a gateway that runs."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "safeconduct", "approvals", *words),
+            *("--config", str(directory), "--format", "json"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, Any]:
+    """Its exit code and what it says: a value, or what was wrong."""
+    out, err = process.communicate(timeout=60)
+    return process.returncode, json.loads(out) if out else err
 
 
 def ask(agent: Agent, arguments: JSON | None = None) -> str:
@@ -118,3 +139,56 @@ def register(window: Chromium, link: str) -> None:
     window.until(f"{site}/sign-in")
     window.click("form[data-ceremony] button")
     window.until(f"{site}/")
+
+
+def answered(window: Chromium) -> str:
+    """What the inbox says of an answer that was given."""
+    window.until_run("return location.pathname === '/' && document.readyState === 'complete'")
+    return window.text("[role=status]")
+
+
+def said(window: Chromium, selector: str) -> str:
+    """What the script of the page says of what went wrong."""
+    told = window.until_run(
+        f"const said = document.querySelector('{selector}');"
+        " return said.hidden ? '' : said.textContent"
+    )
+    return str(told)
+
+
+class Desk:
+    """Everything that stands and runs, and a person at a browser."""
+
+    def __init__(
+        self,
+        tmp_path: Path,
+        driver: Path,
+        stack: ExitStack,
+        approvals: JSON,
+        approvers: Sequence[str] = (),
+    ) -> None:
+        """`approvers` are users beside the one that the agent acts for."""
+        self.office: Office = stack.enter_context(opened_office())
+        self.directory = tmp_path / "gateway"
+        self.url = equip(self.directory, self.office, approvals)
+        if approvers:
+            users = json.loads((self.directory / "users.yaml").read_text())["users"]
+            users |= {one: {"scopes": ["case:read"]} for one in approvers}
+            change(self.directory / "users.yaml", {"users": users})
+        self.gateway: Gateway = stack.enter_context(opened(self.directory))
+        self.agent = self.gateway.task("Refund order O-1.")
+        self.window: Chromium = stack.enter_context(chromium(driver, tmp_path / "driver.log"))
+        self.authenticator = self.window.authenticator()
+
+    def register(self) -> None:
+        register(self.window, enrolment(self.directory, USER))
+
+    def asked(self) -> str:
+        """The agent asks for a refund, and the person looks at the page; the id of the question."""
+        question = ask(self.agent)
+        self.window.open(f"{self.url}/approvals/{question}")
+        return question
+
+    def answered(self) -> str:
+        """What the inbox says of an answer that was given."""
+        return answered(self.window)

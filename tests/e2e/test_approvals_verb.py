@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.desk import ended, verb
 from tests.support.installation import Gateway, Office, opened_office, refusal, running
 from tests.support.waiting import SEND, operated, waiting
 
@@ -27,38 +25,21 @@ def gateway(tmp_path: Path, office: Office) -> Generator[Gateway]:
         yield made
 
 
-def verb(gateway: Gateway, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "safeconduct", "approvals", *words),
-            *("--config", gateway.config.directory, "--format", "json"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, Any]:
-    out, err = process.communicate(timeout=60)
-    return process.returncode, json.loads(out) if out else err
-
-
 def test_a_yes_is_waited_for_and_no_file_gives_one(gateway: Gateway, office: Office) -> None:
-    agent = gateway.task()
+    directory, agent = Path(gateway.config.directory), gateway.task()
     assert refusal(agent.call("office__send", SEND)) == "approval-required"
-    code, listed = ended(verb(gateway, "list"))
+    code, listed = ended(verb(directory, "list"))
     (question,) = listed["pending"]
     approval = question["approval"]
     assert (code, question["missing"]) == (0, [{"who": "user", "count": 1}])
-    code, said = ended(verb(gateway, "approve", approval, "--yes"))
+    code, said = ended(verb(directory, "approve", approval, "--yes"))
     assert code == 1
     assert "a yes needs the approver's passkey" in said
-    waits = verb(gateway, "approve", approval)
+    waits = verb(directory, "approve", approval)
     assert waits.stderr is not None
     assert waits.stderr.readline().endswith(f"{question['page']}\n")
     assert waits.poll() is None
-    code, _ = ended(verb(gateway, "deny", approval, "--why", "ring her up first"))
+    code, _ = ended(verb(directory, "deny", approval, "--why", "ring her up first"))
     assert code == 0
     code, became = ended(waits)
     assert (code, became["state"], became["said"]) == (1, "denied", "ring her up first")

@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from examples.stage.chromium import Chromium, chromium
 
 from safeconduct.ports import JSON
-from tests.e2e.desk import REFUND, ask, enrolment, equip, opened, register
-from tests.support.installation import USER, Gateway, Office, done, opened_office, refusal
+from tests.e2e.desk import LESS, REFUND, YES, Desk, ask, said
+from tests.support.installation import USER, done, refusal
 
 pytestmark = [pytest.mark.debian, pytest.mark.timeout(120)]
 
@@ -22,53 +21,13 @@ APPROVALS: JSON = {
     "unsafe_enrolment": True,
     "templates": {"scope": {"title": "Refund a customer", "offers": OFFER}},
 }
-YES = "form[data-ceremony] button[value=passkey]"
-LESS = "details:nth-of-type(1)"
-
-
-class Desk:
-    """Everything that stands and runs."""
-
-    def __init__(
-        self, tmp_path: Path, driver: Path, stack: ExitStack, approvals: JSON = APPROVALS
-    ) -> None:
-        self.office: Office = stack.enter_context(opened_office())
-        self.directory = tmp_path / "gateway"
-        self.url = equip(self.directory, self.office, approvals)
-        self.gateway: Gateway = stack.enter_context(opened(self.directory))
-        self.agent = self.gateway.task("Refund order O-1.")
-        self.window: Chromium = stack.enter_context(chromium(driver, tmp_path / "driver.log"))
-        self.authenticator = self.window.authenticator()
-
-    def register(self) -> None:
-        register(self.window, enrolment(self.directory, USER))
-
-    def asked(self) -> str:
-        """The agent asks for a refund, and the person looks at the page; the id of the question."""
-        question = ask(self.agent)
-        self.window.open(f"{self.url}/approvals/{question}")
-        return question
-
-    def answered(self) -> str:
-        """What the inbox says of an answer that was given."""
-        self.window.until(f"{self.url}/")
-        return self.window.text("[role=status]")
-
-
-def said(window: Chromium, selector: str) -> str:
-    """What the script of the page says of what went wrong."""
-    told = window.until_run(
-        f"const said = document.querySelector('{selector}');"
-        " return said.hidden ? '' : said.textContent"
-    )
-    return str(told)
 
 
 @pytest.fixture
 def desk(tmp_path: Path, require_program: Callable[[str], Path]) -> Generator[Desk]:
     require_program("chromium")
     with ExitStack() as stack:
-        yield Desk(tmp_path, require_program("chromedriver"), stack)
+        yield Desk(tmp_path, require_program("chromedriver"), stack, APPROVALS)
 
 
 @pytest.fixture
@@ -146,6 +105,7 @@ def test_a_no_needs_no_script_and_tells_the_agent_why(desk: Desk) -> None:
     desk.asked()
     desk.window.fill("#said", "Ask the customer first.")
     desk.window.click("button.no")
+    assert desk.answered() == "Denied: Refund a customer."
     reply = desk.agent.call("office__refund", dict(REFUND))
     assert refusal(reply) == "approval-denied"
     assert "Ask the customer first." in reply.body.decode()
