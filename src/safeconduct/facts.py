@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import orjson
@@ -22,15 +20,13 @@ from safeconduct.core.calls import COMPLETE
 from safeconduct.core.canonical import NotCanonical, exact, sha256
 from safeconduct.core.checks.content import INSPECTOR, unfit
 from safeconduct.core.checks.sink import RESOLVER
-from safeconduct.core.findings import Unexamined, without_own
-from safeconduct.core.labels import WORST, Confidentiality, Integrity
-from safeconduct.core.model import Call, Facts, Finding, Gathered, ToolFacts, ZoneFacts
+from safeconduct.core.findings import without_own
+from safeconduct.core.labels import WORST, Confidentiality
+from safeconduct.core.model import Call, Facts, Gathered, ToolFacts, ZoneFacts
 from safeconduct.core.obligations import Setting, completed
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.policy_input import policy_input
 from safeconduct.core.provenance import VOUCHES, Vouched
-from safeconduct.core.record import places
-from safeconduct.core.review import Reviewed
 from safeconduct.core.subjects import (
     arguments_of,
     completing,
@@ -39,25 +35,19 @@ from safeconduct.core.subjects import (
     target_of,
     with_replies,
 )
-from safeconduct.core.tokens import Seal, concealed, revealed
+from safeconduct.core.tokens import Seal, revealed
 from safeconduct.core.trace import Trace
-from safeconduct.kit.aside import Aside
-from safeconduct.kit.work import AT_ONCE, MOST, TooMuch, Work, bounded_by
+from safeconduct.inspecting import Inspecting
 from safeconduct.origins import Origins
 from safeconduct.ports import (
     JSON,
-    Asked,
     Bearer,
     Broker,
     Caller,
     Catalogue,
-    Examiner,
     Identity,
-    Inspector,
-    Matter,
     PolicyEngine,
     Resumed,
-    Reviewer,
     TaskState,
     Unauthenticated,
     Unsealer,
@@ -65,6 +55,7 @@ from safeconduct.ports import (
 )
 from safeconduct.quarantine import Quarantine
 from safeconduct.resolvers import FactsUnavailable, Resolved, Resolvers
+from safeconduct.reviewing import Reviewing
 from safeconduct.tokens import Tokens
 
 Other = Callable[[Call, Facts], Awaitable[Facts]]
@@ -85,10 +76,8 @@ class FactFinder:
         copies: Copies,
         catalogue: Catalogue,
         policy: PolicyEngine,
-        inspectors: Sequence[Inspector],
-        examiners: Sequence[Examiner],
-        outside: Sequence[Examiner],
-        reviewer: Reviewer | None,
+        inspecting: Inspecting,
+        reviewing: Reviewing,
         tokens: Tokens,
         unsealer: Unsealer,
         upstreams: Mapping[str, Upstream],
@@ -109,12 +98,8 @@ class FactFinder:
         self._policy = policy
         self._unsafe: tuple[str, ...] = ()
         self.use(policy)
-        self.inspectors = inspectors
-        self.examiners = examiners
-        self.outside = outside
-        self._second = config.root.reviewer
-        self.reviewer = reviewer
-        self.aside = Aside()
+        self.inspecting = inspecting
+        self.reviewing = reviewing
         self._tokens = tokens
         self.quarantine = Quarantine(state, unsealer)
         self._resolvers = Resolvers(catalogue, upstreams, broker)
@@ -333,11 +318,10 @@ class FactFinder:
         """
         policy = self._policy
         manifest = gathered.tool.manifest
-        failures: list[str] = []
         provenance = self.origins.of(call, gathered)
-        findings = await self._examined(call, gathered, failures) if call.arguments else ()
-        if findings:
-            findings = without_own(findings, provenance)
+        sent = await self.inspecting.sent(call, gathered)
+        failures = [INSPECTOR] if sent.failed else []
+        findings = without_own(sent.findings, provenance) if sent.findings else ()
         copied = self._copied(call, gathered, failures)
         resolved = Resolved()
         # What may not be sent, or could not be looked at, is refused and asks nobody anything.
@@ -378,83 +362,20 @@ class FactFinder:
         """Who else has a say in a call, in the order in which each is asked if the call is not
         refused without it: inspections that others run, and a second model.
         """
-        if self.outside and call.arguments:
+        if self.inspecting.outside and call.arguments:
             yield partial(self._shown, self._policy)
-        second = self._second
-        if second is not None and facts.gathered.tool.effect.value in second.effects:
-            yield self._reviewed
+        if self.reviewing.concerns(facts):
+            yield self.reviewing.reviewed
 
     async def _shown(self, policy: PolicyEngine, call: Call, facts: Facts) -> Facts:
         """The facts with what the inspections of others find; a policy judges it with them."""
-        matter = _matter("argument", call, facts.gathered)
-        try:
-            found = await _at_length(self.outside, call.arguments, matter)
-        except Exception:  # noqa: BLE001  whatever they raise must refuse, not pass
+        shown = await self.inspecting.shown(call, facts.gathered)
+        if shown.failed:
             return msgspec.structs.replace(facts, failures=(*facts.failures, INSPECTOR))
-        if not found:
+        if not shown.findings:
             return facts
-        facts = msgspec.structs.replace(facts, findings=facts.findings + found)
+        facts = msgspec.structs.replace(facts, findings=facts.findings + shown.findings)
         return await with_policy(policy, call, facts)
-
-    async def _reviewed(self, call: Call, facts: Facts) -> Facts:
-        """The facts with what the second model makes of the call."""
-        return msgspec.structs.replace(facts, review=await self._review(call, facts))
-
-    async def _review(self, call: Call, facts: Facts) -> Reviewed:
-        """What the second model makes of a call; that it does not answer is an answer, too."""
-        task, given = facts.gathered.task, call.arguments
-        asked = Asked(
-            agent=facts.gathered.agent.id,
-            purpose=task.purpose,
-            purpose_source=task.purpose_source,
-            target=call.target,
-            effect=facts.gathered.tool.effect,
-            # Nobody else gets to see what the agent does not.
-            arguments=concealed(given, call.revealed),
-            origins=places(call, facts),
-            untrusted=task.labels.integrity is Integrity.untrusted,
-        )
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                said = await self.reviewer.review(asked) if self.reviewer else None
-        except Exception as error:  # noqa: BLE001  whatever a reviewer raises is no answer
-            said = None
-            # Ours are sentences that quote nothing; what others say might.
-            ours = type(error).__module__.startswith("safeconduct.")
-            _log.warning("the reviewer gave no answer: %s", error if ours else type(error).__name__)
-        otherwise = self._second.otherwise if self._second else "refuse"
-        if said is None:
-            return Reviewed("failed", "no-answer", otherwise)
-        return Reviewed(said.answer, said.why_code, otherwise)
-
-    async def inspect(self, value: object, agent: str) -> tuple[Finding, ...]:
-        """What the inspectors find in a JSON value. What is long, or takes long, is looked at
-        aside, where each agent has its turn.
-
-        Raises: whatever they do; TooMuch, TooMany.
-        """
-        try:
-            data = orjson.dumps(value)  # once for all of them
-        except orjson.JSONEncodeError:
-            data = None
-        look = partial(self._looked, value, data)
-        if data is None or len(data) <= AT_ONCE_BYTES:
-            with suppress(TooMuch):
-                return look(AT_ONCE)
-        return await self.aside.run(agent, partial(look, MOST))
-
-    def _looked(self, value: object, data: bytes | None, units: int) -> tuple[Finding, ...]:
-        with bounded_by(Work(units)):
-            return tuple(
-                [one for inspector in self.inspectors for one in inspector.inspect(value, data)]
-            )
-
-    async def examine(self, result: object, call: Call, gathered: Gathered) -> tuple[Finding, ...]:
-        """What inspectors and examiners find in a result; what they raise withholds it."""
-        found = await self.inspect(result, gathered.agent.id)
-        if examiners := (*self.examiners, *self.outside):
-            found += await _at_length(examiners, result, _matter("result", call, gathered))
-        return found
 
     def _copied(self, call: Call, gathered: Gathered, failures: list[str]) -> Confidentiality:
         try:
@@ -462,37 +383,6 @@ class FactFinder:
         except OSError:
             failures.append(INSPECTOR)
             return Confidentiality.restricted
-
-    async def _examined(
-        self, call: Call, gathered: Gathered, failures: list[str]
-    ) -> tuple[Finding, ...]:
-        try:
-            found = await self.inspect(call.arguments, gathered.agent.id)
-            # What may not be sent is shown to nobody else either.
-            if self.examiners and unfit(gathered.tool, found) is None:
-                matter = _matter("argument", call, gathered)
-                found += await _at_length(self.examiners, call.arguments, matter)
-        except Unexamined as error:
-            failures.append(INSPECTOR)
-            return (Finding(error.kind, (), 0, 0),)
-        except Exception:  # noqa: BLE001  whatever an inspector raises must refuse, not pass
-            failures.append(INSPECTOR)
-            return ()
-        return found
-
-
-async def _at_length(
-    examiners: Iterable[Examiner], value: object, matter: Matter
-) -> tuple[Finding, ...]:
-    """What the examiners find; each ends in time by itself, and all of them here.
-
-    Raises: whatever they do; TimeoutError.
-    """
-    found: tuple[Finding, ...] = ()
-    async with asyncio.timeout(PATIENCE_S):
-        for examiner in examiners:
-            found += await examiner.examine(value, matter)
-    return found
 
 
 async def with_policy(policy: PolicyEngine, call: Call, facts: Facts) -> Facts:
@@ -515,27 +405,6 @@ async def judged(policy: PolicyEngine, given: bytes, now_ms: int) -> PolicyAnswe
         name = type(error).__name__
         return PolicyAnswer(bundle=policy.digest, masks=None, error=f"the engine raised {name}")
 
-
-PATIENCE_S: Final = 90.0
-"""How long all that examines one value may take, in seconds, and a reviewer: longer than any of
-them may be configured to.
-"""
-
-
-def _matter(direction: Literal["argument", "result"], call: Call, gathered: Gathered) -> Matter:
-    return Matter(
-        direction=direction,
-        target=call.target,
-        effect=gathered.tool.effect,
-        tenant=gathered.tenant,
-        user=gathered.user.id,
-        agent=gathered.agent.id,
-        task=gathered.task.id,
-    )
-
-
-AT_ONCE_BYTES: Final = 65_536
-"""Up to which size, as JSON, a value is looked at without a thread of its own."""
 
 NOT_ASKED: Final = PolicyAnswer(error="not asked")
 

@@ -314,7 +314,7 @@ class Gateway:
         """Step 9. A result that cannot be inspected is withheld."""
         call, gathered = made.call, made.gathered
         try:
-            findings = await self.facts.examine(result, call, gathered)
+            findings = await self.facts.inspecting.came(result, call, gathered)
             admitted = admit(
                 call,
                 gathered.tool,

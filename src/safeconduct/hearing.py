@@ -208,7 +208,9 @@ class Hearing:
         """What is found in a text of the upstream: what has to be cut out of it, and what not."""
         made, verdict = self._made, self._made.decision.verdict
         obligations = verdict.obligations if isinstance(verdict, Permit) else ()
-        return parted(obligations, await self._facts.examine(said, made.call, made.gathered))
+        return parted(
+            obligations, await self._facts.inspecting.came(said, made.call, made.gathered)
+        )
 
     async def _remember(self, found: Label) -> None:
         """Makes the label of the upstream's text durable before the caller hears any of it. `found`

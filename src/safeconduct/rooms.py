@@ -38,6 +38,7 @@ from safeconduct.delegation import feed
 from safeconduct.facts import FactFinder
 from safeconduct.gateway import Gateway
 from safeconduct.handover import Handover
+from safeconduct.inspecting import Inspecting
 from safeconduct.inspectors import room
 from safeconduct.inspectors.held import HeldSecrets
 from safeconduct.inspectors.instructions.inspector import InstructionInspector
@@ -56,6 +57,7 @@ from safeconduct.ports import (
     Wanted,
 )
 from safeconduct.recorder import Recorder
+from safeconduct.reviewing import Reviewing
 from safeconduct.secrets import references
 from safeconduct.secrets.broker import Broker
 from safeconduct.secrets.tool_tokens import Sign, unsigned
@@ -228,10 +230,8 @@ class Rooms:
             copies=copies,
             catalogue=self.catalogue,
             policy=policy,
-            inspectors=quick,
-            examiners=self.examiners,
-            outside=self.outside,
-            reviewer=self.reviewer,
+            inspecting=Inspecting(quick, self.examiners, self.outside),
+            reviewing=Reviewing(root.reviewer, self.reviewer),
             tokens=Tokens(secret(state / TOKENS_KEY)),
             unsealer=PayloadUnsealer(directory / root.audit.directory, self.keys),
             upstreams=upstreams,

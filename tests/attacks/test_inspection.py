@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from safeconduct import facts
+from safeconduct import inspecting
 from safeconduct.config.inspectors import InspectorsBlock, ReviewerBlock
 from safeconduct.core.labels import Integrity
 from safeconduct.core.model import Finding
@@ -103,7 +103,7 @@ class TestRepeated:
         text = json.dumps(structured, ensure_ascii=ascii)
         result = {"content": [{"type": "text", "text": text}], "structuredContent": structured}
         async with inspected(tmp_path) as task:
-            task.rooms.facts.inspectors = (SecretInspector(),)
+            task.rooms.facts.inspecting.inspectors = (SecretInspector(),)
 
             async def answered(*_: object, **__: object) -> dict[str, Any]:
                 return result
@@ -119,7 +119,7 @@ class TestRepeated:
         rows = {"rows": [["name", "ssn"], ["a", "078051120"], ["b", "219099999"]]}
         crm = {"get_case": {"returns": {"tokenise": ["pii"]}}}
         async with inspected(tmp_path, crm=crm) as task:
-            task.rooms.facts.inspectors = (PiiInspector(),)
+            task.rooms.facts.inspecting.inspectors = (PiiInspector(),)
             read = await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: rows)
             assert read.result is not None
             assert "219099999" not in json.dumps(read.result)
@@ -129,7 +129,7 @@ class TestRepeated:
     async def test_nothing_is_cut_out_that_only_holds_it(self, tmp_path: Path) -> None:
         found = {"password": "hunter2$X", "note": "hunter2$Xylophone shunter2$X"}
         async with inspected(tmp_path) as task:
-            task.rooms.facts.inspectors = (SecretInspector(),)
+            task.rooms.facts.inspecting.inspectors = (SecretInspector(),)
             read = await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: found)
             assert read.value == {**found, "password": "[redacted: secret.password]"}
 
@@ -155,7 +155,7 @@ class TestConcealed:
         crm = {"get_case": {"returns": {"tokenise": ["pii"]}}}
         mail = {"send": {"sink": {"reveals": ["pii"], "allow": {}}, "spotlight": mode}}
         async with inspected(tmp_path, crm=crm, mail=mail) as task:
-            task.rooms.facts.inspectors = (PiiInspector(),)
+            task.rooms.facts.inspecting.inspectors = (PiiInspector(),)
             case = {**CLEAN, "iban": IBAN, "note": "jürgen@bücher.de"}
             seen: Any = (
                 await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: case)
@@ -348,9 +348,9 @@ class TestWork:
     async def test_arguments_that_take_too_long_are_refused_and_others_pass(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(facts, "MOST", 50_000)
+        monkeypatch.setattr(inspecting, "MOST", 50_000)
         async with inspected(tmp_path) as task:
-            task.rooms.facts.inspectors = room.inspectors(InspectorsBlock(), Path())
+            task.rooms.facts.inspecting.inspectors = room.inspectors(InspectorsBlock(), Path())
             body = HOSTILE["assignments"] * 6_000
             sent = await task.call("mail.send", {"to": DANA, "body": body}, lambda **_: {})
             assert sent.reason == "inspector-failed"
@@ -363,9 +363,9 @@ class TestWork:
     async def test_a_result_that_takes_too_long_is_withheld(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(facts, "MOST", 50_000)
+        monkeypatch.setattr(inspecting, "MOST", 50_000)
         async with inspected(tmp_path) as task:
-            task.rooms.facts.inspectors = room.inspectors(InspectorsBlock(), Path())
+            task.rooms.facts.inspecting.inspectors = room.inspectors(InspectorsBlock(), Path())
             case = {**CLEAN, "note": HOSTILE["assignments"] * 6_000}
             read = await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: case)
             assert read.reason == "result-unread"
@@ -376,10 +376,10 @@ class TestWork:
     async def test_what_takes_long_at_once_is_looked_at_aside(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(facts, "AT_ONCE", 1)
+        monkeypatch.setattr(inspecting, "AT_ONCE", 1)
         async with inspected(tmp_path) as task:
             ran: list[str] = []
-            aside = task.rooms.facts.aside
+            aside = task.rooms.facts.inspecting.aside
             run = aside.run
 
             async def noted(owner: str, function: Any) -> Any:
@@ -387,7 +387,7 @@ class TestWork:
                 return await run(owner, function)
 
             monkeypatch.setattr(aside, "run", noted)
-            task.rooms.facts.inspectors = room.inspectors(InspectorsBlock(), Path())
+            task.rooms.facts.inspecting.inspectors = room.inspectors(InspectorsBlock(), Path())
             given = {"to": DANA, "body": f"pw=aB3$x9 and {DANA}"}
             assert (await task.call("mail.send", given, lambda **_: {})).reason == "content-secret"
             assert len(ran) == 1
@@ -446,7 +446,7 @@ class TestEncoded:
     ) -> None:
         mail = {"send": {"sink": {"categories_refused": [kind]}}}
         async with inspected(tmp_path, mail=mail) as task:
-            task.rooms.facts.inspectors = (PiiInspector(kinds=[kind]),)
+            task.rooms.facts.inspecting.inspectors = (PiiInspector(kinds=[kind]),)
             given = {"to": "d_1", "body": written(text)}
             sent = await task.call("mail.send", given, lambda **_: {})
             assert sent.reason == "content-category"

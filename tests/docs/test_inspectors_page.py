@@ -10,7 +10,7 @@ from safeconduct.config.kinds import ALWAYS, INSTRUCTIONS
 from safeconduct.core.admit import MODES
 from safeconduct.core.findings import HIDDEN, INSTRUCTION, STEERING, UNINSPECTED, family
 from safeconduct.core.manifest import Marking
-from safeconduct.facts import AT_ONCE_BYTES
+from safeconduct.inspecting import AT_ONCE_BYTES
 from safeconduct.inspectors import prices, secrets
 from safeconduct.inspectors.code import LANGUAGES
 from safeconduct.inspectors.documents.limits import BOMB, UNREADABLE

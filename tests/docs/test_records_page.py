@@ -187,7 +187,7 @@ async def looked_at(directory: Path) -> None:
         step = await task.call("crm.get_case", {"case_id": "C-1"}, lambda **_: said)
         withheld = {"task": task.task, "withheld": step.decision, "minutes": 1, "why": "so"}
         await release(task.rooms, withheld, "uid:0")
-        task.rooms.facts.examiners = (Finds(error=Unread("document.bomb", "too large")),)
+        task.rooms.facts.inspecting.examiners = (Finds(error=Unread("document.bomb", "too large")),)
         await task.call("crm.get_deal", {}, lambda **_: said)
 
 

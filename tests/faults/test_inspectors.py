@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from safeconduct import facts
+from safeconduct import inspecting, reviewing
 from safeconduct.config.inspectors import ReviewerBlock
 from safeconduct.core.findings import UNREAD
 from safeconduct.core.model import Finding
@@ -66,7 +66,7 @@ async def send(made: SimulatedTask) -> str | None:
 
 async def test_an_inspector_that_dies_refuses_the_call(tmp_path: Path) -> None:
     async with inspected(tmp_path) as made:
-        made.rooms.facts.inspectors = (Dead(),)
+        made.rooms.facts.inspecting.inspectors = (Dead(),)
         assert await send(made) == "inspector-failed"
         (decision,) = outcomes(made, "decision")
         assert decision["failures"] == ["inspector", "resolver"]
@@ -77,7 +77,7 @@ async def test_an_inspector_that_dies_withholds_the_result(tmp_path: Path) -> No
         dying = Dead()
 
         def dies(**_: object) -> dict[str, Any]:
-            made.rooms.facts.inspectors = (dying,)
+            made.rooms.facts.inspecting.inspectors = (dying,)
             return CASE
 
         step = await made.call("crm.get_case", {"case_id": "C-1"}, dies)
@@ -123,7 +123,7 @@ async def test_a_document_that_is_not_read_is_told_from_an_inspector_that_fails(
 async def test_an_examiner_that_never_ends_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facts, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(inspecting, "PATIENCE_S", 0.01)
     endless = Endless()
     async with inspected(tmp_path, endless) as made:
         assert await read(made) == "inspector-failed"
@@ -133,11 +133,11 @@ async def test_an_examiner_that_never_ends_is_stopped(
 async def test_a_reviewer_that_never_answers_is_no_yes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facts, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(reviewing, "PATIENCE_S", 0.01)
     endless = Endless()
     block = ReviewerBlock(wire="anthropic", url="https://models.example", model="m")
     async with inspected(tmp_path, reviewer=endless, second=block) as made:
         assert await send(made) == "review-unavailable"
         assert endless.ended == 1
-        made.rooms.facts.reviewer = Says()
+        made.rooms.facts.reviewing.reviewer = Says()
         assert await send(made) is None

@@ -139,8 +139,8 @@ def inspected(
         directory=directory,
     )
     facts = task.rooms.facts
-    facts.inspectors = (SecretInspector(), Words())
-    facts.examiners = examiners
-    facts.outside = outside
-    facts.reviewer = reviewer
+    facts.inspecting.inspectors = (SecretInspector(), Words())
+    facts.inspecting.examiners = examiners
+    facts.inspecting.outside = outside
+    facts.reviewing.reviewer = reviewer
     return task

@@ -570,14 +570,14 @@ async def test_a_dead_inspector_refuses_on_the_way_out_and_withholds_on_the_way_
     task: SimulatedTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tool = Spy()
-    inspect = task.rooms.facts.inspect
+    inspect = task.rooms.facts.inspecting.inspect
 
     async def dies(value: object, agent: str) -> Any:
         if "case_id" in str(value):
             return await inspect(value, agent)
         raise RuntimeError("dead")
 
-    monkeypatch.setattr(task.rooms.facts, "inspect", dies)
+    monkeypatch.setattr(task.rooms.facts.inspecting, "inspect", dies)
     out = await task.call("mail.send", {"to": "dana@customer.example", "body": "x"}, tool)
     assert (out.reason, tool.runs) == ("inspector-failed", 0)
     back = await task.call("crm.get_case", {"case_id": "C-1"}, tool)
