@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from safeconduct.audit import lock, segments
+from safeconduct.audit.index.moments import moment_ms
 from safeconduct.cli import main, output
-from safeconduct.cli.audit.asking import moment_ms
 from safeconduct.core.merkle import leaf_hash
 from safeconduct.core.proofs import is_included
 from tests.support.trails import DAY_MS, START_MS, Trail

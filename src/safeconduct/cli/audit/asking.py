@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from safeconduct.audit.index.moments import moment_ms
 from safeconduct.cli import output
 
 if TYPE_CHECKING:
     from safeconduct.audit.index.query import Query
     from safeconduct.cli.audit.reading import Reading
 
-_AGO: Final = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
-_UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-
-def moment_ms(text: str, now_ms: int) -> int:
-    """A time as RFC 3339 has it, or so long ago: `7d`, `24h`.
-
-    Raises:
-        argparse.ArgumentTypeError: it is neither.
-    """
-    ago = _AGO.fullmatch(text)
-    if ago is not None:
-        return now_ms - int(ago[1]) * _UNIT_S[ago[2]] * 1000
+def moment(text: str, now_ms: int) -> int:
+    """`moment_ms` for arguments. Raises argparse.ArgumentTypeError."""
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time (fix: 7d, 24h, or as in 2026-11-21T09:00:00Z, with a zone)"
-        )
-    return int(at.timestamp() * 1000)
+        return moment_ms(text, now_ms)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +27,7 @@ def add_query(parser: argparse.ArgumentParser) -> None:
     now_ms = time.time_ns() // 1_000_000
 
     def at(text: str) -> int:
-        return moment_ms(text, now_ms)
+        return moment(text, now_ms)
 
     parser.add_argument("--agent", metavar="ID", help="of this agent, by its SPIFFE ID")
     parser.add_argument("--user", metavar="ID", help="for this user, by id or pseudonym")

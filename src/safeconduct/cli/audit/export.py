@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking, place
-from safeconduct.cli.audit.query import sentence
 from safeconduct.cli.audit.reading import NoSuchUser, opened
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from safeconduct.audit import bundle
     from safeconduct.audit.index.evidence import gather, prove
     from safeconduct.audit.index.query import Query
+    from safeconduct.audit.index.telling import sentence
 
     if args.out.exists():
         return output.usage(f"{args.out} exists (fix: name another file)")

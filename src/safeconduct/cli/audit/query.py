@@ -12,8 +12,6 @@ from safeconduct.cli.audit.reading import NoSuchUser, Reading, opened
 from safeconduct.cli.audit.show import line
 
 if TYPE_CHECKING:
-    from safeconduct.audit.checkpoint import Checkpoint
-    from safeconduct.audit.index.evidence import Evidence, Proven
     from safeconduct.audit.index.query import Query
     from safeconduct.audit.index.searching import Hit
 
@@ -58,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _proven(args: argparse.Namespace, reading: Reading, query: Query, found: Sequence[Hit]) -> int:
     from safeconduct.audit.index.evidence import gather, prove
+    from safeconduct.audit.index.telling import sentence, values
 
     before = gather(reading.search, query)
     found = reading.search.find(query)  # of an index that may have been built anew
@@ -66,7 +65,8 @@ def _proven(args: argparse.Namespace, reading: Reading, query: Query, found: Seq
     tree, note, proven = prove(reading.directory, evidence.hits)
     answer = {hit.entry.n for hit in found}
     if args.format == "json":
-        _json(args, evidence, note, proven, answer)
+        for value in values(evidence, note, proven, answer):
+            output.emit(args, value, "")
     else:
         if not found:
             output.complain(reading.nothing(query))
@@ -75,41 +75,3 @@ def _proven(args: argparse.Namespace, reading: Reading, query: Query, found: Seq
                 output.emit(args, None, line(reading.opener.shown(one.hit.record)))
         output.emit(args, None, sentence(len(answer), evidence, tree))
     return reading.ended(output.FOUND if evidence.flaw else output.OK)
-
-
-def _json(
-    args: argparse.Namespace,
-    evidence: Evidence,
-    note: bytes,
-    proven: Sequence[Proven],
-    answer: set[int],
-) -> None:
-    """Each record as it is written, so that its canonical form is the leaf, with its path."""
-    from safeconduct.core.merkle import leaf_hash
-
-    for one in proven:
-        value = {
-            "record": one.hit.record,
-            "leaf": leaf_hash(one.hit.data).hex(),
-            "proof": [node.hex() for node in one.path],
-            "answers": one.hit.entry.n in answer,
-        }
-        output.emit(args, value, "")
-    value = {"checkpoint": note.decode(), "complete": evidence.counter, "missing": evidence.flaw}
-    output.emit(args, value, "")
-
-
-def sentence(count: int, evidence: Evidence, tree: Checkpoint) -> str:
-    """What was proven, in one line."""
-    proven = (
-        f"{output.counted(count, 'record')} proven under the root {tree.root.hex()} of {tree.size}"
-    )
-    if evidence.counter is None:
-        return f"{proven}; that none is missing can be shown of one task, or one agent and user"
-    if evidence.flaw is not None:
-        return f"{proven}; NOT shown to be complete: {evidence.flaw}"
-    numbers = [
-        hit.record[evidence.counter] for hit in evidence.hits if evidence.counter in hit.record
-    ]
-    span = f"{evidence.counter} {min(numbers)} to {max(numbers)}"
-    return f"{proven}; none is missing: {span} without a gap"

@@ -12,7 +12,6 @@ from safeconduct.cli.audit import asking, place
 from safeconduct.cli.audit.reading import opened
 
 if TYPE_CHECKING:
-    from safeconduct.audit.index.searching import Hit, Search
     from safeconduct.audit.timeline import Event, Source
 
 HELP: Final = "a task call by call: what each result brought, and what was refused because of it"
@@ -28,13 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Shows the task and those below it."""
+    from safeconduct.audit.index.family import family
     from safeconduct.audit.index.query import Query
     from safeconduct.audit.timeline import timeline
 
     with opened(args) as reading:
         if reading is None:
             return output.FAULT
-        found = _family(reading.search, reading.tenant, args.task)
+        found = family(reading.search, reading.tenant, args.task)
         reading.note("timeline", Query(tenant=reading.tenant, task=args.task), found)
         if not found:
             return output.refused(f"the log knows no task {args.task}")
@@ -43,21 +43,6 @@ def run(args: argparse.Namespace) -> int:
         value = {"task": args.task, "children": children, "events": msgspec.to_builtins(events)}
         output.emit(args, value, "\n".join(_line(event, args.task) for event in events))
         return reading.ended()
-
-
-def _family(search: Search, tenant: str, task: str) -> list[Hit]:
-    """The records of a task and of all below it, in the order of the log."""
-    from safeconduct.audit.index.query import Query
-
-    found: dict[int, Hit] = {}
-    waiting, seen = [task], {task}
-    while waiting:
-        name = waiting.pop()
-        found |= {hit.entry.n: hit for hit in search.find(Query(tenant=tenant, task=name))}
-        below = {hit.entry.task for hit in search.find(Query(tenant=tenant, parent=name))} - seen
-        seen |= below
-        waiting += below
-    return [found[n] for n in sorted(found)]
 
 
 def _line(event: Event, task: str) -> str:
