@@ -17,7 +17,7 @@ import msgspec
 
 from safeconduct.approvals.bypassing import Bypasses
 from safeconduct.approvals.desk import Desk, groups
-from safeconduct.approvals.enrolling import Enrolments
+from safeconduct.approvals.links import Links
 from safeconduct.approvals.obeying import CONFIGURATION, Backing
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import keystore
@@ -220,7 +220,7 @@ class Rooms:
             new_id=new_id,
         )
         self._backing = Backing(config, members)
-        self.enrolments = Enrolments(clock)
+        self.enrolments, self.visits = Links(clock), Links(clock)
         self.passkeys = self._passkeys()
         copies = Copies(self.state, self.prints)
         self.facts = FactFinder(

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from safeconduct.approvals.enrolling import TICKET_MS
+from safeconduct.approvals.links import TICKET_MS
 from safeconduct.console import asking, serving, signing_in
 from safeconduct.console.pages import ASSETS
 from safeconduct.console.sessions import IDLE_MS, LATELY_MS, LONGEST_MS, MAX_OF_USER

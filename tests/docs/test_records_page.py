@@ -260,7 +260,7 @@ def readings(directory: Path) -> list[dict[str, Any]]:
     value = {
         "kind": "audit.read", "phase": "export", "tenant": "crm.example", "asked": {"limit": 1},
         "records": 1, "first": 1, "last": 1, "answer": digest, "task": "t_1", "case": digest,
-        "opened": True,
+        "opened": True, "unsafe_visit": True,
     }  # fmt: skip
     append(installed, value)
     rotate(installed)

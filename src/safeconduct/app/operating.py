@@ -13,7 +13,7 @@ from safeconduct.app.noting import allowed
 from safeconduct.app.releasing import NotReleased, release, waiting
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.resuming import NotResumed, resume
-from safeconduct.approvals.enrolling import ENROL_PATH, TICKET_MS
+from safeconduct.approvals.links import ENROL_PATH, TICKET_MS, VISIT_PATH, Links
 from safeconduct.approvals.notifying.notifier import Notifier
 from safeconduct.audit.damage import Damaged
 from safeconduct.audit.reads import noted
@@ -58,6 +58,7 @@ class Operating:
             "resume": self._resume,
             "consent": self._consented,
             "enrol": self._enrolled,
+            "visit": self._visit,
             "task": self._task,
             "status": self._status,
             "refused": self._refused,
@@ -113,11 +114,22 @@ class Operating:
                 "people register passkeys at the console after they signed in; without a sign-in "
                 "set approvals.unsafe_enrolment"
             )
+        return self._link(root.console.url, ENROL_PATH, self._rooms.enrolments, user, who)
+
+    async def _visit(self, request: Mapping[str, object], who: str) -> JSON:
+        console, user = self._rooms.config.root.console, str(request.get("user"))
+        if console is None or not console.unsafe_visits:
+            raise OperatorError(
+                "people sign in at the console; to look around at a gateway for development set "
+                "console.unsafe_visits"
+            )
+        return self._link(console.url, VISIT_PATH, self._rooms.visits, user, who)
+
+    def _link(self, url: str, path: str, links: Links, user: str, who: str) -> JSON:
         if user not in self._rooms.config.users:
             raise OperatorError("no such user is entitled to anything")
-        name = self._rooms.enrolments.make(user, who)
         return {
-            "url": root.console.url.rstrip("/") + ENROL_PATH + name,
+            "url": url.rstrip("/") + path + links.make(user, who),
             "ends_in_s": TICKET_MS // 1000,
         }
 

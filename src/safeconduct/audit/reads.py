@@ -37,7 +37,8 @@ class AuditRead(
     """A record of kind `audit.read`, but for when and by whom.
 
     `task` is named so that the record is counted: it then shows that nothing came before it. `case`
-    is the SHA-256 of an exported bundle's `case.json`; `opened` says that payloads were opened.
+    is the SHA-256 of an exported bundle's `case.json`; `opened` says that payloads were opened,
+    `unsafe_visit` that somebody looked as this user whom nobody signed in.
     """
 
     phase: Phase
@@ -46,6 +47,7 @@ class AuditRead(
     task: str | None = None
     case: Digest | None = None
     opened: bool = False
+    unsafe_visit: bool = False
 
 
 class Answering:

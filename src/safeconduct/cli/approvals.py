@@ -39,6 +39,11 @@ _VERBS: Final = (
     ("end-bypass", "have people asked again"),
 )
 
+_LINKS: Final = (
+    ("enrol", "make a link by which a user registers a passkey (approvals.unsafe_enrolment)"),
+    ("visit", "make a link to look around at the console as a user (console.unsafe_visits)"),
+)
+
 _TOLD: Final = {
     "granted": "approved",
     "narrowed": "not approved: a smaller call was",
@@ -75,13 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             allow_abbrev=False,
         )
     )
-    enrol = verbs.add_parser(
-        "enrol",
-        help="make a link by which a user registers a passkey (approvals.unsafe_enrolment)",
-    )
-    output.add_config(enrol)
-    output.add_format(enrol)
-    enrol.add_argument("user", help="the user's id")
+    for name, text in _LINKS:
+        link = verbs.add_parser(name, help=text, allow_abbrev=False)
+        output.add_config(link)
+        output.add_format(link)
+        link.add_argument("user", help="the user's id")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -90,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
         return fatigue.run(args)
     socket = output.operator_socket(args)
     match args.subverb:
-        case "enrol":
-            return _enrol(args, ask(socket, "enrol", user=args.user))
+        case "enrol" | "visit":
+            return _link(args, ask(socket, args.subverb, user=args.user))
         case "end-bypass":
             output.emit(
                 args, dict(ask(socket, "end-bypass", bypass=args.bypass)), f"ended {args.bypass}"
@@ -172,7 +175,7 @@ def _elevations(args: argparse.Namespace, socket: Path) -> int:
     return output.OK
 
 
-def _enrol(args: argparse.Namespace, answer: Mapping[str, Any]) -> int:
+def _link(args: argparse.Namespace, answer: Mapping[str, Any]) -> int:
     minutes = answer["ends_in_s"] // 60
     text = f"for {args.user} to open once, within {minutes} minutes:\n{answer['url']}"
     output.emit(args, dict(answer), text)

@@ -130,11 +130,14 @@ class ApprovalsBlock(ApprovalBlock, frozen=True):
 class ConsoleBlock(ApprovalBlock, frozen=True):
     """Where people look and answer: a listener of its own. `url` is what browsers call it; passkeys
     belong to its host, which is a domain or `localhost`. `roles` says who may do more than answer.
+    `unsafe_visits` lets whoever can open the operator socket make links by which somebody looks
+    around as a user, without a sign-in.
     """
 
     listen: str
     url: str
     roles: dict[Role, Persons] = {}
+    unsafe_visits: bool = False
 
     def page(self, approval: str) -> str:
         """Where a question is shown and answered. The link is no secret: the page needs a sign-in

@@ -16,7 +16,7 @@ from safeconduct.approvals.questions import Question
 from safeconduct.approvals.stepping import nonce
 from safeconduct.config.approvals import StepUp
 from safeconduct.console.narrowing import fields, smaller
-from safeconduct.console.pages import INBOX, Here, Pages, Registered, Way, go
+from safeconduct.console.pages import INBOX, VISITING, Here, Pages, Registered, Way, go
 from safeconduct.console.rates import Rates
 from safeconduct.console.recent import Recent
 from safeconduct.console.sessions import Step
@@ -119,7 +119,7 @@ class AskingPages:
             own=_own(here.approver, question),
             party=party,
             why=why,
-            deniable=self._desk.sees(here.approver, question),
+            deniable=here.session.how != "visit" and self._desk.sees(here.approver, question),
             means=means,
             keyless="passkey" in means and not self._passkeys_of(here),
             less=fields(question) if question.choice in (None, "narrowed") else None,
@@ -211,6 +211,8 @@ class AskingPages:
         return self._desk.sees(approver, question) or _own(approver, question)
 
     def _party(self, here: Here, question: Question) -> tuple[Party | None, str]:
+        if here.session.how == "visit":
+            return None, VISITING
         try:
             return self._desk.party(here.approver, question), ""
         except NotYours as refused:

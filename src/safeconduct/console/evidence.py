@@ -26,7 +26,7 @@ from safeconduct.audit.reads import Answer, Phase, answer, asked, noted
 from safeconduct.console.pages import Here
 from safeconduct.console.rates import Rates
 from safeconduct.console.wrong import Wrong
-from safeconduct.ports import CredentialUnavailable
+from safeconduct.ports import JSON, CredentialUnavailable
 from safeconduct.rooms import Rooms
 
 PER_MINUTE: Final = 120
@@ -87,7 +87,7 @@ class Evidence:
         **more: str | bool,
     ) -> None:
         """Puts on record what somebody is about to see. Raises LedgerFault."""
-        value = {
+        value: JSON = {
             "kind": "audit.read",
             "phase": phase,
             "tenant": self.tenant,
@@ -95,6 +95,8 @@ class Evidence:
             **msgspec.to_builtins(said),
             **more,
         }
+        if here.session.how == "visit":
+            value["unsafe_visit"] = True
         record = noted(value, self._rooms.clock_ms(), here.approver.user)
         await self._rooms.log.append(record)
 

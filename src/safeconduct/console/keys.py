@@ -8,7 +8,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from safeconduct.approvals.passkeys import MAX_LABEL, Passkeys
-from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, Registered, SignInFirst, Way, go
+from safeconduct.console.pages import (
+    KEYS,
+    SIGN_IN,
+    VISITING,
+    Here,
+    Pages,
+    Registered,
+    SignInFirst,
+    Way,
+    go,
+)
 from safeconduct.console.signing_in import answered
 from safeconduct.console.wrong import Wrong
 
@@ -50,7 +60,7 @@ class KeysPages:
             at=KEYS,
             said=said,
             keys=list(self._registered(here.approver.user)),
-            lately=here.session.lately(self._pages.clock_ms()),
+            lately=here.session.lately(self._pages.clock_ms()) and here.session.how != "visit",
             max_label=MAX_LABEL,
         )
 
@@ -102,6 +112,8 @@ class KeysPages:
 
     def _changing(self, request: Request) -> Here:
         here = self._signed_in(request)
+        if here.session.how == "visit":
+            raise Wrong(403, VISITING)
         if not here.session.lately(self._pages.clock_ms()):
             raise Wrong(403, _STALE)
         return here

@@ -91,6 +91,11 @@ def _path(name: str) -> str:
     return ASSETS[name].path
 
 
+VISITING: Final = (
+    "On a visit you look at everything and change nothing. To answer or change something, sign in."
+)
+
+
 class SignInFirst(Exception):
     """Nobody is signed in, and the page is for somebody."""
 
@@ -161,6 +166,8 @@ class Pages:
             raise SignInFirst
         if here.session.how == "enrolment":
             raise Wrong(403, "With this link you can register a passkey. Then sign in with it.")
+        if here.session.how == "visit" and request.method != "GET":
+            raise Wrong(403, VISITING)
         if role is not None and role not in here.roles:
             raise Wrong(403, f"This page is for who is {role} here: `console.roles` says who is.")
         return here

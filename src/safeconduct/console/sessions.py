@@ -28,9 +28,9 @@ MAX_OF_USER: Final = 10
 MAX_STEPS: Final = 5
 """How many sign-ins that say yes may be under way in one session."""
 
-How = Literal["sign-in", "passkey", "enrolment"]
+How = Literal["sign-in", "passkey", "enrolment", "visit"]
 """How somebody signed in: at their issuer, with a passkey, or by a link, which lets them register a
-passkey and nothing else."""
+passkey and nothing else, or look around and change nothing."""
 
 
 class Step(msgspec.Struct, frozen=True):

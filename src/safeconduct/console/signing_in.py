@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from safeconduct.approvals.answers import NotProven
-from safeconduct.approvals.enrolling import ENROL_PATH, Enrolments
+from safeconduct.approvals.links import ENROL_PATH, Links
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, Way, back, go
 from safeconduct.console.people import People
@@ -55,7 +55,7 @@ class SigningInPages:
         pages: Pages,
         people: People,
         passkeys: Passkeys,
-        enrolments: Enrolments,
+        enrolments: Links,
         login: SignIn | None,
         stepped: Stepped,
     ) -> None:

@@ -25,6 +25,7 @@ from safeconduct.console.people import People
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
+from safeconduct.console.visiting import VisitPages
 from safeconduct.console.wrong import Wrong
 from safeconduct.ports import LedgerFault, LoginFailed, SignIn
 from safeconduct.rooms import Rooms
@@ -78,6 +79,7 @@ def _ways(
     yield from SigningInPages(
         pages, people, passkeys, rooms.enrolments, login, asking.stepped
     ).ways()
+    yield from VisitPages(pages, people, rooms.visits).ways()
     yield from BypassPages(
         pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
     ).ways()

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from safeconduct.app import Served
 from safeconduct.app.operating import Operating
+from safeconduct.approvals.answers import NotProven
 from safeconduct.config import load
 from safeconduct.config.schema import Config
 from safeconduct.console import serving
@@ -128,9 +129,15 @@ async def test_without_a_console_there_is_none(config: Config) -> None:
 
 
 class TestLinks:
-    async def enrol(self, served: Served, user: str = USER) -> str:
+    async def link(self, served: Served, verb: str, user: str) -> str:
         handlers = Operating(served.rooms, Refusals(lambda: 0), served.policy, {}).handlers()
-        return str((await handlers["enrol"]({"user": user}, "uid:0"))["url"])
+        return str((await handlers[verb]({"user": user}, "uid:0"))["url"])
+
+    async def enrol(self, served: Served, user: str = USER) -> str:
+        return await self.link(served, "enrol", user)
+
+    async def visit(self, served: Served) -> str:
+        return await self.link(served, "visit", USER)
 
     async def test_a_link_leads_to_the_console(self, served: Served) -> None:
         link = await self.enrol(served)
@@ -147,6 +154,21 @@ class TestLinks:
         with pytest.raises(OperatorError, match="unsafe_enrolment"):
             await self.enrol(served)
         await served.rooms.close()
+
+    async def test_without_its_own_switch_nobody_visits(self, served: Served) -> None:
+        with pytest.raises(OperatorError, match=r"console\.unsafe_visits"):
+            await self.visit(served)
+
+    async def test_a_visit_is_no_enrolment(self, config: Config) -> None:
+        assert config.root.console is not None
+        console = replace(config.root.console, unsafe_visits=True)
+        open_one = Served(replace(config, root=replace(config.root, console=console)))
+        link = await self.visit(open_one)
+        name = link.removeprefix(f"{url_of(open_one)}/visit/")
+        assert open_one.rooms.visits.ticket(name).user == USER
+        with pytest.raises(NotProven):
+            open_one.rooms.enrolments.ticket(name)
+        await open_one.rooms.close()
 
 
 def test_a_gateway_that_runs_serves_it_and_its_operator_gets_links(config: Config) -> None:

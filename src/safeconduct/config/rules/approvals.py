@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Final
 
-from safeconduct.config.approvals import ApprovalsBlock, Notifier, Persons
+from safeconduct.config.approvals import ApprovalsBlock, ConsoleBlock, Notifier, Persons
 from safeconduct.config.draft import Draft, Part
 from safeconduct.config.problem import Report
-from safeconduct.config.rules.address import exposed, is_reference, listening, split
+from safeconduct.config.rules.address import exposed, is_loopback, is_reference, listening, split
 from safeconduct.config.schema import Root
 from safeconduct.config.shape import did_you_mean
 from safeconduct.core.approvers import USER
@@ -164,4 +164,29 @@ class _Approvals:
                 place,
                 "passkeys belong to a name, and the console's URL has an address",
                 "write the name, or http://localhost:PORT for this machine",
+            )
+        if block.unsafe_visits:
+            self._visits(block, host)
+
+    def _visits(self, block: ConsoleBlock, host: str | None) -> None:
+        """Who visits signs in nowhere: that stays on this machine, with its throwaway keys."""
+        out = "or remove `unsafe_visits`"
+        if not self._root.value.gateway.unsafe_dev_identity:
+            self.error(
+                ("console", "unsafe_visits"),
+                "visits are for a gateway that plays all parties itself",
+                f"set `gateway.unsafe_dev_identity`, {out}",
+            )
+        where = listening(block.listen)
+        if where is not None and not is_loopback(where[0]):
+            self.error(
+                ("console", "listen"),
+                "visitors could come from beyond this machine",
+                f"listen on 127.0.0.1, {out}",
+            )
+        if host is not None and not is_loopback(host):
+            self.error(
+                ("console", "url"),
+                "visitors could come from beyond this machine",
+                f"write http://localhost:PORT, {out}",
             )

@@ -105,6 +105,29 @@ def test_what_cannot(gateway: Gateway, text: str, problem: str) -> None:
     gateway.expect(problem)
 
 
+VISITS = "console: {{listen: '{}:8790', url: '{}', unsafe_visits: true}} # here\n"
+
+
+def test_visits_stay_on_this_machine(gateway: Gateway) -> None:
+    gateway.add(ROOT, VISITS.format("127.0.0.1", "http://localhost:8790"))
+    assert gateway.problems == []
+
+
+@pytest.mark.parametrize(
+    ("listen", "url"),
+    [("192.0.2.1", "http://localhost:8790"), ("127.0.0.1", "https://console.example")],
+)
+def test_visits_do_not_come_from_beyond_it(gateway: Gateway, listen: str, url: str) -> None:
+    gateway.add(ROOT, VISITS.format(listen, url))
+    gateway.expect("from beyond this machine")
+
+
+def test_visits_are_for_a_gateway_that_plays_all_parties(gateway: Gateway) -> None:
+    gateway.change(ROOT, "  unsafe_dev_identity: true\n", "")
+    gateway.add(ROOT, VISITS.format("127.0.0.1", "http://localhost:8790"))
+    gateway.expect("plays all parties itself")
+
+
 def test_what_the_console_needs_has_to_be_there(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

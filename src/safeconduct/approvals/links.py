@@ -1,8 +1,9 @@
-"""One-time links by which a person registers a first passkey where they cannot sign in.
+"""One-time links by which somebody comes to the console where they cannot sign in: to register a
+first passkey, or on a visit, to look around.
 
-Whoever makes such a link could open it, so whoever opens the operator socket could become any
-approver: there are none unless `approvals.unsafe_enrolment` says so, and what was registered by one
-says so on record.
+Whoever makes such a link could open it, so whoever opens the operator socket could register a
+passkey as any approver, or look as any user: there are none unless `approvals.unsafe_enrolment` or
+`console.unsafe_visits` says so, and what comes of one says so on record.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ TICKET_MS: Final = 900_000
 MAX_TICKETS: Final = 100
 
 ENROL_PATH: Final = "/enrol/"
-"""Where the console opens a link; what stands in it follows."""
+VISIT_PATH: Final = "/visit/"
+"""Where the console opens a link of each kind; what stands in it follows."""
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -33,8 +35,8 @@ class Ticket(msgspec.Struct, frozen=True):
     until_ms: int
 
 
-class Enrolments:
-    """The links that nobody has opened yet. They are gone after a restart."""
+class Links:
+    """The links of one kind that nobody has opened yet. They are gone after a restart."""
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
         self._clock_ms = clock_ms

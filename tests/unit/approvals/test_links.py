@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from safeconduct.approvals.answers import NotProven
-from safeconduct.approvals.enrolling import MAX_TICKETS, TICKET_MS, Enrolments
+from safeconduct.approvals.links import MAX_TICKETS, TICKET_MS, Links
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
 
 def test_a_link_is_good_once() -> None:
-    links = Enrolments(Clock())
+    links = Links(Clock())
     name = links.make("kim", "uid:0")
     assert links.ticket(name).user == links.ticket(name).user == "kim"
     assert links.redeem(name).by == "uid:0"
@@ -28,7 +28,7 @@ def test_a_link_is_good_once() -> None:
 
 def test_a_link_ends_and_a_newer_one_of_the_same_user_voids_it() -> None:
     clock = Clock()
-    links = Enrolments(clock)
+    links = Links(clock)
     first, other = links.make("kim", "uid:0"), links.make("lee", "uid:0")
     links.make("kim", "uid:0")
     with pytest.raises(NotProven):
@@ -41,7 +41,7 @@ def test_a_link_ends_and_a_newer_one_of_the_same_user_voids_it() -> None:
 
 
 def test_links_are_bounded_and_no_other_word_is_one() -> None:
-    links = Enrolments(Clock())
+    links = Links(Clock())
     names = [links.make(str(number), "uid:0") for number in range(MAX_TICKETS + 1)]
     with pytest.raises(NotProven):
         links.ticket(names[0])
