@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from safeconduct.approvals.bypassing import Bypasses
-from safeconduct.approvals.desk import Desk, groups
+from safeconduct.approvals.desk import Desk
 from safeconduct.approvals.links import Links
+from safeconduct.approvals.members import groups
 from safeconduct.approvals.obeying import CONFIGURATION, Backing
 from safeconduct.audit.log import Log
 from safeconduct.audit.payloads import keystore

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from safeconduct.approvals.answers import MAX_SAID
+from safeconduct.approvals.answers import MAX_SAID, NotYours
 from safeconduct.approvals.bypassing import NoSuchBypass
-from safeconduct.approvals.desk import NoSuchElevation, NoSuchQuestion, NotYours
+from safeconduct.approvals.desk import NoSuchElevation, NoSuchQuestion
 from safeconduct.entrypoints.operator import Handler, OperatorError
 from safeconduct.ports import JSON
 from safeconduct.rooms import Rooms

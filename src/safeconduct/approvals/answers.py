@@ -14,6 +14,12 @@ from safeconduct.ports import JSON
 MAX_SAID: Final = 300
 """How long the words may be that an agent gets with a no, in characters."""
 
+TERMINAL: Final = "unsafe-terminal"
+"""How somebody answers who can open the operator socket."""
+
+REMOVED: Final = "This passkey was removed just now."
+"""Why a signature that was verified counts for nothing after all."""
+
 Choice = Literal["granted", "narrowed", "elevated", "denied"]
 """This call; less than it; more calls like it; none."""
 
@@ -46,6 +52,10 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
 class NotProven(Exception):
     """The evidence does not show that this person said yes to this; the sentence is for them."""
+
+
+class NotYours(Exception):
+    """This person may not answer this so; the sentence says why."""
 
 
 class Verifier(Protocol):

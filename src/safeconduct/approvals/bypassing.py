@@ -13,8 +13,9 @@ from typing import Final
 
 import msgspec
 
-from safeconduct.approvals.answers import Approver, NotProven, Verifier
-from safeconduct.approvals.desk import CHALLENGE_MS, Members, NotYours
+from safeconduct.approvals.answers import REMOVED, Approver, NotProven, NotYours, Verifier
+from safeconduct.approvals.desk import CHALLENGE_MS
+from safeconduct.approvals.members import Members
 from safeconduct.core.approvers import USER, Means, Party, Template
 from safeconduct.core.canonical import canonical, sha256
 from safeconduct.ports import JSON, Ledger, LedgerConflict
@@ -89,23 +90,25 @@ class Bypasses:
         if party.keys == "device-bound" and not proof.device_bound:
             raise NotProven("This needs a passkey that cannot leave the device it was made on.")
         identifier = self._new_id("b")
-        await self._ledger.append(
-            {
-                "kind": "bypass",
-                "phase": "granted",
-                "bypass": identifier,
-                "tenant": self._tenant,
-                "templates": [wanted.template],
-                "party": msgspec.to_builtins(party),
-                "minutes": wanted.minutes,
-                "why": wanted.why,
-                "by": approver.user,
-                "means": "passkey",
-                "proof": {**proof.kept, "nonce": nonce},
-                "at_ms": now_ms,
-                "until_ms": now_ms + wanted.minutes * 60_000,
-            }
-        )
+        record = {
+            "kind": "bypass",
+            "phase": "granted",
+            "bypass": identifier,
+            "tenant": self._tenant,
+            "templates": [wanted.template],
+            "party": msgspec.to_builtins(party),
+            "minutes": wanted.minutes,
+            "why": wanted.why,
+            "by": approver.user,
+            "means": "passkey",
+            "proof": {**proof.kept, "nonce": nonce},
+            "at_ms": now_ms,
+            "until_ms": now_ms + wanted.minutes * 60_000,
+        }
+        try:
+            await self._ledger.append(record)
+        except LedgerConflict:
+            raise NotProven(REMOVED) from None
         return identifier
 
     async def end(self, bypass: str, by: str) -> None:

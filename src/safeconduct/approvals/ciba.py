@@ -20,8 +20,8 @@ from typing import Final, Protocol
 import msgspec
 import orjson
 
-from safeconduct.approvals.answers import Answer, Approver, NotProven, Proof
-from safeconduct.approvals.desk import CHALLENGE_MS, Desk, NoSuchQuestion, NotYours
+from safeconduct.approvals.answers import Answer, Approver, NotProven, NotYours, Proof
+from safeconduct.approvals.desk import CHALLENGE_MS, Desk, NoSuchQuestion
 from safeconduct.approvals.questions import Question
 from safeconduct.kit import jose
 from safeconduct.kit.jwk import JoseError

@@ -10,29 +10,32 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from weakref import WeakValueDictionary
 
 import msgspec
 
+from safeconduct.approvals.agreeing import Said, agreed_to
 from safeconduct.approvals.answers import (
     MAX_SAID,
+    REMOVED,
+    TERMINAL,
     Answer,
     Approver,
     NotProven,
+    NotYours,
     Proof,
     Verifier,
     challenge,
 )
+from safeconduct.approvals.members import Members, asked_of, groups, speaks_for
 from safeconduct.approvals.questions import Question
 from safeconduct.approvals.shown import shown
-from safeconduct.core import elevations
-from safeconduct.core.approvers import USER, Means, Offer, Party
-from safeconduct.core.canonical import NotCanonical, canonical, digest, sha256
+from safeconduct.core.approvers import USER, Means, Party
+from safeconduct.core.canonical import digest
 from safeconduct.core.elevation import MAX_ELEVATIONS
 from safeconduct.core.model import Call, Facts
-from safeconduct.core.narrowing import narrower
 from safeconduct.core.tokens import concealed
 from safeconduct.core.verdict import Requirement
 from safeconduct.ports import JSON, Ledger, LedgerConflict, Replied
@@ -51,12 +54,6 @@ MAX_REPLIES: Final = 1_000
 CHALLENGE_MS: Final = 120_000
 """For how long a challenge may be signed."""
 
-TERMINAL: Final = "unsafe-terminal"
-
-
-Members = Callable[[Approver, str], bool]
-"""Whether somebody is in a group of approvers."""
-
 
 class NoSuchQuestion(LookupError):
     """Nobody asks this, or not any more."""
@@ -64,10 +61,6 @@ class NoSuchQuestion(LookupError):
 
 class NoSuchElevation(LookupError):
     """Nobody was given this, or it has ended."""
-
-
-class NotYours(Exception):
-    """This person may not answer this so; the sentence says why."""
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -172,26 +165,11 @@ class Desk:
 
     def sees(self, approver: Approver, question: Question) -> bool:
         """Whether this person is one of those who are asked."""
-        if approver.tenant != question.shown["tenant"]:
-            return False
-        return any(self._is(approver, one, question) for one in question.requirement.parties)
+        return asked_of(approver, question, self._members)
 
     def party(self, approver: Approver, question: Question) -> Party:
         """For whom this person would say yes now. Raises NotYours."""
-        if approver.tenant != question.shown["tenant"]:
-            raise NotYours("This is asked in another tenant.")
-        if any(by == approver.user for by, _ in question.agreed):
-            raise NotYours("You have said yes already; somebody else has to, as well.")
-        for one in question.missing():
-            if self._is(approver, one, question):
-                return one
-        if approver.user == question.shown["user"]:
-            raise NotYours("This is done for you, and others have to say yes to it.")
-        raise NotYours("You are not one of those who are asked.")
-
-    def _is(self, approver: Approver, party: Party, question: Question) -> bool:
-        own = approver.user == question.shown["user"]
-        return own if party.who == USER else not own and self._members(approver, party.who)
+        return speaks_for(approver, question, self._members)
 
     # --- answers ----------------------------------------------------------------------------------
 
@@ -204,7 +182,7 @@ class Desk:
         party = self.party(approver, question)
         if answer.means not in party.means:
             raise NotYours("A yes to this has to be given in another way.")
-        to = self._to(question, answer)
+        to = agreed_to(question, answer)
         nonce = secrets.token_urlsafe(24)
         until_ms = self._clock_ms() + CHALLENGE_MS
         now_ms = self._clock_ms()
@@ -231,7 +209,7 @@ class Desk:
                 raise NotYours("You are not one of those who are asked.")
             return await self._record(question, approver.user, answer, None, None)
         party = self.party(approver, question)
-        to = self._to(question, answer)
+        to = agreed_to(question, answer)
         asked = self._challenges.pop((approval, approver.user), None)
         verifier = self.verifiers.get(answer.means) if answer.means in party.means else None
         if asked is None or verifier is None or asked.answer != _words(answer):
@@ -289,42 +267,6 @@ class Desk:
         except LedgerConflict:
             raise NoSuchElevation(elevation) from None
 
-    def _to(self, question: Question, answer: Answer) -> str:
-        """The digest of what a yes is to. Raises NotYours: it may not be given."""
-        if answer.choice == "narrowed":
-            to = self._narrowed(question, answer.arguments or {})
-        elif answer.choice == "elevated":
-            to = digest(self._elevation(question))
-        else:
-            to = question.call.digest
-        if question.to is not None and to != question.to:
-            raise NotYours("Somebody has said yes to something else here: agree to that, or deny.")
-        return to
-
-    def _narrowed(self, question: Question, arguments: JSON) -> str:
-        manifest, call = question.manifest, question.call
-        if manifest is None or not narrower(call.arguments, arguments, manifest):
-            raise NotYours("Only smaller amounts, or fewer of those who are named, are less.")
-        try:
-            return sha256(call.covered + canonical(arguments))
-        except NotCanonical:
-            raise NotYours("These arguments cannot be written down exactly.") from None
-
-    def _elevation(self, question: Question) -> JSON:
-        """What an elevation lets the agent do, as its record and its digest have it."""
-        offer: Offer | None = question.requirement.offers
-        if offer is None or question.manifest is None:
-            raise NotYours("No more than this call can be agreed to here.")
-        steers, most = elevations.steering(question.call.arguments, question.manifest)
-        return {
-            "tool": question.call.target,
-            "calls": offer.calls,
-            "minutes": offer.minutes,
-            "open": offer.objects == "any",
-            "steers": {name: sorted(values) for name, values in steers.items()},
-            "most": most,
-        }
-
     async def _record(
         self,
         question: Question,
@@ -333,36 +275,12 @@ class Desk:
         proof: Proof | None,
         party: Party | None,
     ) -> Question:
-        at_ms, approval = self._clock_ms(), question.id
-        record: JSON = {
-            "kind": "approval",
-            "phase": answer.choice,
-            "approval": approval,
-            "digest": question.call.digest,
-            "task": question.shown["task"],
-            "tenant": question.shown["tenant"],
-            "by": by,
-            "means": answer.means,
-            "shown": question.digest,
-            "at_ms": at_ms,
-        }
-        records = [record]
-        if answer.said:
-            record["said"] = answer.said[:MAX_SAID]
-        if proof is not None:
-            record["proof"] = proof.kept
-            record["choice"] = answer.choice
-            to = question.call.digest if answer.means == TERMINAL else self._to(question, answer)
-            record["to"] = to
-            agreed = question.agreed if party is None else (*question.agreed, (by, party.who))
-            question = msgspec.structs.replace(
-                question, agreed=agreed, to=to, choice=answer.choice, less=answer.arguments
-            )
-            if party is not None:
-                record["for"] = party.who
-                if question.missing():
-                    record["phase"] = "agreed"
-            records += self._besides(question, record, answer, by, at_ms)
+        """Puts an answer on record, where it is judged once more: of two that come at once, the
+        second finds that the question does not wait for it any more.
+        """
+        said = Said(by=by, answer=answer, proof=proof, party=party, at_ms=self._clock_ms())
+        question, records = said.recorded(question, self._new_id)
+        approval, phase = question.id, records[0]["phase"]
         try:
             await self._ledger.append(*records)
         except LedgerConflict as conflict:
@@ -370,8 +288,10 @@ class Desk:
                 raise NotYours(
                     f"A task can be given {MAX_ELEVATIONS} elevations at most."
                 ) from None
+            if conflict.reason == "passkey":
+                raise NotProven(REMOVED) from None
             raise NoSuchQuestion(approval) from None
-        if record["phase"] == "agreed":
+        if phase == "agreed":
             # A no may have come meanwhile.
             if approval in self._questions:
                 self._questions[approval] = question
@@ -379,7 +299,7 @@ class Desk:
         self._questions.pop(approval, None)
         self._reply(question, answer)
         for settled in self.settled:
-            settled(question, record["phase"], by)
+            settled(question, phase, by)
         return question
 
     def _reply(self, question: Question, answer: Answer) -> None:
@@ -391,44 +311,7 @@ class Desk:
             while len(self._replies) > MAX_REPLIES:
                 self._replies.popitem(last=False)
 
-    def _besides(
-        self, question: Question, record: JSON, answer: Answer, by: str, at_ms: int
-    ) -> list[JSON]:
-        """What follows from a yes that counts."""
-        if record["phase"] == "narrowed":
-            record["as"], record["narrowed"] = self._new_id("a"), record["to"]
-        if record["phase"] != "elevated":
-            return []
-        value = self._elevation(question)
-        minutes: int = value.pop("minutes")
-        return [
-            {
-                "kind": "elevation",
-                "phase": "granted",
-                "elevation": self._new_id("e"),
-                "approval": question.id,
-                "task": question.shown["task"],
-                "tenant": question.shown["tenant"],
-                "by": by,
-                "at_ms": at_ms,
-                "until_ms": at_ms + minutes * 60_000,
-                **value,
-            }
-        ]
-
 
 def _words(answer: Answer) -> str:
     """What an answer says, so that another one is told from it."""
     return digest([answer.choice, answer.means, answer.arguments])
-
-
-def groups(
-    known: Mapping[str, tuple[Collection[str], Collection[str]]],
-) -> Members:
-    """Whether somebody is in a group, by its users and by groups of the entitlements."""
-
-    def member(approver: Approver, group: str) -> bool:
-        users, more = known.get(group, ((), ()))
-        return approver.user in users or not approver.groups.isdisjoint(more)
-
-    return member

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from safeconduct.approvals.answers import Approver
-from safeconduct.approvals.desk import Members
+from safeconduct.approvals.members import Members
 from safeconduct.config.schema import Config
 from safeconduct.core.approvers import USER, Party
 

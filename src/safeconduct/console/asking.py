@@ -9,8 +9,8 @@ from typing import Final, cast
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from safeconduct.approvals.answers import MAX_SAID, Answer, Approver, Choice
-from safeconduct.approvals.desk import Desk, NoSuchQuestion, NotYours
+from safeconduct.approvals.answers import MAX_SAID, Answer, Approver, Choice, NotYours
+from safeconduct.approvals.desk import Desk, NoSuchQuestion
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.approvals.questions import Question
 from safeconduct.approvals.stepping import nonce

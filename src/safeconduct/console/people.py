@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Protocol, get_args
 
 from safeconduct.approvals.answers import Approver
-from safeconduct.approvals.desk import groups
+from safeconduct.approvals.members import groups
 from safeconduct.config.approvals import Role
 from safeconduct.config.schema import Config
 from safeconduct.ports import Person

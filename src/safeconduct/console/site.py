@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from safeconduct.approvals.answers import NotProven
-from safeconduct.approvals.desk import NoSuchQuestion, NotYours
+from safeconduct.approvals.answers import NotProven, NotYours
+from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.approvals.notifying.clicks import Clicks
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.asking import GONE, AskingPages

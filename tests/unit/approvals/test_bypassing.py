@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from safeconduct.app.notifying import approver
-from safeconduct.approvals.answers import Approver, NotProven
+from safeconduct.approvals.answers import Approver, NotProven, NotYours
 from safeconduct.approvals.bypassing import NoSuchBypass, Wanted, challenge
-from safeconduct.approvals.desk import CHALLENGE_MS, NotYours
+from safeconduct.approvals.desk import CHALLENGE_MS
 from tests.support.approving import Signs
 from tests.support.consoling import DEAL, KIM, LEE, TENANT, House
 from tests.support.recorded import recorded

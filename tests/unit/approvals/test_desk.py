@@ -9,15 +9,14 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from safeconduct.approvals.answers import Answer, Approver, NotProven, Proof, challenge
+from safeconduct.approvals.answers import Answer, Approver, NotProven, NotYours, Proof, challenge
 from safeconduct.approvals.desk import (
     CHALLENGE_MS,
     Desk,
     NoSuchElevation,
     NoSuchQuestion,
-    NotYours,
-    groups,
 )
+from safeconduct.approvals.members import groups
 from safeconduct.approvals.questions import Question
 from safeconduct.core.approvers import Offer, Party
 from safeconduct.core.canonical import canonical, digest, sha256

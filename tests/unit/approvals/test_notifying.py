@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 
 from safeconduct.approvals.answers import Answer, Approver
-from safeconduct.approvals.desk import Desk, groups
+from safeconduct.approvals.desk import Desk
+from safeconduct.approvals.members import groups
 from safeconduct.approvals.notifying import notifier as notifying
 from safeconduct.approvals.notifying.notice import Notice, Settled, plain
 from safeconduct.approvals.notifying.notifier import Counts, Notifier, To, Undelivered

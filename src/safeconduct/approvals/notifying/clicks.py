@@ -19,8 +19,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from safeconduct.approvals.answers import Answer, Approver, NotProven, Proof
-from safeconduct.approvals.desk import Desk, NoSuchQuestion, NotYours
+from safeconduct.approvals.answers import Answer, Approver, NotProven, NotYours, Proof
+from safeconduct.approvals.desk import Desk, NoSuchQuestion
 from safeconduct.approvals.notifying.notice import Notice
 from safeconduct.approvals.notifying.notifier import To
 from safeconduct.kit import strictjson
