@@ -119,6 +119,8 @@ class Approving(Forgetting):
             if by in row.by or self._revoked.peek(f"user {by}") is not None:
                 return "approval"
             key = signed_with(record)
+            if self._is_gone(key):
+                return "passkey"
             row = replace(row, by={**row.by, by: record["at_ms"]}, keys=row.keys | {key} - {""})
         answered = row
         match record["phase"]:
@@ -192,8 +194,14 @@ class Approving(Forgetting):
             known = self._bypasses.peek(identifier)
             self._bypasses.put(identifier, None)
             return None if known is not None else "bypass"
+        if self._is_gone(signed_with(record)):
+            return "passkey"
         self._bypasses.put(identifier, bypass_row(record))
         return None
+
+    def _is_gone(self, key: str) -> bool:
+        """Whether a passkey was removed since its signature was verified."""
+        return bool(key) and self._passkeys.peek(key) is None
 
     def _passkey(self, record: Record) -> str | None:
         """A passkey is registered, or is not believed any more."""

@@ -275,6 +275,13 @@ class TestPasskeys:
         assert state.bypasses() == ()
         assert add(state, permit(approval="a_1")) == ["approval"]
 
+    def test_what_one_signed_that_is_gone_is_not_recorded(self, state: TaskState) -> None:
+        proof = {"credential": "k_1", "sign_count": 4}
+        fine(state, started(), passkey(), passkey(phase="removed"), requested())
+        for phase in ("agreed", "granted"):
+            assert add(state, yes(phase, proof=proof)) == ["passkey"]
+        assert state.question("a_1") == (state.approval("t_1", DIGEST), False)
+
     def test_one_belongs_to_one_user_and_nobody_has_too_many(self, state: TaskState) -> None:
         fine(state, *(passkey(f"k_{n}") for n in range(MAX_PASSKEYS)))
         assert add(state, passkey("k_0", user="lee"), passkey("k_99")) == ["passkey"] * 2
