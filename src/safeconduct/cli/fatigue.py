@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since",
         metavar="TIME",
-        type=lambda text: asking.moment_ms(text, now_ms),
+        type=lambda text: asking.moment(text, now_ms),
         help="from then on: RFC 3339, 30d, 24h",
     )
     asking.add_tenant(parser)
