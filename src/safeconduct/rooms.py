@@ -383,20 +383,19 @@ class Rooms:
         except Exception:  # noqa: BLE001  upkeep goes on; what is known stays as it is
             _log.exception("the upstreams' offers could not be refreshed")
 
-    async def revoke(self, what: str, identifier: str, by: str) -> None:
+    async def revoke(self, what: str, identifier: str, by: str, why: str = "") -> None:
         """Revokes a task, agent, user, key or token; it bites on the next step of every call.
 
         Raises LedgerFault.
         """
-        await self.log.append(
-            {
-                "kind": "revocation",
-                "what": what,
-                "id": identifier,
-                "by": by,
-                "at_ms": self.clock_ms(),
-            }
-        )
+        record = {
+            "kind": "revocation",
+            "what": what,
+            "id": identifier,
+            "by": by,
+            "at_ms": self.clock_ms(),
+        }
+        await self.log.append(record | ({"why": why} if why else {}))
         try:
             self.feed.revoke(what, identifier)
         except OSError:

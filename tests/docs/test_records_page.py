@@ -159,7 +159,7 @@ async def calls(directory: Path) -> None:
         await resume(task.rooms, {"task": task.task, "why": "so"}, "uid:0")
         rules.answer = PolicyAnswer(permit=("all",))
         await task.call("crm.get_case", {"case_id": "C-8"}, case)
-        await task.rooms.revoke("task", "t_child", "uid:0")
+        await task.rooms.revoke("task", "t_child", "uid:0", "it loops")
         await task.rooms.sign_out("jane", 1, "signal:idp", event="session-revoked", jti="e-1")
         await task.call("crm.get_case", {"case_id": "C-1"}, fails)
 

@@ -165,11 +165,15 @@ async def test_a_revoked_task_does_nothing_more_and_the_record_explains_it(
 ) -> None:
     task = await gateway.task()
     async with gateway.tools(task) as tools:
-        assert (await gateway.operate("revoke", "task", task.task))[0] == 0
+        why = ("--why", "it loops")
+        assert (await gateway.operate("revoke", "task", task.task, *why))[0] == 0
         reply = await tools.call("crm.get_case", {"case_id": plot.CASE_ID})
         assert reply.reason == "task-revoked"
     _, facts = await gateway.operate("task", "show", task.task)
     assert facts["state"] == "revoked"
+    log = output.log_of(load(gateway.directory))
+    (record,) = [one for one in read(log) if one["kind"] == "revocation"]
+    assert (record["id"], record["why"]) == (task.task, why[1])
     code, explained = await gateway.operate("explain", reply.decision_id)
     assert code == 0
     assert explained["decision"]["checks"][0] == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
@@ -13,6 +12,7 @@ from safeconduct.app.noting import allowed
 from safeconduct.app.releasing import NotReleased, release, waiting
 from safeconduct.app.reloading import Reloading
 from safeconduct.app.resuming import NotResumed, resume
+from safeconduct.app.stopping import NotStopped, stop
 from safeconduct.approvals.links import ENROL_PATH, TICKET_MS, VISIT_PATH, Links
 from safeconduct.approvals.notifying.notifier import Notifier
 from safeconduct.audit.damage import Damaged
@@ -28,9 +28,6 @@ from safeconduct.policy.refusal import PolicyRefused
 from safeconduct.ports import JSON, LedgerConflict, NoConsent
 from safeconduct.rooms import Rooms
 from safeconduct.secrets.consents import TICKET_MS as CONSENT_MS
-
-REVOCABLE: Final = ("task", "agent", "user", "key", "jti")
-"""What can be revoked."""
 
 
 class Operating:
@@ -71,9 +68,10 @@ class Operating:
 
     async def _revoke(self, request: Mapping[str, object], who: str) -> JSON:
         what, identifier = request.get("what"), request.get("id")
-        if what not in REVOCABLE or not isinstance(identifier, str) or not identifier:
-            raise OperatorError(f"revoke one of {', '.join(REVOCABLE)} by its id")
-        await self._rooms.revoke(str(what), identifier, who)
+        try:
+            await stop(self._rooms, what, identifier, who, request.get("why", ""))
+        except NotStopped as wrong:
+            raise OperatorError(str(wrong)) from None
         return {"revoked": {"what": what, "id": identifier}}
 
     async def _release(self, request: Mapping[str, object], who: str) -> JSON:

@@ -15,11 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     parser.add_argument("what", choices=("task", "agent", "user", "key", "jti"))
     parser.add_argument("id", help="the id: t_…, spiffe://…, a user id, a key's thumbprint, a jti")
+    parser.add_argument("--why", default="", help="why, for whoever reads the record")
     output.add_config(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Revokes at the running gateway."""
-    answer = ask(output.operator_socket(args), "revoke", what=args.what, id=args.id)
+    answer = ask(output.operator_socket(args), "revoke", what=args.what, id=args.id, why=args.why)
     output.emit(args, dict(answer), f"revoked {args.what} {args.id}")
     return output.OK

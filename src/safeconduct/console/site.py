@@ -25,6 +25,7 @@ from safeconduct.console.people import People
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
+from safeconduct.console.stopping import StoppingPages
 from safeconduct.console.visiting import VisitPages
 from safeconduct.console.wrong import Wrong
 from safeconduct.ports import LedgerFault, LoginFailed, SignIn
@@ -83,6 +84,7 @@ def _ways(
     yield from BypassPages(
         pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
     ).ways()
+    yield from StoppingPages(pages, rooms).ways()
 
 
 def _file(one: Asset) -> Page:

@@ -17,10 +17,10 @@ from safeconduct.core.provenance import VOUCHES, Origin, Vouch, value_digest
 from safeconduct.core.release import MAX_RELEASES, Kept
 from safeconduct.core.writing import written_digest
 from safeconduct.tasks import kin
-from safeconduct.tasks.approving import Approving
 from safeconduct.tasks.kin import Kin
 from safeconduct.tasks.plans import given
-from safeconduct.tasks.rows import OpenCall, StartRow, label_of
+from safeconduct.tasks.revoking import Revoking
+from safeconduct.tasks.rows import OpenCall, label_of
 from safeconduct.tasks.tables import Table, Tables
 
 Record = Mapping[str, Any]
@@ -29,7 +29,7 @@ SIZE: Final = "size"
 LATEST: Final = "latest"
 
 
-class TaskState(Approving):
+class TaskState(Revoking):
     """The state behind all decisions (`safeconduct.ports.Projection` and `TaskState`).
 
     `apply` and what belongs to it are for who writes the log, one at a time; everything else reads
@@ -271,40 +271,6 @@ class TaskState(Approving):
         self._consumed.put(spent, key)
         return None
 
-    def _revocation(self, record: Record) -> str | None:
-        what, name = record["what"], record["id"]
-        if what == "sign-in":
-            self._sign_out(name, record["before_ms"])
-            return None
-        self._revoked.put(f"{what} {name}", record["at_ms"])
-        match what:
-            case "task":
-                self._revoke_task(name)
-            case "agent":
-                self._end(lambda start: start.agent.id == name)
-            case "user":
-                self._end(lambda start: start.user.id == name)
-                self._take_back(name)
-            case "key":
-                self._end(lambda start: start.key == name)
-            case _:
-                pass  # a token, of which a task may have others
-        return None
-
-    def _sign_out(self, user: str, before_ms: int) -> None:
-        """Ends what rests on sign-ins until then, also what began later: a signal takes its time,
-        and is on another's clock. A later sign-in starts tasks again.
-        """
-        self._signed_out.put(user, max(before_ms, self._signed_out.peek(user) or 0))
-        self._take_back(user, before_ms)
-        self._end(lambda start: start.user.id == user and start.user.signed_in_ms <= before_ms)
-
-    def _end(self, ends: Callable[[StartRow], bool]) -> None:
-        """Ends tasks, and so all below them, whoever's those are."""
-        for task, start in self._starts.current():
-            if ends(start):
-                self._revoke_task(task)
-
     def _pin(self, record: Record) -> str | None:
         if self._pins.peek(record["target"]) is None:
             self._pins.put(record["target"], record["pin"])
@@ -341,29 +307,6 @@ class TaskState(Approving):
     def baseline(self, task: str, key: str) -> int | None:
         """The amount an object had before this task first changed it."""
         return self._baselines.get(f"{task} {key}")
-
-    def revoked(self, *, agent: str, user: str, key: str, jti: str, certificate: str = "") -> bool:
-        """Whether the agent, the user, the key, that of the certificate, or the token itself was
-        revoked.
-        """
-        if self._revoked.empty:
-            return False
-        revoked = self._revoked.get
-        names = [f"agent {agent}", f"user {user}", f"key {key}", f"jti {jti}"]
-        if certificate:
-            names.append(f"key {certificate}")
-        return any(revoked(name) is not None for name in names)
-
-    def signed_out(self, user: str) -> int:
-        """Until when a user's sign-ins are void, in milliseconds since the epoch; 0 for never."""
-        return self._signed_out.get(user) or 0
-
-    def revocations(self) -> list[tuple[str, str]]:
-        """What was revoked, and its id."""
-        return [
-            (what, name)
-            for what, _, name in (key.partition(" ") for key, _ in self._revoked.items())
-        ]
 
     def outcome_unknown(self, task: str, digest: str) -> bool:
         """Whether this very call was permitted and nobody knows (yet) whether it took effect."""
