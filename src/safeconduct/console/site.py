@@ -19,9 +19,11 @@ from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.asking import GONE, AskingPages
 from safeconduct.console.bypassing import BypassPages
 from safeconduct.console.chat import SLACK, clicking
+from safeconduct.console.evidence import Evidence
 from safeconduct.console.keys import KeysPages
 from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, Way, sign_in
 from safeconduct.console.people import People
+from safeconduct.console.searching import SearchPages
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
@@ -85,6 +87,8 @@ def _ways(
         pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
     ).ways()
     yield from StoppingPages(pages, rooms).ways()
+    evidence, proofs = Evidence(rooms), Evidence(rooms)
+    yield from SearchPages(pages, evidence, proofs, rooms.config).ways()
 
 
 def _file(one: Asset) -> Page:

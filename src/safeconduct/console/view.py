@@ -127,7 +127,12 @@ def party(one: Party) -> str:
 
 def moment(at_ms: int) -> str:
     """Date and time in UTC, to the second."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{stamp(at_ms)} UTC"
+
+
+def stamp(at_ms: int) -> str:
+    """As `moment`, where all around it is UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def left(ms: int) -> str:

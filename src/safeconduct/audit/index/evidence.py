@@ -74,6 +74,11 @@ def narrowed(query: Query) -> bool:
     return any(getattr(query, name) is not None for name in _NARROWING)
 
 
+def bare(query: Query) -> Query:
+    """All that a counter counts in the span of a question."""
+    return replace(query, **dict.fromkeys(_NARROWING))
+
+
 def gather(search: Search, query: Query) -> Evidence:
     """The evidence for the answer to a question that says until when.
 
@@ -127,44 +132,44 @@ def _covering(
 
 
 def _gathered(search: Search, query: Query, counter: Counter) -> Evidence:
-    bare = replace(query, **dict.fromkeys(_NARROWING))
-    members = _members(search, bare, counter)
+    span = bare(query)
+    members = _members(search, span, counter)
     counted = [Counted(hit.record[counter], hit.entry.at_ms) for hit in members]
-    end_ms = min(bare.until_ms or 0, counted[-1].at_ms) if counted else 0
+    end_ms = min(span.until_ms or 0, counted[-1].at_ms) if counted else 0
     tasks = {hit.entry.task for hit in members}
-    starts = search.find(replace(bare, since_ms=None, until_ms=None, kind="task"))
+    starts = search.find(replace(span, since_ms=None, until_ms=None, kind="task"))
     whole = {hit.entry.n: hit for hit in [*members, *starts] if hit.entry.task in tasks}
     hits = tuple(whole[n] for n in sorted(whole))
     return Evidence(
         hits,
         counter,
-        gap(counted, bare.since_ms, bare.until_ms or 0),
-        not counted or gap(counted, bare.since_ms, end_ms) is None,
+        gap(counted, span.since_ms, span.until_ms or 0),
+        not counted or gap(counted, span.since_ms, end_ms) is None,
         members[-1].entry.task if members else None,
     )
 
 
-def _members(search: Search, bare: Query, counter: Counter) -> list[Hit]:
+def _members(search: Search, span: Query, counter: Counter) -> list[Hit]:
     """The records from the last before the span to the newest, in the order of the log.
 
     That is the order of their numbers, and need not be that of their times: where a clock was set
     back, one that belongs to the span may follow one after it, however much later. So nothing but
     all that followed shows that there is none.
     """
-    found = search.find(replace(bare, until_ms=None))
-    if bare.since_ms is not None:
-        found += _before(search, bare, counter, min((one.entry.n for one in found), default=0))
+    found = search.find(replace(span, until_ms=None))
+    if span.since_ms is not None:
+        found += _before(search, span, counter, min((one.entry.n for one in found), default=0))
     counted = sorted(
         (hit for hit in found if type(hit.record.get(counter)) is int), key=lambda hit: hit.entry.n
     )
-    return _cut(counted, bare)
+    return _cut(counted, span)
 
 
-def _before(search: Search, bare: Query, counter: Counter, first: int) -> list[Hit]:
+def _before(search: Search, span: Query, counter: Counter, first: int) -> list[Hit]:
     """The newest records of a time before the span, until one of them stands before `first`."""
     limit = BESIDE
     while True:
-        query = replace(bare, since_ms=None, until_ms=bare.since_ms, limit=limit)
+        query = replace(span, since_ms=None, until_ms=span.since_ms, limit=limit)
         found = search.find(query)
         if len(found) < limit or any(
             one.entry.n < first and counter in one.record for one in found
@@ -173,10 +178,10 @@ def _before(search: Search, bare: Query, counter: Counter, first: int) -> list[H
         limit *= 4
 
 
-def _cut(found: Sequence[Hit], bare: Query) -> list[Hit]:
+def _cut(found: Sequence[Hit], span: Query) -> list[Hit]:
     """From the last record that is before the span and all of it, to the end."""
-    since_ms, until_ms = bare.since_ms or 0, bare.until_ms or 0
-    inside = [at for at, hit in enumerate(found) if bare.fits(hit.entry)]
+    since_ms, until_ms = span.since_ms or 0, span.until_ms or 0
+    inside = [at for at, hit in enumerate(found) if span.fits(hit.entry)]
     after = [at for at, hit in enumerate(found) if hit.entry.at_ms >= until_ms]
     first = next(iter([*inside, *after]), len(found))
     start = max((at for at in range(first) if found[at].entry.at_ms < since_ms), default=0)
