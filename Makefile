@@ -11,7 +11,7 @@ CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
 TYPED := $(filter-out scripts/train_instructions.py,$(CODE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check story bench bench-audit bench-agentdojo bench-inspectors conformance conformance-policy fuzz e2e lock docs clean
+.PHONY: help demo test check story bench bench-audit bench-console bench-agentdojo bench-inspectors conformance conformance-policy fuzz e2e lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,9 @@ bench: $(VENV)/.dev $(VENV)/.rivals ## what a call through the gateway and its r
 
 bench-audit: $(VENV)/.dev ## what evidence costs: append, verify, search, replay; ROWS=1000000 (last line: JSON)
 	@$(BIN)/python -m bench.audit --rows $(or $(ROWS),1000000)
+
+bench-console: $(VENV)/.dev ## how long each page of the console takes, over a day's log; ROWS=1000000 (last line: JSON)
+	@$(BIN)/python -m bench.console --rows $(or $(ROWS),1000000)
 
 bench-agentdojo: $(VENV)/.dev $(VENV)/.agentdojo ## an agent that obeys every injection, behind the gateway (last line: JSON)
 	@PYTHONPATH=src $(VENV)/agentdojo/bin/python -m bench.agentdojo $(OPTIONS)
