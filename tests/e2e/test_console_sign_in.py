@@ -33,6 +33,7 @@ from tests.support.installation import (
 )
 from tests.support.recorded import payloads
 from tests.support.signing_in import DESK, Program, configure
+from tests.support.starting import Refused, start
 
 pytestmark = [pytest.mark.debian, pytest.mark.timeout(120)]
 
@@ -141,6 +142,10 @@ def test_without_a_script_a_yes_is_a_sign_in_for_what_was_shown(desk: Desk) -> N
     by, nonce = Approver(user=USER, tenant=shown["tenant"]), granted["proof"]["nonce"]
     signed = challenge(shown, digest(shown), "granted", granted["to"], by, nonce)
     assert token.claims["nonce"] == encode(signed)
+    # And for whoever has the log the token is good for nothing more here.
+    told = start(desk.gateway, granted["proof"]["id_token"])
+    assert isinstance(told, Refused)
+    assert told.told["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize(("user", "code"), [("u-2", CODE), ("u-1", "000000")])

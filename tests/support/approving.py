@@ -9,17 +9,21 @@ from safeconduct.ports import JSON
 
 
 class Signs:
-    """Believes who repeats the challenge, and keeps what a passkey's answer leaves on record."""
+    """Believes who repeats the challenge, and keeps what a passkey's answer leaves on record.
+    `once`: what shows it is used up, as the token of a sign-in is.
+    """
 
-    def __init__(self, *, device_bound: bool = False) -> None:
+    def __init__(self, *, device_bound: bool = False, once: bool = False) -> None:
         self.device_bound = device_bound
+        self.once = once
 
     async def verify(
         self, approver: Approver, challenge: bytes, evidence: JSON, now_ms: int
     ) -> Proof:
         if evidence.get("signed") != challenge.hex():
             raise NotProven("not signed")
-        return Proof(kept={"by": approver.user}, device_bound=self.device_bound)
+        consumes = (f"signed:{challenge.hex()}",) if self.once else ()
+        return Proof(kept={"by": approver.user}, device_bound=self.device_bound, consumes=consumes)
 
 
 async def say(desk: Desk, approval: str, who: Approver, answer: Answer) -> Question:

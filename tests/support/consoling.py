@@ -192,7 +192,7 @@ class Issuer:
         said: dict[str, Any] = {
             "id": self.user,
             "issuer": "i",
-            "jti": "j",
+            "jti": f"j-{len(self._tokens)}",
             "auth_time_s": now_s,
             **self.says,
         }

@@ -88,6 +88,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         call, answer = question.call, self.answer
         to = call.digest if answer.means == TERMINAL else agreed_to(question, answer)
         record |= {"proof": self.proof.kept, "choice": answer.choice, "to": to}
+        if self.proof.consumes:
+            record["consumes"] = [*self.proof.consumes]
         agreed = question.agreed
         if self.party is not None:
             agreed = (*agreed, (self.by, self.party.who))

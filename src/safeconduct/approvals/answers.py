@@ -20,6 +20,9 @@ TERMINAL: Final = "unsafe-terminal"
 REMOVED: Final = "This passkey was removed just now."
 """Why a signature that was verified counts for nothing after all."""
 
+USED: Final = "This sign-in was used for something already. Sign in again."
+"""Why a token that was verified counts for nothing after all."""
+
 Choice = Literal["granted", "narrowed", "elevated", "denied"]
 """This call; less than it; more calls like it; none."""
 
@@ -44,10 +47,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What shows that the approver said yes to this: `kept` stands in the record."""
+    """What shows that the approver said yes to this: `kept` stands in the record, where anybody who
+    reads it finds it, so what it `consumes` is good for nothing else.
+    """
 
     kept: JSON
     device_bound: bool = False
+    consumes: tuple[str, ...] = ()
 
 
 class NotProven(Exception):

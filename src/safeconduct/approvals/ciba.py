@@ -284,7 +284,7 @@ class Pushes:
         since_ms = now_ms - person.auth_time_s * 1000
         if not -SLACK_MS <= since_ms <= self._wanted.max_age_s * 1000:
             raise NotProven("You signed in too long ago.")
-        return Proof(kept={"id_token": token, "code": push.code})
+        return Proof(kept={"id_token": token, "code": push.code}, consumes=(person.once,))
 
 
 def code_of(challenge: bytes) -> str:

@@ -21,6 +21,7 @@ from safeconduct.approvals.answers import (
     MAX_SAID,
     REMOVED,
     TERMINAL,
+    USED,
     Answer,
     Approver,
     NotProven,
@@ -290,6 +291,8 @@ class Desk:
                 ) from None
             if conflict.reason == "passkey":
                 raise NotProven(REMOVED) from None
+            if conflict.reason == "consumed":
+                raise NotProven(USED) from None
             raise NoSuchQuestion(approval) from None
         if phase == "agreed":
             # A no may have come meanwhile.

@@ -68,4 +68,4 @@ class SigningIn:
         since_ms = now_ms - signed_ms
         if not -SLACK_MS <= since_ms <= self._max_age_ms or signed_ms < given_ms - SLACK_MS:
             raise NotProven("You signed in too long ago. Sign in again.")
-        return Proof(kept={"id_token": token})
+        return Proof(kept={"id_token": token}, consumes=(person.once,))

@@ -149,9 +149,8 @@ class Steps:
             device=person.device,
             signed_in_ms=person.signed_in_ms,
         )
-        used = f"subject:{person.issuer}:{_sha256(person.jti)}"
         keys = frozenset({person.key})
-        return Subject(user=user, consumes=(used,), scopes=person.scopes, keys=keys)
+        return Subject(user=user, consumes=(person.once,), scopes=person.scopes, keys=keys)
 
     async def attested(
         self, token: str, agent: Client, user: str, task: str | None, now_ms: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -50,6 +51,11 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     def signed_in_ms(self) -> int:
         """When they signed in, or else when the token was issued: what it rests on is no newer."""
         return self.auth_time_s * 1000 or self.issued_ms
+
+    @property
+    def once(self) -> str:
+        """What the use of this token uses up, whatever it was used for: it is good once."""
+        return f"subject:{self.issuer}:{hashlib.sha256(self.jti.encode()).hexdigest()}"
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):

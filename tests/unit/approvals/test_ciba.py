@@ -116,6 +116,8 @@ async def test_a_yes_on_a_device_is_a_yes_to_this_call(home: Home) -> None:
         }
     ]
     assert not home.stands
+    # The token that proves it stands in the log, so it is good for nothing else.
+    assert home.records("approval")[-1]["consumes"] == [(await home.person("t", 0)).once]
     assert home.rooms.desk.codes == {}
     assert (await home.call()).reason is None
     # Once, and no other call.

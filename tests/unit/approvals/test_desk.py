@@ -321,6 +321,18 @@ class TestWhen:
         hall.ledger.conflict = "elevation"
         with pytest.raises(NotYours, match="16"):
             await hall.say(JANE, replace(YES, choice="elevated"))
+        for conflict, sentence in (("passkey", "was removed"), ("consumed", "was used")):
+            hall.ledger.conflict = conflict
+            with pytest.raises(NotProven, match=sentence):
+                await hall.say(JANE)
+        assert hall.desk.holds("a_0")
+
+    async def test_what_proves_a_yes_and_is_good_once_is_used_up_with_it(self) -> None:
+        hall = Hall()
+        hall.desk.verifiers = {"passkey": Signs(once=True)}
+        _, signed = hall.desk.challenge("a_0", JANE, YES)
+        await hall.desk.answer("a_0", JANE, YES, {"signed": signed.hex()})
+        assert hall.ledger.records[0]["consumes"] == [f"signed:{signed.hex()}"]
 
     def test_those_who_are_to_answer_are_told_once_it_is_on_record(self) -> None:
         hall = Hall()

@@ -49,6 +49,7 @@ def verifier(**said: Any) -> SigningIn:
 async def test_the_token_is_the_proof() -> None:
     proof = await verifier().verify(KIM, SIGNED, signed(), NOW_MS)
     assert proof.kept == {"id_token": token()}
+    assert proof.consumes == (Person(id="kim", issuer="https://login.example", jti="1").once,)
     assert not proof.device_bound
 
 
