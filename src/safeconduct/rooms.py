@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -66,6 +66,7 @@ from safeconduct.subscriptions import Subscriptions
 from safeconduct.tasks.prints import Prints
 from safeconduct.tasks.state import TaskState
 from safeconduct.tokens import Tokens
+from safeconduct.tools.accepting import Accepting
 from safeconduct.tools.catalogue import Catalogue
 from safeconduct.tools.offers import Offers
 
@@ -200,7 +201,9 @@ class Rooms:
         )
         self.offers = Offers(config, upstreams, broker, InstructionInspector.of_definitions())
         broker.tickets.given = self._consented
-        self.catalogue = Catalogue(config, self.offers)
+        self.catalogue = Catalogue(config, self.offers, self.state.accepted)
+        self.accepting = Accepting(config, state, self.log, self.offers, self.catalogue, clock)
+        self._watching = ExitStack()
         approvals = root.approvals
         members = groups({name: (one.users, one.groups) for name, one in approvals.groups.items()})
         self.desk = Desk(
@@ -298,6 +301,7 @@ class Rooms:
                     may_have_happened=True,
                 )
             )
+        self._watching.enter_context(self.offers.watch(self.accepting.look))
         await self.offers.refresh(self.pin)
 
     async def _obey(self) -> None:
@@ -431,6 +435,7 @@ class Rooms:
         for part in parts:
             if isinstance(part, Closing):
                 await part.close()
+        self._watching.close()
         self.feed.close()
         self.log.close()
         self.keys.close()

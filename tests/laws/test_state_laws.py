@@ -107,6 +107,17 @@ rare: st.SearchStrategy[Record] = st.one_of(
     starts,
     st.builds(revoked, st.sampled_from(REVOCABLE), st.sampled_from((*TASKS, "somebody"))),
     st.builds(lambda pin: {"kind": "pin", "target": "crm.x", "pin": pin}, digests),
+    st.builds(
+        lambda pin: {
+            "kind": "pin",
+            "target": "crm.x",
+            "pin": pin,
+            "by": "ole@crm.example",
+            "why": "so",
+            "at_ms": 1,
+        },
+        digests,
+    ),
     st.sampled_from(({"kind": "config", "phase": "loaded"}, {"kind": "something-new"})),
 )
 
@@ -174,7 +185,7 @@ def watched(state: TaskState) -> Watched:
             state.revoked(**{"agent": "", "user": "", "key": "", "jti": "", what: "somebody"})
             for what in REVOCABLE[:-1]
         ],
-        "pins": [state.pin("crm.x")],
+        "pins": [state.pin("crm.x"), state.accepted("crm.x")],
     }
 
 

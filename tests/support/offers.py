@@ -12,6 +12,7 @@ from safeconduct.core.asks import Asks
 from safeconduct.core.calls import kind_of
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Manifest
+from safeconduct.core.pins import Accepted
 from safeconduct.ports import (
     JSON,
     Begun,
@@ -164,7 +165,8 @@ class Company:
             manifests={where: msgspec.convert(said, Manifest) for where, said in manifests.items()},
         )
         self.offers = Offers(made, {"crm": self.crm, "mail": self.mail}, self.broker, inspector)
-        self.catalogue = Catalogue(made, self.offers)
+        self.accepted: dict[str, Accepted] = {}
+        self.catalogue = Catalogue(made, self.offers, self.accepted.get)
 
     async def pin(self, target: str, seen: str) -> str:
         return self.pins.setdefault(target, seen)

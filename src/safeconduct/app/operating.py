@@ -175,11 +175,20 @@ class Operating:
         del request, who
         return {
             "tools": [
-                {"upstream": where, "definition": offer.definition}
-                for (subject, where, _), offer in self._rooms.offers.known.items()
+                {
+                    "upstream": where,
+                    "definition": offer.definition,
+                    **self._accepted(where, name),
+                }
+                for (subject, where, name), offer in self._rooms.offers.known.items()
                 if subject == "tool"
             ]
         }
+
+    def _accepted(self, where: str, name: str) -> JSON:
+        """Who accepted the definition that counts, where an operator did."""
+        one = self._rooms.catalogue.accepted(where, name)
+        return {} if one is None else {"accepted": msgspec.to_builtins(one)}
 
     async def _note(self, request: Mapping[str, object], who: str) -> JSON:
         try:
@@ -244,6 +253,7 @@ class Operating:
                     "state": state,
                     "pin": pin,
                     "found": rooms.catalogue.found(where, name),
+                    **self._accepted(where, name),
                 }
                 for where, name, state, pin in rooms.catalogue.pins()
             ],

@@ -28,6 +28,7 @@ from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
 from safeconduct.console.stopping import StoppingPages
+from safeconduct.console.tools import ToolsPages
 from safeconduct.console.visiting import VisitPages
 from safeconduct.console.wrong import Wrong
 from safeconduct.ports import LedgerFault, LoginFailed, SignIn
@@ -89,6 +90,7 @@ def _ways(
     yield from StoppingPages(pages, rooms).ways()
     evidence, proofs = Evidence(rooms), Evidence(rooms)
     yield from SearchPages(pages, evidence, proofs, rooms.config).ways()
+    yield from ToolsPages(pages, rooms).ways()
 
 
 def _file(one: Asset) -> Page:

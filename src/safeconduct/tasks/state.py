@@ -11,8 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+from msgspec.structs import replace
+
 from safeconduct.core.admit import QUARANTINED
 from safeconduct.core.labels import BOTTOM, Label
+from safeconduct.core.pins import Accepted
 from safeconduct.core.provenance import VOUCHES, Origin, Vouch, value_digest
 from safeconduct.core.release import MAX_RELEASES, Kept
 from safeconduct.core.writing import written_digest
@@ -53,6 +57,8 @@ class TaskState(Revoking):
         # By task, what was withheld from it, and is sealed.
         self._kept = Table("kept", tuple[Kept, ...])
         self._pins = Table("pins", str)
+        # By target, the definition that an operator accepted last.
+        self._accepted = Table("accepted", Accepted)
         # By memory, how many results it has read whose fingerprints are kept.
         self._prints = Table("prints", int)
         tables: list[Any] = [one for one in vars(self).values() if isinstance(one, Table)]
@@ -271,9 +277,21 @@ class TaskState(Revoking):
         self._consumed.put(spent, key)
         return None
 
+    def _erasure(self, record: Record) -> str | None:
+        conflict = super()._erasure(record)
+        if conflict is None:
+            for target, one in self._accepted.current():
+                if one.by == record["user"]:
+                    self._accepted.put(target, replace(one, by=record["pseudonym"]))
+        return conflict
+
     def _pin(self, record: Record) -> str | None:
-        if self._pins.peek(record["target"]) is None:
-            self._pins.put(record["target"], record["pin"])
+        """A definition that was seen first, or one that an operator accepts in its place."""
+        target: str = record["target"]
+        if "by" in record:
+            self._accepted.put(target, msgspec.convert(record, Accepted))
+        elif self._pins.peek(target) is None:
+            self._pins.put(target, record["pin"])
         return None
 
     # --- readers ----------------------------------------------------------------------------------
@@ -341,6 +359,10 @@ class TaskState(Revoking):
     def pin(self, target: str) -> str | None:
         """The digest under which a definition was first seen."""
         return self._pins.get(target)
+
+    def accepted(self, target: str) -> Accepted | None:
+        """The definition that an operator accepted last."""
+        return self._accepted.get(target)
 
 
 def _open(own: Kin, following: list[int], now_ms: int) -> bool:

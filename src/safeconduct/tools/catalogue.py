@@ -1,13 +1,13 @@
 """The catalogue: what reviewers said of everything that upstreams offer, and how it is listed.
 
-A definition counts as reviewed only where the manifest names exactly its digest. Where it names
-none, the definition that was seen first stands, unless its texts speak to the agent. Any other is
-refused (a "rug pull").
+A definition counts as reviewed only where the manifest names exactly its digest, or an operator has
+accepted it since. Where nobody has named one, the definition that was seen first stands, unless its
+texts speak to the agent. Any other is refused (a "rug pull").
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from safeconduct.config.schema import Config
@@ -19,9 +19,10 @@ from safeconduct.core.labels import WORST, Confidentiality, Label
 from safeconduct.core.manifest import Manifest, Resolver, ToolManifest, clearance, source_label
 from safeconduct.core.mirrored import Path
 from safeconduct.core.model import PinState, ToolFacts
+from safeconduct.core.pins import Accepted, reviewed, stands
 from safeconduct.ports import JSON
 from safeconduct.tools import contents
-from safeconduct.tools.offers import MAX_NAME, NAMED_BY, Key, Offers
+from safeconduct.tools.offers import MAX_NAME, NAMED_BY, Key, Offers, target
 
 _BY_URI: Final = frozenset[Subject]({"resource", "template"})
 
@@ -32,11 +33,18 @@ ANY_OBJECT: Final[JSON] = {"type": "object"}
 class Catalogue:
     """What reviewers said of what upstreams offer (`safeconduct.ports.Catalogue`)."""
 
-    def __init__(self, config: Config, offers: Offers) -> None:
+    def __init__(
+        self,
+        config: Config,
+        offers: Offers,
+        accepted: Callable[[str], Accepted | None] = lambda _: None,
+    ) -> None:
+        """`accepted` is the definition of a target that an operator accepted last."""
         self._blocks: Mapping[str, UpstreamBlock] = config.root.upstreams
         self.manifests: Mapping[str, Manifest] = config.manifests
         self._bearers = {where: config.bearers(where) for where in self._blocks}
         self._offers = offers
+        self._accepted = accepted
         self._judged = offers.known
         self._facts: dict[Key, ToolFacts] = {}
 
@@ -81,16 +89,14 @@ class Catalogue:
 
     def _judge(self, key: Key) -> ToolFacts:
         block, said, pin = self._blocks[key[1]], self._said(key), self._pin_state(key)
-        reviewed = pin == "reviewed" and said is not None
-        source = WORST if said is None else source_label(said, reviewed=reviewed)
+        known = pin == "reviewed" and said is not None
+        source = WORST if said is None else source_label(said, reviewed=known)
         return ToolFacts(
             manifest=said,
             pin=pin,
             destination=block.destination or key[1],
             source=source.join(Label(regions=frozenset({block.region} if block.region else ()))),
-            clearance=Confidentiality.public
-            if said is None
-            else clearance(said, reviewed=reviewed),
+            clearance=Confidentiality.public if said is None else clearance(said, reviewed=known),
             credential=block.credential.kind,
             bearers=self._bearers[key[1]],
             bound_to=block.credential.tenant,
@@ -114,9 +120,9 @@ class Catalogue:
                 return contents.resource(manifest, name)
 
     def _pin_state(self, key: Key) -> PinState:
-        offer, reviewed = self._offers.known.get(key), self._reviewed_pin(key)
-        if reviewed is not None:
-            return "reviewed" if offer is not None and offer.digest == reviewed else "changed"
+        offer, pin = self._offers.known.get(key), self._reviewed_pin(key)
+        if pin is not None:
+            return "reviewed" if offer is not None and offer.digest == pin else "changed"
         if offer is not None and offer.found:
             return "changed"
         if key[0] != "tool":
@@ -138,7 +144,7 @@ class Catalogue:
             if subject == "tool"
             else contents.described(manifest, subject).get(name)
         )
-        return None if said is None else said.pin
+        return None if said is None else reviewed(said.pin, self._accepted(target(key)))
 
     def definitions(self, method: str, upstream: str | None) -> Sequence[tuple[str, str, JSON]]:
         """Everything listed, in one order, with its name on the wire. A definition in which
@@ -180,6 +186,25 @@ class Catalogue:
             for key, offer in sorted(self._offers.known.items(), key=lambda one: one[0])
             if key[0] == "tool"
         ]
+
+    def accepted(self, upstream: str, name: str) -> Accepted | None:
+        """The definition of a tool that counts because an operator accepted it."""
+        manifest = self.manifests[upstream].tools.get(name)
+        one = self._accepted(target(("tool", upstream, name)))
+        return one if manifest is not None and stands(manifest.pin, one) else None
+
+    def counts(self, upstream: str, name: str) -> str | None:
+        """The digest of a tool's definition that counts, live or not: the one that was reviewed,
+        else the one that was first seen.
+        """
+        key: Key = ("tool", upstream, name)
+        offer = self._offers.known.get(key)
+        first = None if offer is None else offer.pinned or None
+        return self._reviewed_pin(key) or first
+
+    def pin_state(self, upstream: str, name: str) -> PinState:
+        """Whether a tool's definition is the one that counts."""
+        return self._pin_state(("tool", upstream, name))
 
     def found(self, upstream: str, name: str) -> list[str]:
         """The kinds of what was found in a tool's definition that no reviewer accepted."""

@@ -75,6 +75,12 @@ Key = tuple[Subject, str, str]
 """What is offered, by which upstream, under which name there."""
 
 
+def target(key: Key) -> str:
+    """How records name what a pin is for."""
+    subject, where, name = key
+    return f"{where}#{subject}s:{name}"
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """One definition of an upstream, as it was last seen, and what was found in its texts. One in
     which something was found is not pinned by being seen: `pinned` is empty.
@@ -147,6 +153,11 @@ class Offers:
         for tell in list(self._watchers):
             tell(where, what)
 
+    def judged_anew(self, where: str) -> None:
+        """What counts as reviewed of an upstream's tools has changed, and they have not."""
+        self.known = dict(self.known)
+        self.noticed(where, "tools")
+
     @contextmanager
     def watch(self, tell: Tell) -> Generator[None]:
         """While it lasts, `tell` is called with an upstream and `tools`, `resources` or `prompts`
@@ -181,7 +192,7 @@ class Offers:
                 found[subject, where, name] = Offer(
                     definition=definition,
                     digest=seen,
-                    pinned="" if texts else await pin(f"{where}#{subject}s:{name}", seen),
+                    pinned="" if texts else await pin(target((subject, where, name)), seen),
                     mirrored=of_definition(definition),
                     found=texts,
                 )

@@ -11,20 +11,22 @@ import msgspec
 
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import CONTROL_ROLES, Argument, Manifest, ToolManifest
+from safeconduct.core.pins import Accepted, reviewed, stands
 from safeconduct.ports import JSON, Inspector
 from safeconduct.tools.inference import Proposal, propose
 from safeconduct.tools.inference.vocabulary import STRICTNESS
 from safeconduct.tools.scanning import scanned, shown
 
-State = Literal["new", "unreviewed", "reviewed", "changed", "gone"]
-"""`new`: nobody described it. `unreviewed`: described, and not pinned. `changed`: pinned, and now
-another definition. `gone`: described, and no longer offered."""
+State = Literal["new", "unreviewed", "reviewed", "accepted", "changed", "gone"]
+"""`new`: nobody described it. `unreviewed`: described, and not pinned. `reviewed`: its manifest has
+its pin. `accepted`: an operator accepted it at the console. `changed`: another one counts. `gone`:
+described, and no longer offered."""
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     """One tool of an upstream. `says` is the manifest in one line, `stricter` what inference would
     say more strictly, `diff` what changed since the definition that was kept at its review, `found`
-    what in its texts speaks to the agent.
+    what in its texts speaks to the agent, `accepted` who accepted the definition that counts.
     """
 
     upstream: str
@@ -35,6 +37,7 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     stricter: tuple[str, ...] = ()
     diff: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
+    accepted: Accepted | None = None
 
 
 def review(
@@ -43,8 +46,10 @@ def review(
     live: Iterable[JSON],
     kept: Mapping[str, JSON],
     inspector: Inspector | None = None,
+    accepted: Mapping[str, Accepted] | None = None,
 ) -> list[Reviewed]:
-    """Every tool that is described or offered, by name; `kept` are definitions by their digest.
+    """Every tool that is described or offered, by name; `kept` are definitions by their digest,
+    `accepted` those that an operator accepted, by tool.
 
     Raises:
         NotCanonical: a definition that has no digest.
@@ -55,34 +60,40 @@ def review(
     for name in sorted(offered.keys() | manifest.tools.keys()):
         said, definition = manifest.tools.get(name), offered.get(name)
         if definition is None:
-            found.append(Reviewed(upstream=upstream, tool=name, state="gone", says=_says(said)))
+            found.append(Reviewed(upstream=upstream, tool=name, state="gone", says=says(said)))
             continue
-        pin = digest(definition)
-        before = None if said is None or said.pin is None else kept.get(said.pin)
+        pin, one = digest(definition), (accepted or {}).get(name)
+        counts = None if said is None else reviewed(said.pin, one)
+        before = None if counts is None else kept.get(counts)
+        stood = one if said is not None and stands(said.pin, one) else None
         found.append(
             Reviewed(
                 upstream=upstream,
                 tool=name,
-                state=_state(said, pin),
+                state=_state(said, counts, pin, accepted=stood is not None),
                 pin=pin,
-                says=_says(said),
-                stricter=tuple(_stricter(name, said, proposed)),
-                diff=() if before is None or digest(before) == pin else _diff(before, definition),
+                says=says(said),
+                stricter=stricter(name, said, proposed),
+                diff=() if before is None else changed(before, definition),
                 found=shown(definition, scanned(definition, inspector)),
+                accepted=stood,
             )
         )
     return found
 
 
-def _state(said: ToolManifest | None, pin: str) -> State:
+def _state(said: ToolManifest | None, counts: str | None, pin: str, *, accepted: bool) -> State:
     if said is None:
         return "new"
-    if said.pin is None:
+    if counts is None:
         return "unreviewed"
-    return "reviewed" if said.pin == pin else "changed"
+    if counts != pin:
+        return "changed"
+    return "accepted" if accepted else "reviewed"
 
 
-def _says(said: ToolManifest | None) -> str:
+def says(said: ToolManifest | None) -> str:
+    """What a manifest says of a tool, in one line."""
     if said is None:
         return "nothing"
     arguments = ", ".join(f"{name} {_argument(one)}" for name, one in said.arguments.items())
@@ -104,8 +115,12 @@ def _argument(said: Argument) -> str:
     return said.role + kind + needs
 
 
-def _stricter(name: str, said: ToolManifest | None, proposed: Proposal) -> Iterator[str]:
+def stricter(name: str, said: ToolManifest | None, proposed: Proposal) -> tuple[str, ...]:
     """Where a proposal is stricter than the manifest, with its reason."""
+    return tuple(_stricter(name, said, proposed))
+
+
+def _stricter(name: str, said: ToolManifest | None, proposed: Proposal) -> Iterator[str]:
     if said is None:
         return
     guess, why = proposed.manifest.tools[name], proposed.reasons
@@ -133,7 +148,7 @@ def _stricter(name: str, said: ToolManifest | None, proposed: Proposal) -> Itera
 _WIDTH: Final = 96
 
 
-def _diff(before: JSON, now: JSON) -> tuple[str, ...]:
+def changed(before: JSON, now: JSON) -> tuple[str, ...]:
     """What changed, line by line; long text is broken, so that a change in it can be seen."""
     lines = difflib.unified_diff(_lines(before), _lines(now), "reviewed", "now", n=1, lineterm="")
     return tuple(lines)[2:]

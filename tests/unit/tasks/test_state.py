@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from safeconduct.core.asking import MAX_FOLLOWED
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
+from safeconduct.core.pins import Accepted
 from safeconduct.core.provenance import Origin
 from safeconduct.core.record import label_value
 from safeconduct.core.writing import object_name, written_digest
@@ -606,6 +608,35 @@ def test_the_first_pin_of_a_definition_stays(state: TaskState) -> None:
     assert state.pin("crm.get_case") == "x"
 
 
+ACCEPTED: Record = {
+    "kind": "pin",
+    "target": "crm.get_case",
+    "pin": "y",
+    "before": "x",
+    "manifest": "x",
+    "by": "ole@crm.example",
+    "why": "so",
+    "at_ms": 7,
+}
+
+
+def test_what_was_accepted_last_is_known_besides_what_was_seen_first(state: TaskState) -> None:
+    fine(state, {"kind": "pin", "target": "crm.get_case", "pin": "x"}, ACCEPTED)
+    one = Accepted(pin="y", by="ole@crm.example", why="so", at_ms=7, manifest="x")
+    assert (state.pin("crm.get_case"), state.accepted("crm.get_case")) == ("x", one)
+    fine(state, {**ACCEPTED, "pin": "z"})
+    assert state.accepted("crm.get_case") == msgspec.structs.replace(one, pin="z")
+    assert state.accepted("crm.get_deal") is None
+
+
+def test_who_accepted_is_forgotten_with_them(state: TaskState) -> None:
+    fine(state, ACCEPTED, {**ACCEPTED, "target": "crm.get_deal", "by": "eve@crm.example"})
+    erasure = {"kind": "erasure", "tenant": "crm.example", "user": "ole@crm.example"}
+    fine(state, {**erasure, "pseudonym": "u_1"})
+    by = [getattr(state.accepted(f"crm.{name}"), "by", "") for name in ("get_case", "get_deal")]
+    assert by == ["u_1", "eve@crm.example"]
+
+
 # --- the log --------------------------------------------------------------------------------------
 
 
@@ -673,6 +704,7 @@ def test_what_is_refused_changes_nothing(state: TaskState, refused: Record) -> N
 HISTORY: list[Record] = [
     {"kind": "config", "phase": "loaded"},
     {"kind": "pin", "target": "crm.get_case", "pin": "x"},
+    ACCEPTED,
     started(budgets={"calls": 9}),
     started("t_2", stateless=True),
     permit(changes_state=False, baselines={"k": 1}),
@@ -714,6 +746,7 @@ def watched(state: TaskState) -> dict[str, Any]:
         "locked": [state.outcome_unknown("t_1", digest) for digest in (DIGEST, "x")],
         "revoked": state.revoked(agent="someone", user="", key="", jti=""),
         "pin": state.pin("crm.get_case"),
+        "accepted": state.accepted("crm.get_case"),
     }
 
 

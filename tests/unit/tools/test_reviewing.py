@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from safeconduct.core.canonical import digest
 from safeconduct.core.manifest import Argument, Effect, Manifest, ToolManifest
+from safeconduct.core.pins import Accepted
 from safeconduct.ports import JSON
 from safeconduct.tools.reviewing import Reviewed, review
 
@@ -37,6 +40,22 @@ def test_states() -> None:
     assert reviewed(described("sha256:" + "0" * 64), SEND).state == "changed"
     assert reviewed(described(pin), None).state == "gone"
     assert reviewed(described(), SEND).pin == pin
+
+
+def test_what_an_operator_accepted_counts_while_the_manifest_says_what_it_said_then() -> None:
+    before = SEND | {"description": "Send a note to a friend."}
+    later = SEND | {"description": "Send all notes."}
+    manifest = Manifest(upstream="desk", tools={"send": described(digest(before))})
+    one = Accepted(pin=digest(SEND), by="ole", why="so", at_ms=1, manifest=digest(before))
+    kept = {digest(SEND): SEND}
+    (found,) = review("desk", manifest, [SEND], kept, accepted={"send": one})
+    assert (found.state, found.accepted, found.diff) == ("accepted", one, ())
+    (found,) = review("desk", manifest, [later], kept, accepted={"send": one})
+    assert found.state == "changed"
+    assert '- "description": "Send a note.",' in found.diff
+    other = msgspec.structs.replace(one, manifest="sha256:" + "0" * 64)
+    (found,) = review("desk", manifest, [SEND], kept, accepted={"send": other})
+    assert (found.state, found.accepted) == ("changed", None)
 
 
 def test_a_change_is_shown_line_by_line() -> None:

@@ -69,7 +69,7 @@ def _definitions(args: argparse.Namespace) -> tuple[str, list[JSON]]:
             raise output.Misused("name a file of definitions, or --upstream of a running gateway")
         config = load(Path(args.config))
         upstream = offered.known(config, args.upstream)
-        return upstream, offered.live(config)[upstream]
+        return upstream, offered.live(config)[upstream].definitions
     upstream = args.upstream or Path(args.tools).stem.lower()
     if not _NAME.fullmatch(upstream):
         raise output.Misused(

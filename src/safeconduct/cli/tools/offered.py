@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from safeconduct.cli.operator import ask
 from safeconduct.cli.output import Misused
 
 if TYPE_CHECKING:
     from safeconduct.config.schema import Config
+    from safeconduct.core.pins import Accepted
     from safeconduct.ports import JSON
 
 FILE_HELP = "the result of tools/list, the response with it, or the bare list; - for standard input"
+
+
+class Live(NamedTuple):
+    """Definitions, and by tool which of them an operator accepted."""
+
+    definitions: list[JSON]
+    accepted: dict[str, Accepted]
 
 
 def in_file(name: str) -> list[JSON]:
@@ -30,12 +40,17 @@ def in_file(name: str) -> list[JSON]:
         raise Misused(f"{name}: {error}") from None
 
 
-def live(config: Config) -> dict[str, list[JSON]]:
+def live(config: Config) -> dict[str, Live]:
     """What the upstreams of the running gateway offer, by upstream. Raises OperatorFault."""
+    from safeconduct.core.pins import Accepted
+
     socket = Path(config.directory) / config.root.gateway.operator_socket
-    found: dict[str, list[JSON]] = {name: [] for name in config.root.upstreams}
+    found = {name: Live([], {}) for name in config.root.upstreams}
     for tool in ask(socket, "tools")["tools"]:
-        found[tool["upstream"]].append(tool["definition"])
+        one, definition = found[tool["upstream"]], tool["definition"]
+        one.definitions.append(definition)
+        if "accepted" in tool:
+            one.accepted[str(definition["name"])] = msgspec.convert(tool["accepted"], Accepted)
     return found
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from safeconduct.cli import output
 from safeconduct.cli.tools import offered
+from safeconduct.cli.tools.offered import Live
 
 if TYPE_CHECKING:
     from safeconduct.config.schema import Config
     from safeconduct.ports import JSON
+    from safeconduct.tools.kept import Kept
     from safeconduct.tools.reviewing import Reviewed
 
 HELP: Final = "compare the definitions of tools with their manifests, and pin them"
@@ -23,7 +24,10 @@ safeconduct tools review --config ./gateway
 safeconduct tools review --config ./gateway --upstream crm --tool get_case --pin
 safeconduct tools review TOOLS.json --config ./gateway --upstream crm"""
 
-_OPEN: Final = ("unreviewed", "changed")
+_OPEN: Final = ("unreviewed", "changed", "accepted")
+"""What can be pinned."""
+
+_DONE: Final = ("reviewed", "accepted")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "text stays as it is, and the definitions into a file beside it, so that the next review\n"
         "shows what has changed. A definition with text that speaks to the agent is shown with\n"
         "that text, and pinned only where --tool names it; until then the gateway does not list\n"
-        "it. Exit code 1 means that something is not reviewed."
+        "it. What an operator accepted at the console counts while the manifest pins what it did\n"
+        "then; --pin writes it into the manifest. Exit code 1 means that something is not reviewed."
     )
     parser.add_argument("tools", metavar="TOOLS.json", nargs="?", help=offered.FILE_HELP)
     parser.add_argument("--upstream", metavar="NAME", help="this upstream alone")
@@ -51,24 +56,25 @@ def run(args: argparse.Namespace) -> int:
     """Shows the review, and pins what it has shown."""
     from safeconduct.config import load
     from safeconduct.inspectors.instructions.inspector import InstructionInspector
+    from safeconduct.tools.kept import Kept
     from safeconduct.tools.reviewing import review
 
     config = load(Path(args.config))
     inspector = InstructionInspector.of_definitions()
     found: list[Reviewed] = []
     files: list[str] = []
-    for upstream, definitions in _definitions(args, config).items():
+    for upstream, live in _definitions(args, config).items():
         file = Path(config.directory) / config.root.upstreams[upstream].manifests
-        kept = _Kept(file)
-        manifest = config.manifests[upstream]
+        kept, definitions = Kept.beside(file), live.definitions
+        manifest, before = config.manifests[upstream], _by_digest(kept)
         rows = [
             one
-            for one in review(upstream, manifest, definitions, kept.by_digest(), inspector)
+            for one in review(upstream, manifest, definitions, before, inspector, live.accepted)
             if args.tool is None or one.tool in args.tool
         ]
         if args.pin and (pins := {one.tool: one.pin for one in rows if _to_pin(one, args)}):
             _pin(file, pins)
-            kept.keep(definitions, pins)
+            kept.keep(one for one in definitions if str(one["name"]) in pins)
             files.append(f"pinned {output.counted(len(pins), 'tool')} in {file}")
         found += rows
     lines = [*(line for one in found for line in _shown(one)), *files]
@@ -77,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     emitted = {"tools": found, "pinned": files}
     output.emit(args, emitted, "\n".join(lines) or "there are no tools")
     left = [
-        one for one in found if one.state != "reviewed" and not (args.pin and _to_pin(one, args))
+        one for one in found if one.state not in _DONE and not (args.pin and _to_pin(one, args))
     ]
     return output.FOUND if left else output.OK
 
@@ -87,14 +93,23 @@ def _to_pin(one: Reviewed, args: argparse.Namespace) -> bool:
     return one.state in _OPEN and (not one.found or args.tool is not None)
 
 
-def _definitions(args: argparse.Namespace, config: Config) -> Mapping[str, list[JSON]]:
+def _by_digest(kept: Kept) -> Mapping[str, JSON]:
+    from safeconduct.tools.kept import NothingKept
+
+    try:
+        return kept.by_digest()
+    except NothingKept as error:
+        raise output.Misused(str(error)) from None
+
+
+def _definitions(args: argparse.Namespace, config: Config) -> Mapping[str, Live]:
     named = None if args.upstream is None else offered.known(config, args.upstream)
     if args.tools is None:
         everything = offered.live(config)
         return everything if named is None else {named: everything[named]}
     if named is None:
         raise output.Misused("say by --upstream whose definitions these are")
-    return {named: offered.in_file(args.tools)}
+    return {named: Live(offered.in_file(args.tools), {})}
 
 
 def _shown(one: Reviewed) -> Iterator[str]:
@@ -106,6 +121,9 @@ def _shown(one: Reviewed) -> Iterator[str]:
         yield output.printable(f"    found:    {said}")
     for line in one.diff:
         yield output.printable(f"    {line}")
+    if one.accepted is not None:
+        by, when = one.accepted.by, output.moment(one.accepted.at_ms)
+        yield output.printable(f"    accepted: by {by} at {when}: {one.accepted.why}")
     if one.state in _OPEN:
         yield f"    pin: {one.pin}"
 
@@ -121,29 +139,6 @@ def _pin(file: Path, pins: Mapping[str, str]) -> None:
             f"{file} cannot be changed without changing more; write these by hand: {lines}"
         ) from None
     _replace(file, text)
-
-
-class _Kept:
-    """The definitions as they were when they were pinned, beside the manifest."""
-
-    def __init__(self, manifest: Path) -> None:
-        self._file = manifest.with_suffix(".tools.json")
-
-    def by_digest(self) -> dict[str, JSON]:
-        """What is kept, by its digest: whoever changes the file can show no other definition."""
-        from safeconduct.core.canonical import digest
-
-        return {digest(one): one for one in self._definitions()}
-
-    def keep(self, definitions: Sequence[JSON], pins: Mapping[str, str]) -> None:
-        """Puts those that were pinned in the place of what was kept of them."""
-        now = {str(one["name"]): one for one in self._definitions()}
-        now |= {name: one for one in definitions if (name := str(one["name"])) in pins}
-        text = json.dumps({"tools": [now[name] for name in sorted(now)]}, indent=1)
-        _replace(self._file, text + "\n")
-
-    def _definitions(self) -> list[JSON]:
-        return offered.in_file(str(self._file)) if self._file.exists() else []
 
 
 def _replace(file: Path, text: str) -> None:

@@ -38,8 +38,9 @@ def listing(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def operator(gateway: Gateway) -> Iterator[None]:
+def operator(gateway: Gateway, request: pytest.FixtureRequest) -> Iterator[None]:
     """What a gateway would answer at its socket, once."""
+    more: dict[str, Any] = getattr(request, "param", {})
     path = gateway.directory / "state" / "operator.sock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -50,7 +51,7 @@ def operator(gateway: Gateway) -> Iterator[None]:
             connection, _ = listening.accept()
             with connection:
                 assert json.loads(connection.recv(65_536)) == {"verb": "tools"}
-                tools = {"tools": [{"upstream": "mail", "definition": SEND}]}
+                tools = {"tools": [{"upstream": "mail", "definition": SEND, **more}]}
                 connection.sendall(json.dumps(tools).encode() + b"\n")
 
         thread = threading.Thread(target=answer)
@@ -234,6 +235,40 @@ def test_review_asks_a_gateway_that_runs(
     states = {f"{one['upstream']}.{one['tool']}": one["state"] for one in told["tools"]}
     assert states["mail.send"] == "unreviewed"
     assert states["crm.get_case"] == "gone"
+
+
+ACCEPTED = {"pin": digest(SEND), "by": "ole\x1b", "why": "its vendor said so", "at_ms": 60_000}
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("operator", [{"accepted": ACCEPTED}], indirect=True)
+def test_review_shows_what_an_operator_accepted(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert review(gateway, "--upstream", "mail") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("mail.send: accepted\n")
+    when = "1970-01-01T00:01:00+00:00"
+    assert f"    accepted: by ole\\x1b at {when}: its vendor said so\n" in said
+    assert f"    pin: {digest(SEND)}\n" in said
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("operator", [{"accepted": ACCEPTED}], indirect=True)
+def test_review_pins_what_an_operator_accepted(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert review(gateway, "--upstream", "mail", "--pin") == 0
+    assert "pinned 1 tool" in capsys.readouterr().out
+    assert load(gateway.directory).manifests["mail"].tools["send"].pin == digest(SEND)
+
+
+def test_review_says_that_what_was_kept_cannot_be_read(
+    gateway: Gateway, listing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (gateway.directory / "manifests" / "mail.tools.json").write_text("[", encoding="utf-8")
+    assert review(gateway, listing, "--upstream", "mail") == 2
+    assert "mail.tools.json" in capsys.readouterr().err
 
 
 def test_review_needs_to_know_whose_definitions_these_are(

@@ -1,0 +1,56 @@
+"""Definitions as they were when they counted, so that what has changed can be shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from safeconduct.core.canonical import digest
+from safeconduct.kit import files
+from safeconduct.kit.strictjson import StrictJSONError, loads
+from safeconduct.ports import JSON
+from safeconduct.tools.inference.definition import NotAListing, listed
+
+
+class NothingKept(Exception):
+    """The file is there and cannot be read, or is no list of definitions."""
+
+
+class Kept:
+    """A file of definitions, one for each tool of an upstream."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @classmethod
+    def beside(cls, manifest: Path) -> Kept:
+        """What was kept when its pins were written into a manifest."""
+        return cls(manifest.with_suffix(".tools.json"))
+
+    def by_digest(self) -> dict[str, JSON]:
+        """What is kept, by its digest: whoever changes the file can show no other definition.
+
+        Raises NothingKept.
+        """
+        return {digest(one): one for one in self._definitions()}
+
+    def keep(self, definitions: Iterable[JSON]) -> None:
+        """Puts these in the place of what was kept of them. Raises NothingKept, OSError."""
+        before = {str(one["name"]): one for one in self._definitions()}
+        now = before | {str(one["name"]): one for one in definitions}
+        if now == before:
+            return
+        text = json.dumps({"tools": [now[name] for name in sorted(now)]}, indent=1) + "\n"
+        mode = self._file.stat().st_mode & 0o777 if self._file.exists() else 0o644
+        files.replace(self._file, text.encode(), mode=mode)
+
+    def _definitions(self) -> list[JSON]:
+        try:
+            return listed(loads(self._file.read_bytes()))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise NothingKept(f"{self._file} cannot be read: {error.strerror}") from None
+        except (StrictJSONError, NotAListing) as error:
+            raise NothingKept(f"{self._file}: {error}") from None
