@@ -19,7 +19,7 @@ from safeconduct.console.wrong import Wrong
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.ports import JSON
 from safeconduct.rooms import Rooms
-from safeconduct.tools.accepting import MAX_WHY, NotAccepted, Wanted
+from safeconduct.tools.accepting import MAX_WHY, Acceptance, NotAccepted
 from safeconduct.tools.inference import propose
 from safeconduct.tools.reviewing import changed, stricter
 from safeconduct.tools.scanning import shown
@@ -85,7 +85,7 @@ class ToolsPages:
         if not here.session.lately(self._pages.clock_ms()):
             raise Wrong(403, STALE)
         self._slowly(here)
-        wanted = Wanted(
+        wanted = Acceptance(
             upstream=form.get("upstream", ""),
             tool=form.get("tool", ""),
             pin=form.get("pin", ""),

@@ -33,7 +33,7 @@ class NotAccepted(Exception):
     """The definition is not accepted, and nothing was recorded; the sentence is for the person."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     """Which definition of which tool an operator accepts, in the place of which (`before`, empty
     where none counted), and why. `spoken`: they saw that its text speaks to the agent.
     """
@@ -68,7 +68,7 @@ class Accepting:
         # What was last kept here, by upstream.
         self._there: dict[str, list[JSON]] = {}
 
-    async def accept(self, wanted: Wanted, by: str) -> None:
+    async def accept(self, wanted: Acceptance, by: str) -> None:
         """From the next call on this definition counts as reviewed.
 
         Raises:
@@ -127,7 +127,7 @@ class Accepting:
         except (NothingKept, OSError) as error:  # it is no evidence: then no change can be shown
             _log.warning("the definitions of %s cannot be kept: %s", where, error)
 
-    def _fitting(self, wanted: Wanted) -> Offer:
+    def _fitting(self, wanted: Acceptance) -> Offer:
         """What is offered, if that is what an operator saw. Raises NotAccepted."""
         offer = self._offers.known.get(_key(wanted))
         manifest = self._catalogue.manifests.get(wanted.upstream)
@@ -152,5 +152,5 @@ class Accepting:
         return Kept(self._directory / f"{where}.json"), Kept.beside(manifest)
 
 
-def _key(wanted: Wanted) -> Key:
+def _key(wanted: Acceptance) -> Key:
     return "tool", wanted.upstream, wanted.tool

@@ -79,7 +79,7 @@ async def test_what_an_operator_accepted_counts(tmp_path: Path) -> None:
         counts=digest(now),
         accepted=one,
     )
-    listed = [said for _, name, said in catalogue.definitions("tools/list", "crm")]
+    listed = [said for _, _, said in catalogue.definitions("tools/list", "crm")]
     assert listed == [now]
 
 

@@ -249,7 +249,7 @@ def test_review_shows_what_an_operator_accepted(
     said = capsys.readouterr().out
     assert said.startswith("mail.send: accepted\n")
     when = "1970-01-01T00:01:00+00:00"
-    assert f"    accepted: by ole\\x1b at {when}: its vendor said so\n" in said
+    assert f"    accepted: by ole\\u001b at {when}: its vendor said so\n" in said
     assert f"    pin: {digest(SEND)}\n" in said
 
 
