@@ -16,8 +16,8 @@ TYPED := $(filter-out scripts/train_instructions.py,$(CODE))
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(VENV)/.demo ## one injected e-mail, with and without the gateway (offline, no keys)
-	@$(BIN)/safeconduct demo
+demo: $(VENV)/.demo ## one injected e-mail, with and without the gateway (offline, no keys); SERVE=1 opens the console
+	@$(BIN)/safeconduct demo $(if $(SERVE),--serve)
 
 test: check $(VENV)/.oracle ## everything that needs no Debian package, with coverage
 	$(PYTEST) -n $(WORKERS) -m "not debian" --cov --cov-report=

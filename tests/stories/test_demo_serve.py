@@ -1,4 +1,4 @@
-"""The demo's company, kept running for a client of one's own."""
+"""The demo's company, kept running: to look at, to answer in, and for a client of one's own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 
-SERVE = ("-m", "safeconduct", "demo", "--serve", "--format", "json")
+from safeconduct.demo.plot import LEAD
+from tests.support.starting import asked
+
+SERVE: Final = ("-m", "safeconduct", "demo", "--serve", "--format", "json")
+LONGEST_S: Final = 120
 
 
 @asynccontextmanager
@@ -28,13 +32,23 @@ async def served(*more: str) -> AsyncGenerator[tuple[asyncio.subprocess.Process,
         # What runs these tests in the background has it ignored, and that is passed on.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    assert process.stdout is not None
     try:
-        yield process, json.loads(await process.stdout.readline())
+        yield process, await next_said(process)
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+async def next_said(process: asyncio.subprocess.Process) -> Any:
+    """What the demo says next."""
+    assert process.stdout is not None
+    async with asyncio.timeout(LONGEST_S):
+        return json.loads(await process.stdout.readline())
+
+
+def is_there(path: str) -> bool:
+    return Path(path).exists()
 
 
 def words_of(line: list[str]) -> list[str]:
@@ -42,25 +56,42 @@ def words_of(line: list[str]) -> list[str]:
     return [sys.executable, "-m", *line[line.index("safeconduct") :]]
 
 
-def is_there(path: str) -> bool:
-    return Path(path).exists()
-
-
-async def said(line: list[str]) -> Any:
+async def said(line: list[str], *more: str) -> Any:
     process = await asyncio.create_subprocess_exec(
-        *words_of(line), "--format", "json", stdout=asyncio.subprocess.PIPE
+        *words_of(line), *more, "--format", "json", stdout=asyncio.subprocess.PIPE
     )
     out, _ = await process.communicate()
     assert process.returncode == 0
     return [json.loads(one) for one in out.splitlines()]
 
 
+def entered(link: str) -> tuple[str, str]:
+    """Opens a one-time link: where it leads to, and the cookie that one has then."""
+    site, path = link[: link.index("/", 8)], link[link.index("/", 8) :]
+    assert asked(link).status == 200
+    reply = asked(f"{site}{path}", {}, {"Origin": site})
+    assert reply.status == 303, reply
+    return site + reply.headers["location"], reply.headers["set-cookie"].partition(";")[0]
+
+
 async def test_every_line_that_it_prints_works_until_it_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with served() as (process, told):
-        (task,), (wrap,), connects, (show,) = told["lines"].values()
+    kept = tmp_path / "kept"
+    async with served("--keep", str(kept)) as (process, told):
+        assert Path(told["config"]) == kept / "gateway"
+        # The story was told first, and its second run is in this gateway's log.
+        assert told["story"]["ungoverned"]["leaked"]
+        assert not told["story"]["governed"]["leaked"]
+        assert told["story"]["audit"]["verified"]
+        (task,), (wrap,), connects, (show,), (approve,), (again,) = told["lines"].values()
+        records = await said(show)
+        decisions = {one["decision"] for one in records if one.get("kind") == "decision"}
+        refused = {one["decision_id"] for one in told["story"]["governed"]["refusals"]}
+        assert refused
+        assert refused < decisions
+
         (started,) = await said(task)
         assert started["scopes"]
         server = words_of(wrap)
@@ -73,17 +104,28 @@ async def test_every_line_that_it_prints_works_until_it_is_ended(
         for connect in connects:
             (entry,) = await said(connect)
             assert told["config"] in json.dumps(entry["snippet"])
-        records = await said(show)
-        assert [one["tool"] for one in records if one.get("kind") == "decision"]
+
+        (link,) = await said(again)
+        # A newer link voids the older one.
+        assert asked(told["visit"]).status == 403
+        inbox, cookie = entered(link["url"])
+        page = asked(inbox, headers={"Cookie": cookie}).body.decode()
+        assert "A lower price" in page
+        assert "console.unsafe_visits" in page
+        passkeys, _ = entered(told["enrol"])
+        assert passkeys.endswith("/keys")
+        assert LEAD in asked(inbox, headers={"Cookie": cookie}).body.decode()
+
+        await said(approve, "--yes")
+        assert await next_said(process) == {"answered": "granted", "call": "done"}
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
-    assert not is_there(told["config"])
+    assert (kept / "gateway" / "state" / "audit").is_dir()
 
 
-async def test_what_is_kept_stays(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    async with served("--keep", str(kept)) as (process, told):
-        assert Path(told["config"]) == kept / "gateway"
+async def test_what_is_not_kept_is_gone() -> None:
+    async with served() as (process, told):
+        assert is_there(told["config"])
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
-    assert (kept / "gateway" / "state" / "audit").is_dir()
+    assert not is_there(told["config"])

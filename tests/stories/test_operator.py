@@ -67,7 +67,7 @@ class Installed(msgspec.Struct, frozen=True):
 async def gateway(tmp_path: Path) -> AsyncIterator[Installed]:
     drawn = plot.draw()
     async with open_world(tmp_path, drawn) as world:
-        directory = install(world, free_port())
+        directory = install(world, free_port(), free_port())
         agent = directory / "agents" / "sales-copilot.yaml"
         text = agent.read_text(encoding="utf-8").replace(f"      - {SEND}\n", "")
         text += f"  jit_approval_required: [{SEND}]\n"
@@ -205,7 +205,7 @@ async def test_the_doctor_proves_the_path_and_names_the_open_warehouse(
 async def test_without_a_gateway_its_operator_is_told_what_to_do(tmp_path: Path) -> None:
     drawn = plot.draw()
     async with open_world(tmp_path, drawn) as world:
-        stopped = Installed(install(world, free_port()), drawn.customer.email)
+        stopped = Installed(install(world, free_port(), free_port()), drawn.customer.email)
         code, said = await stopped.operate("approvals", "show")
     assert code == 3
     assert "start it with `safeconduct serve`" in said

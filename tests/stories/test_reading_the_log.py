@@ -249,7 +249,7 @@ async def test_without_a_gateway_the_log_is_opened_to_note_it_or_nothing_is_read
 ) -> None:
     drawn = plot.draw()
     async with open_world(tmp_path, drawn) as world:
-        directory = install(world, free_port())
+        directory = install(world, free_port(), free_port())
         await review(directory)
         stopped = Installed(directory, drawn.customer.email)
         serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(directory))

@@ -93,7 +93,7 @@ class AskingPages:
             waiting=len(yours),
             others=others,
             title=title,
-            keyless=not self._passkeys_of(here),
+            keyless=here.session.how != "visit" and not self._passkeys_of(here),
         )
 
     async def waiting(self, request: Request) -> Response:

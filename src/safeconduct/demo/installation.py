@@ -10,9 +10,10 @@ from safeconduct.demo.serving import HOST
 from safeconduct.demo.world import World
 
 _GATEWAY, _CRM, _WAREHOUSE, _SMTP = (f"{HOST}:{port}" for port in (8700, 9101, 9102, 2525))
+_CONSOLE, _PAGES = (f"{host}:8702" for host in (HOST, "localhost"))
 
 
-def install(world: World, gateway_port: int) -> Path:
+def install(world: World, gateway_port: int, console_port: int) -> Path:
     """Copy the configuration into the world's directory and return where it now lies.
 
     The shipped files are a complete configuration with fixed ports; those are replaced.
@@ -25,6 +26,8 @@ def install(world: World, gateway_port: int) -> Path:
     text = main.read_text(encoding="utf-8")
     for fixed, real in (
         (_GATEWAY, f"{HOST}:{gateway_port}"),
+        (_CONSOLE, f"{HOST}:{console_port}"),
+        (_PAGES, f"localhost:{console_port}"),
         (_CRM, f"{HOST}:{world.crm_port}"),
         (_WAREHOUSE, f"{HOST}:{world.warehouse_port}"),
         (_SMTP, f"{HOST}:{world.smtp_port}"),

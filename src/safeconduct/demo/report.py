@@ -21,12 +21,16 @@ def text(story: Story) -> str:
 
 def as_json(story: Story) -> str:
     """Write the story as one JSON object."""
-    document = {
+    return msgspec.json.format(msgspec.json.encode(document(story))).decode()
+
+
+def document(story: Story) -> dict[str, Any]:
+    """The story as an object of JSON."""
+    return {
         "ungoverned": _run(story.ungoverned),
         "governed": _run(story.governed),
-        "audit": story.audit,
+        "audit": msgspec.to_builtins(story.audit),
     }
-    return msgspec.json.format(msgspec.json.encode(document)).decode()
 
 
 def _lines(story: Story) -> Iterator[str]:
@@ -103,7 +107,7 @@ def _run(run: Run) -> dict[str, Any]:
         "leaked": run.outcome.leaked,
         "task_done": run.outcome.task_done,
         "payment_terms": run.outcome.payment_terms,
-        "leaks": run.outcome.leaks,
+        "leaks": msgspec.to_builtins(run.outcome.leaks),
         "refusals": [call for call in calls if call["verdict"] == "refused"],
         "calls": calls,
     }

@@ -16,7 +16,7 @@ from safeconduct.demo.world import World
 @asynccontextmanager
 async def gateway_of(world: World) -> AsyncGenerator[tuple[Config, Child]]:
     """Install a gateway, its tools reviewed, and run it until the context ends."""
-    configuration = install(world, free_port())
+    configuration = install(world, free_port(), free_port())
     await review(configuration)
     serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(configuration))
     async with child("gateway", *serve, directory=world.directory) as gateway:

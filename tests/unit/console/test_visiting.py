@@ -79,6 +79,7 @@ async def test_every_page_says_that_it_is_a_visit(house: House) -> None:
 async def test_a_visitor_sees_a_question_and_gets_no_way_to_answer_it(house: House) -> None:
     question = await house.asked()
     browser = await visitor(house, LEE)
+    assert "no passkey" not in (await browser.get("/")).text
     text = (await browser.get(f"/approvals/{question.id}")).text
     assert VISITING in text
     assert text.count("<form") == 1  # to sign out

@@ -21,7 +21,7 @@ def directory(tmp_path: Path) -> Path:
     world = World(
         directory=tmp_path, crm_port=41, crm_token="t0ken", warehouse_port=42, smtp_port=43
     )
-    return installation.install(world, 40)
+    return installation.install(world, 40, 44)
 
 
 def load(path: Path, kind: type[T]) -> T:
@@ -32,6 +32,8 @@ def load(path: Path, kind: type[T]) -> T:
 def test_the_ports_are_those_of_the_world(directory: Path) -> None:
     root = load(directory / "safeconduct.yaml", Root)
     assert (root.gateway.listen, root.gateway.issuer) == ("127.0.0.1:40", "http://127.0.0.1:40")
+    assert root.console is not None
+    assert (root.console.listen, root.console.url) == ("127.0.0.1:44", "http://localhost:44")
     assert root.upstreams["crm"].mcp == "http://127.0.0.1:41/mcp"
     assert root.upstreams["warehouse"].mcp == "http://127.0.0.1:42/mcp"
     command = root.upstreams["mail"].command

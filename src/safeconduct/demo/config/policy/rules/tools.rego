@@ -22,3 +22,26 @@ permit contains {"id": "opportunity.fields"} if {
 		field in editable
 	}
 }
+
+# A price is changed alone, and with the yes of a sales lead to exactly this call.
+price if {
+	input.call.tool == "crm.update_opportunity"
+	is_number(input.agent.tier)
+	input.agent.tier in {2, 3}
+	input.call.fields == ["amount_minor"]
+}
+
+agreed if {
+	is_string(input.call.digest)
+	input.approval.digest == input.call.digest
+}
+
+elevate contains {"id": "opportunity.price", "template": "discount", "ttl_s": 300} if {
+	price
+	not agreed
+}
+
+permit contains {"id": "opportunity.price.agreed"} if {
+	price
+	agreed
+}
