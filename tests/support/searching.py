@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 
 from safeconduct.audit import segments
 from safeconduct.audit.index.entry import Entries, Party
-from safeconduct.audit.index.port import Index
+from safeconduct.audit.index.port import Count, Index
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Search
 from safeconduct.core.trace import trace_of
-from tests.support.trails import DAY_MS, START_MS, TENANT, Trail
+from tests.support.trails import DAY_MS, HOUR_MS, START_MS, TENANT, Trail
 
 CLAIMED = "0af7651916cd43dd8448eb211c80319c"
 
@@ -56,6 +57,16 @@ def by_reading(made: Trail, **asked: Any) -> list[int]:
         if query.fits(entry):
             answer.append(n)
     return answer if query.limit is None else answer[-query.limit :]
+
+
+def by_counting(made: Trail, every_ms: int, **asked: Any) -> list[Count]:
+    """The counts of somebody who looks at each record."""
+    counts = Counter[tuple[int, str]]()
+    for n in by_reading(made, **asked):
+        record = made.records[n]
+        said = next((record[name] for name in ("verdict", "status", "phase") if name in record), "")
+        counts[record["at_ms"] // every_ms * every_ms, said] += 1
+    return [Count(*key, records) for key, records in sorted(counts.items())]
 
 
 QUESTIONS: list[dict[str, Any]] = [
@@ -133,6 +144,15 @@ class Conformance:
         made = trail()
         made.write(tmp_path)
         assert self.found(tmp_path, **asked) == by_reading(made, **asked)
+
+    def test_counts_are_those_of_who_reads_all(self, tmp_path: Path) -> None:
+        made = trail()
+        made.write(tmp_path)
+        with self.search(tmp_path) as search:
+            for asked in (*QUESTIONS, {"kind": "decision"}, {"label": "pii"}, {"reason": "none"}):
+                for every_ms in (2_000, HOUR_MS, 20 * DAY_MS):
+                    counts = search.count(Query(tenant=TENANT, **asked), every_ms)
+                    assert counts == by_counting(made, every_ms, **asked), asked
 
     def test_a_trace_is_what_calls_claimed_or_what_is_derived_from_their_task(
         self, tmp_path: Path

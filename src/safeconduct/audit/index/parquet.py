@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from safeconduct.audit.index.entry import Entry, Party
-from safeconduct.audit.index.port import Found, IndexDamaged, IndexUnavailable, Task
+from safeconduct.audit.index.port import Count, Found, IndexDamaged, IndexUnavailable, Task
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.weeks import Through
 
@@ -124,25 +124,20 @@ class ArchivedWeek:
 
     def find(self, query: Query) -> list[Found]:
         """The rows that answer, in no order; those that only a mark finds may not answer."""
-        asked: dict[str, Any] = {
-            "tenant = ?": query.tenant,
-            "agent = ?": query.agent,
-            '"user" = ?': query.user,
-            "task = ?": query.task,
-            "at_ms >= ?": query.since_ms,
-            "at_ms < ?": query.until_ms,
-            **{
-                "contains(labels, ?)" if name == "labels" else f"{name} = ?": value
-                for name, value in query.facets.items()
-            },
-        }
-        if query.mark is not None:
-            asked = {"list_contains(marks, ?)": query.mark}
-        asked = {condition: value for condition, value in asked.items() if value is not None}
+        asked = _asked(query)
         sql = f"select n, place from {self._rows} where {' and '.join(asked)}"  # noqa: S608 - own words
         if query.limit is not None and query.mark is None:
             sql += f" order by n {'' if query.oldest else 'desc'} limit {query.limit:d}"
         return [Found(*row) for row in self._answers(sql, [*asked.values()])]
+
+    def count(self, query: Query, every_ms: int) -> list[Count]:
+        """As `Index.count`, of this week alone and in no order."""
+        asked = _asked(query)
+        sql = (
+            f"select at_ms // ? * ? as stretch, said, count(*) from {self._rows} "  # noqa: S608 - own words
+            f"where {' and '.join(asked)} group by stretch, said"
+        )
+        return [Count(*row) for row in self._answers(sql, [every_ms, every_ms, *asked.values()])]
 
     def task(self, name: str) -> Task | None:
         """What is known of a task."""
@@ -164,6 +159,25 @@ class ArchivedWeek:
         except duckdb.Error as error:
             raise IndexDamaged(f"{self._said.file}: {error}") from error
         return found
+
+
+def _asked(query: Query) -> dict[str, Any]:
+    """The conditions of a question, each with its value."""
+    if query.mark is not None:
+        return {"list_contains(marks, ?)": query.mark}
+    asked: dict[str, Any] = {
+        "tenant = ?": query.tenant,
+        "agent = ?": query.agent,
+        '"user" = ?': query.user,
+        "task = ?": query.task,
+        "at_ms >= ?": query.since_ms,
+        "at_ms < ?": query.until_ms,
+        **{
+            "contains(labels, ?)" if name == "labels" else f"{name} = ?": value
+            for name, value in query.facets.items()
+        },
+    }
+    return {condition: value for condition, value in asked.items() if value is not None}
 
 
 @cache

@@ -48,6 +48,14 @@ class Task(NamedTuple):
     last_ms: int
 
 
+class Count(NamedTuple):
+    """How many records said this from `start_ms` on, for as long as was asked; see `Facet.said`."""
+
+    start_ms: int
+    said: str
+    records: int
+
+
 class Index(Protocol):
     """The entries of one log. Everything raises IndexDamaged, IndexUnavailable."""
 
@@ -64,6 +72,12 @@ class Index(Protocol):
 
         Of a question with a mark, all that have it: whosever they are, and those that fit by
         chance.
+        """
+        ...
+
+    def count(self, query: Query, every_ms: int) -> list[Count]:
+        """How many records answer a question that has neither a mark nor a limit, in order: for
+        each stretch of `every_ms` milliseconds since the epoch that has any, by what they said.
         """
         ...
 

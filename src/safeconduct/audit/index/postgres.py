@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors
 
 from safeconduct.audit.index.entry import Entry, Party, week, week_start_ms
-from safeconduct.audit.index.port import Found, IndexUnavailable, Position, Task
+from safeconduct.audit.index.port import Count, Found, IndexUnavailable, Position, Task
 from safeconduct.audit.index.query import Query
 
 SETUP: Final = """
@@ -87,24 +87,21 @@ class PostgresIndex:
         if query.mark is not None:
             sql = "select n, place from audit_marks where log = %s and key = %s"
             return self._found(sql, (self._log, query.mark))
-        conditions, values = ["log = %s", "tenant = %s"], [self._log, query.tenant]
-        for name, value in (("agent", query.agent), ('"user"', query.user), ("task", query.task)):
-            if value is not None:
-                conditions.append(f"{name} = %s")
-                values.append(value)
-        for name, value in query.facets.items():
-            conditions.append("strpos(labels, %s) > 0" if name == "labels" else f"{name} = %s")
-            values.append(value)
-        bounds: list[Any] = []
-        for sign, moment_ms in ((">=", query.since_ms), ("<", query.until_ms)):
-            if moment_ms is not None:
-                conditions.append(f"at_ms {sign} %s")
-                bounds.append(moment_ms)
-        sql = f"select n, place from audit_rows where {' and '.join(conditions)}"  # noqa: S608 - own
+        where, values = self._asked(query)
+        sql = f"select n, place from audit_rows where {where}"  # noqa: S608 - own
         if query.limit is not None:
             sql += f" order by n {'' if query.oldest else 'desc'} limit %s"
-            bounds.append(query.limit)
-        return self._found(sql, [*values, *bounds])
+            values.append(query.limit)
+        return self._found(sql, values)
+
+    def count(self, query: Query, every_ms: int) -> list[Count]:
+        where, values = self._asked(query)
+        sql = (
+            "select at_ms / %s * %s as stretch, said, count(*) from audit_rows "  # noqa: S608 - own
+            f"where {where} group by stretch, said order by stretch, said"
+        )
+        rows = self._rows(sql, [every_ms, every_ms, *values])
+        return [Count(*row) for row in rows]
 
     def task(self, name: str) -> Task | None:
         row = self._one(
@@ -165,9 +162,27 @@ class PostgresIndex:
                 (self._log, msgspec.json.encode(position).decode()),
             )
 
+    def _asked(self, query: Query) -> tuple[str, list[Any]]:
+        """The conditions of a question, and by which values."""
+        conditions, values = ["log = %s", "tenant = %s"], list[Any]((self._log, query.tenant))
+        for name, value in (("agent", query.agent), ('"user"', query.user), ("task", query.task)):
+            if value is not None:
+                conditions.append(f"{name} = %s")
+                values.append(value)
+        for name, value in query.facets.items():
+            conditions.append("strpos(labels, %s) > 0" if name == "labels" else f"{name} = %s")
+            values.append(value)
+        for sign, moment_ms in ((">=", query.since_ms), ("<", query.until_ms)):
+            if moment_ms is not None:
+                conditions.append(f"at_ms {sign} %s")
+                values.append(moment_ms)
+        return " and ".join(conditions), values
+
     def _found(self, sql: str, values: Sequence[Any]) -> list[Found]:
-        rows = _guarded(lambda: self._db.execute(sql.encode(), values).fetchall())
-        return sorted(Found(*row) for row in rows)
+        return sorted(Found(*row) for row in self._rows(sql, values))
+
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return _guarded(lambda: self._db.execute(sql.encode(), values).fetchall())
 
     def _one(self, sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
         return _guarded(lambda: self._db.execute(sql.encode(), values).fetchone())

@@ -18,7 +18,7 @@ from safeconduct.audit import segments
 from safeconduct.audit.faults import Damaged
 from safeconduct.audit.index.entry import Entries, Entry, Party, placed
 from safeconduct.audit.index.following import catch_up
-from safeconduct.audit.index.port import Found, Index, IndexDamaged
+from safeconduct.audit.index.port import Count, Found, Index, IndexDamaged
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.records import MAX_RECORD_BYTES, SEQUENCE, decode
 from safeconduct.core.trace import trace_of
@@ -79,6 +79,17 @@ class Search:
         except IndexDamaged as damage:
             self.rebuild(str(damage))
             return self._find(query)
+
+    def count(self, query: Query, every_ms: int) -> list[Count]:
+        """How many records answer, as `Index.count`: the rows are counted and none is read, so that
+        of these numbers nothing is proven. Raises as `find`.
+        """
+        try:
+            self._catch_up()
+            return self._index.count(query, every_ms)
+        except IndexDamaged as damage:
+            self.rebuild(str(damage))
+            return self._index.count(query, every_ms)
 
     def tenant(self) -> str:
         """Whose the log is, as the last start of its gateway says. Raises as `find`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
@@ -16,7 +17,7 @@ import msgspec
 from safeconduct.audit.index import parquet
 from safeconduct.audit.index.entry import Entry, week, week_start_ms
 from safeconduct.audit.index.parquet import Archived, ArchivedWeek
-from safeconduct.audit.index.port import Found, IndexDamaged, Position, Task
+from safeconduct.audit.index.port import Count, Found, IndexDamaged, Position, Task
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.weeks import Week
 
@@ -81,6 +82,16 @@ class WeeklyIndex:
                 enough = query.mark is None and len(found) >= (query.limit or _NO_LIMIT)
         found.sort()
         return found if query.mark is not None else query.within(found)
+
+    def count(self, query: Query, every_ms: int) -> list[Count]:
+        progress = self._checked()
+        total: Counter[tuple[int, str]] = Counter()
+        for number in progress.weeks if progress else ():
+            if _concerns(number, query):
+                for start_ms, said, records in self._week(number).count(query, every_ms):
+                    # A stretch may lie in two weeks.
+                    total[start_ms, said] += records
+        return [Count(*key, records) for key, records in sorted(total.items())]
 
     def task(self, name: str) -> Task | None:
         progress = self._progress()
