@@ -151,7 +151,7 @@ class Conformance:
         with self.search(tmp_path) as search:
             for asked in (*QUESTIONS, {"kind": "decision"}, {"label": "pii"}, {"reason": "none"}):
                 for every_ms in (2_000, HOUR_MS, 20 * DAY_MS):
-                    counts = search.count(Query(tenant=TENANT, **asked), every_ms)
+                    counts = search.count(asking(**asked), every_ms)
                     assert counts == by_counting(made, every_ms, **asked), asked
 
     def test_a_trace_is_what_calls_claimed_or_what_is_derived_from_their_task(

@@ -7,7 +7,7 @@ misses after a crash is replayed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -19,6 +19,11 @@ from safeconduct.audit.records import PAYLOAD, encode, numbered
 from safeconduct.audit.tail import Tail
 from safeconduct.core.merkle import Tree
 from safeconduct.ports import LedgerConflict, Projection, Sealed
+
+Heard = Callable[[int, list[bytes]], None]
+"""Is told of records that are durable: the number of the first, and their exact bytes. It does not
+raise, and takes no time: whoever is answered waits for it.
+"""
 
 
 class Append:
@@ -44,7 +49,8 @@ class Committer:
     """Makes groups of appends durable. For one thread at a time.
 
     `head` is the size and the root of what is durable and applied, `disk_s` how long the disk took
-    for the last group, in seconds: 0 when nothing was written.
+    for the last group, in seconds: 0 when nothing was written. `heard` is told of each group, where
+    anybody listens.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Committer:
         """Without a boundary records are written as they come."""
         self.head = (tree.size, tree.root())
         self.disk_s = 0.0
+        self.heard: Heard | None = None
         self._tree = tree
         self._tail = tail
         self._projection = projection
@@ -111,6 +118,8 @@ class Committer:
         self.head = head
         for append, first, _ in accepted:
             append.answer = first
+        if self.heard is not None:
+            self.heard(head[0] - len(written), written)
 
     def _write(self, entries: list[bytes]) -> tuple[int, bytes]:
         grown = self._tree.copy()

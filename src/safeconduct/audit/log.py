@@ -15,7 +15,7 @@ from typing import Any
 from safeconduct.audit import checkpoint, lock, recovery
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.checkpointing import Checkpointer, OpenSigner
-from safeconduct.audit.committer import Committer
+from safeconduct.audit.committer import Committer, Heard
 from safeconduct.audit.faults import Damaged, LogFault
 from safeconduct.audit.payloads.blobs import Blobs
 from safeconduct.audit.payloads.boundary import Boundary
@@ -135,6 +135,12 @@ class Log:
                 self._boundary.require_asked(record)
             records = tuple([self._boundary.clean(record) for record in records])
         return await self._writer.add(records)
+
+    def listen(self, heard: Heard | None) -> None:
+        """Has one listener told of what is appended from now on, in order, or nobody any more. Who
+        writes calls it, in whatever thread.
+        """
+        self._committer.listen(heard)
 
     def close(self) -> None:
         """Writes what is queued, and a last checkpoint; then others may open the log."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from safeconduct.audit.clock import Clock, now_ms
-from safeconduct.audit.committer import Append, Committer
+from safeconduct.audit.committer import Append, Committer, Heard
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.reserve import Reserve
 
@@ -41,6 +41,10 @@ class Sequencer:
     def head(self) -> tuple[int, bytes]:
         """Size and root of what is durable and applied."""
         return self._committer.head
+
+    def listen(self, heard: Heard | None) -> None:
+        """Has somebody told of each group, or nobody any more."""
+        self._committer.heard = heard
 
     @property
     def whole(self) -> bool:

@@ -15,6 +15,7 @@ from safeconduct.app.logins import login
 from safeconduct.app.served import Served
 from safeconduct.console.signing_in import SIGNED_IN
 from safeconduct.console.site import site
+from safeconduct.console.streams import Streams
 from safeconduct.entrypoints.server import listener
 
 MAX_CONNECTIONS: Final = 200
@@ -95,9 +96,10 @@ class Console:
         url = block.url.rstrip("/")
         people = login(rooms.config, served.evidence.person, url + SIGNED_IN)
         self._listen = block.listen
+        self._streams = Streams(rooms.log)
         self._server = _Server(
             uvicorn.Config(
-                site(rooms, rooms.passkeys, url, people, served.clicks),
+                site(rooms, rooms.passkeys, url, people, served.clicks, self._streams),
                 http=_Connection,
                 ws="none",
                 lifespan="off",
@@ -121,7 +123,8 @@ class Console:
         await self._server.listens.wait()
 
     async def close(self) -> None:
-        """Ends what is under way within `STOP_S`."""
+        """Ends what is under way within `STOP_S`, and streams at once."""
+        self._streams.stop()
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving

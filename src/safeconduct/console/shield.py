@@ -82,8 +82,13 @@ class Shield:
             await refuse(413)(scope, receive, answered)
             return
 
+        first: Message | None = {"type": "http.request", "body": body, "more_body": False}
+
         async def whole() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
+            # After what was sent comes only that the browser has gone, for an answer that lasts.
+            nonlocal first
+            message, first = first, None
+            return await receive() if message is None else message
 
         await self.pages(scope, whole, answered)
 

@@ -21,6 +21,7 @@ from safeconduct.console.bypassing import BypassPages
 from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.evidence import Evidence
 from safeconduct.console.keys import KeysPages
+from safeconduct.console.live import LivePages
 from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, Way, sign_in
 from safeconduct.console.people import People
 from safeconduct.console.searching import SearchPages
@@ -28,6 +29,7 @@ from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
 from safeconduct.console.stopping import StoppingPages
+from safeconduct.console.streams import Streams
 from safeconduct.console.tools import ToolsPages
 from safeconduct.console.visiting import VisitPages
 from safeconduct.console.wrong import Wrong
@@ -47,9 +49,10 @@ def site(
     url: str,
     login: SignIn | None,
     clicks: Clicks | None = None,
+    streams: Streams | None = None,
 ) -> ASGIApp:
     """All pages over these rooms. `url` is what browsers call the console, `login` sends people to
-    their issuer, and `clicks` believes clicks in a chat.
+    their issuer, `clicks` believes clicks in a chat, and `streams` is who watches.
     """
     people = People(rooms.config, rooms.state)
 
@@ -62,7 +65,7 @@ def site(
     told = _telling(pages)
     routes = [
         Route(way.path, told(way.page), methods=[way.method])
-        for way in _ways(rooms, passkeys, pages, people, login)
+        for way in _ways(rooms, passkeys, pages, people, login, streams or Streams(rooms.log))
     ]
     if clicks is not None:
         routes.append(Route(SLACK, clicking(rooms, clicks), methods=["POST"]))
@@ -73,7 +76,12 @@ def site(
 
 
 def _ways(
-    rooms: Rooms, passkeys: Passkeys, pages: Pages, people: People, login: SignIn | None
+    rooms: Rooms,
+    passkeys: Passkeys,
+    pages: Pages,
+    people: People,
+    login: SignIn | None,
+    streams: Streams,
 ) -> Iterable[Way]:
     """Every page."""
     approvals, registered = rooms.config.root.approvals, rooms.state.passkeys
@@ -91,6 +99,7 @@ def _ways(
     evidence, proofs = Evidence(rooms), Evidence(rooms)
     yield from SearchPages(pages, evidence, proofs, rooms.config).ways()
     yield from ToolsPages(pages, rooms).ways()
+    yield from LivePages(pages, rooms, evidence, streams).ways()
 
 
 def _file(one: Asset) -> Page:

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 from safeconduct.audit.index.entry import Entry, Facet, Party, week_start_ms
 from safeconduct.audit.index.port import Count, Found, IndexDamaged, Task
 from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.sql import asked_of, bound, counted
 
 FORMAT: Final = 2
 
@@ -221,33 +222,30 @@ class Week:
         if query.mark is not None:
             marked = self._db.execute("select n, place from marks where key = ?", (query.mark,))
             return [Found(*row) for row in marked]
-        rows, values = self._narrowed(query)
-        select = f"select n, place from {rows}"  # noqa: S608 - own words alone
+        tables, conditions, values = asked_of(query)
+        bound(query, self._start_ms, conditions, values)
+        # A cross join is made in the order in which it is written.
+        select = (
+            f"select n, place from {' cross join '.join(tables)} "  # noqa: S608 - own words alone
+            f"where {' and '.join(conditions)}"
+        )
         if query.limit is not None:
             select += f" order by n {'' if query.oldest else 'desc'} limit ?"
             values.append(query.limit)
         return [Found(*row) for row in self._db.execute(select, values)]
 
     def _count(self, query: Query, every_ms: int) -> list[Count]:
-        rows, values = self._narrowed(query)
+        conditions, values = counted(query)
+        bound(query, self._start_ms, conditions, values)
         # By facets first: few, and their number stands in the index that is gone through.
-        counted = (
-            "with counted as (select (at + ?) / ? as stretch, rows.facet as of, count(*) as many "  # noqa: S608 - own words alone
-            f"from {rows} group by stretch, of) select stretch * ?, said, sum(many) "
-            "from counted join facets on facets.id = of group by stretch, said"
+        sql = (
+            "with counted as (select (at + ?) / ? as stretch, facet as of, count(*) as many "  # noqa: S608 - own words alone
+            f"from rows where {' and '.join(conditions)} group by of, stretch) "
+            "select stretch * ?, said, sum(many) from counted join facets on facets.id = of "
+            "group by stretch, said"
         )
         asked = [self._start_ms, every_ms, *values, every_ms]
-        return [Count(*row) for row in self._db.execute(counted, asked)]
-
-    def _narrowed(self, query: Query) -> tuple[str, list[Any]]:
-        """The rows that answer, as SQL says `from` what and `where`, and by which values."""
-        tables, conditions, values = _asked(query)
-        for sign, moment_ms in ((">=", query.since_ms), ("<", query.until_ms)):
-            if moment_ms is not None:
-                conditions.append(f"at {sign} ?")
-                values.append(moment_ms - self._start_ms)
-        # A cross join is made in the order in which it is written.
-        return f"{' cross join '.join(tables)} where {' and '.join(conditions)}", values
+        return [Count(*row) for row in self._db.execute(sql, asked)]
 
     def _value(self, sql: str, values: Iterable[Any] = ()) -> Any:  # noqa: ANN401 - any column
         row = self._db.execute(sql, tuple(values)).fetchone()
@@ -258,27 +256,3 @@ class Week:
             return work()
         except (sqlite3.Error, TypeError) as error:  # a value of another type than was written
             raise IndexDamaged(str(error)) from error
-
-
-def _asked(query: Query) -> tuple[list[str], list[str], list[Any]]:
-    """Tables in the order in which to go through them, what to ask of them, and by which values."""
-    tables = ["parties", "rows"]
-    conditions, values = ["rows.party = parties.id", "tenant = ?"], [query.tenant]
-    for name, value in (("agent", query.agent), ("user", query.user)):
-        if value is not None:
-            conditions.append(f"{name} = ?")
-            values.append(value)
-    few = len(values) > 1
-    if query.task is not None:
-        few = True
-        tables.insert(0, "tasks")
-        conditions += ["name = ?", "parties.id = tasks.party", "rows.task = tasks.id"]
-        conditions.append("at between first and last")
-        values.append(query.task)
-    if query.facets:
-        tables = [*tables, "facets"] if few else ["facets", "rows", "parties"]
-        conditions.append("facets.id = rows.facet")
-        for name, value in query.facets.items():
-            conditions.append("instr(labels, ?)" if name == "labels" else f"{name} = ?")
-            values.append(value)
-    return tables, conditions, [*values]
