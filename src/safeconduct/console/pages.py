@@ -18,7 +18,7 @@ from safeconduct.config.approvals import Role
 from safeconduct.console.people import People
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.view import left, moment, stamp
-from safeconduct.console.visible import exact, visible, written
+from safeconduct.console.visible import exact, visible, whole, written
 from safeconduct.console.wrong import Wrong
 from safeconduct.tasks.rows import PasskeyRow
 
@@ -135,7 +135,13 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            visible=visible, exact=exact, written=written, moment=moment, stamp=stamp, left=left
+            visible=visible,
+            exact=exact,
+            whole=whole,
+            written=written,
+            moment=moment,
+            stamp=stamp,
+            left=left,
         )
 
     # --- who asks ---------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from safeconduct.approvals.notifying.clicks import Clicks
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.asking import GONE, AskingPages
 from safeconduct.console.bypassing import BypassPages
+from safeconduct.console.calls import CallPages
 from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.evidence import Evidence
 from safeconduct.console.keys import KeysPages
@@ -100,6 +101,7 @@ def _ways(
     yield from SearchPages(pages, evidence, proofs, rooms.config).ways()
     yield from ToolsPages(pages, rooms).ways()
     yield from LivePages(pages, rooms, evidence, streams).ways()
+    yield from CallPages(pages, evidence, proofs, rooms.desk).ways()
 
 
 def _file(one: Asset) -> Page:

@@ -90,7 +90,7 @@ def view(question: Question, now_ms: int) -> View:
         title=title(question),
         effect=EFFECTS.get(shown["effect"]) or str(shown["effect"]),
         said=SAID.get(shown["purpose_source"]) or str(shown["purpose_source"]),
-        why=tuple(_reason(source) for source in shown["requires"]),
+        why=tuple(asks(source) for source in shown["requires"]),
         arguments=tuple(
             Argument(name, _text(value), tuple(origins.get(name, ())))
             for name, value in arguments.items()
@@ -101,7 +101,7 @@ def view(question: Question, now_ms: int) -> View:
             if name not in arguments
         ),
         changes=tuple(_change(name, one) for name, one in shown["changes"].items()),
-        labels=tuple(_labels(shown["labels"])),
+        labels=tuple(label_words(shown["labels"])),
         missing=tuple(party(one) for one in question.missing()),
         agreed=tuple((by, _who(who)) for by, who in question.agreed),
         left_ms=max(0, question.expires_ms - now_ms),
@@ -141,7 +141,8 @@ def left(ms: int) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def _reason(source: str) -> str:
+def asks(source: str) -> str:
+    """Why a person is asked."""
     kind, _, rest = source.partition(":")
     return _ASKS.get(kind, source).format(rest) if kind in _ASKS else source
 
@@ -156,7 +157,8 @@ def _change(name: str, one: Mapping[str, Any]) -> Change:
     return Change(name, _text(one["before"]), _text(one["after"]), by)
 
 
-def _labels(labels: Mapping[str, Any]) -> list[tuple[str, str]]:
+def label_words(labels: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The members of a label by their names, those that say something."""
     told = [("integrity", str(labels["integrity"])), ("secrecy", str(labels["confidentiality"]))]
     more = ("categories", "readers", "tenants", "regions")
     return told + [(name, ", ".join(map(str, labels[name]))) for name in more if labels.get(name)]

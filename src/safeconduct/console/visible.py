@@ -33,6 +33,11 @@ def exact(text: object) -> Markup:
     return _marked(str(text), foreign=True)
 
 
+def whole(text: object) -> Markup:
+    """As `exact`, of a text with lines of its own."""
+    return Markup("\n").join(map(exact, str(text).split("\n")))
+
+
 def _marked(text: str, *, foreign: bool) -> Markup:
     if text.isascii() and text.isprintable():
         return escape(text)

@@ -1,6 +1,6 @@
 import pytest
 
-from safeconduct.console.visible import exact, visible, written
+from safeconduct.console.visible import exact, visible, whole, written
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,7 @@ def test_letters_that_are_not_ascii_stand_out_where_looks_can_deceive() -> None:
 
 def test_text_without_markup_hides_nothing_either() -> None:
     assert written("<a\u202e\U000e0041") == "<a\\u202e\\U000e0041"
+
+
+def test_a_text_of_several_lines_keeps_them_and_nothing_else_that_moves() -> None:
+    assert whole("a\n<\r\u2028") == "a\n&lt;<b class=odd>\\u000d\\u2028</b>"
