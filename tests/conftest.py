@@ -75,7 +75,7 @@ def _engines_end_in_their_own_thread(request: pytest.FixtureRequest) -> Generato
         gc.collect()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require_program() -> Callable[[str], Path]:
     """Give the path of an installed program; without it, skip here and fail where `CI` is set."""
 

@@ -58,6 +58,7 @@ class Page(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     cookies: tuple[str, ...]
     text: str
+    content: bytes
 
     @property
     def to(self) -> str:
@@ -154,7 +155,8 @@ class Browser:
             if "Max-Age=0" not in cookie:
                 self.cookies[name] = value
         content = b"".join(message.get("body", b"") for message in told[1:])
-        return Page(told[0]["status"], dict(pairs), cookies, content.decode())
+        text = content.decode(errors="replace")
+        return Page(told[0]["status"], dict(pairs), cookies, text, content)
 
 
 class Issuer:

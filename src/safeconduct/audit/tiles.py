@@ -133,6 +133,23 @@ class Hashes:
         return min(WIDTH, (self._size >> HEIGHT * level) - index * WIDTH)
 
 
+def entry(directory: Path, index: int) -> bytes:
+    """The exact bytes of a record, for whoever proves them by themselves: here nothing is proven.
+
+    Raises:
+        Damaged: the segments do not hold it.
+        OSError: a file cannot be read.
+    """
+    for group in _groups(directory, index):
+        if index < group.size:
+            # A group after the record: what is before it was removed.
+            at = index - (group.size - len(group.entries))
+            if at >= 0:
+                return group.entries[at]
+            break
+    raise Damaged("truncated", f"the log does not hold record {index}", index)
+
+
 def _groups(directory: Path, start: int) -> Iterator[Group]:
     """The groups from the one that holds a record on, or a few before it. They are not proven: what
     is made of them is.

@@ -32,6 +32,9 @@ from safeconduct.rooms import Rooms
 PER_MINUTE: Final = 120
 """How often a minute one person may ask the log."""
 
+FILES_PER_MINUTE: Final = 6_000
+"""How often a minute one person may have a file of hashes: a log of a million has 4 000 of them."""
+
 _T = TypeVar("_T")
 
 
@@ -45,6 +48,7 @@ class Evidence:
         self.tenant = rooms.config.root.gateway.tenant
         self._thread = ThreadPoolExecutor(1, "evidence")
         self._rates = Rates(PER_MINUTE, rooms.clock_ms)
+        self._files = Rates(FILES_PER_MINUTE, rooms.clock_ms)
         self._opener = Opener(self.directory, rooms.keys)
 
     async def find(self, here: Here, phase: Phase, query: Query) -> list[Hit]:
@@ -77,6 +81,14 @@ class Evidence:
         if not self._rates.allow(here.approver.user):
             raise Wrong(429, "That was too much at once. Wait a minute.")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._asked, work)
+
+    async def look(self, here: Here, work: Callable[[Path], _T]) -> _T:
+        """What `work` reads in the log's directory, without its index: hashes and the like, which
+        need not be noted, and records, which nobody sees before `note` has said so. Raises Wrong.
+        """
+        if not self._files.allow(here.approver.user):
+            raise Wrong(429, "That was too much at once. Wait a minute.")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._looked, work)
 
     async def note(
         self,
@@ -115,6 +127,14 @@ class Evidence:
     def close(self) -> None:
         """Waits for what is under way."""
         self._thread.shutdown()
+
+    def _looked(self, work: Callable[[Path], _T]) -> _T:
+        try:
+            return work(self.directory)
+        except Damaged as damage:
+            raise Wrong(503, f"The log cannot be read now: {damage}") from damage
+        except OSError as error:
+            raise Wrong(503, "The log cannot be read now.") from error
 
     def _asked(self, work: Callable[[Search], _T]) -> _T:
         try:

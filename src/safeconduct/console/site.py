@@ -32,6 +32,7 @@ from safeconduct.console.signing_in import SigningInPages
 from safeconduct.console.stopping import StoppingPages
 from safeconduct.console.streams import Streams
 from safeconduct.console.tools import ToolsPages
+from safeconduct.console.verifying import VerifyingPages
 from safeconduct.console.visiting import VisitPages
 from safeconduct.console.wrong import Wrong
 from safeconduct.ports import LedgerFault, LoginFailed, SignIn
@@ -102,6 +103,7 @@ def _ways(
     yield from ToolsPages(pages, rooms).ways()
     yield from LivePages(pages, rooms, evidence, streams).ways()
     yield from CallPages(pages, evidence, proofs, rooms.desk).ways()
+    yield from VerifyingPages(pages, Evidence(rooms)).ways()
 
 
 def _file(one: Asset) -> Page:
