@@ -76,7 +76,7 @@ class CallPages:
 
     async def opened(self, request: Request) -> Response:
         """The same, with what was sealed. It is asked for by a form, as it goes on record."""
-        here = self._pages.require(request, "analyst")
+        here = self._pages.require(request, "analyst", reads=True)
         await self._pages.form(request, here)
         decision = request.path_params["decision"]
         sealed: Mapping[int, Opened | None] = {}

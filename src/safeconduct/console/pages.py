@@ -162,8 +162,16 @@ class Pages:
         roles = () if session.how == "enrolment" else self._people.roles(approver)
         return Here(session, approver, roles)
 
-    def require(self, request: Request, role: Role | None = None, *, active: bool = True) -> Here:
+    def require(
+        self,
+        request: Request,
+        role: Role | None = None,
+        *,
+        active: bool = True,
+        reads: bool = False,
+    ) -> Here:
         """Who is signed in, and may do more than register a passkey; in a role where one is named.
+        Who `reads` changes nothing, by a form neither.
 
         Raises SignInFirst, Wrong.
         """
@@ -172,7 +180,7 @@ class Pages:
             raise SignInFirst
         if here.session.how == "enrolment":
             raise Wrong(403, "With this link you can register a passkey. Then sign in with it.")
-        if here.session.how == "visit" and request.method != "GET":
+        if here.session.how == "visit" and request.method != "GET" and not reads:
             raise Wrong(403, VISITING)
         if role is not None and role not in here.roles:
             raise Wrong(403, f"This page is for who is {role} here: `console.roles` says who is.")

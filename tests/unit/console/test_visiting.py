@@ -20,6 +20,9 @@ from tests.support.consoling import ANN, BOT, LEE, TENANT, Browser, House
 OPEN = {"/sign-out", "/sign-in/options", "/sign-in/passkey", "/enrol/{ticket}", "/visit/{ticket}"}
 """What is posted by who is not signed in, or to end that."""
 
+READS = {"/calls/{decision}/opened"}
+"""What a form shows, as looking is on record."""
+
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
@@ -96,8 +99,8 @@ async def test_a_visitor_changes_nothing_by_any_form(house: House) -> None:
         for one in house.app.pages.routes
         if isinstance(one, Route) and one.methods and "POST" in one.methods
     }
-    assert posted > OPEN
-    for path in posted - OPEN:
+    assert posted > OPEN | READS
+    for path in posted - OPEN - READS:
         form = {"csrf": csrf, "choice": "denied", "response": "{}"}
         page = await browser.post(path.format(approval=question.id), form)
         assert (page.status, page.said) == (403, VISITING), path
@@ -127,3 +130,14 @@ async def test_what_a_visitor_reads_is_on_record_as_that(house: House) -> None:
     visited, signed_in = house.records("audit.read")
     assert visited["unsafe_visit"] is True
     assert "unsafe_visit" not in signed_in
+
+
+async def test_a_visitor_opens_what_was_sealed(house: House) -> None:
+    await house.call()
+    (decision,) = house.records("decision")
+    browser = await visitor(house, ANN)
+    form = {"csrf": (await browser.get("/")).csrf}
+    page = await browser.post(f"/calls/{decision['decision']}/opened", form)
+    assert page.status == 200
+    assert "call Dana" in page.text
+    assert house.records("audit.read")[-1]["unsafe_visit"] is True
