@@ -329,10 +329,15 @@ function drawing(name, parts, said) {
   return made;
 }
 
+const MIDDLE = 230;
+const ASIDE = 155;
+const BOX = { width: 140, height: 40 };
+const STEP = 62;
+
 function box(x, y, hash, below, kind) {
   const group = drawing("g", { class: kind });
   group.append(
-    drawing("rect", { x: x - 85, y, width: 170, height: 40, rx: 6 }),
+    drawing("rect", { x: x - BOX.width / 2, y, ...BOX, rx: 6 }),
     drawing("text", { x, y: y + 17, class: "hash" }, `${hex(hash).slice(0, 12)}…`),
     drawing("text", { x, y: y + 33, class: "under" }, below),
   );
@@ -340,25 +345,28 @@ function box(x, y, hash, below, kind) {
 }
 
 const range = (from, to) => (to - from === 1 ? `record ${from}` : `records ${from} to ${to - 1}`);
+const short = (from, to) => (to - from === 1 ? `record ${from}` : `${from} to ${to - 1}`);
 
 function picture({ n, proof, way }) {
-  const step = 62;
-  const height = way.length * step + 10;
-  const y = (level) => height - (level + 1) * step;
-  const svg = drawing("svg", { viewBox: `0 0 620 ${height}`, role: "img", "aria-labelledby": "path-title", class: "path" });
+  const height = way.length * STEP;
+  const y = (level) => height - (level + 1) * STEP + (STEP - BOX.height) / 2;
+  const svg = drawing("svg", { viewBox: `0 0 ${2 * MIDDLE} ${height}`, role: "img", "aria-labelledby": "path-title", class: "path" });
   svg.append(drawing("title", { id: "path-title" }, `The ${proof.length} hashes that lead from record ${n} to the signed root; the table has them, too.`));
   const boxes = [];
   way.forEach((hash, level) => {
     const top = level === way.length - 1;
-    boxes.push(box(310, y(level), hash, level ? (top ? "the root that was signed" : "made of the two below") : `record ${n}`, top ? "top" : "own"));
+    const below = top ? "the signed root" : "of the two below";
+    boxes.push(box(MIDDLE, y(level), hash, level || top ? below : `record ${n}`, top ? "top" : "own"));
     if (top) return;
     const { hash: other, from, to, left } = proof[level];
-    const x = left ? 95 : 525;
+    const side = left ? -1 : 1;
+    const inner = MIDDLE + side * (ASIDE - BOX.width / 2);
+    const gap = y(level) - (STEP - BOX.height) / 2;
     svg.append(
-      drawing("line", { x1: 310, y1: y(level), x2: 310, y2: y(level + 1) + 40 }),
-      drawing("line", { x1: x, y1: y(level), x2: 310, y2: y(level + 1) + 40 }),
+      drawing("path", { d: `M${MIDDLE} ${y(level)}V${y(level + 1) + BOX.height}` }),
+      drawing("path", { d: `M${inner} ${y(level) + BOX.height / 2}h${-side * 7}V${gap}H${MIDDLE + side * 20}V${y(level + 1) + BOX.height}` }),
     );
-    boxes.push(box(x, y(level), other, range(from, to), "beside"));
+    boxes.push(box(MIDDLE + side * ASIDE, y(level), other, short(from, to), "beside"));
   });
   svg.append(...boxes);
   by("picture").replaceChildren(svg);
@@ -433,7 +441,7 @@ async function run() {
     by("verdict").textContent = error instanceof Alarm ? "Alarm: do not believe this log" : "Not verified";
     by("steps").append(element("li", error.message, state));
     if (error instanceof Alarm)
-      by("steps").append(element("li", "Change nothing, tell whoever runs the gateway, and keep what you have: the runbook of the documentation says what to do. What this browser remembers stays as it was.", "open"));
+      by("steps").append(element("li", "Change nothing, tell whoever runs the gateway, and keep what you have: the runbook of the documentation says what to do. What this browser remembers stays as it was.", "advice"));
   }
   by("verdict").classList.add(state);
   by("progress").hidden = true;
