@@ -31,6 +31,7 @@ from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
 from safeconduct.console.stopping import StoppingPages
 from safeconduct.console.streams import Streams
+from safeconduct.console.tasks import TaskPages
 from safeconduct.console.tools import ToolsPages
 from safeconduct.console.verifying import VerifyingPages
 from safeconduct.console.visiting import VisitPages
@@ -104,6 +105,7 @@ def _ways(
     yield from LivePages(pages, rooms, evidence, streams).ways()
     yield from CallPages(pages, evidence, proofs, rooms.desk).ways()
     yield from VerifyingPages(pages, Evidence(rooms)).ways()
+    yield from TaskPages(pages, rooms, evidence).ways()
 
 
 def _file(one: Asset) -> Page:
