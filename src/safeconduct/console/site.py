@@ -16,6 +16,7 @@ from safeconduct.approvals.answers import NotProven, NotYours
 from safeconduct.approvals.desk import NoSuchQuestion
 from safeconduct.approvals.notifying.clicks import Clicks
 from safeconduct.approvals.passkeys import Passkeys
+from safeconduct.console.agents import AgentsPages
 from safeconduct.console.asking import GONE, AskingPages
 from safeconduct.console.bypassing import BypassPages
 from safeconduct.console.calls import CallPages
@@ -106,6 +107,7 @@ def _ways(
     yield from CallPages(pages, evidence, proofs, rooms.desk).ways()
     yield from VerifyingPages(pages, Evidence(rooms)).ways()
     yield from TaskPages(pages, rooms, evidence).ways()
+    yield from AgentsPages(pages, rooms).ways()
 
 
 def _file(one: Asset) -> Page:

@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from safeconduct.console.downloads import attached
 from safeconduct.console.pages import Here, Pages, Way, go
 from safeconduct.console.rates import Rates
 from safeconduct.console.wrong import Wrong
@@ -58,12 +59,8 @@ class ToolsPages:
             return await self._one(request, here)
         found = self._tools()
         if request.query_params.get("format") == "json":
-            return JSONResponse(
-                {
-                    "tools": msgspec.to_builtins(found),
-                    "unreachable": self._rooms.offers.unreachable,
-                }
-            )
+            told = {"tools": found, "unreachable": self._rooms.offers.unreachable}
+            return attached(msgspec.json.encode(told), "application/json", "tools.json")
         said, here.session.said = here.session.said, ""
         return self._pages.page(
             "tools.html",

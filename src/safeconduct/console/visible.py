@@ -20,6 +20,8 @@ _VARIANTS: Final = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0000, 0xE0FFF))
 
 def written(text: str) -> str:
     """The text on one line with such characters as escapes, without any markup."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_escape(letter) if _odd(letter) else letter for letter in text)
 
 

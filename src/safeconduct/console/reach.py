@@ -1,0 +1,133 @@
+"""Who reaches what, as the configuration and the catalogue have it now: at most, before any policy.
+
+It is told by the checks that calls pass, asked without a call: what a task's scopes, an agent's
+zone and a tool's definition let pass at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from safeconduct.config.schema import Config
+from safeconduct.core.checks.zone import barred
+from safeconduct.core.manifest import Effect
+from safeconduct.core.model import ToolFacts, ZoneFacts
+from safeconduct.facts import zones
+from safeconduct.ports import Catalogue
+
+Way = Literal["open", "asks", "changed", "zone-denied", "zone-label"]
+"""`open`: calls may pass. `asks`: each needs a person's yes. The others are refused: the definition
+is not the one that counts, or the zone does not let the agent there, or not hold what it returns.
+"""
+
+Cell = Literal["changes", "asks", "reads", "refused", "nothing"]
+"""What an agent may do at an upstream: change something by itself, change something with a person's
+yes, or read. `refused`: it has scopes for tools there, and none of them can be used."""
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool that an agent has the scopes for in a task of one of these profiles. `effect` is the
+    one that counts: of a definition that nobody reviewed, the worst.
+    """
+
+    upstream: str
+    tool: str
+    effect: Effect
+    way: Way
+    profiles: tuple[str, ...]
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent, and every tool that it has the scopes for."""
+
+    agent: str
+    zone: str
+    tier: int
+    accesses: tuple[Access, ...]
+
+    def by_upstream(self) -> dict[str, list[Access]]:
+        """What it may do at each upstream."""
+        found: dict[str, list[Access]] = {}
+        for one in self.accesses:
+            found.setdefault(one.upstream, []).append(one)
+        return found
+
+
+_USABLE: Final = frozenset({"open", "asks"})
+
+
+def cell(accesses: Iterable[Access]) -> Cell:
+    """What these come to."""
+    known = list(accesses)
+    usable = [one for one in known if one.way in _USABLE]
+    changing = [one.way for one in usable if one.effect.changes_state]
+    if "open" in changing:
+        return "changes"
+    if changing:
+        return "asks"
+    if usable:
+        return "reads"
+    return "refused" if known else "nothing"
+
+
+def reaches(config: Config, catalogue: Catalogue) -> list[Reach]:
+    """Every agent that may have tasks here, by zone and id."""
+    within = zones(config)
+    tools = {
+        (where, name): (catalogue.facts("tools/call", where, name), frozenset(said.scopes))
+        for where, manifest in config.manifests.items()
+        for name, said in manifest.tools.items()
+        if said.scopes
+    }
+    found = [_reach(config, agent, within, tools) for agent in config.root.assignments]
+    return sorted(found, key=lambda one: (one.zone, one.agent))
+
+
+def granted(config: Config, agent: str) -> dict[str, frozenset[str]]:
+    """By profile, the scopes that a task of this agent has at most."""
+    registered, assigned = config.agents.get(agent), config.root.assignments[agent]
+    if registered is None:
+        return {}
+    own = frozenset(registered.delegation.scope + registered.jit_approval_required)
+    return {name: own & frozenset(config.root.profiles[name].scopes) for name in assigned.profiles}
+
+
+def _reach(
+    config: Config,
+    agent: str,
+    within: Mapping[str, ZoneFacts],
+    tools: Mapping[tuple[str, str], tuple[ToolFacts, frozenset[str]]],
+) -> Reach:
+    assigned, registered = config.root.assignments[agent], config.agents.get(agent)
+    asking = frozenset(() if registered is None else registered.jit_approval_required)
+    of_profile, zone = granted(config, agent), within.get(assigned.zone)
+    accesses: list[Access] = []
+    # Tools are many, and what they need is mostly the same.
+    having: dict[frozenset[str], tuple[str, ...]] = {}
+    for (where, name), (facts, needed) in tools.items():
+        profiles = having.get(needed)
+        if profiles is None:
+            profiles = tuple(one for one, scopes in of_profile.items() if needed <= scopes)
+            having[needed] = profiles
+        if not profiles or (facts.bearers is not None and agent not in facts.bearers):
+            continue
+        way = _way(zone, facts, asks=not asking.isdisjoint(needed))
+        accesses.append(
+            Access(upstream=where, tool=name, effect=facts.effect, way=way, profiles=profiles)
+        )
+    return Reach(agent=agent, zone=assigned.zone, tier=assigned.tier, accesses=tuple(accesses))
+
+
+def _way(zone: ZoneFacts | None, facts: ToolFacts, *, asks: bool) -> Way:
+    if facts.pin == "changed":
+        return "changed"
+    match barred(zone, facts):
+        case "zone-denied":
+            return "zone-denied"
+        case "zone-label":
+            return "zone-label"
+        case _:
+            return "asks" if asks else "open"
