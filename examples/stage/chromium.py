@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from safeconduct.demo.serving import HOST, free_port
 
@@ -45,9 +46,13 @@ class Chromium:
         return str(self._ask("GET", "/url"))
 
     def until(self, url: str) -> None:
-        """Waits until it is somewhere that begins like this, and all is loaded."""
+        """Waits until it is somewhere that begins like this, and all is loaded; as all pages of a
+        site begin like its first, for that one until it is just there.
+        """
+        first = urlsplit(url).path == "/"
         for _ in range(1000):
-            if self.url.startswith(url) and self.run("return document.readyState") == "complete":
+            there = self.url == url if first else self.url.startswith(url)
+            if there and self.run("return document.readyState") == "complete":
                 return
             threading.Event().wait(0.01)
         raise AssertionError(f"at {self.url}, and not at {url}")
