@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +17,12 @@ import pytest
 from safeconduct.app import Served
 from safeconduct.cli import output
 from safeconduct.config import load
-from safeconduct.ports import Caller, Refused
+from safeconduct.ports import Refused
+from tests.support.dying import RECORDED, SENT, STEPS, again, doomed, last, reopened, sent
 from tests.support.installation import (
     SERVE,
     Agent,
-    Gateway,
     Office,
-    calling,
     done,
     eventually,
     opened_office,
@@ -36,13 +33,6 @@ from tests.support.installation import (
 from tests.support.waiting import SEND, approve, waiting
 
 CLIENTS: Final = 64
-STEPS: Final = range(1, 12)
-RECORDED: Final = 6
-"""The first step at which the permit, and with it the use of the approval, is on record."""
-SENT: Final = 9
-"""The first step at which the tool has run."""
-
-
 UNDONE: Final = {"outcome-unknown", "approval-required", "busy"}
 
 
@@ -63,34 +53,10 @@ def approved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Agent, 
         yield agent, office
 
 
-@asynccontextmanager
-async def reopened(gateway: Gateway) -> AsyncGenerator[Served]:
-    """The same directory, opened as the next process would."""
-    served = Served(gateway.config)
-    try:
-        await served.rooms.start()
-        yield served
-    finally:
-        await served.rooms.close()
-
-
-async def again(served: Served, agent: Agent) -> str:
+async def came_of(served: Served, agent: Agent) -> str:
     """What becomes of the same call."""
-    caller = Caller(
-        http_method="POST",
-        url=agent.url,
-        authorization=f"DPoP {agent.task.token}",
-        dpop=(agent.proof(),),
-    )
-    name = "office__send"
-    params = {"name": name, "arguments": SEND}
-    answer = await served.rooms.gateway.call(caller, "tools/call", None, name, params)
+    answer = await again(served, agent, "send", SEND)
     return answer.code if isinstance(answer, Refused) else "done"
-
-
-def sent(agent: Agent) -> HTTPConnection:
-    message, fields = calling("office__send", SEND)
-    return agent.sent(message, agent.fields(fields))
 
 
 def outcomes(connections: list[HTTPConnection]) -> Counter[str]:
@@ -108,7 +74,7 @@ def test_many_clients_at_once_get_it_done_once(tmp_path: Path, office: Office) -
         agent = gateway.task()
         assert refusal(agent.call("office__send", SEND)) == "approval-required"
         approval = approve(gateway)
-        found = outcomes([sent(agent) for _ in range(CLIENTS)])
+        found = outcomes([sent(agent, "send", SEND) for _ in range(CLIENTS)])
         assert found.pop("done") == office.effects["send"] == 1
         # While it runs nobody knows how it ends; then its yes is used up.
         assert found.keys() <= UNDONE
@@ -126,18 +92,16 @@ async def test_killed_at_any_step_it_runs_once_at_most(
     before = office.effects["send"]
     shutil.copytree(first.gateway.config.directory, tmp_path / "gateway")
     config = load(tmp_path / "gateway")
-    with running(config, "tests.support.killed", config.directory, str(step)) as gateway:
+    with doomed(config, step) as gateway:
         agent = Agent(gateway, first.task)
-        with pytest.raises((HTTPException, ConnectionError)):
-            agent.call("office__send", SEND)
-        assert gateway.process.wait() == -signal.SIGKILL
+        last(agent, "send", SEND)
     assert office.effects["send"] - before == int(step >= SENT)
-    async with reopened(gateway) as served:
-        came = Counter(await asyncio.gather(*(again(served, agent) for _ in range(8))))
+    async with reopened(config) as served:
+        came = Counter(await asyncio.gather(*(came_of(served, agent) for _ in range(8))))
         if step < RECORDED:
             assert came.pop("done") == 1
             assert came.keys() <= UNDONE
-            assert await again(served, agent) == "approval-required"
+            assert await came_of(served, agent) == "approval-required"
             assert office.effects["send"] - before == 1
         else:
             assert came == {"outcome-unknown": 8}
@@ -155,7 +119,7 @@ def test_a_second_process_does_not_start_and_the_next_one_does_not_run_it_again(
         agent = gateway.task()
         assert refusal(agent.call("office__send", SEND)) == "approval-required"
         approve(gateway)
-        under_way = [sent(agent) for _ in range(CLIENTS // 2)]
+        under_way = [sent(agent, "send", SEND) for _ in range(CLIENTS // 2)]
         eventually(lambda: office.effects["send"] == 1, gateway)
         second = subprocess.run(
             [sys.executable, "-m", *SERVE, str(tmp_path)],
@@ -173,6 +137,6 @@ def test_a_second_process_does_not_start_and_the_next_one_does_not_run_it_again(
             connection.close()
     with running(config) as gateway:
         agent = Agent(gateway, agent.task)
-        found = outcomes([sent(agent) for _ in range(CLIENTS // 2)])
+        found = outcomes([sent(agent, "send", SEND) for _ in range(CLIENTS // 2)])
         assert found == {"outcome-unknown": CLIENTS // 2}
     assert office.effects["send"] == 1

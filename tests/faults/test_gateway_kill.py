@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from safeconduct.app import Served
-from safeconduct.ports import JSON, Answer, Caller, Delivered, Refused
+from safeconduct.ports import JSON, Delivered, Refused
+from tests.support.dying import RECORDED, SENT, STEPS, again, doomed, last, reopened, sent
 from tests.support.installation import (
-    DANA,
     Agent,
-    Gateway,
     Office,
     calling,
     done,
@@ -24,14 +19,7 @@ from tests.support.installation import (
     opened_office,
     running,
 )
-
-STEPS = range(1, 12)
-RECORDED = 6
-"""The first step at which the decision is on record."""
-SENT = 9
-"""The first step at which the tool has run."""
-
-SEND = {"to": DANA, "body": "hello"}
+from tests.support.waiting import SEND
 
 
 @pytest.fixture
@@ -42,36 +30,10 @@ def office() -> Iterator[Office]:
 
 def killed(directory: Path, office: Office, step: int, name: str, arguments: JSON) -> Agent:
     """The agent of a task whose first call was the gateway's last."""
-    config = install(directory, office)
-    with running(config, "tests.support.killed", str(directory), str(step)) as gateway:
+    with doomed(install(directory, office), step) as gateway:
         agent = gateway.task()
-        with pytest.raises((HTTPException, ConnectionError)):
-            agent.call(f"office__{name}", arguments)
-        assert gateway.process.wait() == -signal.SIGKILL
+        last(agent, name, arguments)
     return agent
-
-
-@asynccontextmanager
-async def reopened(gateway: Gateway) -> AsyncGenerator[Served]:
-    """The same directory, opened as a new process would."""
-    served = Served(gateway.config)
-    try:
-        await served.rooms.start()
-        yield served
-    finally:
-        await served.rooms.close()
-
-
-async def again(served: Served, agent: Agent, name: str, arguments: JSON) -> Answer:
-    caller = Caller(
-        http_method="POST",
-        url=agent.url,
-        authorization=f"DPoP {agent.task.token}",
-        dpop=(agent.proof(),),
-    )
-    tool = f"office__{name}"
-    params = {"name": tool, "arguments": arguments}
-    return await served.rooms.gateway.call(caller, "tools/call", None, tool, params)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -84,7 +46,7 @@ async def test_a_change_happens_at_most_once(tmp_path: Path, office: Office, ste
     assert len(decisions) == report.unknown_count == int(step >= RECORDED)
     assert gateway.records("outcome") == []
     assert office.effects["send"] == int(step >= SENT)
-    async with reopened(gateway) as served:
+    async with reopened(gateway.config) as served:
         outcomes = gateway.records("outcome")
         assert [(one["decision"], one["status"]) for one in outcomes] == [
             (one["decision"], "unknown") for one in decisions
@@ -113,7 +75,7 @@ async def test_a_read_may_be_repeated_and_then_labels_the_task(
     tmp_path: Path, office: Office, step: int
 ) -> None:
     agent = killed(tmp_path, office, step, "list_customers", {})
-    async with reopened(agent.gateway) as served:
+    async with reopened(agent.gateway.config) as served:
         assert isinstance(await again(served, agent, "list_customers", {}), Delivered)
         refused = await again(served, agent, "send", SEND)
         assert isinstance(refused, Refused)
@@ -128,17 +90,14 @@ async def test_calls_that_were_all_under_way_are_all_unknown(
     bodies = [{**SEND, "body": f"hello {number}"} for number in range(8)]
     with running(install(tmp_path, office)) as gateway:
         agent = gateway.task()
-        connections: list[HTTPConnection] = []
-        for arguments in bodies:
-            message, fields = calling("office__send", arguments)
-            connections.append(agent.sent(message, agent.fields(fields)))
+        connections = [sent(agent, "send", arguments) for arguments in bodies]
         eventually(lambda: office.effects["send"] == len(bodies), gateway)
         gateway.process.kill()
         gateway.process.wait()
         for connection in connections:
             connection.close()
     assert gateway.verified().unknown_count == len(bodies)
-    async with reopened(gateway) as served:
+    async with reopened(gateway.config) as served:
         for arguments in bodies:
             answer = await again(served, agent, "send", arguments)
             assert isinstance(answer, Refused)

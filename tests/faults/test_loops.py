@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from safeconduct.app import Served
 from safeconduct.app.resuming import resume
 from safeconduct.config import load
 from safeconduct.config.schema import Config
-from safeconduct.ports import Answer, Caller, Delivered, Refused
+from safeconduct.ports import Answer, Delivered, Refused
+from tests.support.dying import again, reopened
 from tests.support.installation import (
     DANA,
     EVE,
@@ -46,30 +46,12 @@ def patient(directory: Path, office: Office) -> Config:
     return load(directory)
 
 
-@asynccontextmanager
-async def reopened(config: Config) -> AsyncGenerator[Served]:
-    """The same directory, opened as a new process would."""
-    served = Served(config)
-    try:
-        await served.rooms.start()
-        yield served
-    finally:
-        await served.rooms.close()
-
-
-async def again(served: Served, agent: Agent, to: str = EVE) -> Answer:
-    caller = Caller(
-        http_method="POST",
-        url=agent.url,
-        authorization=f"DPoP {agent.task.token}",
-        dpop=(agent.proof(),),
-    )
-    params = {"name": TOOL, "arguments": {"to": to, "body": "x"}}
-    return await served.rooms.gateway.call(caller, "tools/call", None, TOOL, params)
+async def mailed(served: Served, agent: Agent, to: str = EVE) -> Answer:
+    return await again(served, agent, "send", {**EVIL, "to": to})
 
 
 async def code(served: Served, agent: Agent, to: str = EVE) -> str:
-    answer = await again(served, agent, to)
+    answer = await mailed(served, agent, to)
     assert isinstance(answer, Refused)
     return answer.code
 
@@ -94,7 +76,7 @@ async def test_what_was_stopped_stays_stopped_until_a_person_has_looked(
     async with reopened(config) as served:
         assert await code(served, agent) == "destination-not-allowed"
         for _ in range(2):
-            assert isinstance(await again(served, agent, DANA), Delivered)
+            assert isinstance(await mailed(served, agent, DANA), Delivered)
     async with reopened(config) as served:
         assert await code(served, agent, DANA) == "loop-stopped"
     assert office.effects["send"] == 2
