@@ -1,13 +1,14 @@
 """How many records said what, over time: what pictures are made of.
 
 What lies some minutes back does not change any more, so that it is counted once, and only the rest
-again. After a while all is counted anew, as the log may have been pruned.
+again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,9 +19,6 @@ from safeconduct.audit.index.searching import Search
 HOUR_MS: Final = 3_600_000
 SETTLED_MS: Final = 120_000
 """After how long nothing is added to a stretch of time: a record is written after its time."""
-
-KEPT_MS: Final = 600_000
-"""How long what was counted is believed."""
 
 _MAX_KEPT: Final = 64
 
@@ -42,8 +40,12 @@ SPANS: Final = {
 }
 
 
+def hourly(span: Span) -> Span:
+    """The same time, in hours."""
+    return span._replace(every_ms=HOUR_MS)
+
+
 class _Kept(msgspec.Struct):
-    began_ms: int
     until_ms: int
     counts: Over
 
@@ -58,21 +60,26 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Counting:
-    """Counts, and remembers what does not change. For one thread at a time."""
+    """Counts, and remembers what does not change."""
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
         self._clock_ms = clock_ms
+        self._gate = Lock()
         self._kept: OrderedDict[tuple[Query, int], _Kept] = OrderedDict()
 
     def count(self, search: Search, query: Query, span: Span) -> Counted:
         """What answers a question without times, in a span. Raises as `Search.count`."""
+        with self._gate:
+            return self._count(search, query, span)
+
+    def _count(self, search: Search, query: Query, span: Span) -> Counted:
         now_ms, every_ms = self._clock_ms(), span.every_ms
         until_ms = now_ms // every_ms * every_ms + every_ms
         since_ms = until_ms - span.long_ms
         key = query, every_ms
         kept = self._kept.pop(key, None)
-        if kept is None or now_ms - kept.began_ms >= KEPT_MS or kept.until_ms < since_ms:
-            kept = _Kept(now_ms, since_ms, {})
+        if kept is None or kept.until_ms < since_ms:
+            kept = _Kept(since_ms, {})
         again = msgspec.structs.replace(query, since_ms=kept.until_ms, until_ms=until_ms)
         fresh: Over = {}
         for start_ms, said, records in search.count(again, every_ms):

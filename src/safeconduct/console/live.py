@@ -18,13 +18,15 @@ from starlette.responses import Response
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
 from safeconduct.audit.reads import Answer, answer, asked
-from safeconduct.console.counts import HOUR_MS, SPANS, Counted, Counting, Span
+from safeconduct.console.counts import HOUR_MS, SPANS, Counted, Span, hourly
 from safeconduct.console.evidence import Evidence
+from safeconduct.console.loads import Load, loads
 from safeconduct.console.pages import Here, Pages, Way
 from safeconduct.console.pictures.bars import Bars, bars
 from safeconduct.console.rates import Rates
 from safeconduct.console.rows import row
-from safeconduct.console.streams import Streams, Wanted
+from safeconduct.console.streams import Wanted
+from safeconduct.console.watch import Watch
 from safeconduct.console.watching import Stream
 from safeconduct.console.wrong import Wrong
 from safeconduct.core.reasons import REASONS
@@ -37,6 +39,9 @@ LOAD: Final = "/live/approvals"
 
 NEWEST: Final = 50
 """How many decisions the page shows at first."""
+
+READ: Final = 500
+"""Of how many questions and answers it says whose they were."""
 
 PER_MINUTE: Final = 30
 """How many streams one person may begin a minute."""
@@ -57,11 +62,11 @@ _ANSWERED: Final = {"requested": "asked", "granted": "answered", "narrowed": "an
 class LivePages:
     """The room of those who watch."""
 
-    def __init__(self, pages: Pages, rooms: Rooms, evidence: Evidence, streams: Streams) -> None:
+    def __init__(self, pages: Pages, rooms: Rooms, evidence: Evidence, watch: Watch) -> None:
         self._pages = pages
         self._evidence = evidence
-        self._streams = streams
-        self._counting = Counting(rooms.clock_ms)
+        self._streams = watch.streams
+        self._counting = watch.counting
         self._rates = Rates(PER_MINUTE, rooms.clock_ms)
         self._clock_ms = rooms.clock_ms
         self._agents = sorted({one.spiffe_id for one in rooms.config.agents.values()})
@@ -83,14 +88,16 @@ class LivePages:
         query = self._query(filters)
         newest = msgspec.structs.replace(query, limit=NEWEST)
 
-        def work(search: Search) -> tuple[list[Hit], Counted, Counted]:
+        def work(search: Search) -> tuple[list[Hit], Counted, Counted, list[Load]]:
+            load = self._counting.count(search, self._approvals, hourly(span))
             return (
                 _newest(search, newest, self._clock_ms()),
                 self._counting.count(search, query, span),
-                self._counting.count(search, self._approvals, _hourly(span)),
+                load,
+                self._groups(search, load.since_ms),
             )
 
-        hits, decided, load = await self._evidence.aside(here, work)
+        hits, decided, load, groups = await self._evidence.aside(here, work)
         said = answer((hit.entry.n, hit.data) for hit in hits)
         await self._evidence.note(here, "live", asked(newest), said)
         return self._pages.page(
@@ -103,7 +110,9 @@ class LivePages:
             span=request.query_params.get("span", "24h"),
             spans=SPANS,
             decided=_picture(decided, VERDICTS),
-            load=_picture(_answered(load), ("asked", "answered")),
+            load=_picture(_answered(load), ("asked", "answered"), beside=True),
+            groups=groups,
+            read=READ,
             agents=self._agents,
             verdicts=VERDICTS,
             reasons=sorted(REASONS),
@@ -152,7 +161,7 @@ class LivePages:
     async def load(self, request: Request) -> Response:
         """How many questions were asked and answered over time, as data."""
         here = self._pages.require(request, "analyst")
-        span = _hourly(_span(request))
+        span = hourly(_span(request))
         counted = await self._evidence.aside(
             here, lambda search: self._counting.count(search, self._approvals, span)
         )
@@ -161,6 +170,11 @@ class LivePages:
     @property
     def _approvals(self) -> Query:
         return Query(tenant=self._evidence.tenant, kind="approval")
+
+    def _groups(self, search: Search, since_ms: int) -> list[Load]:
+        """Of the newest questions and answers, who was asked, and what they said."""
+        query = msgspec.structs.replace(self._approvals, since_ms=since_ms, limit=READ)
+        return loads(hit.record for hit in search.find(query))
 
     def _query(self, filters: Mapping[str, str]) -> Query:
         """What the filters ask for; a user whom no record names is found in none."""
@@ -222,10 +236,6 @@ def _span(request: Request) -> Span:
     return span
 
 
-def _hourly(span: Span) -> Span:
-    return span._replace(every_ms=HOUR_MS)
-
-
 def _since_ms(request: Request) -> int | None:
     text = request.query_params.get("since", "")
     if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
@@ -245,8 +255,9 @@ def _answered(counted: Counted) -> Counted:
     return msgspec.structs.replace(counted, over=over)
 
 
-def _picture(counted: Counted, names: tuple[str, ...]) -> Bars:
-    return bars(counted.over, names, counted.since_ms, counted.until_ms, counted.every_ms)
+def _picture(counted: Counted, names: tuple[str, ...], *, beside: bool = False) -> Bars:
+    since_ms, until_ms, every_ms = counted.since_ms, counted.until_ms, counted.every_ms
+    return bars(counted.over, names, since_ms, until_ms, every_ms, beside=beside)
 
 
 def _data(request: Request, name: str, counted: Counted, names: tuple[str, ...]) -> Response:

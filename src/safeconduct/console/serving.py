@@ -15,7 +15,7 @@ from safeconduct.app.logins import login
 from safeconduct.app.served import Served
 from safeconduct.console.signing_in import SIGNED_IN
 from safeconduct.console.site import site
-from safeconduct.console.streams import Streams
+from safeconduct.console.watch import Watch
 from safeconduct.entrypoints.server import listener
 
 MAX_CONNECTIONS: Final = 200
@@ -96,10 +96,10 @@ class Console:
         url = block.url.rstrip("/")
         people = login(rooms.config, served.evidence.person, url + SIGNED_IN)
         self._listen = block.listen
-        self._streams = Streams(rooms.log)
+        self._watch = Watch(rooms)
         self._server = _Server(
             uvicorn.Config(
-                site(rooms, rooms.passkeys, url, people, served.clicks, self._streams),
+                site(rooms, rooms.passkeys, url, people, served.clicks, self._watch),
                 http=_Connection,
                 ws="none",
                 lifespan="off",
@@ -121,10 +121,11 @@ class Console:
         listening = listener(self._listen)
         self._serving = asyncio.create_task(self._server.serve([listening]))
         await self._server.listens.wait()
+        self._watch.start()
 
     async def close(self) -> None:
         """Ends what is under way within `STOP_S`, and streams at once."""
-        self._streams.stop()
+        self._watch.stop()
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving

@@ -31,11 +31,11 @@ from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
 from safeconduct.console.signing_in import SigningInPages
 from safeconduct.console.stopping import StoppingPages
-from safeconduct.console.streams import Streams
 from safeconduct.console.tasks import TaskPages
 from safeconduct.console.tools import ToolsPages
 from safeconduct.console.verifying import VerifyingPages
 from safeconduct.console.visiting import VisitPages
+from safeconduct.console.watch import Watch
 from safeconduct.console.wrong import Wrong
 from safeconduct.ports import LedgerFault, LoginFailed, SignIn
 from safeconduct.rooms import Rooms
@@ -53,10 +53,10 @@ def site(
     url: str,
     login: SignIn | None,
     clicks: Clicks | None = None,
-    streams: Streams | None = None,
+    watch: Watch | None = None,
 ) -> ASGIApp:
     """All pages over these rooms. `url` is what browsers call the console, `login` sends people to
-    their issuer, `clicks` believes clicks in a chat, and `streams` is who watches.
+    their issuer, `clicks` believes clicks in a chat, and `watch` is who watches.
     """
     people = People(rooms.config, rooms.state)
 
@@ -69,7 +69,7 @@ def site(
     told = _telling(pages)
     routes = [
         Route(way.path, told(way.page), methods=[way.method])
-        for way in _ways(rooms, passkeys, pages, people, login, streams or Streams(rooms.log))
+        for way in _ways(rooms, passkeys, pages, people, login, watch or Watch(rooms))
     ]
     if clicks is not None:
         routes.append(Route(SLACK, clicking(rooms, clicks), methods=["POST"]))
@@ -85,7 +85,7 @@ def _ways(
     pages: Pages,
     people: People,
     login: SignIn | None,
-    streams: Streams,
+    watch: Watch,
 ) -> Iterable[Way]:
     """Every page."""
     approvals, registered = rooms.config.root.approvals, rooms.state.passkeys
@@ -103,7 +103,7 @@ def _ways(
     evidence, proofs = Evidence(rooms), Evidence(rooms)
     yield from SearchPages(pages, evidence, proofs, rooms.config).ways()
     yield from ToolsPages(pages, rooms).ways()
-    yield from LivePages(pages, rooms, evidence, streams).ways()
+    yield from LivePages(pages, rooms, evidence, watch).ways()
     yield from CallPages(pages, evidence, proofs, rooms.desk).ways()
     yield from VerifyingPages(pages, Evidence(rooms)).ways()
     yield from TaskPages(pages, rooms, evidence).ways()

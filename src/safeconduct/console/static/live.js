@@ -1,4 +1,3 @@
-"use strict";
 // Decisions as they come. What others wrote is text and nothing else.
 
 const live = document.querySelector("[data-live]");
@@ -105,8 +104,15 @@ function told(news) {
 
 function meanwhile(found) {
   const all = Object.values(found).reduce((sum, many) => sum + many, 0);
+  state.textContent = all ? "Live. " : "Live.";
+  if (!all) return;
   const words = Object.entries(found).map(([said, many]) => `${number(many)} ${said}`);
-  state.textContent = all ? `Live. Meanwhile ${number(all)} more: ${words.join(", ")}.` : "Live.";
+  const link = document.createElement("a");
+  const address = new URL(live.dataset.search, location.href);
+  address.searchParams.set("since", new Date(since + 1).toISOString());
+  link.href = address;
+  link.textContent = `${number(all)} before it began`;
+  state.append(link, `: ${words.join(", ")}.`);
 }
 
 function stop(words) {
