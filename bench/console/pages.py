@@ -31,6 +31,7 @@ def pages(written: Written) -> list[Page]:
         Page("inbox", "/"),
         Page("keys", "/keys"),
         Page("live", "/live", "updates"),
+        Page("live-week", "/live?verdict=deny&span=7d", "updates"),
         Page("search", "/search"),
         Page("search-refused", "/search?verdict=deny&since=24h"),
         Page("search-tool", "/search?tool=mail.send&limit=200"),

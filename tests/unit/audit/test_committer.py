@@ -64,6 +64,20 @@ def test_a_group_is_numbered_in_the_order_it_came(room: Room) -> None:
     assert [len(group.entries) for group in Walk(room.directory)] == [4, 1]
 
 
+def test_who_listens_is_told_what_is_durable_and_of_nothing_else(room: Room) -> None:
+    told: list[tuple[int, list[Any]]] = []
+    room.commit([v(1)])
+    room.committer.heard = lambda first, entries: told.append(
+        (first, [decode(data)["v"] for data in entries])
+    )
+    room.commit([v(2)], [v(3), NO], [v(4), v(5)])
+    room.commit([NO])
+    room.tail.close()
+    room.commit([v(6)])
+    room.committer.heard = None
+    assert told == [(1, [2, 4, 5])]
+
+
 def test_the_head_is_the_root_of_what_is_durable(room: Room) -> None:
     room.commit([v(1)])
     (group,) = Walk(room.directory)
