@@ -97,8 +97,10 @@ class Evidence:
         asked: Mapping[str, str | int | bool],
         said: Answer,
         **more: str | bool,
-    ) -> None:
-        """Puts on record what somebody is about to see. Raises LedgerFault."""
+    ) -> int:
+        """Puts on record what somebody is about to see; the number of that record. Raises
+        LedgerFault.
+        """
         value: JSON = {
             "kind": "audit.read",
             "phase": phase,
@@ -110,7 +112,7 @@ class Evidence:
         if here.session.how == "visit":
             value["unsafe_visit"] = True
         record = noted(value, self._rooms.clock_ms(), here.approver.user)
-        await self._rooms.log.append(record)
+        return await self._rooms.log.append(record)
 
     def pseudonym(self, user: str) -> str | None:
         """How records name a user; None where no record does. Raises LogFault."""

@@ -22,6 +22,7 @@ from safeconduct.console.bypassing import BypassPages
 from safeconduct.console.calls import CallPages
 from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.evidence import Evidence
+from safeconduct.console.exporting import ExportPages
 from safeconduct.console.keys import KeysPages
 from safeconduct.console.live import LivePages
 from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, Way, sign_in
@@ -107,6 +108,7 @@ def _ways(
     yield from CallPages(pages, evidence, proofs, rooms.desk).ways()
     yield from VerifyingPages(pages, Evidence(rooms)).ways()
     yield from TaskPages(pages, rooms, evidence).ways()
+    yield from ExportPages(pages, proofs).ways()
     yield from AgentsPages(pages, rooms).ways()
 
 

@@ -20,7 +20,7 @@ from tests.support.consoling import ANN, BOT, LEE, TENANT, Browser, House
 OPEN = {"/sign-out", "/sign-in/options", "/sign-in/passkey", "/enrol/{ticket}", "/visit/{ticket}"}
 """What is posted by who is not signed in, or to end that."""
 
-READS = {"/calls/{decision}/opened"}
+READS = {"/calls/{decision}/opened", "/search/export", "/tasks/{task}/export"}
 """What a form shows, as looking is on record."""
 
 

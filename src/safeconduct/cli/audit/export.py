@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from hashlib import sha256
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,11 +20,6 @@ safeconduct audit export --config ./gateway --case C-4711 --task TASK --out case
 safeconduct audit export --config ./gateway --case C-4711 --agent AGENT --user USER --since 30d \
 --out case.zip"""
 
-_RECENT: Final = 1_000
-"""Among how many readings one's own is looked for."""
-
-_VERIFIER: Final = "library/verify_log"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
@@ -42,9 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exports; that it was done, and the digest of the case, are on record before."""
-    from safeconduct.audit import bundle
-    from safeconduct.audit.index.evidence import gather, prove
-    from safeconduct.audit.index.query import Query
+    from safeconduct.audit import cases
+    from safeconduct.audit.index.evidence import gather
     from safeconduct.audit.index.telling import sentence
 
     if args.out.exists():
@@ -61,35 +53,19 @@ def run(args: argparse.Namespace) -> int:
         found = search.find(query)
         if not found and not before.hits:
             return output.refused("no record answers")
-        said = bundle.case(args.case, search.origin(), query, found, before.counter)
-        case = sha256(said).hexdigest()
-        n = reading.note("export", query, found, task=before.last, case=case, opened=args.open)
-        evidence = gather(search, query)
-        hits = {hit.entry.n: hit for hit in evidence.hits}
-        if n is not None:
-            own = search.find(Query(tenant=query.tenant, kind="audit.read", limit=_RECENT))
-            hits |= {hit.entry.n: hit for hit in own if hit.entry.n == n}
-        tree, note, proven = prove(directory, [hits[one] for one in sorted(hits)])
+        case = cases.case(args.case, search, query, found, before)
+        n = reading.note("export", query, found, task=case.last, case=case.digest, opened=args.open)
         clear: dict[int, Any] = {}
         if args.open:
             for hit in found:
                 payload = reading.opener.opened(hit.record)
                 if payload is not None and payload.content is not None:
                     clear[hit.entry.n] = payload.content
-        bundle.write(
-            args.out,
-            directory,
-            case_json=said,
-            note=note,
-            proven=proven,
-            sealed=bundle.payloads(directory, found),
-            opened=clear,
-            verifier=resources.files("safeconduct").joinpath(_VERIFIER).read_bytes(),
-        )
+        evidence, tree = cases.write(args.out, search, directory, case, n, clear)
         told = sentence(len(found), evidence, tree)
         value = {
             "out": str(args.out),
-            "case": case,
+            "case": case.digest,
             "records": len(found),
             "complete": evidence.counter,
             "missing": evidence.flaw,
