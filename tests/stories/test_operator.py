@@ -72,9 +72,6 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Installed]:
         text = agent.read_text(encoding="utf-8").replace(f"      - {SEND}\n", "")
         text += f"  jit_approval_required: [{SEND}]\n"
         agent.write_text(text, encoding="utf-8")
-        root = directory / "safeconduct.yaml"
-        said = root.read_text(encoding="utf-8") + "approvals: {unsafe_terminal: true}\n"
-        root.write_text(said, encoding="utf-8")
         await review(directory)
         serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(directory))
         async with child("gateway", *serve, directory=tmp_path) as process:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.format == "text":
         sys.stderr.write("two runs, a few seconds each ...\n")
-    with _place(args.keep) as directory:
+    with place(args.keep) as directory:
         if not args.serve:
             return _tell(args, directory)
         from safeconduct.cli import demo_serving
@@ -72,7 +72,7 @@ def _tell(args: argparse.Namespace, directory: Path) -> int:
 
 
 @contextmanager
-def _place(kept: Path | None) -> Generator[Path]:
+def place(kept: Path | None) -> Generator[Path]:
     """A new directory: the one to keep, or one that is gone afterwards."""
     if kept is not None:
         kept.mkdir(parents=True)
