@@ -1,4 +1,3 @@
-"use strict";
 // The passkey ceremony (WebAuthn), and time that passes. Everything else works without a script.
 
 async function ask(form, submitter) {

@@ -1,4 +1,3 @@
-"use strict";
 // Verifies the log of this gateway from its bytes: C2SP signed-note, tlog-checkpoint and tlog-tiles,
 // RFC 6962 and RFC 9162. The server is asked for bytes alone, and is taken for a liar.
 
