@@ -28,7 +28,8 @@ import msgspec
 import uvloop
 
 from bench.console.filling import fill
-from bench.console.pages import Page, pages
+from bench.console.pages import PAGES
+from bench.console.traffic import Written
 from bench.figures import percentile
 from bench.processes import free_port, running
 from bench.subjects import configure
@@ -98,7 +99,7 @@ def main() -> None:
         began_s = time.perf_counter()
         written = fill(directory, args.rows)
         print(f"{args.rows:,} records in {time.perf_counter() - began_s:.0f} s", file=sys.stderr)
-        found = uvloop.run(_measured(directory, upstream, pages(written), args.rounds))
+        found = uvloop.run(_measured(directory, upstream, written, args.rounds))
     print(f"{'':16}{'first ms':>10}{'p50 ms':>10}{'p99 ms':>10}{'kB':>8}")
     for name, one in found.items():
         print(f"{name:16}{one.first_ms:10.1f}{one.p50_ms:10.1f}{one.p99_ms:10.1f}{one.kb:8.1f}")
@@ -107,13 +108,13 @@ def main() -> None:
 
 
 async def _measured(
-    directory: Path, upstream: int, wanted: list[Page], rounds: int
+    directory: Path, upstream: int, written: Written, rounds: int
 ) -> dict[str, Measured]:
     async with running("-m", "bench.stub", str(upstream)):
         began_s = time.perf_counter()
         async with running("-m", "safeconduct", "serve", "--config", str(directory)):
             print(f"started in {time.perf_counter() - began_s:.1f} s", file=sys.stderr)
-            return await asyncio.to_thread(_asked, directory, wanted, rounds)
+            return await asyncio.to_thread(_asked, directory, written, rounds)
 
 
 def _equip(directory: Path) -> None:
@@ -131,9 +132,9 @@ def _equip(directory: Path) -> None:
     (directory / "users.yaml").write_text(json.dumps({"users": users}))
 
 
-def _asked(directory: Path, wanted: list[Page], rounds: int) -> dict[str, Measured]:
+def _asked(directory: Path, written: Written, rounds: int) -> dict[str, Measured]:
     visitors = itertools.cycle([Visitor(_link(directory, n)) for n in range(VISITORS)])
-    return {one.name: _page(one.path, visitors, rounds) for one in wanted}
+    return {one.name: _page(one.path(written), visitors, rounds) for one in PAGES}
 
 
 def _link(directory: Path, number: int) -> str:

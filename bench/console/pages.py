@@ -4,7 +4,7 @@ Chromium by `tests/e2e/test_console_pages.py`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,35 +14,37 @@ Needs = Literal["nothing", "updates", "script"]
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Where it is. `needs`: it works without JavaScript, or goes without updates there, or says
-    that it needs it.
+    """Where it is, once it is known what was written. `needs`: all of it works without JavaScript,
+    or all but updates, or it says that it needs it.
     """
 
     name: str
-    path: str
+    where: str
     needs: Needs = "nothing"
 
+    def path(self, written: Written) -> str:
+        """Where it is."""
+        task, call = written.stopped
+        odd, odd_call = written.odd["script"]
+        ids = {"task": task, "call": call, "odd": odd, "odd_call": odd_call}
+        return self.where.format(**ids, longest=written.longest)
 
-def pages(written: Written) -> list[Page]:
-    """All pages, with what was written."""
-    task, call = written.stopped
-    odd, odd_call = written.odd["script"]
-    return [
-        Page("inbox", "/"),
-        Page("keys", "/keys"),
-        Page("live", "/live", "updates"),
-        Page("live-week", "/live?verdict=deny&span=7d", "updates"),
-        Page("search", "/search"),
-        Page("search-refused", "/search?verdict=deny&since=24h"),
-        Page("search-tool", "/search?tool=mail.send&limit=200"),
-        Page("call", f"/calls/{call}"),
-        Page("call-hostile", f"/calls/{odd_call}"),
-        Page("task", f"/tasks/{task}"),
-        Page("task-hostile", f"/tasks/{odd}"),
-        Page("task-long", f"/tasks/{written.longest}"),
-        Page("tools", "/tools"),
-        Page("policy", "/policy"),
-        Page("agents", "/agents"),
-        Page("stop", "/stop"),
-        Page("verify", "/verify", "script"),
-    ]
+
+PAGES: Final = (
+    Page("inbox", "/"),
+    Page("keys", "/keys"),
+    Page("search", "/search"),
+    Page("search-refused", "/search?verdict=deny&since=24h"),
+    Page("search-tool", "/search?tool=mail.send&limit=200"),
+    Page("live", "/live", "updates"),
+    Page("live-week", "/live?verdict=deny&span=7d", "updates"),
+    Page("call", "/calls/{call}"),
+    Page("call-hostile", "/calls/{odd_call}"),
+    Page("tools", "/tools"),
+    Page("agents", "/agents"),
+    Page("task-long", "/tasks/{longest}"),
+    Page("task-hostile", "/tasks/{odd}"),
+    Page("task", "/tasks/{task}"),
+    Page("stop", "/stop"),
+    Page("verify", "/verify", "script"),
+)

@@ -1,12 +1,14 @@
 """Text of others so that a person sees what is there: nothing hides, nothing turns around.
 
 Jinja escapes what is markup. Beyond that, characters that steer, reorder, or take no room are
-written as their code points, and letters that are not ASCII are marked where looks can deceive.
+written as their code points, so are marks that pile up over a letter and would cover what stands
+around it, and letters that are not ASCII are marked where looks can deceive.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import unicodedata
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
@@ -17,12 +19,15 @@ _BLANK: Final = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 _VARIANTS: Final = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0000, 0xE0FFF))
 
+MAX_MARKS: Final = 4
+"""How many marks a letter may have: as many as any language writes over or under one."""
+
 
 def written(text: str) -> str:
     """The text on one line with such characters as escapes, without any markup."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escape(letter) if _odd(letter) else letter for letter in text)
+    return "".join(_escape(letter) if odd else letter for letter, odd in _letters(text))
 
 
 def visible(text: object) -> Markup:
@@ -44,8 +49,9 @@ def _marked(text: str, *, foreign: bool) -> Markup:
     if text.isascii() and text.isprintable():
         return escape(text)
     parts: list[Markup] = []
-    for kind, letters in groupby(text, key=partial(_kind, foreign=foreign)):
-        run = "".join(letters)
+    kinds = [(letter, _kind(letter, odd=odd, foreign=foreign)) for letter, odd in _letters(text)]
+    for kind, letters in groupby(kinds, key=lambda one: one[1]):
+        run = "".join(letter for letter, _ in letters)
         match kind:
             case "odd":
                 parts.append(Markup("<b class=odd>{}</b>").format("".join(map(_escape, run))))
@@ -56,8 +62,16 @@ def _marked(text: str, *, foreign: bool) -> Markup:
     return Markup("").join(parts)
 
 
-def _kind(letter: str, *, foreign: bool) -> str:
-    if _odd(letter):
+def _letters(text: str) -> Iterator[tuple[str, bool]]:
+    """Each letter, and whether it is not shown as it is."""
+    marks = 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.category(letter) in {"Mn", "Me"} else 0
+        yield letter, marks > MAX_MARKS or _odd(letter)
+
+
+def _kind(letter: str, *, odd: bool, foreign: bool) -> str:
+    if odd:
         return "odd"
     return "foreign" if foreign and not letter.isascii() else "plain"
 

@@ -33,3 +33,10 @@ def test_text_without_markup_hides_nothing_either() -> None:
 
 def test_a_text_of_several_lines_keeps_them_and_nothing_else_that_moves() -> None:
     assert whole("a\n<\r\u2028") == "a\n&lt;<b class=odd>\\u000d\\u2028</b>"
+
+
+def test_marks_that_pile_up_over_a_letter_cover_nothing() -> None:
+    marks = "\u0301\u0302\u0303\u0304"
+    assert visible(f"o{marks}x{marks}") == f"o{marks}x{marks}"
+    assert visible(f"o{marks}\u0305\u0488x") == f"o{marks}<b class=odd>\\u0305\\u0488</b>x"
+    assert written(f"o{marks}\u0305") == f"o{marks}\\u0305"

@@ -102,7 +102,8 @@ async def test_a_visitor_changes_nothing_by_any_form(house: House) -> None:
     assert posted > OPEN | READS
     for path in posted - OPEN - READS:
         form = {"csrf": csrf, "choice": "denied", "response": "{}"}
-        page = await browser.post(path.format(approval=question.id), form)
+        ids = {"approval": question.id, "decision": f"d_{'0' * 24}", "task": f"t_{'0' * 24}"}
+        page = await browser.post(path.format(**ids), form)
         assert (page.status, page.said) == (403, VISITING), path
     assert house.phases == ["requested"]
     assert house.records("passkey") == []
