@@ -8,8 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.desk import ended, verb
-from tests.support.installation import Gateway, Office, opened_office, refusal, running
+from safeconduct.approvals import proposing
+from safeconduct.cli import main
+from tests.e2e.desk import REFUND, ask, ended, equip, opened, verb
+from tests.support.installation import (
+    Gateway,
+    Office,
+    change,
+    done,
+    opened_office,
+    refusal,
+    running,
+)
 from tests.support.waiting import SEND, operated, waiting
 
 
@@ -47,3 +57,36 @@ def test_a_yes_is_waited_for_and_no_file_gives_one(gateway: Gateway, office: Off
     assert told["dev.safeconduct/refusal"]["said"] == "ring her up first"
     assert operated(gateway, "elevations") == {"elevations": []}
     assert office.effects["send"] == 0
+
+
+def test_what_people_were_shown_is_what_a_higher_threshold_is_proposed_from(
+    tmp_path: Path,
+    office: Office,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(proposing, "STREAK", 2)
+    # Nobody looks here.
+    monkeypatch.setattr(proposing, "FAST_MS", 0)
+    directory = tmp_path / "gateway"
+    equip(directory, office, {"unsafe_terminal": True})
+    manifest = json.loads((directory / "manifests" / "office.yaml").read_text())
+    above = {"template": "refund", "argument": "amount_minor", "above": 1000}
+    manifest["tools"]["refund"]["asks"] = [above]
+    change(directory / "manifests" / "office.yaml", manifest)
+    agent = json.loads((directory / "agents" / "copilot.yaml").read_text())["agent"]
+    agent["delegation"]["scope"] += agent.pop("jit_approval_required")
+    change(directory / "agents" / "copilot.yaml", {"agent": agent})
+    with opened(directory) as gateway:
+        copilot = gateway.task("Refund order O-1.")
+        assert done(copilot.call("office__refund", REFUND | {"amount_minor": 1000}))
+        for amount, word in ((5000, "approve"), (7000, "approve"), (9000, "deny")):
+            question = ask(copilot, REFUND | {"amount_minor": amount})
+            code, _ = ended(verb(directory, word, question, *(["--yes"] * (word == "approve"))))
+            assert code == 0
+        words = ["approvals", "metrics", "--format", "json", "--config", str(directory)]
+        assert main.main(words) == 0
+        (found,) = json.loads(capsys.readouterr().out)["proposals"]
+        assert json.dumps(above | {"above": 7000}) in found["yaml"]
+        # That what was shown was opened for it is on record.
+        assert gateway.records("audit.read")[-1]["opened"] is True

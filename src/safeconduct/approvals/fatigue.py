@@ -15,13 +15,10 @@ from typing import Any, Final
 
 import msgspec
 
+from safeconduct.approvals.proposing import FAST_MS, STREAK, Proposal, raised
+from safeconduct.core.manifest import ToolManifest
+
 Record = Mapping[str, Any]
-
-FAST_MS: Final = 2_000
-"""Nobody reads what is shown in less, in milliseconds."""
-
-STREAK: Final = 20
-"""So many times yes in a row without a no is worth a warning, and a narrower rule."""
 
 MAX_CALLS: Final = 100
 MINUTES: Final = 15
@@ -72,15 +69,6 @@ class Repeat(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that would spare questions, for a person to put in."""
-
-    templates: list[str]
-    tool: str
-    why: str
-    yaml: str
-
-
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """What the log says of questions and answers."""
 
@@ -118,12 +106,17 @@ class _Times:
 _Name = tuple[tuple[str, ...], str]
 
 
-def metrics(records: Iterable[Record], offered: Mapping[str, bool]) -> Metrics:
+def metrics(
+    records: Iterable[Record],
+    offered: Mapping[str, bool],
+    tools: Mapping[str, ToolManifest] | None = None,
+) -> Metrics:
     """What records of kind `approval` say, in the order of the log. `offered` says of each template
-    whether it offers an elevation already.
+    whether it offers an elevation already; `tools` are the manifests of today, by which a question
+    that has its `arguments` is judged.
     """
     asked: dict[str, Record] = {}
-    ended: set[str] = set()
+    ended: dict[str, Record] = {}
     gates: defaultdict[_Name, _Times] = defaultdict(_Times)
     persons: defaultdict[tuple[str, _Name], _Times] = defaultdict(_Times)
     for record in records:
@@ -134,7 +127,7 @@ def metrics(records: Iterable[Record], offered: Mapping[str, bool]) -> Metrics:
             said = (record["phase"] in _YES, record["at_ms"] - question["at_ms"])
             persons[record["by"], _name(question)].said.append(said)
             if record["phase"] != "agreed":
-                ended.add(approval)
+                ended[approval] = record
                 gates[_name(question)].said.append(said)
     found = _gates(asked, ended, gates)
     people = [
@@ -146,7 +139,7 @@ def metrics(records: Iterable[Record], offered: Mapping[str, bool]) -> Metrics:
         approvers=people,
         repeats=_repeats(asked.values()),
         warnings=[*_warnings(people)],
-        proposals=[*_proposals(found, offered)],
+        proposals=[*_proposals(found, offered), *raised(asked.values(), ended, tools or {})],
     )
 
 
@@ -155,7 +148,7 @@ def _name(question: Record) -> _Name:
 
 
 def _gates(
-    asked: Mapping[str, Record], ended: set[str], times: Mapping[_Name, _Times]
+    asked: Mapping[str, Record], ended: Mapping[str, Record], times: Mapping[_Name, _Times]
 ) -> list[Gate]:
     by_name: defaultdict[_Name, list[Record]] = defaultdict(list)
     for record in asked.values():

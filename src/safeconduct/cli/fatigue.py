@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from safeconduct.cli import output
 from safeconduct.cli.audit import asking, place
 from safeconduct.cli.audit.reading import opened
+
+if TYPE_CHECKING:
+    from safeconduct.cli.audit.reading import Reading
+    from safeconduct.config.schema import Config
+    from safeconduct.core.manifest import ToolManifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,18 +55,40 @@ def run(args: argparse.Namespace) -> int:
             return output.FAULT
         query = Query(tenant=reading.tenant, since_ms=args.since, kind="approval")
         hits = reading.search.find(query)
-        reading.note("query", query, hits)
-        offered = (
-            {}
-            if reading.config is None
-            else {
-                name: one.offers is not None
-                for name, one in reading.config.root.approvals.templates.items()
-            }
-        )
-        found = metrics((reading.opener.shown(hit.record) for hit in hits), offered)
+        config = reading.config
+        templates = {} if config is None else config.root.approvals.templates
+        offered = {name: one.offers is not None for name, one in templates.items()}
+        tools = _tools(config)
+        reading.note("query", query, hits, opened=bool(tools))
+        found = metrics((_shown(reading, hit.record, tools) for hit in hits), offered, tools)
         output.emit(args, msgspec.to_builtins(found), text(found))
         return reading.ended()
+
+
+def _tools(config: Config | None) -> Mapping[str, ToolManifest]:
+    """The tools that people are asked about from a threshold on."""
+    manifests = () if config is None else config.manifests.values()
+    return {
+        f"{manifest.upstream}.{name}": tool
+        for manifest in manifests
+        for name, tool in manifest.tools.items()
+        if tool.asks
+    }
+
+
+def _shown(
+    reading: Reading, record: Mapping[str, Any], tools: Mapping[str, ToolManifest]
+) -> Mapping[str, Any]:
+    """The record, and with a question about one of these tools its arguments, where there are keys
+    to them.
+    """
+    told = reading.opener.shown(record)
+    if record["phase"] != "requested" or record["tool"] not in tools:
+        return told
+    payload = reading.opener.opened(record)
+    if payload is None or payload.content is None:
+        return told
+    return {**told, "arguments": json.loads(payload.content["shown"]["arguments"])}
 
 
 def _printable(text: str) -> str:

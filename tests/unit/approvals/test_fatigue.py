@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import pytest
 
 from safeconduct.app.notifying import approver
 from safeconduct.approvals.answers import Answer
-from safeconduct.approvals.fatigue import STREAK, Proposal, metrics
+from safeconduct.approvals.fatigue import metrics
+from safeconduct.approvals.proposing import FAST_MS, STREAK, Proposal
 from safeconduct.cli import main
+from safeconduct.core.manifest import Argument, Effect, Threshold, ToolManifest
 from tests.support.approving import Signs, say
 from tests.support.consoling import KIM, House
 
@@ -37,6 +40,7 @@ class Log:
                 "at_ms": 1_000_000 * self.count,
                 "templates": ["refund"],
                 "values": [value],
+                "requires": ["policy:refund"],
             }
         )
         return approval
@@ -109,6 +113,95 @@ def test_answers_to_questions_that_are_not_there_any_more_are_left_out() -> None
     log.say("a_9", "granted")
     found = metrics(log.records, {})
     assert (found.gates, found.approvers) == ([], [])
+
+
+AMOUNTS: Final = ToolManifest(
+    effect=Effect.send,
+    scopes=("crm:refund",),
+    arguments={
+        "amount": Argument(role="amount", decimals=2),
+        "fee": Argument(role="amount"),
+        "id": Argument(role="object-id"),
+    },
+    asks=(
+        Threshold(template="refund", argument="amount", above=1_000),
+        Threshold(template="refund", argument="ids", items=5),
+    ),
+)
+EACH: Final = msgspec.structs.replace(
+    AMOUNTS,
+    arguments={"amount": AMOUNTS.arguments["amount"]},
+    asks=(Threshold(template="refund", calls=0),),
+)
+
+
+class Refunds(Log):
+    """Questions of a threshold, about so much."""
+
+    def __init__(self, requires: str = "threshold:refund:amount") -> None:
+        super().__init__()
+        self.requires = requires
+
+    def refund(self, amount: Any, phase: str = "granted", after_ms: int = FAST_MS) -> None:
+        approval = self.ask(f"t_{self.count}")
+        self.records[-1] |= {"requires": [self.requires], "arguments": {"amount": amount}}
+        self.say(approval, phase, after_ms=after_ms)
+
+    def proposals(self, tool: ToolManifest = AMOUNTS) -> list[Proposal]:
+        return metrics(self.records, {"refund": True}, {"crm.refund": tool}).proposals
+
+
+def test_where_all_up_to_an_amount_was_approved_only_more_is_asked_about() -> None:
+    log = Refunds()
+    for number in range(STREAK):
+        log.refund(20 + number / 100, "elevated" if number % 2 else "granted")
+    # What people refused, agreed to in part, did not read or were not asked about bounds it, or
+    # says nothing.
+    log.refund(-30.0, "denied")
+    log.refund(25, "narrowed")
+    log.refund(24, after_ms=FAST_MS - 1)
+    log.refund(31)
+    log.refund("much")
+    log.refund(20.001)
+    log.ask()
+    (found,) = log.proposals()
+    assert found == Proposal(
+        templates=["refund"],
+        tool="crm.refund",
+        why=(
+            f"all {STREAK} calls up to amount 2019 that people read got their yes: let this "
+            "threshold of refund, in the manifest, ask above that alone"
+        ),
+        yaml=(
+            'tools:\n  "refund":\n'
+            '    asks: [{"template": "refund", "argument": "amount", "above": 2019}]'
+        ),
+    )
+
+
+def test_a_tool_about_whose_every_call_people_are_asked_gets_a_threshold() -> None:
+    log = Refunds("threshold:refund:calls")
+    for _ in range(STREAK):
+        log.refund(50)
+    (found,) = log.proposals(EACH)
+    assert '"argument": "amount", "above": 5000' in found.yaml
+    # With two amounts nobody could say which one matters.
+    several = msgspec.structs.replace(EACH, arguments=AMOUNTS.arguments)
+    assert log.proposals(several) == []
+
+
+@pytest.mark.parametrize("why", ["too few", "a no to less", "another question", "sealed", "gone"])
+def test_no_threshold_is_proposed_where_it_would_rest_on_nothing(why: str) -> None:
+    log = Refunds("scope:crm:refund" if why == "another question" else "threshold:refund:amount")
+    if why == "a no to less":
+        log.refund(1, "denied")
+    for _ in range(STREAK - (why == "too few")):
+        log.refund(50)
+    for record in log.records:
+        if why == "sealed":
+            record.pop("arguments", None)
+    gone = msgspec.structs.replace(AMOUNTS, asks=())
+    assert log.proposals(gone if why == "gone" else AMOUNTS) == []
 
 
 async def test_the_verb_reads_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
