@@ -44,6 +44,8 @@ class Reloading:
         self._warned: str | None = None
         self._leaving: dict[asyncio.Task[None], PolicyEngine] = {}
         self.refused = policy.instead
+        # Since when it decides, and what brought it.
+        self._since_ms, self._by = rooms.clock_ms(), "start"
 
     async def start(self) -> None:
         """Puts on record what decides from the start. Raises LedgerFault, OSError."""
@@ -82,6 +84,7 @@ class Reloading:
             except BaseException:
                 await _close(engine)
                 raise
+            self._since_ms, self._by = self._rooms.clock_ms(), by
             before = self._rooms.policy
             self._rooms.use(engine)
             self._keeper.settle(found)
@@ -144,6 +147,8 @@ class Reloading:
             "refused": self.refused,
             "release": None if release is None else release.version,
             "ends_ms": None if release is None else release.ends_ms,
+            "since_ms": self._since_ms,
+            "by": self._by,
         }
 
     async def _refuse(self, sentence: str, by: str) -> None:

@@ -99,7 +99,15 @@ class Console:
         self._watch = Watch(rooms)
         self._server = _Server(
             uvicorn.Config(
-                site(rooms, rooms.passkeys, url, people, served.clicks, self._watch),
+                site(
+                    rooms,
+                    rooms.passkeys,
+                    url,
+                    people,
+                    served.clicks,
+                    self._watch,
+                    served.policy.shown,
+                ),
                 http=_Connection,
                 ws="none",
                 lifespan="off",

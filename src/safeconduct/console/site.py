@@ -27,6 +27,7 @@ from safeconduct.console.keys import KeysPages
 from safeconduct.console.live import LivePages
 from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, Way, sign_in
 from safeconduct.console.people import People
+from safeconduct.console.policies import PolicyPages
 from safeconduct.console.searching import SearchPages
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
@@ -38,7 +39,7 @@ from safeconduct.console.verifying import VerifyingPages
 from safeconduct.console.visiting import VisitPages
 from safeconduct.console.watch import Watch
 from safeconduct.console.wrong import Wrong
-from safeconduct.ports import LedgerFault, LoginFailed, SignIn
+from safeconduct.ports import JSON, LedgerFault, LoginFailed, SignIn
 from safeconduct.rooms import Rooms
 
 OVER: Final = "You are not signed in any more. Load the page again."
@@ -55,9 +56,11 @@ def site(
     login: SignIn | None,
     clicks: Clicks | None = None,
     watch: Watch | None = None,
+    policy: Callable[[], JSON] | None = None,
 ) -> ASGIApp:
     """All pages over these rooms. `url` is what browsers call the console, `login` sends people to
-    their issuer, `clicks` believes clicks in a chat, and `watch` is who watches.
+    their issuer, `clicks` believes clicks in a chat, `watch` is who watches, and
+    `policy` says where the policy comes from.
     """
     people = People(rooms.config, rooms.state)
 
@@ -70,7 +73,7 @@ def site(
     told = _telling(pages)
     routes = [
         Route(way.path, told(way.page), methods=[way.method])
-        for way in _ways(rooms, passkeys, pages, people, login, watch or Watch(rooms))
+        for way in _ways(rooms, passkeys, pages, people, login, watch or Watch(rooms), policy)
     ]
     if clicks is not None:
         routes.append(Route(SLACK, clicking(rooms, clicks), methods=["POST"]))
@@ -87,6 +90,7 @@ def _ways(
     people: People,
     login: SignIn | None,
     watch: Watch,
+    policy: Callable[[], JSON] | None,
 ) -> Iterable[Way]:
     """Every page."""
     approvals, registered = rooms.config.root.approvals, rooms.state.passkeys
@@ -110,6 +114,7 @@ def _ways(
     yield from TaskPages(pages, rooms, evidence).ways()
     yield from ExportPages(pages, proofs).ways()
     yield from AgentsPages(pages, rooms).ways()
+    yield from PolicyPages(pages, rooms, evidence, policy).ways()
 
 
 def _file(one: Asset) -> Page:

@@ -51,6 +51,8 @@ async def test_what_decides_is_on_record_from_the_start(tmp_path: Path) -> None:
             "refused": None,
             "release": 1,
             "ends_ms": NOW_MS + 30 * DAY_MS,
+            "since_ms": NOW_MS,
+            "by": "start",
         }
 
 

@@ -61,7 +61,13 @@ class _Holds(Protocol):
     def holds(self, test: Rule) -> bool: ...
 
 
-def run(directory: Path, judges: Sequence[Judge] = ("own",)) -> list[Outcome]:
+def run(
+    directory: Path,
+    judges: Sequence[Judge] = ("own",),
+    *,
+    cpu_s: int = CPU_S,
+    wall_s: int = WALL_S,
+) -> list[Outcome]:
     """Check the bundle in a directory and run its tests, in Rego once for each judge.
 
     Whatever is wrong is an outcome.
@@ -74,12 +80,12 @@ def run(directory: Path, judges: Sequence[Judge] = ("own",)) -> list[Outcome]:
         return [Outcome(engine="not tested", failed=(finding(refused),))]
     if bundle.header.engine != "rego":
         judges = ("own",)
-    return [_asked(_Trial(bundle, tests, by)) for by in judges]
+    return [_asked(_Trial(bundle, tests, by), cpu_s, wall_s) for by in judges]
 
 
-def _asked(trial: _Trial) -> Outcome:
+def _asked(trial: _Trial, cpu_s: int, wall_s: int) -> Outcome:
     try:
-        return confined.ask(__name__, trial, Outcome, cpu_s=CPU_S, wall_s=WALL_S)
+        return confined.ask(__name__, trial, Outcome, cpu_s=cpu_s, wall_s=wall_s)
     except confined.NoAnswer as error:
         silence = Finding(file=FILE, line=1, sentence=str(error), fix=preflight.FIX)
         return Outcome(engine=trial.engine, failed=(silence,))

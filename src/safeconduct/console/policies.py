@@ -1,0 +1,232 @@
+"""The page of the policy: which one decides, since when, its text, its tests, what would flip."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from safeconduct.audit.index.newest import newest
+from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.searching import Hit, Search
+from safeconduct.config.schema import Config
+from safeconduct.console.evidence import Evidence
+from safeconduct.console.pages import Here, Pages, Way, go
+from safeconduct.console.rates import Rates
+from safeconduct.console.trials import Trials
+from safeconduct.console.wrong import Wrong
+from safeconduct.policy.bundles import archive
+from safeconduct.policy.bundles.folder import files_in
+from safeconduct.policy.bundles.reading import Bundle, assemble
+from safeconduct.policy.keeping import KEPT
+from safeconduct.policy.refusal import PolicyRefused
+from safeconduct.policy.trial.running import has_tests
+from safeconduct.ports import JSON
+from safeconduct.rooms import Rooms
+
+POLICY: Final = "/policy"
+
+PER_MINUTE: Final = 60
+"""How often a minute one person may look, or have the tests run."""
+
+HOUR_MS: Final = 3_600_000
+MOST: Final = 2_000
+"""How many decisions are looked at for what would flip."""
+
+SAMPLES: Final = 3
+LONGEST: Final = 200_000
+"""How much of a file is shown, in characters."""
+
+
+class Files(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy as it lies in files. `bundle` and `files` are of the one that decides, if they can
+    be had. `other` is what else lies in the configured directory: its digest, or what is wrong.
+    """
+
+    bundle: Bundle | None = None
+    files: dict[str, bytes] = {}
+    other: str = ""
+    tested: bool = False
+
+
+class Flip(msgspec.Struct, kw_only=True):
+    """Decisions that rules which are only logged had made otherwise."""
+
+    rules: tuple[str, ...]
+    said: str
+    would: str
+    count: int = 0
+    samples: list[str] = []
+
+
+class PolicyPages:
+    """For operators; what is counted of the log, analysts see with examples, on record."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        rooms: Rooms,
+        evidence: Evidence,
+        standing: Callable[[], JSON] | None = None,
+    ) -> None:
+        """`standing` says where the policy comes from, as the operator socket does."""
+        self._pages = pages
+        self._rooms = rooms
+        self._evidence = evidence
+        self._standing = standing
+        config = rooms.config
+        bundle = config.root.policy.bundle
+        directory = None if bundle is None else Path(config.directory) / bundle
+        self.trials = Trials(directory, rooms.clock_ms)
+        self._rates = Rates(PER_MINUTE, rooms.clock_ms)
+
+    def ways(self) -> tuple[Way, ...]:
+        """Its pages."""
+        return (Way("GET", POLICY, self.look), Way("POST", f"{POLICY}/tests", self.test))
+
+    async def look(self, request: Request) -> Response:
+        """The policy that decides, or the file of it that the query names."""
+        here = self._allowed(request)
+        rooms = self._rooms
+        held = await asyncio.to_thread(_held, rooms.config, rooms.policy.digest)
+        if "file" in request.query_params:
+            return self._file(here, held, request.query_params["file"])
+        flips = await self._flips(here) if "flips" in request.query_params else None
+        said, here.session.said = here.session.said, ""
+        modes = {} if held.bundle is None else held.bundle.header.modes
+        return self._pages.page(
+            "policy.html",
+            here,
+            at=POLICY,
+            said=said,
+            digest=rooms.policy.digest,
+            unsafe=[*rooms.config.unsafe, *rooms.policy.unsafe],
+            standing=None if self._standing is None else self._standing(),
+            bundle=held.bundle,
+            files=[(name, len(held.files[name]), _address(name)) for name in sorted(held.files)],
+            other=held.other,
+            tested=held.tested,
+            logged=sorted(name for name, mode in modes.items() if mode == "log_only"),
+            flips=flips,
+            most=MOST,
+            trials=self.trials,
+            block=rooms.config.root.policy,
+            kept=f"{rooms.config.root.gateway.state}/{KEPT}",
+        )
+
+    async def test(self, request: Request) -> Response:
+        """Runs the tests; the page shows what came of them."""
+        here = self._allowed(request)
+        await self._pages.form(request, here)
+        if self.trials.directory is None:
+            raise Wrong(409, "This policy comes from elsewhere, and without its tests.")
+        if not self.trials.begin(here.approver.user):
+            raise Wrong(409, "The tests are being run. Load the page again.")
+        here.session.said = "The tests are being run; load this page again in a moment."
+        return go(f"{POLICY}#tests")
+
+    def _allowed(self, request: Request) -> Here:
+        here = self._pages.require(request, "operator")
+        if not self._rates.allow(here.approver.user):
+            raise Wrong(429, "That was too much at once. Wait a minute.")
+        return here
+
+    def _file(self, here: Here, held: Files, name: str) -> Response:
+        content = held.files.get(name)
+        if content is None:
+            raise Wrong(404, "The policy that decides has no such file.")
+        text = content.decode(errors="replace")
+        return self._pages.page(
+            "policy_file.html",
+            here,
+            at=POLICY,
+            name=name,
+            lines=text[:LONGEST].split("\n"),
+            whole=len(text) <= LONGEST,
+            digest=self._rooms.policy.digest,
+        )
+
+    async def _flips(self, here: Here) -> list[Flip] | str:
+        """What would flip of the last hour, or why nobody knows. Who may read evidence gets
+        examples, and that is on record; counts are no evidence.
+        """
+        now_ms = self._rooms.clock_ms()
+        query = Query(tenant=self._evidence.tenant, kind="decision", since_ms=now_ms - HOUR_MS)
+
+        def work(search: Search) -> list[Hit]:
+            return newest(search, query, now_ms + 1, MOST).hits
+
+        reads = "analyst" in here.roles
+        try:
+            if reads:
+                hits = await self._evidence.read(here, "query", query, work)
+            else:
+                hits = await self._evidence.aside(here, work)
+        except Wrong as wrong:
+            return wrong.sentence
+        return flips((hit.record for hit in hits), samples=reads)
+
+
+def flips(records: Iterable[Mapping[str, Any]], *, samples: bool) -> list[Flip]:
+    """Decisions that would have been others, by the rules that spoke; the most frequent first."""
+    found: dict[tuple[tuple[str, ...], str, str], Flip] = {}
+    for record in records:
+        policy: Mapping[str, Any] = record.get("policy", {})
+        would = policy.get("would_have")
+        said = _said(policy)
+        if would is None or would == said:
+            continue
+        rules = tuple(policy["log_only"])
+        one = found.setdefault((rules, said, would), Flip(rules=rules, said=said, would=would))
+        one.count += 1
+        if samples and len(one.samples) < SAMPLES:
+            one.samples.append(record["decision"])
+    return sorted(found.values(), key=lambda one: -one.count)
+
+
+def _said(policy: Mapping[str, Any]) -> str:
+    if policy.get("error") or policy.get("deny"):
+        return "deny"
+    if policy.get("elevate"):
+        return "elevate"
+    return "permit" if policy.get("permit") else "deny"
+
+
+def _held(config: Config, digest: str) -> Files:
+    """Reads the files. Whatever cannot be had is not shown; that a policy decides is known."""
+    where, block = Path(config.directory), config.root.policy
+    kept = where / config.root.gateway.state / KEPT
+    bundle, files = None, dict[str, bytes]()
+    with suppress(PolicyRefused, OSError):
+        bundle, files = _of(archive.unpack(kept.read_bytes(), str(kept)), digest)
+    if block.bundle is None:
+        return Files(bundle=bundle, files=files)
+    directory = where / block.bundle
+    other = ""
+    try:
+        there = files_in(directory)
+        found = assemble(there)
+        if found.digest != digest:
+            other = f"another one, {found.digest}"
+        elif bundle is None:
+            bundle, files = found, dict(there)
+    except (PolicyRefused, OSError) as error:
+        other = str(error)
+    return Files(bundle=bundle, files=files, other=other, tested=has_tests(directory))
+
+
+def _of(files: Mapping[str, bytes], digest: str) -> tuple[Bundle | None, dict[str, bytes]]:
+    """The bundle of these files, if it is the one that decides. Raises PolicyRefused."""
+    bundle = assemble(files)
+    return (bundle, dict(files)) if bundle.digest == digest else (None, {})
+
+
+def _address(name: str) -> str:
+    return f"{POLICY}?{urlencode({'file': name})}"
