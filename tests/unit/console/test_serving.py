@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,14 +18,16 @@ from safeconduct.app import Served
 from safeconduct.app.operating import Operating
 from safeconduct.approvals.answers import NotProven
 from safeconduct.config import load
+from safeconduct.config.approvals import Persons, Role
 from safeconduct.config.schema import Config
-from safeconduct.console import serving
+from safeconduct.console import serving, streams, watching
 from safeconduct.console.serving import Console
 from safeconduct.entrypoints.operator import OperatorError
 from safeconduct.entrypoints.refusals import Refusals
 from safeconduct.entrypoints.server import AddressTaken
 from tests.e2e.desk import enrolment, equip
 from tests.support.installation import USER, opened_office, running
+from tests.support.recorded import recorded
 from tests.support.starting import asked
 
 
@@ -189,3 +193,59 @@ def test_a_gateway_that_runs_serves_it_and_its_operator_gets_links(config: Confi
         assert second.startswith(f"{console.url}/enrol/")
         # The one before is void.
         assert asked(link).status == 403
+
+
+class TestStreams:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        console = config.root.console
+        assert console is not None
+        roles: dict[Role, Persons] = {"analyst": Persons(users=(USER,))}
+        return replace(config, root=replace(config.root, console=replace(console, roles=roles)))
+
+    @asynccontextmanager
+    async def stream(self, served: Served) -> AsyncGenerator[asyncio.StreamReader]:
+        """What comes to somebody who watches."""
+        url, host = url_of(served), urlsplit(url_of(served)).netloc
+        path = f"/visit/{served.rooms.visits.make(USER, 'uid:0')}"
+        form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n"
+        begin = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {url}\r\n{form}"
+        answer = await said(url, f"{begin}Connection: close\r\n\r\n".encode())
+        cookie = re.search(rb"set-cookie: ([^;]+);", answer)
+        assert cookie is not None, answer
+        reader, writer = await asyncio.open_connection("localhost", urlsplit(url).port)
+        asked = f"GET /live/stream HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie[1].decode()}\r\n\r\n"
+        writer.write(asked.encode())
+        await reader.readuntil(b"event: meanwhile")
+        yield reader
+        writer.close()
+        await writer.wait_closed()
+
+    async def test_a_stream_outlives_connections_that_ask_nothing(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(serving, "IDLE_S", 0.05)
+        monkeypatch.setattr(streams, "TICK_S", 0.01)
+        monkeypatch.setattr(watching, "HEARTBEAT_S", 0)
+        console = Console(served)
+        await console.start()
+        loop = asyncio.get_running_loop()
+        async with self.stream(served) as reader:
+            until_s = loop.time() + 4 * serving.IDLE_S
+            while loop.time() < until_s:
+                await reader.readuntil(b":\n\n")
+        await console.close()
+
+    async def test_streams_end_when_the_gateway_stops_and_hold_up_nothing(
+        self, served: Served, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        console = Console(served)
+        await console.start()
+        async with self.stream(served) as reader:
+            await console.close()
+            told = await reader.read()
+        assert b'event: over\ndata: {"why":"The gateway stops."}' in told
+        reads = recorded(Path(served.rooms.config.directory) / "state" / "audit", "audit.read")
+        assert [one["asked"].get("ended") for one in reads] == [None, True]
+        # It would say that it had to take them down.
+        assert not [one for one in caplog.records if one.levelname == "ERROR"]
