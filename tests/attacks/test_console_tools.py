@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.accepting import PAGE, accepted, changed, definition, form
 from tests.support.changing import Changing, changing, look
 from tests.support.consoling import KIM, OLE, Browser, House
-from tests.unit.console.test_tools import PAGE, changed, definition, form
 
 BEFORE = "Updates a deal."
 AFTER = "Updates every deal."
@@ -30,10 +30,6 @@ def crm(house: House) -> Changing:
 async def shown(browser: Browser) -> dict[str, str]:
     """The form of the page that somebody looks at."""
     return form(await browser.get(PAGE))
-
-
-def accepted(house: House) -> list[str]:
-    return [one["pin"] for one in house.records("pin") if "by" in one]
 
 
 async def test_what_changes_between_page_and_yes_is_not_accepted(
@@ -57,7 +53,7 @@ async def test_an_old_form_brings_no_old_definition_back(house: House, crm: Chan
     assert (await ole.post("/tools", await shown(ole))).status == 303
     await changed(house, crm, BEFORE)
     assert (await ole.post("/tools", first)).said.startswith("Another definition counts by now.")
-    assert accepted(house) == [old, new]
+    assert [one["pin"] for one in accepted(house)] == [old, new]
     assert (await house.call()).reason == "definition-changed"
 
 
