@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -30,7 +31,7 @@ MAX_ROWS: Final = 20
 MAX_GROUPS: Final = 40
 """How many decisions, and groups of them, one piece of news shows at most."""
 
-MAX_WAITING: Final = 5_000
+MAX_WAITING: Final = 3_000
 """How many records wait to be looked at; the oldest make room."""
 
 _DECISION: Final = b'"kind":"decision"'
@@ -54,10 +55,22 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Kind(NamedTuple):
+    """What decisions have in common; many of a second are alike."""
+
+    tenant: str
+    agent: str
+    user: str
+    tool: str
+    verdict: str
+    reason: str
+
+
+class Seen(NamedTuple):
     """A decision, and its exact bytes."""
 
     said: Decision
+    kind: Kind
     data: bytes
 
 
@@ -71,18 +84,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str | None = None
     reason: str | None = None
 
-    def fits(self, one: Decision) -> bool:
-        """Whether a decision is among them."""
-        return one.tenant == self.tenant and all(
-            wanted in (None, said)
-            for wanted, said in (
-                (self.verdict, one.verdict),
-                (self.tool, one.tool),
-                (self.agent, one.agent),
-                (self.user, one.user),
-                (self.reason, one.reason),
-            )
-        )
+    def fits(self, kind: Kind) -> bool:
+        """Whether decisions of a kind are among them."""
+        return all(getattr(self, name) in (None, said) for name, said in kind._asdict().items())
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,16 +111,21 @@ class Watcher:
         self._groups: Counter[Group] = Counter()
         self._missed = 0
 
-    def offer(self, seen: Iterable[Seen], missed: int) -> None:
-        """Takes of these what is wanted, and wakes who waits for it."""
-        for one in seen:
-            said = one.said
-            if self._wanted.fits(said):
-                group = said.tool, said.verdict, said.reason
-                if len(self._groups) >= MAX_GROUPS and group not in self._groups:
-                    group = "", said.verdict, ""
-                self._groups[group] += 1
-                self._rows.append(one)
+    def offer(self, kinds: Mapping[Kind, int], seen: Sequence[Seen], missed: int) -> None:
+        """Takes what is wanted of what was seen, so many of each kind, and wakes who waits for it.
+
+        Kinds are compared, and single decisions only until there are enough to show: there may be
+        thousands, for dozens who watch.
+        """
+        wanted = {kind: many for kind, many in kinds.items() if self._wanted.fits(kind)}
+        for kind, many in wanted.items():
+            group = kind.tool, kind.verdict, kind.reason
+            if len(self._groups) >= MAX_GROUPS and group not in self._groups:
+                group = "", kind.verdict, ""
+            self._groups[group] += many
+        if wanted:
+            newest = islice((one for one in reversed(seen) if one.kind in wanted), MAX_ROWS)
+            self._rows.extend(reversed([*newest]))
         self._missed += missed
         self.ticked.set()
 
@@ -192,9 +201,11 @@ class Streams:
             if _DECISION in data:
                 said = msgspec.json.decode(data, type=Decision)
                 if said.kind == "decision":
-                    seen.append(Seen(said, data))
+                    of = said.tenant, said.agent, said.user, said.tool, said.verdict, said.reason
+                    seen.append(Seen(said, Kind(*of), data))
+        kinds = Counter(one.kind for one in seen)
         for one in self._watchers:
-            one.offer(seen, missed)
+            one.offer(kinds, seen, missed)
 
     def _hear(self, first: int, entries: list[bytes]) -> None:
         """Called by whoever writes the log."""
