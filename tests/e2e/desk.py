@@ -138,7 +138,7 @@ def register(window: Chromium, link: str) -> None:
     window.click("form[data-ceremony] button")
     window.until(f"{site}/sign-in")
     window.click("form[data-ceremony] button")
-    window.until(f"{site}/")
+    window.until_run("return location.pathname === '/' && document.readyState === 'complete'")
 
 
 def answered(window: Chromium) -> str:

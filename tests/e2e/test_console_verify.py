@@ -66,9 +66,12 @@ class Desk:
     def visit(self, query: str = "") -> tuple[str, str]:
         """What the page comes to, and its sentences."""
         self.window.open(f"{self.url}/verify{query}")
-        state = self.window.until_run(
-            "const one = document.getElementById('outcome'); return one && one.dataset.state"
-        )
+        try:
+            state = self.window.until_run(
+                "const one = document.getElementById('outcome'); return one && one.dataset.state"
+            )
+        except AssertionError:
+            raise AssertionError((self.window.text(), self.window.complaints())) from None
         return str(state), self.window.text("#outcome")
 
     def signer(self) -> Signer:

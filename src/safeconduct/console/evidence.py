@@ -82,11 +82,11 @@ class Evidence:
             raise Wrong(429, "That was too much at once. Wait a minute.")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._asked, work)
 
-    async def look(self, here: Here, work: Callable[[Path], _T]) -> _T:
+    async def look(self, here: Here, work: Callable[[Path], _T], *, records: bool = False) -> _T:
         """What `work` reads in the log's directory, without its index: hashes and the like, which
-        need not be noted, and records, which nobody sees before `note` has said so. Raises Wrong.
+        need not be noted, or `records`, which nobody sees before `note` has said so. Raises Wrong.
         """
-        if not self._files.allow(here.approver.user):
+        if not (self._rates if records else self._files).allow(here.approver.user):
             raise Wrong(429, "That was too much at once. Wait a minute.")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._looked, work)
 

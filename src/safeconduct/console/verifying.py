@@ -94,7 +94,7 @@ class VerifyingPages:
         if not _NUMBER.fullmatch(request.path_params["n"]):
             raise Wrong(404, "A record has a number.")
         n = int(request.path_params["n"])
-        data = await self._evidence.look(here, lambda log: self._entry(log, n))
+        data = await self._evidence.look(here, lambda log: self._entry(log, n), records=True)
         await self._evidence.note(here, "show", {"record": n}, answer([(n, data)]))
         return Response(data, media_type=_BYTES)
 

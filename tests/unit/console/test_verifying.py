@@ -177,13 +177,14 @@ def cut(log: Path) -> None:
         segment.unlink()
 
 
-@pytest.mark.parametrize(("breaks", "path"), [(removed, "/log/entry/0"), (cut, "/log/entry/0")])
+@pytest.mark.parametrize("breaks", [removed, cut])
 async def test_a_log_that_cannot_be_read_is_said_to_be(
-    house: House, breaks: Callable[[Path], None], path: str
+    house: House, breaks: Callable[[Path], None]
 ) -> None:
     browser = await house.signed_in(ANN)
+    house.rooms.log.close()  # and signs nothing more
     breaks(house.directory / "audit")
-    page = await browser.get(path)
+    page = await browser.get("/log/entry/0")
     assert page.status == 503
     assert page.said.startswith("The log cannot be read now")
 
@@ -203,3 +204,14 @@ async def test_one_person_gets_so_many_tiles_a_minute(
     async with house.task:
         browser = await house.signed_in(ANN)
         assert [(await browser.get("/log/tile/0/000")).status for _ in range(3)] == [200, 200, 429]
+        assert (await browser.get("/log/entry/0")).status == 200
+
+
+async def test_records_are_counted_with_what_else_somebody_asks_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "PER_MINUTE", 1)
+    house = await grown(tmp_path)
+    async with house.task:
+        browser = await house.signed_in(ANN)
+        assert [(await browser.get("/log/entry/0")).status for _ in range(2)] == [200, 429]

@@ -218,7 +218,7 @@ async function climbed(leaf, index, size, proof) {
 async function goesOn(old, oldRoot, size, root, proof) {
   // RFC 9162, 2.1.4.2.
   if (old === size) return same(oldRoot, root);
-  const path = Number.isInteger(Math.log2(old)) ? [oldRoot, ...proof] : [...proof];
+  const path = below(old + 1) === old ? [oldRoot, ...proof] : [...proof]; // a power of two
   let [node, last] = [old - 1, size - 1];
   while (node % 2) [node, last] = [Math.floor(node / 2), Math.floor(last / 2)];
   let before = path[0];
