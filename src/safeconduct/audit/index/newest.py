@@ -56,13 +56,12 @@ def _by_time(search: Search, query: Query, end_ms: int, most: int, after: End | 
     found: list[Hit] = []
     width_ms = _FIRST_MS
     while end_ms > floor_ms and len(found) <= most:
-        # More than what is wanted may be of the last millisecond, and was in the part before.
+        need = most + 1 - len(found)
         if after is not None and end_ms == after.at_ms + 1:
-            start_ms, taken = end_ms - 1, _span(search, query, end_ms - 1, end_ms)
-            taken = [hit for hit in taken if _follows(hit, after)]
+            start_ms, taken = end_ms - 1, _moment(search, query, end_ms - 1, need, after)
         else:
             start_ms = max(floor_ms, end_ms - width_ms)
-            start_ms, taken = _newest_span(search, query, start_ms, end_ms, most + 1 - len(found))
+            start_ms, taken = _newest_span(search, query, start_ms, end_ms, need)
             width_ms *= _WIDER
         found += taken
         end_ms = start_ms
@@ -78,9 +77,20 @@ def _newest_span(
         if len(taken) <= need:
             return start_ms, taken
         if end_ms - start_ms == 1:
-            return start_ms, _span(search, query, start_ms, end_ms)
+            return start_ms, taken  # of one time the newest are those of the highest numbers
         later_ms = sorted((hit.entry.at_ms for hit in taken), reverse=True)[need - 1]
         start_ms = max(later_ms, start_ms + 1)
+
+
+def _moment(search: Search, query: Query, at_ms: int, need: int, after: End) -> list[Hit]:
+    """What is needed of one millisecond, of which a part has been taken before."""
+    limit = need
+    while True:
+        limit *= _WIDER
+        taken = _span(search, query, at_ms, at_ms + 1, limit)
+        left = [hit for hit in taken if _follows(hit, after)]
+        if len(left) >= need or len(taken) < limit:
+            return left
 
 
 def _span(
