@@ -37,6 +37,13 @@ REMEDIES: Final = {
 }
 """What the agent was told to do instead."""
 
+RETRIES: Final = {
+    "later": "trying again later can help",
+    "changed": "trying again with other arguments can help",
+    "same-arguments": "trying the same again helps once it is approved",
+}
+"""When it can help to try again; it is not in here where it never does."""
+
 _YES: Final = ("agreed", "granted", "narrowed", "elevated")
 
 Record = Mapping[str, Any]
@@ -98,7 +105,7 @@ def call_view(call: CallRecords, shown: Callable[[Record], Record]) -> CallView:
         vouched=SAID.get(record.get("purpose_source", ""), ""),
         sentences=_sentences(record, answers),
         reason=reason,
-        remedy="" if reason is None else REMEDIES[reason.remedy.value],
+        remedy="" if reason is None else _remedy(reason),
         checks=[_check(one) for one in record.get("checks", ())],
         rules=_rules(record.get("policy")),
         call=_facts(record, _CALL),
@@ -113,6 +120,11 @@ def call_view(call: CallRecords, shown: Callable[[Record], Record]) -> CallView:
         after="" if call.after is None else call.after.record["decision"],
         unfound=call.unfound,
     )
+
+
+def _remedy(reason: Reason) -> str:
+    told = (REMEDIES[reason.remedy.value], RETRIES.get(reason.retry, ""))
+    return "; ".join(filter(None, told))
 
 
 def opened_facts(payload: Opened) -> tuple[list[Fact], str]:
@@ -134,6 +146,9 @@ def words(value: object) -> str:
         return value
     if _texts(value):
         return ", ".join(value)
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value)
+        return "; ".join(f"{name} {words(one)}" for name, one in members.items())
     return canonical(value).decode()
 
 
@@ -163,7 +178,8 @@ def _sentences(record: Record, answers: Sequence[Record]) -> list[str]:
             told.append(f"{_list(asked) or 'The gateway'} asked for a person's yes, so it waited.")
             told += [f"Asked because {asks(one)}." for one in record.get("requires", ())]
         case _:
-            told.append("Nothing was against it.")
+            by = f", and the policy permitted it: {', '.join(rules)}" if rules else ""
+            told.append(f"Nothing was against it{by}.")
             told += _authorised(record, answers)
     told += [
         f"{_list([one['check']])} would have refused it ({one['instead']}); a rule of the policy "

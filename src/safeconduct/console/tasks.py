@@ -120,9 +120,9 @@ def _budgets(started: Mapping[str, Any], facts: TaskFacts | None) -> list[Fact]:
     budgets: Mapping[str, int] = started.get("budgets", {}) if facts is None else facts.budgets
     counts: Mapping[str, int] = {} if facts is None else facts.counts
     told = [
-        Fact(name, f"of {most}" if facts is None else f"{counts.get(name, 0)} of {most}")
+        Fact(f"{name} used", f"of {most}" if facts is None else f"{counts.get(name, 0)} of {most}")
         for name, most in sorted(budgets.items())
     ]
     if facts is not None:
-        told.append(Fact("refusals", f"{facts.refusals} of {facts.max_refusals}"))
+        told.append(Fact("Refused", f"{facts.refusals} of {facts.max_refusals}"))
     return told

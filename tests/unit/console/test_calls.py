@@ -8,18 +8,18 @@ import re
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pytest
 
 from safeconduct.audit.reading import read
 from safeconduct.audit.reads import answer
-from safeconduct.console.call_view import CHECKS, REMEDIES
+from safeconduct.console.call_view import CHECKS, REMEDIES, RETRIES
 from safeconduct.core.canonical import canonical
 from safeconduct.core.checks import FIRST, SECOND
 from safeconduct.core.merkle import leaf_hash
 from safeconduct.core.proofs import is_included
-from safeconduct.core.reasons import Remedy
+from safeconduct.core.reasons import Remedy, Retry
 from tests.support.consoling import ANN, KIM, OLE, House, Page, yes
 from tests.support.worlds import USER
 
@@ -64,7 +64,8 @@ async def test_all_that_is_shown_is_on_record(house: House) -> None:
     page = await ann.get(f"/calls/{decided(house)[0]}")
     assert page.status == 200
     for one in (
-        "spiffe://crm.example/agents/copilot", USER, "Close deal D-7.", "Nothing was against it.",
+        "spiffe://crm.example/agents/copilot", USER, "Close deal D-7.",
+        "Nothing was against it, and the policy permitted it: all.",
         "said by the application that the user asked", "secrecy internal", "Permitted by all",
     ):  # fmt: skip
         assert one in text(page), one
@@ -197,3 +198,4 @@ async def test_what_cannot_be_put_on_record_is_not_shown(house: House) -> None:
 def test_every_check_and_every_remedy_has_its_words() -> None:
     assert list(CHECKS) == [name for name, _ in (*FIRST, *SECOND)]
     assert set(REMEDIES) == {one.value for one in Remedy}
+    assert {*RETRIES, "never"} == set(get_args(Retry))
