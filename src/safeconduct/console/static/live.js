@@ -144,8 +144,7 @@ function connect() {
 }
 
 pause.addEventListener("click", () => {
-  const paused = pause.getAttribute("aria-pressed") !== "true";
-  pause.setAttribute("aria-pressed", String(paused));
+  const paused = pause.textContent === "Pause";
   pause.textContent = paused ? "Resume" : "Pause";
   if (paused) {
     stop("Paused.");
