@@ -64,7 +64,8 @@ fuzz: $(VENV)/.fuzz ## inputs that nobody thought of, for MINUTES=30 (last line:
 	@$(BIN)/python -m fuzz --minutes $(or $(MINUTES),30) $(OPTIONS)
 
 e2e: $(VENV)/.dev $(VENV)/.rivals $(VENV)/.agentdojo $(VENV)/.inspectors $(VENV)/.servers $(VENV)/.issuers $(VENV)/.npm ## whole programs; needs the packages of scripts/debian-packages.txt
-	$(PYTEST) -m debian
+	@# Modules stay whole: what one has started serves all of its tests.
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m debian
 
 docs: $(VENV)/.dev ## links and snippets of the documentation
 	$(PYTEST) tests/docs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -124,9 +125,15 @@ _PERMIT: Final = (
 
 
 def free_port() -> int:
-    """A port that is free right now."""
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that is free right now, and that no other worker of these tests takes meanwhile."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        with socket.create_server((HOST, 0)) as listener:
+            port = int(listener.getsockname()[1])
+        # Linux prefers odd numbers for listeners: what tells workers apart is the half of it.
+        if port // 2 % workers == worker:
+            return port
 
 
 class Serves(Protocol):

@@ -5,36 +5,43 @@ where asked, no markup. What is found there is placed in the text as it was.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable
 from html import unescape
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Final
 
 from safeconduct.inspectors.patterns import any_of
 
+ASSIGNED: Final = (range(128, 0x20000), range(0xE0000, 0xE1000))
+"""Where Unicode has digits, spaces, dashes and what is not seen. The other planes have ideographs,
+or nothing; to look at each of their million characters would take longest of all that starts here.
+"""
 
-def _written() -> dict[str, str]:
+
+def _told_apart() -> tuple[dict[str, str], list[str]]:
+    """What is written otherwise in ASCII, and what is not seen."""
     found: dict[str, str] = {}
-    for char in map(chr, range(128, sys.maxunicode + 1)):
-        category = unicodedata.category(char)
-        if category == "Nd":
-            found[char] = str(unicodedata.decimal(char))
-        elif category == "Zs":
-            found[char] = " "
-        elif category == "Pd":
-            found[char] = "-"
-        elif "\uff01" <= char <= "\uff5e":
-            found[char] = chr(ord(char) - 0xFEE0)
-    return {**found, "\u2212": "-", "\u2043": "-", "\u00b7": "."}
+    unseen: list[str] = []
+    for char in map(chr, chain(*ASSIGNED)):
+        match unicodedata.category(char):
+            case "Nd":
+                found[char] = str(unicodedata.decimal(char))
+            case "Zs":
+                found[char] = " "
+            case "Pd":
+                found[char] = "-"
+            case "Cf":
+                unseen.append(char)
+            case _ if "\uff01" <= char <= "\uff5e":
+                found[char] = chr(ord(char) - 0xFEE0)
+            case _:
+                pass
+    return {**found, "\u2212": "-", "\u2043": "-", "\u00b7": "."}, unseen
 
 
-_WRITTEN: Final = _written()
-_UNSEEN: Final = [
-    char for char in map(chr, range(128, sys.maxunicode + 1)) if unicodedata.category(char) == "Cf"
-]
+_WRITTEN, _UNSEEN = _told_apart()
 
 
 def octets(pattern: str) -> str:
