@@ -42,6 +42,7 @@ PAGES: Final = (
     Page("call-hostile", "/calls/{odd_call}"),
     Page("tools", "/tools"),
     Page("agents", "/agents"),
+    Page("policy", "/policy"),
     Page("task-long", "/tasks/{longest}"),
     Page("task-hostile", "/tasks/{odd}"),
     Page("task", "/tasks/{task}"),
