@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,6 +32,11 @@ from safeconduct.rooms import Rooms
 
 DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
+TAIL: Final = 3_000
+"""About how many records are written after there are enough: tasks that run come to their end."""
+
+NIGHT: Final = 0.6 / math.tau
+"""By it the traffic of an hour is between five eighths and two and a half times the mean."""
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +76,9 @@ class Day:
         )
 
     def now_ms(self) -> int:
-        """The time of the day: it passes with the records."""
-        done = self._rooms.log.size - self._first
-        return self._end_ms - DAY_MS + min(done, self._records) * DAY_MS // self._records
+        """The time of the day: it passes with the records, of which there are fewer by night."""
+        done = min(1.0, (self._rooms.log.size - self._first) / (self._records + TAIL))
+        return self._end_ms - DAY_MS + int((done + NIGHT * math.sin(math.tau * done)) * DAY_MS)
 
     @property
     def over(self) -> bool:

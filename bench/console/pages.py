@@ -41,6 +41,7 @@ PAGES: Final = (
     Page("call", "/calls/{call}"),
     Page("call-hostile", "/calls/{odd_call}"),
     Page("tools", "/tools"),
+    Page("policy", "/policy"),
     Page("agents", "/agents"),
     Page("policy", "/policy"),
     Page("task-long", "/tasks/{longest}"),

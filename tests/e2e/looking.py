@@ -19,7 +19,9 @@ PAPER: Final = (794, 1123)
 """A4 at 96 pixels an inch."""
 
 MOST_TABS: Final = 60
-MOST_HIGH: Final = 2_400
+HIGH: Final = (1_600, 1_300, 1_000, 800)
+"""How much of a page a picture shows: as much as makes no large file."""
+
 MOST_BYTES: Final = 80_000
 
 _WATCH: Final = """
@@ -164,13 +166,14 @@ class Look:
         """Keeps what is seen, as a small file."""
         high = self.window.run("return document.documentElement.scrollHeight")
         wide = self.window.run("return document.documentElement.clientWidth")
-        clip = {"x": 0, "y": 0, "width": wide, "height": min(high, MOST_HIGH), "scale": 1}
+        clip = {"x": 0, "y": 0, "width": wide, "height": min(high, HIGH[0]), "scale": 1}
         told = self.window.devtools(
             "Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True
         )
         image = Image.open(io.BytesIO(base64.b64decode(told["data"]))).convert("RGB")
-        for colours in (256, 64, 32, 16):
-            image.quantize(colours, dither=Image.Dither.NONE).save(to, optimize=True)
+        for most in HIGH:
+            part = image.crop((0, 0, image.width, min(image.height, most)))
+            part.quantize(64, dither=Image.Dither.NONE).save(to, optimize=True)
             if to.stat().st_size < MOST_BYTES:
                 return
 

@@ -109,7 +109,7 @@ def _state(started: Mapping[str, Any], facts: TaskFacts | None, now_ms: int) -> 
     """Whether it still goes on."""
     expires_ms = started.get("expires_ms", 0) if facts is None else facts.expires_ms
     if facts is not None and facts.state == "revoked":
-        return "revoked: nothing runs in it any more"
+        return "was revoked: nothing runs in it any more"
     if facts is None or facts.state != "active" or expires_ms <= now_ms:
         return "ended" if not expires_ms else f"ended, at {moment(expires_ms)} at the latest"
     return f"goes on, until {moment(expires_ms)} at the latest"

@@ -90,7 +90,7 @@ async def test_a_task_that_was_revoked_says_so(house: House) -> None:
     ann = await house.signed_in(ANN)
     await house.rooms.revoke("task", task_of(house), OLE)
     page = await ann.get(f"/tasks/{task_of(house)}")
-    assert "it revoked: nothing runs in it any more." in page.text
+    assert "it was revoked: nothing runs in it any more." in page.text
 
 
 async def test_a_task_whose_time_is_up_says_so(house: House) -> None:
