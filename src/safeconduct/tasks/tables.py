@@ -40,16 +40,19 @@ class Table(Generic[V]):
 
     def items(self) -> Iterator[tuple[str, V]]:
         """A copy of everything committed."""
-        return iter(list(self._committed.items()))
+        return iter(self._committed.copy().items())
 
     def peek(self, key: str) -> V | None:
         """The value with the changes of this group: for the writer."""
         return self._staged[key] if key in self._staged else self._committed.get(key)
 
-    def current(self) -> list[tuple[str, V]]:
-        """Everything, with the changes of this group: for the writer."""
+    def current(self) -> Iterator[tuple[str, V]]:
+        """Everything, with the changes of this group so far: for the writer.
+
+        One after the other, as a list of so many pairs keeps the collector of garbage busy.
+        """
         merged = {**self._committed, **self._staged}
-        return [(key, value) for key, value in merged.items() if value is not None]
+        return ((key, value) for key, value in merged.items() if value is not None)
 
     def put(self, key: str, value: V | None) -> None:
         """Changes a value, or removes it (None), within this group."""

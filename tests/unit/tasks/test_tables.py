@@ -41,7 +41,7 @@ def test_a_removal_is_a_change(tmp_path: Path) -> None:
     table.put("a", None)
     table.put("never", None)
     assert (table.peek("a"), table.get("a")) == (None, 1)
-    assert table.current() == [("b", 2)]
+    assert list(table.current()) == [("b", 2)]
     tables.commit()
     assert (table.get("a"), table.get("b")) == (None, 2)
     tables.close()
@@ -58,7 +58,7 @@ def test_a_rollback_forgets_the_group_and_nothing_else(tmp_path: Path) -> None:
     tables.rollback()
     tables.commit()
     assert list(table.items()) == [("a", 1)]
-    assert table.current() == [("a", 1)]
+    assert list(table.current()) == [("a", 1)]
     tables.close()
 
 
