@@ -58,6 +58,15 @@ class Counted(msgspec.Struct, frozen=True):
     every_ms: int
     over: Over
 
+    def reaching(self, records: int) -> int | None:
+        """The start of the latest stretch since which there are so many; None: there are fewer."""
+        found = 0
+        for start_ms in sorted(self.over, reverse=True):
+            found += sum(self.over[start_ms].values())
+            if found >= records:
+                return start_ms
+        return None
+
 
 class Counting:
     """Counts, and remembers what does not change."""

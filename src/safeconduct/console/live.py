@@ -40,7 +40,7 @@ LOAD: Final = "/live/approvals"
 NEWEST: Final = 50
 """How many decisions the page shows at first."""
 
-READ: Final = 500
+READ: Final = 200
 """Of how many questions and answers it says whose they were."""
 
 PER_MINUTE: Final = 30
@@ -52,8 +52,9 @@ STOPPED: Final = "The gateway stops."
 VERDICTS: Final = ("permit", "elevate", "deny")
 _FILTERS: Final = ("agent", "user", "tool", "verdict", "reason")
 _MAX_TEXT: Final = 500
-_BACK_MS: Final = (HOUR_MS // 12, HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, None)
-"""How far to look back for the newest: what is busy is not read from its beginning."""
+_WEEK_MS: Final = 7 * 24 * HOUR_MS
+_BACK_MS: Final = (4 * _WEEK_MS, 16 * _WEEK_MS, None)
+"""How far to look back for the newest where a week has too few."""
 
 _ANSWERED: Final = {"requested": "asked", "granted": "answered", "narrowed": "answered",
                     "elevated": "answered", "denied": "answered"}  # fmt: skip
@@ -91,7 +92,7 @@ class LivePages:
         def work(search: Search) -> tuple[list[Hit], Counted, Counted, list[Load]]:
             load = self._counting.count(search, self._approvals, hourly(span))
             return (
-                _newest(search, newest, self._clock_ms()),
+                self._newest(search, query),
                 self._counting.count(search, query, span),
                 load,
                 self._groups(search, load.since_ms),
@@ -171,6 +172,23 @@ class LivePages:
     def _approvals(self) -> Query:
         return Query(tenant=self._evidence.tenant, kind="approval")
 
+    def _newest(self, search: Search, query: Query) -> list[Hit]:
+        """The newest that answer, the oldest first. How far back they reach is known from counts,
+        so that of a log of any size some minutes are sorted and no more.
+        """
+        newest = msgspec.structs.replace(query, limit=NEWEST)
+        for span in SPANS.values():
+            since_ms = self._counting.count(search, query, span).reaching(NEWEST)
+            if since_ms is not None:
+                return search.find(msgspec.structs.replace(newest, since_ms=since_ms))
+        hits: list[Hit] = []
+        for back_ms in _BACK_MS:
+            since_ms = None if back_ms is None else self._clock_ms() - back_ms
+            hits = search.find(msgspec.structs.replace(newest, since_ms=since_ms))
+            if len(hits) == NEWEST:
+                break
+        return hits
+
     def _groups(self, search: Search, since_ms: int) -> list[Load]:
         """Of the newest questions and answers, who was asked, and what they said."""
         query = msgspec.structs.replace(self._approvals, since_ms=since_ms, limit=READ)
@@ -204,17 +222,6 @@ class LivePages:
 
     def _named(self, user: str) -> str:
         return str(self._evidence.shown({"kind": "decision", "user": user})["user"])
-
-
-def _newest(search: Search, query: Query, now_ms: int) -> list[Hit]:
-    """The newest that answer, the oldest first."""
-    hits: list[Hit] = []
-    for back_ms in _BACK_MS:
-        since_ms = None if back_ms is None else now_ms - back_ms
-        hits = search.find(msgspec.structs.replace(query, since_ms=since_ms))
-        if len(hits) == NEWEST:
-            break
-    return hits
 
 
 def _filters(request: Request) -> dict[str, str]:

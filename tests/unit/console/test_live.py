@@ -54,6 +54,21 @@ async def test_the_page_shows_the_newest_decisions_first(house: House) -> None:
     )
 
 
+@pytest.mark.parametrize("days", [0, 2, 9, 40, 400])
+async def test_the_newest_are_found_however_long_ago_they_were(
+    house: House, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    monkeypatch.setattr(live, "NEWEST", 2)
+    for amount in range(3):
+        house.now_ms += 60_000
+        await house.call({"id": f"D-{amount}", "amount_minor": 900})
+    house.now_ms += days * 86_400_000
+    page = await (await house.signed_in(ANN, "/live")).get("/live")
+    made = [one["decision"] for one in house.records("decision")]
+    shown = re.findall(r'href="/calls/(d_[0-9a-f]{24})"', page.text)
+    assert shown == made[:0:-1]
+
+
 @pytest.mark.parametrize("path", ["/live", "/live/stream", "/live/decisions", "/live/approvals"])
 async def test_it_is_for_analysts_alone(house: House, path: str) -> None:
     for user in (KIM, OLE):
