@@ -37,6 +37,15 @@ REMEDIES: Final = {
 }
 """What the agent was told to do instead."""
 
+SEALED: Final = {
+    "arguments": "Arguments",
+    "input": "What the rules saw that the record does not say",
+    "asked": "What was asked",
+    "result": "What was delivered",
+    "admitted": "What else is known of it",
+}
+"""What is sealed with records, by its member of the payload."""
+
 RETRIES: Final = {
     "later": "trying again later can help",
     "changed": "trying again with other arguments can help",
@@ -133,7 +142,10 @@ def opened_facts(payload: Opened) -> tuple[list[Fact], str]:
         return [], WHY[payload.why]
     content = payload.content or {}
     return [
-        Fact(name, one if isinstance(one, str) else json.dumps(one, ensure_ascii=False, indent=2))
+        Fact(
+            SEALED.get(name, name),
+            one if isinstance(one, str) else json.dumps(one, ensure_ascii=False, indent=2),
+        )
         for name, one in content.items()
     ], ""
 
