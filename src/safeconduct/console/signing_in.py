@@ -1,4 +1,4 @@
-"""Signing in and out: at the issuer (OpenID Connect), with a passkey, or by a one-time link."""
+"""Signing in and out: at the issuer (OpenID Connect), or with a passkey."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from safeconduct.approvals.answers import NotProven
-from safeconduct.approvals.links import ENROL_PATH, Links
 from safeconduct.approvals.passkeys import Passkeys
 from safeconduct.console.pages import KEYS, SIGN_IN, Here, Pages, Way, back, go
 from safeconduct.console.people import People
@@ -55,7 +54,6 @@ class SigningInPages:
         pages: Pages,
         people: People,
         passkeys: Passkeys,
-        enrolments: Links,
         login: SignIn | None,
         stepped: Stepped,
     ) -> None:
@@ -63,7 +61,6 @@ class SigningInPages:
         self._pages = pages
         self._people = people
         self._passkeys = passkeys
-        self._enrolments = enrolments
         self._login = login
         self._stepped = stepped
         self._seal = Seal(_Away, pages.clock_ms)
@@ -79,8 +76,6 @@ class SigningInPages:
             Way("POST", f"{SIGN_IN}/passkey", self.passkey),
             Way("GET", SIGNED_IN, self.returned),
             Way("POST", "/sign-out", self.sign_out),
-            Way("GET", f"{ENROL_PATH}{{ticket}}", self.enrolment),
-            Way("POST", f"{ENROL_PATH}{{ticket}}", self.enrol),
         )
 
     async def sign_in(self, request: Request) -> Response:
@@ -158,21 +153,6 @@ class SigningInPages:
             await self._pages.form(request, here)
             self._pages.leave(request)
         return self._pages.forget(go(SIGN_IN))
-
-    async def enrolment(self, request: Request) -> Response:
-        """Shows for whom a link is. Nothing is spent by looking at it."""
-        ticket = self._enrolments.ticket(request.path_params["ticket"])
-        return self._pages.page("enrol.html", user=ticket.user, path=request.url.path)
-
-    async def enrol(self, request: Request) -> Response:
-        """Begins a session in which somebody can register a passkey, and nothing else."""
-        ticket = self._enrolments.redeem(request.path_params["ticket"])
-        now_ms = self._pages.clock_ms()
-        if self._people.known(ticket.user, now_ms) is None:
-            raise Wrong(403, "You are not one of those who can sign in here.")
-        by = f"unsafe_enrolment:{ticket.by}"
-        name, _ = self._pages.sessions.begin(ticket.user, "enrolment", now_ms, by)
-        return self._pages.enter(request, go(KEYS), name)
 
     def _away(self, state: str) -> str:
         """A cookie for each sign-in, so that several tabs can have one under way."""

@@ -24,6 +24,7 @@ from safeconduct.console.chat import SLACK, clicking
 from safeconduct.console.evidence import Evidence
 from safeconduct.console.exporting import ExportPages
 from safeconduct.console.keys import KeysPages
+from safeconduct.console.linking import ENROLMENT, VISIT, LinkPages
 from safeconduct.console.live import LivePages
 from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, Way, sign_in
 from safeconduct.console.people import People
@@ -36,7 +37,6 @@ from safeconduct.console.stopping import StoppingPages
 from safeconduct.console.tasks import TaskPages
 from safeconduct.console.tools import ToolsPages
 from safeconduct.console.verifying import VerifyingPages
-from safeconduct.console.visiting import VisitPages
 from safeconduct.console.watch import Watch
 from safeconduct.console.wrong import Wrong
 from safeconduct.ports import JSON, LedgerFault, LoginFailed, SignIn
@@ -97,10 +97,9 @@ def _ways(
     asking = AskingPages(pages, rooms.desk, passkeys, registered, login, approvals.step_up)
     yield from asking.ways()
     yield from KeysPages(pages, passkeys, registered).ways()
-    yield from SigningInPages(
-        pages, people, passkeys, rooms.enrolments, login, asking.stepped
-    ).ways()
-    yield from VisitPages(pages, people, rooms.visits).ways()
+    yield from SigningInPages(pages, people, passkeys, login, asking.stepped).ways()
+    yield from LinkPages(pages, people, rooms.enrolments, ENROLMENT).ways()
+    yield from LinkPages(pages, people, rooms.visits, VISIT).ways()
     yield from BypassPages(
         pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
     ).ways()
