@@ -9,6 +9,9 @@ WORKERS ?= auto
 CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
 # What trains has an environment of its own, with libraries that nothing else needs.
 TYPED := $(filter-out scripts/train_instructions.py,$(CODE))
+# Hundreds of tests start programs of ours: without byte code each compiles all of us anew, which
+# takes as long as all the rest of a start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check story bench bench-audit bench-console bench-agentdojo bench-inspectors conformance conformance-policy fuzz e2e lock docs clean
