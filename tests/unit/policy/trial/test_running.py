@@ -54,13 +54,14 @@ def tried(
     matrix: str | None = MATRIX,
     judge: Judge = "own",
     rules: str = RULES,
+    cpu_s: int = running.CPU_S,
 ) -> Outcome:
     files: dict[str, str | bytes] = {}
     if matrix is not None:
         files["tests/all.yaml"] = matrix
     if rego is not None:
         files["tests/all_test.rego"] = IMPORTS + rego
-    (outcome,) = run(write(directory, rules, files=files), (judge,))
+    (outcome,) = run(write(directory, rules, files=files), (judge,), cpu_s=cpu_s)
     return outcome
 
 
@@ -239,12 +240,9 @@ def test_a_file_of_tests_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert failed.sentence == "the file is larger than 10 bytes"
 
 
-def test_a_test_that_does_not_come_back_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running, "CPU_S", 1)
+def test_a_test_that_does_not_come_back_fails(tmp_path: Path) -> None:
     rego = "l := numbers.range(1, 9999)\ntest_x if { some a in l; some b in l; a > b + 9999 }"
-    (failed,) = tried(tmp_path, rego=rego).failed
+    (failed,) = tried(tmp_path, rego=rego, cpu_s=1).failed
     assert failed.sentence == "the rules did not come back within 1 s"
 
 
