@@ -38,7 +38,7 @@ ODD: Final = 12
 CALLS: Final = (3, 9, 9, 9, 14, 14, 30)
 """Of a task, about; one in a thousand has `MANY`."""
 
-MANY: Final = 400
+MANY: Final = 250
 
 
 class Written(msgspec.Struct):
@@ -125,7 +125,7 @@ class Task:
         """All its calls, one after the other."""
         await self._day.started(self.who)
         for number in range(self._calls):
-            if not await self._call(number):
+            if self._day.over or not await self._call(number):
                 return
         if self.kind:
             await self._end()

@@ -55,13 +55,14 @@ return [window.stops.indexOf(one), outlined && box.width > 0 && box.height > 0,
 
 _WIDER: Final = """
 const width = document.documentElement.clientWidth;
-if (document.documentElement.scrollWidth <= width) return [];
-const inside = (one) => { for (let up = one.parentElement; up; up = up.parentElement)
-  if (/auto|scroll|hidden|clip/.test(getComputedStyle(up).overflowX)) return true; return false; };
+const inside = (one) => { for (let up = one; up; up = up.parentElement) {
+  const style = getComputedStyle(up);
+  if (/auto|scroll/.test(style.overflowX) || style.clipPath !== "none") return true; }
+  return false; };
 const wide = (one) => one.getBoundingClientRect().right > width + 1;
-return [`${document.documentElement.scrollWidth} > ${width}`, ...[...document.querySelectorAll("*")]
+return [...document.body.querySelectorAll("*")]
   .filter((one) => wide(one) && ![...one.children].some(wide) && !inside(one))
-  .slice(0, 5).map((one) => one.outerHTML.slice(0, 160))];
+  .slice(0, 5).map((one) => one.outerHTML.slice(0, 160));
 """
 
 _AXE: Final = """axe.run(document, %s).then((told) => JSON.stringify(told.violations.map((one) =>
@@ -173,7 +174,9 @@ class Look:
         image = Image.open(io.BytesIO(base64.b64decode(told["data"]))).convert("RGB")
         for most in HIGH:
             part = image.crop((0, 0, image.width, min(image.height, most)))
-            part.quantize(64, dither=Image.Dither.NONE).save(to, optimize=True)
+            part.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                to, optimize=True
+            )
             if to.stat().st_size < MOST_BYTES:
                 return
 
