@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard, cast
 
@@ -53,6 +52,11 @@ RETRIES: Final = {
 }
 """When it can help to try again; it is not in here where it never does."""
 
+LONGEST: Final = 100_000
+"""How many characters of a member of what was sealed are shown: a result can be of millions, and
+be written so that a page of it takes long. No call waits for that.
+"""
+
 _YES: Final = ("agreed", "granted", "narrowed", "elevated")
 
 Record = Mapping[str, Any]
@@ -63,6 +67,14 @@ class Fact(msgspec.Struct, frozen=True):
 
     name: str
     text: str
+
+
+class Member(msgspec.Struct, frozen=True):
+    """What was sealed under a name, its beginning, and how many characters more there are."""
+
+    name: str
+    text: str
+    more: int
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -136,18 +148,19 @@ def _remedy(reason: Reason) -> str:
     return "; ".join(filter(None, told))
 
 
-def opened_facts(payload: Opened) -> tuple[list[Fact], str]:
+def opened_facts(payload: Opened) -> tuple[list[Member], str]:
     """What was sealed with a record, by its members; or why it cannot be seen."""
     if payload.why is not None:
         return [], WHY[payload.why]
-    content = payload.content or {}
-    return [
-        Fact(
-            SEALED.get(name, name),
-            one if isinstance(one, str) else json.dumps(one, ensure_ascii=False, indent=2),
-        )
-        for name, one in content.items()
-    ], ""
+    return [_member(name, one) for name, one in (payload.content or {}).items()], ""
+
+
+def _member(name: str, value: object) -> Member:
+    if isinstance(value, str):
+        text = value
+    else:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return Member(SEALED.get(name, name), text[:LONGEST], max(0, len(text) - LONGEST))
 
 
 def words(value: object) -> str:

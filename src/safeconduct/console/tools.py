@@ -32,7 +32,8 @@ PER_MINUTE: Final = 60
 """How many definitions a minute one person may look at, or accept."""
 
 LONGEST: Final = 100_000
-"""How long a definition may be to be accepted here, in characters: nobody reads more on a page."""
+"""How long a definition may be to be shown and accepted here, in characters: nobody reads more on a
+page, and an upstream makes it as long as it likes."""
 
 STALE: Final = "You signed in too long ago for this. Sign in again."
 
@@ -92,7 +93,7 @@ class ToolsPages:
         )
         tool = self._found(wanted.upstream, wanted.tool)
         offer = self._rooms.offers.known.get(("tool", tool.upstream, tool.name))
-        if offer is not None and _too_long(offer.definition):
+        if offer is not None and await asyncio.to_thread(_lines, offer.definition) is None:
             raise Wrong(409, "This definition is too long to be read here, and so to be accepted.")
         try:
             await self._rooms.accepting.accept(wanted, here.approver.user)
@@ -111,7 +112,7 @@ class ToolsPages:
         definition = None if offer is None else offer.definition
         # Files are read and schemas are walked: no call waits for it.
         before = await asyncio.to_thread(rooms.accepting.before, tool.upstream, tool.name)
-        doubts = await asyncio.to_thread(_doubts, tool, manifest, definition)
+        lines, diff, doubts = await asyncio.to_thread(_read, tool, manifest, before, definition)
         said, here.session.said = here.session.said, ""
         return self._pages.page(
             "tool.html",
@@ -120,9 +121,10 @@ class ToolsPages:
             said=said,
             tool=tool,
             manifest=manifest,
-            lines=[] if definition is None else _lines(definition),
-            long=definition is not None and _too_long(definition),
-            diff=() if None in (before, definition) else changed(before or {}, definition or {}),
+            offered=definition is not None,
+            lines=lines,
+            longest=LONGEST,
+            diff=diff,
             kept=before is not None,
             doubts=doubts,
             found=() if offer is None else shown(offer.definition, offer.found),
@@ -155,16 +157,24 @@ def _where(tool: Tool) -> str:
     return f"{TOOLS}?{urlencode({'upstream': tool.upstream, 'tool': tool.name})}"
 
 
-def _lines(definition: JSON) -> list[str]:
-    return json.dumps(definition, indent=2, ensure_ascii=False).split("\n")
+def _lines(definition: JSON) -> list[str] | None:
+    """The definition as it is shown; None: it is too long for that."""
+    if len(msgspec.json.encode(definition)) > 4 * LONGEST:
+        return None
+    lines = json.dumps(definition, indent=2, ensure_ascii=False).split("\n")
+    return lines if sum(map(len, lines)) <= LONGEST else None
 
 
-def _too_long(definition: JSON) -> bool:
-    return len(json.dumps(definition, ensure_ascii=False)) > LONGEST
-
-
-def _doubts(tool: Tool, manifest: ToolManifest | None, definition: JSON | None) -> tuple[str, ...]:
-    """What inference would say more strictly than the manifest."""
-    if definition is None or manifest is None or _too_long(definition):
-        return ()
-    return stricter(tool.name, manifest, propose(tool.upstream, [definition]))
+def _read(
+    tool: Tool, manifest: ToolManifest | None, before: JSON | None, definition: JSON | None
+) -> tuple[list[str] | None, tuple[str, ...], tuple[str, ...]]:
+    """What is offered, what changed since, and what inference would say more strictly than the
+    manifest; nothing of a definition that is too long to be shown.
+    """
+    lines = None if definition is None else _lines(definition)
+    if lines is None or definition is None:
+        return None, (), ()
+    diff = () if before is None else changed(before, definition)
+    if manifest is None:
+        return lines, diff, ()
+    return lines, diff, stricter(tool.name, manifest, propose(tool.upstream, [definition]))

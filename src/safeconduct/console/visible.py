@@ -7,9 +7,12 @@ around it, and letters that are not ASCII are marked where looks can deceive.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -18,6 +21,11 @@ _BLANK: Final = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 """Letters and marks that show nothing (DerivedCoreProperties: Default_Ignorable_Code_Point)."""
 
 _VARIANTS: Final = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0000, 0xE0FFF))
+
+_OTHER: Final = re.compile(r"[^ -~]+")
+
+_KNOWN: Final = 1 << 14
+"""Of how many letters is remembered what they are."""
 
 MAX_MARKS: Final = 4
 """How many marks a letter may have: as many as any language writes over or under one."""
@@ -46,36 +54,48 @@ def whole(text: object) -> Markup:
 
 
 def _marked(text: str, *, foreign: bool) -> Markup:
-    if text.isascii() and text.isprintable():
-        return escape(text)
-    parts: list[Markup] = []
-    kinds = [(letter, _kind(letter, odd=odd, foreign=foreign)) for letter, odd in _letters(text)]
-    for kind, letters in groupby(kinds, key=lambda one: one[1]):
-        run = "".join(letter for letter, _ in letters)
-        match kind:
-            case "odd":
-                parts.append(Markup("<b class=odd>{}</b>").format("".join(map(_escape, run))))
-            case "foreign":
-                parts.append(Markup("<u>{}</u>").format(run))
-            case _:
-                parts.append(escape(run))
-    return Markup("").join(parts)
+    # What others send may be long, and made so that it costs: only what is not plain is looked at
+    # letter by letter, and nothing of that can be markup.
+    return Markup(_OTHER.sub(_foreign if foreign else _seen, escape(text)))  # noqa: S704 - escaped
+
+
+def _seen(run: re.Match[str]) -> str:
+    return _told(run[0], "", "")
+
+
+def _foreign(run: re.Match[str]) -> str:
+    return _told(run[0], "<u>", "</u>")
+
+
+def _told(run: str, begin: str, end: str) -> str:
+    """Letters that are not printable ASCII: those that would not be seen as escapes, the others
+    between two marks.
+    """
+    if len(run) == 1:
+        return f"<b class=odd>{_escape(run)}</b>" if _odd(run) else f"{begin}{run}{end}"
+    parts: list[str] = []
+    for odd, letters in groupby(_letters(run), key=itemgetter(1)):
+        if odd:
+            parts.append(f"<b class=odd>{''.join(_escape(one) for one, _ in letters)}</b>")
+        else:
+            parts.append(f"{begin}{''.join(one for one, _ in letters)}{end}")
+    return "".join(parts)
 
 
 def _letters(text: str) -> Iterator[tuple[str, bool]]:
     """Each letter, and whether it is not shown as it is."""
     marks = 0
     for letter in text:
-        marks = marks + 1 if unicodedata.category(letter) in {"Mn", "Me"} else 0
+        marks = marks + 1 if _mark(letter) else 0
         yield letter, marks > MAX_MARKS or _odd(letter)
 
 
-def _kind(letter: str, *, odd: bool, foreign: bool) -> str:
-    if odd:
-        return "odd"
-    return "foreign" if foreign and not letter.isascii() else "plain"
+@lru_cache(_KNOWN)
+def _mark(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Mn", "Me"}
 
 
+@lru_cache(_KNOWN)
 def _odd(letter: str) -> bool:
     code = ord(letter)
     return (
@@ -85,6 +105,7 @@ def _odd(letter: str) -> bool:
     )
 
 
+@lru_cache(_KNOWN)
 def _escape(letter: str) -> str:
     code = ord(letter)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

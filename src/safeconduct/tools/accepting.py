@@ -26,6 +26,14 @@ MAX_WHY: Final = 300
 DIRECTORY: Final = "definitions"
 """Where the definitions that counted are kept, in the directory of the state."""
 
+LONGEST: Final = 100_000
+"""How long a definition may be to be kept, in bytes: of what is longer no change is shown."""
+
+MOST_KEPT: Final = 4 << 20
+"""How much is kept of one upstream, in bytes. It is written while calls wait, and what an
+upstream offers may be a hundred times as much.
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -113,19 +121,27 @@ class Accepting:
         """Keeps what counts of an upstream whose tools have changed, as long as it is there."""
         if what != "tools":
             return
-        counting = [
-            offer.definition
-            for (subject, upstream, name), offer in self._offers.known.items()
-            if (subject, upstream) == ("tool", where)
-            and self._catalogue.counts(where, name) == offer.digest
-        ]
+        counting = self._counting(where)
         if counting == self._there.get(where, []):
             return
         try:
-            self._kept(where)[0].keep(counting)
+            self._kept(where)[0].keep(counting, 2 * MOST_KEPT)
             self._there[where] = counting
         except (NothingKept, OSError) as error:  # it is no evidence: then no change can be shown
             _log.warning("the definitions of %s cannot be kept: %s", where, error)
+
+    def _counting(self, where: str) -> list[JSON]:
+        """The definitions of an upstream that count and are there, as far as they are kept."""
+        found: list[JSON] = []
+        left = MOST_KEPT
+        for (subject, upstream, name), offer in self._offers.known.items():
+            if (subject, upstream) != ("tool", where):
+                continue
+            size = len(msgspec.json.encode(offer.definition))
+            if size <= min(left, LONGEST) and self._catalogue.counts(where, name) == offer.digest:
+                left -= size
+                found.append(offer.definition)
+        return found
 
     def _fitting(self, wanted: Acceptance) -> Offer:
         """What is offered, if that is what an operator saw. Raises NotAccepted."""

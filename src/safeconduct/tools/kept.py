@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import msgspec
 
 from safeconduct.core.canonical import digest
 from safeconduct.kit import files
@@ -35,15 +36,20 @@ class Kept:
         """
         return {digest(one): one for one in self._definitions()}
 
-    def keep(self, definitions: Iterable[JSON]) -> None:
-        """Puts these in the place of what was kept of them. Raises NothingKept, OSError."""
+    def keep(self, definitions: Iterable[JSON], most: int | None = None) -> None:
+        """Puts these in the place of what was kept of them. Where all come to more than `most`
+        bytes, what is not among these is forgotten. Raises NothingKept, OSError.
+        """
         before = {str(one["name"]): one for one in self._definitions()}
-        now = before | {str(one["name"]): one for one in definitions}
+        new = {str(one["name"]): one for one in definitions}
+        now = before | new
         if now == before:
             return
-        text = json.dumps({"tools": [now[name] for name in sorted(now)]}, indent=1) + "\n"
+        listing = _listing(now)
+        if most is not None and len(listing) > most:
+            listing = _listing(new)
         mode = self._file.stat().st_mode & 0o777 if self._file.exists() else 0o644
-        files.replace(self._file, text.encode(), mode=mode)
+        files.replace(self._file, msgspec.json.format(listing, indent=1) + b"\n", mode=mode)
 
     def _definitions(self) -> list[JSON]:
         try:
@@ -54,3 +60,7 @@ class Kept:
             raise NothingKept(f"{self._file} cannot be read: {error.strerror}") from None
         except (StrictJSONError, NotAListing) as error:
             raise NothingKept(f"{self._file}: {error}") from None
+
+
+def _listing(tools: Mapping[str, JSON]) -> bytes:
+    return msgspec.json.encode({"tools": [tools[name] for name in sorted(tools)]})

@@ -147,11 +147,20 @@ def _stricter(name: str, said: ToolManifest | None, proposed: Proposal) -> Itera
 
 _WIDTH: Final = 96
 
+MOST_LINES: Final = 2_000
+"""How many lines are compared at most: the time that it takes grows with more than their square,
+and what they say is an upstream's.
+"""
+
 
 def changed(before: JSON, now: JSON) -> tuple[str, ...]:
-    """What changed, line by line; long text is broken, so that a change in it can be seen."""
-    lines = difflib.unified_diff(_lines(before), _lines(now), "reviewed", "now", n=1, lineterm="")
-    return tuple(lines)[2:]
+    """What changed, line by line; long text is broken, so that a change in it can be seen. Nothing,
+    where that are too many lines.
+    """
+    old, new = _lines(before), _lines(now)
+    if max(len(old), len(new)) > MOST_LINES:
+        return ()
+    return tuple(difflib.unified_diff(old, new, "reviewed", "now", n=1, lineterm=""))[2:]
 
 
 def _lines(definition: JSON) -> list[str]:
