@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
-from safeconduct.app.indexing import Indexing
+from safeconduct.app.indexing import Indexing, kept_up
 from safeconduct.app.witnessed import trusted
 from safeconduct.audit import following
 from safeconduct.audit.exports.exporter import Exporter, refused
@@ -64,7 +64,7 @@ def parts(config: Config) -> dict[str, Open]:
     }
     if config.root.audit.witnesses is not None:
         found[WITNESSES] = partial(_witnesses, config, config.root.audit.witnesses)
-    if config.root.audit.index is not None:
+    if kept_up(config):
         found[INDEX] = partial(_indexing, config)
     return found
 

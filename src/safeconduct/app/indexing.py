@@ -35,6 +35,16 @@ def opened(config: Config) -> Index:
     return PostgresIndex(references.read(directory, block.dsn), origin)
 
 
+def kept_up(config: Config) -> bool:
+    """Whether the index is kept up to the log all the time: where it is configured, or an analyst
+    looks at the console, who should not have to wait for it.
+    """
+    console = config.root.console
+    return config.root.audit.index is not None or (
+        console is not None and "analyst" in console.roles
+    )
+
+
 class Indexing:
     """Keeps an index up to its log. A part of the follower."""
 

@@ -38,7 +38,7 @@ class Watch:
         """Counts ahead, where the index is kept up to the log by others: nobody who looks has to
         wait until a week is counted. Counting takes a thread, and no call waits for it.
         """
-        if self._config.root.audit.index is not None:
+        if indexing.kept_up(self._config):
             self._ahead = asyncio.create_task(self._count_ahead())
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from safeconduct.app import following, indexing
 from safeconduct.audit.index.port import IndexUnavailable
 from safeconduct.config import audit
+from safeconduct.config.approvals import ConsoleBlock, Persons, Role
 from safeconduct.config.schema import Config
 from safeconduct.simulation import simulated
 from tests.support.trails import Trail
@@ -63,6 +64,18 @@ def test_an_index_follows_its_log_and_is_built_anew_when_it_is_damaged(
 def test_the_follower_keeps_an_index_that_is_configured(tmp_path: Path) -> None:
     assert following.INDEX in following.parts(configured(tmp_path, audit.Index()))
     assert following.INDEX not in following.parts(configured(tmp_path, None))
+
+
+def test_it_keeps_one_where_somebody_is_an_analyst_at_the_console(tmp_path: Path) -> None:
+    plain = configured(tmp_path, None)
+    expected: dict[Role, bool] = {"analyst": True, "operator": False}
+    for role, kept in expected.items():
+        console = ConsoleBlock(
+            listen="127.0.0.1:1", url="http://localhost:1", roles={role: Persons(users=("kim",))}
+        )
+        root = replace(plain.root, console=console)
+        found = following.parts(replace(plain, root=root))
+        assert (following.INDEX in found) is kept
 
 
 def test_without_the_extra_it_is_said_which_one(
