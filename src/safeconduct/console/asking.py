@@ -80,7 +80,6 @@ class AskingPages:
     async def inbox(self, request: Request) -> Response:
         """What waits for this person, the oldest first, and what of theirs waits for others."""
         here = self._pages.require(request)
-        said, here.session.said = here.session.said, ""
         pending = self._desk.pending()
         yours = [one for one in pending if self._desk.sees(here.approver, one)]
         others = [one for one in pending if one not in yours and _own(here.approver, one)]
@@ -88,7 +87,6 @@ class AskingPages:
             "inbox.html",
             here,
             at=INBOX,
-            said=said,
             groups=_grouped(yours),
             waiting=len(yours),
             others=others,

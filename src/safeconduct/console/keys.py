@@ -53,12 +53,10 @@ class KeysPages:
     async def keys(self, request: Request) -> Response:
         """The passkeys, and how to get another one."""
         here = self._signed_in(request)
-        said, here.session.said = here.session.said, ""
         return self._pages.page(
             "keys.html",
             here,
             at=KEYS,
-            said=said,
             keys=list(self._registered(here.approver.user)),
             lately=here.session.lately(self._pages.clock_ms()) and here.session.how != "visit",
             max_label=MAX_LABEL,

@@ -235,14 +235,18 @@ class Pages:
     def page(
         self, template: str, here: Here | None = None, status: int = 200, **values: object
     ) -> Response:
-        """A page. Every value is escaped."""
+        """A page. Every value is escaped. What somebody is to be told once stands on it."""
         session = None if here is None else here.session
+        notice = ""
+        if session is not None:
+            notice, session.said = session.said, ""
         rooms = () if here is None else here.rooms
         roles = () if here is None else here.roles
         text = self._templates.get_template(template).render(
             session=session,
             roles=roles,
             rooms=rooms,
+            notice=notice,
             now_ms=self.clock_ms(),
             **{"asset": _path, "at": "", **values},
         )

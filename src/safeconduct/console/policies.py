@@ -99,13 +99,11 @@ class PolicyPages:
         if "file" in request.query_params:
             return self._file(here, held, request.query_params["file"])
         flips = await self._flips(here) if "flips" in request.query_params else None
-        said, here.session.said = here.session.said, ""
         modes = {} if held.bundle is None else held.bundle.header.modes
         return self._pages.page(
             "policy.html",
             here,
             at=POLICY,
-            said=said,
             digest=rooms.policy.digest,
             unsafe=[*rooms.config.unsafe, *rooms.policy.unsafe],
             standing=None if self._standing is None else self._standing(),

@@ -120,7 +120,6 @@ class StoppingPages:
         return await asyncio.to_thread(state.living, now_ms, what, identifier)
 
     async def _form(self, here: Here) -> Response:
-        said, here.session.said = here.session.said, ""
         state, config = self._rooms.state, self._rooms.config
         living = await self._living()
         stops = state.stops()
@@ -129,7 +128,6 @@ class StoppingPages:
             "stop.html",
             here,
             at=STOP,
-            said=said,
             names=NAMES,
             living=len(living),
             busy=busy.most_common(MAX_SHOWN),

@@ -62,12 +62,10 @@ class ToolsPages:
         if request.query_params.get("format") == "json":
             told = {"tools": found, "unreachable": self._rooms.offers.unreachable}
             return attached(msgspec.json.encode(told), "application/json", "tools.json")
-        said, here.session.said = here.session.said, ""
         return self._pages.page(
             "tools.html",
             here,
             at=TOOLS,
-            said=said,
             open=[one for one in found if one.standing in OPEN],
             others=[one for one in found if one.standing not in OPEN],
             counts=Counter(one.upstream for one in found),
@@ -113,12 +111,10 @@ class ToolsPages:
         # Files are read and schemas are walked: no call waits for it.
         before = await asyncio.to_thread(rooms.accepting.before, tool.upstream, tool.name)
         lines, diff, doubts = await asyncio.to_thread(_read, tool, manifest, before, definition)
-        said, here.session.said = here.session.said, ""
         return self._pages.page(
             "tool.html",
             here,
             at=TOOLS,
-            said=said,
             tool=tool,
             manifest=manifest,
             offered=definition is not None,

@@ -57,7 +57,7 @@ async def test_it_counts_ahead_again_and_again_whatever_happens(
 async def test_it_does_not_where_it_would_have_to_build_the_index(
     tmp_path: Path,
 ) -> None:
-    house = House(tmp_path)
+    house = House(tmp_path, roles={})
     async with house.task:
         ahead, before = Watch(house.rooms), asyncio.all_tasks()
         ahead.start()
