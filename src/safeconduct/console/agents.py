@@ -6,10 +6,8 @@ All of it is configuration, and what the gateway knows of upstreams now; none of
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -18,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from safeconduct.config.schema import Zone
-from safeconduct.console.downloads import attached
+from safeconduct.console.downloads import attached, table
 from safeconduct.console.pages import Here, Pages, Way
 from safeconduct.console.pictures.reaching import WORDS, matrix
 from safeconduct.console.rates import Rates
@@ -176,13 +174,13 @@ def where(agent: str) -> str:
 
 
 def _csv(found: Sequence[Reach]) -> bytes:
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(HEAD)
+    return table(HEAD, _rows(found))
+
+
+def _rows(found: Sequence[Reach]) -> Iterator[tuple[object, ...]]:
     for one in found:
         for upstream, accesses in sorted(one.by_upstream().items()):
             kind = cell(accesses)
             for access in accesses:
                 of_tool = (access.tool, access.effect.value, access.way)
-                table.writerow((one.agent, one.zone, one.tier, upstream, kind, *of_tool))
-    return text.getvalue().encode()
+                yield (one.agent, one.zone, one.tier, upstream, kind, *of_tool)

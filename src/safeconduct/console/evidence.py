@@ -19,7 +19,7 @@ from safeconduct.audit.damage import Damaged
 from safeconduct.audit.faults import LogFault
 from safeconduct.audit.index.port import IndexDamaged, IndexUnavailable
 from safeconduct.audit.index.query import Query
-from safeconduct.audit.index.searching import Hit, Search
+from safeconduct.audit.index.searching import Hit, Search, TooMany
 from safeconduct.audit.payloads import boundary
 from safeconduct.audit.payloads.opening import Opened, Opener
 from safeconduct.audit.reads import Answer, Phase, answer, asked, noted
@@ -34,6 +34,9 @@ PER_MINUTE: Final = 120
 
 FILES_PER_MINUTE: Final = 6_000
 """How often a minute one person may have a file of hashes: a log of a million has 4 000 of them."""
+
+MOST_READ: Final = 20_000
+"""How many records are read for one answer: each takes memory of the process that decides."""
 
 _T = TypeVar("_T")
 
@@ -142,8 +145,11 @@ class Evidence:
         try:
             index = indexing.opened(self._config)
             # An index that was built anew is another one: each question opens it for itself.
-            with Search(self.directory, index, self.tenant) as search:
+            with Search(self.directory, index, self.tenant, most=MOST_READ) as search:
                 return work(search)
+        except TooMany as many:
+            sentence = f"That takes {many} to answer. `safeconduct audit query` has the time."
+            raise Wrong(400, sentence) from many
         except (IndexUnavailable, IndexDamaged, Damaged, LogFault, CredentialUnavailable) as error:
             raise Wrong(503, f"The log cannot be searched now: {error}") from error
         except OSError as error:

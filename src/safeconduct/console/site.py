@@ -39,7 +39,7 @@ from safeconduct.console.tools import ToolsPages
 from safeconduct.console.verifying import VerifyingPages
 from safeconduct.console.watch import Watch
 from safeconduct.console.wrong import Wrong
-from safeconduct.ports import JSON, LedgerFault, LoginFailed, SignIn
+from safeconduct.ports import JSON, LedgerFault, LoginFailed, RecordTooLarge, SignIn
 from safeconduct.rooms import Rooms
 
 OVER: Final = "You are not signed in any more. Load the page again."
@@ -161,6 +161,8 @@ def _wrong(error: Exception) -> Wrong:
         case LoginFailed():
             _log.warning("nobody signed in at the console: %s", error.why)
             return Wrong(400, error.sentence)
+        case RecordTooLarge():
+            return Wrong(400, "This is too long to be put on record, so it was not done.")
         case LedgerFault():
             return Wrong(503, "This could not be recorded, so it was not done.")
         case _:

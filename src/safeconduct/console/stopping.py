@@ -38,6 +38,9 @@ WORD: Final = "STOP"
 PER_MINUTE: Final = 60
 """How often a minute one person may stop something."""
 
+COUNT_S: Final = 1.0
+"""How long the tasks that will end are counted before they end, in seconds: threads may be busy."""
+
 MAX_OFFERED: Final = 200
 """How many ids of agents, and of users, a field offers."""
 
@@ -82,7 +85,7 @@ class StoppingPages:
         here = self._acting(request)
         form = await self._pages.form(request, here)
         one = _wanted(form.get("what"), form.get("id"))
-        ended = len(await self._living(*one))
+        ended = await self._count(*one)
         try:
             await stop(self._rooms, one.what, one.id, here.approver.user, form.get("why", ""))
         except NotStopped as wrong:
@@ -96,7 +99,7 @@ class StoppingPages:
         form = await self._pages.form(request, here)
         if form.get("word", "").strip() != WORD:
             raise Wrong(400, f"Nothing was stopped: type {WORD} to stop every agent.")
-        ended = len(await self._living())
+        ended = await self._count()
         try:
             told = await stop_all(self._rooms, here.approver.user, form.get("why", ""))
         except NotStopped as wrong:
@@ -118,6 +121,14 @@ class StoppingPages:
         """Aside: a gateway may have had many tasks."""
         state, now_ms = self._rooms.state, self._rooms.clock_ms()
         return await asyncio.to_thread(state.living, now_ms, what, identifier)
+
+    async def _count(self, what: str = "", identifier: str = "") -> int | None:
+        """How many tasks end; None where that takes too long: stopping does not wait for it."""
+        try:
+            async with asyncio.timeout(COUNT_S):
+                return len(await self._living(what, identifier))
+        except TimeoutError:
+            return None
 
     async def _form(self, here: Here) -> Response:
         state, config = self._rooms.state, self._rooms.config
@@ -188,7 +199,9 @@ def _wrong(wrong: NotStopped) -> Wrong:
     return Wrong(400, f"Nothing was stopped: {wrong}.")
 
 
-def _tasks(count: int) -> str:
+def _tasks(count: int | None) -> str:
+    if count is None:
+        return "How many tasks ended with it was not counted."
     if not count:
         return "No task was going on with it."
     return f"{count} task{' has' if count == 1 else 's have'} ended with it."

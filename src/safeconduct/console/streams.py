@@ -199,7 +199,12 @@ class Streams:
             missed += max(0, n - self._next)
             self._next = n + 1
             if _DECISION in data:
-                said = msgspec.json.decode(data, type=Decision)
+                try:
+                    said = msgspec.json.decode(data, type=Decision)
+                except msgspec.DecodeError:
+                    # One that is not like the others ends nobody's stream, nor its end.
+                    missed += 1
+                    continue
                 if said.kind == "decision":
                     of = said.tenant, said.agent, said.user, said.tool, said.verdict, said.reason
                     seen.append(Seen(said, Kind(*of), data))

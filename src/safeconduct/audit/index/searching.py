@@ -27,6 +27,10 @@ _FRAME: Final = len(segments.frame(segments.ENTRY, b""))
 _MOST: Final = _FRAME + MAX_RECORD_BYTES
 
 
+class TooMany(Exception):
+    """More records would have to be read for this answer than may be."""
+
+
 class Hit(NamedTuple):
     """A record that was found: its exact bytes, what they say, and what the index keeps of it."""
 
@@ -42,14 +46,20 @@ class Search:
     `rebuilt` is why the index had to be built anew, if it had.
     """
 
-    def __init__(self, directory: Path, index: Index, tenant: str) -> None:
-        """`tenant` is that of the gateway, for records before the first that names it."""
+    def __init__(
+        self, directory: Path, index: Index, tenant: str, *, most: int | None = None
+    ) -> None:
+        """`tenant` is that of the gateway, for records before the first that names it. `most` is
+        how many records are read for one answer: what is looked up by a mark has no limit, and
+        agents choose objects and traces.
+        """
         self.damage: Damaged | None = None
         self.rebuilt: str | None = None
         self.size = 0
         self._directory = directory
         self._index = index
         self._tenant = tenant
+        self._most = most
         self._files: dict[int, int] = {}
 
     def __enter__(self) -> Self:
@@ -72,6 +82,7 @@ class Search:
         Raises:
             IndexDamaged: the index cannot be built.
             OSError: the log or the index cannot be read.
+            TooMany: it takes too many records.
         """
         try:
             self._catch_up()
@@ -150,7 +161,10 @@ class Search:
     def _read(self, query: Query) -> list[Hit]:
         entries = Entries(query.tenant, cache(self._party))
         hits: list[Hit] = []
-        for found in self._index.find(query):
+        rows = self._index.find(query)
+        if self._most is not None and len(rows) > self._most:
+            raise TooMany(f"more than {self._most:,} records")
+        for found in rows:
             data, record = self._record(found)
             entries.at_ms = query.since_ms or 0  # of a record without a time
             hits.append(Hit(data, record, entries.entry(*found, record)))
