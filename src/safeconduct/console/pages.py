@@ -238,7 +238,7 @@ class Pages:
         """A page. Every value is escaped. What somebody is to be told once stands on it."""
         session = None if here is None else here.session
         notice = ""
-        if session is not None:
+        if session is not None and status == 200:  # what went wrong is not what became of it
             notice, session.said = session.said, ""
         rooms = () if here is None else here.rooms
         roles = () if here is None else here.roles
