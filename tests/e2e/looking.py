@@ -11,6 +11,7 @@ from typing import Any, Final
 from examples.stage.chromium import TAB, Chromium
 from PIL import Image
 
+from safeconduct.ports import JSON
 from tests.e2e.parts import NPM, Part, npm_pins
 
 WIDE: Final = (1200, 900)
@@ -28,6 +29,10 @@ _WATCH: Final = """
 window.__seen = [];
 const tell = (what) => window.__seen.push(String(what));
 for (const name of ["alert", "confirm", "prompt", "open"]) window[name] = () => tell(name);
+window.__streams = [];
+window.EventSource = class extends EventSource {
+  constructor(url) { super(url); window.__streams.push(this); }
+};
 addEventListener("error", (event) => tell(event.message));
 addEventListener("unhandledrejection", (event) => tell(event.reason));
 addEventListener("securitypolicyviolation", (event) => tell(
@@ -120,6 +125,13 @@ class Look:
             ".filter((one) => !['http:', 'https:'].includes(one))"
         )
         assert schemes == [], schemes
+
+    def tell(self, event: str, told: JSON) -> None:
+        """Has the page hear this from the stream that it listens to."""
+        given = f"{json.dumps(event)}, {{data: JSON.stringify({json.dumps(told)})}}"
+        script = f"window.__streams.at(-1).dispatchEvent(new MessageEvent({given}))"
+        self.window.until_run("return window.__streams.length")
+        self.window.run(script)
 
     def fits(self) -> None:
         """Nobody has to scroll sideways."""

@@ -20,6 +20,7 @@ from bench.console.corpus import HOSTILE
 from bench.console.filling import fill
 from bench.console.pages import PAGES, Page
 from bench.console.traffic import Written
+from safeconduct.console.visible import written
 from tests.e2e.desk import ask, enrolment, equip, opened, register
 from tests.e2e.looking import PAPER, PHONE, WIDE, Look
 from tests.support.installation import (
@@ -164,6 +165,29 @@ def test_hostile_words_of_a_call_are_inert(desk: Desk, look: Look, kind: str) ->
     look.open(f"/calls/{call}")
     look.quiet()
     look.fits()
+
+
+def test_hostile_words_that_arrive_while_somebody_watches_are_inert(look: Look) -> None:
+    texts = [written(one) for one in HOSTILE.values()]
+    members = ("decision", "tool", "agent", "user", "reason")
+    ours = {"at": "2026-11-21 10:00:00", "verdict": "deny"}
+    news = {
+        "until_ms": 0,
+        "groups": [[one, "deny", one, 1] for one in texts],
+        "rows": [dict.fromkeys(members, one) | ours for one in texts],
+        "matched": len(texts),
+        "missed": 0,
+    }
+    look.open("/live")
+    look.tell("decisions", news)
+    look.fits()
+    look.window.click("[data-group]")
+    shown = look.window.run("return document.querySelector('[data-groups] tbody').textContent")
+    assert all(one in shown for one in texts)
+    look.fits()
+    look.sized(PHONE)
+    look.fits()
+    look.quiet()
 
 
 def test_what_was_sealed_is_shown_inert(desk: Desk, look: Look) -> None:
