@@ -30,7 +30,12 @@ ELSEWHERE: Final = {
 ACTS: Final = frozenset(
     {"approval", "elevation", "bypass", "passkey", "audit.read", "revocation", "pin"}
 )
-"""Kinds whose `by` may be a user; `uid:0` and what else has a colon is none."""
+"""Kinds whose `by` may be a user; what begins as one of `OTHERS` does is none."""
+
+OTHERS: Final = ("uid:", "spiffe://", "signal:", "unsafe_enrolment:", "unsafe_visits:")
+"""How accounts of the machine, workloads, transmitters and what a link rests on begin. Users are
+called what their issuer likes, also by an address or with a colon.
+"""
 
 ERASURE: Final = "erasure"
 
@@ -102,7 +107,7 @@ def shown(record: Record, keystore: Keystore) -> Record:
 
 def _renamed(record: Record, rename: Callable[[str], str]) -> Record:
     kind = record.get("kind", "")
-    if kind in ACTS and isinstance(by := record.get("by"), str) and ":" not in by:
+    if kind in ACTS and isinstance(by := record.get("by"), str) and not by.startswith(OTHERS):
         record = {**record, "by": rename(by)}
     path = ELSEWHERE.get(kind, USER)
     head = record.get(path[0])
