@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from socket import socket
@@ -19,6 +20,9 @@ from safeconduct.console.watch import Watch
 from safeconduct.entrypoints.server import listener
 
 MAX_CONNECTIONS: Final = 200
+SPARE: Final = 20
+"""How many places are kept for who asks next: stopping an agent must not find all of them taken."""
+
 MAX_HEAD: Final = 32_768
 """How long the head of a request may be, in bytes."""
 
@@ -64,6 +68,16 @@ class _Connection(H11Protocol):
         if len(silent) > MAX_SILENT:
             # Whoever means to ask does so at once: the oldest goes.
             min(silent, key=lambda one: one.quiet_s).transport.close()
+        if len(self.connections) > MAX_CONNECTIONS - SPARE:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Of the address for whose next bytes most places wait, the one that waits longest goes."""
+        waiting = [one for one in self.connections if one is not self and _waits(one)]
+        held = Counter(map(_address, waiting))
+        if waiting:
+            most = min(waiting, key=lambda one: (-held[_address(one)], one.quiet_s))
+            most.transport.close()
 
     def _like(self, other: object) -> TypeGuard[_Connection]:
         """Whether another connection is of the same address, and nothing was asked over it yet."""
@@ -71,7 +85,7 @@ class _Connection(H11Protocol):
             isinstance(other, _Connection)
             and cast("RequestResponseCycle | None", other.cycle) is None
             and not other.transport.is_closing()
-            and (other.client or ("",))[0] == (self.client or ("",))[0]
+            and _address(other) == _address(self)
         )
 
     def _look(self) -> None:
@@ -83,6 +97,18 @@ class _Connection(H11Protocol):
             self.transport.close()
         elif not self.transport.is_closing():
             self.loop.call_later(IDLE_S / 4, self._look)
+
+
+def _waits(one: object) -> TypeGuard[_Connection]:
+    """Whether it is the other side's turn: to ask, or to send the rest of a form."""
+    if not isinstance(one, _Connection) or one.transport.is_closing():
+        return False
+    cycle = cast("RequestResponseCycle | None", one.cycle)
+    return cycle is None or cycle.response_complete or cycle.more_body
+
+
+def _address(one: _Connection) -> str:
+    return (one.client or ("",))[0]
 
 
 class Console:

@@ -107,6 +107,35 @@ async def test_connections_that_ask_nothing_leave_room_for_others(
     await console.close()
 
 
+@pytest.mark.parametrize("form", [False, True])
+async def test_who_holds_all_places_keeps_nobody_out(
+    served: Served, monkeypatch: pytest.MonkeyPatch, form: bool
+) -> None:
+    monkeypatch.setattr(serving, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(serving, "SPARE", 4)
+    console, url = Console(served), url_of(served)
+    await console.start()
+    parts = urlsplit(url)
+    ask = f"GET /sign-in HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    send = (
+        f"POST /sign-out HTTP/1.1\r\nHost: {parts.netloc}\r\nOrigin: {url.rstrip('/')}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\na"
+    ).encode()
+    held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    async with asyncio.timeout(serving.IDLE_S / 2):
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            writer.write(send if form else ask)
+            if not form:
+                assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+            held.append((reader, writer))
+        close = ask.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        assert (await said(url, close)).startswith(b"HTTP/1.1 200 ")
+    for _, writer in held:
+        writer.close()
+    await console.close()
+
+
 async def test_a_head_has_an_end(served: Served) -> None:
     console, url = Console(served), url_of(served)
     await console.start()
