@@ -129,6 +129,13 @@ class Evidence:
         """What was sealed with records, by their number. Raises LogFault, OSError."""
         return {hit.entry.n: self._opener.opened(hit.record) for hit in hits}
 
+    def whole(self, hit: Hit) -> dict[str, Any]:
+        """A decision with what it is replayed from; where that cannot be opened it says why.
+
+        Raises LogFault, OSError.
+        """
+        return self._opener.whole(hit.record)
+
     def close(self) -> None:
         """Waits for what is under way."""
         self._thread.shutdown()

@@ -41,7 +41,9 @@ NAV: Final[tuple[tuple[str, str, Role | None], ...]] = (
 
 MAX_FIELDS: Final = 1_000
 
-_ROOMS: Final = "|".join([path[1:] for path, _, _ in NAV if path != INBOX] + ["bypass"])
+_ROOMS: Final = "|".join(
+    [path[1:] for path, _, _ in NAV if path != INBOX] + ["bypass", "policy/diff"]
+)
 _RETURN: Final = re.compile(
     rf"/(?:(?:{_ROOMS}|(?:approvals/a|tasks/t|calls/d)_[0-9a-f]{{24}})"
     r"(?:\?[A-Za-z0-9_.~%&=+:-]*)?)?"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -16,18 +15,14 @@ from starlette.responses import Response
 from safeconduct.audit.index.newest import newest
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
-from safeconduct.config.schema import Config
+from safeconduct.console.comparing import HOUR_MS, MOST
 from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here, Pages, Way, go
+from safeconduct.console.policy_files import Files, held
 from safeconduct.console.rates import Rates
 from safeconduct.console.trials import Trials
 from safeconduct.console.wrong import Wrong
-from safeconduct.policy.bundles import archive
-from safeconduct.policy.bundles.folder import files_in
-from safeconduct.policy.bundles.reading import Bundle, assemble
 from safeconduct.policy.keeping import KEPT
-from safeconduct.policy.refusal import PolicyRefused
-from safeconduct.policy.trial.running import has_tests
 from safeconduct.ports import JSON
 from safeconduct.rooms import Rooms
 
@@ -36,24 +31,9 @@ POLICY: Final = "/policy"
 PER_MINUTE: Final = 60
 """How often a minute one person may look, or have the tests run."""
 
-HOUR_MS: Final = 3_600_000
-MOST: Final = 2_000
-"""How many decisions are looked at for what would flip."""
-
 SAMPLES: Final = 3
 LONGEST: Final = 200_000
 """How much of a file is shown, in characters."""
-
-
-class Files(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy as it lies in files. `bundle` and `files` are of the one that decides, if they can
-    be had. `other` is what else lies in the configured directory: its digest, or what is wrong.
-    """
-
-    bundle: Bundle | None = None
-    files: dict[str, bytes] = {}
-    other: str = ""
-    tested: bool = False
 
 
 class Flip(msgspec.Struct, kw_only=True):
@@ -95,11 +75,11 @@ class PolicyPages:
         """The policy that decides, or the file of it that the query names."""
         here = self._allowed(request)
         rooms = self._rooms
-        held = await asyncio.to_thread(_held, rooms.config, rooms.policy.digest)
+        found = await asyncio.to_thread(held, rooms.config, rooms.policy.digest)
         if "file" in request.query_params:
-            return self._file(here, held, request.query_params["file"])
+            return self._file(here, found, request.query_params["file"])
         flips = await self._flips(here) if "flips" in request.query_params else None
-        modes = {} if held.bundle is None else held.bundle.header.modes
+        modes = {} if found.bundle is None else found.bundle.header.modes
         return self._pages.page(
             "policy.html",
             here,
@@ -107,10 +87,11 @@ class PolicyPages:
             digest=rooms.policy.digest,
             unsafe=[*rooms.config.unsafe, *rooms.policy.unsafe],
             standing=None if self._standing is None else self._standing(),
-            bundle=held.bundle,
-            files=[(name, len(held.files[name]), _address(name)) for name in sorted(held.files)],
-            other=held.other,
-            tested=held.tested,
+            bundle=found.bundle,
+            files=[(name, len(found.files[name]), _address(name)) for name in sorted(found.files)],
+            other=found.other,
+            candidate=found.candidate,
+            tested=found.tested,
             logged=sorted(name for name, mode in modes.items() if mode == "log_only"),
             flips=flips,
             most=MOST,
@@ -136,8 +117,8 @@ class PolicyPages:
             raise Wrong(429, "That was too much at once. Wait a minute.")
         return here
 
-    def _file(self, here: Here, held: Files, name: str) -> Response:
-        content = held.files.get(name)
+    def _file(self, here: Here, found: Files, name: str) -> Response:
+        content = found.files.get(name)
         if content is None:
             raise Wrong(404, "The policy that decides has no such file.")
         text = content.decode(errors="replace")
@@ -195,35 +176,6 @@ def _said(policy: Mapping[str, Any]) -> str:
     if policy.get("elevate"):
         return "elevate"
     return "permit" if policy.get("permit") else "deny"
-
-
-def _held(config: Config, digest: str) -> Files:
-    """Reads the files. Whatever cannot be had is not shown; that a policy decides is known."""
-    where, block = Path(config.directory), config.root.policy
-    kept = where / config.root.gateway.state / KEPT
-    bundle, files = None, dict[str, bytes]()
-    with suppress(PolicyRefused, OSError):
-        bundle, files = _of(archive.unpack(kept.read_bytes(), str(kept)), digest)
-    if block.bundle is None:
-        return Files(bundle=bundle, files=files)
-    directory = where / block.bundle
-    other = ""
-    try:
-        there = files_in(directory)
-        found = assemble(there)
-        if found.digest != digest:
-            other = f"another one, {found.digest}"
-        elif bundle is None:
-            bundle, files = found, dict(there)
-    except (PolicyRefused, OSError) as error:
-        other = str(error)
-    return Files(bundle=bundle, files=files, other=other, tested=has_tests(directory))
-
-
-def _of(files: Mapping[str, bytes], digest: str) -> tuple[Bundle | None, dict[str, bytes]]:
-    """The bundle of these files, if it is the one that decides. Raises PolicyRefused."""
-    bundle = assemble(files)
-    return (bundle, dict(files)) if bundle.digest == digest else (None, {})
 
 
 def _address(name: str) -> str:

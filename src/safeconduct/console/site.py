@@ -29,6 +29,7 @@ from safeconduct.console.live import LivePages
 from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, Way, sign_in
 from safeconduct.console.people import People
 from safeconduct.console.policies import PolicyPages
+from safeconduct.console.policy_diff import DiffPages
 from safeconduct.console.searching import SearchPages
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
@@ -114,6 +115,7 @@ def _ways(
     yield from ExportPages(pages, proofs).ways()
     yield from AgentsPages(pages, rooms).ways()
     yield from PolicyPages(pages, rooms, evidence, policy).ways()
+    yield from DiffPages(pages, rooms, evidence).ways()
 
 
 def _file(one: Asset) -> Page:

@@ -12,6 +12,8 @@ from safeconduct.audit.index.sqlite import WeeklyIndex
 from safeconduct.console.counts import HOUR_MS, SETTLED_MS, SPANS, Counting, hourly
 from safeconduct.console.loads import Load, loads
 from safeconduct.console.pictures.bars import HEIGHT, WIDTH, Part, bars
+from safeconduct.console.pictures.strip import WIDTH as STRIP
+from safeconduct.console.pictures.strip import strip
 from tests.support.trails import START_MS, TENANT, Trail
 
 DAY_MS = 24 * HOUR_MS
@@ -121,3 +123,12 @@ def test_each_group_is_told_what_it_was_asked_and_said() -> None:
         Load(group="desk", asked=3, yes=1, no=1, open=1, median_ms=4_000),
         Load(group="the user themselves", asked=2, yes=2, no=0, open=0, median_ms=2_000),
     ]
+
+
+def test_a_strip_shows_each_part_however_small() -> None:
+    one, rest = strip({"wider": 1, "narrower": 0, "same": 1_999})
+    assert (one.name, one.many, one.x) == ("wider", 1, 0.0)
+    assert one.wide >= 4
+    assert (rest.name, rest.x) == ("same", one.wide)
+    assert rest.x + rest.wide == pytest.approx(STRIP, abs=0.2)
+    assert strip({"same": 0}) == ()

@@ -15,6 +15,7 @@ from safeconduct.app.reloading import Reloading
 from safeconduct.config.approvals import Persons, Role
 from safeconduct.config.policy import PolicyBlock
 from safeconduct.console import policies, trials
+from safeconduct.console.comparing import HOUR_MS
 from safeconduct.console.policies import Flip, flips
 from safeconduct.console.site import site
 from safeconduct.policy.keeping import Keeper
@@ -242,7 +243,7 @@ async def test_what_logged_rules_would_have_changed_is_counted(tmp_path: Path) -
         assert '<td data-of="Decisions">1</td>' in page.text
         assert str(step.decision) not in page.text
         assert not house.records("audit.read")
-        house.now_ms += policies.HOUR_MS + 1
+        house.now_ms += HOUR_MS + 1
         ole = await house.signed_in(OLE)
         assert "Nothing, in the last hour." in (await ole.get("/policy?flips=1")).text
 
