@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,8 @@ PER_MINUTE: Final = 120
 
 FILES_PER_MINUTE: Final = 6_000
 """How often a minute one person may have a file of hashes: a log of a million has 4 000 of them."""
+
+_log = logging.getLogger(__name__)
 
 MOST_READ: Final = 20_000
 """How many records are read for one answer: each takes memory of the process that decides."""
@@ -157,7 +160,12 @@ class Evidence:
         except TooMany as many:
             sentence = f"That takes {many} to answer. `safeconduct audit query` has the time."
             raise Wrong(400, sentence) from many
-        except (IndexUnavailable, IndexDamaged, Damaged, LogFault, CredentialUnavailable) as error:
+        except IndexUnavailable as error:
+            # It may say where the database is, and parts of what was written there.
+            _log.error("the index of the log does not answer: %s", error)
+            sentence = "The log cannot be searched now: its index does not answer."
+            raise Wrong(503, sentence) from error
+        except (IndexDamaged, Damaged, LogFault, CredentialUnavailable) as error:
             raise Wrong(503, f"The log cannot be searched now: {error}") from error
         except OSError as error:
             raise Wrong(503, "The log cannot be read now.") from error

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 import psycopg
-from psycopg import errors
+from psycopg import conninfo, errors
 
 from safeconduct.audit.index.entry import Entry, Party, week, week_start_ms
 from safeconduct.audit.index.port import Count, Found, IndexUnavailable, Position, Task
@@ -69,6 +69,11 @@ class PostgresIndex:
     def __init__(self, dsn: str, log: str) -> None:
         """Connects, and makes the tables if need be. Raises IndexUnavailable."""
         self._log = log
+        try:
+            conninfo.conninfo_to_dict(dsn)
+        except psycopg.ProgrammingError:
+            # What is said of it repeats it, and it may hold a password.
+            raise IndexUnavailable("what stands as the address of PostgreSQL is none") from None
         self._db = _guarded(lambda: psycopg.connect(dsn, autocommit=True, client_encoding="utf8"))
         try:
             _guarded(self._tables)
