@@ -132,6 +132,20 @@ async def test_only_operators_by_a_form_of_their_session(house: Compares) -> Non
     assert (await ole.get(DIFF)).status == 429
 
 
+async def test_who_only_looks_around_as_them_sees_nothing_of_it(house: Compares) -> None:
+    await house.call(CASE, "crm.get_case")
+    house.instead()
+    assert "+no.cases" in (await house.compared(await house.signed_in(OLE))).text
+    visitor = house.browser()
+    link = house.rooms.visits.make(OLE, "uid:0")
+    assert (await visitor.post(f"/visit/{link}")).status == 303
+    page = await visitor.get(DIFF)
+    assert page.status == 200
+    assert "no.cases" not in page.text
+    assert '<form method="post" action="/policy/diff">' not in page.text
+    assert (await visitor.get(f"{DIFF}?format=json")).status == 404
+
+
 async def test_one_at_a_time(house: Compares) -> None:
     await house.call(CASE, "crm.get_case")
     house.instead()
