@@ -139,10 +139,6 @@ class Evidence:
         """
         return self._opener.whole(hit.record)
 
-    def close(self) -> None:
-        """Waits for what is under way."""
-        self._thread.shutdown()
-
     def _looked(self, work: Callable[[Path], _T]) -> _T:
         try:
             return work(self.directory)
