@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from safeconduct.audit import checkpoint, tiles
+from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.searching import Search
 from safeconduct.audit.reads import answer
 from safeconduct.audit.signer.notary import PUBLIC
 from safeconduct.audit.tiles import WIDTH, Hashes
@@ -94,7 +96,13 @@ class VerifyingPages:
         if not _NUMBER.fullmatch(request.path_params["n"]):
             raise Wrong(404, "A record has a number.")
         n = int(request.path_params["n"])
-        data = await self._evidence.look(here, lambda log: self._entry(log, n), records=True)
+        data = await self._evidence.look(here, lambda log: _entry(log, n), records=True)
+        own, said = self._evidence.tenant, msgspec.json.decode(data, type=_Whose)
+        if said.tenant != own and (
+            said.tenant is not None
+            or not await self._evidence.aside(here, lambda search: _is_of(search, own, n, said))
+        ):
+            raise Wrong(404, "This record is not of this tenant.")
         await self._evidence.note(here, "show", {"record": n}, answer([(n, data)]))
         return Response(data, media_type=_BYTES)
 
@@ -109,23 +117,31 @@ class VerifyingPages:
             raise _NONE
         return self._hashes.tile(level, index)
 
-    def _entry(self, log: Path, n: int) -> bytes:
-        if n >= _signed(log):
-            raise Wrong(404, f"No checkpoint covers a record {n} yet.")
-        data = tiles.entry(log, n)
-        if _tenant(data) not in {None, self._evidence.tenant}:
-            raise Wrong(404, "This record is not of this tenant.")
-        return data
-
 
 class _Whose(msgspec.Struct):
-    """What a record says of its tenant."""
+    """What a record says of its tenant, and when it was."""
 
+    kind: str
     tenant: str | None = None
+    at_ms: int | None = None
+    started_ms: int | None = None
 
 
-def _tenant(data: bytes) -> str | None:
-    return msgspec.json.decode(data, type=_Whose).tenant
+def _entry(log: Path, n: int) -> bytes:
+    if n >= _signed(log):
+        raise Wrong(404, f"No checkpoint covers a record {n} yet.")
+    return tiles.entry(log, n)
+
+
+def _is_of(search: Search, tenant: str, n: int, said: _Whose) -> bool:
+    """Whether a record that names no tenant is of this one: the index knows whose its task is, or
+    who wrote the log then.
+    """
+    at_ms = said.at_ms if said.at_ms is not None else said.started_ms
+    if at_ms is None:
+        return False
+    query = Query(tenant=tenant, kind=said.kind, since_ms=at_ms, until_ms=at_ms + 1)
+    return any(hit.entry.n == n for hit in search.find(query))
 
 
 def _key(log: Path) -> str:

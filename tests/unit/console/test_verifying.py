@@ -13,7 +13,7 @@ from safeconduct.audit.tiles import HEIGHT, WIDTH
 from safeconduct.console import evidence
 from safeconduct.core import proofs
 from safeconduct.core.merkle import HASH_BYTES, leaf_hash
-from tests.support.consoling import ANN, KIM, OLE, Browser, House
+from tests.support.consoling import ANN, KIM, OLE, TENANT, Browser, House
 from tests.support.worlds import USER
 
 PINS = 2 * WIDTH + 40
@@ -98,6 +98,23 @@ async def test_a_record_is_shown_on_record_and_hashes_are_not(house: House) -> N
         "first": 5,
         "answer": sha256(leaf_hash(data)).hexdigest(),
     }
+
+
+async def test_of_a_log_that_changed_hands_nobody_sees_what_the_others_did(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    async with house.task:
+        config = {"kind": "config", "phase": "loaded", "policy": "", "unsafe": [], "at_ms": 1}
+        pin = {"kind": "pin", "target": "crm#tools:theirs", "pin": "sha256:0", "at_ms": 1}
+        theirs = await house.rooms.log.append({**config, "tenant": "others.example"}, pin)
+        ours = await house.rooms.log.append({**config, "tenant": TENANT}, {**pin, "target": "ours"})
+    house = House(tmp_path)  # what is opened is signed first
+    async with house.task:
+        browser = await house.signed_in(ANN)
+        for n in (theirs, theirs + 1):
+            page = await browser.get(f"/log/entry/{n}")
+            assert (page.status, page.said) == (404, "This record is not of this tenant.")
+        assert house.records("audit.read") == []
+        assert "ours" in (await browser.get(f"/log/entry/{ours + 1}")).text
 
 
 @pytest.mark.parametrize(
