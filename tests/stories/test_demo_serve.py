@@ -82,7 +82,7 @@ async def test_every_line_that_it_prints_works_until_it_is_ended(
         assert told["story"]["ungoverned"]["leaked"]
         assert not told["story"]["governed"]["leaked"]
         assert told["story"]["audit"]["verified"]
-        (task,), (wrap,), connects, (show,), (approve,), (again,) = told["lines"].values()
+        (task,), (wrap,), connects, (show,), (approve,), (again,), _ = told["lines"].values()
         records = await said(show)
         decisions = {one["decision"] for one in records if one.get("kind") == "decision"}
         refused = {one["decision_id"] for one in told["story"]["governed"]["refusals"]}

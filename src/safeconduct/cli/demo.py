@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import signal
 import sys
 import tempfile
@@ -67,7 +68,8 @@ def _tell(args: argparse.Namespace, directory: Path) -> int:
     if args.format == "json":
         sys.stdout.write(f"{report.as_json(story)}\n")
     else:
-        sys.stdout.write(f"{report.text(story)}\n\n{SERVE}\n  safeconduct demo --serve\n")
+        again = shlex.join([*output.program(), "demo", "--serve"])
+        sys.stdout.write(f"{report.text(story)}\n\n{SERVE}\n  {again}\n")
     return output.OK if story.as_promised else output.FOUND
 
 

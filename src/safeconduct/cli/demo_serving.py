@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shlex
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,6 +84,8 @@ async def _follow(args: argparse.Namespace, config: Config, copilot: _Copilot) -
     """Has the copilot ask again as long as nobody answers, and tells what came of the answer."""
     while (state := await copilot.answered()) == "lapsed":
         copilot = await _Copilot.asks(config)
+        text = f"\nnobody answered in time; the copilot asks again: {copilot.approval}"
+        output.emit(args, {"asked": copilot.approval}, text)
     verdict = await copilot.goes_on()
     text = f"\nanswered ({state}); the copilot's call on {OPPORTUNITY_ID}: {verdict}"
     output.emit(args, {"answered": state, "call": verdict}, text)
@@ -124,8 +124,7 @@ def _say(
 
 
 def _lines(configuration: str, approval: str) -> Lines:
-    found = shutil.which("safeconduct")
-    safeconduct = ["safeconduct"] if found else [sys.executable, "-m", "safeconduct"]
+    safeconduct = output.program()
     where, purpose = ["--config", configuration], ["--purpose", REQUEST]
     return {
         "start a task": [
@@ -138,5 +137,8 @@ def _lines(configuration: str, approval: str) -> Lines:
         ],
         "look at what was decided": [[*safeconduct, "audit", "show", *where]],
         "answer without a passkey": [[*safeconduct, "approvals", "approve", approval, *where]],
-        "get another link": [[*safeconduct, "approvals", "visit", LEAD, *where]],
+        "get another link to look around": [[*safeconduct, "approvals", "visit", LEAD, *where]],
+        "get another link to register a passkey": [
+            [*safeconduct, "approvals", "enrol", LEAD, *where]
+        ],
     }

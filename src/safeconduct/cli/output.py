@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,14 @@ FAULT: Final = 3
 
 class Misused(Exception):
     """The arguments make no sense, and this is why: the verb ends with `USAGE`."""
+
+
+def program() -> list[str]:
+    """How a command line begins that somebody can paste: a virtual environment that is not
+    activated has no `safeconduct` on the path.
+    """
+    found = shutil.which("safeconduct")
+    return ["safeconduct"] if found else [sys.executable, "-m", "safeconduct"]
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:

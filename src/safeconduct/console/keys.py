@@ -88,7 +88,7 @@ class KeysPages:
             by=here.session.by,
         )
         if enrolling:
-            return self._pages.forget(go(SIGN_IN))  # with the new passkey
+            return self._pages.forget(go(f"{SIGN_IN}?registered=1"))  # with the new passkey
         return _done(here, f"Registered: {label}.")
 
     async def remove(self, request: Request) -> Response:

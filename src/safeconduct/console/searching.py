@@ -13,7 +13,7 @@ from starlette.responses import Response
 from safeconduct.audit.index.newest import End, Part, newest
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
-from safeconduct.audit.index.telling import sentence, values
+from safeconduct.audit.index.telling import sentence, unnamed, values
 from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reads import Answer, answer, asked
 from safeconduct.config.schema import Config
@@ -102,10 +102,11 @@ class SearchPages:
     async def _found(self, here: Here, form: SearchForm, query: Query, how: _How) -> Response:
         most, until_ms = form.most, query.until_ms or 0
 
-        def work(search: Search) -> Part:
-            return newest(search, query, until_ms, most, how.after)
+        def work(search: Search) -> tuple[Part, list[str]]:
+            part = newest(search, query, until_ms, most, how.after)
+            return part, ([] if part.hits else unnamed(search, query))
 
-        part = await self._evidence.aside(here, work)
+        part, missing = await self._evidence.aside(here, work)
         hits = part.hits[::-1]
         question = msgspec.structs.replace(query, limit=most)
         await self._evidence.note(here, "query", asked(question), _answer(hits))
@@ -114,7 +115,9 @@ class SearchPages:
         older = None
         if part.older is not None:
             older = form.link(after=f"{part.older.at_ms}-{part.older.n}")
-        return self._page(here, form, hits=part.hits, older=older, later=how.after is not None)
+        return self._page(
+            here, form, hits=part.hits, older=older, later=how.after is not None, unnamed=missing
+        )
 
     async def _proven(
         self, here: Here, form: SearchForm, query: Query, *, as_json: bool
@@ -155,6 +158,7 @@ class SearchPages:
                 "kinds": KINDS, "verdicts": VERDICTS, "any": ANY, "reasons": REASONS,
                 "said": [word for word in SAID if word not in VERDICTS], "problem": "",
                 "older": None, "later": False, "proven": "", "whole": False, "found": 0,
+                "unnamed": (),
                 **values,
             },
         )  # fmt: skip

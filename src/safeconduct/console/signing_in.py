@@ -81,7 +81,8 @@ class SigningInPages:
     async def sign_in(self, request: Request) -> Response:
         """Asks how somebody wants to sign in."""
         to = back(request.query_params.get("to", ""))
-        return self._pages.page("sign_in.html", to=to, issuer=self._login is not None)
+        new = "registered" in request.query_params
+        return self._pages.page("sign_in.html", to=to, issuer=self._login is not None, new=new)
 
     async def leave(self, request: Request) -> Response:
         """Sends somebody to their issuer; to change their passkeys they sign in anew."""

@@ -41,6 +41,9 @@ async def test_without_a_sign_in_everything_leads_to_it(house: House) -> None:
     assert (await browser.post(f"/approvals/{question.id}", {"choice": "denied"})).status == 401
     assert (await browser.post("/keys", {})).status == 401
     assert (await browser.post("/sign-out")).to == "/sign-in"
+    registered = "just registered a passkey"
+    assert registered not in (await browser.get("/sign-in")).text
+    assert registered in (await browser.get("/sign-in?registered=1")).text
     assert (await browser.get("/keys?x=1")).to == "/sign-in?to=/keys%3Fx%3D1"
 
 

@@ -172,6 +172,8 @@ async def test_what_is_pasted_leads_to_its_page(house: House) -> None:
         ("after=1&kind=any", 400, "No page ended there."),
         ("format=xml&kind=any", 400, "What was found can be had as a page, or as JSON."),
         ("user=nobody@crm.example", 404, "No record names the user nobody@crm.example."),
+        ("agent=copilot", 200, "No record names the agent copilot."),
+        ("tool=crm", 200, "No record names the tool crm."),
         ("tool=" + "x" * 513, 400, "At most 512 characters can be searched for."),
     ],
 )
@@ -182,6 +184,14 @@ async def test_what_makes_no_sense_is_said(
     page = await ann.get(f"/search?{asked}")
     assert page.status == status
     assert sentence in page.text
+
+
+async def test_names_that_are_known_are_not_called_unknown(house: House) -> None:
+    await house.call()
+    ann = await house.signed_in(ANN)
+    page = await ann.get(f"/search?agent={AGENT}&since=yesterday&until=today")
+    assert "Nothing found" in page.text
+    assert "No record names" not in page.text
 
 
 async def test_days_and_times_without_a_zone_are_utc(house: House) -> None:

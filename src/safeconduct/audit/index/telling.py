@@ -1,4 +1,6 @@
-"""What was proven of an answer, for people in a sentence and for programs record by record."""
+"""What was proven of an answer, for people in a sentence and for programs record by record; and
+why there may be none.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,24 @@ from typing import Any
 
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.index.evidence import Evidence, Proven
+from safeconduct.audit.index.query import Query
+from safeconduct.audit.index.searching import Search
 from safeconduct.core.merkle import leaf_hash
+
+
+def unnamed(search: Search, query: Query) -> list[str]:
+    """Which agent and tool of a question no record at all names: a name that is mistyped looks like
+    an agent that did nothing. Raises: as `Search.find`.
+    """
+    alone = (
+        ("agent", query.agent, Query(tenant=query.tenant, agent=query.agent, limit=1)),
+        ("tool", query.tool, Query(tenant=query.tenant, tool=query.tool, limit=1)),
+    )
+    return [
+        f"no record names the {what} {value}"
+        for what, value, asked in alone
+        if value is not None and not search.find(asked)
+    ]
 
 
 def sentence(count: int, evidence: Evidence, tree: Checkpoint) -> str:

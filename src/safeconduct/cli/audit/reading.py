@@ -81,18 +81,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def nothing(self, query: Query) -> str:
         """Why no record answers, as far as can be told: what no record at all names is named."""
-        from safeconduct.audit.index.query import Query
+        from safeconduct.audit.index.telling import unnamed
 
-        alone = (
-            ("agent", query.agent, Query(tenant=query.tenant, agent=query.agent, limit=1)),
-            ("tool", query.tool, Query(tenant=query.tenant, tool=query.tool, limit=1)),
-        )
-        unknown = [
-            f"no record names the {what} {value}"
-            for what, value, asked in alone
-            if value is not None and not self.search.find(asked)
-        ]
-        return "; ".join(["0 records", *unknown])
+        return "; ".join(["0 records", *unnamed(self.search, query)])
 
     def ended(self, code: int = output.OK) -> int:
         """The exit code of a verb that has read: a log that is damaged is said to be."""
