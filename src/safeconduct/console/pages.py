@@ -94,7 +94,8 @@ def _path(name: str) -> str:
 
 
 VISITING: Final = (
-    "On a visit you look at everything and change nothing. To answer or change something, sign in."
+    "On a visit you look at everything and change nothing. To answer or change something, sign out "
+    "and sign in, with a passkey of your own or at your organisation."
 )
 
 
