@@ -82,7 +82,7 @@ class SearchForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise Wrong(404, f"No record names the user {self.user}.")
         return Query(
             tenant=tenant,
-            agent=self.agent or None,
+            agent=_agent(self.agent),
             user=user,
             task=self.task or None,
             approval=self.approval or None,
@@ -122,6 +122,11 @@ def read(fields: Mapping[str, str]) -> SearchForm:
         if len(value) > MAX_TEXT:
             raise Wrong(400, f"At most {MAX_TEXT} characters can be searched for.")
     return msgspec.convert(filled, SearchForm)
+
+
+def _agent(text: str) -> str | None:
+    """An agent as records name it, also where it stands without its scheme, as in our tables."""
+    return f"spiffe://{text}" if "/" in text and "://" not in text else text or None
 
 
 def _moment(text: str, now_ms: int) -> int:

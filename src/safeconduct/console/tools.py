@@ -19,7 +19,7 @@ from safeconduct.console.rates import Rates
 from safeconduct.console.wrong import Wrong
 from safeconduct.core.manifest import ToolManifest
 from safeconduct.ports import JSON
-from safeconduct.rooms import Rooms
+from safeconduct.rooms import BEAT_S, BEATS_PER_REFRESH, Rooms
 from safeconduct.tools.accepting import MAX_WHY, Acceptance, NotAccepted
 from safeconduct.tools.inference import propose
 from safeconduct.tools.reviewing import changed, stricter
@@ -72,6 +72,7 @@ class ToolsPages:
             unreachable=self._rooms.offers.unreachable,
             upstreams=self._rooms.config.root.upstreams,
             where=_where,
+            every_s=int(BEATS_PER_REFRESH * BEAT_S),
         )
 
     async def accept(self, request: Request) -> Response:

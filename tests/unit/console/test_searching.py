@@ -78,6 +78,8 @@ async def test_what_an_agent_did_for_a_user_is_found_and_on_record(house: House)
     assert "crm.update_deal" in page.text
     assert USER in page.text
     (read,) = house.records("audit.read")
+    short = AGENT.removeprefix("spiffe://")  # as tables have it
+    assert calls(await ann.get(f"/search?agent={short}&since=24h")) == calls(page)
     assert {name: read[name] for name in ("by", "phase", "records", "asked")} == {
         "by": ANN,
         "phase": "query",
