@@ -37,7 +37,9 @@ def test_bars_stand_upon_each_other_in_their_time() -> None:
 
 
 def test_bars_stand_side_by_side() -> None:
-    drawn = bars({0: {"asked": 4, "answered": 2}}, ("asked", "answered"), 0, HOUR_MS, HOUR_MS, beside=True)  # fmt: skip  # noqa: E501
+    drawn = bars(
+        {0: {"asked": 4, "answered": 2}}, ("asked", "answered"), 0, HOUR_MS, HOUR_MS, beside=True
+    )
     (bar,) = drawn.bars
     assert [part.x for part in bar.parts] == [0.0, drawn.wide]
     assert bar.parts[0].y + bar.parts[0].height == bar.parts[1].y + bar.parts[1].height
@@ -60,7 +62,10 @@ def test_times_are_named_where_they_are() -> None:
     hours = bars({}, NAMES, HOUR_MS, DAY_MS + HOUR_MS, 600_000).times
     assert [line.text for line in hours] == ["04:00", "08:00", "12:00", "16:00", "20:00", "00:00"]
     days = bars({}, NAMES, 0, 7 * DAY_MS, HOUR_MS).times
-    assert [(line.text, line.anchor) for line in days][:2] == [("Thu 1", "start"), ("Fri 2", "middle")]  # fmt: skip  # noqa: E501
+    assert [(line.text, line.anchor) for line in days][:2] == [
+        ("Thu 1", "start"),
+        ("Fri 2", "middle"),
+    ]
     short = bars({}, NAMES, 0, 4 * HOUR_MS + 60_000, 60_000)
     assert short.times[-1].anchor == "end"
 
