@@ -36,7 +36,8 @@ pytestmark = [pytest.mark.debian, pytest.mark.timeout(300)]
 RECORDS: Final = int(os.environ.get("RECORDS", "100000"))
 IMAGES: Final = ROOT / "docs" / "images"
 PICTURED: Final = {
-    "": {one.name for one in PAGES} - {"inbox", "keys", "live-week", "search-tool"},
+    "": {one.name for one in PAGES}
+    - {"inbox", "keys", "live-week", "search-tool", "policy", "policy-diff"},
     "dark": {"live", "task"},
     "phone": {"call", "live", "task"},
 }
