@@ -1,7 +1,7 @@
 """Who reaches what, as the configuration and the catalogue have it now: at most, before any policy.
 
-It is told by the checks that calls pass, asked without a call: what a task's scopes, an agent's
-zone and a tool's definition let pass at all.
+The zone is asked by the check that calls pass; a task's scopes and a tool's definition are read as
+the checks read them, without a call.
 """
 
 from __future__ import annotations
