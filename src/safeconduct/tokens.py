@@ -6,8 +6,6 @@ is sealed is authenticated with it, so that a token of one kind is none of anoth
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from functools import lru_cache
 from typing import Final
@@ -16,6 +14,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from safeconduct.kit.jwk import decode, encode
 
 _KEY_BYTES: Final = 64
 """AES-256 twice: one key for the synthetic initialisation vector, one for the text."""
@@ -38,14 +38,13 @@ class Tokens:
         Raises UnicodeEncodeError: half a surrogate pair.
         """
         data = self._cipher(task).encrypt(text.encode(), [kind.encode()])
-        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+        return encode(data)
 
     def open(self, task: str, kind: str, sealed: str) -> str | None:
-        """What was sealed so, if it was, in this task and as this kind."""
+        """What was sealed so, if it was, in this task and as this kind, to the letter."""
         try:
-            data = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
-            return self._cipher(task).decrypt(data, [kind.encode()]).decode()
-        except (binascii.Error, InvalidTag, ValueError):
+            return self._cipher(task).decrypt(decode(sealed), [kind.encode()]).decode()
+        except (InvalidTag, ValueError):
             return None
 
     def mark(self, decision: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 from typing import Any, cast
 
@@ -128,6 +129,16 @@ def test_what_is_no_token_opens_as_nothing() -> None:
     tokens = Tokens(SECRET)
     for text in ("", "A", "AAAA", "A" * 30, "é" * 30):
         assert tokens.open("t_1", "pii.email", text) is None
+
+
+@pytest.mark.parametrize("text", [DANA, f"{DANA}m", f"{DANA}mu"])
+def test_a_token_has_one_spelling(text: str) -> None:
+    vault = Tokens(SECRET)
+    sealed = vault.seal("t_1", "pii.email", text)
+    others = {sealed[:-1] + last for last in string.ascii_letters + string.digits + "-_"} - {sealed}
+    assert len(others) == 63
+    for other in (*others, f"{sealed}=", f"{sealed}==", f" {sealed}", f"{sealed[:9]}.{sealed[9:]}"):
+        assert vault.open("t_1", "pii.email", other) is None
 
 
 def test_the_key_of_a_task_is_derived_once_for_all_its_tokens(
