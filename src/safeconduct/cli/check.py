@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check everything, then answer once."""
-    from safeconduct.app.checking import evidence, looking
+    from safeconduct.app.checking import evidence, lacking, looking
     from safeconduct.config import examine, examine_files
 
     directories, files = _sorted(args.paths)
@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
             problems += _policy(examined.config)
             problems += looking(examined.config)
             problems += evidence(examined.config)
+            problems += lacking(examined.config)
             summary.append(f"ok: {directory} ({_counted(examined.config)})")
             unsafe += examined.config.unsafe
     if files:
@@ -92,7 +93,10 @@ def _policy(config: Config) -> list[Problem]:
 
 
 def _rules(config: Config) -> list[Problem]:
-    """Where the rules do not fit the manifests. Raises PolicyRefused where they are not usable."""
+    """Where the rules do not fit the manifests, and templates neither. Raises PolicyRefused where
+    rules are not usable.
+    """
+    from safeconduct.app.checking import unasked
     from safeconduct.inspectors.secrets import KINDS
     from safeconduct.policy.bundles.header import FILE
     from safeconduct.policy.fitting import known, undemandable, unheard
@@ -107,6 +111,7 @@ def _rules(config: Config) -> list[Problem]:
     return [
         *(_problem(one.under(where)) for one in undemandable(policy.bundle, header, there)),
         *(_problem(one.under(where), warning=True) for one in unheard(policy.bundle, there)),
+        *unasked(config, policy.bundle),
     ]
 
 

@@ -13,6 +13,10 @@ from safeconduct.core.provenance import offered, single, value_digest, vouched_f
 from safeconduct.core.steering import anchored, doubts, unvouched
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
+CONTROL_ARGUMENT: Final = "control-argument"
+"""The question about a value that steers an action."""
+
+
 CONTROL_SOURCE: Final = "flow:control-argument"
 """What an approval was asked for when an argument steers an action and nobody vouches for it: by a
 rule of the policy."""
@@ -132,7 +136,7 @@ def asking(call: Call, facts: Facts, source: str) -> Elevate:
     wheres = {one.where for _, seen in steering for one in seen if OWN_FIELD in one.where}
     return Elevate(
         Requirement(
-            templates=("control-argument",),
+            templates=(CONTROL_ARGUMENT,),
             sources=(source,),
             ttl_s=ASK_S,
             origins=origins,
@@ -152,6 +156,6 @@ def by_policy(said: PolicyAnswer, approval: ApprovalFacts | None, refusal: Deny)
     if not times_s:
         return refusal
     return Elevate(
-        Requirement(templates=("control-argument",), sources=(CONTROL_SOURCE,), ttl_s=min(times_s)),
+        Requirement(templates=(CONTROL_ARGUMENT,), sources=(CONTROL_SOURCE,), ttl_s=min(times_s)),
         instead=refusal.code,
     )

@@ -258,3 +258,148 @@ audit:
     for at, said in enumerate(("`credential` at file:token", "`signing_key` at env:", "ca.pem")):
         (line,) = [one for one in shown.split("\n") if said in one]
         assert line.startswith(f"{root}:{first + at}: warning: ")
+
+
+TOLD = """\
+console: {listen: "127.0.0.1:8790", url: "http://localhost:8790"}
+approvals:
+  ciba:
+    client_id: gate
+    secret: file:secrets/ciba
+  notify:
+    mail:
+      wire: smtp
+      url: smtps://mail.example
+      sender: gate@crm.example
+      credential: file:secrets/mail
+      ca: secrets/ca.pem
+      people: {jane@crm.example: jane@crm.example}
+    chat:
+      wire: slack
+      url: https://slack.example/api
+      clicks: true
+      credential: env:SAFECONDUCT_ABSENT
+      signing: file:secrets/signing
+      workspace: T1
+      channel: C1
+"""
+
+SECRETS = ("ciba", "mail", "signing")
+
+
+def test_secrets_that_telling_people_lacks_are_told(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they are missed when somebody has to be asked."""
+    gateway.add("safeconduct.yaml", TOLD)
+    root = gateway.directory / "safeconduct.yaml"
+    lines = root.read_text().split("\n")
+    assert main(["check", str(gateway.directory)]) == 0
+    *warned, summary = capsys.readouterr().out.splitlines()[:-1]
+    assert summary.startswith("ok: ")
+    for shown, (key, said) in zip(
+        warned,
+        [
+            ("secret: file:secrets/ciba", "who pushes to devices has no `secret` at file:"),
+            ("credential: file:secrets/mail", "the notifier `mail` has no `credential` at file:"),
+            ("ca: secrets/ca.pem", f"there is no file {gateway.directory / 'secrets/ca.pem'}"),
+            ("credential: env:SAFECONDUCT_ABSENT", "the notifier `chat` has no `credential` at"),
+            ("signing: file:secrets/signing", "the notifier `chat` has no `signing` at file:"),
+        ],
+        strict=True,
+    ):
+        (line,) = [number for number, one in enumerate(lines, 1) if key in one]
+        assert shown.startswith(f"{root}:{line}: warning: {said}")
+    secrets = gateway.directory / "secrets"
+    secrets.mkdir()
+    for name in SECRETS:
+        (secrets / name).write_text("\n")
+    assert main(["check", str(gateway.directory)]) == 0
+    assert capsys.readouterr().out.count("the secret is empty") == len(SECRETS)
+    for name in (*SECRETS, "ca.pem"):
+        (secrets / name).write_text("secret\n")
+    monkeypatch.setenv("SAFECONDUCT_ABSENT", "secret")
+    assert main(["check", str(gateway.directory)]) == 0
+    assert capsys.readouterr().out.startswith("ok: ")
+
+
+def test_a_template_by_which_nothing_asks_is_a_warning(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.add("safeconduct.yaml", "approvals: {templates: {large-mial: {}}}\n")
+    gateway.add("manifests/mail.yaml", "    asks: [{template: large-mail, calls: 3}]\n")
+    root = gateway.directory / "safeconduct.yaml"
+    line = len(root.read_text().splitlines())
+    assert main(["check", str(gateway.directory)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(
+        f"{root}:{line}: warning: nothing asks by `large-mial`: no scope, threshold or rule names "
+        "it (fix: did you mean `large-mail`?)\n"
+    )
+    assert "\nok: " in shown
+
+
+ELEVATE = """\
+elevate contains {"id": "a", "template": "large", "ttl_s": 60} if input.call.tool == "mail.send"
+"""
+REVIEWER = """\
+reviewer: {wire: openai, url: "https://model.example", model: m, otherwise: elevate}
+"""
+
+
+@pytest.mark.parametrize(
+    ("template", "file", "text"),
+    [
+        ("mail:send", None, ""),
+        ("scope", None, ""),
+        ("control-argument", None, ""),
+        ("review", "safeconduct.yaml", REVIEWER),
+        ("many", "manifests/mail.yaml", "    asks: [{template: many, calls: 3}]\n"),
+        ("large", "policy/rules/tools.rego", ELEVATE),
+        ("large", "policy/data/limits.json", '{"ask": "large"}'),
+    ],
+)
+def test_a_template_by_which_something_asks(
+    gateway: Gateway,
+    capsys: pytest.CaptureFixture[str],
+    template: str,
+    file: str | None,
+    text: str,
+) -> None:
+    gateway.add("safeconduct.yaml", f"approvals: {{templates: {{'{template}': {{}}}}}}\n")
+    if file is not None:
+        gateway.add(file, text)
+    assert main(["check", str(gateway.directory)]) == 0
+    assert capsys.readouterr().out.startswith("ok: ")
+
+
+@pytest.mark.parametrize(
+    ("templates", "unasked"),
+    [
+        ("{'mail:send': {}, scope: {}}", ["scope"]),
+        ("{review: {}}", ["review"]),
+        ("{large: {}, scope: {}}", ["large"]),
+    ],
+)
+def test_a_template_that_stands_for_nothing_here(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str], templates: str, unasked: list[str]
+) -> None:
+    """`scope` is asked by for scopes without a template of their own, `review` by a reviewer."""
+    gateway.add("safeconduct.yaml", f"approvals: {{templates: {templates}}}\n")
+    assert main(["check", str(gateway.directory)]) == 0
+    lines = [one for one in capsys.readouterr().out.splitlines() if "warning" in one]
+    assert len(lines) == len(unasked)
+    assert all(f"asks by `{name}`" in one for name, one in zip(unasked, lines, strict=True))
+
+
+def test_templates_of_rules_that_are_elsewhere_are_not_known(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.add("safeconduct.yaml", "approvals: {templates: {large: {}}}\n")
+    shutil.rmtree(gateway.directory / "policy" / "rules")
+    (gateway.directory / "policy" / "policy.yaml").write_text(
+        "name: ours\nengine: opa\nentrypoint: agent.tools\n"
+        "remote: {url: 'https://opa.example/v1/data'}\n"
+    )
+    assert main(["check", str(gateway.directory)]) == 0
+    assert capsys.readouterr().out.startswith("ok: ")

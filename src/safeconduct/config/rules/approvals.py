@@ -31,6 +31,7 @@ def approvals(draft: Draft, report: Report) -> None:
     one = _Approvals(root, users, report)
     one.groups()
     one.templates()
+    one.pushes()
     for name, notifier in one.block.notify.items():
         one.notifier(("approvals", "notify", name), name, notifier)
     one.console()
@@ -88,16 +89,25 @@ class _Approvals:
             if not there and one != "passkey":
                 yield one, fix
 
+    def pushes(self) -> None:
+        if self.block.ciba is not None:
+            place = ("approvals", "ciba", "secret")
+            self._referred(place, "who pushes to devices", self.block.ciba.secret)
+
+    def _referred(self, place: Place, whose: str, value: str | None) -> None:
+        """A secret stands elsewhere."""
+        if value is not None and not is_reference(value):
+            self.error(
+                place,
+                f"the {place[-1]} of {whose} is written out, or is no reference",
+                "write `file:PATH` or `env:NAME`, never the secret itself",
+            )
+
     def notifier(self, place: Place, name: str, one: Notifier) -> None:
         self._way(place, name, one)
         self._told(place, name, one)
-        for member, value in (("credential", one.credential), ("signing", one.signing)):
-            if value is not None and not is_reference(value):
-                self.error(
-                    (*place, member),
-                    f"the {member} of `{name}` is written out, or is no reference",
-                    "write `file:PATH` or `env:NAME`, never the secret itself",
-                )
+        self._referred((*place, "credential"), f"`{name}`", one.credential)
+        self._referred((*place, "signing"), f"`{name}`", one.signing)
         for group in one.groups:
             if group not in self.block.groups:
                 fix = did_you_mean(group, self.block.groups, "name a group of approvers")

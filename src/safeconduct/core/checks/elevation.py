@@ -11,6 +11,9 @@ from safeconduct.core.verdict import Deny, Elevate, Requirement
 TTL_S: Final = 300
 """How long an approval of an agent's `jit_approval_required` scope lasts: five minutes."""
 
+ANY_SCOPE: Final = "scope"
+"""The question of such a scope that has no template of its own."""
+
 REFUSED: Final = {"denied": "approval-denied", "narrowed": "approval-narrowed"}
 """The reason of a call to which a person has answered so."""
 
@@ -32,7 +35,7 @@ def elevation(call: Call, facts: Facts) -> Deny | Elevate | None:
     if not asked and not needed:
         return None
     # A scope's question is known by the scope, where the configuration explains it.
-    names = {scope if scope in gathered.templates else "scope" for scope in needed}
+    names = {scope if scope in gathered.templates else ANY_SCOPE for scope in needed}
     sources = {f"scope:{scope}" for scope in needed}
     return Elevate(
         Requirement(

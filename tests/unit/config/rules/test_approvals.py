@@ -51,6 +51,7 @@ def test_what_can_be_meant(gateway: Gateway, text: str) -> None:
         ("approvals: {templates: {x: {means: [sign-in]}}}", "by `sign-in` here"),
         ("approvals: {templates: {x: {means: [ciba]}}}", "by `ciba` here"),
         ("approvals: {templates: {x: {means: [chat]}}}", "by `chat` here"),
+        ("approvals: {ciba: {client_id: gate, secret: abc}}", "written out"),
         ("approvals: {templates: {x: {means: [shout]}}}", "enum value"),
         ("approvals: {templates: {x: {count: 6}}}", "<= 5"),
         ("approvals: {templates: {x: {offers: {calls: 2, minutes: 5, object: any}}}}", "unknown"),
