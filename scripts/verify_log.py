@@ -245,13 +245,12 @@ def check_bundle(archive: zipfile.ZipFile, args: Namespace) -> str:
     if {(one["n"], one["leaf"]) for one in case["answer"]} - {*leaves.items()}:
         found.append(("edited", "a record of the answer is missing, or is another"))
     own = {seq for seq, one in records.items() if one.get("case") == sha(has["case.json"]).hex()}
-    if case["complete"]:
-        check_complete(case, records, own)
-    by = f"{case['complete']}, of {case['asked']!r}; from a copy of the log: {not own}"
-    return f"{len(records)} records, {len(case['answer'])} asked for, complete by {by}"
+    whole = check_complete(case, records, own) if case["complete"] else "not claimed to be all"
+    by = f"asked for by {case['asked']!r}; from a copy of the log: {not own}"
+    return f"{len(records)} records, {len(case['answer'])} {by}; {whole}"
 
 
-def check_complete(case: Record, records: dict[int, Record], own: set[int]) -> None:
+def check_complete(case: Record, records: dict[int, Record], own: set[int]) -> str:
     asked, name, answer = case["asked"], case["complete"], {one["n"] for one in case["answer"]}
     start = {one["task"]: pair_of(one) for one in records.values() if one.get("phase") == "started"}
     mine = asked["task"] if name == "task_n" else pair_of(asked)
@@ -267,6 +266,7 @@ def check_complete(case: Record, records: dict[int, Record], own: set[int]) -> N
     left_out = {seq for _, at, seq in members if since <= at < until} - answer
     if left_out and not {"tool", "verdict", "label", "kind", "reason", "limit"} & {*asked}:
         found.append(("truncated", f"not complete: {left_out} are not in the answer"))
+    return f"complete by {name}; tasks below, which are not in it: {case.get('below')!r}"
 
 
 def main() -> None:

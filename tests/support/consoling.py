@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message
 
 from safeconduct.approvals.questions import Question
 from safeconduct.approvals.stepping import SigningIn
+from safeconduct.audit.records import ADDED
 from safeconduct.config.approvals import ApprovalsBlock, ConsoleBlock, Persons, Role
 from safeconduct.config.users import UserEntry
 from safeconduct.console.people import People
@@ -300,6 +301,15 @@ class House:
         """The agent calls; whether it ran is in what comes back."""
         given = DEAL if arguments is None else arguments
         return await self.task.call(tool, given, lambda **_: {"done": True})
+
+    async def passed_on(self, task: str) -> None:
+        """A part of the task is passed on to a task below it."""
+        start = self.records("task")[0]
+        record = {name: start[name] for name in start if name not in ADDED}
+        user = {**record["user"], "id": USER}
+        await self.rooms.log.append(
+            {**record, "task": task, "parent": start["task"], "user": user, "at_ms": self.now_ms}
+        )
 
     async def asked(self, arguments: JSON | None = None) -> Question:
         """The agent's call is stopped, and this is the question."""

@@ -45,7 +45,8 @@ names a counter, that none is missing. It needs Python 3.11 and the package `cry
 `log.pub` is the key that the log says it is signed with. Get it from elsewhere too, and pass that
 one with --key: only then does the answer not rest on this file.
 
-case.json      what was asked, and which records answer it
+case.json      what was asked, which records answer it, and as `below` the tasks that were started
+               below the one asked about: what was done in them is not in here
 records.jsonl  the records, exactly as they were written
 proofs.jsonl   for each of them the path to the root of the log's tree
 payloads/      what was sealed beside the records, still sealed
@@ -54,9 +55,14 @@ opened/        the same in clear, where it was opened for you
 
 
 def case(
-    name: str, origin: str, query: Query, hits: Iterable[Hit], counter: Counter | None
+    name: str,
+    origin: str,
+    query: Query,
+    hits: Iterable[Hit],
+    counter: Counter | None,
+    below: Sequence[str] | None,
 ) -> bytes:
-    """`case.json`: the question and which records answer it."""
+    """`case.json`: the question, which records answer it, and which tasks it leaves out."""
     answer: list[dict[str, Any]] = []
     for hit in hits:
         one: dict[str, Any] = {"n": hit.entry.n, "leaf": leaf_hash(hit.data).hex()}
@@ -72,6 +78,7 @@ def case(
             "asked": {"tenant": query.tenant, **asked(query)},
             "answer": answer,
             "complete": counter,
+            "below": below,
         }
     )
 

@@ -15,6 +15,7 @@ import msgspec
 from safeconduct.audit import bundle
 from safeconduct.audit.checkpoint import Checkpoint
 from safeconduct.audit.index.evidence import Evidence, gather, prove
+from safeconduct.audit.index.family import children
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
 
@@ -26,13 +27,15 @@ _VERIFIER: Final = "library/verify_log"
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """A question, its answer, and `case.json` of both. `last` is a task that the record of the
-    export has to name to be counted as the next.
+    export has to name to be counted as the next. `below`: the tasks directly below the one that was
+    asked about, which are not in it; None where none was.
     """
 
     query: Query
     found: Sequence[Hit]
     content: bytes
     last: str | None
+    below: Sequence[str] | None
 
     @property
     def digest(self) -> str:
@@ -42,8 +45,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 def case(name: str, search: Search, query: Query, found: Sequence[Hit], before: Evidence) -> Case:
     """The case of an answer, and of what was gathered to show that it is all."""
-    content = bundle.case(name, search.origin(), query, found, before.counter)
-    return Case(query=query, found=found, content=content, last=before.last)
+    below = None
+    if query.task is not None:
+        below = children(search, query.tenant, query.task, query.until_ms)
+    content = bundle.case(name, search.origin(), query, found, before.counter, below)
+    return Case(query=query, found=found, content=content, last=before.last, below=below)
 
 
 def write(

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from safeconduct.audit import lock, segments
+from safeconduct.audit import checkpoint, lock, segments
 from safeconduct.audit.index.moments import moment_ms
 from safeconduct.cli import main, output
 from safeconduct.core.merkle import leaf_hash
 from safeconduct.core.proofs import is_included
+from tests.support.evidence import theirs
+from tests.support.logs import sign
 from tests.support.trails import DAY_MS, START_MS, Trail
 
 NOT_NOTED = "safeconduct: this reading is not on record: a copy of a log takes no records\n"
@@ -397,6 +399,32 @@ def test_a_bundle_says_whether_it_claims_to_be_complete(
     ended, out, _ = run(capsys, "export", log, "--case", "C", "--out", where, *asked, *until)
     last = claim if "ompleteness" in claim else f"{claim}, none is missing"
     assert (ended, out.splitlines()[-1]) == (code, last)
+
+
+def test_a_bundle_of_a_task_names_the_tasks_below_it_which_it_leaves_out(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where, early = tmp_path / "out.zip", tmp_path / "early.zip"
+    tree = checkpoint.load(log)
+    assert tree is not None
+    sign(log, tree)
+    task = ["export", log, "--case", "C", "--until", "2026-11-18T12:00:00Z", "--task", "t_1"]
+    code, out, _ = run(capsys, *task, "--out", where)
+    _, line, claim = out.splitlines()
+    assert code == output.OK
+    assert line == "what was done in the tasks below it is not in the bundle: t_2"
+    assert claim == "of task t_1 all 5 records, none is missing"
+    told = json.loads(zipfile.ZipFile(where).read("case.json"))
+    assert (told["complete"], told["below"]) == ("task_n", ["t_2"])
+    code, out, _ = run(capsys, "verify", "--bundle", where)
+    assert (code, "what was done in the tasks below it is not in here: t_2" in out) == (0, True)
+    said = theirs(where)
+    assert said.code == 0, said.text
+    assert "complete by task_n; tasks below, which are not in it: ['t_2']" in said.text
+    # Before the other one was started there was none below it.
+    task[task.index("--until") + 1] = "2026-11-18T11:06:44Z"
+    code, out, _ = run(capsys, *task, "--out", early, "--format", "json")
+    assert (code, lines(out)[0]["below"]) == (output.OK, [])
 
 
 def test_a_week_that_has_passed_is_archived_and_still_answers(

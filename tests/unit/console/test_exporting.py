@@ -74,6 +74,26 @@ async def test_a_case_is_a_bundle_that_others_verify(house: House, tmp_path: Pat
     assert "complete" in verified(page.content, tmp_path)
 
 
+async def test_of_the_tasks_below_a_case_and_the_page_say_that_they_are_not_in_it(
+    house: House, tmp_path: Path
+) -> None:
+    ann = await analyst(house)
+    task, below = task_of(house), f"t_{'1' * 24}"
+    assert "in cases of their own" not in (await ann.get(f"/tasks/{task}")).text
+    await house.passed_on(below)
+    house.now_ms += 1_000
+    page = await ann.get(f"/tasks/{task}")
+    assert f'in cases of their own: <a href="/tasks/{below}#case"><code>{below}</code></a>.' in (
+        page.text
+    )
+    assert 'id="case"' in (await ann.get(f"/tasks/{below}")).text
+    case = await exported(ann, f"/tasks/{task}/export")
+    bundle = zipfile.ZipFile(BytesIO(case.content))
+    assert json.loads(bundle.read("case.json"))["below"] == [below]
+    assert below.encode() not in bundle.read("records.jsonl")
+    assert f"tasks below, which are not in it: ['{below}']" in verified(case.content, tmp_path)
+
+
 async def test_what_was_searched_for_is_exported(house: House, tmp_path: Path) -> None:
     ann = await analyst(house)
     page = await exported(ann, "/search/export", tool="crm.get_deal", user=USER)

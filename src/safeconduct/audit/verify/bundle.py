@@ -43,6 +43,7 @@ class _Case(msgspec.Struct, frozen=True):
     asked: dict[str, Any]
     answer: list[_Answer]
     complete: Literal["task_n", "pair_n"] | None
+    below: list[str] | None = None
 
 
 class _Proof(msgspec.Struct, frozen=True):
@@ -232,6 +233,9 @@ class _Bundle:
         yield f"{len(self._case.answer)} records answer what was asked: {asked}"
         if self._case.complete is None:
             yield "that these are all is not claimed: the question is too wide to show it"
+        if self._case.below:
+            below = ", ".join(self._case.below)
+            yield f"what was done in the tasks below it is not in here: {below}"
         if not self._own:
             yield (
                 "the question is not on record: the bundle is from a copy of the log, or case.json "

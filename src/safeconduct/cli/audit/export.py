@@ -69,8 +69,13 @@ def run(args: argparse.Namespace) -> int:
             "records": len(found),
             "complete": evidence.counter,
             "missing": evidence.flaw,
+            "below": case.below,
         }
-        output.emit(args, value, f"{args.out}: {told}\n{_claimed(args, query, evidence)}")
+        lines = [f"{args.out}: {told}"]
+        if case.below:
+            below = output.printable(", ".join(case.below))
+            lines.append(f"what was done in the tasks below it is not in the bundle: {below}")
+        output.emit(args, value, "\n".join((*lines, _claimed(args, query, evidence))))
         return reading.ended(output.FOUND if evidence.flaw else output.OK)
 
 
