@@ -197,7 +197,10 @@ NOT_UNDER = "does not stand under the checkpoint"
 
 CORPUS: dict[str, Damage] = {
     "nothing": Damage(
-        nothing, 0, "audit verified: 16 records, root ", "verified: 16 records, 14 asked for"
+        nothing,
+        0,
+        "audit verified: 16 records (14 asked for, 2 only as evidence), root ",
+        "verified: 16 records, 14 asked for",
     ),
     "index row deleted": Damage(
         index_row_deleted,
@@ -314,6 +317,16 @@ def test_what_is_compressed_is_not_unpacked(
         archive.writestr("payloads/2", bytes(1 << 20))
     said = ours(capsys, "--bundle", bundle)
     assert (said.code, said.text.count("\n")) == (3, 1)
+
+
+def test_what_was_asked_for_is_counted_apart_from_what_only_shows_that_it_is_all(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = json.loads(members(bundle)["case.json"])
+    value = json.loads(ours(capsys, "--bundle", bundle, "--format", "json").text)
+    assert (value["records"], value["answers"]) == (16, len(case["answer"])) == (16, 14)
+    log = json.loads(ours(capsys, bundle.with_name("log"), "--format", "json").text)
+    assert log["answers"] is None
 
 
 @pytest.mark.parametrize("name", CORPUS)

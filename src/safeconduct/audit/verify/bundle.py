@@ -94,6 +94,7 @@ class _Bundle:
         kinds = [str(record.get("kind")) for record in self._records.values()]
         return Report(
             records=len(self._records),
+            answers=len({one.n for one in self._case.answer}.intersection(self._records)),
             root=self._head.root.hex(),
             kinds={kind: kinds.count(kind) for kind in sorted({*kinds})},
             payloads=self._payloads,

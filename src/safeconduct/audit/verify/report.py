@@ -51,6 +51,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         records: How many records are proven.
+        answers: How many of them a bundle says were asked for; the others only show that none is
+            missing, and that the question is on record. None of a log.
         root: Their Merkle tree hash, in hexadecimal.
         kinds: How many records there are of each kind.
         unknown: Decision ids of permits without an outcome: the oldest 20.
@@ -71,6 +73,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     records: int
+    answers: int | None = None
     root: str
     kinds: dict[str, int]
     unknown: tuple[str, ...] = ()
@@ -101,6 +104,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         if not self.records:
             return f"audit verified: 0 records (the log is empty), root {self.root}"
         said = [_count(self.records, "record")]
+        if self.answers is not None:
+            beside = self.records - self.answers
+            said[0] += f" ({self.answers} asked for, {beside} only as evidence)"
         if self.unsigned:
             said.append(f"{self.unsigned} of them not signed yet")
         if self.unwitnessed:
