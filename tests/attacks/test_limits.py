@@ -9,7 +9,8 @@ from typing import Any
 from safeconduct.config.schema import Window
 from safeconduct.simulation import SimulatedTask
 from tests.support.parties import configuration, profiled
-from tests.support.worlds import Rules
+from tests.support.tasks import child
+from tests.support.worlds import AGENT, Rules, asking
 
 READ = "case:read"
 CHANGE = "deal:update"
@@ -76,3 +77,56 @@ async def test_calls_at_once_never_both_take_the_last(tmp_path: Path) -> None:
     async with limited(tmp_path, objects={READ: 2}) as task:
         said = await asyncio.gather(*(read(task, f"C-{number}") for number in range(6)))
         assert sorted(map(str, said)) == ["None"] * 2 + ["objects-exhausted"] * 4
+
+
+# --- what a person is asked about is not split over tasks -----------------------------------------
+
+
+def careful(directory: Path, calls: int) -> SimulatedTask:
+    return SimulatedTask(
+        asking(configuration(directory), calls),
+        PURPOSE,
+        [READ],
+        policy=Rules(),
+        directory=directory / "gateway",
+    )
+
+
+async def passed_on(task: SimulatedTask, name: str, parent: str) -> str:
+    """A part of a task, for another agent."""
+    whole = task.rooms.state.task(parent)
+    assert whole is not None
+    scopes = sorted(whole.scopes)
+    part = child(
+        name, parent=parent, scopes=scopes, obtainable=scopes, purpose=PURPOSE, budgets={},
+        purpose_source=whole.purpose_source, agent=AGENT, stateless=True,
+        started_ms=whole.started_ms, expires_ms=whole.expires_ms,
+    )  # fmt: skip
+    await task.rooms.log.append(part)
+    return name
+
+
+async def as_part(task: SimulatedTask, name: str) -> str | None:
+    task.task = name
+    return await read(task, "C-1")
+
+
+async def test_calls_in_parts_of_a_task_are_calls_of_the_whole(tmp_path: Path) -> None:
+    async with careful(tmp_path, calls=3) as task:
+        whole = task.task
+        parts = [await passed_on(task, f"t_part{number}", whole) for number in range(2)]
+        below = await passed_on(task, "t_below", parts[0])
+        assert await as_part(task, whole) is None
+        assert await as_part(task, parts[0]) is None
+        assert await as_part(task, below) is None
+        fresh = await passed_on(task, "t_fresh", whole)
+        for name in (whole, *parts, below, fresh):
+            assert await as_part(task, name) == "approval-required"
+
+
+async def test_parts_at_once_never_both_make_the_last_call_unasked(tmp_path: Path) -> None:
+    async with careful(tmp_path, calls=2) as task:
+        whole = task.task
+        parts = [await passed_on(task, f"t_part{number}", whole) for number in range(5)]
+        said = await asyncio.gather(*(as_part(task, name) for name in (whole, *parts)))
+        assert sorted(map(str, said)) == ["None"] * 2 + ["approval-required"] * 4

@@ -55,7 +55,7 @@ from tests.support.providers import POOL, pool_world, token
 from tests.support.recorded import recorded
 from tests.support.reloading import reloaded
 from tests.support.web import serving
-from tests.support.worlds import Rules, config
+from tests.support.worlds import Rules, asking, config
 
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
 COUNTERS = {"task_n", "pair_n"}
@@ -123,7 +123,7 @@ async def calls(directory: Path) -> None:
     rules = Rules()
     async with SimulatedTask(
         profiled(
-            config(directory, approval_scopes=("deal:update",)),
+            asking(config(directory, approval_scopes=("deal:update",)), 99),
             amounts={"deal:update": 999},
             objects={"case:read": 9},
         ),

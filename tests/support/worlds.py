@@ -11,7 +11,7 @@ import msgspec
 from safeconduct.cli import init, main
 from safeconduct.config import schema
 from safeconduct.config.users import UserEntry
-from safeconduct.core.manifest import Manifest
+from safeconduct.core.manifest import Manifest, Threshold
 from safeconduct.core.policy import PolicyAnswer
 
 AGENT = "spiffe://crm.example/agents/copilot"
@@ -172,6 +172,15 @@ def config(
             "mail": msgspec.convert(MAIL, Manifest),
         },
     )
+
+
+def asking(config: schema.Config, calls: int) -> schema.Config:
+    """A person is asked about cases after so many."""
+    crm = config.manifests["crm"]
+    asks = (Threshold(template="often", calls=calls),)
+    get_case = msgspec.structs.replace(crm.tools["get_case"], asks=asks)
+    manifest = msgspec.structs.replace(crm, tools={**crm.tools, "get_case": get_case})
+    return msgspec.structs.replace(config, manifests={**config.manifests, "crm": manifest})
 
 
 def configured(directory: Path) -> Path:

@@ -114,7 +114,8 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     last showed a fresh SVID, which it must after `reattest_every` or `reattest_on_refusals`.
     `chain` are the tasks above it and their agents, nearest first. `reaches` is what limits the
     objects that it touches, by scope: its own limit, and those of what bounds it. `subgrants` are
-    what the user has it follow, `releases` what persons let it send, or vouch for.
+    what the user has it follow, `releases` what persons let it send, or vouch for. `counts` are
+    permits of the task and of all below it, `family` those of the uppermost of its line.
     """
 
     id: str
@@ -141,6 +142,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     reaches: dict[str, tuple[Reach, ...]] = {}
     subgrants: tuple[Given, ...] = ()
     releases: tuple[Release, ...] = ()
+    family: dict[str, int] = {}
 
     @property
     def reattestation_due(self) -> bool:

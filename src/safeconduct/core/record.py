@@ -24,6 +24,7 @@ from safeconduct.core.model import Call, Facts, Gathered, standing
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Vouch, Vouched, decimal, value_digest
 from safeconduct.core.recorded_input import WHOLE, unrecorded
+from safeconduct.core.thresholds import unasked
 from safeconduct.core.trace import recorded
 from safeconduct.core.verdict import Answer, Decision, Deny, Elevate, Grant, Permit, Verdict
 
@@ -183,6 +184,8 @@ def _verdict(call: Call, gathered: Gathered, verdict: Verdict) -> JSON:
             }
             if touched := touches(call, gathered):
                 value["touches"] = touched
+            if most := unasked(gathered):
+                value["unasked"] = most
             return value | _rests_on(grant)
         case Elevate(requirement):
             return {"verdict": "elevate", "requires": list(requirement.sources)}

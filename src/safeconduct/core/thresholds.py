@@ -7,7 +7,7 @@ from typing import cast
 
 from safeconduct.core.amounts import minor_units
 from safeconduct.core.manifest import Effect, Threshold, ToolManifest
-from safeconduct.core.model import Call, Facts
+from safeconduct.core.model import Call, Facts, Gathered
 
 
 def passed(call: Call, facts: Facts) -> Iterator[Threshold]:
@@ -20,6 +20,21 @@ def passed(call: Call, facts: Facts) -> Iterator[Threshold]:
             yield one
 
 
+def unasked(gathered: Gathered) -> dict[str, int]:
+    """By scope, up to how many calls of the tool nobody is asked about. A permit holds for no more:
+    the tasks of a line add up, and may be at it at once.
+    """
+    manifest = gathered.tool.manifest
+    if manifest is None:
+        return {}
+    ahead = [
+        one.calls
+        for one in manifest.asks
+        if one.calls is not None and one.calls > _made(gathered, manifest)
+    ]
+    return dict.fromkeys(manifest.scopes, min(ahead)) if ahead else {}
+
+
 def named(one: Threshold) -> str:
     """What an approval was asked for that this threshold asks for."""
     what = "calls" if one.argument is None else one.argument
@@ -28,9 +43,7 @@ def named(one: Threshold) -> str:
 
 def _passes(one: Threshold, call: Call, facts: Facts, manifest: ToolManifest) -> bool:
     if one.argument is None:
-        counts = facts.gathered.task.counts
-        made = max((counts.get(scope, 0) for scope in manifest.scopes), default=0)
-        return one.calls is not None and made >= one.calls
+        return one.calls is not None and _made(facts.gathered, manifest) >= one.calls
     value = call.arguments.get(one.argument)
     if value is None:
         # A tool may take what is left out for all there is; a change leaves it as it is.
@@ -41,3 +54,14 @@ def _passes(one: Threshold, call: Call, facts: Facts, manifest: ToolManifest) ->
         units = minor_units(value, 0 if argument is None else argument.decimals)
         return units is None or abs(units) > one.above
     return not isinstance(value, list) or len(cast("list[object]", value)) > (one.items or 0)
+
+
+def _made(gathered: Gathered, manifest: ToolManifest) -> int:
+    """How many calls of one of the tool's scopes the line of tasks has made: a part that is passed
+    on is no fresh start.
+    """
+    task = gathered.task
+    made = [
+        counts.get(scope, 0) for counts in (task.counts, task.family) for scope in manifest.scopes
+    ]
+    return max(made, default=0)

@@ -178,6 +178,17 @@ class Plans(Circling):
             version += 0 if labels is None else labels.version
         return version
 
+    def _stands(self, line: list[Kin], record: Record) -> bool:
+        """Whether a permit was decided on what is so, and its line has not come meanwhile to where
+        somebody is asked.
+        """
+        bound = Bound(record.get("unasked", {}), line[-1].row.counts, {}, {})
+        return (
+            kin.state_of(line) == "active"
+            and record["version"] == self._version(line)
+            and bound.holds(record["spends"], {})
+        )
+
     def _affords(
         self, line: list[Kin], spends: Mapping[str, int], touches: Mapping[str, Collection[str]]
     ) -> bool:
@@ -286,6 +297,7 @@ class Plans(Circling):
             version=kin.version_of(line) + sum(one.version for one in labels),
             labels=functools.reduce(Label.join, (one.label for one in labels), BOTTOM),
             counts=row.counts,
+            family=line[-1].row.counts,
             refusals=row.refusals,
             state=kin.state_of(line),
             reattest_every=kin.strictest(one.start.reattest_every for one in line),

@@ -160,7 +160,7 @@ class TaskState(Revoking):
     def _reserve(self, record: Record, task: str, line: list[Kin]) -> str | None:
         """Takes what a permit uses up, or says what is not there to be taken and takes nothing."""
         spends, touches = record["spends"], record.get("touches", {})
-        if kin.state_of(line) != "active" or record["version"] != self._version(line):
+        if not self._stands(line, record):
             return "version"
         if not self._affords(line, spends, touches):
             return "budget"

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from safeconduct.core.admit import Admitted
 from safeconduct.core.decide import decide
 from safeconduct.core.labels import BOTTOM, Confidentiality, Integrity, Label
+from safeconduct.core.manifest import Threshold
 from safeconduct.core.model import Facts, Finding
 from safeconduct.core.policy import PolicyAnswer
 from safeconduct.core.provenance import Vouched, value_digest
@@ -394,6 +395,12 @@ def test_a_permit_says_what_it_rests_on_where_it_does() -> None:
     )
     assert (made["follows"], made["subgrants"]) == (True, [2])
     assert not {"follows", "subgrants", "touches"} & recorded(known).keys()
+
+
+def test_a_permit_says_up_to_how_many_calls_nobody_is_asked() -> None:
+    known = facts(tool=tool(asks=(Threshold(template="often", calls=3),)))
+    assert recorded(known)["unasked"] == {"deal:update": 3}
+    assert "unasked" not in recorded(facts())
 
 
 def test_a_child_task_names_those_above_it_and_a_zone_its_model() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from safeconduct.core.manifest import Argument, Effect, Threshold
-from safeconduct.core.thresholds import named, passed
+from safeconduct.core.thresholds import named, passed, unasked
 from tests.support.facts import call, facts, task, tool
 
 AMOUNT = Threshold(template="refund", argument="amount_minor", above=50_000)
@@ -84,6 +84,29 @@ def test_many_items_pass_and_so_may_all_that_there_are(
 @pytest.mark.parametrize(("made", "expected"), [(0, False), (2, False), (3, True)])
 def test_calls_of_a_task_add_up(made: int, expected: bool) -> None:
     assert asked(OFTEN, {}, task=task(counts={"deal:update": made})) is expected
+
+
+@pytest.mark.parametrize(("line", "expected"), [(2, False), (3, True)])
+def test_calls_of_a_line_of_tasks_add_up(line: int, expected: bool) -> None:
+    """What a child has made itself is part of what its line has."""
+    child = task(counts={"deal:update": 1}, family={"deal:update": line, "calls": 9})
+    assert asked(OFTEN, {}, task=child) is expected
+
+
+def test_a_permit_says_up_to_how_many_calls_it_holds() -> None:
+    later = Threshold(template="later", calls=5)
+    declared = tool(asks=(AMOUNT, MANY, later, OFTEN), scopes=("deal:update", "case:read"))
+
+    def most(made: int, **changed: Any) -> dict[str, int]:
+        known = task(counts={"deal:update": 1}, family={"case:read": made})
+        return unasked(facts(tool=declared, task=known, **changed).gathered)
+
+    assert most(2) == {"deal:update": 3, "case:read": 3}
+    # A person has been asked for the first one.
+    assert most(3) == {"deal:update": 5, "case:read": 5}
+    assert most(5) == {}
+    for none in (tool(asks=(AMOUNT,)), tool(manifest=None)):
+        assert unasked(facts(tool=none).gathered) == {}
 
 
 def test_a_threshold_of_nothing_is_never_passed() -> None:

@@ -142,3 +142,49 @@ def test_the_log_alone_tells_what_was_moved_and_touched(state: TaskState, tmp_pa
     assert paid(again, "d_3", 1) == "budget"
     assert touching(again, "d_4", "d") == "budget"
     again.close()
+
+
+# --- calls that nobody is asked about -------------------------------------------------------------
+
+
+def counted(state: TaskState, decision: str, task: str, version: int | None = None) -> str | None:
+    """A call that nobody is asked about, up to the second of its scope."""
+    version = known(state, task).version if version is None else version
+    record = permit(
+        decision, version, task=task, digest=decision, spends={"calls": 1, PAY: 1},
+        unasked={PAY: 2},
+    )  # fmt: skip
+    return add(state, record)
+
+
+def test_a_child_knows_what_its_line_has_done(tmp_path: Path) -> None:
+    """Also after a restart."""
+    state = TaskState(tmp_path / "state.sqlite3")
+    begin(state, limited(), child(budgets={}), child("t_3", budgets={}))
+    assert (counted(state, "d_1", "t_2"), counted(state, "d_2", "t_1")) == (None, None)
+    for _ in range(2):
+        all_of_it = {"calls": 2, PAY: 2}
+        assert known(state).counts == all_of_it
+        assert (known(state, "t_2").counts[PAY], known(state, "t_2").family) == (1, all_of_it)
+        assert (known(state, "t_3").counts, known(state, "t_3").family) == ({}, all_of_it)
+        state.close()
+        state = TaskState(tmp_path / "state.sqlite3")
+    assert counted(state, "d_3", "t_3") == "version"
+    state.close()
+
+
+@pytest.mark.parametrize("last", ["t_1", "t_2", "t_3"])
+def test_tasks_of_a_line_that_decide_at_once_do_not_both_make_the_last_call(
+    state: TaskState, last: str
+) -> None:
+    """Each has seen that one was left; none of them moves the others' version."""
+    begin(state, limited(), child(budgets={}), child("t_3", budgets={}))
+    assert counted(state, "d_1", "t_3") is None
+    version = known(state, last).version
+    assert counted(state, "d_2", "t_2" if last == "t_1" else "t_1") is None
+    assert known(state, last).version == version
+    assert counted(state, "d_3", last, version) == "version"
+    # Once a person has said yes the record bounds it no more.
+    spends = {"calls": 1, PAY: 1}
+    record = permit("d_4", version, task=last, digest="d_4", spends=spends)
+    assert add(state, record) is None
