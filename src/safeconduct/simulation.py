@@ -185,10 +185,7 @@ class SimulatedTask:
         assignment = root.assignments[self._agent]
         registration = self.config.agents[self._agent]
         profile = root.profiles[self._profile]
-        obtainable = sorted(
-            frozenset(profile.scopes)
-            & frozenset(registration.delegation.scope + registration.jit_approval_required)
-        )
+        obtainable = sorted(registration.scopes & frozenset(profile.scopes))
         chosen = obtainable if self._scopes is None else sorted(self._scopes)
         self.task = new_id("t")
         await self.rooms.log.append(

@@ -105,6 +105,13 @@ class Agent(Block, frozen=True):
     jit_approval_required: tuple[str, ...] = ()
     stateless: bool = False
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What a task of it has at most: those that need an approval count, as a token carries
+        them, and each call waits for its own yes.
+        """
+        return frozenset(self.delegation.scope + self.jit_approval_required)
+
 
 class AgentFile(Block, frozen=True):
     """`agents/*.yaml`."""

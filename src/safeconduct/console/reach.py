@@ -1,7 +1,6 @@
 """Who reaches what, as the configuration and the catalogue have it now: at most, before any policy.
 
-The zone is asked by the check that calls pass; a task's scopes and a tool's definition are read as
-the checks read them, without a call.
+It asks what the checks ask that calls pass, without a call.
 """
 
 from __future__ import annotations
@@ -12,15 +11,18 @@ from typing import Final, Literal
 import msgspec
 
 from safeconduct.config.schema import Config
+from safeconduct.core.checks.elevation import eligible
+from safeconduct.core.checks.tool import delegated, unusable
 from safeconduct.core.checks.zone import barred
 from safeconduct.core.manifest import Effect
 from safeconduct.core.model import ToolFacts, ZoneFacts
 from safeconduct.facts import zones
 from safeconduct.ports import Catalogue
 
-Way = Literal["open", "asks", "changed", "zone-denied", "zone-label"]
+Way = Literal["open", "asks", "changed", "query-unbound", "zone-denied", "zone-label"]
 """`open`: calls may pass. `asks`: each needs a person's yes. The others are refused: the definition
-is not the one that counts, or the zone does not let the agent there, or not hold what it returns.
+is not the one that counts, or its SQL is not kept to the tenant, or the zone does not let the agent
+there, or not hold what it returns.
 """
 
 Cell = Literal["changes", "asks", "reads", "refused", "nothing"]
@@ -73,14 +75,21 @@ def cell(accesses: Iterable[Access]) -> Cell:
     return "refused" if known else "nothing"
 
 
+_REFUSED: Final[Mapping[str, Way]] = {
+    "definition-changed": "changed",
+    "query-unbound": "query-unbound",
+    "zone-denied": "zone-denied",
+    "zone-label": "zone-label",
+}
+
+
 def reaches(config: Config, catalogue: Catalogue) -> list[Reach]:
     """Every agent that may have tasks here, by zone and id."""
     within = zones(config)
     tools = {
-        (where, name): (catalogue.facts("tools/call", where, name), frozenset(said.scopes))
+        (where, name): catalogue.facts("tools/call", where, name)
         for where, manifest in config.manifests.items()
-        for name, said in manifest.tools.items()
-        if said.scopes
+        for name in manifest.tools
     }
     found = [_reach(config, agent, within, tools) for agent in config.root.assignments]
     return sorted(found, key=lambda one: (one.zone, one.agent))
@@ -91,7 +100,7 @@ def granted(config: Config, agent: str) -> dict[str, frozenset[str]]:
     registered, assigned = config.agents.get(agent), config.root.assignments[agent]
     if registered is None:
         return {}
-    own = frozenset(registered.delegation.scope + registered.jit_approval_required)
+    own = registered.scopes
     return {name: own & frozenset(config.root.profiles[name].scopes) for name in assigned.profiles}
 
 
@@ -99,35 +108,28 @@ def _reach(
     config: Config,
     agent: str,
     within: Mapping[str, ZoneFacts],
-    tools: Mapping[tuple[str, str], tuple[ToolFacts, frozenset[str]]],
+    tools: Mapping[tuple[str, str], ToolFacts],
 ) -> Reach:
     assigned, registered = config.root.assignments[agent], config.agents.get(agent)
     asking = frozenset(() if registered is None else registered.jit_approval_required)
     of_profile, zone = granted(config, agent), within.get(assigned.zone)
+    tenant = config.root.gateway.tenant
     accesses: list[Access] = []
-    # Tools are many, and what they need is mostly the same.
-    having: dict[frozenset[str], tuple[str, ...]] = {}
-    for (where, name), (facts, needed) in tools.items():
-        profiles = having.get(needed)
-        if profiles is None:
-            profiles = tuple(one for one, scopes in of_profile.items() if needed <= scopes)
-            having[needed] = profiles
-        if not profiles or (facts.bearers is not None and agent not in facts.bearers):
+    for (where, name), facts in tools.items():
+        profiles = tuple(
+            one for one, scopes in of_profile.items() if delegated(facts, agent, scopes)
+        )
+        if not profiles:
             continue
-        way = _way(zone, facts, asks=not asking.isdisjoint(needed))
+        reason = unusable(facts, tenant) or barred(zone, facts)
+        way: Way = "asks" if eligible(facts, asking) else "open"
         accesses.append(
-            Access(upstream=where, tool=name, effect=facts.effect, way=way, profiles=profiles)
+            Access(
+                upstream=where,
+                tool=name,
+                effect=facts.effect,
+                way=way if reason is None else _REFUSED[reason],
+                profiles=profiles,
+            )
         )
     return Reach(agent=agent, zone=assigned.zone, tier=assigned.tier, accesses=tuple(accesses))
-
-
-def _way(zone: ZoneFacts | None, facts: ToolFacts, *, asks: bool) -> Way:
-    if facts.pin == "changed":
-        return "changed"
-    match barred(zone, facts):
-        case "zone-denied":
-            return "zone-denied"
-        case "zone-label":
-            return "zone-label"
-        case _:
-            return "asks" if asks else "open"

@@ -266,13 +266,9 @@ class Steps:
     def obtainable(
         self, allowed: Allowed, user: UserFacts, limit: frozenset[str] | None = None
     ) -> frozenset[str]:
-        """What profile, registration, entitlement and `limit` all have. Scopes that need an
-        approval count: a token carries them, and each call waits for its own yes.
-        """
+        """What profile, registration, entitlement and `limit` all have."""
         entry = self._config.users.get(user.id)
-        registered = allowed.registered
-        scopes = frozenset(registered.delegation.scope + registered.jit_approval_required)
-        scopes &= frozenset(allowed.profile.scopes)
+        scopes = allowed.registered.scopes & frozenset(allowed.profile.scopes)
         scopes &= frozenset(() if entry is None else entry.scopes)
         return scopes if limit is None else scopes & limit
 

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,7 +17,7 @@ import pytest
 from safeconduct.config.schema import Config, Zone
 from safeconduct.console import agents
 from safeconduct.console.pictures.reaching import LONGEST, matrix, shortened
-from safeconduct.console.reach import Access, Reach, cell, reaches
+from safeconduct.console.reach import Access, Reach, Way, cell, reaches
 from safeconduct.core.manifest import Effect
 from tests.support.changing import changing, look
 from tests.support.consoling import ANN, KIM, OLE, House
@@ -122,6 +122,26 @@ async def test_one_agent_in_full(house: House) -> None:
     assert "<dt>Tasks that go on</dt><dd>0</dd>" in page.text
     assert "stopped" in (await ole.get("/agents")).text
     assert (await ole.get("/agents?id=spiffe://crm.example/nobody")).status == 404
+
+
+async def test_why_a_tool_is_refused_is_said_in_words(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways: tuple[str, ...] = get_args(Way)
+    accesses = tuple(access(Effect.read, way) for way in ways)
+    reach = Reach(agent=AGENT, zone="office", tier=2, accesses=accesses)
+    monkeypatch.setattr(agents, "reaches", lambda *_: [reach])
+    page = await (await house.signed_in(OLE)).get(PAGE)
+    said = re.findall(r'<td data-of="Calls">(.*?)</td>', page.text)
+    words = [re.sub(r"<[^>]*>", "", one).removeprefix("refused ") for one in said]
+    assert words == [
+        "may pass",
+        "need a yes",
+        "its definition changed, or is not offered",
+        "its SQL is not kept to this tenant",
+        "its zone does not let it there",
+        "its zone may not hold what it returns",
+    ]
 
 
 async def test_the_same_as_data(house: House) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from safeconduct.core import thresholds
-from safeconduct.core.model import Call, Facts
+from safeconduct.core.model import Call, Facts, ToolFacts
 from safeconduct.core.verdict import Deny, Elevate, Requirement
 
 TTL_S: Final = 300
@@ -27,11 +27,8 @@ def elevation(call: Call, facts: Facts) -> Deny | Elevate | None:
     gathered, approval = facts.gathered, facts.approval
     if approval is not None and approval.digest == call.digest and approval.state in REFUSED:
         return Deny(REFUSED[approval.state])
-    manifest = gathered.tool.manifest
-    if manifest is None:
-        return None
     asked = [*thresholds.passed(call, facts)]
-    needed = gathered.agent.approval_scopes.intersection(manifest.scopes)
+    needed = eligible(gathered.tool, gathered.agent.approval_scopes)
     if not asked and not needed:
         return None
     # A scope's question is known by the scope, where the configuration explains it.
@@ -43,4 +40,11 @@ def elevation(call: Call, facts: Facts) -> Deny | Elevate | None:
             sources=tuple(sorted(sources.union(map(thresholds.named, asked)))),
             ttl_s=TTL_S,
         )
+    )
+
+
+def eligible(tool: ToolFacts, approval_scopes: frozenset[str]) -> frozenset[str]:
+    """The scopes of a tool that no call activates without a person's yes."""
+    return (
+        frozenset() if tool.manifest is None else approval_scopes.intersection(tool.manifest.scopes)
     )

@@ -6,26 +6,22 @@ from typing import cast
 
 from safeconduct.core.amounts import minor_units
 from safeconduct.core.manifest import CONTROL_ROLES, Argument
-from safeconduct.core.model import Call, Gathered
+from safeconduct.core.model import Call, Gathered, ToolFacts
 from safeconduct.core.verdict import Deny
 
 
 def tool(call: Call, gathered: Gathered) -> Deny | None:
     """Refuses tools outside the delegation, changed definitions and undeclared arguments."""
-    facts, task = gathered.tool, gathered.task
-    if facts.manifest is None or not facts.manifest.scopes:
+    facts, task, agent = gathered.tool, gathered.task, gathered.agent.id
+    if facts.manifest is None:
         return Deny("tool-unknown")
-    if facts.bearers is not None and gathered.agent.id not in facts.bearers:
-        return Deny("tool-unknown")
-    needed = facts.manifest.scopes
-    if not task.scopes.issuperset(needed):
+    if not delegated(facts, agent, task.scopes):
         # Only a scope that a new task could have is worth telling: anything else does not exist.
-        return Deny("scope-missing" if task.obtainable.issuperset(needed) else "tool-unknown")
-    if facts.pin == "changed":
-        return Deny("definition-changed")
-    if not facts.keeps_to(task.tenant):
-        # What a statement reads can be told by the database alone, so its own roles have to.
-        return Deny("query-unbound")
+        told = delegated(facts, agent, task.obtainable)
+        return Deny("scope-missing" if told else "tool-unknown")
+    reason = unusable(facts, task.tenant)
+    if reason is not None:
+        return Deny(reason)
     if facts.effect.changes_state and task.purpose_source == "agent":
         return Deny("purpose-unattested")
     if not call.exact:
@@ -37,6 +33,24 @@ def tool(call: Call, gathered: Gathered) -> Deny | None:
         if argument is None or not _fits(argument, value):
             return Deny("arguments-invalid", name)
     return None
+
+
+def delegated(facts: ToolFacts, agent: str, scopes: frozenset[str]) -> bool:
+    """Whether a task of this agent with these scopes has this tool."""
+    needed = () if facts.manifest is None else facts.manifest.scopes
+    return (
+        bool(needed)
+        and scopes.issuperset(needed)
+        and (facts.bearers is None or agent in facts.bearers)
+    )
+
+
+def unusable(facts: ToolFacts, tenant: str) -> str | None:
+    """The reason why no task of this tenant uses this tool as it stands, or None."""
+    if facts.pin == "changed":
+        return "definition-changed"
+    # What a statement reads can be told by the database alone, so its own roles have to.
+    return None if facts.keeps_to(tenant) else "query-unbound"
 
 
 def _fits(argument: Argument, value: object) -> bool:
