@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from safeconduct.console import evidence, stopping
+from safeconduct.console import records, stopping
 from safeconduct.console.downloads import table
 from safeconduct.console.streams import Streams, Wanted
 from tests.support.consoling import ANN, OLE, TENANT, House
@@ -30,7 +30,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_what_an_agent_named_a_thousand_times_is_not_read_a_thousand_times(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "MOST_READ", 4)
+    monkeypatch.setattr(records, "MOST_READ", 4)
     ann = await house.signed_in(ANN)
     for _ in range(4):
         await house.call({"id": "D-7"}, "crm.get_deal")

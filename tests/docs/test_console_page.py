@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from safeconduct.approvals.links import TICKET_MS
-from safeconduct.console import asking, evidence, exporting, serving, signing_in
+from safeconduct.console import asking, exporting, records, serving, signing_in
 from safeconduct.console.pages import ASSETS
 from safeconduct.console.sessions import IDLE_MS, LATELY_MS, LONGEST_MS, MAX_OF_USER
 from safeconduct.console.shield import HEADERS, MAX_BODY, POLICY, Shield
@@ -44,7 +44,7 @@ def test_the_limits_are_those_that_hold() -> None:
     assert f"at {MAX_OF_USER} places at most" in text
     assert f"at most {MAX_BODY // 1024} KiB" in text
     assert f"{asking.PER_MINUTE} answers a minute" in text
-    assert f"{evidence.PER_MINUTE} questions to the log a minute" in text
+    assert f"{records.PER_MINUTE} questions to the log a minute" in text
     assert f"and {exporting.PER_MINUTE} exports." in text
     assert f"{signing_in.PER_MINUTE} sign-ins that begin" in text
     assert f"comes back {signing_in.RETURNS} times a minute" in text

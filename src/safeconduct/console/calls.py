@@ -12,8 +12,7 @@ from starlette.responses import Response
 
 from safeconduct.approvals.desk import Desk
 from safeconduct.audit import checkpoint
-from safeconduct.audit.index.evidence import Evidence as Gathered
-from safeconduct.audit.index.evidence import prove
+from safeconduct.audit.index.evidence import Evidence, prove
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Search
 from safeconduct.audit.index.telling import values
@@ -22,8 +21,8 @@ from safeconduct.audit.reads import answer, asked
 from safeconduct.console.call_records import CallRecords, call_records
 from safeconduct.console.call_view import call_view, opened_facts
 from safeconduct.console.downloads import lines
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here, Pages, Way
+from safeconduct.console.records import Records
 from safeconduct.console.search_form import SEARCH
 from safeconduct.console.wrong import Wrong
 from safeconduct.core.merkle import leaf_hash
@@ -45,10 +44,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 class CallPages:
     """One call."""
 
-    def __init__(self, pages: Pages, evidence: Evidence, proofs: Evidence, desk: Desk) -> None:
+    def __init__(self, pages: Pages, records: Records, proofs: Records, desk: Desk) -> None:
         """`proofs` reads where a proof may wait for the next checkpoint, and nobody for it."""
         self._pages = pages
-        self._evidence = evidence
+        self._records = records
         self._proofs = proofs
         self._desk = desk
 
@@ -70,7 +69,7 @@ class CallPages:
             found = self._found(search, decision)
             return found, None if found is None else self._standing(found)
 
-        call, standing = await self._evidence.aside(here, work)
+        call, standing = await self._records.aside(here, work)
         await self._note(here, decision, call)
         return self._page(here, decision, call, standing=standing)
 
@@ -86,10 +85,10 @@ class CallPages:
             found = self._found(search, decision)
             if found is None:
                 return None, None
-            sealed = self._evidence.opened(found.own)
+            sealed = self._records.opened(found.own)
             return found, self._standing(found)
 
-        call, standing = await self._evidence.aside(here, work)
+        call, standing = await self._records.aside(here, work)
         seen = any(one is not None and one.content is not None for one in sealed.values())
         await self._note(here, decision, call, **({"opened": True} if seen else {}))
         return self._page(here, decision, call, standing=standing, sealed=sealed)
@@ -98,7 +97,7 @@ class CallPages:
         """Its records with their proofs, a line each, as `audit query --prove` prints them."""
         here = self._pages.require(request, "analyst")
         decision = request.path_params["decision"]
-        directory = self._evidence.directory
+        directory = self._records.directory
 
         def work(search: Search) -> tuple[CallRecords | None, list[dict[str, Any]]]:
             found = self._found(search, decision)
@@ -106,7 +105,7 @@ class CallPages:
                 return None, []
             _, note, proven = prove(directory, found.own)
             numbers = {hit.entry.n for hit in found.own}
-            return found, list(values(Gathered(tuple(found.own)), note, proven, numbers))
+            return found, list(values(Evidence(tuple(found.own)), note, proven, numbers))
 
         call, told = await self._proofs.aside(here, work)
         await self._note(here, decision, call)
@@ -117,11 +116,11 @@ class CallPages:
     def _found(self, search: Search, decision: str) -> CallRecords | None:
         if _ID.fullmatch(decision) is None:
             raise _unknown(decision)
-        return call_records(search, self._evidence.tenant, decision)
+        return call_records(search, self._records.tenant, decision)
 
     def _standing(self, call: CallRecords) -> Standing | None:
         """Where its decision stands, if the newest checkpoint covers it already."""
-        directory, hit = self._evidence.directory, call.decision
+        directory, hit = self._records.directory, call.decision
         covered = checkpoint.load(directory)
         if covered is None or covered.size <= hit.entry.n:
             return None
@@ -140,8 +139,8 @@ class CallPages:
     ) -> None:
         hits = [] if call is None else call.all
         said = answer((hit.entry.n, hit.data) for hit in hits)
-        query = Query(tenant=self._evidence.tenant, decision=decision)
-        await self._evidence.note(here, "show", asked(query), said, **more)
+        query = Query(tenant=self._records.tenant, decision=decision)
+        await self._records.note(here, "show", asked(query), said, **more)
 
     def _page(
         self,
@@ -154,7 +153,7 @@ class CallPages:
     ) -> Response:
         if call is None:
             raise _unknown(decision)
-        view = call_view(call, self._evidence.shown)
+        view = call_view(call, self._records.shown)
         opened = None
         if sealed is not None:
             payloads = ((hit.entry.facet.kind, sealed[hit.entry.n]) for hit in call.own)
@@ -174,7 +173,7 @@ class CallPages:
             opened=opened,
             waits=waits,
             records=[
-                msgspec.json.format(msgspec.json.encode(self._evidence.shown(hit.record))).decode()
+                msgspec.json.format(msgspec.json.encode(self._records.shown(hit.record))).decode()
                 for hit in call.own
             ],
         )

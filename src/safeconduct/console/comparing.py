@@ -15,9 +15,9 @@ from safeconduct.audit.index.newest import newest
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Search
 from safeconduct.audit.reads import Answer, answer, asked
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here
 from safeconduct.console.policy_files import held
+from safeconduct.console.records import Records
 from safeconduct.console.trials import CPU_S, WALL_S
 from safeconduct.console.wrong import Wrong
 from safeconduct.policy.bundles.reading import Bundle
@@ -69,9 +69,9 @@ class Comparing:
     names them, and forgotten when the gateway stops.
     """
 
-    def __init__(self, rooms: Rooms, evidence: Evidence) -> None:
+    def __init__(self, rooms: Rooms, records: Records) -> None:
         self._rooms = rooms
-        self._evidence = evidence
+        self._records = records
         self._running: asyncio.Task[None] | None = None
         self._last: dict[str, Compared] = {}
 
@@ -121,12 +121,12 @@ class Comparing:
 
     async def _compared(self, here: Here, at_ms: int) -> Compared:
         old, new = await self._bundles()
-        query = Query(tenant=self._evidence.tenant, kind="decision", since_ms=at_ms - HOUR_MS)
-        taken = await self._evidence.aside(here, lambda search: self._taken(search, query, at_ms))
+        query = Query(tenant=self._records.tenant, kind="decision", since_ms=at_ms - HOUR_MS)
+        taken = await self._records.aside(here, lambda search: self._taken(search, query, at_ms))
         report = await asyncio.to_thread(
             compared, old, new, taken.records, cpu_s=CPU_S, wall_s=WALL_S
         )
-        await self._evidence.note(here, "diff", asked(query), taken.said, opened=True)
+        await self._records.note(here, "diff", asked(query), taken.said, opened=True)
         return Compared(at_ms=at_ms, report=report, more=taken.more)
 
     async def _bundles(self) -> tuple[Bundle, Bundle]:
@@ -144,7 +144,7 @@ class Comparing:
         records: dict[int, bytes] = {}
         size = 0
         for hit in part.hits:
-            record = orjson.dumps(self._evidence.whole(hit))
+            record = orjson.dumps(self._records.whole(hit))
             size += len(record)
             if size > MOST_BYTES:
                 break

@@ -18,10 +18,10 @@ from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Search
 from safeconduct.audit.reads import answer, asked
 from safeconduct.audit.records import PAYLOAD
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here, Pages, Way
 from safeconduct.console.proofs import Looked, look
 from safeconduct.console.rates import Rates
+from safeconduct.console.records import Records
 from safeconduct.console.search_form import SEARCH, read
 from safeconduct.console.wrong import Wrong
 
@@ -43,7 +43,7 @@ _PIECE: Final = 1 << 16
 class ExportPages:
     """Cases, of what was searched for and of tasks. What was sealed stays sealed in them."""
 
-    def __init__(self, pages: Pages, proofs: Evidence) -> None:
+    def __init__(self, pages: Pages, proofs: Records) -> None:
         """`proofs` reads where a proof may wait for the next checkpoint, and nobody for it."""
         self._pages = pages
         self._proofs = proofs

@@ -19,11 +19,11 @@ from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
 from safeconduct.audit.reads import Answer, answer, asked
 from safeconduct.console.counts import HOUR_MS, SPANS, Counted, Span, hourly
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.loads import Load, loads
 from safeconduct.console.pages import Here, Pages, Way
 from safeconduct.console.pictures.bars import Bars, bars
 from safeconduct.console.rates import Rates
+from safeconduct.console.records import Records
 from safeconduct.console.rows import row
 from safeconduct.console.streams import Wanted
 from safeconduct.console.watch import Watch
@@ -68,9 +68,9 @@ _ANSWERED: Final = {"requested": "asked", "granted": "answered", "narrowed": "an
 class LivePages:
     """The room of those who watch."""
 
-    def __init__(self, pages: Pages, rooms: Rooms, evidence: Evidence, watch: Watch) -> None:
+    def __init__(self, pages: Pages, rooms: Rooms, records: Records, watch: Watch) -> None:
         self._pages = pages
-        self._evidence = evidence
+        self._records = records
         self._streams = watch.streams
         self._counting = watch.counting
         self._rates = Rates(PER_MINUTE, rooms.clock_ms)
@@ -103,14 +103,14 @@ class LivePages:
                 self._groups(search, load.since_ms),
             )
 
-        hits, decided, load, groups = await self._evidence.aside(here, work)
+        hits, decided, load, groups = await self._records.aside(here, work)
         said = answer((hit.entry.n, hit.data) for hit in hits)
-        await self._evidence.note(here, "live", asked(newest), said)
+        await self._records.note(here, "live", asked(newest), said)
         return self._pages.page(
             "live.html",
             here,
             at=LIVE,
-            rows=[row(hit, self._evidence.shown) for hit in reversed(hits)],
+            rows=[row(hit, self._records.shown) for hit in reversed(hits)],
             filters=filters,
             query=urlencode(filters),
             span=request.query_params.get("span", "24h"),
@@ -137,14 +137,14 @@ class LivePages:
         said = {**asked(query), "stream": f"s_{secrets.token_hex(12)}"}
         try:
             meanwhile = await self._meanwhile(here, query, since_ms)
-            await self._evidence.note(here, "live", said, answer(()))
+            await self._records.note(here, "live", said, answer(()))
         except BaseException:
             await self._streams.close(watcher)
             raise
 
         async def ended(shown: Answer) -> None:
             await self._streams.close(watcher)
-            await self._evidence.note(here, "live", {**said, "ended": True}, shown)
+            await self._records.note(here, "live", {**said, "ended": True}, shown)
 
         def over() -> str:
             if self._streams.over:
@@ -159,7 +159,7 @@ class LivePages:
         """How many decisions there were over time, as data."""
         here = self._pages.require(request, "analyst")
         query, span = self._query(_filters(request)), _span(request)
-        counted = await self._evidence.aside(
+        counted = await self._records.aside(
             here, lambda search: self._counting.count(search, query, span)
         )
         return _data(request, "decisions", counted, VERDICTS)
@@ -168,14 +168,14 @@ class LivePages:
         """How many questions were asked and answered over time, as data."""
         here = self._pages.require(request, "analyst")
         span = hourly(_span(request))
-        counted = await self._evidence.aside(
+        counted = await self._records.aside(
             here, lambda search: self._counting.count(search, self._approvals, span)
         )
         return _data(request, "approvals", _answered(counted), ("asked", "answered"))
 
     @property
     def _approvals(self) -> Query:
-        return Query(tenant=self._evidence.tenant, kind="approval")
+        return Query(tenant=self._records.tenant, kind="approval")
 
     def _newest(self, search: Search, query: Query) -> list[Hit]:
         """The newest that answer, the oldest first. How far back they reach is known from counts,
@@ -202,9 +202,9 @@ class LivePages:
     def _query(self, filters: Mapping[str, str]) -> Query:
         """What the filters ask for; a user whom no record names is found in none."""
         user = filters.get("user")
-        known = None if user is None else self._evidence.pseudonym(user) or NOBODY
+        known = None if user is None else self._records.pseudonym(user) or NOBODY
         return Query(
-            tenant=self._evidence.tenant,
+            tenant=self._records.tenant,
             kind="decision",
             agent=filters.get("agent"),
             user=known,
@@ -219,14 +219,14 @@ class LivePages:
             return {}
         since = msgspec.structs.replace(query, since_ms=since_ms)
         whole_ms = max(1, self._clock_ms())
-        counts = await self._evidence.aside(here, lambda search: search.count(since, whole_ms))
+        counts = await self._records.aside(here, lambda search: search.count(since, whole_ms))
         found: dict[str, int] = dict.fromkeys(VERDICTS, 0)
         for _, said, records in counts:
             found[said] = found.get(said, 0) + records
         return {said: records for said, records in found.items() if records}
 
     def _named(self, user: str) -> str:
-        return str(self._evidence.shown({"kind": "decision", "user": user})["user"])
+        return str(self._records.shown({"kind": "decision", "user": user})["user"])
 
 
 def _filters(request: Request) -> dict[str, str]:

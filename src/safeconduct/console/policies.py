@@ -16,10 +16,10 @@ from safeconduct.audit.index.newest import newest
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
 from safeconduct.console.comparing import HOUR_MS, MOST
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here, Pages, Way, go
 from safeconduct.console.policy_files import Files, held
 from safeconduct.console.rates import Rates
+from safeconduct.console.records import Records
 from safeconduct.console.trials import Trials
 from safeconduct.console.wrong import Wrong
 from safeconduct.policy.keeping import KEPT
@@ -53,13 +53,13 @@ class PolicyPages:
         self,
         pages: Pages,
         rooms: Rooms,
-        evidence: Evidence,
+        records: Records,
         standing: Callable[[], JSON] | None = None,
     ) -> None:
         """`standing` says where the policy comes from, as the operator socket does."""
         self._pages = pages
         self._rooms = rooms
-        self._evidence = evidence
+        self._records = records
         self._standing = standing
         config = rooms.config
         bundle = config.root.policy.bundle
@@ -137,7 +137,7 @@ class PolicyPages:
         examples, and that is on record; counts are no evidence.
         """
         now_ms = self._rooms.clock_ms()
-        query = Query(tenant=self._evidence.tenant, kind="decision", since_ms=now_ms - HOUR_MS)
+        query = Query(tenant=self._records.tenant, kind="decision", since_ms=now_ms - HOUR_MS)
 
         def work(search: Search) -> list[Hit]:
             return newest(search, query, now_ms + 1, MOST).hits
@@ -145,9 +145,9 @@ class PolicyPages:
         reads = "analyst" in here.roles
         try:
             if reads:
-                hits = await self._evidence.read(here, "query", query, work)
+                hits = await self._records.read(here, "query", query, work)
             else:
-                hits = await self._evidence.aside(here, work)
+                hits = await self._records.aside(here, work)
         except Wrong as wrong:
             return wrong.sentence
         return flips((hit.record for hit in hits), samples=reads)

@@ -14,11 +14,11 @@ from starlette.responses import Response
 
 from safeconduct.console.comparing import MOST, Compared, Comparing
 from safeconduct.console.downloads import attached
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here, Pages, Way, go
 from safeconduct.console.pictures.strip import strip
 from safeconduct.console.policy_files import held
 from safeconduct.console.rates import Rates
+from safeconduct.console.records import Records
 from safeconduct.console.wrong import Wrong
 from safeconduct.policy.diff.report import Report
 from safeconduct.policy.keeping import KEPT
@@ -39,10 +39,10 @@ _ELSEWHERE: Final = "This policy comes from elsewhere: compare it on the command
 class DiffPages:
     """For operators, who see counts; who is analyst as well sees which calls."""
 
-    def __init__(self, pages: Pages, rooms: Rooms, evidence: Evidence) -> None:
+    def __init__(self, pages: Pages, rooms: Rooms, records: Records) -> None:
         self._pages = pages
         self._rooms = rooms
-        self.comparing = Comparing(rooms, evidence)
+        self.comparing = Comparing(rooms, records)
         self._rates = Rates(PER_MINUTE, rooms.clock_ms)
 
     def ways(self) -> tuple[Way, ...]:

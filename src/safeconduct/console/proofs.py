@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from safeconduct.audit.checkpoint import Checkpoint
-from safeconduct.audit.index.evidence import Evidence as Gathered
-from safeconduct.audit.index.evidence import Proven, bare, counter_of, gather, prove
+from safeconduct.audit.index.evidence import Evidence, Proven, bare, counter_of, gather, prove
 from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
 from safeconduct.console.wrong import Wrong
@@ -27,13 +26,13 @@ class Looked(NamedTuple):
     """An answer, and what was gathered to show that it is all."""
 
     found: list[Hit]
-    gathered: Gathered
+    gathered: Evidence
 
 
 class Shown(NamedTuple):
     """What was proven, under which checkpoint and its note."""
 
-    gathered: Gathered
+    gathered: Evidence
     tree: Checkpoint
     note: bytes
     proven: list[Proven]

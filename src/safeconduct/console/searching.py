@@ -18,9 +18,9 @@ from safeconduct.audit.index.words import KINDS, SAID
 from safeconduct.audit.reads import Answer, answer, asked
 from safeconduct.config.schema import Config
 from safeconduct.console.downloads import lines
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here, Pages, Way, go
 from safeconduct.console.proofs import look, show
+from safeconduct.console.records import Records
 from safeconduct.console.rows import row
 from safeconduct.console.search_form import ANY, SEARCH, VERDICTS, SearchForm, read
 from safeconduct.console.wrong import Wrong
@@ -51,10 +51,10 @@ class _How(NamedTuple):
 class SearchPages:
     """Looking for records."""
 
-    def __init__(self, pages: Pages, evidence: Evidence, proofs: Evidence, config: Config) -> None:
+    def __init__(self, pages: Pages, records: Records, proofs: Records, config: Config) -> None:
         """`proofs` reads where a proof may wait for the next checkpoint, and nobody for it."""
         self._pages = pages
-        self._evidence = evidence
+        self._records = records
         self._proofs = proofs
         self._offers = {
             "agents": sorted(config.agents)[:_OFFERED],
@@ -94,7 +94,7 @@ class SearchPages:
         # What is on record since this very millisecond is shown; whether it is all of that
         # millisecond nothing can show.
         end_ms = now_ms if how.prove else now_ms + 1
-        query = form.query(self._evidence.tenant, self._evidence.pseudonym, now_ms, end_ms)
+        query = form.query(self._records.tenant, self._records.pseudonym, now_ms, end_ms)
         if how.prove:
             return await self._proven(here, form, query, as_json=how.as_json)
         return await self._found(here, form, query, how)
@@ -106,12 +106,12 @@ class SearchPages:
             part = newest(search, query, until_ms, most, how.after)
             return part, ([] if part.hits else unnamed(search, query))
 
-        part, missing = await self._evidence.aside(here, work)
+        part, missing = await self._records.aside(here, work)
         hits = part.hits[::-1]
         question = msgspec.structs.replace(query, limit=most)
-        await self._evidence.note(here, "query", asked(question), _answer(hits))
+        await self._records.note(here, "query", asked(question), _answer(hits))
         if how.as_json:
-            return lines("records", (self._evidence.shown(hit.record) for hit in hits))
+            return lines("records", (self._records.shown(hit.record) for hit in hits))
         older = None
         if part.older is not None:
             older = form.link(after=f"{part.older.at_ms}-{part.older.n}")
@@ -123,7 +123,7 @@ class SearchPages:
         self, here: Here, form: SearchForm, query: Query, *, as_json: bool
     ) -> Response:
         """As `audit query --prove`: the answer, and what shows that none is missing."""
-        proofs, directory = self._proofs, self._evidence.directory
+        proofs, directory = self._proofs, self._records.directory
         found, before = await proofs.aside(here, lambda search: look(search, query))
         more = {} if before.last is None else {"task": before.last}
         await proofs.note(here, "query", asked(query), _answer(found), **more)
@@ -148,7 +148,7 @@ class SearchPages:
         hits: Iterable[Hit] | None = None,
         **values: object,
     ) -> Response:
-        rows = None if hits is None else [row(hit, self._evidence.shown) for hit in hits]
+        rows = None if hits is None else [row(hit, self._records.shown) for hit in hits]
         return self._pages.page(
             "search.html",
             here,

@@ -21,7 +21,6 @@ from safeconduct.console.asking import GONE, AskingPages
 from safeconduct.console.bypassing import BypassPages
 from safeconduct.console.calls import CallPages
 from safeconduct.console.chat import SLACK, clicking
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.exporting import ExportPages
 from safeconduct.console.keys import KeysPages
 from safeconduct.console.linking import ENROLMENT, VISIT, LinkPages
@@ -30,6 +29,7 @@ from safeconduct.console.pages import ASSETS, Asset, Page, Pages, SignInFirst, W
 from safeconduct.console.people import People
 from safeconduct.console.policies import PolicyPages
 from safeconduct.console.policy_diff import DiffPages
+from safeconduct.console.records import Records
 from safeconduct.console.searching import SearchPages
 from safeconduct.console.sessions import Session, Sessions
 from safeconduct.console.shield import Shield
@@ -105,17 +105,17 @@ def _ways(
         pages, rooms.bypasses, passkeys, approvals.templates, approvals.bypass_minutes
     ).ways()
     yield from StoppingPages(pages, rooms).ways()
-    evidence, proofs = Evidence(rooms), Evidence(rooms)
-    yield from SearchPages(pages, evidence, proofs, rooms.config).ways()
+    records, proofs = Records(rooms), Records(rooms)
+    yield from SearchPages(pages, records, proofs, rooms.config).ways()
     yield from ToolsPages(pages, rooms).ways()
-    yield from LivePages(pages, rooms, evidence, watch).ways()
-    yield from CallPages(pages, evidence, proofs, rooms.desk).ways()
-    yield from VerifyingPages(pages, Evidence(rooms)).ways()
-    yield from TaskPages(pages, rooms, evidence).ways()
+    yield from LivePages(pages, rooms, records, watch).ways()
+    yield from CallPages(pages, records, proofs, rooms.desk).ways()
+    yield from VerifyingPages(pages, Records(rooms)).ways()
+    yield from TaskPages(pages, rooms, records).ways()
     yield from ExportPages(pages, proofs).ways()
     yield from AgentsPages(pages, rooms).ways()
-    yield from PolicyPages(pages, rooms, evidence, policy).ways()
-    yield from DiffPages(pages, rooms, evidence).ways()
+    yield from PolicyPages(pages, rooms, records, policy).ways()
+    yield from DiffPages(pages, rooms, records).ways()
 
 
 def _file(one: Asset) -> Page:

@@ -17,9 +17,9 @@ from safeconduct.audit.reads import answer, asked
 from safeconduct.audit.timeline import Event, timeline
 from safeconduct.console.call_view import Fact
 from safeconduct.console.downloads import attached
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Here, Pages, Way
 from safeconduct.console.pictures.flow import flow
+from safeconduct.console.records import Records
 from safeconduct.console.search_form import SEARCH
 from safeconduct.console.view import SAID, moment
 from safeconduct.console.wrong import Wrong
@@ -35,10 +35,10 @@ _ID: Final = re.compile(r"t_[0-9a-f]{24}")
 class TaskPages:
     """One task, with those below it."""
 
-    def __init__(self, pages: Pages, rooms: Rooms, evidence: Evidence) -> None:
+    def __init__(self, pages: Pages, rooms: Rooms, records: Records) -> None:
         self._pages = pages
         self._state = rooms.state
-        self._evidence = evidence
+        self._records = records
 
     def ways(self) -> tuple[Way, ...]:
         """Its page."""
@@ -51,7 +51,7 @@ class TaskPages:
         if told not in ("", "json"):
             raise Wrong(400, "A task can be had as a page, or as JSON.")
         hits = await self._read(here, task)
-        shown = [self._evidence.shown(hit.record) for hit in hits]
+        shown = [self._records.shown(hit.record) for hit in hits]
         events = timeline(shown)
         children = sorted({event.task for event in events} - {task, ""})
         if told:
@@ -61,15 +61,15 @@ class TaskPages:
 
     async def _read(self, here: Here, task: str) -> Sequence[Hit]:
         """The records that the page is made of, which are on record. Raises Wrong, LedgerFault."""
-        tenant = self._evidence.tenant
+        tenant = self._records.tenant
         hits: Sequence[Hit] = ()
         if _ID.fullmatch(task):
-            hits = await self._evidence.aside(
+            hits = await self._records.aside(
                 here, lambda search: family(search, tenant, task, MOST)
             )
         said = answer((hit.entry.n, hit.data) for hit in hits)
         question = Query(tenant=tenant, task=task[:64], limit=MOST, oldest=True)
-        await self._evidence.note(here, "timeline", asked(question), said)
+        await self._records.note(here, "timeline", asked(question), said)
         if not hits:
             raise Wrong(404, f"The log knows no task {task[:64]}.")
         return hits

@@ -20,8 +20,8 @@ from safeconduct.audit.index.searching import Search
 from safeconduct.audit.reads import answer
 from safeconduct.audit.signer.notary import PUBLIC
 from safeconduct.audit.tiles import WIDTH, Hashes
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import Pages, Way
+from safeconduct.console.records import Records
 from safeconduct.console.wrong import Wrong
 
 VERIFY: Final = "/verify"
@@ -38,11 +38,11 @@ _NONE: Final = Wrong(404, "The log has no such tile under its checkpoint.")
 class VerifyingPages:
     """The page, and the bytes that it asks for."""
 
-    def __init__(self, pages: Pages, evidence: Evidence) -> None:
-        """`evidence` reads for these pages alone: who searches waits for no thousands of tiles."""
+    def __init__(self, pages: Pages, records: Records) -> None:
+        """`records` reads for these pages alone: who searches waits for no thousands of tiles."""
         self._pages = pages
-        self._evidence = evidence
-        # Used in the evidence's thread alone. What tiles are made of stays at hand while the log
+        self._records = records
+        # Used only in the thread that reads. What tiles are made of stays at hand while the log
         # has the size that somebody verifies.
         self._hashes: Hashes | None = None
         self._size = -1
@@ -60,7 +60,7 @@ class VerifyingPages:
         """The page: the log's key, and the script that does the rest."""
         here = self._pages.require(request, "analyst")
         n = request.query_params.get("n", "")
-        key = await self._evidence.look(here, _key)
+        key = await self._records.look(here, _key)
         return self._pages.page(
             "verify.html",
             here,
@@ -72,7 +72,7 @@ class VerifyingPages:
     async def checkpoint(self, request: Request) -> Response:
         """The newest checkpoint, as it is signed."""
         here = self._pages.require(request, "analyst", active=False)
-        note = await self._evidence.look(here, _checkpoint)
+        note = await self._records.look(here, _checkpoint)
         return Response(note, media_type="text/plain; charset=utf-8")
 
     async def tile(self, request: Request) -> Response:
@@ -85,7 +85,7 @@ class VerifyingPages:
         width = WIDTH if found[2] is None else int(found[2])
         if tiles.path(int(level), index, width) != f"tile/{level}/{found[0]}":
             raise _NONE  # one tile has one address
-        row = await self._evidence.look(here, lambda log: self._row(log, int(level), index))
+        row = await self._records.look(here, lambda log: self._row(log, int(level), index))
         if len(row) < width:
             raise _NONE
         return Response(b"".join(row[:width]), media_type=_BYTES)
@@ -96,17 +96,17 @@ class VerifyingPages:
         if not _NUMBER.fullmatch(request.path_params["n"]):
             raise Wrong(404, "A record has a number.")
         n = int(request.path_params["n"])
-        data = await self._evidence.look(here, lambda log: _entry(log, n), records=True)
-        own, said = self._evidence.tenant, msgspec.json.decode(data, type=_Whose)
+        data = await self._records.look(here, lambda log: _entry(log, n), records=True)
+        own, said = self._records.tenant, msgspec.json.decode(data, type=_Whose)
         if said.tenant != own and (
             said.tenant is not None
-            or not await self._evidence.aside(here, lambda search: _is_of(search, own, n, said))
+            or not await self._records.aside(here, lambda search: _is_of(search, own, n, said))
         ):
             raise Wrong(404, "This record is not of this tenant.")
-        await self._evidence.note(here, "show", {"record": n}, answer([(n, data)]))
+        await self._records.note(here, "show", {"record": n}, answer([(n, data)]))
         return Response(data, media_type=_BYTES)
 
-    # --- in the evidence's thread -----------------------------------------------------------------
+    # --- in the thread that reads -----------------------------------------------------------------
 
     def _row(self, log: Path, level: int, index: int) -> list[bytes]:
         size = _signed(log)

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from safeconduct.approvals.links import TICKET_MS
 from safeconduct.audit.index.query import Query
-from safeconduct.console.evidence import Evidence
 from safeconduct.console.pages import VISITING, Here
+from safeconduct.console.records import Records
 from safeconduct.console.sessions import Session
 from safeconduct.console.shield import Shield
 from tests.support.consoling import ANN, BOT, LEE, TENANT, Browser, House
@@ -127,7 +127,7 @@ async def test_what_a_visitor_reads_is_on_record_as_that(house: House) -> None:
             csrf="",
         )
         here = Here(session, approver, house.people.roles(approver))
-        await Evidence(house.rooms).find(here, "query", Query(tenant=TENANT, kind="decision"))
+        await Records(house.rooms).find(here, "query", Query(tenant=TENANT, kind="decision"))
     visited, signed_in = house.records("audit.read")
     assert visited["unsafe_visit"] is True
     assert "unsafe_visit" not in signed_in

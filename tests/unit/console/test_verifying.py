@@ -10,7 +10,7 @@ import pytest
 
 from safeconduct.audit import checkpoint, notes, tiles
 from safeconduct.audit.tiles import HEIGHT, WIDTH
-from safeconduct.console import evidence
+from safeconduct.console import records
 from safeconduct.core import proofs
 from safeconduct.core.merkle import HASH_BYTES, leaf_hash
 from tests.support.consoling import ANN, KIM, OLE, TENANT, Browser, House
@@ -216,7 +216,7 @@ async def test_what_cannot_be_put_on_record_is_not_shown(house: House) -> None:
 async def test_one_person_gets_so_many_tiles_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "FILES_PER_MINUTE", 2)
+    monkeypatch.setattr(records, "FILES_PER_MINUTE", 2)
     house = await grown(tmp_path)
     async with house.task:
         browser = await house.signed_in(ANN)
@@ -227,7 +227,7 @@ async def test_one_person_gets_so_many_tiles_a_minute(
 async def test_records_are_counted_with_what_else_somebody_asks_of_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "PER_MINUTE", 1)
+    monkeypatch.setattr(records, "PER_MINUTE", 1)
     house = await grown(tmp_path)
     async with house.task:
         browser = await house.signed_in(ANN)

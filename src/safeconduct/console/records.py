@@ -44,7 +44,7 @@ MOST_READ: Final = 20_000
 _T = TypeVar("_T")
 
 
-class Evidence:
+class Records:
     """The log of these rooms, for who may read it."""
 
     def __init__(self, rooms: Rooms) -> None:
@@ -52,7 +52,7 @@ class Evidence:
         self._config = rooms.config
         self.directory = Path(rooms.config.directory) / rooms.config.root.audit.directory
         self.tenant = rooms.config.root.gateway.tenant
-        self._thread = ThreadPoolExecutor(1, "evidence")
+        self._thread = ThreadPoolExecutor(1, "records")
         self._rates = Rates(PER_MINUTE, rooms.clock_ms)
         self._files = Rates(FILES_PER_MINUTE, rooms.clock_ms)
         self._opener = Opener(self.directory, rooms.keys)

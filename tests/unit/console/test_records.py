@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from safeconduct.audit.index.query import Query
-from safeconduct.console import evidence
-from safeconduct.console.evidence import Evidence
+from safeconduct.console import records
 from safeconduct.console.pages import Here
+from safeconduct.console.records import Records
 from safeconduct.console.sessions import Session
 from safeconduct.console.wrong import Wrong
 from safeconduct.ports import LedgerFault
@@ -43,7 +43,7 @@ def analyst(house: House) -> Here:
 
 async def test_what_is_found_is_on_record_by_the_person_who_reads(house: House) -> None:
     await house.call()
-    reading, here = Evidence(house.rooms), analyst(house)
+    reading, here = Records(house.rooms), analyst(house)
     query = Query(tenant=TENANT, kind="decision", limit=5)
     hits = await reading.find(here, "query", query)
     assert [hit.record["tool"] for hit in hits] == ["crm.update_deal"]
@@ -61,7 +61,7 @@ async def test_what_is_found_is_on_record_by_the_person_who_reads(house: House) 
 
 
 async def test_what_cannot_be_put_on_record_is_not_shown(house: House) -> None:
-    reading, here = Evidence(house.rooms), analyst(house)
+    reading, here = Records(house.rooms), analyst(house)
     house.rooms.log.close()
     with pytest.raises(LedgerFault):
         await reading.find(here, "query", Query(tenant=TENANT))
@@ -70,8 +70,8 @@ async def test_what_cannot_be_put_on_record_is_not_shown(house: House) -> None:
 async def test_one_person_asks_so_often_and_no_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "PER_MINUTE", 1)
-    reading, here = Evidence(house.rooms), analyst(house)
+    monkeypatch.setattr(records, "PER_MINUTE", 1)
+    reading, here = Records(house.rooms), analyst(house)
     await reading.find(here, "query", Query(tenant=TENANT))
     with pytest.raises(Wrong) as wrong:
         await reading.find(here, "query", Query(tenant=TENANT))
@@ -79,7 +79,7 @@ async def test_one_person_asks_so_often_and_no_more(
 
 
 async def test_a_log_that_cannot_be_searched_is_said_to_be(house: House) -> None:
-    reading, here = Evidence(house.rooms), analyst(house)
+    reading, here = Records(house.rooms), analyst(house)
     index = house.directory / "audit" / "index"
     index.write_bytes(b"no directory")
     with pytest.raises(Wrong) as wrong:
