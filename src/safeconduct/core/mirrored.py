@@ -31,6 +31,7 @@ def annotated(schema: JSON) -> dict[Path, str]:
         BrokenAnnotation: one of them is not a token, not on a scalar, or not unique.
     """
     found: dict[Path, str] = {}
+    taken: set[str] = set()
     pending: list[tuple[Path, JSON]] = [((), schema)]
     while pending:
         path, node = pending.pop()
@@ -38,10 +39,11 @@ def annotated(schema: JSON) -> dict[Path, str]:
             token = node[_ANNOTATION]
             if not path or not isinstance(token, str) or not _TOKEN.fullmatch(token):
                 raise BrokenAnnotation(_ANNOTATION)
-            kind = node.get("type")
-            if not isinstance(kind, str) or kind not in _TYPES or token.lower() in found.values():
+            kind, name = node.get("type"), token.lower()
+            if not isinstance(kind, str) or kind not in _TYPES or name in taken:
                 raise BrokenAnnotation(_ANNOTATION)
-            found[path] = token.lower()
+            taken.add(name)
+            found[path] = name
         properties = node.get("properties")
         if isinstance(properties, dict):
             pending += [

@@ -34,6 +34,13 @@ def test_an_annotation_that_breaks_the_rules_voids_them_all(broken: JSON) -> Non
     assert of_definition({"inputSchema": broken}) == {}
 
 
+@pytest.mark.timeout(30)
+def test_as_many_as_there_is_room_for_are_found_in_passing() -> None:
+    """Each is compared with all before it, in a time that does not grow with them."""
+    many = {f"{n}": {"type": "string", "x-mcp-header": f"h{n}"} for n in range(100_000)}
+    assert len(annotated({"properties": many})) == len(many)
+
+
 def test_a_definition_may_have_none() -> None:
     assert of_definition({"inputSchema": SCHEMA}) == annotated(SCHEMA)
     assert of_definition({}) == {}
