@@ -12,6 +12,7 @@ import pytest
 
 from safeconduct.console import call_view, tools
 from safeconduct.core.canonical import digest
+from safeconduct.kit import strictjson
 from safeconduct.ports import JSON
 from safeconduct.tools import accepting
 from safeconduct.tools.kept import Kept
@@ -41,7 +42,7 @@ def offered(**more: Any) -> JSON:
 @pytest.mark.parametrize(
     "members",
     [
-        {"description": "a\u0001" * 200_000},
+        {"description": "a\u0001" * 100_000},
         {"x-numbers": [0] * 200_000},
         {"x-nested": [[[[[[0]]]]]] * 10_000},
     ],
@@ -95,6 +96,18 @@ def test_of_an_upstream_only_so_much_is_kept(tmp_path: Path) -> None:
     assert sorted(str(one["name"]) for one in kept.by_digest().values()) == ["new", "old"]
     kept.keep([definition("x" * 300, "newer")], 400)
     assert [one["name"] for one in kept.by_digest().values()] == ["newer"]
+
+
+def test_what_is_nested_deep_is_kept_as_long_as_it_is(tmp_path: Path) -> None:
+    nested: JSON = {"a": [1] * 1_000}
+    for _ in range(50):
+        nested = {"a": nested}
+    kept = Kept(tmp_path / "crm.json")
+    kept.keep([{"name": "deep", "inputSchema": nested}], accepting.MOST_KEPT)
+    assert (tmp_path / "crm.json").stat().st_size < 5_000
+    # And what was kept can be read again, whoever laid it out.
+    assert 2 * accepting.MOST_KEPT < strictjson.MAX_BYTES
+    assert len(kept.by_digest()) == 1
 
 
 async def test_no_definition_without_end_is_kept(house: House, crm: Changing) -> None:

@@ -29,9 +29,9 @@ DIRECTORY: Final = "definitions"
 LONGEST: Final = 100_000
 """How long a definition may be to be kept, in bytes: of what is longer no change is shown."""
 
-MOST_KEPT: Final = 4 << 20
-"""How much is kept of one upstream, in bytes. It is written while calls wait, and what an
-upstream offers may be a hundred times as much.
+MOST_KEPT: Final = 1 << 19
+"""How much is kept of one upstream, in bytes, and as much of what counted before. It is read and
+written while calls wait, and what an upstream offers may be hundreds of times as much.
 """
 
 _log = logging.getLogger(__name__)
@@ -137,9 +137,9 @@ class Accepting:
         for (subject, upstream, name), offer in self._offers.known.items():
             if (subject, upstream) != ("tool", where):
                 continue
-            size = len(msgspec.json.encode(offer.definition))
-            if size <= min(left, LONGEST) and self._catalogue.counts(where, name) == offer.digest:
-                left -= size
+            short = offer.size <= min(left, LONGEST)
+            if short and self._catalogue.counts(where, name) == offer.digest:
+                left -= offer.size
                 found.append(offer.definition)
         return found
 

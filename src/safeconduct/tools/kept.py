@@ -38,7 +38,8 @@ class Kept:
 
     def keep(self, definitions: Iterable[JSON], most: int | None = None) -> None:
         """Puts these in the place of what was kept of them. Where all come to more than `most`
-        bytes, what is not among these is forgotten. Raises NothingKept, OSError.
+        bytes, what is not among these is forgotten, and it is not laid out for people: what is
+        nested deep would be a hundred times as long. Raises NothingKept, OSError.
         """
         before = {str(one["name"]): one for one in self._definitions()}
         new = {str(one["name"]): one for one in definitions}
@@ -46,10 +47,12 @@ class Kept:
         if now == before:
             return
         listing = _listing(now)
-        if most is not None and len(listing) > most:
+        if most is None:
+            listing = msgspec.json.format(listing, indent=1)
+        elif len(listing) > most:
             listing = _listing(new)
         mode = self._file.stat().st_mode & 0o777 if self._file.exists() else 0o644
-        files.replace(self._file, msgspec.json.format(listing, indent=1) + b"\n", mode=mode)
+        files.replace(self._file, listing + b"\n", mode=mode)
 
     def _definitions(self) -> list[JSON]:
         try:

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import msgspec
+import orjson
 
 from safeconduct.config.schema import Config
 from safeconduct.config.schema import Upstream as UpstreamBlock
 from safeconduct.core.asks import EVERYTHING, Capability
 from safeconduct.core.calls import TABLE, Subject
-from safeconduct.core.canonical import NotCanonical, digest
+from safeconduct.core.canonical import NotCanonical, canonical, sha256
 from safeconduct.core.manifest import Manifest
 from safeconduct.core.mirrored import Path, of_definition
 from safeconduct.core.model import Finding
@@ -62,6 +63,9 @@ MAX_ITEMS: Final = 2_000
 """How many definitions of one subject an upstream may have."""
 
 MAX_PAGES: Final = 50
+MAX_BYTES: Final = 1 << 20
+"""How long one definition may be: its canonical form is made in one go."""
+
 LIST_S: Final = 20.0
 """How long one upstream may take to say all that it offers, in seconds."""
 
@@ -83,11 +87,13 @@ def target(key: Key) -> str:
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """One definition of an upstream, as it was last seen, and what was found in its texts. One in
-    which something was found is not pinned by being seen: `pinned` is empty.
+    which something was found is not pinned by being seen: `pinned` is empty. `size` is how many
+    bytes its canonical form has.
     """
 
     definition: JSON
     digest: str
+    size: int
     pinned: str
     mirrored: dict[Path, str] = {}
     found: tuple[Finding, ...] = ()
@@ -142,7 +148,11 @@ class Offers:
         before = {key: offer for key, offer in self.known.items() if key[1] == where}
         others = {key: offer for key, offer in self.known.items() if key[1] != where}
         self.known = others | found
-        changed = {key for key in before.keys() | found.keys() if before.get(key) != found.get(key)}
+        changed = {
+            key
+            for key in before.keys() | found.keys()
+            if _told(before.get(key)) != _told(found.get(key))
+        }
         for what in sorted({_CHANGES[subject] for subject, _, _ in changed}):
             self.noticed(where, what)
 
@@ -182,18 +192,20 @@ class Offers:
                     raise
                 continue
             for name, definition in listed:
-                seen = digest(definition)
+                seen = await self._aside.run(where, partial(_read, definition, method))
                 known = self.known.get((subject, where, name))
                 texts = (
                     known.found
-                    if known is not None and known.digest == seen
+                    if known is not None and known.digest == seen.digest
                     else await self._scanned(where, definition, work)
                 )
+                pinned = "" if texts else await pin(target((subject, where, name)), seen.digest)
                 found[subject, where, name] = Offer(
                     definition=definition,
-                    digest=seen,
-                    pinned="" if texts else await pin(target((subject, where, name)), seen),
-                    mirrored=of_definition(definition),
+                    digest=seen.digest,
+                    size=seen.size,
+                    pinned=pinned,
+                    mirrored=seen.mirrored,
                     found=texts,
                 )
         return found
@@ -230,6 +242,27 @@ class Offers:
                     raise _malformed(method)
                 return found
         raise _malformed(method)
+
+
+def _told(offer: Offer | None) -> object:
+    """What there is to tell of an offer: of equal digests the definitions are equal."""
+    return offer and (offer.digest, offer.pinned, offer.found)
+
+
+class _Seen(NamedTuple):
+    digest: str
+    size: int
+    mirrored: dict[Path, str]
+
+
+def _read(definition: JSON, method: str) -> _Seen:
+    """What a definition comes to. Of a large one that takes a second, so it is done aside. Raises
+    NotCanonical, UpstreamFault.
+    """
+    if len(orjson.dumps(definition)) > MAX_BYTES:
+        raise _malformed(method)
+    written = canonical(definition)
+    return _Seen(sha256(written), len(written), of_definition(definition))
 
 
 class _Declares:

@@ -189,7 +189,8 @@ class HttpUpstream:
             self._negotiation.forget()
             raise
         if call.method == "tools/list":
-            self._mirror.learn(result)
+            # Of a long list it takes as long as many calls.
+            await asyncio.to_thread(self._mirror.learn, result)
         return result
 
     async def _twice(self, call: Call) -> JSON:

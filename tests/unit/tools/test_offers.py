@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from safeconduct.core.asks import Asks
-from safeconduct.core.canonical import digest
+from safeconduct.core.canonical import canonical, digest
 from safeconduct.ports import JSON, AskRefused, Credential, UpstreamError, UpstreamFault
 from safeconduct.tools import offers
-from safeconduct.tools.offers import MAX_ITEMS, MAX_NAME, MAX_PAGES, METHOD_NOT_FOUND
+from safeconduct.tools.offers import MAX_BYTES, MAX_ITEMS, MAX_NAME, MAX_PAGES, METHOD_NOT_FOUND
 from tests.support.offers import PROMPT, READ, RESOURCE, TEMPLATE, Company
 
 
@@ -128,6 +128,7 @@ async def test_pages_are_followed_to_the_end(company: Company) -> None:
         [{"tools": [{"name": str(n)} for n in range(MAX_ITEMS + 1)]}],
         [{"tools": [], "nextCursor": str(n + 1)} for n in range(MAX_PAGES + 1)],
         [{"tools": [{"name": "x", "maximum": 2**53}]}],
+        [{"tools": [{"name": "x", "description": "x" * MAX_BYTES}]}],
         [{"tools": [{"name": "x", "default": float("nan")}]}],
     ],
     ids=lambda pages: repr(pages)[:40],
@@ -143,7 +144,9 @@ async def test_a_malformed_list_changes_nothing_of_what_is_known(
 
 
 async def test_the_most_that_may_be_offered_is(company: Company) -> None:
-    company.crm.lists["tools"] = [{"name": str(n)} for n in range(MAX_ITEMS)]
+    longest = {"name": "0", "description": ""}
+    longest["description"] = "x" * (MAX_BYTES - len(canonical(longest)))
+    company.crm.lists["tools"] = [longest, *({"name": str(n)} for n in range(1, MAX_ITEMS))]
     catalogue = await company.refresh()
     assert company.offers.unreachable == {}
     assert len(catalogue.definitions("tools/list", "crm")) == MAX_ITEMS

@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import threading
 
 import pytest
 
 from safeconduct.ports import JSON, Credential, UpstreamFault
 from safeconduct.upstreams import Limits, outbound
+from safeconduct.upstreams.mirror import Mirror
 from tests.faults.upstream_servers import (
     Handler,
     Raw,
@@ -118,6 +120,16 @@ async def test_arguments_that_a_listed_tool_wants_in_headers_are_repeated() -> N
         await ask(upstream, "tools/list", {})
         await ask(upstream, params={"name": "book", "arguments": {"region": "eu"}})
     assert raw.requests[-1].headers["mcp-param-region"] == "eu"
+
+
+async def test_they_are_looked_for_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list can be long, and calls do not wait for it."""
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(Mirror, "learn", lambda *_: threads.append(threading.current_thread()))
+    async with connected(stateless(echo)) as (upstream, _):
+        await ask(upstream, "tools/list", {})
+    assert len(threads) == 1
+    assert threading.current_thread() not in threads
 
 
 # --- eras -----------------------------------------------------------------------------------------
