@@ -57,11 +57,19 @@ async def test_a_question_too_long_for_the_record_is_not_answered(house: House) 
     assert (await ann.get("/search?agent=x")).status == 200
 
 
-async def test_a_name_that_was_typed_into_a_filter_stays_off_the_record(house: House) -> None:
+@pytest.mark.parametrize("name", ["nobody@private.example", "u_nobody@private.example"])
+@pytest.mark.parametrize(
+    "path", ["/live?", "/search?", "/search?format=json&", "/search?prove=1&agent=x&"]
+)
+async def test_a_name_that_was_typed_stays_off_the_record_and_the_look_does_not(
+    house: House, path: str, name: str
+) -> None:
+    """Whether records name somebody is told to nobody unseen."""
     ann = await house.signed_in(ANN)
-    page = await ann.get("/live?user=nobody@private.example")
+    page = await ann.get(f"{path}user={name}")
     assert page.status == 200
-    assert house.records("audit.read")[-1]["asked"]["user"] == "u_nobody"
+    (read,) = house.records("audit.read")
+    assert (read["by"], read["asked"]["user"], read["records"]) == (ANN, "u_nobody", 0)
     files = (one for one in (house.directory / "audit").rglob("*") if one.is_file())
     assert not any(b"nobody@private.example" in one.read_bytes() for one in files)
 

@@ -86,10 +86,16 @@ class ExportPages:
     async def _exported(self, here: Here, name: str, query: Query) -> Response:
         proofs = self._proofs
 
-        def looked(search: Search) -> Case:
-            return cases.case(name, search, query, *_bounded(look(search, query)))
+        def looked(search: Search) -> Case | None:
+            found = look(search, query)
+            if not found.found and not found.gathered.hits:
+                return None
+            return cases.case(name, search, query, *_bounded(found))
 
         one = await proofs.aside(here, looked)
+        if one is None:
+            await proofs.note(here, "export", asked(query), answer(()))
+            raise Wrong(404, "No record answers this.")
         said = answer((hit.entry.n, hit.data) for hit in one.found)
         more = {} if one.last is None else {"task": one.last}
         n = await proofs.note(here, "export", asked(query), said, case=one.digest, **more)
@@ -130,9 +136,7 @@ class _Sent(Response):
 
 
 def _bounded(looked: Looked) -> Looked:
-    """What was looked up, if there is anything, and not too much. Raises Wrong."""
-    if not looked.found and not looked.gathered.hits:
-        raise Wrong(404, "No record answers this.")
+    """What was looked up, if it is not too much. Raises Wrong."""
     sealed = (hit.record.get(PAYLOAD, {}) for hit in looked.found)
     if sum(one["bytes"] for one in sealed if "at" in one) > MOST_BYTES:
         raise Wrong(400, TOO_LARGE)

@@ -49,11 +49,6 @@ PER_MINUTE: Final = 30
 OVER: Final = "You are not signed in any more, or may not watch. Load the page again."
 STOPPED: Final = "The gateway stops."
 
-NOBODY: Final = "u_nobody"
-"""What is asked for, and put on record, for a user whom no record names: a name that was typed
-could never be erased from there.
-"""
-
 VERDICTS: Final = ("permit", "elevate", "deny")
 _FILTERS: Final = ("agent", "user", "tool", "verdict", "reason")
 _MAX_TEXT: Final = 500
@@ -202,7 +197,7 @@ class LivePages:
     def _query(self, filters: Mapping[str, str]) -> Query:
         """What the filters ask for; a user whom no record names is found in none."""
         user = filters.get("user")
-        known = None if user is None else self._records.pseudonym(user) or NOBODY
+        known = None if user is None else self._records.pseudonym(user)
         return Query(
             tenant=self._records.tenant,
             kind="decision",

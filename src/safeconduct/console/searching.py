@@ -20,7 +20,7 @@ from safeconduct.config.schema import Config
 from safeconduct.console.downloads import lines
 from safeconduct.console.pages import Here, Pages, Way, go
 from safeconduct.console.proofs import look, show
-from safeconduct.console.records import Records
+from safeconduct.console.records import NOBODY, Records
 from safeconduct.console.rows import row
 from safeconduct.console.search_form import ANY, SEARCH, VERDICTS, SearchForm, read
 from safeconduct.console.wrong import Wrong
@@ -104,7 +104,7 @@ class SearchPages:
 
         def work(search: Search) -> tuple[Part, list[str]]:
             part = newest(search, query, until_ms, most, how.after)
-            return part, ([] if part.hits else unnamed(search, query))
+            return part, ([] if part.hits else [*_unknown(form, query), *unnamed(search, query)])
 
         part, missing = await self._records.aside(here, work)
         hits = part.hits[::-1]
@@ -138,6 +138,7 @@ class SearchPages:
             proven=sentence(len(found), told.gathered, told.tree),
             whole=told.gathered.counter is not None and told.gathered.flaw is None,
             found=len(found),
+            unnamed=_unknown(form, query),
         )
 
     def _page(
@@ -162,6 +163,11 @@ class SearchPages:
                 **values,
             },
         )  # fmt: skip
+
+
+def _unknown(form: SearchForm, query: Query) -> list[str]:
+    """That no record names the user of a question, as it was typed: on record it is not."""
+    return [f"no record names the user {form.user}"] if query.user == NOBODY else []
 
 
 def _place_of(pasted: str) -> str:

@@ -133,7 +133,6 @@ async def test_a_form_of_another_session_exports_nothing(house: House) -> None:
     [
         ({"case": " "}, 400, "Give the case a name of at most 128 characters."),
         ({"case": "x" * 129}, 400, "Give the case a name of at most 128 characters."),
-        ({"tool": "crm.nobody"}, 404, "No record answers this."),
         ({"colour": "red"}, 400, "Nothing here can be searched by colour."),
     ],
 )
@@ -144,6 +143,19 @@ async def test_what_makes_no_case_is_said(
     page = await exported(ann, "/search/export", **fields)
     assert (page.status, page.said) == (status, said)
     assert house.records("audit.read") == []
+
+
+@pytest.mark.parametrize(
+    "asked", [{"tool": "crm.nobody"}, {"user": "nobody@crm.example"}], ids=["tool", "user"]
+)
+async def test_that_there_is_nothing_to_export_is_learned_on_record(
+    house: House, asked: dict[str, str]
+) -> None:
+    ann = await analyst(house)
+    page = await exported(ann, "/search/export", **asked)
+    assert (page.status, page.said) == (404, "No record answers this.")
+    (read,) = house.records("audit.read")
+    assert (read["phase"], read["records"], "case" in read) == ("export", 0, False)
 
 
 async def test_what_is_too_much_for_a_page_is_said_to_be(
