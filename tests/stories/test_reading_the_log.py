@@ -72,6 +72,31 @@ async def test_everything_that_an_agent_did_for_a_user_is_shown_to_be_everything
     assert [one["record"]["pair_n"] for one in records] == [*range(1, len(records) + 1)]
 
 
+async def test_that_there_is_nothing_is_learned_on_record_too(
+    gateway: Installed, tmp_path: Path
+) -> None:
+    await called(gateway)
+    nobody = ("--user", "nobody@private.example")
+    case = ("export", "--case", "C-1", "--out", str(tmp_path / "case.zip"))
+    verbs: list[tuple[str, ...]] = [
+        ("query", *nobody),
+        ("query", *nobody, "--prove"),
+        (*case, *nobody),
+        (*case, "--tool", "crm.nobody"),
+    ]
+    for verb in verbs:
+        code, said = await gateway.operate("audit", *verb)
+        assert code == 1, said
+    found = reads(gateway)
+    assert [(one["phase"], one["records"]) for one in found] == [(verb[0], 0) for verb in verbs]
+    assert [one["asked"].get("user") for one in found] == ["u_nobody"] * 3 + [None]
+    assert not any(
+        b"nobody@private.example" in one.read_bytes()
+        for one in log_of(gateway).rglob("*")
+        if one.is_file()
+    )
+
+
 async def test_audit_read_for_every_forensic_query(gateway: Installed, tmp_path: Path) -> None:
     task, asked = await called(gateway)
     decision = next(one["decision"] for one in read(log_of(gateway)) if one["kind"] == "decision")

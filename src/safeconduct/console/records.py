@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,13 +35,6 @@ PER_MINUTE: Final = 120
 
 FILES_PER_MINUTE: Final = 6_000
 """How often a minute one person may have a file of hashes: a log of a million has 4 000 of them."""
-
-NOBODY: Final = "u_nobody"
-"""What is asked for, and put on record, for a user whom no record names: a name that was typed
-could never be erased from there.
-"""
-
-_PSEUDONYM: Final = re.compile(r"u_[0-9a-f]{24}")
 
 _log = logging.getLogger(__name__)
 
@@ -130,9 +122,7 @@ class Records:
 
     def pseudonym(self, user: str) -> str:
         """How records name a user; NOBODY where no record does. Raises LogFault."""
-        if _PSEUDONYM.fullmatch(user):
-            return user
-        return self._rooms.keys.known(self.tenant, user) or NOBODY
+        return self._rooms.keys.meant(self.tenant, user)
 
     def shown(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A record with the users that the keys tell. Raises LogFault."""

@@ -15,12 +15,13 @@ from safeconduct.audit.index.query import Query
 from safeconduct.audit.index.searching import Hit, Search
 from safeconduct.audit.index.telling import sentence, unnamed, values
 from safeconduct.audit.index.words import KINDS, SAID
+from safeconduct.audit.payloads.keystore import NOBODY
 from safeconduct.audit.reads import Answer, answer, asked
 from safeconduct.config.schema import Config
 from safeconduct.console.downloads import lines
 from safeconduct.console.pages import Here, Pages, Way, go
 from safeconduct.console.proofs import look, show
-from safeconduct.console.records import NOBODY, Records
+from safeconduct.console.records import Records
 from safeconduct.console.rows import row
 from safeconduct.console.search_form import ANY, SEARCH, VERDICTS, SearchForm, read
 from safeconduct.console.wrong import Wrong

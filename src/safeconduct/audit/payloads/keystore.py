@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import sqlite3
 import stat
@@ -44,6 +45,12 @@ STATE: Final = "state"
 """The state directory, where it stands beside a log."""
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+NOBODY: Final = "u_nobody"
+"""What is asked for, and put on record, for a user whom no record names: a name that was typed
+could never be erased from there.
+"""
+
+_PSEUDONYM: Final = re.compile(rf"u_[0-9a-f]{{{2 * _ID_BYTES}}}")
 _CHECK: Final = b"safeconduct keystore 1"
 _ITSELF: Final = ""
 """Stands for a pseudonym where others are ids of its keys."""
@@ -156,6 +163,12 @@ class Keystore:
             except sqlite3.Error as error:
                 raise _failed(error) from error
             return None if row is None else str(row[0])
+
+    def meant(self, tenant: str, user: str) -> str:
+        """What records call whoever is asked for, by id or pseudonym; NOBODY where none has named
+        them. Raises LogFault.
+        """
+        return user if _PSEUDONYM.fullmatch(user) else self.known(tenant, user) or NOBODY
 
     def user(self, pseudonym: str) -> str | None:
         """Who that is; None where nobody knows any more. Raises LogFault."""

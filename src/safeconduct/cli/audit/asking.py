@@ -11,6 +11,7 @@ from safeconduct.cli import output
 
 if TYPE_CHECKING:
     from safeconduct.audit.index.query import Query
+    from safeconduct.audit.reads import Phase
     from safeconduct.cli.audit.reading import Reading
 
 
@@ -52,22 +53,25 @@ def add_tenant(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def query_of(args: argparse.Namespace, reading: Reading) -> Query:
+def query_of(args: argparse.Namespace, reading: Reading, phase: Phase) -> Query:
     """The question in the arguments; what is asked for ends now at the latest.
 
     Raises:
-        NoSuchUser, LogFault: as `Reading.pseudonym`.
+        NoSuchUser: no record names the user; that this was asked is on record.
+        LogFault: as `Reading.pseudonym`.
         Misused: no record ever says that of itself.
     """
     from safeconduct.audit.index.query import Query
     from safeconduct.audit.index.words import KINDS, SAID
+    from safeconduct.audit.payloads.keystore import NOBODY
+    from safeconduct.cli.audit.reading import NoSuchUser
 
     for option, word, known in (("kind", args.kind, KINDS), ("verdict", args.verdict, SAID)):
         if word is not None and word not in known:
             raise output.Misused(
                 f"--{option} {word}: no record says that of itself (fix: {', '.join(known)})"
             )
-    return Query(
+    query = Query(
         tenant=reading.tenant,
         agent=args.agent,
         user=None if args.user is None else reading.pseudonym(args.user),
@@ -83,6 +87,10 @@ def query_of(args: argparse.Namespace, reading: Reading) -> Query:
         object=args.object,
         limit=args.limit,
     )
+    if query.user == NOBODY:
+        reading.note(phase, query, ())
+        raise NoSuchUser(f"no record names the user {args.user}")
+    return query
 
 
 def _count(text: str) -> int:

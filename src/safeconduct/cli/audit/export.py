@@ -45,13 +45,14 @@ def run(args: argparse.Namespace) -> int:
         if reading is None:
             return output.FAULT
         try:
-            query = asking.query_of(args, reading)
+            query = asking.query_of(args, reading, "export")
         except NoSuchUser as error:
             return output.refused(str(error))
         search, directory = reading.search, reading.directory
         before = gather(search, query)
         found = search.find(query)
         if not found and not before.hits:
+            reading.note("export", query, ())
             return output.refused("no record answers")
         case = cases.case(args.case, search, query, found, before)
         n = reading.note("export", query, found, task=case.last, case=case.digest, opened=args.open)

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         if reading is None:
             return output.FAULT
         try:
-            query = asking.query_of(args, reading)
+            query = asking.query_of(args, reading, "query")
             found = reading.search.find(query)
             if args.prove:
                 return _proven(args, reading, query, found)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from safeconduct.audit.payloads.opening import Opener
     from safeconduct.audit.reads import Answer, Phase
     from safeconduct.config.schema import Config
-
-_PSEUDONYM: Final = "u_"
 
 
 class NoSuchUser(Exception):
@@ -42,18 +40,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     opener: Opener
 
     def pseudonym(self, user: str) -> str:
-        """How records name a user, where there are keys that tell.
-
-        Raises:
-            NoSuchUser: no record names this one.
-            LogFault: the keystore fails.
-        """
-        if self.keys is None or user.startswith(_PSEUDONYM):
-            return user
-        known = self.keys.known(self.tenant, user)
-        if known is None:
-            raise NoSuchUser(f"no record names the user {user}")
-        return known
+        """How records name a user, where there are keys that tell. Raises LogFault."""
+        return user if self.keys is None else self.keys.meant(self.tenant, user)
 
     def note(
         self, phase: Phase, query: Query, hits: Iterable[Hit], **more: str | bool | None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from safeconduct.audit.faults import LogFault
-from safeconduct.audit.payloads.keystore import FILE, KEK, Erased, Keystore
+from safeconduct.audit.payloads.keystore import FILE, KEK, NOBODY, Erased, Keystore
 
 TENANT = "crm.example"
 ALICE = "alice.distinctive@crm.example"
@@ -24,6 +24,16 @@ def refusal(directory: Path, *, create: bool = True) -> str:
         Keystore(directory, create=create)
     assert caught.value.code == "keys"
     return caught.value.sentence
+
+
+def test_who_is_asked_for_is_named_as_records_do_or_not_at_all(tmp_path: Path) -> None:
+    keys = Keystore(tmp_path / "keys")
+    name = keys.pseudonym(TENANT, ALICE)
+    assert [keys.meant(TENANT, one) for one in (ALICE, name)] == [name, name]
+    # Also what only looks like a pseudonym may be somebody's name.
+    for one in ("bob", "u_bob", name.upper(), f"{name}0"):
+        assert keys.meant(TENANT, one) == NOBODY
+    keys.close()
 
 
 def test_pseudonyms_and_keys_are_random_and_stay_the_same(tmp_path: Path) -> None:
