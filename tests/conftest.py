@@ -30,12 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("debian")
 
 
-def pytest_collection_finish() -> None:
-    """What is there before the first test stays: no collection has to look at it again."""
-    gc.collect()
-    gc.freeze()
-
-
 def _is_local(host: object) -> bool:
     if isinstance(host, bytes):
         host = host.decode()
@@ -65,6 +59,15 @@ def _refuse_remote(event: str, args: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_remote)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_there_stays() -> None:
+    """What lives before a module's first test is not looked at by the collections during it: there
+    is ten times as much of it as a test makes.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
