@@ -10,7 +10,7 @@ from safeconduct.config.schema import Window
 from safeconduct.simulation import SimulatedTask
 from tests.support.parties import configuration, profiled
 from tests.support.tasks import child
-from tests.support.worlds import AGENT, Rules, asking
+from tests.support.worlds import AGENT, Rules, asking, config
 
 READ = "case:read"
 CHANGE = "deal:update"
@@ -130,3 +130,23 @@ async def test_parts_at_once_never_both_make_the_last_call_unasked(tmp_path: Pat
         parts = [await passed_on(task, f"t_part{number}", whole) for number in range(5)]
         said = await asyncio.gather(*(as_part(task, name) for name in (whole, *parts)))
         assert sorted(map(str, said)) == ["None"] * 2 + ["approval-required"] * 4
+
+
+async def test_small_changes_add_up_whichever_part_of_a_task_makes_them(tmp_path: Path) -> None:
+    amount, rules = 10_000, Rules()
+    async with SimulatedTask(
+        config(tmp_path),
+        "Set deal D-7.",
+        approver="always-yes",
+        policy=rules,
+        resolvers={"crm.get_deal": lambda **_: {"amount_minor": amount}},
+        directory=tmp_path / "gateway",
+    ) as task:
+        part = await passed_on(task, "t_part", task.task)
+        below = await passed_on(task, "t_below", part)
+        for name, wanted in ((below, 10_900), (task.task, 11_800), (part, 12_700)):
+            task.task = name
+            assert await moved(task, wanted) is None
+            amount = wanted
+        changes = [one["facts"]["task_delta_bps"] for one in rules.asked]
+        assert list(dict.fromkeys(changes)) == [900, 1800, 2700]

@@ -24,7 +24,7 @@ from safeconduct.tasks import kin
 from safeconduct.tasks.kin import Kin
 from safeconduct.tasks.plans import given
 from safeconduct.tasks.revoking import Revoking
-from safeconduct.tasks.rows import OpenCall, label_of
+from safeconduct.tasks.rows import OpenCall, StartRow, label_of
 from safeconduct.tasks.tables import Table, Tables
 
 Record = Mapping[str, Any]
@@ -148,9 +148,10 @@ class TaskState(Revoking):
             return "loop"
         if (conflict := self._reserve(record, task, line)) is not None:
             return conflict
+        uppermost = _uppermost(task, line[0].start)
         for key, value in record.get("baselines", {}).items():
-            if self._baselines.peek(f"{task} {key}") is None:
-                self._baselines.put(f"{task} {key}", value)
+            if self._baselines.peek(f"{uppermost} {key}") is None:
+                self._baselines.put(f"{uppermost} {key}", value)
         call = OpenCall(task, record["digest"], record["tool"], record["changes_state"])
         self._open.put(record["decision"], call)
         if call.changes_state:
@@ -323,8 +324,11 @@ class TaskState(Revoking):
         return self._objects.get(f"{tenant} {system} {name}") or BOTTOM
 
     def baseline(self, task: str, key: str) -> int | None:
-        """The amount an object had before this task first changed it."""
-        return self._baselines.get(f"{task} {key}")
+        """The amount an object had before a task of this one's line first changed it. To be read
+        after the amount that it has now: whoever has changed that has left this before.
+        """
+        start = self._starts.get(task)
+        return None if start is None else self._baselines.get(f"{_uppermost(task, start)} {key}")
 
     def outcome_unknown(self, task: str, digest: str) -> bool:
         """Whether this very call was permitted and nobody knows (yet) whether it took effect."""
@@ -363,6 +367,11 @@ class TaskState(Revoking):
     def accepted(self, target: str) -> Accepted | None:
         """The definition that an operator accepted last."""
         return self._accepted.get(target)
+
+
+def _uppermost(task: str, start: StartRow) -> str:
+    """The first task of a line: what is kept there holds for all that were passed on from it."""
+    return start.elders[-1] if start.elders else task
 
 
 def _open(own: Kin, following: list[int], now_ms: int) -> bool:

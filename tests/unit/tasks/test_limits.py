@@ -144,6 +144,18 @@ def test_the_log_alone_tells_what_was_moved_and_touched(state: TaskState, tmp_pa
     again.close()
 
 
+def test_a_child_has_no_baseline_of_its_own(state: TaskState) -> None:
+    """Small changes add up, whichever task of a line makes them."""
+    begin(state, limited(), child(budgets={}), child("t_3", parent="t_2", budgets={}))
+    begin(state, permit(task="t_3", digest="a", baselines={"k": 100}))
+    version = known(state).version
+    begin(state, permit("d_2", version, digest="b", baselines={"k": 100, "m": 5}))
+    for task in ("t_1", "t_2", "t_3"):
+        assert (state.baseline(task, "k"), state.baseline(task, "m")) == (100, 5)
+    begin(state, started("t_4", budgets={}))
+    assert state.baseline("t_4", "k") is None
+
+
 # --- calls that nobody is asked about -------------------------------------------------------------
 
 
