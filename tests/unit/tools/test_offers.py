@@ -191,7 +191,7 @@ async def test_an_upstream_that_never_ends_is_given_up(
 
     monkeypatch.setattr(offers, "LIST_S", 0.001)
     monkeypatch.setattr(company.crm, "request", hang)
-    await company.refresh()
+    await company.offers.refresh_one("crm", company.pin)
     assert company.offers.unreachable == {"crm": "TimeoutError: "}
 
 
