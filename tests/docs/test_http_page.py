@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from safeconduct import hearing, subscriptions
-from safeconduct.app import Served
+from safeconduct.app.served import Served
 from safeconduct.cli.init import write
 from safeconduct.config import load
 from safeconduct.config.authzen import AuthzenBlock, Drafts

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from safeconduct.app import Served
+from safeconduct.app.served import Served
 from safeconduct.cli import output
 from safeconduct.config import load
 from safeconduct.ports import Refused

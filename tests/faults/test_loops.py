@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from safeconduct.app import Served
 from safeconduct.app.resuming import resume
+from safeconduct.app.served import Served
 from safeconduct.config import load
 from safeconduct.config.schema import Config
 from safeconduct.ports import Answer, Delivered, Refused

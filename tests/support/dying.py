@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from safeconduct.app import Served
+from safeconduct.app.served import Served
 from safeconduct.config.schema import Config
 from safeconduct.ports import JSON, Answer, Caller
 from tests.support.installation import Agent, Gateway, calling, running

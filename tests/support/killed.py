@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvloop
 
-from safeconduct.app import Served
+from safeconduct.app.served import Served
 from safeconduct.config import load
 
 

@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Serves until SIGINT or SIGTERM. The first line on stdout says that it is ready."""
     import uvloop
 
-    from safeconduct.app import Served
     from safeconduct.app.checking import cannot_look
+    from safeconduct.app.served import Served
     from safeconduct.audit.faults import LogFault
     from safeconduct.audit.signer.apart import Apart
     from safeconduct.config import ConfigError, load

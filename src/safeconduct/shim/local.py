@@ -21,7 +21,7 @@ from typing import Final, cast
 
 import msgspec
 
-from safeconduct.app import Served
+from safeconduct.app.served import Served
 from safeconduct.config import load
 from safeconduct.config.load import ROOT_FILE
 from safeconduct.config.schema import Config

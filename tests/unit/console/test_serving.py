@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from msgspec.structs import replace
 
-from safeconduct.app import Served
 from safeconduct.app.operating import Operating
+from safeconduct.app.served import Served
 from safeconduct.approvals.answers import NotProven
 from safeconduct.config import load
 from safeconduct.config.approvals import Persons, Role
