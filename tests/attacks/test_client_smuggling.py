@@ -232,7 +232,7 @@ async def test_in_a_state_of_its_own(attack: Attack) -> None:
 
 def offer_greeting(attack: Attack, confidentiality: str) -> None:
     """Has the CRM offer a prompt that may be given what is so confidential, and no more."""
-    greeting = Offer(definition=GREET, digest="sha256:0", pinned="sha256:0")
+    greeting = Offer(definition=GREET, digest="sha256:0", size=1, pinned="sha256:0")
     offers = attack.task.rooms.offers
     offers.known = {**offers.known, ("prompt", "crm", "greet"): greeting}
     manifest = ContentManifest(

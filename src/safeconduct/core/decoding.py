@@ -213,12 +213,18 @@ def _base64(text: str) -> Iterator[bytes]:
 
 
 _HEX: Final = re.compile(r"(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s:,;-]{0,2}){8,}[0-9A-Fa-f]?")
+_BARE_HEX: Final = re.compile(r"[0-9A-Fa-f]{16,}")
 _NO_DIGITS: Final = re.compile(r"0x|[^0-9A-Fa-f]+")
 
 
 def _hexadecimal(text: str) -> Iterator[bytes]:
-    """What is written in hexadecimal digits, with or without something between every two."""
-    for run in _HEX.findall(text):
+    """What is written in hexadecimal digits, with or without something between every two.
+
+    Digits in a row are also read by themselves: some may stand before them by chance, and what is
+    compressed has to be read from where it begins.
+    """
+    runs: list[str] = [*_HEX.findall(text), *_BARE_HEX.findall(text)]
+    for run in dict.fromkeys(runs):
         coded = _NO_DIGITS.sub("", run)
         for start in range(2):
             end = len(coded) - (len(coded) - start) % 2

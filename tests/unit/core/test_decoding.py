@@ -81,6 +81,7 @@ def test_prose_is_read_itself_through_rot13_and_backwards() -> None:
         b64(zlib.compress(DATA)),
         b64(raw_deflate(DATA)),
         zlib.compress(zlib.compress(DATA)).hex(),
+        f"f3\n{zlib.compress(DATA).hex()}",
     ],
 )
 def test_an_encoding_is_taken_off(encoded: str) -> None:
