@@ -20,6 +20,8 @@ from safeconduct.entrypoints import calling, parking, replay, sessions, watch, w
 from safeconduct.entrypoints.arrival import Limits
 from safeconduct.entrypoints.authzen import objects, requests, shape
 from safeconduct.kit import seal
+from safeconduct.upstreams import Limits as UpstreamLimits
+from safeconduct.upstreams import messages
 from tests.support.enforcing import FIXTURE, PEP
 from tests.support.pages import DOCS, codes, sections, tables
 
@@ -76,6 +78,9 @@ def test_the_limits_of_what_passes_in_a_call_are_those_that_hold() -> None:
     stated = {row[0]: row[1] for row in tables(sections(PAGE)["Limits"])[0][1:]}
     assert stated["an id, or a progress token"] == f"{wire.MAX_ID} characters"
     mib = hearing.MAX_ASKED_BYTES >> 20
+    assert stated["an answer of an upstream"] == (
+        f"{UpstreamLimits().max_answer_bytes >> 20} MiB, {messages.MAX_VALUES:,} values of JSON"
+    )
     assert stated["what an upstream asks in one call"] == (
         f"{hearing.MAX_ASKS} questions, {mib} MiB"
     )

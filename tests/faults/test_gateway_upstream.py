@@ -118,6 +118,7 @@ MALFORMED: dict[str, Callable[[Request], None]] = {
     ),
     "a stream without an answer": stream_without_an_answer,
     "too large": saying({"content": [{"type": "text", "text": "x" * 5_000_000}]}),
+    "too many values": saying({"content": [], "structuredContent": {"n": [1] * 200_000}}),
     "nested": spelt(b'{"content": ' + DEEP + b"}"),
     "a key twice": spelt(b'{"content": [], "content": []}'),
     "half a surrogate pair": spelt(b'{"content": [{"type": "text", "text": "\\ud800"}]}'),

@@ -31,10 +31,17 @@ class StrictJSONError(ValueError):
     """The bytes are not JSON, or not JSON that every reader understands alike."""
 
 
-def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES) -> Any:  # noqa: ANN401  any JSON value
+def loads(
+    data: bytes,
+    *,
+    max_depth: int = MAX_DEPTH,
+    max_bytes: int = MAX_BYTES,
+    max_values: float = math.inf,
+) -> Any:  # noqa: ANN401  any JSON value
     """Decode one JSON document.
 
-    `max_depth` counts nested arrays and objects, `max_bytes` the whole document.
+    `max_depth` counts nested arrays and objects, `max_bytes` the whole document, and `max_values`
+    the values in it, of which an empty array or object counts as two.
 
     Raises:
         StrictJSONError: for anything the module's description refuses.
@@ -43,8 +50,11 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES
         raise StrictJSONError(f"longer than {max_bytes} bytes")
     if data.startswith(_BOM):
         raise StrictJSONError("begins with a byte order mark")
-    if data.count(b"[") + data.count(b"{") > max_depth:
+    opened = data.count(b"[") + data.count(b"{")
+    if opened > max_depth:
         _check_depth(data, max_depth)
+    if opened + data.count(b",") >= max_values:
+        _check_values(data, max_values)
     if b"-0.0" not in data and (read := _plainly(data)) is not None:
         return read
     try:
@@ -90,6 +100,16 @@ def _check_depth(data: bytes, max_depth: int) -> None:
         brackets = shorter
     if brackets:
         raise StrictJSONError(f"brackets nested deeper than {max_depth}, or not closed")
+
+
+def _check_values(data: bytes, max_values: float) -> None:
+    """Refuse more than `max_values` values before the decoder makes any of them.
+
+    A value stands at the beginning, behind each comma, and behind what opens an array or an object.
+    """
+    bare = _STRING.sub(b"", data)
+    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") >= max_values:
+        raise StrictJSONError(f"more than {max_values} values")
 
 
 def _check_surrogates(value: object) -> None:

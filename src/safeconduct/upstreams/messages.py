@@ -20,6 +20,9 @@ from safeconduct.ports import JSON, Listener, UpstreamError, UpstreamFault
 
 METHOD_NOT_FOUND: Final = -32601
 
+MAX_VALUES: Final = 200_000
+"""How many values one message may hold: each takes its time at every step."""
+
 INITIALIZED: Final = "notifications/initialized"
 SET_LEVEL: Final = "logging/setLevel"
 
@@ -63,7 +66,7 @@ def read(data: bytes, max_bytes: int) -> Message:
         Malformed: the bytes are no strict JSON or no JSON-RPC 2.0 message.
     """
     try:
-        value = loads(data, max_bytes=max_bytes)
+        value = loads(data, max_bytes=max_bytes, max_values=MAX_VALUES)
     except StrictJSONError as error:
         raise Malformed(str(error)) from None
     if not isinstance(value, dict):

@@ -127,6 +127,16 @@ def test_length_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [b"[1,2,3,4]", b'{"a":1,"b":[2,3]}', b"[[],{}]", b'["a,b[{",",\\",,",2,3]', b"[[[[1]]]]"],
+)
+def test_the_number_of_values_is_bounded(data: bytes) -> None:
+    assert loads(data, max_values=5) == json.loads(data)
+    with pytest.raises(StrictJSONError, match="more than 4 values"):
+        loads(data, max_values=4)
+
+
+@pytest.mark.parametrize(
     ("data", "why"),
     [
         (b"\xef\xbb\xbf{}", "begins with a byte order mark"),
