@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, assert_never
@@ -30,9 +30,11 @@ from safeconduct.core.admit import Admitted, Withheld, admit
 from safeconduct.core.asks import Capability, pages_first, required
 from safeconduct.core.decide import decide
 from safeconduct.core.findings import Unexamined
-from safeconduct.core.model import Call, Facts, Gathered
+from safeconduct.core.model import Call, Facts, Finding, Gathered
 from safeconduct.core.obligations import Setting
+from safeconduct.core.provenance import Reading
 from safeconduct.core.screen import screen
+from safeconduct.core.sightings import Sightings, sightings
 from safeconduct.core.subjects import upstream_params
 from safeconduct.core.trace import Trace, onward
 from safeconduct.core.verdict import Deny, Elevate, Permit
@@ -64,6 +66,9 @@ _log = logging.getLogger(__name__)
 
 Gather = Callable[[tuple[Setting, ...]], tuple[Call, Gathered]]
 """Step 1 of one call, to be taken anew for every attempt, with what the policy sets in it."""
+
+Judged = tuple[Admitted | Withheld, Sightings | None]
+"""What became of a result in step 9, and what it says where it may be delivered."""
 
 MISSING_CAPABILITY: Final = -32021
 PAGES_FIRST: Final = -32042
@@ -200,6 +205,7 @@ class Gateway:
                 return await self._ended(made, "task-revoked")
             admitted: Admitted | Withheld | None
             admitted = self.facts.quarantine.given(call, gathered, permit.grant)
+            seen: Sightings | None = None
             if admitted is None:
                 credential = await self._broker.credential(Errand.of(call, gathered))
                 # 8 upstream
@@ -211,13 +217,14 @@ class Gateway:
                 result = await self._request(made, credential, hearing)
                 # 9 admit: inspect what came back, then pure.
                 self._step(9)
-                admitted = await self._admit(made, permit, result)
+                admitted, seen = await self._admit(made, permit, result)
             if isinstance(admitted, Withheld):
                 return await self._withheld(made, admitted)
             # 10 remember and 11 outcome: both durable before delivery, in one flush.
             self._step(10)
             known = self.facts.remembers(gathered, admitted)
-            self.facts.origins.see(call, gathered, permit.grant, admitted, made.id)
+            seen = seen or sightings(admitted.read)
+            self.facts.origins.see(call, gathered, permit.grant, admitted, made.id, seen)
             self.facts.origins.granting.keep(gathered.task.id, made.id, admitted)
             self._step(11)
             settled = True
@@ -310,31 +317,49 @@ class Gateway:
             fault = f"JSON-RPC error {error.code}"
             raise UpstreamFault("upstream-rejected", fault, may_have_happened=False) from error
 
-    async def _admit(self, made: Made, permit: Permit, result: JSON) -> Admitted | Withheld:
+    async def _admit(self, made: Made, permit: Permit, result: JSON) -> Judged:
         """Step 9. A result that cannot be inspected is withheld."""
         call, gathered = made.call, made.gathered
         try:
-            findings = await self.facts.inspecting.came(result, call, gathered)
-            admitted = admit(
-                call,
-                gathered.tool,
-                permit.obligations,
-                result,
-                findings,
-                self.facts.origins.reading(call, gathered, permit.grant),
-                self.facts.sealing(gathered),
-                self.facts.marking(made.id),
-            )
-            if isinstance(admitted, Admitted):
-                admitted = self.facts.origins.returned(call, gathered, admitted)
-            elif admitted.kept is not None:
-                kept = self.facts.origins.returned(call, gathered, admitted.kept)
-                admitted = Withheld(admitted.code, kept)
+            inspecting = self.facts.inspecting
+            findings = await inspecting.came(result, call, gathered)
+            reading = self.facts.origins.reading(call, gathered, permit.grant)
+            judge = partial(self._judged, made, permit, result, findings, reading)
+            return await inspecting.apart(result, gathered.agent.id, judge)
         except Unexamined as unread:
-            return Withheld("result-unread", unread=unread)
+            return Withheld("result-unread", unread=unread), None
         except Exception:  # noqa: BLE001  a dead inspector must withhold, not pass
-            return Withheld("result-withheld")
-        return admitted
+            return Withheld("result-withheld"), None
+
+    def _judged(
+        self,
+        made: Made,
+        permit: Permit,
+        result: JSON,
+        findings: Sequence[Finding],
+        reading: Reading,
+    ) -> Judged:
+        """Step 9 but for the inspection. From any thread: it changes nothing, and of the state it
+        reads what is committed.
+        """
+        call, gathered = made.call, made.gathered
+        admitted = admit(
+            call,
+            gathered.tool,
+            permit.obligations,
+            result,
+            findings,
+            reading,
+            self.facts.sealing(gathered),
+            self.facts.marking(made.id),
+        )
+        if isinstance(admitted, Admitted):
+            admitted = self.facts.origins.returned(call, gathered, admitted)
+            return admitted, sightings(admitted.read)
+        if admitted.kept is not None:
+            kept = self.facts.origins.returned(call, gathered, admitted.kept)
+            admitted = Withheld(admitted.code, kept)
+        return admitted, None
 
     def _hearing(self, bearer: Bearer, made: Made, listener: Listener | None) -> Hearing | None:
         """What the upstream says besides its answer reaches the caller through step 9, and what the

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import orjson
 
@@ -16,6 +16,8 @@ from safeconduct.core.model import Call, Finding, Gathered
 from safeconduct.kit.aside import Aside
 from safeconduct.kit.work import AT_ONCE, MOST, TooMuch, Work, bounded_by
 from safeconduct.ports import Examiner, Inspector, Matter
+
+T = TypeVar("T")
 
 AT_ONCE_BYTES: Final = 65_536
 """Up to which size, as JSON, a value is looked at without a thread of its own."""
@@ -86,21 +88,35 @@ class Inspecting:
 
         Raises: whatever they do; TooMuch, TooMany.
         """
-        try:
-            data = orjson.dumps(value)  # once for all of them
-        except orjson.JSONEncodeError:
-            data = None
+        data = _written(value)  # once for all of them
         look = partial(self._looked, value, data)
         if data is None or len(data) <= AT_ONCE_BYTES:
             with suppress(TooMuch):
                 return look(AT_ONCE)
         return await self.aside.run(agent, partial(look, MOST))
 
+    async def apart(self, value: object, agent: str, work: Callable[[], T]) -> T:
+        """What is worked out of a JSON value: of a long one aside, where each agent has its turn.
+
+        Raises: what the work does; TooMany.
+        """
+        data = _written(value)
+        if data is not None and len(data) <= AT_ONCE_BYTES:
+            return work()
+        return await self.aside.run(agent, work)
+
     def _looked(self, value: object, data: bytes | None, units: int) -> tuple[Finding, ...]:
         with bounded_by(Work(units)):
             return tuple(
                 [one for inspector in self.inspectors for one in inspector.inspect(value, data)]
             )
+
+
+def _written(value: object) -> bytes | None:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
 
 
 async def _at_length(

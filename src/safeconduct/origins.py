@@ -35,7 +35,7 @@ from safeconduct.core.provenance import (
     vouching_key,
 )
 from safeconduct.core.request import request, request_origin
-from safeconduct.core.sightings import SHAPES, doubtful, own_fields, sightings
+from safeconduct.core.sightings import SHAPES, Sightings, doubtful, own_fields
 from safeconduct.core.verdict import Choice, Grant
 from safeconduct.core.vouching import owns, structured
 from safeconduct.core.writing import object_name, objects_named, objects_returned
@@ -275,9 +275,15 @@ class Origins:
         return msgspec.structs.replace(admitted, label=label)
 
     def see(
-        self, call: Call, gathered: Gathered, grant: Grant, admitted: Admitted, decision: str
+        self,
+        call: Call,
+        gathered: Gathered,
+        grant: Grant,
+        admitted: Admitted,
+        decision: str,
+        seen: Sightings,
     ) -> None:
-        """Takes in everything that the agent is about to see."""
+        """Takes in everything that the agent is about to see; `seen` is what the result says."""
         tool, task = gathered.tool, gathered.task.id
         if tool.effect.changes_state:
             self._changing[task] = None
@@ -285,7 +291,7 @@ class Origins:
                 self._changing.popitem(last=False)
         else:
             self._sighted.open(task, _destinations(call, tool))
-        values, whole = sightings(admitted.read)
+        values, whole = seen
         beside, several = doubtful(tool, values)
         fields = {} if tool.manifest is None else tool.manifest.returns.fields
         offering = {path.removeprefix("$."): said.offers for path, said in fields.items()}

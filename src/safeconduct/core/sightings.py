@@ -37,6 +37,15 @@ SHAPES: Final[dict[Role, re.Pattern[str]]] = {
 """What addresses and accounts look like, by the role that they can have."""
 
 
+class Sightings(NamedTuple):
+    """The values of a result, each with the path of the field where it first stood, and whether
+    these are all: of what was cut short nobody can tell what stood alone.
+    """
+
+    values: dict[str, str]
+    whole: bool
+
+
 class Doubtful(NamedTuple):
     """Values of one shape that stood where anybody may have written: `beside` fields of the source
     that hold such values, or `several`, of which nobody can tell which one was meant.
@@ -71,18 +80,16 @@ def doubtful(tool: ToolFacts, seen: Mapping[str, str]) -> Doubtful:
     return Doubtful(frozenset(beside), frozenset(several))
 
 
-def sightings(result: Mapping[str, Any]) -> tuple[dict[str, str], bool]:
-    """Each value of a result and the path of the field where it first stood, and whether these are
-    all: of what was cut short nobody can tell what stood alone.
-    """
+def sightings(result: Mapping[str, Any]) -> Sightings:
+    """The values of a result, the first `MAX_SIGHTINGS`."""
     content = structured(result)
     found: dict[str, str] = {}
     for path, value in _leaves(result if content is None else content, ""):
         for text in _texts(value):
             found.setdefault(text, path)
-        if len(found) >= MAX_SIGHTINGS:
-            return found, False
-    return found, True
+            if len(found) >= MAX_SIGHTINGS:
+                return Sightings(found, whole=False)
+    return Sightings(found, whole=True)
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
@@ -93,8 +100,9 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
             step = name if _KEY.fullmatch(name) else "*"
             yield from _leaves(item, f"{path}.{step}"[:MAX_PATH] if path else step)
     elif isinstance(value, list):
+        step = f"{path}.*"[:MAX_PATH] if path else "*"
         for item in cast("list[object]", value):
-            yield from _leaves(item, f"{path}.*"[:MAX_PATH] if path else "*")
+            yield from _leaves(item, step)
     else:
         yield path, value
 

@@ -95,6 +95,10 @@ def test_so_many_values_are_kept_and_no_more() -> None:
     found, whole = sightings({"structuredContent": list(range(MAX_SIGHTINGS + 5))})
     assert (len(found), whole) == (MAX_SIGHTINGS, False)
     assert str(MAX_SIGHTINGS) not in found
+    words = " ".join(f"w{number}" for number in range(MAX_SIGHTINGS + 5))
+    found, whole = sightings({"content": [{"type": "text", "text": words}]})
+    assert (len(found), whole) == (MAX_SIGHTINGS, False)
+    assert "w7" in found
 
 
 @pytest.mark.parametrize(
