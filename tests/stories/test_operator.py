@@ -2,81 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
+import pytest_asyncio
 
 from safeconduct.audit.reading import read
 from safeconduct.cli import output
 from safeconduct.config import load
-from safeconduct.demo import connection, plot
+from safeconduct.demo import plot
 from safeconduct.demo.connection import McpTools
-from safeconduct.demo.dpop import DpopAuth
-from safeconduct.demo.installation import install
-from safeconduct.demo.process import child
-from safeconduct.demo.review import review
-from safeconduct.demo.serving import free_port
-from safeconduct.demo.world import open_world
-from safeconduct.identity.client import StartedTask, start_task
+from tests.support.company import Company, Installed, founded
 
 SEND = "email:send:customer"
 
 
-class Installed(msgspec.Struct, frozen=True):
-    """A gateway that runs, and how to be its operator or its agent."""
-
-    directory: Path
-    customer: str
-
-    async def operate(self, *arguments: str) -> tuple[int, Any]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "safeconduct", *arguments, "--format", "json"),
-            *("--config", str(self.directory)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        said = [json.loads(line) for line in out.splitlines()]
-        return process.returncode or 0, said[0] if len(said) == 1 else said or err.decode()
-
-    async def task(self) -> StartedTask:
-        config = load(self.directory)
-        agent, assignment = next(iter(config.root.assignments.items()))
-        return await asyncio.to_thread(
-            start_task,
-            config,
-            agent=agent,
-            user=plot.USER,
-            profile=assignment.profiles[0],
-            purpose=plot.REQUEST,
-            source="app",
-        )
-
-    def tools(self, task: StartedTask) -> Any:
-        url = f"{load(self.directory).root.gateway.issuer}/mcp"
-        return connection.governed(url, DpopAuth(task.token, task.key))
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Installed]:
-    drawn = plot.draw()
-    async with open_world(tmp_path, drawn) as world:
-        directory = install(world, free_port(), free_port())
-        agent = directory / "agents" / "sales-copilot.yaml"
-        text = agent.read_text(encoding="utf-8").replace(f"      - {SEND}\n", "")
-        text += f"  jit_approval_required: [{SEND}]\n"
-        agent.write_text(text, encoding="utf-8")
-        await review(directory)
-        serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(directory))
-        async with child("gateway", *serve, directory=tmp_path) as process:
-            await process.first_line()
-            yield Installed(directory, drawn.customer.email)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
+    async with founded(tmp_path_factory.mktemp("company")) as company:
+        yield company
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def gateway(company: Company, tmp_path: Path) -> AsyncIterator[Installed]:
+    gateway = company.installed(tmp_path)
+    agent = gateway.directory / "agents" / "sales-copilot.yaml"
+    text = agent.read_text(encoding="utf-8").replace(f"      - {SEND}\n", "")
+    text += f"  jit_approval_required: [{SEND}]\n"
+    agent.write_text(text, encoding="utf-8")
+    async with gateway.running():
+        yield gateway
 
 
 async def sent(tools: McpTools, to: str, body: str) -> str:
@@ -199,10 +159,9 @@ async def test_the_doctor_proves_the_path_and_names_the_open_warehouse(
     assert (canary["verdict"], canary["reason"]) == ("deny", "tool-unknown")
 
 
-async def test_without_a_gateway_its_operator_is_told_what_to_do(tmp_path: Path) -> None:
-    drawn = plot.draw()
-    async with open_world(tmp_path, drawn) as world:
-        stopped = Installed(install(world, free_port(), free_port()), drawn.customer.email)
-        code, said = await stopped.operate("approvals", "show")
+async def test_without_a_gateway_its_operator_is_told_what_to_do(
+    company: Company, tmp_path: Path
+) -> None:
+    code, said = await company.installed(tmp_path).operate("approvals", "show")
     assert code == 3
     assert "start it with `safeconduct serve`" in said

@@ -20,19 +20,15 @@ from safeconduct.cli import output
 from safeconduct.cli.operator import SaidNo, ask
 from safeconduct.config import load
 from safeconduct.demo import plot
-from safeconduct.demo.installation import install
-from safeconduct.demo.process import child
-from safeconduct.demo.review import review
-from safeconduct.demo.serving import free_port
-from safeconduct.demo.world import open_world
 from safeconduct.kit import accounts
 from tests.stories import test_operator as operator
-from tests.stories.test_operator import Installed
+from tests.support.company import Company, Installed
 from tests.support.pages import ROOT
 
 VERIFIER = ROOT / "scripts" / "verify_log.py"
 
-gateway = operator.gateway
+pytestmark = operator.pytestmark
+company, gateway = operator.company, operator.gateway
 
 
 def log_of(gateway: Installed) -> Path:
@@ -270,22 +266,16 @@ async def test_what_a_command_notes_has_a_shape_and_its_author_is_the_peer(
 
 
 async def test_without_a_gateway_the_log_is_opened_to_note_it_or_nothing_is_read(
-    tmp_path: Path,
+    company: Company, tmp_path: Path
 ) -> None:
-    drawn = plot.draw()
-    async with open_world(tmp_path, drawn) as world:
-        directory = install(world, free_port(), free_port())
-        await review(directory)
-        stopped = Installed(directory, drawn.customer.email)
-        serve = (sys.executable, "-m", "safeconduct", "serve", "--config", str(directory))
-        async with child("gateway", *serve, directory=tmp_path) as process:
-            await process.first_line()
-            _, asked = await called(stopped)
+    stopped = company.installed(tmp_path)
+    async with stopped.running():
+        _, asked = await called(stopped)
     code, lines = await stopped.operate("audit", "query", *asked, "--prove")
     assert (code, lines[-1]["missing"]) == (0, None), lines
     assert [one["phase"] for one in reads(stopped)] == ["query"]
     decision = next(one["decision"] for one in read(log_of(stopped)) if "decision" in one)
-    policy, out = str(directory / "policy"), tmp_path / "out"
+    policy, out = str(stopped.directory / "policy"), tmp_path / "out"
     held = lock.acquire(log_of(stopped))
     try:
         for verb in (
