@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= auto
 CODE := $(wildcard src tests bench conformance examples fuzz scripts/*.py)
+# The tests of what decides: the only ones that are watched, as that takes a third of their time.
+DECIDES := tests/unit/core $(wildcard tests/unit/test_*.py) tests/unit/policy/replay tests/laws tests/attacks
 # What trains has an environment of its own, with libraries that nothing else needs.
 TYPED := $(filter-out scripts/train_instructions.py,$(CODE))
 # Hundreds of tests start programs of ours: without byte code each compiles all of us anew, which
@@ -14,7 +16,7 @@ TYPED := $(filter-out scripts/train_instructions.py,$(CODE))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check story bench bench-audit bench-console bench-agentdojo bench-inspectors conformance conformance-policy fuzz e2e lock docs clean
+.PHONY: help demo test check check-types check-rest story bench bench-audit bench-console bench-agentdojo bench-inspectors conformance conformance-policy fuzz e2e lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,16 +24,22 @@ help: ## this list
 demo: $(VENV)/.demo ## one injected e-mail, with and without the gateway (offline, no keys); SERVE=1 opens the console
 	@$(BIN)/safeconduct demo $(if $(SERVE),--serve)
 
-test: check $(VENV)/.oracle ## everything that needs no Debian package, with coverage
-	$(PYTEST) -n $(WORKERS) -m "not debian" --cov --cov-report=
+test: check $(VENV)/.oracle ## everything that needs no Debian package, with coverage of what decides
+	$(PYTEST) -n $(WORKERS) --cov --cov-report= $(DECIDES)
 	@# What decides is covered to the last branch. Without data this fails too.
 	$(BIN)/coverage report --include='src/safeconduct/core/*,src/safeconduct/gateway.py' --fail-under=100
+	$(PYTEST) -n $(WORKERS) -m "not debian" $(addprefix --ignore=,$(DECIDES))
 
-check: $(VENV)/.dev ## format, lint, types, import contracts (under a minute)
+check: $(VENV)/.dev ## format, lint, types, import contracts (about a minute)
+	@$(MAKE) --no-print-directory -j 2 -O check-types check-rest
+
+check-types:
+	$(BIN)/pyright $(TYPED)
+
+check-rest:
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(TYPED)
-	$(BIN)/pyright $(TYPED)
 	$(BIN)/lint-imports
 
 story: $(VENV)/.dev ## the stories as tests; STORY=name plays examples/name

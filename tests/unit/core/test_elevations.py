@@ -14,6 +14,7 @@ from safeconduct.core.elevation import Bypass, Elevation
 from safeconduct.core.elevations import bypassing, covering, steering
 from safeconduct.core.labels import BOTTOM
 from safeconduct.core.manifest import Argument
+from safeconduct.core.record import decision_record
 from safeconduct.core.verdict import Elevate, Permit, Requirement
 from tests.support.facts import (
     ASKED_USER,
@@ -124,9 +125,14 @@ def test_a_permit_names_the_elevation_that_it_takes_a_call_of() -> None:
     plain = {"id": "D-7", "next_step": "go"}
     steers, most = steering(plain, manifest())
     given = replace(GIVEN, steers=steers, most=most)
-    verdict = decide(call(plain), facts(policy=ASKING, elevations=(given,))).verdict
-    assert isinstance(verdict, Permit)
-    assert (verdict.grant.elevation, verdict.grant.approval) == ("e_1", None)
+    other = replace(given, id="e_0", tool="crm.delete_deal")
+    asked, known = call(plain), facts(policy=ASKING, elevations=(other, given))
+    decision = decide(asked, known)
+    assert isinstance(decision.verdict, Permit)
+    assert (decision.verdict.grant.elevation, decision.verdict.grant.approval) == ("e_1", None)
+    # It is on record with what it was given for.
+    record = decision_record("d_1", asked, known.gathered, known, decision)
+    assert (record["elevation"], record["approved"]) == ("e_1", sorted(given.sources))
 
 
 def test_a_bypass_asks_nobody_about_its_names_for_a_time() -> None:
