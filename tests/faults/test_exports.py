@@ -211,7 +211,9 @@ def test_the_follower_goes_with_its_gateway(tmp_path: Path, office: Office, web:
         watched = os.pidfd_open(child)
         gateway.process.send_signal(signal.SIGKILL)
         gateway.process.wait()
-        ended, _, _ = select.select([watched], [], [], 60)
+        waiting = select.poll()
+        waiting.register(watched, select.POLLIN)
+        ended = waiting.poll(60_000)
         assert ended
         os.close(watched)
     with running(config) as gateway:  # goes on where it was
